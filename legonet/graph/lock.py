@@ -1,0 +1,113 @@
+"""The lock file: what has been built, written by the program, made to be committed.
+
+Deterministic: sorted keys, no dates, no durations (those go to the journal).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from legonet.errors import GraphError
+from legonet.graph.schema import Model, Name, PathName, Sha256
+
+LOCK_VERSION = 1
+
+
+class LockedTeacher(Model):
+    """A teacher as it was when its modules were cut."""
+
+    source: Sha256 = Field(description="of the block, the weights file, the statistics file and the cut")
+    category_module: Sha256 = Field(description="content hash of f")
+    task_module: Sha256 = Field(description="content hash of g_T")
+    statistics: Sha256 | None = Field(default=None, description="content hash of the statistics")
+
+
+class LockedModule(Model):
+    """A category or task module: which teacher gave it, and its content hash."""
+
+    teacher: Name
+    module: Sha256
+
+
+class LockedAdapter(Model):
+    """A fitted adapter."""
+
+    key: Sha256 = Field(description="hash of `inputs`: same key, nothing to do")
+    inputs: dict[str, str] = Field(description="what the adapter was built from")
+    adapter: Sha256 = Field(description="content hash of the fitted adapter")
+    method: str
+    seed: int
+    quality: dict[str, float] = Field(default={}, description="measured by the fit; see docs/method.md")
+
+
+class Lock(Model):
+    """Everything that has been built for one graph file."""
+
+    version: Literal[1] = Field(default=1, alias="legonet-lock")
+    teachers: dict[Name, LockedTeacher] = {}
+    categories: dict[Name, LockedModule] = {}
+    tasks: dict[Name, LockedModule] = {}
+    adapters: dict[PathName, LockedAdapter] = {}
+
+
+def lock_path(graph_path: Path) -> Path:
+    """Where the lock file of a graph file lies: `animals.yaml` -> `animals.lock.json`."""
+    return graph_path.with_name(graph_path.stem + ".lock.json")
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock file; one that does not exist is an empty lock.
+
+    Raises:
+        GraphError: the file is not a lock file of this version.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Lock()
+    except OSError as error:
+        raise GraphError(f"{path}: cannot be read ({error.strerror}); expected a lock file") from error
+    try:
+        return Lock.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise GraphError(
+            f"{path}: {where}: {first['msg']}; expected a lock file as `legonet transplant` writes it; "
+            "restore it from version control, or delete it to build everything again"
+        ) from error
+
+
+def dump_lock(lock: Lock) -> str:
+    """The lock file's text: canonical JSON, two spaces, sorted keys, a newline at the end."""
+    data = lock.model_dump(mode="json", by_alias=True)
+    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Write the lock file atomically: readers see the old file or the new one, never a part.
+
+    Raises:
+        GraphError: the folder cannot be written.
+    """
+    text = dump_lock(lock).encode()
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise GraphError(f"{path}: cannot be written ({error.strerror}); the old file is untouched") from error

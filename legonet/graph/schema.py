@@ -1,0 +1,213 @@
+"""The graph file's models: what a network is, as written by people.
+
+Every model is frozen and refuses unknown keys. The JSON Schema made from them (`legonet schema`)
+accepts exactly what they accept; what goes beyond one file's structure (references, files, shapes)
+is checked in `legonet.graph.check`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+FORMAT_VERSION = 1
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+PATH_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+
+
+def _integral(value: Any) -> Any:
+    """JSON Schema counts 1.0 as an integer; so does the loader. A bool is no integer in either."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _array(value: Any) -> Any:
+    """A YAML or JSON array arrives as a list; strict mode wants the tuple that frozen models hold."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Positive = Annotated[int, Field(ge=1), BeforeValidator(_integral)]
+Array = BeforeValidator(_array)
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+PathName = Annotated[str, Field(pattern=PATH_PATTERN)]
+FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
+Label = Annotated[str, Field(min_length=1, max_length=256)]
+Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Model(BaseModel):
+    """Base of all models of a graph file: strict, frozen, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Input(Model):
+    """The image that every category module sees."""
+
+    shape: Annotated[tuple[Positive, Positive, Positive], Array] = Field(
+        description="channels, height, width"
+    )
+    mean: Annotated[tuple[Number, ...], Array, Field(min_length=1)] | None = Field(
+        default=None, description="subtracted from each channel of an image in [0, 1]"
+    )
+    std: (
+        Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Array, Field(min_length=1)] | None
+    ) = Field(default=None, description="each channel is divided by this after the mean is subtracted")
+
+
+class BinaryOutput(Model):
+    """One score per image: positive says that the image shows the category."""
+
+    kind: Literal["binary"]
+    labels: Annotated[tuple[Label, Label], Array] = Field(
+        default=("other", "{category}"),
+        description="labels of a negative and a positive score; {category} is the category's label",
+    )
+
+
+class MaskOutput(Model):
+    """Per-pixel scores (labels, height, width); one label: the score of that label's pixels."""
+
+    kind: Literal["mask"]
+    labels: Annotated[tuple[Label, ...], Array, Field(min_length=1)] = Field(
+        default=("{category}",), description="one label per output channel"
+    )
+
+
+class VectorOutput(Model):
+    """A vector of numbers, such as a pose."""
+
+    kind: Literal["vector"]
+    names: Annotated[tuple[Label, ...], Array, Field(min_length=1)] = Field(
+        description="what each number means"
+    )
+
+
+Output = Annotated[BinaryOutput | MaskOutput | VectorOutput, Field(discriminator="kind")]
+
+
+class ClosedForm(Model):
+    """Least squares for the adapter's first convolution; see `legonet.distill.closed_form`."""
+
+    name: Literal["closed-form"]
+    draws: Positive = Field(default=256, description="random draws of output gradient and ReLU masks")
+    masks: Literal["recorded", "random"] = Field(
+        default="recorded",
+        description="'recorded': a unit passes as often as it was active on its owner's images, "
+        "where the teacher's statistics say so; 'random': with probability `keep`",
+    )
+    keep: Annotated[Number, Field(gt=0, le=1)] = Field(
+        default=0.5, description="probability that a random mask lets a unit pass"
+    )
+    ridge: Annotated[Number, Field(ge=0)] = Field(
+        default=1e-6, description="ridge, relative to the mean of the Gram matrix's diagonal"
+    )
+    calibrate: bool = Field(default=True, description="match scale and offset of the output")
+
+
+class BackDistillation(Model):
+    """The paper's equation 3 with pseudo-gradients (4b), by stochastic gradient descent."""
+
+    name: Literal["back-distillation"]
+    steps: Positive = Field(default=1500, description="optimiser steps")
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
+    batch: Positive = Field(default=8, description="draws, and images if there are any, per step")
+    gradient: Literal["ones", "uniform"] = Field(
+        default="uniform", description="G: all ones (the paper's Experiment 1), or uniform in [-1, 1]"
+    )
+    enlarge: Positive = Field(
+        default=1, description="G of a vector output is spread over this many positions each way"
+    )
+    relu: Literal["identity", "masked", "lowest-masked"] = Field(
+        default="masked",
+        description="dummy ReLU of the task modules: 1st kind everywhere; 2nd kind everywhere; "
+        "2nd kind in the lowest ReLU only (the paper's Experiment 2)",
+    )
+    channels: Literal["independent", "shared"] = Field(
+        default="independent", description="whether x_rand differs between channels"
+    )
+    keep: Annotated[Number, Field(gt=0, le=1)] = Field(
+        default=0.5, description="fraction of positive elements of x_rand"
+    )
+    weight: Annotated[Number, Field(ge=0)] = Field(
+        default=10.0, description="lambda is this divided by the mean norm of D'_T"
+    )
+    task_loss: bool = Field(default=True, description="add the task loss where labelled samples are given")
+
+
+Method = Annotated[ClosedForm | BackDistillation, Field(discriminator="name")]
+MethodName = Literal["closed-form", "back-distillation"]
+
+
+class Adapter(Model):
+    """A stack of convolutions on the edge from a category module to a task module."""
+
+    kernel: Positive = Field(default=3, description="height and width of each convolution; odd")
+    depth: Positive = Field(default=1, description="number of convolutions, each followed by the activation")
+    hidden: Positive | None = Field(
+        default=None, description="channels between the convolutions; default: those of the output"
+    )
+    channels: Annotated[tuple[Positive, Positive], Array] | None = Field(
+        default=None, description="channels in and out; default: those of the two modules it joins"
+    )
+    activation: Literal["relu", "none"] = "relu"
+    rescale: bool = Field(
+        default=True, description="multiply the features by beta, the ratio of the mean feature norms"
+    )
+    method: MethodName | Method = "closed-form"
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_integral)] = 0
+
+
+class Category(Model):
+    """A category module."""
+
+    label: Label | None = Field(default=None, description="how people call it; default: its name")
+    teacher: Name | None = Field(
+        default=None, description="the teacher that gives the module; default: the first that arrives"
+    )
+
+
+class Task(Model):
+    """A generic task module, shared by all categories, and the meaning of its output."""
+
+    output: Output
+    teacher: Name | None = Field(
+        default=None, description="the teacher that gives the module; default: the first that arrives"
+    )
+    adapter: Adapter = Field(
+        default=Adapter(), description="the adapter of each edge to this task, unless `adapters` names it"
+    )
+
+
+class Teacher(Model):
+    """A trained network for one category and one task, cut into a category and a task module."""
+
+    category: Name
+    task: Name
+    model: Label = Field(description="a block of the workspace")
+    weights: FilePath = Field(description="safetensors file, relative to the graph file")
+    sha256: Sha256 | None = Field(default=None, description="of the weights file; checked if given")
+    statistics: FilePath | None = Field(
+        default=None, description="what `legonet teacher record` wrote; default: beside the weights"
+    )
+    cut: Label = Field(description="the category module ends with the layer of this name")
+
+
+class Graph(Model):
+    """A transplant network: its modules, adapters, teachers and applications."""
+
+    legonet: Annotated[Literal[1], BeforeValidator(_integral)] = Field(description="format version")
+    name: Name
+    input: Input
+    categories: dict[Name, Category] = {}
+    tasks: dict[Name, Task] = {}
+    adapters: dict[PathName, Adapter] = Field(
+        default={}, description="category:task, where it differs from the task's `adapter`"
+    )
+    teachers: dict[Name, Teacher] = Field(default={}, description="in order of arrival")
+    applications: dict[Name, Annotated[tuple[PathName, ...], Array, Field(min_length=1)]] = Field(
+        default={}, description="named choices of paths"
+    )
