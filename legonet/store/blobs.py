@@ -1,0 +1,209 @@
+"""Bytes by the sha256 of their content, in a folder or in memory. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from legonet.errors import StoreError
+from legonet.graph.schema import SHA256_PATTERN
+
+_SHA256 = re.compile(SHA256_PATTERN)
+
+
+def sha256(data: bytes) -> str:
+    """Compute the address of a blob: the lower-case hexadecimal sha256 of its bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class BlobStore(ABC):
+    """What every store can do."""
+
+    @abstractmethod
+    def put(self, data: bytes) -> str:
+        """Keep a blob; one that is already there costs little.
+
+        Returns:
+            Its address, the sha256 of its bytes.
+
+        Raises:
+            StoreError: It cannot be written. Nothing that was there is lost.
+        """
+
+    @abstractmethod
+    def get(self, sha: str) -> bytes:
+        """Read a blob and verify it.
+
+        Raises:
+            StoreError: It is not there, cannot be read, or is damaged.
+        """
+
+    @abstractmethod
+    def has(self, sha: str) -> bool:
+        """Say whether there is a blob of this address; its bytes are not verified.
+
+        Raises:
+            StoreError: The address is none.
+        """
+
+    @abstractmethod
+    def path(self, sha: str) -> Path:
+        """Tell the file of a blob, whether it is there or not.
+
+        Raises:
+            StoreError: The address is none, or the store has no files.
+        """
+
+
+class MemoryStore(BlobStore):
+    """Blobs in memory, for networks that are built without a file."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def put(self, data: bytes) -> str:
+        """Keep a blob. Returns its address."""
+        sha = sha256(data)
+        self._blobs.setdefault(sha, bytes(data))
+        return sha
+
+    def get(self, sha: str) -> bytes:
+        """Read a blob; bytes in memory do not change, so they are not hashed again."""
+        _check_address(sha, "the store in memory")
+        try:
+            return self._blobs[sha]
+        except KeyError:
+            raise StoreError(_missing("the store in memory", sha)) from None
+
+    def has(self, sha: str) -> bool:
+        """Say whether there is a blob of this address."""
+        _check_address(sha, "the store in memory")
+        return sha in self._blobs
+
+    def path(self, sha: str) -> Path:
+        """Refuse: there are no files."""
+        _check_address(sha, "the store in memory")
+        raise StoreError(f"the store in memory: blob {sha} has no file; use get")
+
+
+class Store(BlobStore):
+    """Blobs in a folder, as `ab/cd/abcd…`: written atomically, verified when read."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Use a folder; the first write makes it.
+
+        Args:
+            folder: Holds the blobs, `tmp/` and, once something is damaged, `damaged/`.
+        """
+        self.folder = Path(folder)
+
+    def path(self, sha: str) -> Path:
+        """Tell the file of a blob, whether it is there or not."""
+        _check_address(sha, str(self.folder))
+        return self.folder / sha[:2] / sha[2:4] / sha
+
+    def has(self, sha: str) -> bool:
+        """Say whether there is a file of this address; its bytes are not verified."""
+        return self.path(sha).is_file()
+
+    def put(self, data: bytes) -> str:
+        """Write a blob: to a temporary file, flushed to the disk, then renamed."""
+        sha = sha256(data)
+        path = self.path(sha)
+        try:
+            if path.is_file() and path.stat().st_size == len(data):
+                return sha
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / "tmp").mkdir(exist_ok=True)
+            write_atomically(path, data, folder=self.folder / "tmp")
+        except OSError as error:
+            raise StoreError(
+                f"{path}: the blob cannot be written: {error.strerror or error}; "
+                "check the folder's permissions and the free space"
+            ) from error
+        return sha
+
+    def get(self, sha: str) -> bytes:
+        """Read a blob and compare its sha256; a damaged one is moved to `damaged/`."""
+        path = self.path(sha)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise StoreError(_missing(str(self.folder), sha)) from None
+        except OSError as error:
+            raise StoreError(
+                f"{path}: the blob cannot be read: {error.strerror or error}; check the file's permissions"
+            ) from error
+        found = sha256(data)
+        if found != sha:
+            raise StoreError(
+                f"{path}: the blob is damaged: its sha256 is {found}; {self._set_aside(path)}; "
+                "run `legonet transplant` to build it again"
+            )
+        return data
+
+    def _set_aside(self, path: Path) -> str:
+        target = self.folder / "damaged" / path.name
+        try:
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+        except OSError as error:
+            return f"it could not be moved aside ({error.strerror or error}), so remove it"
+        return f"it was moved to {target}"
+
+
+def write_atomically(path: Path, data: bytes, *, folder: Path | None = None) -> None:
+    """Write a file so that at any moment it has either its old bytes or all of the new ones.
+
+    Args:
+        path: The file; its folder exists.
+        data: All its bytes.
+        folder: Where the temporary file is made, on the same file system; default: beside the file.
+
+    Raises:
+        OSError: Not written. The old file is as it was.
+    """
+    handle, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name[:16]}-", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_mode())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def _mode() -> int:
+    """The mode that open() gives a new file; mkstemp makes it private, and a store may be shared."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the renaming itself durable, where the system lets a folder be flushed."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check_address(sha: str, where: str) -> None:
+    if not _SHA256.match(sha) or sha.endswith("\n"):
+        raise StoreError(f"{where}: {sha!r} is no address of a blob; an address has 64 digits 0-9a-f")
+
+
+def _missing(where: str, sha: str) -> str:
+    return f"{where}: there is no blob {sha}; run `legonet transplant` to build what is missing"
