@@ -1,0 +1,138 @@
+"""Back-distillation as in the paper, by stochastic gradient descent.
+
+    Loss(θ_h) = L(y_S, y*)  +  λ ‖α D'_S(θ_h) − D'_T‖²                                     (3)
+    D' = f'_conv ∘ f'_dummy ∘ f'_pool^avg ∘ … ∘ f'_conv(G)                                  (4b)
+
+    G    all ones, or uniform in [-1, 1]; spread over S x S outputs for a vector output
+    α    E‖D'_T‖ / E‖D'_S‖, the latter at g_S's own input, as for the categories it already serves
+    λ    weight / E‖D'_T‖
+    f'_dummy   the identity (1st kind), or times 1(x_rand > 0), x_rand the same in g_S and g_T (2nd)
+    L    only where labelled samples are given; real gradients, real ReLUs
+
+The adapter starts from torch's random initialisation; its own ReLUs are of the 1st kind.
+
+Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equations (3) and (4b), section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.enlarge import convolutional, enlarged_input, is_vector
+from legonet.distill.losses import task_loss
+from legonet.distill.pullback import Pullback, Shape
+from legonet.graph.schema import BackDistillation, Output
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Features f(I) of labelled images, and what the task's output means."""
+
+    features: Tensor
+    labels: Tensor
+    meaning: Output
+
+
+def back_distill(
+    adapter: nn.Sequential,
+    student: nn.Sequential,
+    teacher: nn.Sequential,
+    shape: Shape,
+    source: Shape,
+    settings: BackDistillation,
+    generator: torch.Generator,
+    samples: Labelled | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> float:
+    """Fit an adapter by equation (3), in place.
+
+    Args:
+        adapter: the chain made by `build_adapter`.
+        student: g_S, frozen.
+        teacher: g_T, frozen; its output and its ReLUs have the shapes of g_S's.
+        shape: (channels, height, width) that g_S takes.
+        source: (channels, height, width) that g_T takes, the output of f.
+        settings: see `legonet.graph.schema.BackDistillation`.
+        generator: a CPU generator.
+        samples: adds the task loss.
+        progress: called with (step, steps, loss).
+
+    Returns:
+        The relative residual ‖α D'_S − D'_T‖ / ‖D'_T‖ over the last tenth of the steps.
+    """
+    device = next(adapter.parameters()).device
+    pull_student, pull_teacher, pull_adapter, output = _pullbacks(
+        adapter, student, teacher, shape, source, settings
+    )
+
+    def draw(count: int) -> tuple[Tensor, Tensor]:
+        gradient = draw_gradient(count, output, settings.gradient, generator).to(device)
+        masks = [None if m is None else m.to(device) for m in _masks(count, pull_student, settings, generator)]
+        with torch.no_grad():
+            return pull_student(gradient, masks), pull_teacher(gradient, masks)
+
+    u, wanted = draw(max(32, settings.batch))
+    norm = wanted.flatten(1).norm(dim=1).mean()
+    alpha = norm / u.flatten(1).norm(dim=1).mean().clamp_min(1e-12)
+    weight = settings.weight / norm.clamp_min(1e-12)
+
+    parameters = [p.requires_grad_() for p in adapter.parameters()]
+    optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
+    residuals: list[float] = []
+    for step in range(settings.steps):
+        u, wanted = draw(settings.batch)
+        difference = alpha * pull_adapter(u) - wanted
+        loss = weight * difference.square().flatten(1).sum(1).mean()
+        if samples is not None and settings.task_loss:
+            chosen = torch.randint(len(samples.features), (settings.batch,), generator=generator)
+            scores = student(adapter(samples.features[chosen]))
+            loss = loss + task_loss(scores, samples.labels[chosen], samples.meaning)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        residuals.append(float(difference.detach().norm() / wanted.norm().clamp_min(1e-12)))
+        if progress:
+            progress(step + 1, settings.steps, float(loss.detach()))
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    tail = residuals[-max(1, settings.steps // 10) :]
+    return math.fsum(tail) / len(tail)
+
+
+def _pullbacks(
+    adapter: nn.Sequential,
+    student: nn.Sequential,
+    teacher: nn.Sequential,
+    shape: Shape,
+    source: Shape,
+    settings: BackDistillation,
+) -> tuple[Pullback, Pullback, Pullback, Shape]:
+    """The pullbacks of g_S, g_T and h, and the shape of G."""
+    student_pull = Pullback(student, shape)
+    if settings.enlarge > 1 and is_vector(student_pull.output_shape):
+        student, teacher = convolutional(student, shape), convolutional(teacher, source)
+        shape, source = (
+            enlarged_input(student, settings.enlarge, shape),
+            enlarged_input(teacher, settings.enlarge, source),
+        )
+        student_pull = Pullback(student, shape)
+    return student_pull, Pullback(teacher, source), Pullback(adapter, source), student_pull.output_shape
+
+
+def _masks(
+    count: int, pull: Pullback, settings: BackDistillation, generator: torch.Generator
+) -> list[Tensor | None]:
+    """Masks of the 2nd kind for the ReLUs that have them, None for the others."""
+    shapes = pull.relu_shapes
+    if settings.relu == "identity":
+        return [None] * len(shapes)
+    masked = shapes[:1] if settings.relu == "lowest-masked" else shapes
+    drawn = draw_masks(count, masked, float(settings.keep), generator, settings.channels == "shared")
+    return [*drawn, *[None] * (len(shapes) - len(masked))]

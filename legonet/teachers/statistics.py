@@ -1,0 +1,186 @@
+"""What a teacher's owner records once, so that its modules can be transplanted without any image.
+
+At the cut: the mean norm of the features, their mean and variance, a low-rank covariance of whole
+feature maps, and the cross-spectrum of the channels. In g_T: how often each unit is active, and the
+mean and spread of the output. Kept in one small safetensors file beside the weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from legonet.blocks.build import leaves
+from legonet.errors import TeacherError
+
+FORMAT = "legonet-statistics"
+SHARE = 0.1  # of the weights' bytes: what the statistics may take at most
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Statistics of one teacher.
+
+    Attributes:
+        images: number of images they were recorded on.
+        norm: mean Frobenius norm of one image's features at the cut.
+        mean: (channels, height, width), the mean feature map.
+        variance: (channels,), variance of each channel over images and positions about the mean map.
+        factors: (rank, channels, height, width); covariance of whole maps ≈ Σ factor factor^T + diagonal.
+        spectrum: complex (rank, channels, height, width // 2 + 1); at each frequency the cross-spectrum
+            of the channels ≈ Σ factor factor^H.
+        activity: for each ReLU of g_T, bottom first, how often each unit is active, in [0, 1].
+        output_mean: mean of the output over images (and over positions, for maps), (outputs,).
+        output_std: its standard deviation, (outputs,).
+    """
+
+    images: int
+    norm: float
+    mean: Tensor
+    variance: Tensor
+    factors: Tensor
+    spectrum: Tensor
+    activity: list[Tensor] = field(default_factory=list)
+    output_mean: Tensor = field(default_factory=lambda: torch.zeros(0))
+    output_std: Tensor = field(default_factory=lambda: torch.zeros(0))
+
+
+def record(f: nn.Module, g: nn.Sequential, batches: Iterable[Tensor], limit: int) -> Statistics:
+    """Record a teacher's statistics on its owner's images.
+
+    Args:
+        f: the category module.
+        g: the task module g_T.
+        batches: normalised images (batch, channels, height, width).
+        limit: bytes that the file may take; the ranks are chosen to stay below.
+
+    Returns:
+        The statistics.
+
+    Raises:
+        TeacherError: no image, or a limit too small for the mean map and the activities.
+    """
+    features, outputs, active, count = [], [], {}, 0
+    with torch.no_grad():
+        for images in batches:
+            value = f(images)
+            features.append(value.double().cpu())
+            count += len(value)
+            for name, layer in leaves(g):
+                value = layer(value)
+                if isinstance(layer, nn.ReLU):
+                    active[name] = active.get(name, 0) + (value > 0).sum(0).double().cpu()
+            outputs.append(value.double().cpu())
+    if not count:
+        raise TeacherError("no image to record statistics on; expected at least one")
+    maps = torch.cat(features)
+    mean, output = maps.mean(0), torch.cat(outputs)
+    output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim == 4 else output
+    activity = [total / count for total in active.values()]
+    fixed = 2 * mean.numel() + sum(each.numel() for each in activity) + 4096
+    if fixed > limit:
+        raise TeacherError(
+            f"the mean feature map and the activities take {fixed} bytes of the {limit} allowed "
+            f"({SHARE:.0%} of the weights); choose a higher cut"
+        )
+    factors_rank, spectrum_rank = _ranks(mean.shape, count, limit - fixed)
+    centred = maps - mean
+    return Statistics(
+        images=count,
+        norm=float(maps.flatten(1).norm(dim=1).mean()),
+        mean=mean.float(),
+        variance=centred.square().mean((0, 2, 3)).float(),
+        factors=_low_rank(centred, factors_rank).float(),
+        spectrum=_cross_spectrum(centred, spectrum_rank),
+        activity=[each.float() for each in activity],
+        output_mean=output.mean(0).float(),
+        output_std=output.std(0, correction=0).float(),
+    )
+
+
+def _ranks(shape: torch.Size, count: int, budget: int) -> tuple[int, int]:
+    """Share the bytes that are left between the two covariances: half precision, at most their full rank."""
+    channels, height, width = shape
+    factor, spectrum = 2 * channels * height * width, 4 * channels * height * (width // 2 + 1)
+    spectrum_rank = min(channels, max(budget // 2, 0) // spectrum)
+    return min(count, max(budget - spectrum_rank * spectrum, 0) // factor), spectrum_rank
+
+
+def _low_rank(centred: Tensor, rank: int) -> Tensor:
+    """The leading principal components of whole feature maps, each scaled by its standard deviation."""
+    flat = centred.flatten(1)
+    gram = flat @ flat.T if len(flat) < flat.shape[1] else None
+    if rank == 0:
+        return flat.new_zeros(0, *centred.shape[1:])
+    if gram is not None:
+        values, vectors = torch.linalg.eigh(gram)
+        top = vectors[:, -rank:].T @ flat / len(flat) ** 0.5
+        return top.flip(0).reshape(rank, *centred.shape[1:])
+    values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
+    top = vectors[:, -rank:] * values[-rank:].clamp_min(0).sqrt()
+    return top.T.flip(0).reshape(rank, *centred.shape[1:])
+
+
+def _cross_spectrum(centred: Tensor, rank: int) -> Tensor:
+    """At each frequency, the leading factors of the channels' cross-spectrum."""
+    transformed = torch.fft.rfft2(centred, norm="ortho")
+    pairs = transformed.permute(2, 3, 1, 0)
+    values, vectors = torch.linalg.eigh(pairs @ pairs.mH / len(centred))
+    channels = centred.shape[1]
+    top = vectors[..., channels - rank :] * values[..., None, channels - rank :].clamp_min(0).sqrt()
+    return top.permute(3, 2, 0, 1).flip(0).to(torch.complex64)
+
+
+def dump_statistics(statistics: Statistics) -> bytes:
+    """Serialise to safetensors: half precision, activities as bytes of 1/255."""
+    tensors = {
+        "mean": statistics.mean.half(),
+        "variance": statistics.variance,
+        "factors": statistics.factors.half(),
+        "spectrum": torch.view_as_real(statistics.spectrum).half(),
+        "output.mean": statistics.output_mean,
+        "output.std": statistics.output_std,
+    }
+    for index, activity in enumerate(statistics.activity):
+        tensors[f"activity.{index}"] = (activity * 255).round().to(torch.uint8)
+    header = {"format": FORMAT, "version": 1, "images": statistics.images, "norm": statistics.norm}
+    return safetensors.torch.save(
+        {name: tensor.contiguous() for name, tensor in sorted(tensors.items())},
+        metadata={"legonet": json.dumps(header, sort_keys=True)},
+    )
+
+
+def parse_statistics(data: bytes, where: str) -> Statistics:
+    """Read what `dump_statistics` wrote.
+
+    Raises:
+        TeacherError: the bytes are something else, or damaged.
+    """
+    try:
+        tensors = safetensors.torch.load(data)
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["legonet"])
+        if header["format"] != FORMAT or header["version"] != 1:
+            raise KeyError("format")
+        count = sum(name.startswith("activity.") for name in tensors)
+        return Statistics(
+            images=int(header["images"]),
+            norm=float(header["norm"]),
+            mean=tensors["mean"].float(),
+            variance=tensors["variance"],
+            factors=tensors["factors"].float(),
+            spectrum=torch.view_as_complex(tensors["spectrum"].float()),
+            activity=[tensors[f"activity.{index}"].float() / 255 for index in range(count)],
+            output_mean=tensors["output.mean"],
+            output_std=tensors["output.std"],
+        )
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise TeacherError(
+            f"{where}: not a statistics file; expected what `legonet teacher record` writes; record it again"
+        ) from error
