@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 FORMAT_VERSION = 1
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 PATH_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+
+LARGEST = 2**31 - 1
+LARGEST_SIZE = 65_536
 
 
 def _integral(value: Any) -> Any:
@@ -28,12 +32,15 @@ def _array(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Positive = Annotated[int, Field(ge=1), BeforeValidator(_integral)]
+# In `Annotated`, limits come before these two: they run first, and the JSON Schema sees the limits.
+Integral = BeforeValidator(_integral)
 Array = BeforeValidator(_array)
+Positive = Annotated[int, Field(ge=1, le=LARGEST), Integral]
+Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE), Integral]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 PathName = Annotated[str, Field(pattern=PATH_PATTERN)]
-FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
-Label = Annotated[str, Field(min_length=1, max_length=256)]
+FilePath = Annotated[str, Field(min_length=1, max_length=1024, pattern=TEXT_PATTERN)]
+Label = Annotated[str, Field(min_length=1, max_length=256, pattern=TEXT_PATTERN)]
 Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -47,15 +54,13 @@ class Model(BaseModel):
 class Input(Model):
     """The image that every category module sees."""
 
-    shape: Annotated[tuple[Positive, Positive, Positive], Array] = Field(
-        description="channels, height, width"
-    )
-    mean: Annotated[tuple[Number, ...], Array, Field(min_length=1)] | None = Field(
+    shape: Annotated[tuple[Size, Size, Size], Array] = Field(description="channels, height, width")
+    mean: Annotated[tuple[Number, ...], Field(min_length=1), Array] | None = Field(
         default=None, description="subtracted from each channel of an image in [0, 1]"
     )
-    std: (
-        Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Array, Field(min_length=1)] | None
-    ) = Field(default=None, description="each channel is divided by this after the mean is subtracted")
+    std: Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Field(min_length=1), Array] | None = Field(
+        default=None, description="each channel is divided by this after the mean is subtracted"
+    )
 
 
 class BinaryOutput(Model):
@@ -72,7 +77,7 @@ class MaskOutput(Model):
     """Per-pixel scores (labels, height, width); one label: the score of that label's pixels."""
 
     kind: Literal["mask"]
-    labels: Annotated[tuple[Label, ...], Array, Field(min_length=1)] = Field(
+    labels: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
         default=("{category}",), description="one label per output channel"
     )
 
@@ -81,7 +86,7 @@ class VectorOutput(Model):
     """A vector of numbers, such as a pose."""
 
     kind: Literal["vector"]
-    names: Annotated[tuple[Label, ...], Array, Field(min_length=1)] = Field(
+    names: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
         description="what each number means"
     )
 
@@ -145,20 +150,36 @@ MethodName = Literal["closed-form", "back-distillation"]
 class Adapter(Model):
     """A stack of convolutions on the edge from a category module to a task module."""
 
-    kernel: Positive = Field(default=3, description="height and width of each convolution; odd")
-    depth: Positive = Field(default=1, description="number of convolutions, each followed by the activation")
-    hidden: Positive | None = Field(
+    kernel: Annotated[Literal[1, 3, 5, 7, 9, 11], Integral] = Field(
+        default=3, description="height and width of each convolution"
+    )
+    depth: Annotated[int, Field(ge=1, le=64), Integral] = Field(
+        default=1, description="number of convolutions, each followed by the activation"
+    )
+    hidden: Size | None = Field(
         default=None, description="channels between the convolutions; default: those of the output"
     )
-    channels: Annotated[tuple[Positive, Positive], Array] | None = Field(
+    channels: Annotated[tuple[Size, Size], Array] | None = Field(
         default=None, description="channels in and out; default: those of the two modules it joins"
     )
     activation: Literal["relu", "none"] = "relu"
     rescale: bool = Field(
         default=True, description="multiply the features by beta, the ratio of the mean feature norms"
     )
-    method: MethodName | Method = "closed-form"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_integral)] = 0
+    method: MethodName | Method = Field(
+        default="closed-form", description="how it is fitted: a method's name, or its settings"
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST), Integral] = 0
+
+    @property
+    def settings(self) -> ClosedForm | BackDistillation:
+        """The method with its settings; where the file gives only its name, with the defaults."""
+        if not isinstance(self.method, str):
+            return self.method
+        return _METHODS.validate_python({"name": self.method})
+
+
+_METHODS: TypeAdapter[ClosedForm | BackDistillation] = TypeAdapter(Method)
 
 
 class Category(Model):
@@ -199,7 +220,7 @@ class Teacher(Model):
 class Graph(Model):
     """A transplant network: its modules, adapters, teachers and applications."""
 
-    legonet: Annotated[Literal[1], BeforeValidator(_integral)] = Field(description="format version")
+    legonet: Annotated[Literal[1], Integral] = Field(description="format version")
     name: Name
     input: Input
     categories: dict[Name, Category] = {}
@@ -208,6 +229,6 @@ class Graph(Model):
         default={}, description="category:task, where it differs from the task's `adapter`"
     )
     teachers: dict[Name, Teacher] = Field(default={}, description="in order of arrival")
-    applications: dict[Name, Annotated[tuple[PathName, ...], Array, Field(min_length=1)]] = Field(
+    applications: dict[Name, Annotated[tuple[PathName, ...], Field(min_length=1), Array]] = Field(
         default={}, description="named choices of paths"
     )
