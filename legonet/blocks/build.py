@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from legonet.blocks.library import build_model
 from legonet.blocks.registry import KINDS, make_layer
-from legonet.blocks.schema import Layer, Layers, name_conflict
+from legonet.blocks.schema import Block, Layer, Layers, name_conflict
 from legonet.errors import BlockError
 
 
@@ -38,6 +39,26 @@ def build_layers(layers: Layers, device: str = "cpu", *, where: str = "layers") 
             parent = _child(parent, prefix, f"{where}.{name}")
         _add(parent, last, _make(layer, device, f"{where}.{name}"), f"{where}.{name}")
     return root
+
+
+def build_block(block: Block, device: str = "cpu") -> nn.Module:
+    """Build a block with random weights.
+
+    Args:
+        block: Layers, or a library's builder.
+        device: Where the weights are made; "meta" makes none.
+
+    Returns:
+        The module, in training mode: an nn.Sequential for layers, the library's own class for a builder.
+
+    Raises:
+        BlockError: The block cannot be built.
+    """
+    where = f"block {block.name}"
+    if block.layers is not None:
+        return build_layers(block.layers, device, where=f"{where}: layers")
+    assert block.builder is not None  # noqa: S101 - the model has one of the two
+    return build_model(block.builder, block.arguments, device, where=f"{where}: builder")
 
 
 def _make(layer: Layer, device: str, where: str) -> nn.Module:

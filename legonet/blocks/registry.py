@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from legonet.blocks import schema
+from legonet.blocks.rescale import Rescale
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ KINDS: dict[str, Kind] = {
         nn.BatchNorm2d, _make_batch_norm, _describe_batch_norm, lambda layer: _images(layer.channels)
     ),
     "upsample": Kind(nn.Upsample, _make_upsample, _describe_upsample, lambda layer: _images(None)),
+    "rescale": Kind(Rescale, lambda layer, device: Rescale().to(device), lambda module: {}, _anything),
 }
 """Every layer type of `legonet.blocks.schema`, and nothing else."""
 

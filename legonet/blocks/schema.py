@@ -194,6 +194,12 @@ class Upsample(LayerModel):
             raise ValueError("an upsample layer has either a size or a scale")
 
 
+class Rescale(LayerModel):
+    """Multiplication by one recorded number, beta."""
+
+    type: Literal["rescale"]
+
+
 Layer = Annotated[
     Conv
     | ConvTranspose
@@ -206,7 +212,8 @@ Layer = Annotated[
     | Dropout
     | Identity
     | BatchNorm
-    | Upsample,
+    | Upsample
+    | Rescale,
     Field(discriminator="type"),
 ]
 LayerName = Annotated[str, Field(pattern=LAYER_NAME_PATTERN, max_length=256)]

@@ -1,0 +1,66 @@
+"""The tensors that a chain of layers has: names and shapes, as in its state dict. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Layers, Linear, Rescale
+
+Shape = tuple[int, ...]
+
+
+def _conv(layer: Conv) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {
+        "weight": (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel)
+    }
+    return shapes | ({"bias": (layer.out_channels,)} if layer.bias else {})
+
+
+def _conv_transpose(layer: ConvTranspose) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {
+        "weight": (layer.in_channels, layer.out_channels // layer.groups, *layer.kernel)
+    }
+    return shapes | ({"bias": (layer.out_channels,)} if layer.bias else {})
+
+
+def _linear(layer: Linear) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {"weight": (layer.out_features, layer.in_features)}
+    return shapes | ({"bias": (layer.out_features,)} if layer.bias else {})
+
+
+def _batch_norm(layer: BatchNorm) -> dict[str, Shape]:
+    names = [*(["weight", "bias"] if layer.affine else []), "running_mean", "running_var"]
+    return dict.fromkeys(names, (layer.channels,)) | {"num_batches_tracked": ()}
+
+
+def _rescale(layer: Rescale) -> dict[str, Shape]:
+    return {"beta": ()}
+
+
+_SHAPES: dict[str, Callable[[Any], dict[str, Shape]]] = {
+    "conv": _conv,
+    "conv-transpose": _conv_transpose,
+    "linear": _linear,
+    "batch-norm": _batch_norm,
+    "rescale": _rescale,
+}
+
+COUNTERS = frozenset({"num_batches_tracked"})
+"""Tensors that count and are whole numbers; all others are floating-point."""
+
+
+def tensor_shapes(layers: Layers) -> dict[str, Shape]:
+    """List the tensors of a chain's state dict.
+
+    Args:
+        layers: Names and layers, in order.
+
+    Returns:
+        Shapes by key, in the state dict's order.
+    """
+    shapes: dict[str, Shape] = {}
+    for name, layer in layers.items():
+        own = _SHAPES[layer.type](layer) if layer.type in _SHAPES else {}
+        shapes |= {f"{name}.{tensor}": shape for tensor, shape in own.items()}
+    return shapes

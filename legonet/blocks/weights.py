@@ -1,0 +1,147 @@
+"""Module blobs to and from torch modules. Needs torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.registry import KINDS, describe_module
+from legonet.blocks.schema import Layer, layers_data, layers_from_data
+from legonet.errors import BlockError, StoreError
+from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
+from legonet.store.tensors import RawTensor
+
+DTYPES: dict[str, torch.dtype] = {
+    "BOOL": torch.bool,
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I16": torch.int16,
+    "U16": torch.uint16,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I32": torch.int32,
+    "U32": torch.uint32,
+    "F32": torch.float32,
+    "I64": torch.int64,
+    "U64": torch.uint64,
+    "F64": torch.float64,
+}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def load_module(blob: bytes | Path, device: str = "cpu", *, where: str = "module blob") -> nn.Sequential:
+    """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
+
+    Args:
+        blob: The blob's bytes, or its file.
+        device: Where the weights go.
+        where: What messages call the blob, if bytes are given.
+
+    Returns:
+        A chain of layers, or an adapter. No parameter requires a gradient.
+
+    Raises:
+        StoreError: The file cannot be read, or the bytes are no module of legonet.
+    """
+    if isinstance(blob, Path):
+        where = str(blob)
+        try:
+            blob = blob.read_bytes()
+        except OSError as error:
+            raise StoreError(
+                f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
+            ) from error
+    parsed = parse_module(blob, where)
+    layers = _layers(parsed, where)
+    try:
+        module = build_layers(layers, "meta", where=where)
+        module.requires_grad_(False)
+        state = {name: _tensor(raw, device) for name, raw in parsed.tensors.items()}
+        module.load_state_dict(state, assign=True)
+    except (RuntimeError, BlockError) as error:
+        raise StoreError(f"{where}: its weights do not fit its layers: {error}; build it again") from error
+    return module.eval()
+
+
+def module_layers(blob: bytes, *, where: str = "module blob") -> dict[str, Layer]:
+    """Read the layers of a blob, without its weights.
+
+    Raises:
+        StoreError: The bytes are no module of legonet.
+    """
+    return _layers(parse_module(blob, where), where)
+
+
+def dump_chain(kind: ModuleKind, module: nn.Sequential) -> bytes:
+    """Write a chain of layers as a blob: the same layers and weights always as the same bytes.
+
+    Args:
+        kind: What part of a network the module is.
+        module: What `build_layers` or `build_adapter` made.
+
+    Raises:
+        BlockError: The module holds something that is no known layer.
+        StoreError: A tensor has a dtype that no blob can hold.
+    """
+    tensors = {name: raw_tensor(tensor, name) for name, tensor in module.state_dict().items()}
+    return dump_module(kind, layers_data(chain_layers(module)), tensors)
+
+
+def chain_layers(module: nn.Sequential) -> dict[str, Layer]:
+    """Describe a chain of layers that is built.
+
+    Raises:
+        BlockError: The module holds something that is no known layer.
+    """
+    layers: dict[str, Layer] = {}
+    for name, leaf in leaves(module):
+        try:
+            layer = describe_module(leaf)
+        except ValueError as error:
+            raise BlockError(f"{name}: {type(leaf).__name__} with {error}") from error
+        if layer is None:
+            raise BlockError(
+                f"{name}: {type(leaf).__name__} is no known layer; expected one of {', '.join(KINDS)}"
+            )
+        layers[name] = layer
+    return layers
+
+
+def _layers(parsed: ModuleBlob, where: str) -> dict[str, Layer]:
+    try:
+        return layers_from_data(parsed.layers)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise StoreError(
+            f"{where}: {place}: {first['msg']}; expected layers that this version of legonet knows; "
+            "build the module again"
+        ) from error
+
+
+def _tensor(raw: RawTensor, device: str) -> Tensor:
+    dtype = DTYPES[raw.dtype]
+    if not raw.data:
+        return torch.empty(raw.shape, dtype=dtype, device=device)
+    # A copy of its own: torch warns about read-only memory, and the file's bytes are not aligned.
+    return torch.frombuffer(bytearray(raw.data), dtype=torch.uint8).view(dtype).reshape(raw.shape).to(device)
+
+
+def raw_tensor(tensor: Tensor, name: str = "tensor") -> RawTensor:
+    """Take a tensor's bytes.
+
+    Raises:
+        StoreError: Its dtype is none that a blob can hold.
+    """
+    if tensor.dtype not in _NAMES:
+        raise StoreError(
+            f"tensor {name}: dtype {tensor.dtype} cannot be stored; expected one of {', '.join(DTYPES)}"
+        )
+    plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+    return RawTensor(_NAMES[tensor.dtype], tuple(tensor.shape), plain.numpy().tobytes())

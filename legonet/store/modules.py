@@ -1,0 +1,89 @@
+"""Module blobs: one safetensors file per module, the same module always in the same bytes. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from legonet.errors import StoreError
+from legonet.store.tensors import RawTensor, read_tensors, write_tensors
+
+ModuleKind = Literal["category-module", "task-module", "adapter"]
+METADATA_KEY = "legonet"
+
+
+@dataclass(frozen=True)
+class ModuleBlob:
+    """A module as it is stored.
+
+    Attributes:
+        kind: What part of a network it is.
+        layers: Plain data: the layers by name, in order (`legonet.blocks.schema.layers_from_data`
+            reads them).
+        tensors: By the names of the state dict.
+    """
+
+    kind: ModuleKind
+    layers: dict[str, Any]
+    tensors: dict[str, RawTensor]
+
+
+def dump_module(kind: ModuleKind, layers: Mapping[str, Any], tensors: Mapping[str, RawTensor]) -> bytes:
+    """Write a module blob; its address in the store is the sha256 of these bytes.
+
+    Args:
+        kind: What part of a network it is.
+        layers: Plain data: the layers by name, in order.
+        tensors: By the names of the state dict.
+
+    Returns:
+        A safetensors file with one metadata key, `legonet`.
+
+    Raises:
+        StoreError: A tensor's bytes do not fit its shape and dtype.
+    """
+    text = json.dumps(
+        {"kind": kind, "layers": _canonical(layers)},
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return write_tensors(tensors, {METADATA_KEY: text})
+
+
+def parse_module(data: bytes | memoryview, where: str = "module blob") -> ModuleBlob:
+    """Read a module blob; nothing in it is trusted.
+
+    Args:
+        data: What `dump_module` wrote; the tensors are views of it.
+        where: What messages call it.
+
+    Raises:
+        StoreError: The bytes are something else, or are cut short.
+    """
+    file = read_tensors(data, where)
+    try:
+        header = json.loads(file.metadata[METADATA_KEY])
+        kind = header["kind"]
+        layers = header["layers"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise _foreign(where) from None
+    if (
+        kind not in get_args(ModuleKind)
+        or not isinstance(layers, dict)
+        or set(file.metadata) != {METADATA_KEY}
+    ):
+        raise _foreign(where)
+    return ModuleBlob(kind, layers, file.tensors)
+
+
+def _canonical(layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort keys whose order means nothing; the order of layers is the order of computing."""
+    return {name: dict(sorted(layer.items())) for name, layer in layers.items()}
+
+
+def _foreign(where: str) -> StoreError:
+    return StoreError(
+        f"{where}: a safetensors file, but no module of legonet; expected what `legonet transplant` stores"
+    )

@@ -1,0 +1,98 @@
+"""The folder that a network lives in: its blocks, its graph files and its store. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PureWindowsPath
+from typing import Literal
+
+from legonet.errors import StoreError
+from legonet.store.blobs import Store
+
+STATE_FOLDER = ".legonet"
+BLOCKS_FOLDER = "blocks"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with `blocks/`, `graphs/` and `.legonet/`; none of them has to exist.
+
+    Attributes:
+        root: The folder, absolute.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        """Make the root absolute, so that a change of the working folder changes nothing."""
+        object.__setattr__(self, "root", Path(self.root).absolute())
+
+    @classmethod
+    def find(cls, graph_path: Path | str) -> Workspace:
+        """Find the workspace of a graph file, which need not exist yet.
+
+        Returns:
+            The nearest folder above the file that has `blocks/` or `.legonet/`; else the file's folder.
+        """
+        folder = Path(graph_path).absolute().parent
+        for ancestor in (folder, *folder.parents):
+            if (ancestor / BLOCKS_FOLDER).is_dir() or (ancestor / STATE_FOLDER).is_dir():
+                return cls(ancestor)
+        return cls(folder)
+
+    @cached_property
+    def store(self) -> Store:
+        """The blobs; the first one written makes the folder."""
+        return Store(self.root / STATE_FOLDER / "blobs")
+
+    @property
+    def journal_path(self) -> Path:
+        """The sqlite file that records runs."""
+        return self.root / STATE_FOLDER / "journal.sqlite"
+
+    @property
+    def block_folders(self) -> list[Path]:
+        """Where blocks are looked up: the workspace's own, then those shipped with legonet."""
+        folders = [self.root / BLOCKS_FOLDER, shipped_folder("blocks")]
+        return folders[:1] if folders[0].resolve() == folders[1].resolve() else folders
+
+    def resolve(self, base: Path | str, relative: str) -> Path:
+        """Turn a path written in a file into a path of this machine that stays in the workspace.
+
+        Args:
+            base: The folder of the file that it is written in.
+            relative: The path as written, with forward slashes.
+
+        Returns:
+            The path, links followed; it need not exist.
+
+        Raises:
+            StoreError: It is absolute, or it leaves the workspace by `..` or by a link.
+        """
+        if Path(relative).is_absolute() or PureWindowsPath(relative).anchor:
+            raise StoreError(
+                f"{relative}: an absolute path; expected one relative to the file that names it, "
+                "so that the workspace can be moved"
+            )
+        try:
+            path = (Path(base).absolute() / relative).resolve()
+            inside = path.is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise StoreError(f"{relative!r}: no usable path: {error}; correct it") from error
+        if not inside:
+            raise StoreError(
+                f"{relative}: leaves the workspace {self.root}; expected a path inside it; "
+                "copy the file into the workspace"
+            )
+        return path
+
+
+def shipped_folder(name: Literal["blocks", "graphs"]) -> Path:
+    """Find the blocks or graphs that come with legonet: inside an installed wheel, or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent
+    # Beside an installed package, a folder called "blocks" would be somebody else's.
+    if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
+        return checkout / name
+    return package / "examples" / name
