@@ -50,10 +50,10 @@ class Lock(Model):
     """Everything that has been built for one graph file."""
 
     version: Literal[1] = Field(default=1, alias="legonet-lock")
-    teachers: dict[Name, LockedTeacher] = {}
-    categories: dict[Name, LockedModule] = {}
-    tasks: dict[Name, LockedModule] = {}
-    adapters: dict[PathName, LockedAdapter] = {}
+    teachers: dict[Name, LockedTeacher] = Field(default={})
+    categories: dict[Name, LockedModule] = Field(default={})
+    tasks: dict[Name, LockedModule] = Field(default={})
+    adapters: dict[PathName, LockedAdapter] = Field(default={})
 
 
 def lock_path(graph_path: Path) -> Path:
@@ -110,4 +110,6 @@ def write_lock(path: Path, lock: Lock) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise GraphError(f"{path}: cannot be written ({error.strerror}); the old file is untouched") from error
+        raise GraphError(
+            f"{path}: cannot be written ({error.strerror}); the old file is untouched"
+        ) from error

@@ -1,0 +1,191 @@
+"""Chooses parts of a graph by name: paths, applications, who gives a module, how an edge is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from legonet.errors import SelectError
+from legonet.graph.schema import Adapter, Graph
+from legonet.graph.suggest import did_you_mean, listed
+
+
+@dataclass(frozen=True)
+class Givers:
+    """Which teacher gives each module; None for a module that no teacher gives yet."""
+
+    categories: dict[str, str | None]
+    tasks: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A connection from a category module to a task module.
+
+    Attributes:
+        category: the category's name.
+        task: the task's name.
+        teacher: the teacher of this category and task; None for an open edge, which `adapters` names
+            but no teacher shows how to fit.
+        native: this teacher gives both modules, so they fit without an adapter.
+    """
+
+    category: str
+    task: str
+    teacher: str | None
+    native: bool
+
+    @property
+    def path(self) -> str:
+        """The path's name, `category:task`."""
+        return f"{self.category}:{self.task}"
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Category and task of a path.
+
+    Args:
+        path: such as "cat:classify".
+
+    Raises:
+        SelectError: it is not of this form.
+    """
+    category, colon, task = path.partition(":")
+    if not (category and colon and task) or ":" in task:
+        raise SelectError(f"'{path}': not a path; expected category:task; write such as cat:classify")
+    return category, task
+
+
+def givers(graph: Graph) -> Givers:
+    """The teacher that gives each module: the one it names, else the first that arrives.
+
+    Args:
+        graph: a graph, valid or not; names of teachers that do not exist are returned as they are.
+    """
+    first_of_category: dict[str, str] = {}
+    first_of_task: dict[str, str] = {}
+    for name, teacher in graph.teachers.items():
+        first_of_category.setdefault(teacher.category, name)
+        first_of_task.setdefault(teacher.task, name)
+    return Givers(
+        {name: part.teacher or first_of_category.get(name) for name, part in graph.categories.items()},
+        {name: part.teacher or first_of_task.get(name) for name, part in graph.tasks.items()},
+    )
+
+
+def giver(graph: Graph, *, category: str | None = None, task: str | None = None) -> str | None:
+    """The teacher that gives one module. For many modules, `givers` is faster.
+
+    Args:
+        graph: the graph.
+        category: the category module's name, or
+        task: the task module's name; exactly one of the two.
+
+    Returns:
+        The teacher's name, or None when no teacher gives it.
+
+    Raises:
+        SelectError: no such category or task.
+    """
+    if (category is None) == (task is None):
+        raise TypeError("giver() takes either a category or a task")
+    if category is not None:
+        _known("category", category, graph)
+        named = graph.categories[category].teacher
+        return named or next((n for n, t in graph.teachers.items() if t.category == category), None)
+    _known("task", str(task), graph)
+    named = graph.tasks[str(task)].teacher
+    return named or next((n for n, t in graph.teachers.items() if t.task == task), None)
+
+
+def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:
+    """How the adapter of one edge is built: its entry in `adapters`, else the task's `adapter`.
+
+    Raises:
+        SelectError: no such category or task.
+    """
+    _known("category", category, graph)
+    _known("task", task, graph)
+    return graph.adapters.get(f"{category}:{task}") or graph.tasks[task].adapter
+
+
+def edges(graph: Graph) -> list[Edge]:
+    """All edges: one for each teacher in order of arrival, then the open ones that `adapters` names.
+
+    Args:
+        graph: a valid graph.
+    """
+    given = givers(graph)
+    found: dict[str, Edge] = {}
+    for name, teacher in graph.teachers.items():
+        native = given.categories.get(teacher.category) == name == given.tasks.get(teacher.task)
+        edge = Edge(teacher.category, teacher.task, name, native)
+        found.setdefault(edge.path, edge)
+    for path in graph.adapters:
+        if path not in found:
+            category, task = split_path(path)
+            found[path] = Edge(category, task, None, False)
+    return list(found.values())
+
+
+def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:
+    """The paths that applications and paths name.
+
+    Args:
+        graph: a valid graph.
+        names: applications' names and paths; none at all means every path that has a teacher.
+
+    Returns:
+        Paths, each once, in the order of their first mention.
+
+    Raises:
+        SelectError: a name that does not exist, or a path that no teacher connects.
+    """
+    known = {edge.path: edge for edge in edges(graph)}
+    chosen: dict[str, None] = {}
+    names = list(names)
+    for name in names:
+        if name in graph.applications:
+            for path in graph.applications[name]:
+                chosen[_path(path, known, graph)] = None
+        elif ":" in name:
+            chosen[_path(name, known, graph)] = None
+        else:
+            everything = [*graph.applications, *known]
+            there = (
+                f"applications are {listed(list(graph.applications))}" if graph.applications else "none exist"
+            )
+            raise SelectError(
+                f"{graph.name}: no application '{name}'; {there}; name one of them or a path "
+                f"category:task.{did_you_mean(name, everything)}"
+            )
+    if not names:
+        chosen = {path: None for path, edge in known.items() if edge.teacher is not None}
+        if not chosen:
+            raise SelectError(f"{graph.name}: no path; expected at least one teacher; add a teacher")
+    return list(chosen)
+
+
+def _path(path: str, known: dict[str, Edge], graph: Graph) -> str:
+    category, task = split_path(path)
+    _known("category", category, graph, path)
+    _known("task", task, graph, path)
+    if path not in known:
+        others = [edge.path for edge in known.values() if edge.category == category]
+        there = f"'{category}' has {listed(others)}" if others else f"'{category}' has no teacher"
+        raise SelectError(
+            f"{graph.name}: {path}: no teacher of category '{category}' and task '{task}'; {there}; "
+            "add a teacher that connects them"
+        )
+    return path
+
+
+def _known(what: str, name: str, graph: Graph, path: str = "") -> None:
+    names = graph.categories if what == "category" else graph.tasks
+    if name not in names:
+        plural = "categories" if what == "category" else "tasks"
+        there = f"{plural} are {listed(list(names))}" if names else f"there are no {plural} yet"
+        raise SelectError(
+            f"{graph.name}: {path + ': ' if path else ''}no {what} '{name}'; {there}; "
+            f"name one that exists.{did_you_mean(name, names)}"
+        )

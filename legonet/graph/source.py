@@ -1,0 +1,106 @@
+"""Reads a text file that people wrote, within limits of size and characters."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import stat
+from pathlib import Path
+
+from legonet.errors import GraphError
+
+LARGEST_FILE = 8 * 2**20
+
+# What YAML 1.2 calls printable, without a byte order mark inside the text.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_OTHER_ENCODINGS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+
+def read_source(path: str | Path, what: str = "graph file") -> str:
+    """A file's text.
+
+    Args:
+        path: the file, shown in messages as it is given here.
+        what: what the file should be, for messages.
+
+    Returns:
+        Its text without a byte order mark.
+
+    Raises:
+        GraphError: no such file, not a regular file, too large, not UTF-8, or with control characters.
+    """
+    source = str(path)
+    try:
+        state = Path(path).stat()
+        if stat.S_ISDIR(state.st_mode):
+            raise GraphError(f"{source}: a folder; expected a {what}; name the file in it")
+        if not stat.S_ISREG(state.st_mode):
+            raise GraphError(f"{source}: not a regular file; expected a {what}; copy it into a file first")
+        if state.st_size > LARGEST_FILE:
+            raise GraphError(_too_large(source, state.st_size, what))
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise GraphError(f"{source}: no such file; expected a {what}; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise GraphError(
+            f"{source}: cannot be read ({reason}); expected a {what}; check the path and its permissions"
+        ) from error
+    return decode(data, source, what)
+
+
+def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
+    """Text from bytes: UTF-8, no control characters, not larger than `LARGEST_FILE`.
+
+    Args:
+        data: a file's bytes, or text that is only checked.
+        source: the file's name for messages.
+        what: what the file should be, for messages.
+
+    Returns:
+        The text without a byte order mark.
+
+    Raises:
+        GraphError: it breaks one of those rules.
+    """
+    if len(data) > LARGEST_FILE:
+        raise GraphError(_too_large(source, len(data), what))
+    if isinstance(data, bytes):
+        for mark, encoding in _OTHER_ENCODINGS:
+            if data.startswith(mark):
+                raise GraphError(f"{source}:1:1: {encoding} text; expected UTF-8; save the file as UTF-8")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = data[: error.start].decode("utf-8")
+            raise GraphError(
+                f"{_at(source, before)}: byte 0x{data[error.start]:02x} is not UTF-8; expected UTF-8 text; "
+                "save the file as UTF-8"
+            ) from None
+    else:
+        text = data
+    text = text.removeprefix("\ufeff")
+    if bad := _FORBIDDEN.search(text):
+        raise GraphError(
+            f"{_at(source, text[: bad.start()])}: control character U+{ord(bad.group()):04X}; "
+            "expected printable text; remove it"
+        )
+    return text
+
+
+def _too_large(source: str, size: int, what: str) -> str:
+    return (
+        f"{source}: {size / 2**20:,.1f} MiB; expected a {what} of at most {LARGEST_FILE // 2**20} MiB; "
+        "is this another kind of file?"
+    )
+
+
+def _at(source: str, before: str) -> str:
+    before = before.replace("\r\n", "\n").replace("\r", "\n")
+    return f"{source}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"

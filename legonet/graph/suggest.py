@@ -1,0 +1,51 @@
+"""Did-you-mean suggestions and lists of names for messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from itertools import islice
+
+_SHOWN = 8
+_LONGEST = 128
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a misspelt one.
+
+    Args:
+        word: what was written.
+        known: the names that exist.
+
+    Returns:
+        The best match, or None when nothing is similar.
+    """
+    word = word[:_LONGEST]
+    by_folded: dict[str, str] = {}
+    for name in known:
+        by_folded.setdefault(name.casefold().replace("_", "-"), name)
+    folded = word.casefold().replace("_", "-")
+    if folded in by_folded:
+        return by_folded[folded]
+    matches = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    return by_folded[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The sentence ` Did you mean 'x'?`, or nothing when no name is similar."""
+    match = closest(word, known)
+    return f" Did you mean '{match}'?" if match is not None else ""
+
+
+def listed(names: Collection[str], last: str = ", ") -> str:
+    """Names in their order, with commas; a long list is cut and says how many follow.
+
+    Args:
+        names: what to list.
+        last: what stands before the last name, such as `" or "`.
+    """
+    shown = list(islice(names, _SHOWN))
+    if len(names) > _SHOWN + 1:
+        return f"{', '.join(shown)} and {len(names) - _SHOWN} more"
+    shown = list(names)
+    return last.join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
