@@ -12,11 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
-from legonet.graph.schema import Array, Model, Name, Number, Positive
+from legonet.graph.schema import LARGEST, Array, Integral, Model, Name, Number, Positive, Size
 
 LAYER_NAME_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 BUILDER_PATTERN = r"^[a-z0-9_-]+:[A-Za-z0-9_.-]+$"
-LARGEST = 2**31 - 1
 
 
 def _pair(value: Any) -> Any:
@@ -26,19 +25,14 @@ def _pair(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _integral(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _pair_schema(minimum: int) -> WithJsonSchema:
     number = {"type": "integer", "minimum": minimum, "maximum": LARGEST}
-    array = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    array = {"type": "array", "prefixItems": [number, number], "minItems": 2, "maxItems": 2}
     return WithJsonSchema({"anyOf": [number, array]})
 
 
-Size = Annotated[Positive, Field(le=LARGEST)]
-Natural = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_integral)]
-Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair), _pair_schema(1)]
+Natural = Annotated[int, Field(ge=0, le=LARGEST), Integral]
+Pair = Annotated[tuple[Positive, Positive], BeforeValidator(_pair), _pair_schema(1)]
 NaturalPair = Annotated[tuple[Natural, Natural], BeforeValidator(_pair), _pair_schema(0)]
 
 
@@ -62,13 +56,13 @@ class Conv(LayerModel):
     """2-D cross-correlation."""
 
     type: Literal["conv"]
-    in_channels: Size = Field(alias="in", description="channels in")
-    out_channels: Size = Field(alias="out", description="channels out")
+    in_channels: Positive = Field(alias="in", description="channels in")
+    out_channels: Positive = Field(alias="out", description="channels out")
     kernel: Pair
     stride: Pair = (1, 1)
     padding: NaturalPair = Field(default=(0, 0), description="zeros on each side")
     dilation: Pair = (1, 1)
-    groups: Size = 1
+    groups: Positive = 1
     bias: bool = True
 
 
@@ -76,8 +70,8 @@ class ConvTranspose(LayerModel):
     """2-D transposed convolution."""
 
     type: Literal["conv-transpose"]
-    in_channels: Size = Field(alias="in", description="channels in")
-    out_channels: Size = Field(alias="out", description="channels out")
+    in_channels: Positive = Field(alias="in", description="channels in")
+    out_channels: Positive = Field(alias="out", description="channels out")
     kernel: Pair
     stride: Pair = (1, 1)
     padding: NaturalPair = Field(default=(0, 0), description="taken off each side of the output")
@@ -85,7 +79,7 @@ class ConvTranspose(LayerModel):
         default=(0, 0), alias="output-padding", description="added to the output's bottom and right"
     )
     dilation: Pair = (1, 1)
-    groups: Size = 1
+    groups: Positive = 1
     bias: bool = True
 
 
@@ -93,8 +87,8 @@ class Linear(LayerModel):
     """Affine map of the last axis."""
 
     type: Literal["linear"]
-    in_features: Size = Field(alias="in", description="features in")
-    out_features: Size = Field(alias="out", description="features out")
+    in_features: Positive = Field(alias="in", description="features in")
+    out_features: Positive = Field(alias="out", description="features out")
     bias: bool = True
 
 
@@ -175,7 +169,7 @@ class BatchNorm(LayerModel):
     """Batch normalisation of channels, with the recorded statistics."""
 
     type: Literal["batch-norm"]
-    channels: Size
+    channels: Positive
     epsilon: Annotated[Number, Field(gt=0)] = 1e-5
     affine: bool = True
 
@@ -227,9 +221,7 @@ _LAYERS: TypeAdapter[dict[LayerName, Layer]] = TypeAdapter(dict[LayerName, Layer
 class Block(Model):
     """A named architecture: a chain of layers, or a library's builder and its arguments."""
 
-    format: Annotated[Literal[1], BeforeValidator(_integral)] = Field(
-        alias="legonet-block", description="format version"
-    )
+    format: Annotated[Literal[1], Integral] = Field(alias="legonet-block", description="format version")
     name: Name
     description: str = ""
     input: Annotated[tuple[Size, Size, Size], Array] = Field(description="channels, height, width")

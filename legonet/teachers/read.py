@@ -18,7 +18,6 @@ from legonet.graph.suggest import did_you_mean, listed
 from legonet.store.blobs import sha256
 from legonet.store.modules import ModuleKind, dump_module
 from legonet.store.tensors import RawTensor, read_tensors
-from legonet.teachers.layers import block_layers
 
 LONGEST_LIST = 20
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
@@ -67,7 +66,7 @@ def read_teacher(
             of another shape or dtype, or not finite (all in one message); or there is no such cut.
         BlockError: The block cannot be built.
     """
-    layers = block_layers(architecture) if isinstance(architecture, Block) else architecture
+    layers = teacher_layers(architecture) if isinstance(architecture, Block) else architecture
     f_layers, g_layers = cut_layers(layers, cut, where=where)
     source = f"{where}: {weights}" if isinstance(weights, Path) else where
     try:
@@ -78,6 +77,21 @@ def read_teacher(
     f = _blob("category-module", f_layers, tensors)
     g = _blob("task-module", g_layers, tensors)
     return TeacherParts(f, g, sha256(f), sha256(g), f_layers, g_layers)
+
+
+def teacher_layers(block: Block) -> dict[str, Layer]:
+    """List the layers of a block; only one that a library builds needs torch, to be traced.
+
+    Raises:
+        BlockError: The block cannot be built.
+        TeacherError: The library's model is no chain of known layers.
+    """
+    if block.layers is not None:
+        return dict(block.layers)
+    from legonet.blocks.build import build_block
+    from legonet.teachers.trace import describe
+
+    return describe(build_block(block, "meta"), block.input, where=f"block {block.name}")
 
 
 def cut_layers(

@@ -152,7 +152,9 @@ class _Chain:
         if node.op == "get_attr":
             raise self._error(str(node.target), "the forward pass uses this tensor itself", "layers only")
         if inputs != [self._current]:
-            found = f"{_kind_of(node)} takes {listed([str(each) for each in inputs]) or 'no tensor'}"
+            found = (
+                f"{_kind_of(node)} takes {listed([str(each) for each in inputs]) or 'no layer, only sizes'}"
+            )
             raise self._error(name, found, "the output of the layer before, and it alone")
         if node.op == "call_module":
             self._call(name, self._modules[name])

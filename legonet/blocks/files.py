@@ -1,0 +1,185 @@
+"""Block files: found by name, read, and checked with a report of everything that is wrong. Needs no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from legonet.blocks.schema import Block, name_conflict
+from legonet.errors import BlockError, GraphError
+from legonet.graph.load import parse_yaml
+from legonet.graph.positions import show
+from legonet.graph.problems import Problem, format_report
+from legonet.graph.schema import NAME_PATTERN
+from legonet.graph.source import read_source
+from legonet.graph.structure import explain
+from legonet.graph.suggest import did_you_mean, listed
+
+SUFFIX = ".yaml"
+
+
+def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
+    """List the block files of some folders; of two with one name, the first folder's counts.
+
+    Args:
+        folders: Where to look, such as `Workspace.block_folders`; they need not exist.
+
+    Returns:
+        Files by the block's name, sorted.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
+            if re.fullmatch(NAME_PATTERN, path.stem):
+                found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
+    """Find a block by its name.
+
+    Args:
+        name: The block's name, which is its file's name without `.yaml`.
+        folders: Where to look, in this order.
+        where: What messages put first: who wants the block.
+
+    Returns:
+        The block.
+
+    Raises:
+        BlockError: There is no such block, or its file is not valid; the message is the whole report.
+    """
+    known = list_blocks(folders)
+    if name not in known:
+        looked = listed([str(folder) for folder in folders]) or "no folder"
+        raise BlockError(
+            f"{where + ': ' if where else ''}no block {show(name)} in {looked}; blocks are "
+            f"{listed(list(known)) or 'none'}.{did_you_mean(name, known)}"
+        )
+    return read_block(known[name])
+
+
+def read_block(path: Path | str) -> Block:
+    """Read a block file.
+
+    Raises:
+        BlockError: It cannot be read, or is not valid; the message is the whole report, with one line
+            `file:line:column: key: message` for each problem, in file order.
+    """
+    try:
+        text = read_source(path, "block file")
+    except GraphError as error:
+        raise BlockError(str(error)) from error
+    return parse_block(text, str(path), Path(path).stem)
+
+
+@lru_cache(maxsize=64)
+def parse_block(text: str, source: str, name: str | None = None) -> Block:
+    """Read a block from a file's text.
+
+    Args:
+        text: YAML.
+        source: What messages call the file.
+        name: The name that the block must have.
+
+    Raises:
+        BlockError: It is not valid; the message is the whole report.
+    """
+    try:
+        data, positions = parse_yaml(text, source)
+    except GraphError as error:
+        raise BlockError(str(error)) from error
+    if not isinstance(data, dict):
+        raise BlockError(
+            f"{source}: found {show(data)}; expected a block, a mapping; start with 'legonet-block: 1'"
+        )
+    problems = [*explain(data, Block, positions), *_problems(data, name)]
+    if not problems:
+        try:
+            return Block.model_validate(data)
+        except ValidationError as error:
+            problems = [Problem(_key(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
+    raise BlockError(format_report(problems, source, positions))
+
+
+def _key(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Leave out the layer's type, which pydantic puts between a layer's name and its keys."""
+    return (*location[:2], *location[3:]) if location[:1] == ("layers",) else location
+
+
+def _problems(data: dict[str, Any], name: str | None) -> Iterator[Problem]:
+    """Find values that have the right form but do not fit each other; what is broken is passed over."""
+    found = data.get("name")
+    if name is not None and isinstance(found, str) and found != name:
+        message = f"found '{found}' in a file called '{name}{SUFFIX}'; expected '{name}'; rename one of them"
+        yield Problem(("name",), message)
+    layers, builder = data.get("layers"), data.get("builder")
+    if layers is None and builder is None:
+        yield Problem((), "neither 'layers' nor 'builder'; expected one of them; add it")
+    if layers is not None and builder is not None:
+        yield Problem(("builder",), "beside 'layers'; expected one of them; remove the other", at="key")
+    if data.get("arguments") and builder is None:
+        yield Problem(
+            ("arguments",), "arguments of no 'builder'; expected them with one; remove them", at="key"
+        )
+    if isinstance(layers, dict) and layers:
+        yield from _layer_problems(layers)
+        yield from _cut_problems(data.get("cuts"), list(layers))
+
+
+def _layer_problems(layers: dict[str, Any]) -> Iterator[Problem]:
+    conflict = name_conflict(layers)
+    if conflict:
+        message = f"{conflict[1]}; expected names that nest; rename the layer or move it"
+        yield Problem(("layers", conflict[0]), message, at="key")
+    for name, layer in layers.items():
+        if not isinstance(layer, dict):
+            continue
+        if layer.get("type") == "upsample" and (layer.get("size") is None) == (layer.get("scale") is None):
+            found = "neither 'size' nor 'scale'" if layer.get("size") is None else "both 'size' and 'scale'"
+            yield Problem(("layers", name), f"{found}; expected one of them; choose one", at="key")
+        groups = layer.get("groups", 1)
+        for key in ("in", "out"):
+            channels = layer.get(key)
+            if _counts(groups) and _counts(channels) and channels % groups:
+                message = (
+                    f"{groups} groups do not divide '{key}', {channels}; expected a divisor; correct one"
+                )
+                yield Problem(("layers", name, "groups"), message)
+        yield from _pool_problems(name, layer)
+
+
+def _pool_problems(name: str, layer: dict[str, Any]) -> Iterator[Problem]:
+    """Find pools padded by more than half a window, which torch refuses."""
+    if layer.get("type") not in ("max-pool", "avg-pool"):
+        return
+    kernel, padding = _both(layer.get("kernel")), _both(layer.get("padding", 0))
+    if kernel and padding and any(2 * zeros > window for zeros, window in zip(padding, kernel, strict=True)):
+        message = "more than half the kernel; expected at most half; make it smaller"
+        yield Problem(("layers", name, "padding"), message)
+
+
+def _cut_problems(cuts: Any, names: list[str]) -> Iterator[Problem]:
+    for index, cut in enumerate(cuts if isinstance(cuts, list) else ()):
+        if not isinstance(cut, str):
+            continue
+        if cut == names[-1]:
+            message = f"'{cut}' is the last layer; expected one that leaves layers for the task module"
+            yield Problem(("cuts", index), f"{message}; choose one below it")
+        elif cut not in names:
+            message = f"no layer '{cut}'; layers are {listed(names)}."
+            yield Problem(("cuts", index), message, word=cut, known=names)
+
+
+def _counts(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _both(value: Any) -> list[int] | None:
+    pair = value if isinstance(value, list) else [value, value]
+    return pair if len(pair) == 2 and all(type(each) is int for each in pair) else None
