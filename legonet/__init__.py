@@ -1,0 +1,43 @@
+"""legonet: a LEGO-style builder of modular neural networks.
+
+    import legonet
+    net = legonet.load("graphs/animals.yaml")
+    net.transplant()
+    classify = net.compile("cat:classify")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from legonet import errors
+    from legonet.network import Network
+
+__version__ = "0.1.0"
+
+__all__ = ["Network", "__version__", "errors", "load"]
+
+
+def load(path: Any) -> Network:
+    """Open the network of a graph file.
+
+    Args:
+        path: of the graph file.
+
+    Raises:
+        legonet.errors.GraphError: the file has problems; the message lists all of them.
+    """
+    from legonet.network import Network
+
+    return Network.load(path)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only then, so that `import legonet` stays light."""
+    if name == "Network":
+        return importlib.import_module("legonet.network").Network
+    if name == "errors":
+        return importlib.import_module("legonet.errors")
+    raise AttributeError(f"module 'legonet' has no attribute '{name}'")

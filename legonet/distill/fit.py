@@ -17,15 +17,11 @@ from legonet.distill.methods.back_distillation import Labelled, back_distill
 from legonet.distill.pullback import Pullback, Shape
 from legonet.distill.synthesis import synthesise
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, BackDistillation, ClosedForm, Method, Output
+from legonet.graph.schema import Adapter, ClosedForm, Output
 from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]
 SYNTHESISED = 512  # features drawn from the statistics for calibration
-METHODS: dict[str, Method] = {
-    "closed-form": ClosedForm(name="closed-form"),
-    "back-distillation": BackDistillation(name="back-distillation"),
-}
 
 
 @dataclass(frozen=True)
@@ -72,11 +68,6 @@ class Fitted:
     notes: list[str] = field(default_factory=list)
 
 
-def settings_of(spec: Adapter) -> Method:
-    """The method's settings, where the graph file gives only its name: the defaults."""
-    return METHODS[spec.method] if isinstance(spec.method, str) else spec.method
-
-
 def fit(
     edge: Edge,
     spec: Adapter,
@@ -100,7 +91,7 @@ def fit(
         DistillError: the two task modules cannot be compared by this method.
     """
     _expect_alike(edge)
-    settings = settings_of(spec)
+    settings = spec.settings
     notes: list[str] = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
