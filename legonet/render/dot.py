@@ -21,7 +21,7 @@ _TONE = {"ink": "#1A1A1A", "soft": "#5A5A5A", "faint": "#767676"}
 _INK, _GREY, _LIGHT = "#333333", "#8A8A8A", "#ABABAB"
 _ARROW = 0.55
 
-FONT = "Helvetica"
+FONT = "Arial"
 
 
 def dot(view: View, *, dpi: int | None = None) -> str:
@@ -62,6 +62,12 @@ def write(name: str, layout: Layout, *, dpi: int | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+class _Html(str):
+    """An HTML-like label, which stands between < and > and not in quotes."""
+
+    __slots__ = ()
+
+
 def quote(text: str) -> str:
     """A DOT string: no quote, backslash escape or character entity of the text keeps its power."""
     return '"' + text.replace("\\", "\\\\").replace("&", "&amp;").replace('"', '\\"') + '"'
@@ -76,24 +82,29 @@ def escape_html(text: str) -> str:
 
 def _attributes(values: dict[str, str]) -> str:
     return ", ".join(
-        f"{name}={value if value.startswith('<') else quote(value)}" for name, value in values.items()
+        f"{name}={value if isinstance(value, _Html) else quote(value)}" for name, value in values.items()
     )
 
 
-def _label(lines: tuple[Line, ...], separator: str = "<br/>") -> str:
-    """An HTML-like label; an empty one where there is nothing to say."""
+def _label(lines: tuple[Line, ...], separator: str = "<br/>") -> dict[str, str]:
+    """A plain label if that will do, since Graphviz centres it better; else an HTML-like one."""
+    if not lines:
+        return {"label": ""}
+    if len(lines) == 1 and not lines[0].bold:
+        line = lines[0]
+        return {"label": line.text, "fontsize": f"{line.size:g}", "fontcolor": _TONE[line.tone]}
     written = []
     for line in lines:
         text = escape_html(line.text) or " "
         text = f"<b>{text}</b>" if line.bold else text
         written.append(f'<font point-size="{line.size:g}" color="{_TONE[line.tone]}">{text}</font>')
-    return f"<{separator.join(written)}>" if written else ""
+    return {"label": _Html(f"<{separator.join(written)}>")}
 
 
 def _node(box: Box) -> str:
     values = {
         "class": " ".join(part for part in (box.kind, box.state) if part),
-        "label": _label(box.lines),
+        **_label(box.lines),
         "pos": f"{box.x:.2f},{box.y:.2f}",
         "width": f"{box.width / 72:.4f}",
         "height": f"{box.height / 72:.4f}",
@@ -143,7 +154,7 @@ def _edge(curve: Curve) -> str:
     if curve.arrow:
         values["dir"] = "forward"
     if curve.label:
-        values["label"] = _label(curve.label, "")
+        values.update(_label(curve.label, ""))
         values["lp"] = f"{curve.label_at[0]:.2f},{curve.label_at[1]:.2f}"
     if curve.tip:
         values["tooltip"] = curve.tip

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal, overload
 
 from legonet.errors import RenderError
 from legonet.graph.lock import Lock
@@ -27,6 +28,36 @@ _BY_NAME = {
     **{name: name for name in FORMATS},
     **{suffix.removeprefix("."): name for name, suffixes in FORMATS.items() for suffix in suffixes},
 }
+
+
+@overload
+def draw(
+    graph: Graph | View,
+    format: Literal["png", "pdf"],
+    lock: Lock | None = None,
+    plan: Plan | Iterable[PlannedEdge] | None = None,
+    figures: Figures | None = None,
+) -> bytes: ...
+
+
+@overload
+def draw(
+    graph: Graph | View,
+    format: Literal["svg", "dot", "mermaid", "markdown", "html"],
+    lock: Lock | None = None,
+    plan: Plan | Iterable[PlannedEdge] | None = None,
+    figures: Figures | None = None,
+) -> str: ...
+
+
+@overload
+def draw(
+    graph: Graph | View,
+    format: str,
+    lock: Lock | None = None,
+    plan: Plan | Iterable[PlannedEdge] | None = None,
+    figures: Figures | None = None,
+) -> str | bytes: ...
 
 
 def draw(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from legonet.errors import RenderError
-from legonet.render.dot import write
+from legonet.render.dot import FONT, write
 from legonet.render.layout import lay_out
 from legonet.render.text import clean
 from legonet.render.view import View
@@ -36,7 +36,9 @@ def svg(view: View) -> str:
     Raises:
         RenderError: no Graphviz, or it failed.
     """
-    return _pipe(write(view.name, lay_out(view)), "svg").decode("utf-8")
+    text = _pipe(write(view.name, lay_out(view)), "svg").decode("utf-8")
+    # Graphviz names no second choice for this font. A quotation mark in a label is written &quot;.
+    return text.replace(f'font-family="{FONT}"', f'font-family="{FONT}, Helvetica, sans-serif"')
 
 
 def png(view: View, *, dpi: int = DPI) -> bytes:

@@ -83,10 +83,10 @@ def _edge(edge: EdgeView, node: str, ids: _Ids) -> list[str]:
     category, task = ids.category[edge.category], ids.task[edge.task]
     figure = edge.figure + (f" ({edge.reference})" if edge.reference else "")
     if edge.state == "open":
-        return [f'{category} -. "{escape(MEANING["open"])}" .- {task}']
+        return [f'{category} -.-|"{escape(MEANING["open"])}"| {task}']
     if edge.state == "native":
         said = "identity" + (f" · {figure}" if figure else "")
-        return [f'{category} -- "{escape(said)}" --> {task}']
+        return [f'{category} -->|"{escape(said)}"| {task}']
     shown: dict[State, str] = {"planned": "add", "refit": "refit", "removed": "remove"}
     label = shown.get(edge.state, figure)
     dotted = edge.state != "built"

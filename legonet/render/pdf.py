@@ -23,13 +23,13 @@ _MAX_SIDE = 14_000.0
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _COMMAND = re.compile(r"([MCLZz])([^A-Za-z]*)")
-_UNICODE_FONTS = (
-    "LiberationSans-Regular.ttf",
-    "Arial.ttf",
-    "arial.ttf",
-    "DejaVuSans.ttf",
-    "NotoSans-Regular.ttf",
-    "Arial Unicode.ttf",
+_MACHINE_FONTS = (
+    ("LiberationSans-Regular.ttf", "LiberationSans-Bold.ttf"),
+    ("Arial.ttf", "Arial Bold.ttf"),
+    ("arial.ttf", "arialbd.ttf"),
+    ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
+    ("NotoSans-Regular.ttf", "NotoSans-Bold.ttf"),
+    ("Arial Unicode.ttf", "Arial Unicode.ttf"),
 )
 # Fonts that PDF readers bring themselves, by the scripts that they cover.
 _READER_FONTS = (
@@ -178,8 +178,10 @@ def _text(canvas: Canvas, element: ET.Element) -> None:
 def _runs(text: str, *, bold: bool) -> list[tuple[str, str]]:
     """The text in pieces, each with a font that has its letters."""
     runs: list[tuple[str, str]] = []
+    # One font of the reader's for the whole text: Japanese mixes characters that two of them have.
+    reader = next((name for name, letters in _READER_FONTS if letters.search(text)), None)
     for character in text:
-        font = _font_for(character, bold)
+        font = _font_for(character, bold, reader)
         if runs and runs[-1][0] == font:
             runs[-1] = (font, runs[-1][1] + character)
         else:
@@ -187,29 +189,27 @@ def _runs(text: str, *, bold: bool) -> list[tuple[str, str]]:
     return runs
 
 
-def _font_for(character: str, bold: bool) -> str:
+def _font_for(character: str, bold: bool, reader: str | None) -> str:
     try:
         character.encode("cp1252")
     except UnicodeEncodeError:
         pass
     else:
         return "Helvetica-Bold" if bold else "Helvetica"
-    for name in _machine_fonts():
+    for name in _machine_fonts(bold):
         if _has(name, character):
             return name
-    for name, letters in _READER_FONTS:
-        if letters.match(character):
-            return _reader_font(name)
-    return "Helvetica"
+    return _reader_font(reader) if reader else "Helvetica"
 
 
 @cache
-def _machine_fonts() -> tuple[str, ...]:
+def _machine_fonts(bold: bool) -> tuple[str, ...]:
+    """Those of `_MACHINE_FONTS` that this machine has, by the names under which reportlab knows them."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
     found = []
-    for file in _UNICODE_FONTS:
+    for file in (pair[bold] for pair in _MACHINE_FONTS):
         name = file.removesuffix(".ttf")
         try:
             pdfmetrics.registerFont(TTFont(name, file))

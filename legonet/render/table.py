@@ -77,7 +77,7 @@ def lay_out(view: View) -> Layout:
 
 
 def _line(module: ModuleView, limit: float) -> Line:
-    return Line(fit(module.label, limit, TAG, bold=True), TAG, bold=True)
+    return Line(fit(module.label, limit, TAG), TAG)
 
 
 def _brick(node: str, x: float, y: float, wide: float, state: State, figure: str, tip: str) -> Box:

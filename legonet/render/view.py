@@ -184,9 +184,9 @@ def make_view(
     for path in planned:
         category, task = split_path(path)
         if category not in {module.name for module in categories}:
-            categories.append(ModuleView(category, category, "", None, ghost=True))
+            categories.append(ModuleView(category, category, "no longer in the graph", None, ghost=True))
         if task not in {module.name for module in tasks}:
-            tasks.append(ModuleView(task, task, "", None, ghost=True))
+            tasks.append(ModuleView(task, task, "no longer in the graph", None, ghost=True))
     taught: dict[str, str] = {}
     for name, teacher in graph.teachers.items():
         taught.setdefault(f"{teacher.category}:{teacher.task}", name)

@@ -1,0 +1,89 @@
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from legonet.plan.diff import PlannedEdge
+from legonet.render import draw
+
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page; asserts that tags nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_what_the_page_says(make_graph, make_lock, make_plan):
+    graph = make_graph(["dog", "cat"], applications={"pets": ["dog:classify", "cat:classify"]})
+    lock = make_lock(["cat:classify"])
+    figures = {"cat:classify": {"error": 0.041, "unadapted": 0.452, "seconds": 0.1234}}
+    page = Page(draw(graph, "html", lock, make_plan(cat__classify="keep"), figures))
+    text = " ".join(page.text)
+    for said in (
+        "Transplant network of 2 categories, 1 task; input 3 × 32 × 32.",
+        "why keep",
+        "4.1\N{NO-BREAK SPACE}%",
+        "45.2\N{NO-BREAK SPACE}%",
+        "0.123",
+        "0.125",
+        "back-distillation",
+        "2 · cat-classify",
+        "pets",
+        "dog:classify, cat:classify",
+    ):
+        assert said in text
+    assert ("title", lock.adapters["cat:classify"].adapter) in page.attributes
+    assert ("title", lock.adapters["cat:classify"].key) in page.attributes
+
+
+def test_nothing_is_loaded_from_elsewhere(make_graph):
+    page = Page(draw(make_graph(), "html"))
+    assert not {"script", "link", "img", "iframe", "image", "use"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
+    assert "svg" in page.tags
+
+
+def tags(make_graph, label, reason):
+    graph = make_graph(["dog", "cat"], labels={"cat": label})
+    return Page(draw(graph, "html", plan=[PlannedEdge("cat:classify", "refit", reason)])).tags
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "]]> --> </svg></body>", "a\\N&lt;"],
+)
+def test_hostile_text_is_only_text(make_graph, text):
+    assert tags(make_graph, text, text) == tags(make_graph, "plain", "plain")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(min_size=1, max_size=40), st.text("<>&\"'/-!=a ", min_size=1, max_size=40).filter(str.strip))
+def test_any_text(make_graph, label, reason):
+    assert tags(make_graph, label, reason) == tags(make_graph, "plain", "plain")
