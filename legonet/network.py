@@ -338,9 +338,7 @@ class Network:
         from legonet.blocks.weights import load_module
         from legonet.compile.network import normalisation
 
-        if name not in self._sources:
-            raise SelectError(f"no teacher '{name}'; teachers are {', '.join(self._sources) or 'none yet'}")
-        parts = self._sources[name].parts()
+        parts = self._source(name).parts()
         model = nn.Sequential(normalisation(self.graph.input), load_module(parts.f), load_module(parts.g))
         return model.to(device).eval().requires_grad_(False)
 
@@ -355,6 +353,36 @@ class Network:
         needed |= {lock.tasks[task].module for _, task in pairs}
         store_modules(needed, self._sources, teachers, self.store)
         return lock
+
+    def record(self, name: str, images: Callable[[str], Tensor]) -> tuple[Path, int]:
+        """Record a teacher's statistics beside its weights, so that its modules need no image later.
+
+        Args:
+            name: of the teacher.
+            images: gives its owner's images of a category, (batch, channels, height, width) in [0, 1].
+
+        Returns:
+            The statistics file, and the number of images.
+
+        Raises:
+            SelectError: no such teacher, or the network has no file.
+        """
+        from legonet.store.files import write_file
+        from legonet.teachers.memory import record_bytes
+        from legonet.teachers.source import FileTeacher
+
+        source = self._source(name)
+        if not isinstance(source, FileTeacher):
+            raise SelectError(f"teachers.{name}: is in memory; give `images` to add_teacher, or save the network")
+        shown = images(self.graph.teachers[name].category)
+        data = record_bytes(source, self._normalise(shown).split(256))
+        write_file(source.statistics_path(), data)
+        return source.statistics_path(), len(shown)
+
+    def _source(self, name: str) -> TeacherSource:
+        if name not in self._sources:
+            raise SelectError(f"no teacher '{name}'; teachers are {', '.join(self._sources) or 'none yet'}")
+        return self._sources[name]
 
     def render(self, path: str | Path, figures: Mapping[str, Mapping[str, float]] | None = None) -> Path:
         """Draw the network; the file's suffix names the format: svg, png, pdf, dot, mmd or html.

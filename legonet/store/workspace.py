@@ -9,6 +9,7 @@ from typing import Literal
 
 from legonet.errors import StoreError
 from legonet.store.blobs import Store
+from legonet.store.files import write_file
 
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"
@@ -96,3 +97,34 @@ def shipped_folder(name: Literal["blocks", "graphs"]) -> Path:
     if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
         return checkout / name
     return package / "examples" / name
+
+
+def init_workspace(folder: Path, example: bool = True) -> list[Path]:
+    """Make a workspace.
+
+    Args:
+        folder: its root; made if it does not exist.
+        example: also copy the graphs that come with legonet, and their teachers.
+
+    Returns:
+        The files that were written, relative to the current folder if possible.
+
+    Raises:
+        StoreError: a file of another content is there already, or a file cannot be written.
+    """
+    copies: list[tuple[Path, Path]] = []
+    for name in ("blocks", "graphs") if example else ("blocks",):
+        source = shipped_folder(name)
+        files = sorted(
+            file for file in source.rglob("*") if file.is_file() and not file.name.endswith(".lock.json")
+        )
+        copies += [(file, folder / name / file.relative_to(source)) for file in files]
+    for source_file, target in copies:
+        if target.exists() and target.read_bytes() != source_file.read_bytes():
+            raise StoreError(
+                f"{target}: is there already, with other content; expected a new folder; choose another one"
+            )
+    for source_file, target in copies:
+        write_file(target, source_file.read_bytes())
+    write_file(folder / ".gitignore", b".legonet/\n")
+    return [target for _, target in copies]

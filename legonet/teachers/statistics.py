@@ -115,16 +115,15 @@ def _ranks(shape: torch.Size, count: int, budget: int) -> tuple[int, int]:
 def _low_rank(centred: Tensor, rank: int) -> Tensor:
     """The leading principal components of whole feature maps, each scaled by its standard deviation."""
     flat = centred.flatten(1)
-    gram = flat @ flat.T if len(flat) < flat.shape[1] else None
     if rank == 0:
         return flat.new_zeros(0, *centred.shape[1:])
-    if gram is not None:
-        values, vectors = torch.linalg.eigh(gram)
+    if len(flat) < flat.shape[1]:  # the images' Gram matrix is the smaller one and has the same factors
+        _, vectors = torch.linalg.eigh(flat @ flat.T)
         top = vectors[:, -rank:].T @ flat / len(flat) ** 0.5
-        return top.flip(0).reshape(rank, *centred.shape[1:])
-    values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
-    top = vectors[:, -rank:] * values[-rank:].clamp_min(0).sqrt()
-    return top.T.flip(0).reshape(rank, *centred.shape[1:])
+    else:
+        values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
+        top = (vectors[:, -rank:] * values[-rank:].clamp_min(0).sqrt()).T
+    return top.flip(0).reshape(rank, *centred.shape[1:])
 
 
 def _cross_spectrum(centred: Tensor, rank: int) -> Tensor:
@@ -133,6 +132,10 @@ def _cross_spectrum(centred: Tensor, rank: int) -> Tensor:
     pairs = transformed.permute(2, 3, 1, 0)
     values, vectors = torch.linalg.eigh(pairs @ pairs.mH / len(centred))
     channels = centred.shape[1]
+    # An eigenvector is free in its phase. Fixed by its largest component, those of opposite frequencies
+    # are conjugates, as the transform of a real field must have them.
+    largest = vectors.gather(-2, vectors.abs().argmax(-2, keepdim=True))
+    vectors = vectors * largest.conj() / largest.abs()
     top = vectors[..., channels - rank :] * values[..., None, channels - rank :].clamp_min(0).sqrt()
     return top.permute(3, 2, 0, 1).flip(0).to(torch.complex64)
 

@@ -220,7 +220,7 @@ def _kind_of(value: object) -> str:
         return getattr(value.target, "__name__", str(value.target))
     if isinstance(value, nn.Module):
         return type(value).__name__
-    return f"a {type(value).__name__}"
+    return f"a {type(value).__name__.removeprefix('immutable_')}"
 
 
 def _sizes(graph: fx.Graph) -> Iterator[fx.Node]:

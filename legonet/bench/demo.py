@@ -1,0 +1,176 @@
+"""The demo: five single-category networks become one modular network, one teacher at a time, with no image."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from legonet.bench.evaluate import measures, scores
+from legonet.bench.ordinary import ordinary_learning
+from legonet.data.source import open_source
+from legonet.errors import StoreError
+from legonet.graph.edit import add_entries
+from legonet.graph.load import load_graph
+from legonet.graph.schema import Graph
+from legonet.network import Network
+from legonet.store.files import write_file
+from legonet.store.workspace import STATE_FOLDER, init_workspace
+
+GRAPH = "graphs/animals.yaml"
+PICTURES = ("svg", "png")
+ORDINARY_SAMPLES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One path of the grown network; errors are fractions of the test images.
+
+    Attributes:
+        path: `category:task`.
+        teacher: the teacher's error.
+        unadapted: with no adapter; None for a native path.
+        ordinary: of the same adapter trained by its task loss on 100 labelled images.
+        transplanted: of the path; fitted without any image.
+        seconds: that fitting the adapter took.
+    """
+
+    path: str
+    teacher: float
+    unadapted: float | None
+    ordinary: float | None
+    transplanted: float
+    seconds: float | None
+
+    def data(self) -> dict[str, Any]:
+        """The row as plain data."""
+        return dataclasses.asdict(self)
+
+
+def run_demo(folder: Path, quiet: bool = False) -> list[Row]:
+    """Grow the animals network in a workspace of its own.
+
+    Args:
+        folder: the workspace; what an earlier demo left there is removed.
+        quiet: print nothing.
+
+    Returns:
+        One row for each path, in order of arrival.
+
+    Raises:
+        StoreError: the folder holds something else.
+    """
+    _clear(folder)
+    init_workspace(folder)
+    path = folder / GRAPH
+    full = load_graph(path).graph
+    _write_without_teachers(path, full)
+    say = (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+    seconds: dict[str, float] = {}
+    for number, (name, teacher) in enumerate(full.teachers.items(), 1):
+        entry = teacher.model_dump(mode="json", exclude_defaults=True)
+        write_file(path, add_entries(path.read_text(), {"teachers": {name: entry}}).encode())
+        network = Network.load(path)
+        say(f"[{number}/{len(full.teachers)}] {name} arrives")
+        for edge in network.plan().changes:
+            say(f"      {edge.path}: {edge.action} by {edge.method}: {edge.reason}")
+        for result in network.transplant().results:
+            seconds[result.path] = result.seconds
+            say(f"      {result.path}: fitted without an image in {result.seconds:.1f} s")
+    network = Network.load(path)
+    say("measuring on test images that no network has seen ...")
+    rows = _measure(network, seconds)
+    figures = {row.path: {"error": row.transplanted, "teacher": row.teacher} for row in rows}
+    for suffix in PICTURES:
+        network.render(folder / f"animals.{suffix}", figures)
+    return rows
+
+
+def _clear(folder: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / STATE_FOLDER).is_dir():
+        raise StoreError(f"{folder}: is no workspace of legonet; expected a new folder; choose another one")
+    shutil.rmtree(folder)
+
+
+def _write_without_teachers(path: Path, full: Graph) -> None:
+    """The graph as it is before any teacher has come."""
+    from legonet.graph.dump import dump_yaml
+
+    empty = full.model_copy(update={"teachers": {}, "adapters": {}, "applications": {}})
+    write_file(path, dump_yaml(empty).encode())
+
+
+def _measure(network: Network, seconds: dict[str, float]) -> list[Row]:
+    source = open_source("animals", network.graph.input.shape)
+    rows = []
+    for name, teacher in network.graph.teachers.items():
+        path = f"{teacher.category}:{teacher.task}"
+        images, labels = source.samples(teacher.category)
+
+        def error(model: Any, images: Any = images, labels: Any = labels) -> float:
+            return measures(scores(model, images), labels)["error"]
+
+        unadapted = ordinary = None
+        if path in seconds:
+            unadapted = error(network.unadapted(path))
+            learned = ordinary_learning(
+                network, path, source.samples(teacher.category, split="train"), ORDINARY_SAMPLES
+            )
+            ordinary = error(learned)
+        taught, transplanted = error(network.teacher(name)), error(network.compile(path))
+        rows.append(Row(path, taught, unadapted, ordinary, transplanted, seconds.get(path)))
+    return rows
+
+
+def write_table(rows: list[Row], folder: Path) -> str:
+    """The demo's table, its means and the diagram's name, as text."""
+    heads = (
+        "path",
+        "teacher",
+        "no adapter",
+        f"ordinary, {ORDINARY_SAMPLES} images",
+        "transplanted, 0 images",
+        "seconds",
+    )
+    lines = [heads, *(_cells(row) for row in rows)]
+    fitted = [row for row in rows if row.seconds is not None]
+    if fitted:
+        mean = Row(
+            f"mean of {len(fitted)} transplanted",
+            *(
+                sum(getattr(row, name) or 0.0 for row in fitted) / len(fitted)
+                for name in ("teacher", "unadapted", "ordinary", "transplanted", "seconds")
+            ),
+        )
+        lines.append(_cells(mean))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    text = [
+        "  ".join(
+            cell.ljust(width) if not column else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    pictures = " and ".join(str(folder / f"animals.{suffix}") for suffix in PICTURES)
+    return "\n".join(
+        [*text, "", "Errors on test images. 'native' paths need no adapter.", f"Diagram: {pictures}"]
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    def percent(value: float | None) -> str:
+        return "native" if value is None else f"{value:.1%}"
+
+    took = "" if row.seconds is None else f"{row.seconds:.1f}"
+    return (
+        row.path,
+        percent(row.teacher),
+        percent(row.unadapted),
+        percent(row.ordinary),
+        percent(row.transplanted),
+        took,
+    )

@@ -1,0 +1,194 @@
+"""How the animals' teachers are trained: one base on the other animals, then gentle fine-tuning.
+
+All teachers must stay near the base, because transplanting supposes that unit i of one teacher's task
+module means what unit i of another's means. Hence the base is trained long, on new compositions all the
+time, and each teacher is fine-tuned shortly, at a low learning rate, from the same start of its last layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from legonet.blocks.build import build_block
+from legonet.blocks.schema import Block
+from legonet.data import animals
+from legonet.data.animals import Images
+
+State = dict[str, Tensor]
+Loss = Callable[[Tensor, Images], Tensor]
+HEAD = "fc8"
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One training: Adam with decoupled weight decay, one cycle of the learning rate.
+
+    Source: Loshchilov and Hutter, arXiv:1711.05101; Smith and Topin, arXiv:1708.07120.
+    """
+
+    rounds: int
+    """Each is a new composition of `animals.COUNTS["train"]` images of the training silhouettes."""
+    learning_rate: float
+    weight_decay: float
+    warm_up: float
+    """Part of all steps in which the learning rate rises."""
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Bring images (batch, 3, height, width) in [0, 1] to what the networks take."""
+    mean, std = (torch.tensor(part).view(3, 1, 1) for part in (animals.MEAN, animals.STD))
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def initial(block: Block, outputs: int, generator: torch.Generator) -> nn.Sequential:
+    """Build a block with random weights, and as many outputs as wanted.
+
+    Weights are normal with variance 2 / fan-in; biases are zero.
+    Source: He et al., arXiv:1502.01852, eq. 10.
+    """
+    net = build_block(block)
+    assert isinstance(net, nn.Sequential)  # noqa: S101 - a block of layers builds one
+    if isinstance(getattr(net, HEAD, None), nn.Linear):
+        setattr(net, HEAD, nn.Linear(net.get_submodule(HEAD).in_features, outputs))  # type: ignore[arg-type]
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def train(
+    net: nn.Module,
+    loss: Loss,
+    sets: Callable[[int], Images],
+    schedule: Schedule,
+    generator: torch.Generator,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Train the parameters of a network that need a gradient.
+
+    Args:
+        net: The network; it is changed in place.
+        loss: Mean loss of the network's output on a batch.
+        sets: Gives the images of each round.
+        schedule: How long, and how fast.
+        generator: Shuffles the images.
+        progress: Called after each round with its number, from 0.
+    """
+    count = animals.COUNTS["train"]
+    optimiser = torch.optim.AdamW(
+        [parameter for parameter in net.parameters() if parameter.requires_grad],
+        lr=schedule.learning_rate,
+        weight_decay=schedule.weight_decay,
+    )
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        schedule.learning_rate,
+        total_steps=schedule.rounds * -(-count // _BATCH),
+        pct_start=schedule.warm_up,
+    )
+    for number in range(schedule.rounds):
+        net.train()
+        images = sets(number)
+        for chosen in torch.randperm(count, generator=generator).split(_BATCH):
+            batch = Images(*(part[chosen] for part in images))
+            optimiser.zero_grad()
+            loss(net(normalise(batch.images)), batch).backward()
+            optimiser.step()
+            cycle.step()
+        progress(number)
+    net.eval()
+
+
+def class_loss(output: Tensor, batch: Images) -> Tensor:
+    """Cross-entropy of one score per label (batch, labels)."""
+    return functional.cross_entropy(output, batch.labels)
+
+
+def binary_loss(output: Tensor, batch: Images) -> Tensor:
+    """Binary cross-entropy of one score per image (batch, 1)."""
+    return functional.binary_cross_entropy_with_logits(output[:, 0], batch.labels.float())
+
+
+def mask_loss(output: Tensor, batch: Images) -> Tensor:
+    """Binary cross-entropy of one score per pixel (batch, 1, height, width)."""
+    return functional.binary_cross_entropy_with_logits(output, batch.masks.float())
+
+
+@torch.no_grad()
+def outputs(net: nn.Module, images: Tensor) -> Tensor:
+    """Outputs for images in [0, 1], in batches."""
+    net.eval()
+    return torch.cat([net(normalise(part)) for part in images.split(250)])
+
+
+def error(net: nn.Module, images: Images) -> float:
+    """Part of the images that the sign of the score (batch, 1) puts on the wrong side, 0 to 1."""
+    return ((outputs(net, images.images)[:, 0] > 0) != (images.labels > 0)).float().mean().item()
+
+
+def pixel_accuracy(net: nn.Module, images: Images) -> float:
+    """Part of all pixels whose score has the right sign, 0 to 1."""
+    return ((outputs(net, images.images) > 0) == images.masks).float().mean().item()
+
+
+def intersection_over_union(net: nn.Module, images: Images) -> float:
+    """Pixels found and true over pixels found or true, over all images together, 0 to 1."""
+    found = outputs(net, images.images) > 0
+    return ((found & images.masks).sum() / (found | images.masks).sum()).item()
+
+
+def channel_order(channels: int, generator: torch.Generator) -> Tensor:
+    """A random order of channels in which no channel keeps its place."""
+    while True:
+        order = torch.randperm(channels, generator=generator)
+        if channels == 1 or not (order == torch.arange(channels)).any():
+            return order
+
+
+def reorder(state: Mapping[str, Tensor], order: Tensor, giver: str, takers: tuple[str, ...]) -> State:
+    """Reorder the output channels of one layer without a change of the network's function.
+
+    Args:
+        state: Weights by layer.
+        order: Channel i of the result is channel order[i] of what was.
+        giver: The convolution whose output channels are reordered.
+        takers: The convolutions that read them.
+
+    Returns:
+        New weights.
+    """
+    result = dict(state)
+    for part in ("weight", "bias"):
+        result[f"{giver}.{part}"] = state[f"{giver}.{part}"][order]
+    for taker in takers:
+        result[f"{taker}.weight"] = state[f"{taker}.weight"][:, order]
+    return result
+
+
+def plain(state: Mapping[str, Tensor]) -> State:
+    """Copies in the usual memory order, apart from any network."""
+    return {
+        name: value.detach().clone().contiguous(memory_format=torch.contiguous_format)
+        for name, value in state.items()
+    }
+
+
+def rounds_of(sets: Callable[[int], Images], first: int) -> Callable[[int], Images]:
+    """Number the compositions of a training from `first`, so that no two trainings share one."""
+    return lambda number: sets(first + number)
+
+
+def below(net: nn.Sequential, cut: str) -> Iterator[nn.Module]:
+    """Layers up to and including the cut."""
+    for name, layer in net.named_children():
+        yield layer
+        if name == cut:
+            return

@@ -1,0 +1,39 @@
+"""The commands, in the order that help lists them."""
+
+from __future__ import annotations
+
+import typer
+
+from legonet.cli import bench, evaluate, init, plan, predict, render, schema, teacher, transplant, validate
+
+app = typer.Typer(
+    name="legonet",
+    help="Build modular networks: merge trained networks, one by one, into one transplant network.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("schema")(schema.schema)
+app.command("plan")(plan.plan)
+app.command("transplant")(transplant.transplant)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("render")(render.render)
+app.add_typer(teacher.app, name="teacher")
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback()
+def _legonet(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        from legonet import __version__
+
+        print(__version__)
+        raise typer.Exit

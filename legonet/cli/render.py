@@ -1,0 +1,45 @@
+"""`legonet render`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from legonet.cli.options import GraphFile
+
+
+def render(
+    graph: GraphFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The picture: .svg, .png, .pdf, .dot, .mmd or .html; default: GRAPH.svg"),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Figures to write on the paths: what `legonet evaluate --json` printed.")
+    ] = None,
+) -> None:
+    """Draw the network: categories, tasks, adapters and teachers, with their state."""
+    import legonet
+
+    path = legonet.load(graph).render(output or graph.with_suffix(".svg"), _figures(figures))
+    print(path)
+
+
+def _figures(path: Path | None) -> dict[str, dict[str, float]]:
+    from legonet.errors import RenderError
+
+    if path is None:
+        return {}
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
+        measures = {row["path"]: row["measure"] for row in reversed(rows)}
+        return {
+            row["path"]: {row["measure"]: row["transplanted"]} | ({"teacher": row["teacher"]} if row["teacher"] else {})
+            for row in rows
+            if row["measure"] == measures[row["path"]]
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RenderError(f"{path}: no figures; expected what `legonet evaluate --json` prints") from error

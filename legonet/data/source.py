@@ -1,0 +1,78 @@
+"""Where commands take images from: the animals data, or a folder of the user's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from legonet.data import animals
+from legonet.data.folder import FolderImages
+from legonet.data.silhouettes import Split
+from legonet.errors import DataError
+
+Shape = tuple[int, int, int]
+
+
+class Source(ABC):
+    """Images by category, in [0, 1], in the network's input shape."""
+
+    @abstractmethod
+    def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
+        """Images that show a category and images that do not.
+
+        Args:
+            category: its name.
+            mask: labels are masks.
+            split: of the animals data; a user's folder is taken as it is.
+
+        Returns:
+            Images (batch, channels, height, width), and labels: (batch,) of 0 and 1, or masks
+            (batch, height, width) of 0 and 1.
+
+        Raises:
+            DataError: no such category, or images that cannot be read.
+        """
+
+
+class Animals(Source):
+    """The composed animals."""
+
+    def __init__(self, shape: Shape) -> None:
+        if shape[0] != 3 or shape[1] != shape[2]:
+            raise DataError(f"animals: the network takes {shape}; expected three channels and a square")
+        self.size = shape[1]
+
+    def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
+        """Draw the category's set of a split."""
+        drawn = animals.single_category(category, split, size=self.size)
+        return drawn.images, drawn.masks[:, 0].long() if mask else drawn.labels
+
+
+class Folder(Source):
+    """A folder with one folder of images per category."""
+
+    def __init__(self, root: Path, shape: Shape) -> None:
+        self.root, self.shape = root, shape
+
+    def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
+        """Read the category's images, and all others as negatives."""
+        images = FolderImages(self.root, self.shape, positive=category, masks=mask)
+        items = [images[index] for index in range(len(images))]
+        labels = [item[2][0].long() if mask else torch.tensor(item[1]) for item in items]
+        return torch.stack([item[0] for item in items]), torch.stack(labels)
+
+
+def open_source(name: str, shape: Shape) -> Source:
+    """Open a source of images.
+
+    Args:
+        name: `animals`, or a folder.
+        shape: (channels, height, width) that the network takes.
+
+    Raises:
+        DataError: there is no such source.
+    """
+    return Animals(shape) if name == "animals" else Folder(Path(name), shape)

@@ -1,0 +1,117 @@
+"""Everything that can be said of a graph file without running a network or loading weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from legonet.blocks.build import output_shape
+from legonet.blocks.files import find_block, list_blocks
+from legonet.blocks.schema import Layers
+from legonet.errors import LegonetError
+from legonet.graph.check import check
+from legonet.graph.load import LoadedGraph, read_graph
+from legonet.graph.problems import Problem
+from legonet.graph.schema import BinaryOutput, Graph, MaskOutput, Teacher
+from legonet.graph.select import adapter_spec, givers
+from legonet.store.workspace import Workspace
+from legonet.teachers.read import cut_layers, teacher_layers
+
+Shape = tuple[int, ...]
+
+
+def problems_of(path: Path) -> str:
+    """Check one graph file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The report of all its problems, in file order; empty if it is valid.
+
+    Raises:
+        GraphError: the file cannot be read at all.
+    """
+    reading = read_graph(path)
+    if reading.loaded is None or reading.problems:
+        return reading.report()
+    workspace = Workspace.find(path)
+    blocks = list_blocks(workspace.block_folders)
+    problems = check(reading.loaded, workspace, list(blocks))
+    if not problems:
+        problems = list(shape_problems(reading.loaded, workspace))
+    return reading.report(problems)
+
+
+def shape_problems(loaded: LoadedGraph, workspace: Workspace) -> Iterator[Problem]:
+    """What does not fit along the paths of a graph whose references are right.
+
+    Shapes are found on torch's meta device: no weights, no computing.
+    """
+    graph = loaded.graph
+    features: dict[str, Shape] = {}
+    for name, teacher in graph.teachers.items():
+        try:
+            f, g = _layers(name, teacher, workspace)
+            shape = output_shape(f, graph.input.shape, where="the category module")
+            output = output_shape(g, shape, where="the task module")
+        except LegonetError as error:
+            key = "cut" if str(error).startswith("cut ") or ": cut '" in str(error) else "model"
+            yield Problem(("teachers", name, key), str(error).removeprefix(f"teachers.{name}: "))
+            continue
+        features[name] = shape
+        wrong = _output_problem(graph, teacher, output)
+        if wrong:
+            yield Problem(("teachers", name, "model"), wrong)
+    yield from _edge_problems(graph, features)
+
+
+def _layers(name: str, teacher: Teacher, workspace: Workspace) -> tuple[Layers, Layers]:
+    block = find_block(teacher.model, workspace.block_folders)
+    return cut_layers(teacher_layers(block), teacher.cut, where=f"teachers.{name}")
+
+
+def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
+    meaning = graph.tasks[teacher.task].output
+    height, width = graph.input.shape[1:]
+    if isinstance(meaning, BinaryOutput):
+        expected: Shape = (1,)
+    elif isinstance(meaning, MaskOutput):
+        expected = (len(meaning.labels), height, width)
+    else:
+        expected = (len(meaning.names),)
+    if shape == expected:
+        return ""
+    return (
+        f"block '{teacher.model}' gives {_show(shape)}; task {teacher.task} ({meaning.kind}) expects "
+        f"{_show(expected)}; choose another block, or correct the task's output"
+    )
+
+
+def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem]:
+    given = givers(graph)
+    for name, teacher in graph.teachers.items():
+        donor = given.tasks[teacher.task]
+        if donor is None or name not in features or donor not in features or donor == name:
+            continue
+        source, target = features[name], features[donor]
+        if len(source) != 3 or len(target) != 3 or source[1:] != target[1:]:
+            yield Problem(
+                ("teachers", name, "cut"),
+                f"the category module gives {_show(source)}, the task module of {donor} takes {_show(target)}; "
+                "expected feature maps of one height and width; cut both where they agree",
+            )
+            continue
+        spec = adapter_spec(graph, teacher.category, teacher.task)
+        path = f"{teacher.category}:{teacher.task}"
+        if spec.channels is not None and spec.channels != (source[0], target[0]):
+            key = ("adapters", path, "channels") if path in graph.adapters else ("tasks", teacher.task, "adapter")
+            yield Problem(
+                key,
+                f"{list(spec.channels)}; the modules that it joins have [{source[0]}, {target[0]}]; "
+                "leave channels out, or correct them",
+            )
+
+
+def _show(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))})"

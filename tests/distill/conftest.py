@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.distill.fit import Edge
+from legonet.graph.schema import BinaryOutput
+
+
+def task_module(seed: int = 0) -> nn.Sequential:
+    """Convolutions, pooling and linear layers for features (4, 8, 8)."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(4, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32, 16),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(16, 1),
+    ).eval()
+
+
+def category_module(seed: int = 1) -> nn.Sequential:
+    """Features (4, 8, 8) of images (3, 16, 16)."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()
+
+
+@pytest.fixture
+def edge() -> Edge:
+    """An adapter that reorders the channels is all that is missing: g_T is g_S with reordered inputs."""
+    g = task_module()
+    order = torch.tensor([2, 0, 3, 1])
+    g_teacher = copy.deepcopy(g)
+    with torch.no_grad():
+        g_teacher[0].weight.copy_(g[0].weight[:, order])
+    return Edge(
+        path="cat:classify",
+        category_module=category_module().requires_grad_(False),
+        task_module=g.requires_grad_(False),
+        teacher_module=g_teacher.requires_grad_(False),
+        source=(4, 8, 8),
+        target=(4, 8, 8),
+        meaning=BinaryOutput(kind="binary"),
+    )

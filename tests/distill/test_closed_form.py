@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.blocks.adapter import build_adapter, convolutions
+from legonet.distill.closed_form import Draw, NormalEquations, solve_adapter
+from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.fit import Edge
+from legonet.distill.pullback import Pullback
+from legonet.graph.schema import Adapter
+
+
+def solve(edge: Edge, spec: Adapter, seed: int = 0, draws: int = 256) -> tuple[nn.Sequential, float]:
+    adapter = build_adapter(spec, edge.source, edge.target).double()
+    student = Pullback(copy.deepcopy(edge.task_module).double(), edge.target)
+    teacher = Pullback(copy.deepcopy(edge.teacher_module).double(), edge.source)
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(count: int) -> Draw:
+        gradient = draw_gradient(count, student.output_shape, "uniform", generator, torch.float64)
+        return Draw(gradient, draw_masks(count, student.relu_shapes, 0.5, generator, dtype=torch.float64))
+
+    return adapter, solve_adapter(adapter, student, teacher, draw, draws, 0.0)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_it_finds_the_adapter_exactly_where_there_is_one(edge: Edge, kernel: int, depth: int) -> None:
+    adapter, residual = solve(edge, Adapter(kernel=kernel, depth=depth))
+    assert residual < 1e-9
+    x = torch.rand(5, *edge.source, dtype=torch.float64)
+    student = copy.deepcopy(edge.task_module).double()
+    teacher = copy.deepcopy(edge.teacher_module).double()
+    torch.testing.assert_close(student(adapter(x)), teacher(x), rtol=1e-8, atol=1e-8)
+
+
+def test_hidden_channels_may_be_more_than_the_output_has(edge: Edge) -> None:
+    adapter, residual = solve(edge, Adapter(kernel=1, depth=2, hidden=7))
+    assert residual < 1e-9
+    assert convolutions(adapter)[0].out_channels == 7
+
+
+def test_rescaling_is_made_up_for(edge: Edge) -> None:
+    from legonet.blocks.adapter import set_beta
+
+    plain, _ = solve(edge, Adapter(kernel=1))
+    student = Pullback(copy.deepcopy(edge.task_module).double(), edge.target)
+    teacher = Pullback(copy.deepcopy(edge.teacher_module).double(), edge.source)
+    adapter = build_adapter(Adapter(kernel=1), edge.source, edge.target).double()
+    set_beta(adapter, 4.0)
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(count: int) -> Draw:
+        gradient = draw_gradient(count, student.output_shape, "uniform", generator, torch.float64)
+        return Draw(gradient, draw_masks(count, student.relu_shapes, 0.5, generator, dtype=torch.float64))
+
+    solve_adapter(adapter, student, teacher, draw, 256, 0.0)
+    x = torch.rand(2, *edge.source, dtype=torch.float64)
+    torch.testing.assert_close(adapter(x), plain(x), rtol=1e-7, atol=1e-7)
+
+
+def test_normal_equations_equal_a_dense_least_squares_solution() -> None:
+    torch.manual_seed(0)
+    u, wanted = torch.randn(6, 3, 5, 5).double(), torch.randn(6, 2, 5, 5).double()
+    equations = NormalEquations(2, 3, 3, "cpu")
+    equations.add(u[:4], wanted[:4])
+    equations.add(u[4:], wanted[4:])
+    weight = equations.solve(0.0)
+    # The same problem written down column by column, for a general solver.
+    columns = []
+    for index in range(weight.numel() // 2):
+        unit = torch.zeros(3, 1, 3, 3, dtype=torch.float64)
+        unit.view(-1)[index] = 1
+        columns.append(nn.functional.conv_transpose2d(u, unit, padding=1).reshape(-1))
+    design = torch.stack(columns, 1)
+    for channel in range(2):
+        expected = torch.linalg.lstsq(design, wanted[:, channel].reshape(-1, 1)).solution.reshape(3, 3, 3)
+        torch.testing.assert_close(weight[:, channel], expected, rtol=1e-8, atol=1e-10)
+
+
+def test_descent_on_the_same_loss_finds_nothing_better(edge: Edge) -> None:
+    """The closed form is the optimum that stochastic gradient descent approaches."""
+    torch.manual_seed(5)
+    teacher_module = copy.deepcopy(edge.teacher_module).double()
+    with torch.no_grad():
+        for parameter in teacher_module.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    student = Pullback(copy.deepcopy(edge.task_module).double(), edge.target)
+    teacher = Pullback(teacher_module, edge.source)
+    generator = torch.Generator().manual_seed(0)
+    gradient = draw_gradient(32, student.output_shape, "uniform", generator, torch.float64)
+    masks = draw_masks(32, student.relu_shapes, 0.5, generator, dtype=torch.float64)
+    u, wanted = student(gradient, masks), teacher(gradient, masks)
+
+    def loss(weight: torch.Tensor) -> torch.Tensor:
+        return (nn.functional.conv_transpose2d(u, weight, padding=1) - wanted).square().sum()
+
+    equations = NormalEquations(4, 4, 3, "cpu")
+    equations.add(u, wanted)
+    closed = equations.solve(0.0)
+    start = torch.zeros_like(closed).requires_grad_()
+    optimiser = torch.optim.LBFGS([start], max_iter=500, tolerance_grad=1e-14, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = loss(start)
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    descended = float(loss(start.detach()))
+    assert float(loss(closed)) <= descended * (1 + 1e-9)
+    assert descended < float(loss(closed)) * 1.01  # and descent does come near it
+    assert float(loss(closed)) < 0.9 * float(wanted.square().sum())

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from legonet.blocks.adapter import build_adapter
+from legonet.blocks.build import leaves
+from legonet.blocks.rescale import Rescale
+from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.enlarge import convolutional, enlarged_input
+from legonet.distill.pullback import RULES, Pullback
+from legonet.errors import DistillError
+from legonet.graph.schema import Adapter
+
+
+class Mask(nn.Module):
+    """A ReLU whose mask is given: what the pullback says a ReLU is."""
+
+    def __init__(self, mask: Tensor | None) -> None:
+        super().__init__()
+        self.mask = mask
+
+    def forward(self, value: Tensor) -> Tensor:
+        return value if self.mask is None else value * self.mask
+
+
+def surrogate(chain: nn.Sequential, masks: list[Tensor | None]) -> nn.Sequential:
+    """The network that equation (4b) is the derivative of, for plain autograd."""
+    given = iter(masks)
+    layers: list[nn.Module] = []
+    for _, layer in leaves(chain):
+        if isinstance(layer, nn.ReLU):
+            layers.append(Mask(next(given)))
+        elif isinstance(layer, nn.MaxPool2d):
+            layers.append(nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode))
+        elif not isinstance(layer, nn.Dropout):
+            layers.append(layer)
+    return nn.Sequential(*layers)
+
+
+def by_autograd(chain: nn.Sequential, shape: tuple[int, ...], gradient: Tensor, masks: list[Tensor | None]) -> Tensor:
+    x = torch.randn(len(gradient), *shape, dtype=torch.float64, requires_grad=True)
+    (result,) = torch.autograd.grad(surrogate(chain, masks)(x), x, gradient, create_graph=True)
+    return result
+
+
+CHAINS = {
+    "conv": [nn.Conv2d(3, 5, 3, padding=1)],
+    "strided conv that leaves rows over": [nn.Conv2d(3, 5, 3, stride=2)],
+    "dilated grouped conv": [nn.Conv2d(4, 6, (3, 1), stride=(2, 3), padding=(2, 0), dilation=(2, 1), groups=2)],
+    "padding same": [nn.Conv2d(3, 5, 3, padding="same")],
+    "transposed conv": [nn.ConvTranspose2d(3, 5, 3, stride=2, padding=1, output_padding=1)],
+    "linear": [nn.Flatten(), nn.Linear(3 * 9 * 11, 4)],
+    "max pool": [nn.MaxPool2d(2)],
+    "overlapping max pool": [nn.MaxPool2d(3, 2, padding=1)],
+    "max pool rounded up": [nn.MaxPool2d(2, ceil_mode=True)],
+    "average pool": [nn.AvgPool2d(3, 2, padding=1)],
+    "adaptive pool": [nn.AdaptiveAvgPool2d((4, 3))],
+    "upsample": [nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)],
+    "nearest upsample": [nn.Upsample(size=(20, 13), mode="nearest")],
+    "batch norm": [nn.BatchNorm2d(3)],
+    "batch norm without affine": [nn.BatchNorm2d(3, affine=False)],
+    "rescale": [Rescale(0.3)],
+    "dropout and identity": [nn.Dropout(), nn.Identity(), nn.Conv2d(3, 5, 1, bias=False)],
+    "relu between": [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 2, 3), nn.ReLU()],
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_equals_autograd_of_the_surrogate_in_float64(name: str) -> None:
+    torch.manual_seed(0)
+    chain = nn.Sequential(*CHAINS[name]).double().eval()
+    for layer in chain:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_var.uniform_(0.5, 2)
+            layer.running_mean.normal_()
+    channels = 4 if "grouped" in name else 3
+    shape = (channels, 9, 11)
+    pull = Pullback(chain, shape)
+    generator = torch.Generator().manual_seed(1)
+    gradient = draw_gradient(4, pull.output_shape, "uniform", generator, torch.float64)
+    masks: list[Tensor | None] = list(draw_masks(4, pull.relu_shapes, 0.5, generator, dtype=torch.float64))
+    expected = by_autograd(chain, shape, gradient, masks)
+    torch.testing.assert_close(pull(gradient, masks), expected, rtol=1e-12, atol=1e-12)
+    assert expected.abs().max() > 0
+
+
+def test_every_rule_is_tested_against_autograd() -> None:
+    tested = {type(layer) for layers in CHAINS.values() for layer in layers}
+    assert set(RULES) <= tested
+
+
+def test_no_masks_means_that_every_relu_is_the_identity() -> None:
+    chain = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 1, 1)).double()
+    gradient = torch.randn(2, 1, 4, 4, dtype=torch.float64)
+    expected = by_autograd(chain, (2, 6, 6), gradient, [None])
+    torch.testing.assert_close(Pullback(chain, (2, 6, 6))(gradient), expected)
+
+
+def test_gradient_of_the_adapter_weights_equals_double_backward() -> None:
+    torch.manual_seed(0)
+    adapter = build_adapter(Adapter(kernel=3, depth=2), (3, 6, 6), (4, 6, 6)).double()
+    shape, wanted = (3, 6, 6), torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    gradient = torch.randn(2, 4, 6, 6, dtype=torch.float64)
+    parameters = [p for name, p in adapter.named_parameters() if name.endswith("weight")]
+    ours = (Pullback(adapter, shape)(gradient) - wanted).square().sum()
+    reference = (by_autograd(adapter, shape, gradient, [None, None]) - wanted).square().sum()
+    for mine, theirs in zip(
+        torch.autograd.grad(ours, parameters), torch.autograd.grad(reference, parameters), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-11)
+
+
+def test_a_layer_without_a_rule_is_named() -> None:
+    chain = nn.Sequential()
+    chain.add_module("gate", nn.Sigmoid())
+    with pytest.raises(DistillError, match=r"layer 'gate': Sigmoid has no pullback rule; expected .*Conv2d"):
+        Pullback(chain, (1, 2, 2))
+
+
+def test_a_layer_that_does_not_fit_is_named() -> None:
+    with pytest.raises(DistillError, match=r"layer '0': does not take features of shape \(3, 2, 2\)"):
+        Pullback(nn.Sequential(nn.Conv2d(4, 1, 1)), (3, 2, 2))
+
+
+def test_enlarged_gradient_reads_linear_layers_as_convolutions() -> None:
+    torch.manual_seed(0)
+    chain = (
+        nn.Sequential(
+            nn.Conv2d(2, 3, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(12, 5),
+            nn.ReLU(),
+            nn.Linear(5, 2),
+        )
+        .double()
+        .eval()
+    )
+    spread = convolutional(chain, (2, 4, 4))
+    # One position is the vector's own pullback ...
+    gradient = torch.randn(3, 2, dtype=torch.float64)
+    one = Pullback(spread, (2, 4, 4))
+    torch.testing.assert_close(
+        one(gradient[..., None, None]), Pullback(chain, (2, 4, 4))(gradient), rtol=1e-12, atol=1e-12
+    )
+    # ... and more positions need a larger input, on which plain autograd agrees.
+    shape = enlarged_input(spread, 7, (2, 4, 4))
+    large = Pullback(spread, shape)
+    assert large.output_shape == (2, 7, 7)
+    gradient = torch.randn(2, 2, 7, 7, dtype=torch.float64)
+    torch.testing.assert_close(
+        large(gradient), by_autograd(spread, shape, gradient, [None, None]), rtol=1e-11, atol=1e-11
+    )
+
+
+def test_enlarging_says_when_it_cannot() -> None:
+    chain = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 1, 2))
+    with pytest.raises(DistillError, match="enlarge: no input gives 7 x 7 outputs"):
+        enlarged_input(chain, 7, (1, 4, 4))

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from legonet.distill.synthesis import synthesise
+from legonet.errors import TeacherError
+from legonet.teachers.statistics import Statistics, dump_statistics, parse_statistics, record
+
+LIMIT = 40_000
+
+
+def modules() -> tuple[nn.Sequential, nn.Sequential]:
+    torch.manual_seed(0)
+    f = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    g = nn.Sequential(
+        nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 5), nn.ReLU(), nn.Linear(5, 2)
+    )
+    return f, g.eval()
+
+
+def images(count: int = 300) -> torch.Tensor:
+    """Smooth random images: neighbouring pixels and channels agree, as in photographs."""
+    coarse = torch.randn(count, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    return nn.functional.interpolate(coarse, size=(16, 16), mode="bilinear")
+
+
+def recorded(limit: int = LIMIT) -> Statistics:
+    f, g = modules()
+    return record(f, g, images().split(50), limit)
+
+
+def test_they_are_the_moments_of_the_features() -> None:
+    f, g = modules()
+    statistics = recorded()
+    with torch.no_grad():
+        x = f(images())
+        y = g(x)
+        hidden = g[1](g[0](x))
+    assert statistics.images == 300
+    assert statistics.norm == pytest.approx(float(x.flatten(1).norm(dim=1).mean()), rel=1e-5)
+    torch.testing.assert_close(statistics.mean, x.mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(statistics.variance, x.var((0, 2, 3), correction=0), rtol=0.5, atol=0)
+    torch.testing.assert_close(statistics.output_mean, y.mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(statistics.output_std, y.std(0, correction=0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(statistics.activity[0], (hidden > 0).float().mean(0), rtol=0, atol=1e-5)
+    assert [tuple(each.shape) for each in statistics.activity] == [(6, 6, 6), (5,)]
+
+
+def test_batches_do_not_matter() -> None:
+    f, g = modules()
+    whole, parts = record(f, g, [images()], LIMIT), recorded()
+    torch.testing.assert_close(whole.mean, parts.mean)
+    torch.testing.assert_close(whole.activity[0], parts.activity[0])
+
+
+def test_the_file_keeps_to_its_limit_and_uses_it() -> None:
+    for limit in (8_000, 20_000, 60_000):
+        size = len(dump_statistics(recorded(limit)))
+        assert limit / 3 < size <= limit
+
+
+def test_a_limit_that_is_too_small_is_told() -> None:
+    with pytest.raises(TeacherError, match=r"bytes of the 1000 allowed .* choose a higher cut"):
+        recorded(1000)
+
+
+def test_no_image_is_told() -> None:
+    f, g = modules()
+    with pytest.raises(TeacherError, match="no image"):
+        record(f, g, [], LIMIT)
+
+
+def test_the_file_is_read_back() -> None:
+    statistics = recorded()
+    data = dump_statistics(statistics)
+    assert data == dump_statistics(recorded())
+    again = parse_statistics(data, "cat")
+    assert again.images == statistics.images
+    assert again.norm == statistics.norm
+    torch.testing.assert_close(again.mean, statistics.mean, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(again.factors, statistics.factors, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(again.spectrum, statistics.spectrum, rtol=1e-2, atol=1e-3)
+    for mine, theirs in zip(again.activity, statistics.activity, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1 / 255)
+
+
+def test_other_files_are_refused() -> None:
+    other = safetensors.torch.save({"a": torch.ones(1)}, metadata={"legonet": "{}"})
+    data = dump_statistics(recorded())
+    for bad in (b"", b"{}", other, data[:-1], data[:100]):
+        with pytest.raises(TeacherError, match="cat: not a statistics file"):
+            parse_statistics(bad, "cat")
+
+
+def test_synthesised_features_look_like_the_real_ones() -> None:
+    f, _ = modules()
+    with torch.no_grad():
+        real = f(images())
+    made = synthesise(recorded(), 2000, torch.Generator().manual_seed(0))
+    assert made.shape == (2000, *real.shape[1:])
+    assert made.min() >= 0
+    for channel in range(4):
+        assert float(made[:, channel].mean()) == pytest.approx(float(real[:, channel].mean()), rel=0.25, abs=0.05)
+        assert float(made[:, channel].std()) == pytest.approx(float(real[:, channel].std()), rel=0.25)
+    # Neighbours and channels are correlated as in the real ones, which independent noise would miss.
+    assert abs(_neighbours(made) - _neighbours(real)) < 0.15
+    assert (torch.corrcoef(_channels(made)) - torch.corrcoef(_channels(real))).abs().max() < 0.25
+
+
+def _neighbours(x: torch.Tensor) -> float:
+    pairs = torch.stack([x[..., :-1].flatten(), x[..., 1:].flatten()])
+    return float(torch.corrcoef(pairs)[0, 1])
+
+
+def _channels(x: torch.Tensor) -> torch.Tensor:
+    return x.transpose(0, 1).flatten(1)
+
+
+def test_same_generator_same_features() -> None:
+    first = synthesise(recorded(), 6, torch.Generator().manual_seed(3))
+    again = synthesise(recorded(), 6, torch.Generator().manual_seed(3))
+    assert torch.equal(first, again)
