@@ -226,7 +226,7 @@ KINDS: dict[str, Kind] = {
         nn.Dropout,
         _make_dropout,
         lambda module: {"probability": module.p, "channels": isinstance(module, nn.Dropout2d)},
-        _anything,
+        lambda layer: _images(None) if layer.channels else _anything(layer),
     ),
     "identity": Kind(nn.Identity, lambda layer, device: nn.Identity(), lambda module: {}, _anything),
     "batch-norm": Kind(

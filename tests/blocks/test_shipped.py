@@ -1,0 +1,114 @@
+"""The blocks that come with legonet: their shapes, and which share a category module."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+import pytest
+import torch
+
+from legonet.blocks.build import build_layers, output_shape
+from legonet.blocks.files import find_block, list_blocks
+from legonet.blocks.parameters import tensor_shapes
+from legonet.blocks.schema import Block, Layer
+from legonet.store.workspace import shipped_folder
+from legonet.teachers.read import cut_layers, teacher_layers
+
+FOLDERS = [shipped_folder("blocks")]
+NAMES = list(list_blocks(FOLDERS))
+
+
+def shipped(name: str) -> tuple[Block, dict[str, Layer]]:
+    block = find_block(name, FOLDERS)
+    return block, teacher_layers(block)
+
+
+def test_names() -> None:
+    assert NAMES == ["vgg-slim", "vgg-slim-fcn", "vgg16", "vgg16-fcn"]
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "cuts", "parameters"),
+    [
+        ("vgg-slim", (1,), {"pool1": (16, 16, 16), "pool2": (32, 8, 8)}, 269_329),
+        ("vgg-slim-fcn", (1, 32, 32), {"pool1": (16, 16, 16), "pool2": (32, 8, 8)}, 318_417),
+        (
+            "vgg16",
+            (1,),
+            {
+                "features.4": (64, 112, 112),
+                "features.9": (128, 56, 56),
+                "features.16": (256, 28, 28),
+                "features.23": (512, 14, 14),
+                "features.30": (512, 7, 7),
+            },
+            134_264_641,
+        ),
+        (
+            "vgg16-fcn",
+            (1, 224, 224),
+            {
+                "features.4": (64, 112, 112),
+                "features.9": (128, 56, 56),
+                "features.16": (256, 28, 28),
+                "features.23": (512, 14, 14),
+                "features.30": (512, 7, 7),
+            },
+            134_264_641,
+        ),
+    ],
+)
+def test_shapes(name: str, output: tuple[int, ...], cuts: dict, parameters: int) -> None:
+    block, layers = shipped(name)
+    assert output_shape(layers, block.input) == output
+    assert {cut: output_shape(cut_layers(layers, cut)[0], block.input) for cut in block.cuts} == cuts
+    assert sum(torch.Size(shape).numel() for shape in tensor_shapes(layers).values()) == parameters
+
+
+def test_vgg_slim_in_words() -> None:
+    _, layers = shipped("vgg-slim")
+    assert [name for name in layers if not name.startswith(("relu", "pool", "flatten"))] == [
+        "conv1_1",
+        "conv1_2",
+        "conv2_1",
+        "conv2_2",
+        "conv3_1",
+        "conv3_2",
+        "conv3_3",
+        "conv4_1",
+        "conv4_2",
+        "conv4_3",
+        "fc6",
+        "fc7",
+        "fc8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "common"),
+    [("vgg-slim", "vgg-slim-fcn", "pool2"), ("vgg16", "vgg16-fcn", "features.30")],
+)
+def test_the_mask_network_shares_the_category_modules(one: str, other: str, common: str) -> None:
+    first, second = shipped(one)[1], shipped(other)[1]
+    pairs = zip(first.items(), second.items(), strict=False)
+    shared = [layer for layer, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    assert common in dict(shared)
+
+
+def test_the_trunk_of_the_mask_network_takes_the_weights_of_vgg_slim() -> None:
+    shapes, masks = (tensor_shapes(shipped(name)[1]) for name in ("vgg-slim", "vgg-slim-fcn"))
+    trunk = {name: shape for name, shape in shapes.items() if name.startswith("conv")}
+    assert {name: masks[name] for name in trunk} == trunk
+
+
+def test_vgg_slim_fcn_sees_beyond_a_cell_of_its_coarsest_map() -> None:
+    """A pixel's score depends on the image well outside its own 4x4 cell, at the same place."""
+    torch.manual_seed(0)
+    block, layers = shipped("vgg-slim-fcn")
+    module = build_layers(layers).double().eval()
+    image = torch.randn(1, *block.input, dtype=torch.float64, requires_grad=True)
+    module(image)[0, 0, 16, 16].backward()
+    assert image.grad is not None
+    rows = image.grad[0].abs().sum((0, 2)).nonzero().flatten()
+    assert int(rows.min()) <= 2
+    assert int(rows.max()) >= 29

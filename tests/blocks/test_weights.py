@@ -1,0 +1,155 @@
+"""Modules to blobs and back: every bit the same, frozen, and nothing foreign taken for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.blocks.adapter import build_adapter, set_beta
+from legonet.blocks.build import build_layers
+from legonet.blocks.schema import layers_data, layers_from_data
+from legonet.blocks.weights import DTYPES, chain_layers, dump_chain, load_module, module_layers, raw_tensor
+from legonet.errors import BlockError, StoreError
+from legonet.graph.schema import Adapter
+from legonet.store.modules import dump_module
+from legonet.store.tensors import RawTensor
+
+LAYERS = layers_from_data(
+    {
+        "body.0": {"type": "conv", "in": 3, "out": 4, "kernel": [3, 1], "padding": [1, 0]},
+        "body.1": {"type": "batch-norm", "channels": 4},
+        "body.2": {"type": "relu"},
+        "pool": {"type": "adaptive-avg-pool", "size": 1},
+        "drop": {"type": "dropout"},
+        "flat": {"type": "flatten"},
+        "fc": {"type": "linear", "in": 4, "out": 1, "bias": False},
+    }
+)
+
+
+@pytest.fixture
+def module() -> nn.Sequential:
+    torch.manual_seed(0)
+    module = build_layers(LAYERS)
+    module(torch.randn(8, 3, 5, 5))  # moves the statistics of the batch norm
+    return module
+
+
+def test_the_same_module_comes_back(module: nn.Sequential) -> None:
+    blob = dump_chain("category-module", module)
+    loaded = load_module(blob)
+    images = torch.randn(2, 3, 5, 5)
+    assert torch.equal(loaded(images), module.eval()(images))
+    assert dump_chain("category-module", loaded) == blob
+    assert module_layers(blob) == LAYERS == chain_layers(loaded)
+
+
+def test_it_is_frozen_and_in_evaluation_mode(module: nn.Sequential) -> None:
+    loaded = load_module(dump_chain("task-module", module))
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    assert not any(each.training for each in loaded.modules())
+
+
+def test_it_shares_no_memory_with_the_blob(module: nn.Sequential) -> None:
+    blob = dump_chain("category-module", module)
+    with torch.no_grad():
+        for tensor in load_module(blob).state_dict().values():
+            tensor.zero_()
+    assert dump_chain("category-module", load_module(blob)) == blob
+
+
+def test_from_a_file(module: nn.Sequential, tmp_path: Path) -> None:
+    blob = dump_chain("category-module", module)
+    (tmp_path / "blob").write_bytes(blob)
+    assert dump_chain("category-module", load_module(tmp_path / "blob")) == blob
+    with pytest.raises(StoreError, match="none: cannot be read: No such file"):
+        load_module(tmp_path / "none")
+    (tmp_path / "half").write_bytes(blob[: len(blob) // 2])
+    with pytest.raises(StoreError, match="half: it is cut short"):
+        load_module(tmp_path / "half")
+
+
+def test_an_adapter_is_a_chain_too() -> None:
+    adapter = build_adapter(Adapter(kernel=3, depth=2, hidden=5), (3, 4, 4), (6, 4, 4))
+    set_beta(adapter, 0.7)
+    loaded = load_module(dump_chain("adapter", adapter))
+    images = torch.randn(2, 3, 4, 4)
+    assert torch.equal(loaded(images), adapter(images))
+
+
+def test_dtypes_are_kept(module: nn.Sequential) -> None:
+    loaded = load_module(dump_chain("category-module", module.half()))
+    assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float16, torch.int64}
+
+
+@pytest.mark.parametrize("name", list(DTYPES))
+@pytest.mark.parametrize("shape", [(), (0, 2), (3, 2)])
+def test_bytes_of_every_dtype(name: str, shape: tuple[int, ...]) -> None:
+    values = torch.arange(torch.Size(shape).numel()).reshape(shape) % 2
+    tensor = values.to(DTYPES[name])
+    raw = raw_tensor(tensor.t() if len(shape) == 2 else tensor)
+    assert raw.dtype == name
+    assert raw.shape == shape[::-1]
+    assert len(raw.data) == tensor.numel() * tensor.element_size()
+    if tensor.numel():
+        expected = (tensor.t() if len(shape) == 2 else tensor).contiguous().reshape(-1).view(torch.uint8)
+        assert list(raw.data) == expected.tolist()
+
+
+def test_a_dtype_that_no_blob_holds(module: nn.Sequential) -> None:
+    with pytest.raises(StoreError, match=r"tensor w: dtype torch\.complex64 cannot be stored"):
+        raw_tensor(torch.zeros(1, dtype=torch.complex64), "w")
+
+
+def test_a_module_that_is_no_chain_of_known_layers() -> None:
+    with pytest.raises(BlockError, match=r"1\.0: GELU is no known layer; expected one of conv, "):
+        dump_chain("adapter", nn.Sequential(nn.ReLU(), nn.Sequential(nn.GELU())))
+    with pytest.raises(BlockError, match="0: Flatten with axes 0 to -1"):
+        dump_chain("adapter", nn.Sequential(nn.Flatten(0)))
+
+
+def _blob(layers: dict, **tensors: RawTensor) -> bytes:
+    return dump_module(
+        "category-module", layers, {key.replace("__", "."): raw for key, raw in tensors.items()}
+    )
+
+
+LINEAR = {"fc": {"type": "linear", "in": 1, "out": 1, "bias": False}}
+WEIGHT = RawTensor("F32", (1, 1), bytes(4))
+
+
+@pytest.mark.parametrize(
+    ("blob", "message"),
+    [
+        (_blob(LINEAR), "blob: its weights do not fit its layers: "),
+        (_blob(LINEAR, fc__weight=WEIGHT, fc__bias=WEIGHT), "blob: its weights do not fit its layers: "),
+        (
+            _blob(LINEAR, fc__weight=RawTensor("F32", (1,), bytes(4))),
+            "blob: its weights do not fit its layers: ",
+        ),
+        (_blob({"a": {"type": "gelu"}}), "blob: a: Input tag 'gelu' found"),
+        (
+            _blob({"a": {"type": "relu"}, "a.b": {"type": "relu"}}),
+            "blob: its weights do not fit its layers: ",
+        ),
+    ],
+)
+def test_blobs_that_contradict_themselves(blob: bytes, message: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        load_module(blob, where="blob")
+    assert str(caught.value).startswith(message)
+
+
+def test_layers_with_giant_numbers_take_no_memory() -> None:
+    layers = {"fc": {"type": "linear", "in": 2**31 - 1, "out": 2**20, "bias": False}}
+    with pytest.raises(StoreError, match="do not fit"):
+        load_module(_blob(layers, fc__weight=WEIGHT))
+
+
+def test_plain_data_of_layers_is_what_a_blob_holds(module: nn.Sequential) -> None:
+    blob = dump_chain("category-module", module)
+    tensors = {name: raw_tensor(tensor) for name, tensor in module.state_dict().items()}
+    assert dump_module("category-module", layers_data(LAYERS), tensors) == blob

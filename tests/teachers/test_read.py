@@ -1,0 +1,208 @@
+"""A teacher's file is checked in one go and cut without torch; the parts are the teacher."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from legonet.blocks.build import build_layers
+from legonet.blocks.schema import Block, layers_from_data
+from legonet.blocks.weights import dump_chain, load_module
+from legonet.errors import TeacherError
+from legonet.store.blobs import sha256
+from legonet.teachers.read import cut_layers, read_teacher, teacher_layers
+
+LAYERS = layers_from_data(
+    {
+        "features.0": {"type": "conv", "in": 1, "out": 2, "kernel": 3},
+        "features.1": {"type": "batch-norm", "channels": 2},
+        "features.2": {"type": "relu"},
+        "features.3": {"type": "conv", "in": 2, "out": 2, "kernel": 1, "bias": False},
+        "flatten": {"type": "flatten"},
+        "fc": {"type": "linear", "in": 8, "out": 1},
+    }
+)
+
+
+@pytest.fixture
+def teacher() -> nn.Sequential:
+    torch.manual_seed(0)
+    return build_layers(LAYERS).eval()
+
+
+def saved(state: dict[str, Tensor]) -> bytes:
+    return safetensors.torch.save({key: tensor.contiguous() for key, tensor in state.items()})
+
+
+@pytest.mark.parametrize("cut", list(LAYERS)[:-1])
+def test_the_parts_compose_to_the_teacher(teacher: nn.Sequential, cut: str) -> None:
+    parts = read_teacher(LAYERS, saved(teacher.state_dict()), cut)
+    f, g = load_module(parts.f), load_module(parts.g)
+    images = torch.randn(3, 1, 4, 4)
+    assert torch.equal(g(f(images)), teacher(images))
+    assert list(parts.f_layers)[-1] == cut
+    assert {**parts.f_layers, **parts.g_layers} == LAYERS
+    assert (parts.f_sha, parts.g_sha) == (sha256(parts.f), sha256(parts.g))
+
+
+def test_the_blobs_are_those_of_the_modules(teacher: nn.Sequential) -> None:
+    """Cut from the file's bytes or dumped from the modules: the same content, so the same address."""
+    parts = read_teacher(LAYERS, saved(teacher.state_dict()), "features.2")
+    assert dump_chain("category-module", load_module(parts.f)) == parts.f
+    assert dump_chain("task-module", load_module(parts.g)) == parts.g
+
+
+def test_the_address_depends_on_the_weights_alone(teacher: nn.Sequential) -> None:
+    state = teacher.state_dict()
+    one = read_teacher(LAYERS, saved(state), "features.2")
+    other = safetensors.torch.save(dict(reversed(state.items())), {"format": "pt", "note": "the same"})
+    assert read_teacher(LAYERS, other, "features.2") == one
+    state["fc.bias"] = state["fc.bias"] + 1
+    changed = read_teacher(LAYERS, saved(state), "features.2")
+    assert changed.f_sha == one.f_sha
+    assert changed.g_sha != one.g_sha
+
+
+def test_from_a_file(teacher: nn.Sequential, tmp_path: Path) -> None:
+    path = tmp_path / "cat.safetensors"
+    path.write_bytes(saved(teacher.state_dict()))
+    assert read_teacher(LAYERS, path, "flatten") == read_teacher(LAYERS, path.read_bytes(), "flatten")
+    with pytest.raises(
+        TeacherError, match=r"^teachers\.cat: .*none: cannot be read: No such file or directory;"
+    ):
+        read_teacher(LAYERS, tmp_path / "none", "flatten", "teachers.cat")
+
+
+def test_everything_wrong_in_one_message(teacher: nn.Sequential) -> None:
+    state = teacher.state_dict()
+    del state["features.0.bias"]
+    state["extra"] = torch.zeros(2, 3)
+    state["features.3.weight"] = torch.zeros(2, 2, 3, 3)
+    state["features.1.running_var"] = torch.tensor([1.0, float("nan")])
+    state["fc.weight"] = torch.zeros(1, 8, dtype=torch.int32)
+    state["fc.bias"] = torch.tensor([float("-inf")])
+    with pytest.raises(TeacherError) as caught:
+        read_teacher(LAYERS, saved(state), "features.2", "teachers.cat")
+    assert str(caught.value).split("\n") == [
+        "teachers.cat: the weights do not fit the block; expected its tensors, finite and in its shapes; "
+        "choose the block that the teacher was trained with, or correct the file",
+        "  missing: features.0.bias [2]",
+        "  not expected: extra [2, 3]",
+        "  not finite: features.1.running_var, 1 of 2 values are NaN or infinite",
+        "  shape: features.3.weight [2, 2, 3, 3]; the block has [2, 2, 1, 1]",
+        "  dtype: fc.weight I32; expected floating-point, one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2",
+        "  not finite: fc.bias, 1 of 1 values are NaN or infinite",
+    ]
+
+
+def test_many_problems_are_counted(teacher: nn.Sequential) -> None:
+    state = {f"other.{index:02}": torch.zeros(1) for index in range(40)}
+    with pytest.raises(TeacherError) as caught:
+        read_teacher(LAYERS, saved(state), "features.2")
+    lines = str(caught.value).split("\n")
+    assert len(lines) == 22
+    assert lines[-1] == "  and 30 more"  # 10 missing and 40 not expected, less 20 shown
+
+
+def test_a_wrappers_prefix_is_recognised(teacher: nn.Sequential) -> None:
+    state = {f"module.{key}": tensor for key, tensor in teacher.state_dict().items()}
+    with pytest.raises(TeacherError, match=r"every name begins with 'module\.': save the weights without it"):
+        read_teacher(LAYERS, saved(state), "features.2")
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2, torch.float8_e4m3fn],
+)
+@given(
+    values=st.lists(st.sampled_from([0.0, -1.5, 448.0, float("nan"), float("inf")]), min_size=8, max_size=8)
+)
+def test_what_is_not_finite_in_every_dtype(dtype: torch.dtype, values: list[float]) -> None:
+    layers = {"fc": LAYERS["fc"], "relu": LAYERS["features.2"]}
+    weight = torch.tensor([values]).to(dtype)
+    count = int((~weight.double().isfinite()).sum())
+    data = saved({"fc.weight": weight, "fc.bias": torch.zeros(1, dtype=dtype)})
+    if not count:
+        parts = read_teacher(layers, data, "fc")
+        assert load_module(parts.f).state_dict()["fc.weight"].dtype == dtype
+        return
+    with pytest.raises(TeacherError, match=f"fc.weight, {count} of 8 values are NaN or infinite"):
+        read_teacher(layers, data, "fc")
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (
+            "flaten",
+            "t: cut 'flaten' is no layer; expected one of features.0, features.1, features.2, features.3, "
+            "flatten. Did you mean 'flatten'?",
+        ),
+        (
+            "fc",
+            "t: cut 'fc' is the last layer, so that no task module is left; expected one of features.0, "
+            "features.1, features.2, features.3, flatten.",
+        ),
+        ("features", "t: cut 'features' is no layer; expected one of features.0, "),
+        ("", "t: cut '' is no layer; expected one of "),
+    ],
+)
+def test_cuts_that_do_not_exist(cut: str, message: str) -> None:
+    with pytest.raises(TeacherError) as caught:
+        cut_layers(LAYERS, cut, where="t")
+    assert str(caught.value).startswith(message)
+
+
+@given(length=st.integers(0, 400))
+def test_a_file_cut_short(length: int) -> None:
+    data = saved(build_layers(LAYERS).state_dict())
+    with pytest.raises(TeacherError, match=r"^t: .*; expected a whole safetensors file"):
+        read_teacher(LAYERS, data[:length], "flatten", "t")
+
+
+def test_other_files(tmp_path: Path, teacher: nn.Sequential) -> None:
+    torch.save(teacher.state_dict(), tmp_path / "new.pt")
+    torch.save(teacher.state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for name in ("new.pt", "old.pt"):
+        with pytest.raises(TeacherError, match="a pickled PyTorch checkpoint; expected a safetensors file"):
+            read_teacher(LAYERS, tmp_path / name, "flatten")
+    with pytest.raises(TeacherError, match="expected a whole safetensors file"):
+        read_teacher(LAYERS, b"<html>not found</html>", "flatten")
+    with pytest.raises(TeacherError, match="cannot be read: Is a directory"):
+        read_teacher(LAYERS, tmp_path, "flatten")
+
+
+def block(**keys: object) -> Block:
+    return Block.model_validate({"legonet-block": 1, "name": "b", "input": [3, 64, 64], **keys})
+
+
+def test_a_librarys_model_is_traced() -> None:
+    layers = teacher_layers(block(builder="torchvision:alexnet", arguments={"num_classes": 1}))
+    assert list(layers)[-1] == "classifier.6"
+    assert list(cut_layers(layers, "features.12")[1])[:2] == ["avgpool", "flatten"]
+    with pytest.raises(TeacherError, match=r"^block b\.maxpool: the forward pass branches here"):
+        teacher_layers(block(builder="torchvision:resnet18"))
+
+
+def test_a_blocks_own_layers_need_no_torch(teacher: nn.Sequential, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(saved(teacher.state_dict()))
+    layers = {name: layer.data() for name, layer in LAYERS.items()}
+    data = {"legonet-block": 1, "name": "b", "input": [1, 4, 4], "layers": layers}
+    code = (
+        "import sys, pathlib\n"
+        "from legonet.blocks.schema import Block\n"
+        "from legonet.teachers.read import read_teacher\n"
+        f"block = Block.model_validate({data!r})\n"
+        f"print(read_teacher(block, pathlib.Path({str(tmp_path / 'weights')!r}), 'flatten').f_sha)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == read_teacher(LAYERS, tmp_path / "weights", "flatten").f_sha
