@@ -163,7 +163,8 @@ def note_box(layout: Layout, said: list[str], bottom: float) -> None:
 
 def figures_note(view: View) -> list[str]:
     """How to read the figures, if there are any."""
-    shown = [edge for edge in view.edges if edge.state in ("built", "native")]
+    shown = [edge for edge in view.edges if edge.figure and edge.state in ("built", "native")]
+    errors = any(edge.figure.endswith("%") for edge in shown)
     if any(edge.reference for edge in shown):
-        return ["error of the path (of its teacher)"]
-    return ["figures: error of the path"] if any(edge.figure.endswith("%") for edge in shown) else []
+        return ["error of the path (of its teacher)" if errors else "in brackets: of the path's teacher"]
+    return ["error of the path"] if errors else []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, overload
 
 from legonet.errors import RenderError
+from legonet.graph.files import write_atomically
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.render.view import Figures, Plan, PlannedEdge, View, make_view
@@ -152,15 +152,7 @@ def render(
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, data)
     except OSError as error:
         raise RenderError(
             f"{path}: cannot be written ({error.strerror}); expected a folder that exists and can be "

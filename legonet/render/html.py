@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from legonet.render.graphviz import svg
-from legonet.render.view import MEANING, EdgeView, View, number, percent
+from legonet.render.view import MEANING, EdgeView, ModuleView, View, number, percent
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -22,6 +22,7 @@ th { text-align: left; font-weight: 600; color: #5a5a5a; border-bottom: 1.5px so
 th, td { padding: .3rem .9rem .3rem 0; vertical-align: top; }
 td { border-bottom: 1px solid #e4e4e4; } td.n, th.n { text-align: right; }
 code { font: .85em Menlo, Consolas, monospace; color: #5a5a5a; }
+.state { white-space: nowrap; } .why { color: #5a5a5a; }
 .state::before { content: ""; display: inline-block; width: .65em; height: .65em; margin-right: .45em;
   border: 1.5px solid #8a8a8a; }
 .built::before { background: #f2b84b; border-color: #c77f00; }
@@ -44,7 +45,7 @@ def html(view: View) -> str:
     Raises:
         RenderError: Graphviz cannot draw the picture.
     """
-    size = f"{_count(view.categories, 'category', 'categories')}, {_count(view.tasks, 'task', 'tasks')}"
+    size = f"{_count(view.categories, 'category', 'categories')} and {_count(view.tasks, 'task', 'tasks')}"
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en">',
@@ -70,8 +71,9 @@ def html(view: View) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _count(things: tuple, one: str, many: str) -> str:
-    return f"{len(things)} {one if len(things) == 1 else many}"
+def _count(modules: tuple[ModuleView, ...], one: str, many: str) -> str:
+    count = sum(not module.ghost for module in modules)
+    return f"{count} {one if count == 1 else many}"
 
 
 def _inline(text: str) -> str:
@@ -100,7 +102,7 @@ def _table(title: str, heads: Iterable[str], rows: list[list[str]], numeric: fro
 
 def _paths(view: View) -> list[str]:
     measures = sorted({name for edge in view.edges for name, _ in edge.measured}, key=_rank)
-    heads = ["path", "state", "adapter", "teacher", *measures, "hash", "key"]
+    heads = ["path", "state", "adapter", "taught by", *measures, "hash", "key"]
     rows = []
     for edge in view.edges:
         values = dict(edge.measured)
@@ -126,7 +128,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 def _state(edge: EdgeView) -> str:
     said = f'<span class="state {edge.state}">{edge.state}</span>'
-    return f"{said}<br>{escape(edge.reason)}" if edge.reason else f"{said[:-7]}: {MEANING[edge.state]}</span>"
+    return f'{said}<br><span class="why">{escape(edge.reason or MEANING[edge.state])}</span>'
 
 
 def _value(name: str, value: float | None) -> str:

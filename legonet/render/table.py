@@ -6,6 +6,8 @@ but not drawn.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from legonet.render.boxes import (
     SMALL,
     TAG,
@@ -69,7 +71,7 @@ def lay_out(view: View) -> Layout:
     for index, (x, text, below) in enumerate(headings):
         layout.boxes.append(heading_box(text, below, (x, top), index))
     _legend(layout, view, wide + _GAP)
-    said = [note.replace(" (of its teacher)", "") for note in figures_note(view)]
+    said = figures_note(replace(view, edges=tuple(replace(edge, reference="") for edge in view.edges)))
     if "open" in view.states():
         said.append(f"empty: {MEANING['open']}")
     note_box(layout, said, 0.0)

@@ -88,6 +88,22 @@ def test_what_is_written_where(make_graph, make_lock):
     assert "error of the path (of its teacher)" in nodes["note"]["label"]
 
 
+@pytest.mark.parametrize(
+    ("figures", "note"),
+    [
+        ({"error": 0.1, "teacher": 0.05}, "error of the path (of its teacher)"),
+        ({"error": 0.1}, "error of the path"),
+        ({"iou": 0.7, "teacher": 0.8}, "in brackets: of the path's teacher"),
+        ({"iou": 0.7}, None),
+        ({}, None),
+    ],
+)
+def test_the_note_says_how_to_read_the_figures(make_graph, figures, note):
+    data = graphviz(dot(make_view(make_graph(["dog"]), figures={"dog:classify": figures})))
+    labels = [node["label"] for node in data["objects"] if node["name"] == "note"]
+    assert labels == ([note] if note else [])
+
+
 def test_a_teacher_that_gave_no_module_is_named_on_its_adapter(make_graph):
     text = dot(make_view(make_graph(["dog", "cat"], ["classify", "segment"])))
     nodes, _ = parsed(text)

@@ -47,7 +47,7 @@ def test_what_the_page_says(make_graph, make_lock, make_plan):
     page = Page(draw(graph, "html", lock, make_plan(cat__classify="keep"), figures))
     text = " ".join(page.text)
     for said in (
-        "Transplant network of 2 categories, 1 task; input 3 × 32 × 32.",
+        "Transplant network of 2 categories and 1 task; input 3 × 32 × 32.",
         "why keep",
         "4.1\N{NO-BREAK SPACE}%",
         "45.2\N{NO-BREAK SPACE}%",
