@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from legonet.errors import StoreError
+from legonet.graph.files import write_atomically
 from legonet.graph.schema import SHA256_PATTERN
 
 _SHA256 = re.compile(SHA256_PATTERN)
@@ -154,50 +153,6 @@ class Store(BlobStore):
         except OSError as error:
             return f"it could not be moved aside ({error.strerror or error}), so remove it"
         return f"it was moved to {target}"
-
-
-def write_atomically(path: Path, data: bytes, *, folder: Path | None = None) -> None:
-    """Write a file so that at any moment it has either its old bytes or all of the new ones.
-
-    Args:
-        path: The file; its folder exists.
-        data: All its bytes.
-        folder: Where the temporary file is made, on the same file system; default: beside the file.
-
-    Raises:
-        OSError: Not written. The old file is as it was.
-    """
-    handle, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name[:16]}-", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(_mode())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
-def _mode() -> int:
-    """The mode that open() gives a new file; mkstemp makes it private, and a store may be shared."""
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the renaming itself durable, where the system lets a folder be flushed."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _check_address(sha: str, where: str) -> None:

@@ -1,12 +1,11 @@
-"""Files written whole or not at all. Needs no torch."""
+"""Files that are no blobs, with the errors of a store. Needs no torch."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from legonet.errors import StoreError
+from legonet.graph.files import write_atomically
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -17,17 +16,7 @@ def write_file(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, data)
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be written ({error.strerror or error}); expected a folder with room that may be "

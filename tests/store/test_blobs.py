@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet.errors import StoreError
-from legonet.store.blobs import BlobStore, MemoryStore, Store, write_atomically
+from legonet.store.blobs import BlobStore, MemoryStore, Store
+from legonet.store.files import write_atomically, write_file
 
 ABSENT = "0" * 64
 
@@ -159,3 +160,10 @@ def test_files_have_the_usual_mode(tmp_path: Path) -> None:
     write_atomically(tmp_path / "blob", b"x")
     (tmp_path / "plain").write_bytes(b"x")
     assert (tmp_path / "blob").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_and_its_folders(tmp_path: Path) -> None:
+    write_file(tmp_path / "a" / "b" / "file", b"bytes")
+    assert (tmp_path / "a" / "b" / "file").read_bytes() == b"bytes"
+    with pytest.raises(StoreError, match=r"file/x: cannot be written .*; what was there is untouched"):
+        write_file(tmp_path / "a" / "b" / "file" / "x", b"")
