@@ -6,17 +6,23 @@ Deterministic: sorted keys, no dates, no durations (those go to the journal).
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from legonet.errors import GraphError
+from legonet.graph import json_text
+from legonet.graph.files import write_atomically
+from legonet.graph.problems import format_report
 from legonet.graph.schema import Model, Name, PathName, Sha256
+from legonet.graph.source import decode
+from legonet.graph.structure import explain
 
 LOCK_VERSION = 1
+LARGEST_LOCK = 64 * 2**20
+
+_REMEDY = "restore it from version control, or delete it to build everything again"
 
 
 class LockedTeacher(Model):
@@ -68,6 +74,12 @@ def read_lock(path: Path) -> Lock:
         GraphError: the file is not a lock file of this version.
     """
     try:
+        size = path.stat().st_size
+        if size > LARGEST_LOCK:
+            most = f"{LARGEST_LOCK // 2**20} MiB"
+            raise GraphError(
+                f"{path}: {size / 2**20:,.1f} MiB; expected a lock file of at most {most}; {_REMEDY}"
+            )
         data = path.read_bytes()
     except FileNotFoundError:
         return Lock()
@@ -76,12 +88,22 @@ def read_lock(path: Path) -> Lock:
     try:
         return Lock.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        first = _first_problem(path, data)
         raise GraphError(
-            f"{path}: {where}: {first['msg']}; expected a lock file as `legonet transplant` writes it; "
-            "restore it from version control, or delete it to build everything again"
+            f"{first}\n{path}: expected a lock file as `legonet transplant` writes it; {_REMEDY}"
         ) from error
+
+
+def _first_problem(path: Path, data: bytes) -> str:
+    """Where and why the bytes are no lock file, on one line."""
+    source = str(path)
+    try:
+        plain, positions = json_text.compose(decode(data, source, "lock file"), source).or_raise()
+        problems = explain(plain, Lock, positions)
+        report = format_report(problems, source, positions)
+    except GraphError as error:
+        report = str(error)
+    return report.splitlines()[0] if report else f"{source}: not a lock file"
 
 
 def dump_lock(lock: Lock) -> str:
@@ -96,19 +118,8 @@ def write_lock(path: Path, lock: Lock) -> None:
     Raises:
         GraphError: the folder cannot be written.
     """
-    text = dump_lock(lock).encode()
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, dump_lock(lock).encode())
     except OSError as error:
         raise GraphError(
             f"{path}: cannot be written ({error.strerror}); the old file is untouched"

@@ -1,0 +1,48 @@
+"""Files written whole or not at all. The one place of legonet that replaces a file; needs no torch."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes, *, folder: Path | None = None) -> None:
+    """Write a file so that at any moment it has either its old bytes or all of the new ones.
+
+    A link is followed: the file that it leads to is replaced. A new file gets the mode that `open` gives,
+    an old one keeps its own.
+
+    Args:
+        path: The file; its folder exists.
+        data: All its bytes.
+        folder: Where the temporary file is made, on the same file system; default: beside the file.
+
+    Raises:
+        OSError: Not written. The old file is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = (folder or target.parent) / f".{target.name[:16]}-{secrets.token_hex(8)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.is_file():
+            temporary.chmod(target.stat().st_mode & 0o777)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the renaming itself durable, where the system lets a folder be flushed."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
