@@ -120,11 +120,13 @@ def _is_plain(text: str) -> bool:
     if not _PLAIN.fullmatch(text) or text.endswith(":") or text.startswith(("- ", "---")) or text == "-":
         return False
     try:
-        return plain(text) == text and text not in _OTHER_READERS
+        return plain(text) == text and text not in _OTHER_READERS and not _NUMERIC.fullmatch(text)
     except BadNumberError:
         return False
 
 
+# Dates, times and numbers with underscores.
+_NUMERIC = re.compile(r"[-+.]?[0-9][-+._:0-9eET]*")
 # What readers of YAML 1.1 take for something else than text; quotes keep it text for everybody.
 _OTHER_READERS = frozenset(
     form

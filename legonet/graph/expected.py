@@ -28,6 +28,9 @@ def expected(node: Node, definitions: Node) -> str:
         return str(node["const"])
     if "enum" in node:
         return listed([str(value) for value in node["enum"]], " or ")
+    if "discriminator" in node:
+        name = node["discriminator"]["propertyName"]
+        return f"a mapping with '{name}: {listed(tags(node), ' or ')}'"
     if branches := node.get("anyOf") or node.get("oneOf"):
         words = [expected(branch, definitions) for branch in branches if branch.get("type") != "null"]
         return ", or ".join(dict.fromkeys(words))
@@ -42,6 +45,12 @@ def expected(node: Node, definitions: Node) -> str:
         properties = node.get("properties")
         return f"a mapping with keys such as {listed(list(properties)[:3])}" if properties else "a mapping"
     return "true or false" if kind == "boolean" else "something else"
+
+
+def tags(node: Node) -> list[str]:
+    """The values that tell the branches of a discriminated union apart, in the branches' order."""
+    by_branch = {branch: tag for tag, branch in node["discriminator"]["mapping"].items()}
+    return [by_branch[branch["$ref"]] for branch in node["oneOf"]]
 
 
 def resolved(node: Node, definitions: Node) -> Node:

@@ -77,6 +77,10 @@ class _Composer:
                 "on one line; close it or correct the escape"
             )
         hint = "put it in double quotes" if word or found == "'" else "correct it"
+        if found in ("NaN", "Infinity", "-Infinity") or found[0] in "-+.0123456789":
+            expected, hint = "a finite number as JSON writes it", "correct it"
+        if found in ("}", "]") and self.text[: self.at].rstrip().endswith(","):
+            hint = "remove the comma before it"
         if found in ("/", "#"):
             hint = "JSON has no comments: remove it, or use YAML"
         return self._error(f"found {found}; expected {expected}; {hint}")
@@ -122,8 +126,8 @@ class _Composer:
         self.at += len(digits)
         try:
             return json_number(digits)
-        except BadNumberError as error:
-            self._problem(start, bad_number(shorten(digits), str(error)), tuple(self.path))
+        except BadNumberError:
+            self._problem(start, bad_number(shorten(digits)), tuple(self.path))
             return None
 
     def _string(self) -> str:

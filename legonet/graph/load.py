@@ -157,7 +157,7 @@ def _understand(parsed: Parsed) -> tuple[Graph | None, list[Problem]]:
     data, problems = parsed.data, list(parsed.problems)
     if data is None and not problems:
         message = "the file is empty; expected a graph; start with 'legonet: 1', or run `legonet init`"
-        return None, [Problem((), message)]
+        return None, [Problem((), message, position=(1, 1))]
     if not isinstance(data, dict):
         if not problems:
             found = parsed.positions.shown((), data)

@@ -8,10 +8,12 @@ from typing import Any
 from legonet.errors import GraphError
 from legonet.graph.positions import Positions
 from legonet.graph.problems import Problem, format_report
+from legonet.graph.scalars import MOST_DIGITS
 
 DEEPEST = 64
-MOST_NODES = 1_000_000
+MOST_NODES = 500_000
 MOST_ALIASED = 100_000
+MOST_PROBLEMS = 10_000
 
 
 @dataclass
@@ -39,9 +41,10 @@ def duplicate(key: str, first_line: int) -> str:
     return f"already at line {first_line}; expected each key once; remove or rename one of them"
 
 
-def bad_number(written: str, what: str) -> str:
+def bad_number(written: str) -> str:
     """The message about a number that no field can hold."""
-    return f"found {written}, {what}; expected a finite number of usual size; correct it"
+    words = f"expected a finite number of at most {MOST_DIGITS} characters"
+    return f"found {written}; {words}; correct it, or put text in quotes"
 
 
 def too_deep(source: str, line: int, column: int) -> GraphError:

@@ -62,7 +62,7 @@ class _References:
                 continue
             actual = getattr(teachers[teacher], what)
             if actual is not None and actual != name:
-                fitting = f"one of {listed(able[name])}" if name in able else f"a teacher of {what} '{name}'"
+                fitting = listed(able[name], " or ") if name in able else f"a teacher of {what} '{name}'"
                 yield Problem(
                     key, f"teacher '{teacher}' is of {what} '{actual}'; expected {fitting}; name another"
                 )
@@ -152,5 +152,5 @@ class _References:
 
 def _missing(key: KeyPath, what: str, name: str, known: Collection[str], at: Any = "value") -> Problem:
     plural = "categories" if what == "category" else what + "s"
-    there = f"{plural} are {listed(known)}" if known else f"there are no {plural}; add it"
+    there = f"{plural} are {listed(known)}" if known else f"there are no {plural}; add it under '{plural}'"
     return Problem(key, f"no {what} '{name}'; {there}.", at, known, name)

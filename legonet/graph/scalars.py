@@ -20,7 +20,7 @@ _NUMBER = re.compile(
 )
 # A cheap test that most words fail: only these can start a number.
 _NUMERIC = frozenset("+-.0123456789")
-_MOST_DIGITS = 40
+MOST_DIGITS = 40
 
 Scalar = str | int | float | bool | None
 
@@ -55,7 +55,7 @@ def _number(word: str) -> Scalar:
     kind, digits = match.lastgroup, match.group(match.lastgroup or 0)
     if kind == "special":
         raise BadNumberError("not a finite number")
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > MOST_DIGITS:
         raise BadNumberError(f"a number of {len(digits)} characters")
     if kind == "float":
         return finite(digits)
@@ -80,6 +80,6 @@ def json_number(digits: str) -> int | float:
     Raises:
         BadNumberError: it is too long, or too large for a 64-bit float.
     """
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > MOST_DIGITS:
         raise BadNumberError(f"a number of {len(digits)} characters")
     return int(digits) if digits.lstrip("-").isdecimal() else finite(digits)

@@ -24,6 +24,8 @@ LARGEST_SIZE = 65_536
 
 def _integral(value: Any) -> Any:
     """JSON Schema counts 1.0 as an integer; so does the loader. A bool is no integer in either."""
+    if isinstance(value, bool):  # a Literal would take True for 1
+        raise ValueError("a bool is no integer")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -92,5 +92,5 @@ def _numbers(value: Any, length: int) -> TypeGuard[list[float]]:
     return (
         isinstance(value, list | tuple)
         and len(value) == length
-        and all(isinstance(part, int | float) and not isinstance(part, bool) and part >= 1 for part in value)
+        and all(type(part) in (int, float) and part >= 1 and part == int(part) for part in value)
     )

@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from legonet.graph.expected import Node, expected, resolved
+from legonet.graph.expected import Node, expected, resolved, tags
 from legonet.graph.json_schema import model_schema
 from legonet.graph.positions import KeyPath, Positions, printable, shorten, show
 from legonet.graph.problems import Problem
 from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.schema import TEXT_PATTERN
-from legonet.graph.suggest import listed
+from legonet.graph.suggest import closest, listed
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -96,10 +96,10 @@ class _Walk:
         name, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
         chosen = value.get(name)
         if name not in value:
-            yield Problem((*key, name), f"missing; expected {listed(list(mapping), ' or ')}; add it", "key")
+            yield Problem((*key, name), f"missing; expected {listed(tags(node), ' or ')}; add it", "key")
         elif not isinstance(chosen, str) or chosen not in mapping:
-            what = _last(key) + ("" if name == "name" else f" {name}")
-            yield self._unknown(chosen, list(mapping), what.strip(), (*key, name))
+            what = str(key[-1]) if name == "name" and key else name
+            yield self._unknown(chosen, tags(node), what, (*key, name))
         else:
             yield from self.node(value, {"$ref": mapping[chosen]}, key)
 
@@ -107,18 +107,22 @@ class _Walk:
         properties: Node = node.get("properties", {})
         others = node.get("additionalProperties", True)
         names = node.get("propertyNames")
+        strangers: list[str] = []
         for name in value:
             if not isinstance(name, str):
                 yield Problem((*key, str(name)), f"found {show(name)} as a key; expected text", "key")
             elif name in properties:
                 continue
             elif others is False:
+                strangers.append(name)
                 yield self._unknown_key(name, properties, key)
             elif isinstance(names, dict) and not self._matches(name, names):
                 words = expected({"type": "string", **names}, self.definitions)
                 yield Problem((*key, name), f"found {show(name)}; expected {words}; rename it", "key")
+        # A key that is probably misspelt is not missing too; merge keys could hold any.
+        meant = {closest(name, properties) for name in strangers[:20]}
         for name in node.get("required", ()):
-            if name not in value:
+            if name not in value and name not in meant and "<<" not in strangers:
                 part = properties[name]
                 about = f" ({part['description']})" if "description" in part else ""
                 words = expected(part, self.definitions)
@@ -157,7 +161,7 @@ class _Walk:
         choices = node.get("enum", [node["const"]] if "const" in node else None)
         if choices is not None:
             if value not in choices:
-                yield self._unknown(value, choices, _last(key), key)
+                yield self._unknown(value, choices, "method" if key[-1:] == ("method",) else "value", key)
         elif isinstance(value, str):
             if not self._matches(value, node):
                 yield Problem(key, self._wrong(value, node, key))
@@ -192,25 +196,25 @@ class _Walk:
         return f"found {found}; expected {words}; {self._advice(value, node, key)}"
 
     def _advice(self, value: Any, node: Node, key: KeyPath) -> str:
-        kinds = {resolved(branch, self.definitions).get("type") for branch in [node, *node.get("anyOf", [])]}
+        branches = [resolved(branch, self.definitions) for branch in (node, *node.get("anyOf", ()))]
+        kinds = {branch.get("type") for branch in branches if "enum" not in branch}
         if isinstance(value, str):
             if "boolean" in kinds and value.lower() in _OLD_BOOLEANS:
                 return f"write {_OLD_BOOLEANS[value.lower()]}"
             if kinds & {"integer", "number", "boolean"} and not isinstance(_as_plain(value), str):
                 return "remove the quotes"
         elif value is None:
-            return "write {} for one without settings" if kinds == {"object"} else "complete or remove it"
+            settings = "properties" in node and not node.get("required")
+            return "write {} for one without settings" if settings else "complete or remove it"
         elif "string" in kinds and isinstance(value, int | float):
             return "put it in quotes"
+        elif kinds == {"object"} and isinstance(value, list | tuple):
+            return "write lines 'name: ...' instead of a list"
         if "array" in kinds and not isinstance(value, dict | list | tuple):
             return (
                 f"write [{shorten(printable(str(value)), 20)}]" if "items" in node else "write a list [...]"
             )
         return "correct it"
-
-
-def _last(key: KeyPath) -> str:
-    return next((part for part in reversed(key) if isinstance(part, str)), "value").replace("_", " ")
 
 
 def _in_range(value: Any, node: Node) -> bool:

@@ -8,7 +8,7 @@ _FOUND = re.compile(r"found '(?P<what>[^']+)'|found (?P<other>.+)$|got '(?P<got>
 
 # (part of the parser's problem, part of its context, message)
 _MESSAGES = (
-    (r"character '\\t'", "", "a tab; expected spaces as indentation; replace it by spaces"),
+    ("character '\\t'", "", "a tab; expected spaces as indentation; replace it by spaces"),
     ("character '@'", "", "'@' starts no YAML value; expected text; put the value in quotes"),
     ("character '`'", "", "'`' starts no YAML value; expected text; put the value in quotes"),
     ("character '%'", "", "'%' starts no YAML value; expected text; put the value in quotes"),
@@ -105,7 +105,8 @@ def syntax_message(problem: str, context: str, opened: int) -> str:
     """
     match = _FOUND.search(problem)
     found = next((group for group in match.groups() if group), "something") if match else "something"
-    found = f"'{found.strip('<>()').strip()}'".replace("''", "'")
+    found = found.strip("(),<>' ")
+    found = "the end of the file" if found == "stream end" else f"'{found}'"
     for in_problem, in_context, message in _MESSAGES:
         if in_problem in problem and in_context in context:
             return message.format(found=found, opened=opened)

@@ -6,6 +6,7 @@ executed, aliases are counted before they expand, and every key and value keeps 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ from legonet.graph.parsed import (
     DEEPEST,
     MOST_ALIASED,
     MOST_NODES,
+    MOST_PROBLEMS,
     Parsed,
     bad_number,
     duplicate,
@@ -39,6 +41,8 @@ from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.syntax import syntax_message
 
 _TAGS = "tag:yaml.org,2002:"
+_LONGEST_TAG = 1000
+_LONG_TAG = re.compile(rf"!\S{{{_LONGEST_TAG}}}")
 
 
 def compose(text: str, source: str) -> Parsed:
@@ -55,6 +59,13 @@ def compose(text: str, source: str) -> Parsed:
     Raises:
         GraphError: it is not YAML, or deeper or larger than any graph file.
     """
+    if long_tag := _LONG_TAG.search(text):  # the parser's time grows with the square of a tag's length
+        before = text[: long_tag.start()]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise GraphError(
+            f"{source}:{line}:{column}: a tag of more than {_LONGEST_TAG} characters; "
+            "expected a plain value; remove the tag"
+        )
     return _Composer(text, source).document()
 
 
@@ -66,6 +77,7 @@ class _Composer:
         self.anchors: dict[str, tuple[Any, Place, int]] = {}
         self.open_anchors: set[str] = set()
         self.path: list[str | int] = []
+        self.depth = 0
         self.nodes = 0
         self.aliased = 0
         self.events = self._events()
@@ -114,7 +126,8 @@ class _Composer:
 
     def _problem(self, event: Event, message: str, key: tuple[str | int, ...] = ()) -> None:
         mark = event.start_mark
-        self.problems.append(Problem(key, message, position=(mark.line + 1, mark.column + 1)))
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(key, message, position=(mark.line + 1, mark.column + 1)))
 
     def _node(self, event: Event) -> tuple[Any, Place]:
         mark, anchor = event.start_mark, getattr(event, "anchor", None)
@@ -130,7 +143,7 @@ class _Composer:
             if anchor:
                 self.anchors[anchor] = (value, place, 1)
             return value, place
-        if len(self.path) >= DEEPEST:
+        if self.depth >= DEEPEST:
             raise too_deep(self.source, mark.line + 1, mark.column + 1)
         before = self.nodes + self.aliased
         place = Place(
@@ -138,7 +151,9 @@ class _Composer:
         )
         if anchor:
             self.open_anchors.add(anchor)
+        self.depth += 1
         value = self._mapping(place) if isinstance(event, MappingStartEvent) else self._sequence(place)
+        self.depth -= 1
         if anchor:
             self.open_anchors.discard(anchor)
             self.anchors[anchor] = (value, place, self.nodes + self.aliased - before + 1)
@@ -155,6 +170,9 @@ class _Composer:
                 break
             key = self._key(event)
             mark = event.start_mark
+            if key is None:
+                self._node(next(self.events))
+                continue
             if key in result:
                 message = duplicate(key, keys[key][0])
                 self._problem(event, message, (*self.path, key))
@@ -190,12 +208,13 @@ class _Composer:
     def _ends(items: dict[Any, Place]) -> int:
         return next(reversed(items.values())).end if items else 0
 
-    def _key(self, event: Event) -> str:
+    def _key(self, event: Event) -> str | None:
+        """A key's text; None for a key that has none, whose entry is left out."""
         if not isinstance(event, ScalarEvent):
             found = "an alias" if isinstance(event, AliasEvent) else "a mapping or list"
             self._problem(event, f"{found} as a key; expected text; write the key out", tuple(self.path))
             value, _ = self._node(event)
-            return value if isinstance(value, str) else f"<{event.start_mark.line + 1}>"
+            return value if isinstance(value, str) else None
         self.nodes += 1
         self._refuse_tag(event)
         value = self._scalar(event)
@@ -219,8 +238,8 @@ class _Composer:
             return value
         try:
             return plain(value)
-        except BadNumberError as error:
-            self._problem(event, bad_number(shorten(value), str(error)), tuple(self.path))
+        except BadNumberError:
+            self._problem(event, bad_number(shorten(value)), tuple(self.path))
             return None
 
     def _alias(self, event: AliasEvent) -> tuple[Any, Place]:
