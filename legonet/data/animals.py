@@ -32,9 +32,9 @@ COUNTS = {"train": 1600, "validation": 400, "test": 1000}
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 """What the animals' networks subtract from an image's channels, and then divide them by."""
 
-STYLE = TextureStyle(patches=0.10, patch_grid=5, grating=0.15, cycles=(2.0, 6.0), slope=0.3)
-CONTRAST = (0.4, 0.85)  # least and greatest distance of the two base colours
-SHIFT = 4 / 32  # greatest shift, as a part of the image's side
+STYLE = TextureStyle(patches=0.08, patch_grid=5, grating=0.12, cycles=(2.0, 6.0), slope=0.3)
+CONTRAST = (0.5, 0.9)  # least and greatest distance of the two base colours
+SHIFT = 3 / 32  # greatest shift, as a part of the image's side
 NOISE = 0.03  # standard deviation of the noise of each pixel
 _SIZES = (8, 1024)
 
