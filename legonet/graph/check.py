@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from legonet.errors import LegonetError
 from legonet.graph.dump import graph_data
-from legonet.graph.load import LoadedGraph
+from legonet.graph.load import LoadedGraph, Reading
 from legonet.graph.outline import outline_of
-from legonet.graph.positions import show
+from legonet.graph.positions import KeyPath, show
 from legonet.graph.problems import Problem, format_report
 from legonet.graph.references import reference_problems
-from legonet.graph.schema import Teacher
 from legonet.graph.semantics import semantic_problems
 from legonet.graph.suggest import listed
 
 __all__ = ["Problem", "Resolver", "check", "report"]
-
-_CHUNK = 2**20
 
 
 class Resolver(Protocol):
@@ -32,15 +30,16 @@ class Resolver(Protocol):
 
 
 def check(
-    loaded: LoadedGraph,
+    graph: LoadedGraph | Reading,
     workspace: Resolver | None = None,
     blocks: Collection[str] | None = None,
     hashes: bool = True,
 ) -> list[Problem]:
-    """What is wrong with a graph beyond its structure.
+    """What is wrong with a graph, the files that it names included.
 
     Args:
-        loaded: the graph; `LoadedGraph(graph)` for one that was built in code.
+        graph: a graph that was loaded; or `LoadedGraph(graph)` for one that was built in code; or the
+            reading of a file that may be broken, whose own problems are then among those returned.
         workspace: finds the files that the graph names; without it, or without a graph file, files
             are not checked.
         blocks: the names of the blocks that exist; without it, models are not checked.
@@ -49,90 +48,109 @@ def check(
     Returns:
         The problems, in no order; see `report`.
     """
-    problems = reference_problems(outline_of(loaded.graph))
-    problems += semantic_problems(graph_data(loaded.graph))
-    for name, teacher in loaded.graph.teachers.items():
-        if blocks is not None and teacher.model not in blocks:
-            there = f"blocks are {listed(sorted(blocks))}" if blocks else "there are no blocks"
-            message = f"no block {show(teacher.model)}; {there}; name one of them, or add its file."
-            key = ("teachers", name, "model")
-            problems.append(Problem(key, message, known=sorted(blocks), word=teacher.model))
-        if workspace is not None and loaded.path is not None:
-            problems += _files(name, teacher, loaded.path.parent, workspace, hashes)
+    if isinstance(graph, Reading):
+        problems, data = list(graph.problems), graph.data
+    else:
+        data = graph_data(graph.graph)
+        problems = [*reference_problems(outline_of(graph.graph)), *semantic_problems(data)]
+    teachers = data.get("teachers") if isinstance(data, dict) else None
+    if not isinstance(teachers, dict):
+        return problems
+    known = {problem.key for problem in problems}
+    if blocks is not None:
+        problems += _models(teachers, known, sorted(blocks))
+    if workspace is not None and graph.path is not None:
+        problems += _Files(workspace, graph.path.parent, hashes, known).problems(teachers)
     return problems
 
 
-def report(problems: Iterable[Problem], loaded: LoadedGraph) -> str:
+def report(problems: Iterable[Problem], graph: LoadedGraph | Reading) -> str:
     """The problems of one graph as lines `file:line:column: key: message`, in file order.
 
     Args:
         problems: from `check`, or made elsewhere with a key path such as `("teachers", "cat", "cut")`.
-        loaded: the graph they are about.
+        graph: what they are about.
     """
-    return format_report(problems, loaded.name, loaded.positions)
+    return format_report(problems, graph.name, graph.positions)
 
 
-def _files(name: str, teacher: Teacher, base: Path, workspace: Resolver, hashes: bool) -> Iterator[Problem]:
-    weights = ("teachers", name, "weights")
-    path, problem = _resolved(weights, teacher.weights, "weights file", base, workspace)
-    if problem is not None:
-        yield problem
-    elif path is not None and hashes and teacher.sha256 is not None:
-        yield from _hash(("teachers", name, "sha256"), path, teacher)
-    if teacher.statistics is not None:
-        key = ("teachers", name, "statistics")
-        _, problem = _resolved(key, teacher.statistics, "statistics file", base, workspace)
-        if problem is not None:
-            yield problem
+def _models(teachers: dict[str, Any], known: set[KeyPath], blocks: list[str]) -> Iterator[Problem]:
+    there = f"blocks are {listed(blocks)}" if blocks else "there are no blocks"
+    for name, teacher in teachers.items():
+        key = ("teachers", name, "model")
+        model = _text(teacher, "model")
+        if model is not None and key not in known and model not in blocks:
+            message = f"no block {show(model)}; {there}; name one of them, or add its file."
+            yield Problem(key, message, known=blocks, word=model)
 
 
-def _resolved(
-    key: tuple[str, ...], named: str, what: str, base: Path, workspace: Resolver
-) -> tuple[Path | None, Problem | None]:
-    """The file, or what is wrong with it."""
-    try:
-        path = workspace.resolve(base, named)
-    except LegonetError as error:
-        return None, Problem(key, str(error).replace("\n", " "))
-    try:
-        if path.is_file():
-            return path, None
-        if path.is_dir():
-            return None, Problem(key, f"{show(named)} is a folder; expected a {what}; name the file in it")
-        siblings = {str(Path(named).with_name(file.name)): file for file in _siblings(path)}
-    except (OSError, ValueError):
-        return None, Problem(key, f"{show(named)} cannot be read; expected a {what}; check the path")
-    message = f"no file {show(named)}; expected a {what}, relative to the graph file; correct the path."
-    return None, Problem(key, message, known=list(siblings), word=named)
+def _text(teacher: Any, key: str) -> str | None:
+    """A teacher's value; None when it is absent or broken."""
+    value = teacher.get(key) if isinstance(teacher, dict) else None
+    return value if isinstance(value, str) and value else None
 
 
-def _siblings(path: Path) -> list[Path]:
-    """Files of the same kind in the same folder, at most a thousand."""
-    if not path.parent.is_dir():
-        return []
-    files: list[Path] = []
-    for file in path.parent.iterdir():
-        if file.suffix == path.suffix and file.is_file():
-            files.append(file)
-            if len(files) == 1000:
-                break
-    return sorted(files)
+class _Files:
+    """Checks the files that teachers name."""
 
+    def __init__(self, workspace: Resolver, base: Path, hashes: bool, known: set[KeyPath]) -> None:
+        self.workspace = workspace
+        self.base = base
+        self.hashes = hashes
+        self.known = known
+        self.siblings: dict[tuple[Path, str], list[str]] = {}
 
-def _hash(key: tuple[str, ...], path: Path, teacher: Teacher) -> Iterator[Problem]:
-    try:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        yield Problem(
-            key, f"{show(teacher.weights)} cannot be read ({error.strerror}); check its permissions"
-        )
-        return
-    if digest.hexdigest() != teacher.sha256:
-        yield Problem(
-            key,
-            f"{show(teacher.weights)} has sha256 {digest.hexdigest()}; expected {teacher.sha256}; fetch the "
-            "file again, or correct the hash if it was replaced on purpose",
-        )
+    def problems(self, teachers: dict[str, Any]) -> Iterator[Problem]:
+        for name, teacher in teachers.items():
+            for part, what in (("weights", "weights file"), ("statistics", "statistics file")):
+                key, named = ("teachers", name, part), _text(teacher, part)
+                if named is None or key in self.known:
+                    continue
+                found = self._find(key, named, what)
+                if isinstance(found, Problem):
+                    yield found
+                elif part == "weights" and self.hashes:
+                    yield from self._hash(("teachers", name, "sha256"), found, named, teacher)
+
+    def _find(self, key: KeyPath, named: str, what: str) -> Path | Problem:
+        """The file, or what is wrong with it."""
+        try:
+            path = self.workspace.resolve(self.base, named)
+        except LegonetError as error:
+            return Problem(key, str(error).replace("\n", " "))
+        try:
+            if path.is_file():
+                return path
+            if path.is_dir():
+                return Problem(key, f"{show(named)} is a folder; expected a {what}; name the file in it")
+            beside = [str(Path(named).with_name(name)) for name in self._beside(path)]
+        except (OSError, ValueError):
+            return Problem(key, f"{show(named)} cannot be read; expected a {what}; check the path")
+        message = f"no file {show(named)}; expected a {what}, relative to the graph file; correct the path."
+        return Problem(key, message, known=beside, word=named)
+
+    def _beside(self, path: Path) -> list[str]:
+        """Names of files of the same kind in the same folder, at most a thousand."""
+        folder = (path.parent, path.suffix)
+        if folder not in self.siblings:
+            files = path.parent.iterdir() if path.parent.is_dir() else iter(())
+            alike = (file.name for file in files if file.suffix == path.suffix and file.is_file())
+            self.siblings[folder] = sorted(islice(alike, 1000))
+        return self.siblings[folder]
+
+    def _hash(self, key: KeyPath, path: Path, named: str, teacher: dict[str, Any]) -> Iterator[Problem]:
+        expected = _text(teacher, "sha256")
+        if expected is None or key in self.known:
+            return
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            yield Problem(key, f"{show(named)} cannot be read ({error.strerror}); check its permissions")
+            return
+        if found != expected:
+            yield Problem(
+                key,
+                f"{show(named)} has sha256 {found}; expected {expected}; fetch the file again, or correct "
+                "the hash if it was replaced on purpose",
+            )

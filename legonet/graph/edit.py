@@ -144,8 +144,8 @@ def _add_flow(text: str, place: Place, new: Mapping[str, Any]) -> str:
     before = text[:close].rstrip()
     gap = text[len(before) : close]
     inner = flow(dict(new))[1:-1]
-    comma = "" if before.endswith((",", "{")) else ","
-    return before + comma + (" " if comma else "") + inner + gap + text[close:]
+    comma = "" if before.endswith("{") else " " if before.endswith(",") else ", "
+    return before + comma + inner + gap + text[close:]
 
 
 def _add_flow_section(

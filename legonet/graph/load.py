@@ -55,12 +55,21 @@ class Reading:
         problems: what is wrong with the text, the structure and the references.
         source: the file as the user named it.
         positions: where each key and value stands.
+        data: the file's plain data, valid or not.
+        path: the file.
     """
 
     loaded: LoadedGraph | None
     problems: list[Problem]
     source: str
     positions: Positions
+    data: Any
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return self.source
 
     def report(self, more: list[Problem] | None = None) -> str:
         """All problems, and more found elsewhere, one per line in file order."""
@@ -100,7 +109,7 @@ def read_graph(path: str | Path) -> Reading:
     parsed = _parse(text, source, as_json=source.lower().endswith(".json"))
     graph, problems = _understand(parsed)
     loaded = LoadedGraph(graph, Path(path), parsed.positions, source) if graph is not None else None
-    return Reading(loaded, problems, source, parsed.positions)
+    return Reading(loaded, problems, source, parsed.positions, parsed.data, Path(path))
 
 
 def parse_graph(text: str | bytes, source: str, as_json: bool = False) -> LoadedGraph:

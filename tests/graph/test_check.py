@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from legonet.graph.check import Problem, check, report
-from legonet.graph.load import LoadedGraph, load_graph
+from legonet.graph.load import LoadedGraph, load_graph, read_graph
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher, VectorOutput
 from legonet.store.workspace import Workspace
 
@@ -141,3 +141,32 @@ def test_a_graph_built_in_code_is_checked_too():
         "nothing; add a teacher, or remove this path",
         "zoo: input.mean: found 1 value; expected 3, one for each channel of input.shape; correct one of the two",
     ]
+
+
+def test_a_broken_file_gets_one_report_with_its_missing_files(folder: Path):
+    path = folder / "graphs" / "zoo.yaml"
+    good = TEACHER.format(
+        name="cat", model="vgg-slim", weights="../teachers/cats.safetensors", more=", epochs: 3"
+    )
+    bad = "  dog: {category: dgo, task: classify, model: 3, weights: '', sha256: x, cut: c, statistics: no}\n  cow: 3\n"
+    path.write_text(START + good + bad)
+    reading = read_graph(path)
+    problems = check(reading, Workspace(folder), blocks=["vgg16"])
+    assert [line.split(": ")[1] for line in report(problems, reading).splitlines()] == [
+        "teachers.cat.model",
+        "teachers.cat.weights",
+        "teachers.cat.epochs",
+        "teachers.dog.category",
+        "teachers.dog.model",
+        "teachers.dog.weights",
+        "teachers.dog.sha256",
+        "teachers.dog.statistics",
+        "teachers.cow",
+    ]
+
+
+def test_a_file_without_teachers_is_checked(folder: Path):
+    path = folder / "graphs" / "zoo.yaml"
+    for text in ("- 1\n", "teachers: 3\n", ""):
+        path.write_text(text)
+        assert report(check(read_graph(path), Workspace(folder), []), read_graph(path)).startswith(str(path))

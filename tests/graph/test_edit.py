@@ -83,7 +83,7 @@ def test_comments_and_order_stay():
             BARE + "categories:   # none\n  dog: {}\ntasks: {}\n",
         ),
         (BARE + "categories: {cat: {}}\n", BARE + "categories: {cat: {}, dog: {}}\n"),
-        (BARE + "categories: {\n  cat: {},\n}\n", BARE + "categories: {\n  cat: {},dog: {}\n}\n"),
+        (BARE + "categories: {\n  cat: {},\n}\n", BARE + "categories: {\n  cat: {}, dog: {}\n}\n"),
         (BARE + "categories:\n      cat: {}", BARE + "categories:\n      cat: {}\n      dog: {}\n"),
         (
             BARE + "categories:\n  cat:\n    label: |\n      C\n\n# end\n",
