@@ -62,7 +62,7 @@ def enlarged_input(chain: nn.Sequential, size: int, input_shape: Shape) -> Shape
         if shape[-1] > size:
             break
     raise DistillError(
-        f"enlarge: no input gives {size} x {size} outputs; expected a task module of convolutions, poolings and "
+        f"enlarge: no input gives {size} x {size} outputs; expected convolutions, poolings and "
         "linear layers; set enlarge to 1"
     )
 

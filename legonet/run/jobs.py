@@ -1,26 +1,32 @@
-"""Jobs: a job is the fitting of one adapter, written down so that any process can do it."""
+"""Jobs: a job is the fitting of one adapter, written down so that any process can do it. No torch."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-import torch
-
-from legonet.blocks.weights import dump_chain, load_module, module_layers
-from legonet.blocks.build import output_shape
-from legonet.distill.fit import Edge, Progress, Samples, fit
-from legonet.distill.pullback import Shape
-from legonet.graph.schema import Adapter, Output
-from legonet.store.blobs import BlobStore
-from legonet.teachers.statistics import Statistics, parse_statistics
+from legonet.graph.lock import LockedTeacher
+from legonet.graph.schema import Adapter, Graph, Output
+from legonet.graph.select import adapter_spec, givers, split_path
+from legonet.plan.diff import Plan
 
 
 @dataclass(frozen=True)
 class Job:
     """What is needed to fit one adapter; modules and statistics are named by their content hashes.
 
-    `donor_module` is the category module that g_S was trained with: it tells what g_S takes.
+    Attributes:
+        path: `category:task`.
+        key: hash of everything that the adapter is built from.
+        adapter: its shape, method and seed.
+        category_module: f.
+        task_module: g_S.
+        teacher_module: g_T.
+        donor_module: the category module that g_S was trained with; it tells what g_S takes.
+        input_shape: (channels, height, width) of an image.
+        meaning: of the task's output.
+        statistics: of the teacher, if its owner recorded them.
+        generic_statistics: of the teacher that gave g_S, likewise.
     """
 
     path: str
@@ -30,67 +36,47 @@ class Job:
     task_module: str
     teacher_module: str
     donor_module: str
-    input_shape: Shape
+    input_shape: tuple[int, int, int]
     meaning: Output
     statistics: str | None = None
     generic_statistics: str | None = None
 
 
-@dataclass(frozen=True)
-class Result:
-    """A fitted adapter's bytes and what was measured."""
-
-    path: str
-    adapter: bytes
-    quality: dict[str, float]
-    seconds: float
-    notes: list[str] = field(default_factory=list)
-
-
-def execute(
-    job: Job,
-    store: BlobStore,
-    samples: Samples | None = None,
-    device: torch.device | str = "cpu",
-    progress: Progress | None = None,
-) -> Result:
-    """Do one job.
+def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -> list[Job]:
+    """One job for each adapter that the plan lists, in its order.
 
     Args:
-        job: what to fit.
-        store: holds the modules and statistics that the job names.
-        samples: normalised images of the category, if there are any.
-        device: where to compute.
-        progress: called with (step, steps, loss).
-
-    Raises:
-        StoreError: a module is missing or damaged.
-        DistillError: the adapter cannot be fitted by its method.
+        graph: that the plan was made for.
+        plan: what to do.
+        teachers: as `legonet.run.prepare.lock_teachers` found them.
     """
-    begin = time.monotonic()
-    f, g, g_teacher = (
-        load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
-        for sha in (job.category_module, job.task_module, job.teacher_module)
-    )
-    edge = Edge(
-        path=job.path,
-        category_module=f,
-        task_module=g,
-        teacher_module=g_teacher,
-        source=_output_shape(store, job.category_module, job.input_shape),
-        target=_output_shape(store, job.donor_module, job.input_shape),
-        meaning=job.meaning,
-        statistics=_statistics(store, job.statistics, job.path),
-        generic_statistics=_statistics(store, job.generic_statistics, job.path),
-    )
-    fitted = fit(edge, job.adapter, samples, device, progress)
-    data = dump_chain("adapter", fitted.adapter)
-    return Result(job.path, data, fitted.quality, time.monotonic() - begin, fitted.notes)
+    given = givers(graph)
+    jobs = []
+    for edge in plan.jobs:
+        category, task = split_path(edge.path)
+        own, generic = teachers[edge.teacher or ""], teachers[given.tasks[task] or ""]
+        jobs.append(
+            Job(
+                path=edge.path,
+                key=edge.key or "",
+                adapter=adapter_spec(graph, category, task),
+                category_module=own.category_module,
+                task_module=generic.task_module,
+                teacher_module=own.task_module,
+                donor_module=generic.category_module,
+                input_shape=graph.input.shape,
+                meaning=graph.tasks[task].output,
+                statistics=own.statistics,
+                generic_statistics=generic.statistics,
+            )
+        )
+    return jobs
 
 
-def _output_shape(store: BlobStore, sha: str, input_shape: Shape) -> Shape:
-    return output_shape(module_layers(store.get(sha)), input_shape)
-
-
-def _statistics(store: BlobStore, sha: str | None, where: str) -> Statistics | None:
-    return None if sha is None else parse_statistics(store.get(sha), where)
+def blobs_of(jobs: Iterable[Job]) -> set[str]:
+    """The content hashes of all modules and statistics that the jobs read."""
+    named: set[str] = set()
+    for job in jobs:
+        named |= {job.category_module, job.task_module, job.teacher_module, job.donor_module}
+        named |= {sha for sha in (job.statistics, job.generic_statistics) if sha is not None}
+    return named

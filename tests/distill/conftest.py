@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.distill.fit import Edge
+from legonet.distill.context import Edge
 from legonet.graph.schema import BinaryOutput
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.distill.fit import Edge, Samples, fit
+from legonet.distill.context import Edge
+from legonet.distill.fit import Samples, fit
 from legonet.errors import DataError, DistillError
 from legonet.graph.schema import Adapter, BackDistillation, ClosedForm
 from legonet.teachers.statistics import record

@@ -39,7 +39,9 @@ def surrogate(chain: nn.Sequential, masks: list[Tensor | None]) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-def by_autograd(chain: nn.Sequential, shape: tuple[int, ...], gradient: Tensor, masks: list[Tensor | None]) -> Tensor:
+def by_autograd(
+    chain: nn.Sequential, shape: tuple[int, ...], gradient: Tensor, masks: list[Tensor | None]
+) -> Tensor:
     x = torch.randn(len(gradient), *shape, dtype=torch.float64, requires_grad=True)
     (result,) = torch.autograd.grad(surrogate(chain, masks)(x), x, gradient, create_graph=True)
     return result
@@ -48,7 +50,9 @@ def by_autograd(chain: nn.Sequential, shape: tuple[int, ...], gradient: Tensor, 
 CHAINS = {
     "conv": [nn.Conv2d(3, 5, 3, padding=1)],
     "strided conv that leaves rows over": [nn.Conv2d(3, 5, 3, stride=2)],
-    "dilated grouped conv": [nn.Conv2d(4, 6, (3, 1), stride=(2, 3), padding=(2, 0), dilation=(2, 1), groups=2)],
+    "dilated grouped conv": [
+        nn.Conv2d(4, 6, (3, 1), stride=(2, 3), padding=(2, 0), dilation=(2, 1), groups=2)
+    ],
     "padding same": [nn.Conv2d(3, 5, 3, padding="same")],
     "transposed conv": [nn.ConvTranspose2d(3, 5, 3, stride=2, padding=1, output_padding=1)],
     "linear": [nn.Flatten(), nn.Linear(3 * 9 * 11, 4)],

@@ -17,63 +17,35 @@ Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equations (3) and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.enlarge import convolutional, enlarged_input, is_vector
 from legonet.distill.losses import task_loss
 from legonet.distill.pullback import Pullback, Shape
-from legonet.graph.schema import BackDistillation, Output
+from legonet.graph.schema import BackDistillation
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Features f(I) of labelled images, and what the task's output means."""
+def fit_back_distillation(context: Context, settings: BackDistillation) -> dict[str, float]:
+    """Fit the adapter by equation (3).
 
-    features: Tensor
-    labels: Tensor
-    meaning: Output
-
-
-def back_distill(
-    adapter: nn.Sequential,
-    student: nn.Sequential,
-    teacher: nn.Sequential,
-    shape: Shape,
-    source: Shape,
-    settings: BackDistillation,
-    generator: torch.Generator,
-    samples: Labelled | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
-) -> float:
-    """Fit an adapter by equation (3), in place.
-
-    Args:
-        adapter: the chain made by `build_adapter`.
-        student: g_S, frozen.
-        teacher: g_T, frozen; its output and its ReLUs have the shapes of g_S's.
-        shape: (channels, height, width) that g_S takes.
-        source: (channels, height, width) that g_T takes, the output of f.
-        settings: see `legonet.graph.schema.BackDistillation`.
-        generator: a CPU generator.
-        samples: adds the task loss.
-        progress: called with (step, steps, loss).
+    Labelled samples, if there are any, add the task loss.
 
     Returns:
-        The relative residual ‖α D'_S − D'_T‖ / ‖D'_T‖ over the last tenth of the steps.
+        `residual`: ‖α D'_S − D'_T‖ / ‖D'_T‖ over the last tenth of the steps.
     """
-    device = next(adapter.parameters()).device
-    pull_student, pull_teacher, pull_adapter, output = _pullbacks(
-        adapter, student, teacher, shape, source, settings
-    )
+    adapter, edge, generator, device = context.adapter, context.edge, context.generator, context.device
+    pull_student, pull_teacher, pull_adapter, output = _pullbacks(context, settings)
+    features, labels = context.features, context.labels if settings.task_loss else None
 
     def draw(count: int) -> tuple[Tensor, Tensor]:
         gradient = draw_gradient(count, output, settings.gradient, generator).to(device)
-        masks = [None if m is None else m.to(device) for m in _masks(count, pull_student, settings, generator)]
+        masks = [
+            None if m is None else m.to(device) for m in _masks(count, pull_student, settings, generator)
+        ]
         with torch.no_grad():
             return pull_student(gradient, masks), pull_teacher(gradient, masks)
 
@@ -89,32 +61,27 @@ def back_distill(
         u, wanted = draw(settings.batch)
         difference = alpha * pull_adapter(u) - wanted
         loss = weight * difference.square().flatten(1).sum(1).mean()
-        if samples is not None and settings.task_loss:
-            chosen = torch.randint(len(samples.features), (settings.batch,), generator=generator)
-            scores = student(adapter(samples.features[chosen]))
-            loss = loss + task_loss(scores, samples.labels[chosen], samples.meaning)
+        if features is not None and labels is not None:
+            chosen = torch.randint(len(features), (settings.batch,), generator=generator)
+            scores = context.student(adapter(features[chosen]))
+            loss = loss + task_loss(scores, labels[chosen], edge.meaning)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         residuals.append(float(difference.detach().norm() / wanted.norm().clamp_min(1e-12)))
-        if progress:
-            progress(step + 1, settings.steps, float(loss.detach()))
+        if context.progress:
+            context.progress(step + 1, settings.steps, float(loss.detach()))
     for parameter in parameters:
         parameter.requires_grad_(False)
         parameter.grad = None
     tail = residuals[-max(1, settings.steps // 10) :]
-    return math.fsum(tail) / len(tail)
+    return {"residual": math.fsum(tail) / len(tail)}
 
 
-def _pullbacks(
-    adapter: nn.Sequential,
-    student: nn.Sequential,
-    teacher: nn.Sequential,
-    shape: Shape,
-    source: Shape,
-    settings: BackDistillation,
-) -> tuple[Pullback, Pullback, Pullback, Shape]:
+def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Pullback, Shape]:
     """The pullbacks of g_S, g_T and h, and the shape of G."""
+    student, teacher = context.student, context.teacher
+    shape, source = context.edge.target, context.edge.source
     student_pull = Pullback(student, shape)
     if settings.enlarge > 1 and is_vector(student_pull.output_shape):
         student, teacher = convolutional(student, shape), convolutional(teacher, source)
@@ -123,7 +90,12 @@ def _pullbacks(
             enlarged_input(teacher, settings.enlarge, source),
         )
         student_pull = Pullback(student, shape)
-    return student_pull, Pullback(teacher, source), Pullback(adapter, source), student_pull.output_shape
+    return (
+        student_pull,
+        Pullback(teacher, source),
+        Pullback(context.adapter, source),
+        student_pull.output_shape,
+    )
 
 
 def _masks(

@@ -114,7 +114,9 @@ def solve_adapter(
     first, *others = convolutions(adapter)
     for conv in others:
         set_identity(conv)
-    above = nn.Sequential(*[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)])
+    above = nn.Sequential(
+        *[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)]
+    )
     through = Pullback(above, (first.out_channels, *student.input_shape[1:]))
     beta = next((layer.beta for layer in adapter if isinstance(layer, Rescale)), first.weight.new_ones(()))
 

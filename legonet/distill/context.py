@@ -1,0 +1,89 @@
+"""What every method of fitting an adapter works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.pullback import Shape
+from legonet.distill.synthesis import synthesise
+from legonet.graph.schema import Output
+from legonet.teachers.statistics import Statistics
+
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What an adapter is fitted between. All modules are frozen.
+
+    Attributes:
+        path: its name, `category:task`.
+        category_module: f.
+        task_module: g_S, the generic task module.
+        teacher_module: g_T, the teacher's task part above f.
+        source: shape of f's features; g_T takes them.
+        target: shape of the features that g_S takes.
+        meaning: what the output means.
+        statistics: of the teacher (f and g_T), if its owner recorded them.
+        generic_statistics: of the teacher that gave g_S, likewise.
+    """
+
+    path: str
+    category_module: nn.Sequential
+    task_module: nn.Sequential
+    teacher_module: nn.Sequential
+    source: Shape
+    target: Shape
+    meaning: Output
+    statistics: Statistics | None = None
+    generic_statistics: Statistics | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """One fit under way: the adapter, which the method sets in place, and everything that it may use.
+
+    Attributes:
+        edge: names and shapes.
+        adapter: h, on the device, in its random start.
+        student: g_S, on the device.
+        teacher: g_T, on the device.
+        features: f(I) of the images given, (batch, channels, height, width); None without any.
+        labels: their labels, if they have any.
+        generator: a CPU generator; all that is random comes from it.
+        device: where to compute.
+        notes: what is lacking, for people; methods add to it.
+        progress: called with (step, steps, loss).
+    """
+
+    edge: Edge
+    adapter: nn.Sequential
+    student: nn.Sequential
+    teacher: nn.Sequential
+    features: Tensor | None
+    labels: Tensor | None
+    generator: torch.Generator
+    device: torch.device | str
+    notes: list[str] = field(default_factory=list)
+    progress: Progress | None = None
+
+    def known_features(self, synthesised: int) -> Tensor | None:
+        """Features to compare outputs on, in random order: those given, and synthesised ones.
+
+        Args:
+            synthesised: how many to draw from the teacher's statistics, if there are any.
+
+        Returns:
+            (batch, channels, height, width); None without images and statistics.
+        """
+        parts = [] if self.features is None else [self.features]
+        if self.edge.statistics is not None:
+            parts.append(synthesise(self.edge.statistics, synthesised, self.generator).to(self.device))
+        if not parts:
+            return None
+        known = torch.cat(parts)
+        return known[torch.randperm(len(known), generator=self.generator).to(self.device)]
