@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
 from legonet.errors import GraphError, SelectError
-from legonet.graph.dump import dump_yaml
+from legonet.graph.build import extended, new_graph
 from legonet.graph.load import LoadedGraph, load_graph
-from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
-from legonet.graph.problems import format_report
-from legonet.graph.schema import Adapter, Category, Graph, Input, Task, Teacher
-from legonet.graph.select import select_paths
-from legonet.graph.structure import explain
+from legonet.graph.lock import Lock, LockedTeacher, lock_path, read_lock, write_lock
+from legonet.graph.schema import Graph
+from legonet.graph.select import adapter_spec, find_edge, split_path
+from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.diff import Plan, diff
 from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
@@ -58,10 +56,7 @@ class Network:
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
     ) -> None:
-        given: dict[str, Any] = {"shape": list(input_shape)}
-        given |= {} if mean is None else {"mean": list(mean)}
-        given |= {} if std is None else {"std": list(std)}
-        self.graph: Graph = _checked(Graph, {"legonet": 1, "name": name, "input": given}, "Network")
+        self.graph: Graph = new_graph(name, input_shape, mean, std)
         self.lock = Lock()
         self.store: BlobStore = MemoryStore()
         self.path: Path | None = None
@@ -87,7 +82,8 @@ class Network:
         self.lock, self.store = read_lock(lock_path(path)), workspace.store
         folder = path.absolute().parent
         self._sources = {
-            name: FileTeacher(name, teacher, folder, workspace) for name, teacher in loaded.graph.teachers.items()
+            name: FileTeacher(name, teacher, folder, workspace)
+            for name, teacher in loaded.graph.teachers.items()
         }
 
     def save(self, path: str | Path) -> Path:
@@ -100,7 +96,7 @@ class Network:
             The graph file's path.
 
         Raises:
-            LegonetError: a file cannot be written.
+            LegonetError: the graph has problems, or a file of something else is in the way.
         """
         from legonet.teachers.save import save_network
 
@@ -113,22 +109,38 @@ class Network:
     # Building in code.
 
     def add_category(self, name: str, label: str | None = None) -> None:
-        """Add a category, with the label that people call it by; default: its name."""
-        self._change("categories", name, _checked(Category, {"label": label}, f"categories.{name}"))
+        """Add a category, with the label that people call it by; default: its name.
 
-    def add_task(self, name: str, output: Mapping[str, Any], adapter: Mapping[str, Any] | None = None) -> None:
+        Raises:
+            GraphError: a name or label that a graph file could not have.
+        """
+        self.graph = extended(self.graph, {"categories": {name: {} if label is None else {"label": label}}})
+
+    def add_task(
+        self, name: str, output: Mapping[str, Any], adapter: Mapping[str, Any] | None = None
+    ) -> None:
         """Add a task.
 
         Args:
             name: of the task.
             output: its meaning as in a graph file, such as `{"kind": "binary"}`.
             adapter: the adapter of each edge to it, as in a graph file.
+
+        Raises:
+            GraphError: a name, output or adapter that a graph file could not have.
         """
-        data = {"output": dict(output), "adapter": dict(adapter or {})}
-        self._change("tasks", name, _checked(Task, data, f"tasks.{name}"))
+        entry = {"output": output} | ({} if adapter is None else {"adapter": adapter})
+        self.graph = extended(self.graph, {"tasks": {name: entry}})
 
     def add_teacher(
-        self, name: str, module: nn.Module, *, category: str, task: str, cut: str, images: Tensor | None = None
+        self,
+        name: str,
+        module: nn.Module,
+        *,
+        category: str,
+        task: str,
+        cut: str,
+        images: Tensor | None = None,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -138,36 +150,24 @@ class Network:
                 of known layers, such as an nn.Sequential or torchvision's vgg16.
             category: that it was trained for.
             task: that it was trained for. A new task takes its meaning from the shape of the output: one
-                score is binary, a map is a mask, anything else a vector.
+                score is binary, a map is a mask, a vector is a vector.
             cut: the category module ends with the layer of this name, such as `features.4`.
             images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
                 that its modules can be transplanted without any.
 
         Raises:
-            TeacherError: the model cannot be described or cut.
+            TeacherError: the model cannot be described or cut, or its output does not fit the task.
+            DataError: images of another shape or range.
             GraphError: there is a teacher of this name, or one for this category and task.
         """
-        from legonet.teachers.memory import from_module, output_of, record_bytes, with_statistics
+        from legonet.data.tensors import check_images
+        from legonet.teachers.memory import arrive, record_bytes, with_statistics
 
-        if name in self.graph.teachers:
-            raise GraphError(f"teachers.{name}: is there already; choose another name")
-        for other, teacher in self.graph.teachers.items():
-            if (teacher.category, teacher.task) == (category, task):
-                raise GraphError(
-                    f"teachers.{name}: {category}:{task} has the teacher {other} already; "
-                    "expected one teacher for each path"
-                )
-        source, shape = from_module(name, module, self.graph.input.shape, cut)
+        graph, source = arrive(self.graph, name, module, category, task, cut)
         if images is not None:
-            source = with_statistics(source, record_bytes(source, [self._normalise(images)]))
-        data = {"category": category, "task": task, "model": name, "cut": cut}
-        spec = _checked(Teacher, {**data, "weights": f"teachers/{name}.safetensors"}, f"teachers.{name}")
-        if category not in self.graph.categories:
-            self.add_category(category)
-        if task not in self.graph.tasks:
-            self.add_task(task, output_of(shape))
-        self._sources[name] = source
-        self._change("teachers", name, spec)
+            shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
+            source = with_statistics(source, record_bytes(source, shown.split(256)))
+        self.graph, self._sources = graph, {**self._sources, name: source}
 
     def connect(self, category: str, task: str, adapter: Mapping[str, Any] | None = None) -> None:
         """Say how a category and a task are joined; `transplant` fits it.
@@ -178,41 +178,42 @@ class Network:
             adapter: as in a graph file, such as `{"kernel": 1, "depth": 3}`.
 
         Raises:
-            GraphError: no such category or task, or no such adapter.
+            SelectError: no such category or task.
+            GraphError: no such adapter, or one teacher gives both modules, so that none is needed.
         """
+        adapter_spec(self.graph, category, task)  # refuses names that do not exist
         path = f"{category}:{task}"
-        for what, found, known in (
-            ("category", category, self.graph.categories),
-            ("task", task, self.graph.tasks),
-        ):
-            if found not in known:
-                there = ", ".join(known) or "none yet"
-                raise SelectError(f"{path}: no {what} '{found}'; there are {there}; add it first")
-        self._change("adapters", path, _checked(Adapter, dict(adapter or {}), f"adapters.{path}"))
-
-    def _change(self, section: str, name: str, entry: BaseModel) -> None:
-        """Add or replace one entry; names are checked as in a graph file."""
-        entries = {**getattr(self.graph, section), name: entry}
-        graph = self.graph.model_copy(update={section: entries})
-        data = graph.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        problems = explain(data, Graph)
-        if problems:
-            raise GraphError(format_report(problems, self.graph.name))
-        self.graph = graph
+        edge = find_edge(extended(self.graph, {"adapters": {path: {}}}), path)
+        if edge.native:
+            raise GraphError(
+                f"{path}: the teacher {edge.teacher} gives both modules; expected a path that joins modules "
+                "of two teachers; compile it as it is"
+            )
+        self.graph = extended(self.graph, {"adapters": {path: adapter or {}}})
 
     # Planning and building.
 
     def plan(self, samples: Mapping[str, GivenSamples] | None = None) -> Plan:
-        """What `transplant` would do with the same samples, and why."""
-        from legonet.run.prepare import facts, lock_teachers
+        """What `transplant` would do with the same samples, and why.
 
+        Raises:
+            LegonetError: a teacher's files cannot be read, or samples do not fit.
+        """
         prints = {}
         if samples:
-            from legonet.run.samples import fingerprint_samples
+            from legonet.run.samples import fingerprint_samples, read_given
 
-            prints = {path: fingerprint_samples(each) for path, each in self._read(samples).items()}
+            prints = {
+                path: fingerprint_samples(each) for path, each in read_given(self.graph, samples).items()
+            }
+        return self._survey(prints)[0]
+
+    def _survey(self, prints: Mapping[str, str]) -> tuple[Plan, dict[str, LockedTeacher]]:
+        """The plan, and the teachers as their files are now; needs no torch."""
+        from legonet.run.prepare import facts, lock_teachers
+
         teachers = lock_teachers(self._sources, self.lock)
-        return diff(self.graph, self.lock, facts(teachers, self.lock, self.store, prints))
+        return diff(self.graph, self.lock, facts(teachers, self.lock, self.store, prints)), teachers
 
     def transplant(
         self,
@@ -235,31 +236,28 @@ class Network:
         Raises:
             LegonetError: an adapter cannot be fitted; those that were fitted before it are kept.
         """
+        from legonet.blocks.device import find_device
         from legonet.distill.fit import Samples
+        from legonet.run.jobs import blobs_of, make_jobs
         from legonet.run.journal import Journal
-        from legonet.run.prepare import facts, lock_modules, lock_teachers, make_jobs, modules_of, store_modules
+        from legonet.run.prepare import lock_modules, store_blobs
         from legonet.run.runner import run
-        from legonet.run.samples import fingerprint_samples
+        from legonet.run.samples import fingerprint_samples, read_given
 
-        read = self._read(samples or {})
-        prints = {path: fingerprint_samples(each) for path, each in read.items()}
-        teachers = lock_teachers(self._sources, self.lock)
-        plan = diff(self.graph, self.lock, facts(teachers, self.lock, self.store, prints))
+        where = find_device(device)
+        read = read_given(self.graph, samples or {})
+        plan, teachers = self._survey({path: fingerprint_samples(each) for path, each in read.items()})
         jobs = make_jobs(self.graph, plan, teachers)
-        store_modules(modules_of(jobs), self._sources, teachers, self.store)
+        store_blobs(blobs_of(jobs), self._sources, teachers, self.store)
         given = {path: Samples(self._normalise(images), labels) for path, (images, labels) in read.items()}
         lock = lock_modules(self.graph, self.lock, teachers)
         journal = Journal(None if self._workspace is None else self._workspace.journal_path)
-        result = run(plan, jobs, lock, self.store, journal, self._save_lock, given, device, progress)
+        result = run(plan, jobs, lock, self.store, journal, self._save_lock, given, where, progress)
         if result.lock != self.lock:
             self._save_lock(result.lock)
-        return result
-
-    def _read(self, samples: Mapping[str, GivenSamples]) -> dict[str, tuple[Tensor, Tensor | None]]:
-        from legonet.run.samples import read_samples
-
-        select_paths(self.graph, samples)
-        return {path: read_samples(each, path, self.graph.input.shape) for path, each in samples.items()}
+        unused = (edge for path, edge in plan.by_path.items() if path in read and edge.key is None)
+        notes = [f"{edge.path}: its samples are not used: {edge.reason}" for edge in unused]
+        return replace(result, notes=(*notes, *result.notes))
 
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock
@@ -295,37 +293,34 @@ class Network:
         Raises:
             SelectError: no such path, or its adapter is not fitted.
         """
+        from legonet.blocks.device import find_device
         from legonet.compile.assemble import assemble
+        from legonet.compile.choose import choose_paths
 
-        edges = {edge.path: edge for edge in self.plan() if edge.action != "remove"}
-        if names:
-            paths = select_paths(self.graph, names)
-        else:
-            wanted = (set(categories or self.graph.categories), set(tasks or self.graph.tasks))
-            paths = [
-                path
-                for path, edge in edges.items()
-                if edge.action in ("keep", "native")
-                and (path.partition(":")[0] in wanted[0] and path.partition(":")[2] in wanted[1])
-            ]
-        if not paths:
-            raise SelectError(f"{self.graph.name}: no path is built yet; add teachers, then transplant")
-        for path in paths:
-            if edges[path].action not in ("keep", "native"):
-                raise SelectError(
-                    f"{path}: not built ({edges[path].reason}); run `legonet transplant`, or call transplant()"
-                )
+        where = find_device(device)
+        plan, teachers = self._survey({})
+        chosen = choose_paths(self.graph, plan, names, categories, tasks)
         adapters = {
-            path: self.lock.adapters[path].adapter if edges[path].action == "keep" else None for path in paths
+            edge.path: self.lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"
         }
-        return assemble(self.graph, self._ready(paths), self.store, paths, adapters, device)
+        paths = [edge.path for edge in chosen]
+        return assemble(self.graph, self._ready(paths, teachers), self.store, paths, adapters, where)
 
     def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
-        """The path with its adapter left out, to compare with."""
-        from legonet.compile.assemble import assemble
+        """The path with its adapter left out, to compare with.
 
-        (path,) = select_paths(self.graph, [path])
-        return assemble(self.graph, self._ready([path]), self.store, [path], {}, device)
+        Raises:
+            SelectError: no such path, no teacher for it, or the two modules differ in shape.
+        """
+        from legonet.blocks.device import find_device
+        from legonet.compile.assemble import assemble
+        from legonet.run.prepare import lock_teachers
+
+        if find_edge(self.graph, path).teacher is None:
+            raise SelectError(f"{path}: no teacher has this category and task; expected one; add it")
+        where = find_device(device)
+        lock = self._ready([path], lock_teachers(self._sources, self.lock))
+        return assemble(self.graph, lock, self.store, [path], {}, where)
 
     def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
         """A teacher as it was before it was cut: images in [0, 1] in, its output out.
@@ -335,23 +330,23 @@ class Network:
         """
         from torch import nn
 
+        from legonet.blocks.device import find_device
         from legonet.blocks.weights import load_module
         from legonet.compile.network import normalisation
 
         parts = self._source(name).parts()
         model = nn.Sequential(normalisation(self.graph.input), load_module(parts.f), load_module(parts.g))
-        return model.to(device).eval().requires_grad_(False)
+        return model.to(find_device(device)).eval().requires_grad_(False)
 
-    def _ready(self, paths: Iterable[str]) -> Lock:
+    def _ready(self, paths: Iterable[str], teachers: Mapping[str, LockedTeacher]) -> Lock:
         """The lock with the modules of these paths, which are put into the store if they are not there."""
-        from legonet.run.prepare import lock_modules, lock_teachers, store_modules
+        from legonet.run.prepare import lock_modules, store_blobs
 
-        teachers = lock_teachers(self._sources, self.lock)
         lock = lock_modules(self.graph, self.lock, teachers)
-        pairs = [path.split(":") for path in paths]
+        pairs = [split_path(path) for path in paths]
         needed = {lock.categories[category].module for category, _ in pairs}
         needed |= {lock.tasks[task].module for _, task in pairs}
-        store_modules(needed, self._sources, teachers, self.store)
+        store_blobs(needed, self._sources, teachers, self.store)
         return lock
 
     def record(self, name: str, images: Callable[[str], Tensor]) -> tuple[Path, int]:
@@ -373,7 +368,9 @@ class Network:
 
         source = self._source(name)
         if not isinstance(source, FileTeacher):
-            raise SelectError(f"teachers.{name}: is in memory; give `images` to add_teacher, or save the network")
+            raise SelectError(
+                f"teachers.{name}: is in memory; give `images` to add_teacher, or save the network"
+            )
         shown = images(self.graph.teachers[name].category)
         data = record_bytes(source, self._normalise(shown).split(256))
         write_file(source.statistics_path(), data)
@@ -381,7 +378,11 @@ class Network:
 
     def _source(self, name: str) -> TeacherSource:
         if name not in self._sources:
-            raise SelectError(f"no teacher '{name}'; teachers are {', '.join(self._sources) or 'none yet'}")
+            there = f"teachers are {listed(list(self._sources))}" if self._sources else "there are none yet"
+            raise SelectError(
+                f"{self.graph.name}: no teacher '{name}'; {there}; name one that exists."
+                f"{did_you_mean(name, self._sources)}"
+            )
         return self._sources[name]
 
     def render(self, path: str | Path, figures: Mapping[str, Mapping[str, float]] | None = None) -> Path:
@@ -397,12 +398,3 @@ class Network:
         from legonet.render import render
 
         return render(self.graph, path, lock=self.lock, plan=self.plan(), figures=figures)
-
-
-def _checked(model: type[Any], data: dict[str, Any], where: str) -> Any:
-    """Make a model of a graph file from plain data, with a graph file's messages."""
-    data = {key: value for key, value in data.items() if value is not None}
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise GraphError(format_report(explain(data, model), where)) from error

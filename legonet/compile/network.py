@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -49,9 +50,7 @@ class Bricks(nn.Module):
             self._modules[name] = module
 
     def __getitem__(self, name: str) -> nn.Module:
-        module = self._modules[name]
-        assert module is not None
-        return module
+        return cast(nn.Module, self._modules[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)

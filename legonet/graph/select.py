@@ -128,6 +128,20 @@ def edges(graph: Graph) -> list[Edge]:
     return list(found.values())
 
 
+def find_edge(graph: Graph, path: str) -> Edge:
+    """The edge of a path.
+
+    Args:
+        graph: a valid graph.
+        path: `category:task`, not an application.
+
+    Raises:
+        SelectError: it is no path, or not one of this graph.
+    """
+    known = {edge.path: edge for edge in edges(graph)}
+    return known[_path(path, known, graph)]
+
+
 def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:
     """The paths that applications and paths name.
 

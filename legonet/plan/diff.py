@@ -3,7 +3,9 @@
     plan = diff(graph, lock, facts)
 
 An adapter's key is the hash of everything it is built from: f, g_S, g_T, their statistics, the
-adapter's shape, method and settings, seed, and the samples. Same key and adapter in the store: keep.
+adapter's shape, method and settings, seed, the input, and the samples. Same key and adapter in the
+store: keep. Same key under another name, such as before a category was renamed: that adapter is taken
+over, and nothing is fitted.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Adapter, Graph
-from legonet.graph.select import Givers, adapter_spec, givers
+from legonet.graph.select import adapter_spec, givers
 
 Action = Literal["add", "keep", "refit", "remove", "native", "open"]
 NO_SAMPLES = "none"
@@ -38,8 +41,8 @@ class Facts:
     Attributes:
         teachers: by name; every teacher of the graph.
         stored: content hashes of the adapters that the store holds.
-        samples: fingerprint of the samples given for a path; a path without an entry is planned with
-            the samples that it was fitted with.
+        samples: fingerprint of the samples given for a path. A path without an entry is kept with the
+            samples that it was fitted with, but fitted again without any.
     """
 
     teachers: Mapping[str, TeacherFacts]
@@ -59,6 +62,7 @@ class PlannedEdge:
         method: how its adapter is fitted.
         key: hash of `inputs`.
         inputs: what its adapter is built from.
+        reuse: content hash of a stored adapter with this key that is taken over; nothing is fitted.
     """
 
     path: str
@@ -68,6 +72,7 @@ class PlannedEdge:
     method: str | None = None
     key: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    reuse: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,17 @@ class Plan:
     @property
     def jobs(self) -> tuple[PlannedEdge, ...]:
         """The edges whose adapters are to be fitted."""
-        return tuple(edge for edge in self.edges if edge.action in ("add", "refit"))
+        return tuple(edge for edge in self.edges if edge.action in ("add", "refit") and edge.reuse is None)
 
     @property
     def changes(self) -> tuple[PlannedEdge, ...]:
         """The edges for which anything is to be done; a plan without any is empty."""
         return tuple(edge for edge in self.edges if edge.action in ("add", "refit", "remove"))
+
+    @cached_property
+    def by_path(self) -> dict[str, PlannedEdge]:
+        """The graph's own paths; not what is removed."""
+        return {edge.path: edge for edge in self.edges if edge.action != "remove"}
 
     def data(self) -> dict[str, Any]:
         """Write the plan as plain data, as `legonet plan --json` prints it."""
@@ -105,15 +115,15 @@ def diff(graph: Graph, lock: Lock, facts: Facts) -> Plan:
 
     Returns:
         One edge per category and task, those with a teacher in order of arrival, then those without
-        one, then those that are locked but no longer in the graph.
+        one, then those that are locked but need no adapter any more.
     """
+    planner = _Planner(graph, lock, facts)
     taught = {(each.category, each.task): name for name, each in graph.teachers.items()}
-    given = givers(graph)
-    edges = [_edge(graph, lock, facts, given, *pair, teacher) for pair, teacher in taught.items()]
+    edges = [planner.edge(*pair, teacher) for pair, teacher in taught.items()]
     for task in graph.tasks:
         for category in graph.categories:
             if (category, task) not in taught:
-                reason = f"no teacher for {category}:{task}; add one, or fit it from labelled samples"
+                reason = f"no teacher of category {category} and task {task}; add one"
                 edges.append(PlannedEdge(f"{category}:{task}", "open", reason))
     adapted = {edge.path for edge in edges if edge.key is not None}
     standing = {edge.path: edge.reason for edge in edges}
@@ -123,43 +133,72 @@ def diff(graph: Graph, lock: Lock, facts: Facts) -> Plan:
     return Plan(graph.name, tuple(edges))
 
 
-def _edge(
-    graph: Graph, lock: Lock, facts: Facts, given: Givers, category: str, task: str, teacher: str
-) -> PlannedEdge:
-    path = f"{category}:{task}"
-    category_giver, task_giver = given.categories[category], given.tasks[task]
-    own = facts.teachers[teacher]
-    f = facts.teachers[category_giver or teacher].category_module
-    g = facts.teachers[task_giver or teacher].task_module
-    if own.category_module != f:
-        reason = (
-            f"teacher {teacher} has another category module than {category}'s, which {category_giver} gave "
-            f"({_short(own.category_module)}, not {_short(f)}); share one category module to connect it"
-        )
-        return PlannedEdge(path, "open", reason, teacher)
-    if own.task_module == g:
-        return PlannedEdge(path, "native", f"{teacher} gives both modules; no adapter needed", teacher)
-    generic = facts.teachers[task_giver or teacher]
-    spec = adapter_spec(graph, category, task)
-    locked = lock.adapters.get(path)
-    inputs = {
-        "category module": own.category_module,
-        "task module": g,
-        "teacher": own.task_module,
-        "statistics": own.statistics or "none",
-        "task module's statistics": generic.statistics or "none",
-        "samples": _samples(path, facts, locked),
-        **_spec_inputs(spec),
-    }
-    key = fingerprint(inputs)
-    action, reason = _compare(locked, inputs, key, facts, f"{teacher} arrived")
-    return PlannedEdge(path, action, reason, teacher, spec.settings.name, key, inputs)
+class _Planner:
+    def __init__(self, graph: Graph, lock: Lock, facts: Facts) -> None:
+        self._graph, self._lock, self._facts = graph, lock, facts
+        self._given = givers(graph)
+        self._fitted: dict[str, tuple[str, str]] = {}
+        for path, locked in sorted(lock.adapters.items()):
+            if locked.adapter in facts.stored:
+                self._fitted.setdefault(locked.key, (path, locked.adapter))
 
+    def edge(self, category: str, task: str, teacher: str) -> PlannedEdge:
+        """Plan a path that has a teacher."""
+        path = f"{category}:{task}"
+        f_giver = self._given.categories[category] or teacher
+        g_giver = self._given.tasks[task] or teacher
+        own, f, generic = (self._facts.teachers[name] for name in (teacher, f_giver, g_giver))
+        if own.category_module != f.category_module:
+            reason = (
+                f"teacher {teacher} has another category module ({_short(own.category_module)}) than "
+                f"{f_giver}, which gave {category}'s ({_short(f.category_module)}); expected a teacher on "
+                "top of the same category module; train it so, or give it a category of its own"
+            )
+            return PlannedEdge(path, "open", reason, teacher)
+        if own.task_module == generic.task_module:
+            gave = (
+                f"{teacher} gives both modules" if teacher == g_giver else f"its task module is {g_giver}'s"
+            )
+            return PlannedEdge(path, "native", f"{gave}; no adapter needed", teacher)
+        spec = adapter_spec(self._graph, category, task)
+        inputs = {
+            "category module": own.category_module,
+            "task module": generic.task_module,
+            "teacher": own.task_module,
+            "statistics": own.statistics or "none",
+            "task module's statistics": generic.statistics or "none",
+            "input": canonical(self._graph.input.model_dump(mode="json")),
+            "output": self._graph.tasks[task].output.kind,
+            **_spec_inputs(spec),
+        }
+        return self._adapted(path, teacher, spec.settings.name, inputs)
 
-def _samples(path: str, facts: Facts, locked: LockedAdapter | None) -> str:
-    if path in facts.samples:
-        return facts.samples[path]
-    return locked.inputs.get("samples", NO_SAMPLES) if locked else NO_SAMPLES
+    def _adapted(self, path: str, teacher: str, method: str, inputs: dict[str, str]) -> PlannedEdge:
+        """Plan a path that needs an adapter; samples are asked for only where it must be fitted."""
+        locked = self._lock.adapters.get(path)
+        given = self._facts.samples.get(path)
+        if locked is not None and locked.adapter in self._facts.stored:
+            known = {**inputs, "samples": given or locked.inputs.get("samples", NO_SAMPLES)}
+            if fingerprint(known) == locked.key:
+                return PlannedEdge(path, "keep", "nothing changed", teacher, method, locked.key, known)
+        inputs = {**inputs, "samples": given or NO_SAMPLES}
+        key = fingerprint(inputs)
+        action: Action = "add" if locked is None else "refit"
+        reason = f"{teacher} arrived" if locked is None else self._why(locked, inputs)
+        twin, reuse = self._fitted.get(key, ("", None))
+        if reuse is not None:
+            reason = f"{reason}; the adapter of {twin} was built from the same and is taken over"
+        return PlannedEdge(path, action, reason, teacher, method, key, inputs, reuse)
+
+    def _why(self, locked: LockedAdapter, inputs: Mapping[str, str]) -> str:
+        reasons = [
+            change
+            for name in (*inputs, *(name for name in locked.inputs if name not in inputs))
+            for change in _changes(name, locked.inputs.get(name), inputs.get(name))
+        ]
+        if locked.adapter not in self._facts.stored:
+            reasons.insert(0, f"its adapter {_short(locked.adapter)} is not in the store")
+        return "; ".join(reasons) or "its key in the lock file is not that of its inputs"
 
 
 def _spec_inputs(spec: Adapter) -> dict[str, str]:
@@ -170,21 +209,32 @@ def _spec_inputs(spec: Adapter) -> dict[str, str]:
     return {"adapter": canonical(data), "method": canonical(settings), "seed": str(seed)}
 
 
-def _compare(
-    locked: LockedAdapter | None, inputs: Mapping[str, str], key: str, facts: Facts, arrival: str
-) -> tuple[Action, str]:
-    if locked is None:
-        return "add", arrival
-    if locked.key != key:
-        changed = [
-            f"{name} changed from {_short(locked.inputs.get(name, 'nothing'))} to {_short(value)}"
-            for name, value in inputs.items()
-            if locked.inputs.get(name) != value
-        ]
-        return "refit", "; ".join(changed) or "what it was built from is not what the lock file says"
-    if locked.adapter not in facts.stored:
-        return "refit", f"its adapter {_short(locked.adapter)} is not in the store"
-    return "keep", "nothing changed"
+def _changes(name: str, before: str | None, after: str | None) -> Iterator[str]:
+    """What changed in one input; of a mapping, which of its values."""
+    if before == after:
+        return
+    old, new = _mapping(before), _mapping(after)
+    if old is not None and new is not None and old.get("name") == new.get("name"):
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                yield f"{name}: {key} changed from {_word(old.get(key))} to {_word(new.get(key))}"
+        return
+    if old is not None and new is not None and "name" in old and "name" in new:
+        before, after = str(old["name"]), str(new["name"])
+    yield f"{name} changed from {_short(before or 'nothing')} to {_short(after or 'nothing')}"
+
+
+def _mapping(text: str | None) -> dict[str, Any] | None:
+    if text is None or not text.startswith("{"):
+        return None
+    try:
+        return json.loads(text)  # of a lock file that anybody may have edited
+    except (ValueError, RecursionError):
+        return None
+
+
+def _word(value: Any) -> str:
+    return "the default" if value is None else value if isinstance(value, str) else canonical(value)
 
 
 def fingerprint(data: Any) -> str:

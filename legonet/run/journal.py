@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from legonet.errors import StoreError
+from legonet.plan.diff import PlannedEdge
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -26,25 +27,19 @@ class Journal:
     """A sqlite file of runs and jobs.
 
     Args:
-        path: the file, made if it does not exist; None keeps the journal in memory.
+        path: the file, made when something is noted; None: nothing is kept.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._memory = sqlite3.connect(":memory:", check_same_thread=False) if path is None else None
-        with self._connection() as database:
-            database.executescript(_TABLES)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            if self._memory is not None:
-                with self._memory:
-                    yield self._memory
-                return
-            assert self.path is not None
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=30)) as database, database:
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path or ":memory:", timeout=30)) as database, database:
+                database.executescript(_TABLES)
                 yield database
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
@@ -63,23 +58,24 @@ class Journal:
     def job(
         self,
         run: int,
-        path: str,
-        key: str,
-        method: str,
+        edge: PlannedEdge,
         state: str,
         seconds: float,
         quality: Mapping[str, float],
         notes: list[str],
     ) -> None:
         """Note one job's result: state is `done` or `failed`."""
-        row = (run, path, key, method, state, seconds, json.dumps(dict(quality)), json.dumps(notes))
+        made = (edge.path, edge.key or "", edge.method or "")
+        row = (run, *made, state, seconds, json.dumps(dict(quality)), json.dumps(notes))
         with self._connection() as database:
             database.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def end(self, run: int, state: str) -> None:
         """Note that a run ended: state is `done`, `failed` or `interrupted`."""
         with self._connection() as database:
-            database.execute("UPDATE runs SET finished = ?, state = ? WHERE run = ?", (time.time(), state, run))
+            database.execute(
+                "UPDATE runs SET finished = ?, state = ? WHERE run = ?", (time.time(), state, run)
+            )
 
     def seconds(self, path: str) -> float | None:
         """How long the last finished job of a path took."""

@@ -1,22 +1,26 @@
-"""From a graph and its teachers to facts for the plan, jobs for the run, and modules in the store."""
+"""From a graph and its teachers to facts for the plan and modules in the store. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from legonet.errors import StoreError
 from legonet.graph.lock import Lock, LockedModule, LockedTeacher
 from legonet.graph.schema import Graph
-from legonet.graph.select import adapter_spec, givers, split_path
-from legonet.plan.diff import Facts, Plan, TeacherFacts
-from legonet.run.jobs import Job
-from legonet.store.blobs import BlobStore
+from legonet.graph.select import givers
+from legonet.plan.diff import Facts, TeacherFacts
+from legonet.store.blobs import BlobStore, sha256
 from legonet.teachers.source import TeacherSource
 
 Sources = Mapping[str, TeacherSource]
 
 
 def lock_teachers(sources: Sources, lock: Lock) -> dict[str, LockedTeacher]:
-    """The content hashes of every teacher's modules and statistics, as its files are now."""
+    """The content hashes of every teacher's modules and statistics, as its files are now.
+
+    Raises:
+        TeacherError: a teacher's files cannot be read, or do not fit its block and cut.
+    """
     return {name: source.locked(lock.teachers.get(name)) for name, source in sources.items()}
 
 
@@ -55,33 +59,7 @@ def lock_modules(graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher]
     return lock.model_copy(update={"teachers": dict(teachers), "categories": categories, "tasks": tasks})
 
 
-def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -> list[Job]:
-    """One job for each adapter that the plan lists."""
-    given = givers(graph)
-    jobs = []
-    for edge in plan.jobs:
-        category, task = split_path(edge.path)
-        own = teachers[edge.teacher or ""]
-        generic = teachers[given.tasks[task] or ""]
-        jobs.append(
-            Job(
-                path=edge.path,
-                key=edge.key or "",
-                adapter=adapter_spec(graph, category, task),
-                category_module=own.category_module,
-                task_module=generic.task_module,
-                teacher_module=own.task_module,
-                donor_module=generic.category_module,
-                input_shape=graph.input.shape,
-                meaning=graph.tasks[task].output,
-                statistics=own.statistics,
-                generic_statistics=generic.statistics,
-            )
-        )
-    return jobs
-
-
-def store_modules(
+def store_blobs(
     needed: Iterable[str], sources: Sources, teachers: Mapping[str, LockedTeacher], store: BlobStore
 ) -> None:
     """Put the modules and statistics of these content hashes into the store, from their teachers' files.
@@ -91,23 +69,32 @@ def store_modules(
         sources: the teachers.
         teachers: as `lock_teachers` found them.
         store: where to put them.
+
+    Raises:
+        StoreError: the store cannot be written, or a teacher's files give other bytes than were locked.
     """
     missing = {sha for sha in needed if not store.has(sha)}
     for name, locked in teachers.items():
-        if locked.statistics in missing:
-            store.put(sources[name].statistics() or b"")
-            missing.discard(locked.statistics)
+        statistics = locked.statistics
+        if statistics is not None and statistics in missing:
+            data = sources[name].statistics()
+            _expect(name, "statistics", statistics, None if data is None else sha256(data))
+            store.put(data or b"")
+            missing.discard(statistics)
         if missing & {locked.category_module, locked.task_module}:
             parts = sources[name].parts()
+            _expect(name, "category module", locked.category_module, parts.f_sha)
+            _expect(name, "task module", locked.task_module, parts.g_sha)
             store.put(parts.f)
             store.put(parts.g)
             missing -= {parts.f_sha, parts.g_sha}
 
 
-def modules_of(jobs: Iterable[Job]) -> set[str]:
-    """The content hashes of all modules and statistics that the jobs read."""
-    named = set()
-    for job in jobs:
-        named |= {job.category_module, job.task_module, job.teacher_module, job.donor_module}
-        named |= {sha for sha in (job.statistics, job.generic_statistics) if sha is not None}
-    return named
+def _expect(name: str, what: str, locked: str, found: str | None) -> None:
+    """The files may have changed since they were hashed, or the lock file may have been edited."""
+    if found != locked:
+        raise StoreError(
+            f"teachers.{name}: its {what} is {found and found[:10]}; the lock file says {locked[:10]}; "
+            "expected what the teacher's files give; run the command again, or delete its entry in the "
+            "lock file"
+        )

@@ -3,66 +3,150 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sized
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from legonet.data.tensors import check_images
 from legonet.errors import DataError
+from legonet.graph.schema import BinaryOutput, Graph, MaskOutput, Output
+from legonet.graph.select import find_edge, split_path
 
 GivenSamples = Dataset[Any] | tuple[Tensor, Tensor | None]
 
 
-def read_samples(given: GivenSamples, path: str, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor | None]:
+def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, tuple[Tensor, Tensor | None]]:
+    """Images and labels by path, checked.
+
+    Args:
+        graph: tells what images and labels look like.
+        samples: by path.
+
+    Raises:
+        SelectError: no such path; an application's name is none.
+        DataError: images or labels do not fit.
+    """
+    read = {}
+    for path, given in samples.items():
+        _, task = split_path(path)
+        find_edge(graph, path)
+        read[path] = read_samples(given, path, graph.input.shape, graph.tasks[task].output)
+    return read
+
+
+def read_samples(
+    given: GivenSamples, path: str, shape: tuple[int, int, int], meaning: Output
+) -> tuple[Tensor, Tensor | None]:
     """Images and labels of one path.
 
     Args:
         given: (images, labels), labels may be None; or a dataset of (image, label) pairs.
         path: for messages.
         shape: (channels, height, width) that the network expects.
+        meaning: of the task's output, which labels have to fit.
 
     Returns:
-        Images (batch, channels, height, width) in [0, 1], and labels or None.
+        Images (batch, channels, height, width) in [0, 1], float32, and labels or None. Labels of scores
+        are int64 (batch,), of masks int64 (batch, height, width), of vectors float32 (batch, size).
 
     Raises:
-        DataError: another shape or range, or as many labels as images are not there.
+        DataError: another shape or range, no image, or not as many labels as images.
     """
-    images, labels = _of_dataset(given, path) if isinstance(given, Dataset) else given
     where = f"samples['{path}']"
-    if not isinstance(images, Tensor) or images.ndim != 4 or tuple(images.shape[1:]) != tuple(shape):
-        found = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise DataError(f"{where}: images {found}; expected a tensor of shape (batch, {', '.join(map(str, shape))})")
-    images = images.float()
-    if len(images) and not (0 <= float(images.min()) and float(images.max()) <= 1):
+    images, labels = _of_dataset(given, where) if isinstance(given, Dataset) else _of_pair(given, where)
+    images = check_images(images, where, shape)
+    return images, None if labels is None else _labels(labels, len(images), shape, meaning, where)
+
+
+def _of_pair(given: Any, where: str) -> tuple[Any, Any]:
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
         raise DataError(
-            f"{where}: values from {float(images.min()):.3g} to {float(images.max()):.3g}; expected images in "
-            "[0, 1]; the network normalises them itself"
+            f"{where}: a {type(given).__name__}; expected (images, labels) or a dataset of such pairs; "
+            "give (images, None) for images without labels"
         )
-    if labels is not None and len(labels) != len(images):
-        raise DataError(f"{where}: {len(images)} images and {len(labels)} labels; expected one label per image")
-    return images, labels
+    return given[0], given[1]
 
 
-def _of_dataset(given: Dataset[Any], path: str) -> tuple[Tensor, Tensor | None]:
-    items = [given[index] for index in range(len(cast(Sized, given)))]
+def _of_dataset(given: Dataset[Any], where: str) -> tuple[Tensor, Tensor | None]:
+    try:
+        count = len(given)  # pyright: ignore[reportArgumentType]  # not every dataset has a length
+    except TypeError:
+        raise DataError(
+            f"{where}: a dataset without a length; expected one that can be indexed; gather its images first"
+        ) from None
+    items = [_item(given[index], index, where) for index in range(count)]
     if not items:
-        raise DataError(f"samples['{path}']: an empty dataset; expected at least one image, or no entry at all")
+        return torch.empty(0, 1, 1, 1), None
+    if len({item[0].shape for item in items}) > 1:
+        shapes = sorted({tuple(item[0].shape) for item in items})
+        raise DataError(f"{where}: images of shapes {shapes[0]} and {shapes[1]}; expected one; resize them")
     images = torch.stack([item[0] for item in items])
     labels = [item[1] for item in items]
-    if any(label is None for label in labels):
+    if all(label is None for label in labels):
         return images, None
-    return images, torch.stack([torch.as_tensor(label) for label in labels])
+    if any(label is None for label in labels):
+        raise DataError(f"{where}: some images have no label; expected a label for each image, or for none")
+    try:
+        return images, torch.stack([torch.as_tensor(label) for label in labels])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{where}: labels cannot be joined to one tensor ({str(error).splitlines()[0]}); expected "
+            "numbers or tensors of one shape"
+        ) from error
+
+
+def _item(item: Any, index: int, where: str) -> tuple[Tensor, Any]:
+    if not isinstance(item, Sequence) or len(item) != 2 or not isinstance(item[0], Tensor):
+        raise DataError(
+            f"{where}: item {index} is a {type(item).__name__}; expected a pair of an image tensor and a "
+            "label; give the dataset a transform that makes tensors"
+        )
+    return item[0], item[1]
+
+
+def _labels(given: Any, count: int, shape: tuple[int, int, int], meaning: Output, where: str) -> Tensor:
+    try:
+        labels = torch.as_tensor(given).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{where}: labels are a {type(given).__name__}; expected a tensor, or None for images "
+            "without labels"
+        ) from error
+    if isinstance(meaning, BinaryOutput):
+        expected, most = (count,), 1
+    elif isinstance(meaning, MaskOutput):
+        expected, most = (count, *shape[1:]), max(1, len(meaning.labels) - 1)
+    else:
+        expected, most = (count, len(meaning.names)), None
+    if tuple(labels.shape) != expected:
+        raise DataError(
+            f"{where}: labels of shape {tuple(labels.shape)} for {count} images; expected {expected}; give "
+            f"one label per image{' and pixel' if isinstance(meaning, MaskOutput) else ''}, or None"
+        )
+    if most is None:
+        labels = labels.float()
+        if not bool(labels.isfinite().all()):
+            raise DataError(f"{where}: labels that are not finite; expected numbers; correct or drop them")
+        return labels
+    whole = labels.long()
+    if not bool(((whole >= 0) & (whole <= most) & (whole == labels)).all()):
+        raise DataError(
+            f"{where}: labels from {float(labels.min()):.3g} to {float(labels.max()):.3g}; expected whole "
+            f"numbers from 0 to {most}; correct them"
+        )
+    return whole
 
 
 def fingerprint_samples(samples: tuple[Tensor, Tensor | None]) -> str:
-    """The sha256 of images and labels: shapes, dtypes and values."""
+    """The sha256 of images and labels that `read_samples` gave: shapes, dtypes and values."""
     digest = hashlib.sha256()
     for tensor in samples:
         if tensor is None:
             digest.update(b"none")
             continue
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()

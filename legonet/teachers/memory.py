@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +10,60 @@ from torch import Tensor, nn
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.weights import load_module
+from legonet.errors import GraphError
+from legonet.graph.build import extended
+from legonet.graph.schema import Graph
+from legonet.teachers.outputs import check_output, output_of
 from legonet.teachers.source import MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
 from legonet.teachers.trace import describe
+
+
+def arrive(
+    graph: Graph, name: str, module: nn.Module, category: str, task: str, cut: str
+) -> tuple[Graph, MemoryTeacher]:
+    """Add a model to a graph as a teacher; its category and its task are added too if they are new.
+
+    Args:
+        graph: as it is; it is not changed.
+        name: of the teacher.
+        module: a chain of known layers, which is copied.
+        category: that it was trained for.
+        task: that it was trained for.
+        cut: the category module ends with the layer of this name.
+
+    Returns:
+        The new graph, and the teacher.
+
+    Raises:
+        TeacherError: the model is no such chain, has no such cut, or its output does not fit the task.
+        GraphError: there is a teacher of this name, or one for this category and task.
+    """
+    _expect_new(graph, name, category, task)
+    where, shape = f"teachers.{name}", graph.input.shape
+    source, output = from_module(name, module, shape, cut)
+    entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
+    if category not in graph.categories:
+        entries["categories"][category] = {}
+    if task in graph.tasks:
+        check_output(output, graph.tasks[task].output, shape, where, task)
+    else:
+        entries["tasks"][task] = {"output": output_of(output, shape, where)}
+    weights = f"teachers/{name}.safetensors"
+    spec = {"category": category, "task": task, "model": name, "weights": weights, "cut": cut}
+    entries["teachers"][name] = spec
+    return extended(graph, entries), source
+
+
+def _expect_new(graph: Graph, name: str, category: str, task: str) -> None:
+    if name in graph.teachers:
+        raise GraphError(f"teachers.{name}: is there already; expected a new name; choose another one")
+    for other, teacher in graph.teachers.items():
+        if (teacher.category, teacher.task) == (category, task):
+            raise GraphError(
+                f"teachers.{name}: {category}:{task} has the teacher {other} already; expected one teacher "
+                "for each path; leave one of them out"
+            )
 
 
 def from_module(
@@ -61,18 +111,3 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
     """The same teacher with statistics."""
     return MemoryTeacher(source.name, source.cut, source.layers, source.weights(), statistics)
-
-
-def output_of(shape: tuple[int, ...]) -> dict[str, Any]:
-    """The meaning that an output most likely has, as in a graph file.
-
-    Args:
-        shape: of the output, without the batch: one score is binary, a map is a mask, else a vector.
-    """
-    if shape == (1,):
-        return {"kind": "binary"}
-    if len(shape) == 3 and shape[0] <= 2:
-        return {"kind": "mask", "labels": ["other", "{category}"][-shape[0] :]}
-    if len(shape) == 3:
-        return {"kind": "mask", "labels": [f"label {index}" for index in range(shape[0])]}
-    return {"kind": "vector", "names": [f"value {index}" for index in range(math.prod(shape))]}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block, Layers, layers_json
-from legonet.errors import TeacherError
+from legonet.errors import StoreError, TeacherError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
+from legonet.store.blobs import sha256
 from legonet.store.workspace import Workspace
 from legonet.teachers.read import TeacherParts, read_teacher, teacher_layers
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
+SETTLED = 2 * 10**9  # nanoseconds
 
 
 class TeacherSource(ABC):
@@ -43,6 +48,15 @@ class TeacherSource(ABC):
     def statistics(self) -> bytes | None:
         """The statistics file's bytes, if its owner recorded any."""
 
+    def weights_hash(self) -> str:
+        """The weights file's sha256."""
+        return sha256(self.weights())
+
+    def statistics_hash(self) -> str | None:
+        """The statistics file's sha256, if there is one."""
+        data = self.statistics()
+        return None if data is None else sha256(data)
+
     def parts(self) -> TeacherParts:
         """Cut the teacher into f and g_T.
 
@@ -53,23 +67,21 @@ class TeacherSource(ABC):
 
     def fingerprint(self) -> str:
         """Hash of everything that the two modules are made from."""
-        weights = hashlib.sha256(self.weights()).hexdigest()
-        text = json.dumps([self.architecture, weights, self.cut])
-        return hashlib.sha256(text.encode()).hexdigest()
+        text = json.dumps([self.architecture, self.weights_hash(), self.cut])
+        return sha256(text.encode())
 
     def locked(self, known: LockedTeacher | None = None) -> LockedTeacher:
-        """The content hashes of the modules; not read again where the lock file knows them.
+        """The content hashes of the modules; the teacher is not cut again where the lock file knows them.
 
         Args:
             known: what the lock file says of this teacher.
         """
-        source, statistics = self.fingerprint(), self.statistics()
-        sha = None if statistics is None else hashlib.sha256(statistics).hexdigest()
+        source, statistics = self.fingerprint(), self.statistics_hash()
         if known is not None and known.source == source:
-            return known.model_copy(update={"statistics": sha})
+            return known.model_copy(update={"statistics": statistics})
         parts = self.parts()
         return LockedTeacher(
-            source=source, category_module=parts.f_sha, task_module=parts.g_sha, statistics=sha
+            source=source, category_module=parts.f_sha, task_module=parts.g_sha, statistics=statistics
         )
 
 
@@ -113,7 +125,9 @@ class FileTeacher(TeacherSource):
 
     def __init__(self, name: str, spec: Teacher, folder: Path, workspace: Workspace) -> None:
         super().__init__(name, spec.cut)
-        self._spec, self._folder, self._workspace = spec, folder, workspace
+        self.folder = folder
+        self._spec, self._workspace = spec, workspace
+        self._hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     @property
     def block(self) -> Block:
@@ -135,35 +149,75 @@ class FileTeacher(TeacherSource):
 
     def weights(self) -> bytes:
         """The weights file's bytes, checked against the graph file's sha256 if it gives one."""
-        data = self._read(self._spec.weights, "weights")
-        found = hashlib.sha256(data).hexdigest()
+        data = self._read(self.weights_path(), "weights")
+        self._expect(sha256(data))
+        return data
+
+    def weights_hash(self) -> str:
+        """The weights file's sha256, checked against the graph file's if it gives one."""
+        found = self._hash(self.weights_path(), "weights")
+        self._expect(found)
+        return found
+
+    def statistics(self) -> bytes | None:
+        """The statistics file named by the graph, or the one beside the weights."""
+        path = self.statistics_path()
+        return self._read(path, "statistics") if self._spec.statistics is not None or path.exists() else None
+
+    def statistics_hash(self) -> str | None:
+        """The sha256 of the statistics file, if there is one."""
+        path = self.statistics_path()
+        return self._hash(path, "statistics") if self._spec.statistics is not None or path.exists() else None
+
+    def weights_path(self) -> Path:
+        """Where the weights lie."""
+        return self._resolve(self._spec.weights, "weights")
+
+    def statistics_path(self) -> Path:
+        """Where the statistics lie, or would be written."""
+        if self._spec.statistics is not None:
+            return self._resolve(self._spec.statistics, "statistics")
+        weights = self.weights_path()
+        return weights.with_name(weights.name.removesuffix(".safetensors") + STATISTICS_SUFFIX)
+
+    def _resolve(self, relative: str, key: str) -> Path:
+        try:
+            return self._workspace.resolve(self.folder, relative)
+        except StoreError as error:
+            raise TeacherError(f"teachers.{self.name}.{key}: {error}") from error
+
+    def _expect(self, found: str) -> None:
         if self._spec.sha256 is not None and found != self._spec.sha256:
             raise TeacherError(
                 f"teachers.{self.name}.sha256: {self._spec.weights} has sha256 {found}; expected "
                 f"{self._spec.sha256}; restore the file, or correct the hash if the new weights are wanted"
             )
-        return data
 
-    def statistics(self) -> bytes | None:
-        """The statistics file named by the graph, or the one beside the weights."""
-        if self._spec.statistics is not None:
-            return self._read(self._spec.statistics, "statistics")
-        beside = self.statistics_path()
-        return beside.read_bytes() if beside.is_file() else None
-
-    def statistics_path(self) -> Path:
-        """Where the statistics lie, or would be written."""
-        if self._spec.statistics is not None:
-            return self._workspace.resolve(self._folder, self._spec.statistics)
-        weights = self._workspace.resolve(self._folder, self._spec.weights)
-        return weights.with_name(weights.name.removesuffix(".safetensors") + STATISTICS_SUFFIX)
-
-    def _read(self, relative: str, key: str) -> bytes:
-        path = self._workspace.resolve(self._folder, relative)
-        try:
+    def _read(self, path: Path, key: str) -> bytes:
+        with self._readable(path, key):
             return path.read_bytes()
+
+    def _hash(self, path: Path, key: str) -> str:
+        """The file's sha256; a file that has not changed for a while is read only once."""
+        with self._readable(path, key):
+            state = path.stat()
+            mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+            known = self._hashes.get(path)
+            if known is not None and known[0] == mark:
+                return known[1]
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            # A file written just now may be written once more within the clock's resolution.
+            if time.time_ns() - state.st_mtime_ns > SETTLED:
+                self._hashes[path] = mark, found
+            return found
+
+    @contextmanager
+    def _readable(self, path: Path, key: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise TeacherError(
-                f"teachers.{self.name}.{key}: {relative} cannot be read ({error.strerror}); expected a "
-                f"safetensors file relative to {self._folder}; correct the path or put the file there"
+                f"teachers.{self.name}.{key}: {path} cannot be read ({error.strerror or error}); expected a "
+                "safetensors file; correct the path or put the file there"
             ) from error

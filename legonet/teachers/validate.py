@@ -12,9 +12,10 @@ from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import LoadedGraph, read_graph
 from legonet.graph.problems import Problem
-from legonet.graph.schema import BinaryOutput, Graph, MaskOutput, Teacher
+from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.store.workspace import Workspace
+from legonet.teachers.outputs import expected_output
 from legonet.teachers.read import cut_layers, teacher_layers
 
 Shape = tuple[int, ...]
@@ -73,13 +74,7 @@ def _layers(name: str, teacher: Teacher, workspace: Workspace) -> tuple[Layers, 
 
 def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
     meaning = graph.tasks[teacher.task].output
-    height, width = graph.input.shape[1:]
-    if isinstance(meaning, BinaryOutput):
-        expected: Shape = (1,)
-    elif isinstance(meaning, MaskOutput):
-        expected = (len(meaning.labels), height, width)
-    else:
-        expected = (len(meaning.names),)
+    expected = expected_output(meaning, graph.input.shape)
     if shape == expected:
         return ""
     return (
@@ -98,14 +93,18 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem
         if len(source) != 3 or len(target) != 3 or source[1:] != target[1:]:
             yield Problem(
                 ("teachers", name, "cut"),
-                f"the category module gives {_show(source)}, the task module of {donor} takes {_show(target)}; "
-                "expected feature maps of one height and width; cut both where they agree",
+                f"the category module gives {_show(source)}, the task module of {donor} takes "
+                f"{_show(target)}; expected feature maps of one height and width; cut both where they agree",
             )
             continue
         spec = adapter_spec(graph, teacher.category, teacher.task)
         path = f"{teacher.category}:{teacher.task}"
         if spec.channels is not None and spec.channels != (source[0], target[0]):
-            key = ("adapters", path, "channels") if path in graph.adapters else ("tasks", teacher.task, "adapter")
+            key = (
+                ("adapters", path, "channels")
+                if path in graph.adapters
+                else ("tasks", teacher.task, "adapter")
+            )
             yield Problem(
                 key,
                 f"{list(spec.channels)}; the modules that it joins have [{source[0]}, {target[0]}]; "

@@ -1,0 +1,40 @@
+"""Image batches that a user gives as tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from legonet.errors import DataError
+
+
+def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor:
+    """Refuse what is no batch of images.
+
+    Args:
+        images: should be (batch, channels, height, width) in [0, 1], at least one image.
+        where: for messages.
+        shape: (channels, height, width) that the network takes.
+
+    Returns:
+        The images as float32 on the CPU.
+
+    Raises:
+        DataError: another type, shape or range, or no image.
+    """
+    expected = f"expected a tensor of shape (batch, {', '.join(map(str, shape))})"
+    if not isinstance(images, Tensor):
+        raise DataError(f"{where}: images are a {type(images).__name__}; {expected}; give images as a tensor")
+    if images.ndim and not len(images):
+        raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
+    if images.ndim != 4 or tuple(images.shape[1:]) != tuple(shape):
+        raise DataError(f"{where}: images of shape {tuple(images.shape)}; {expected}; resize them")
+    images = images.detach().cpu().float()
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):
+        raise DataError(
+            f"{where}: values from {low:.3g} to {high:.3g}; expected images in [0, 1], which the network "
+            "normalises itself; divide bytes by 255"
+        )
+    return images

@@ -1,0 +1,85 @@
+"""Does one job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from legonet.blocks.build import output_shape
+from legonet.blocks.weights import dump_chain, load_module, module_layers
+from legonet.distill.context import Edge, Progress
+from legonet.distill.fit import Samples, fit
+from legonet.errors import DistillError
+from legonet.run.jobs import Job
+from legonet.store.blobs import BlobStore
+from legonet.teachers.statistics import Statistics, parse_statistics
+
+
+@dataclass(frozen=True)
+class Result:
+    """A fitted adapter's bytes and what was measured."""
+
+    path: str
+    adapter: bytes
+    quality: dict[str, float]
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+
+
+def execute(
+    job: Job,
+    store: BlobStore,
+    samples: Samples | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Result:
+    """Do one job.
+
+    Args:
+        job: what to fit.
+        store: holds the modules and statistics that the job names.
+        samples: normalised images of the category, if there are any.
+        device: where to compute.
+        progress: called with (step, steps, loss).
+
+    Raises:
+        StoreError: a module is missing or damaged.
+        DistillError: the adapter cannot be fitted by its method, or memory does not suffice.
+    """
+    begin = time.monotonic()
+    f, g, g_teacher = (
+        load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
+        for sha in (job.category_module, job.task_module, job.teacher_module)
+    )
+    edge = Edge(
+        path=job.path,
+        category_module=f,
+        task_module=g,
+        teacher_module=g_teacher,
+        source=_output_shape(store, job.category_module, job),
+        target=_output_shape(store, job.donor_module, job),
+        meaning=job.meaning,
+        statistics=_statistics(store, job.statistics, job.path),
+        generic_statistics=_statistics(store, job.generic_statistics, job.path),
+    )
+    try:
+        fitted = fit(edge, job.adapter, samples, device, progress)
+    except torch.OutOfMemoryError as error:
+        raise DistillError(
+            f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
+            "another device, fewer draws or a smaller batch"
+        ) from error
+    data = dump_chain("adapter", fitted.adapter)
+    return Result(job.path, data, fitted.quality, time.monotonic() - begin, fitted.notes)
+
+
+def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:
+    return output_shape(
+        module_layers(store.get(sha)), job.input_shape, where=f"{job.path}: module {sha[:10]}"
+    )
+
+
+def _statistics(store: BlobStore, sha: str | None, where: str) -> Statistics | None:
+    return None if sha is None else parse_statistics(store.get(sha), where)
