@@ -13,6 +13,7 @@ from legonet.store.files import write_file
 
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"
+GRAPHS_FOLDER = "graphs"
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,14 @@ class Workspace:
         """Find the workspace of a graph file, which need not exist yet.
 
         Returns:
-            The nearest folder above the file that has `blocks/` or `.legonet/`; else the file's folder.
+            The nearest folder above the file that has `blocks/` or `.legonet/`; else the file's folder, or
+            the one above when it is called `graphs`.
         """
         folder = Path(graph_path).absolute().parent
         for ancestor in (folder, *folder.parents):
             if (ancestor / BLOCKS_FOLDER).is_dir() or (ancestor / STATE_FOLDER).is_dir():
                 return cls(ancestor)
-        return cls(folder)
+        return cls(folder.parent if folder.name == GRAPHS_FOLDER else folder)
 
     @cached_property
     def store(self) -> Store:
@@ -107,10 +109,11 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
         example: also copy the graphs that come with legonet, and their teachers.
 
     Returns:
-        The files that were written, relative to the current folder if possible.
+        The files that were copied.
 
     Raises:
-        StoreError: a file of another content is there already, or a file cannot be written.
+        StoreError: a file of another content is there already, or a file cannot be written. Nothing is
+            changed in the first case.
     """
     copies: list[tuple[Path, Path]] = []
     for name in ("blocks", "graphs") if example else ("blocks",):
@@ -120,11 +123,19 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
         )
         copies += [(file, folder / name / file.relative_to(source)) for file in files]
     for source_file, target in copies:
-        if target.exists() and target.read_bytes() != source_file.read_bytes():
+        if target.exists() and not _same(source_file, target):
             raise StoreError(
                 f"{target}: is there already, with other content; expected a new folder; choose another one"
             )
     for source_file, target in copies:
         write_file(target, source_file.read_bytes())
-    write_file(folder / ".gitignore", b".legonet/\n")
+    # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
+    write_file(folder / STATE_FOLDER / ".gitignore", b"*\n")
     return [target for _, target in copies]
+
+
+def _same(source: Path, target: Path) -> bool:
+    try:
+        return source.read_bytes() == target.read_bytes()
+    except OSError:  # a folder, or a file that may not be read
+        return False

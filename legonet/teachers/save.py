@@ -1,15 +1,27 @@
-"""Writes a network with everything it needs into a workspace: graph, blocks, weights, statistics, blobs."""
+"""Writes a network with everything it needs into a workspace: graph, blocks, weights, statistics, blobs.
+
+Everything is gathered and compared with what is there before the first file is written, so that nothing
+of another network is lost and a refusal changes nothing.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from legonet.blocks.files import list_blocks, read_block
 from legonet.blocks.schema import Block, layers_data
-from legonet.errors import StoreError
-from legonet.graph.dump import dump_yaml
+from legonet.errors import BlockError, GraphError, StoreError
+from legonet.graph.dump import dump_yaml, graph_data
+from legonet.graph.edit import SECTIONS, add_entries
+from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock
+from legonet.graph.outline import outline_of
+from legonet.graph.problems import format_report
+from legonet.graph.references import reference_problems
 from legonet.graph.schema import Graph
 from legonet.store.blobs import BlobStore
 from legonet.store.files import write_file
@@ -17,6 +29,7 @@ from legonet.store.workspace import BLOCKS_FOLDER, Workspace
 from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
 
 FOLDER = "teachers"
+LONGEST_NAME = 64
 
 
 def save_network(
@@ -24,69 +37,184 @@ def save_network(
 ) -> Graph:
     """Write a network's files; the graph file last, so that one that exists is complete.
 
+    A graph file of the same network that is there already keeps its comments where entries are only added.
+    Teachers whose files lie in this folder already stay where they are.
+
     Args:
         graph: what the network is.
         lock: what has been built; its blobs are copied into the workspace's store.
         store: where they are now.
         sources: the teachers.
-        path: the graph file.
+        path: the graph file, YAML, or JSON if it ends in `.json`.
 
     Returns:
         The graph as written: teachers name their blocks and files there.
 
     Raises:
-        StoreError: a file cannot be written.
+        GraphError: the graph would not load again.
+        StoreError: a file of something else is in the way, or a file cannot be written.
     """
-    workspace = Workspace.find(path)
-    teachers = dict(graph.teachers)
+    saving = _Saving(graph, path)
     for name, source in sources.items():
+        saving.take(name, source)
+    saved, text = saving.finished()
+    _copy_blobs(lock, store, saving.workspace.store)
+    for file, data in saving.files.items():
+        write_file(file, data)
+    for file in saving.stale:
+        file.unlink(missing_ok=True)
+    if text is not None:
+        write_file(path, text.encode())
+    return saved
+
+
+@dataclass
+class _Saving:
+    """What will be written; nothing is, until all is known to fit."""
+
+    graph: Graph
+    path: Path
+    files: dict[Path, bytes] = field(default_factory=dict)
+    stale: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.workspace = Workspace.find(self.path)
+        self.folder = self.path.absolute().parent
+        self.previous = self._previous()
+        self.teachers = dict(self.graph.teachers)
+        self.blocks: dict[str, Block] = {}
+        for name, file in list_blocks(self.workspace.block_folders).items():
+            with suppress(BlockError):  # somebody else's broken block is no reason to lose a network
+                self.blocks[name] = read_block(file)
+        self.taken = set(list_blocks(self.workspace.block_folders))
+
+    def _previous(self) -> Graph | None:
+        """The same network's graph, as it was saved before."""
+        if not self.path.exists():
+            return None
+        try:
+            previous = load_graph(self.path).graph
+        except GraphError as error:
+            raise StoreError(
+                f"{self.path}: is there already and is no valid graph file; expected no file, or one of this "
+                "network; move it away, or choose another name"
+            ) from error
+        if previous.name != self.graph.name:
+            raise StoreError(
+                f"{self.path}: holds the network '{previous.name}' already; expected no file, or one of "
+                f"'{self.graph.name}'; choose another name"
+            )
+        return previous
+
+    def take(self, name: str, source: TeacherSource) -> None:
+        """Gather a teacher's files."""
+        if isinstance(source, FileTeacher) and source.folder == self.folder:
+            return
         weights = f"{FOLDER}/{name}.safetensors"
-        target = path.absolute().parent / weights
-        write_file(target, source.weights())
+        target = self.folder / weights
+        before = self.previous.teachers.get(name) if self.previous is not None else None
+        ours = before is not None and before.weights == weights
+        self._put(target, source.weights(), ours)
+        beside = target.with_name(name + STATISTICS_SUFFIX)
         statistics = source.statistics()
         if statistics is not None:
-            write_file(target.with_name(name + STATISTICS_SUFFIX), statistics)
-        changes = {"model": _block(source, graph, workspace), "weights": weights, "statistics": None}
-        teachers[name] = teachers[name].model_copy(update=changes)
-    for sha in _blobs(lock):
-        if store.has(sha):
-            workspace.store.put(store.get(sha))
-    graph = graph.model_copy(update={"teachers": teachers})
-    write_file(path, dump_yaml(graph).encode())
-    return graph
+            self._put(beside, statistics, ours)
+        elif beside.exists():
+            self._expect(ours, beside)
+            self.stale.append(beside)
+        changes = {"model": self._block(source), "weights": weights, "statistics": None}
+        self.teachers[name] = self.teachers[name].model_copy(update=changes)
 
+    def _put(self, file: Path, data: bytes, ours: bool) -> None:
+        with suppress(OSError):
+            if file.read_bytes() == data:
+                return
+        if file.exists():
+            self._expect(ours, file)
+        self.files[file] = data
 
-def _block(source: TeacherSource, graph: Graph, workspace: Workspace) -> str:
-    """The name of a block with the teacher's architecture; its file is written if there is none yet."""
-    known = list_blocks(workspace.block_folders)
-    if isinstance(source, FileTeacher):
-        block = source.block
-        if block.name in known and read_block(known[block.name]) == block:
-            return block.name
-        data = block.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        data |= {} if block.layers is None else {"layers": layers_data(block.layers)}
-    else:
-        for name, file in known.items():
-            if read_block(file).layers == source.layers:
+    def _expect(self, ours: bool, file: Path) -> None:
+        if not ours:
+            raise StoreError(
+                f"{file}: is there already, with other content; expected no file, or one that an earlier "
+                "save of this network wrote; choose another folder, or rename the teacher"
+            )
+
+    def _block(self, source: TeacherSource) -> str:
+        """The name of a block with the teacher's architecture; a new one if there is none yet."""
+        block = source.block if isinstance(source, FileTeacher) else self._describe(source)
+        for name, known in self.blocks.items():
+            if (known.layers, known.builder, known.arguments) == (
+                block.layers,
+                block.builder,
+                block.arguments,
+            ):
                 return name
-        data = {
-            "legonet-block": 1,
-            "name": source.name,
-            "input": list(graph.input.shape),
-            "layers": layers_data(source.layers),
-            "cuts": [source.cut],
-        }
-    if data["name"] in known and known[data["name"]].parent == workspace.root / BLOCKS_FOLDER:
-        raise StoreError(
-            f"{known[data['name']]}: another block of this name is there; expected none, or one of the same "
-            "layers; rename the teacher or the block"
-        )
-    Block.model_validate(data)
-    write_file(workspace.root / BLOCKS_FOLDER / f"{data['name']}.yaml", dump_yaml(data).encode())
-    return str(data["name"])
+        name = next(name for name in self._names(block.name) if name not in self.taken)
+        data = block.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"name": name}
+        data |= {} if block.layers is None else {"layers": layers_data(block.layers)}
+        self.blocks[name] = Block.model_validate(data)
+        self.taken.add(name)
+        self.files[self.workspace.root / BLOCKS_FOLDER / f"{name}.yaml"] = dump_yaml(data).encode()
+        return name
+
+    def _describe(self, source: TeacherSource) -> Block:
+        data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
+        data |= {"layers": layers_data(source.layers), "cuts": [source.cut]}
+        return Block.model_validate(data)
+
+    def _names(self, name: str) -> Iterator[str]:
+        yield name
+        yield f"{self.graph.name}-{name}"[:LONGEST_NAME]
+        number = 2
+        while True:
+            yield f"{name[: LONGEST_NAME - 12]}-{number}"
+            number += 1
+
+    def finished(self) -> tuple[Graph, str | None]:
+        """The graph with its teachers' files, and its file's text unless that is there already."""
+        graph = self.graph.model_copy(update={"teachers": self.teachers})
+        problems = reference_problems(outline_of(graph))
+        if problems:
+            raise GraphError(format_report(problems, graph.name))
+        return graph, _text(graph, self.previous, self.path)
 
 
-def _blobs(lock: Lock) -> Iterator[str]:
+def _text(graph: Graph, previous: Graph | None, path: Path) -> str | None:
+    """The graph file's text: the one that is there with additions if possible, so that comments survive."""
+    if graph == previous:
+        return None
+    as_json = path.name.lower().endswith(".json")
+    if previous is not None and graph.input == previous.input:
+        new: dict[str, dict[str, object]] = {}
+        for section in SECTIONS:
+            old, now = getattr(previous, section), getattr(graph, section)
+            new[section] = {name: entry for name, entry in now.items() if name not in old}
+            if {**old, **new[section]} != now:
+                break
+        else:
+            with suppress(GraphError, OSError):
+                text = add_entries(path.read_text(encoding="utf-8"), _plain(new), str(path), as_json)
+                if parse_graph(text, str(path), as_json).graph == graph:
+                    return text
+    return json.dumps(graph_data(graph), indent=2, ensure_ascii=False) + "\n" if as_json else dump_yaml(graph)
+
+
+def _plain(entries: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
+    """Entries as plain data: models, or an application's paths."""
+    return {
+        section: {name: list(each) if isinstance(each, tuple) else each for name, each in new.items()}
+        for section, new in entries.items()
+    }
+
+
+def _copy_blobs(lock: Lock, store: BlobStore, target: BlobStore) -> None:
+    for sha in _named(lock):
+        if store.has(sha) and not target.has(sha):
+            target.put(store.get(sha))
+
+
+def _named(lock: Lock) -> Iterator[str]:
     for teacher in lock.teachers.values():
         yield from (teacher.category_module, teacher.task_module)
         if teacher.statistics is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from legonet.errors import StoreError
-from legonet.store.workspace import Workspace, shipped_folder
+from legonet.store.workspace import Workspace, init_workspace, shipped_folder
 
 
 @pytest.fixture
@@ -27,13 +27,37 @@ def test_the_nearest_folder_above_with_a_marker(root: Path, marker: str) -> None
 
 def test_a_file_is_no_marker(root: Path) -> None:
     (root / "graphs" / "blocks").write_text("")
-    assert Workspace.find(root / "graphs" / "a.yaml").root == root / "graphs"
+    assert Workspace.find(root / "graphs" / "zoo" / "a.yaml").root == root / "graphs" / "zoo"
     (root / "blocks").mkdir()
-    assert Workspace.find(root / "graphs" / "a.yaml").root == root
+    assert Workspace.find(root / "graphs" / "zoo" / "a.yaml").root == root
 
 
 def test_without_a_marker_the_graph_files_folder(root: Path) -> None:
-    assert Workspace.find(root / "graphs" / "a.yaml").root == root / "graphs"
+    assert Workspace.find(root / "graphs" / "zoo" / "a.yaml").root == root / "graphs" / "zoo"
+    assert Workspace.find(root / "graphs" / "a.yaml").root == root
+
+
+def test_a_new_workspace(root: Path) -> None:
+    written = init_workspace(root, example=False)
+    assert {file.read_bytes() for file in written} == {
+        file.read_bytes() for file in shipped_folder("blocks").glob("*.yaml")
+    }
+    assert (root / ".legonet" / ".gitignore").read_text() == "*\n"
+    assert init_workspace(root, example=False) == written
+
+
+@pytest.mark.parametrize("in_the_way", ["file", "folder"])
+def test_a_new_workspace_leaves_what_is_there(root: Path, in_the_way: str) -> None:
+    target = root / "blocks" / "vgg-slim.yaml"
+    target.parent.mkdir()
+    if in_the_way == "file":
+        target.write_text("mine")
+    else:
+        target.mkdir()
+    before = sorted(root.rglob("*"))
+    with pytest.raises(StoreError, match="vgg-slim.yaml: is there already, with other content"):
+        init_workspace(root, example=False)
+    assert sorted(root.rglob("*")) == before
 
 
 def test_a_relative_graph_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
