@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from legonet.data.source import Source
+from legonet.errors import SelectError
 from legonet.graph.select import split_path
 from legonet.network import Network
 
@@ -24,7 +26,8 @@ class Row:
         images: how many.
         measure: `error`, or for masks `pixel accuracy` or `IoU`.
         teacher: of the path's teacher; None without one.
-        unadapted: of the category module joined to the task module with no adapter.
+        unadapted: of the category module joined to the task module with no adapter; None where their
+            shapes differ.
         transplanted: of the path.
     """
 
@@ -32,7 +35,7 @@ class Row:
     images: int
     measure: str
     teacher: float | None
-    unadapted: float
+    unadapted: float | None
     transplanted: float
 
 
@@ -80,16 +83,15 @@ def evaluate(
         category, task = split_path(path)
         mask = network.graph.tasks[task].output.kind == "mask"
         images, labels = source.samples(category, mask=mask)
-        models: dict[str, nn.Module] = {
-            "unadapted": network.unadapted(path, device),
-            "transplanted": network.compile(path, device=device),
-        }
+        models: dict[str, nn.Module] = {"transplanted": network.compile(path, device=device)}
+        with suppress(SelectError):
+            models["unadapted"] = network.unadapted(path, device)
         if path in taught:
             models["teacher"] = network.teacher(taught[path], device)
         found = {name: measures(scores(model, images), labels) for name, model in models.items()}
         for measure in found["transplanted"]:
             values = {name: figures[measure] for name, figures in found.items()}
-            rows.append(Row(path, len(images), measure, **{"teacher": None, **values}))
+            rows.append(Row(path, len(images), measure, **{"teacher": None, "unadapted": None, **values}))
     return rows
 
 

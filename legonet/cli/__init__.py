@@ -1,8 +1,11 @@
-"""The command line. Commands are plain functions, one file each; nothing heavy is imported before one runs."""
+"""The command line: one plain function per command, and nothing heavy is imported before one runs."""
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 
 from legonet.cli.app import app
 from legonet.errors import LegonetError
@@ -21,9 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     """
     import typer
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no bug
     command = typer.main.get_command(app)
     try:
         result = command.main(args=arguments, prog_name="legonet", standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else DONE
     except LegonetError as error:
         print(error, file=sys.stderr)
@@ -34,8 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.Exit as error:
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; Python would complain once more at exit
+        _abandon_output()  # the reader has gone, such as `head`, and needs no more
         return DONE
+    except OSError as error:
+        place = error.filename if error.filename is not None else "output"
+        print(
+            f"{place}: {error.strerror or error}; check its permissions and the free space", file=sys.stderr
+        )
+        _abandon_output()
+        return INPUT_AT_FAULT
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "show"):
             error.show()  # pyright: ignore[reportAttributeAccessIssue]  # a usage error of the command line
@@ -45,3 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         print("This is a bug in legonet; please report it with the lines above.", file=sys.stderr)
         return BUG
+
+
+def _abandon_output() -> None:
+    """Send what is left in the buffer nowhere, or Python would complain of it once more at exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

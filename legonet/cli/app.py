@@ -28,12 +28,18 @@ app.add_typer(teacher.app, name="teacher")
 app.add_typer(bench.app, name="bench")
 
 
-@app.callback()
-def _legonet(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-) -> None:
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         from legonet import __version__
 
         print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _legonet(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
+    ),
+) -> None:
+    pass

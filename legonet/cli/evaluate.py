@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import typer
-
-from legonet.cli.options import Data, Device, GraphFile, Json, device
+from legonet.cli.options import Data, Device, GraphFile, Json, Paths
 
 if TYPE_CHECKING:
     from legonet.bench.evaluate import Row
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     graph: GraphFile,
-    path: Annotated[list[str] | None, typer.Option(help="A path or application; default: all built paths.")] = None,
+    path: Paths = None,
     data: Data = "animals",
-    device_name: Device = "cpu",
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Measure teachers, paths without their adapters, and transplanted paths on labelled images.
@@ -29,13 +28,14 @@ def evaluate(
     import legonet
     from legonet.bench.evaluate import confusion
     from legonet.bench.evaluate import evaluate as measure
+    from legonet.blocks.device import find_device
     from legonet.data.source import open_source
 
     network = legonet.load(graph)
     source = open_source(data, network.graph.input.shape)
     paths = [each.name for each in network.compile(*(path or [])).paths]
     paths = [each for each in paths if network.graph.tasks[each.split(":")[1]].output.kind != "vector"]
-    where = device(device_name)
+    where = find_device(device)
     rows = measure(network, paths, source, where)
     tables = {
         task: confusion(network, chosen, source, where) for task, chosen in _binary(network, paths).items()
@@ -55,25 +55,21 @@ def _binary(network: Network, paths: list[str]) -> dict[str, list[str]]:
     return chosen
 
 
-def _print(rows: list[Row], tables: dict[str, dict[str, dict[str, float]]]) -> None:  # type: ignore[valid-type]
-    from rich.console import Console
-    from rich.table import Table
+def _print(rows: list[Row], tables: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+    from legonet.cli.table import columns
 
-    console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("path", "measure", "teacher", "no adapter", "transplanted", "images"):
-        table.add_column(heading, justify="left" if heading in ("path", "measure") else "right")
+    cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
     for row in rows:
-        figures = [row.teacher, row.unadapted, row.transplanted]
-        shown = ["" if value is None else f"{value:.1%}" for value in figures]
-        table.add_row(row.path, row.measure, *shown, str(row.images))
-    console.print(table)
+        teacher, unadapted, path = map(_percent, (row.teacher, row.unadapted, row.transplanted))
+        cells.append((row.path, row.measure, teacher, unadapted, path, str(row.images)))
+    print("\n".join(columns(cells, right=(2, 3, 4, 5))))
     for task, confused in tables.items():
-        console.print(f"\n{task}: how often each path (row) says yes to images of a category (column)")
-        grid = Table(box=None, pad_edge=False)
-        grid.add_column("")
-        for category in next(iter(confused.values())):
-            grid.add_column(category, justify="right")
-        for path, values in confused.items():
-            grid.add_row(path, *(f"{value:.1%}" for value in values.values()))
-        console.print(grid)
+        print(f"\n{task}: how often each path (row) says yes to images of a category (column)")
+        categories = list(next(iter(confused.values())))
+        grid = [["", *categories]]
+        grid += [[path, *map(_percent, values.values())] for path, values in confused.items()]
+        print("\n".join(columns(grid, right=range(1, len(categories) + 1))))
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

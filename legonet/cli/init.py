@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,4 +21,10 @@ def init(
 
     for path in init_workspace(folder, example):
         print(path)
-    print(f"\nWorkspace ready. Next: cd {folder} && legonet plan graphs/animals.yaml" if example else "\nReady.")
+    here = os.path.realpath(folder) == os.path.realpath(".")
+    enter = "" if here else f"cd {shlex.quote(str(folder))} && "
+    print("\nWorkspace ready.")
+    if example:
+        print(f"Next: {enter}legonet plan graphs/animals.yaml")
+    else:
+        print(f"Next: write {folder / 'graphs' / 'NAME.yaml'}; `legonet schema` describes what is in it.")

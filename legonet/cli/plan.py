@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from legonet.cli.options import GraphFile, Json
 
 MARKS = {"add": "+", "refit": "~", "remove": "-", "keep": "=", "native": "=", "open": "?"}
-STYLES = {"add": "green", "refit": "yellow", "remove": "red", "keep": "dim", "native": "dim", "open": "cyan"}
+STYLES = {
+    "add": "green",
+    "refit": "yellow",
+    "remove": "red",
+    "keep": "dim",
+    "native": "dim",
+    "open": "cyan",
+}
 
 
 def plan(graph: GraphFile, as_json: Json = False) -> None:
     """Say what `legonet transplant` would do for each path, and why. Changes nothing."""
     import legonet
+    from legonet.cli.table import columns, show
 
     planned = legonet.load(graph).plan()
     if as_json:
         print(json.dumps(planned.data(), indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for edge in planned:
-        style = STYLES[edge.action]
-        table.add_row(MARKS[edge.action], edge.path, edge.action, edge.method or "", edge.reason, style=style)
-    if planned.edges:
-        console.print(table)
-        console.print()
+    rows = [(MARKS[edge.action], edge.path, edge.action, edge.method or "", edge.reason) for edge in planned]
+    for edge, line in zip(planned, columns(rows), strict=True):
+        show(line, STYLES[edge.action])
+    if rows:
+        print()
     count = {action: sum(edge.action == action for edge in planned) for action in ("add", "refit", "remove")}
     if planned.changes:
-        console.print(", ".join(f"{number} to {action}" for action, number in count.items() if number) + ".")
-        console.print(f"Run: legonet transplant {graph}")
+        print(", ".join(f"{number} to {action}" for action, number in count.items() if number) + ".")
+        print(f"Run: legonet transplant {shlex.quote(str(graph))}")
     else:
-        console.print("Nothing to do: every adapter is as the graph file says.")
+        print("Nothing to do: every adapter is as the graph file says.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from legonet.cli.options import Device, GraphFile, Json, device
+from legonet.cli.options import Device, GraphFile, Json, Paths
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,37 +18,46 @@ if TYPE_CHECKING:
 
 def predict(
     graph: GraphFile,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")],
-    path: Annotated[list[str] | None, typer.Option(help="A path or application; default: all built paths.")] = None,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")
+    ],
+    path: Paths = None,
     masks: Annotated[
-        Path | None, typer.Option(help="Folder for the masks of mask tasks, as PNG files: IMAGE.PATH.png.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where masks of mask tasks go, as PNG files: IMAGE.PATH.png."),
     ] = None,
-    device_name: Device = "cpu",
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Run images through paths of the network and print the labels and scores, one line per image and path."""
+    """Run images through paths of the network and print labels and scores, one line per image and path."""
     import torch
 
     import legonet
-    from legonet.data.pictures import read_image
+    from legonet.blocks.device import find_device
+    from legonet.data.pictures import check_shape, read_image
 
     network = legonet.load(graph)
-    where = device(device_name)
+    shape = check_shape(network.graph.input.shape)
+    where = find_device(device)
     compiled = network.compile(*(path or []), device=where)
     names = [each.name for each in compiled.paths]
+    found, written = [], set[Path]()
     for file in _files(images):
-        image = read_image(file, network.graph.input.shape)
+        image = read_image(file, shape)
         with torch.no_grad():
             output = compiled(image.unsqueeze(0).to(where))
         outputs = {names[0]: output} if len(names) == 1 else output
         for name, value in outputs.items():
             row = _row(network.graph, name, value[0].cpu())
-            if masks is not None and "mask" in row:
-                row["mask"] = str(_write_mask(masks, file, name, value[0].cpu()))
-            if as_json:
-                print(json.dumps({"image": str(file), "path": name, **row}))
-            else:
+            if masks is not None and "share" in row:
+                target = _mask_file(masks, file, name, written)
+                _write_mask(target, value[0].cpu())
+                row["mask"] = str(target)
+            found.append({"image": str(file), "path": name, **row})
+            if not as_json:
                 print(f"{file}  {name}  " + "  ".join(_shown(key, each) for key, each in row.items()))
+    if as_json:
+        print(json.dumps({"predictions": found}, indent=2))
 
 
 def _files(given: list[Path]) -> list[Path]:
@@ -73,9 +82,12 @@ def _row(graph: Graph, path: str, output: Tensor) -> dict[str, Any]:
     label = graph.categories[category].label or category
     if meaning.kind == "binary":
         score = float(output[0])
-        return {"label": meaning.labels[int(score > 0)].replace("{category}", label), "score": round(score, 4)}
+        return {
+            "label": meaning.labels[int(score > 0)].replace("{category}", label),
+            "score": round(score, 4),
+        }
     if meaning.kind == "mask":
-        return {"mask": "", "label": label, "share": round(float(_mask(output).float().mean()), 4)}
+        return {"label": label, "share": round(float((_mask(output) > 0).float().mean()), 4)}
     return {name: round(float(value), 4) for name, value in zip(meaning.names, output, strict=True)}
 
 
@@ -83,7 +95,17 @@ def _mask(output: Tensor) -> Tensor:
     return output.argmax(0) if len(output) > 1 else (output[0] > 0).long()
 
 
-def _write_mask(folder: Path, image: Path, path: str, output: Tensor) -> Path:
+def _mask_file(folder: Path, image: Path, path: str, written: set[Path]) -> Path:
+    """A file of its own for each mask: images of several folders may have one name."""
+    stem = f"{image.stem}.{path.replace(':', '-')}"
+    target, number = folder / f"{stem}.png", 2
+    while target in written:
+        target, number = folder / f"{stem}-{number}.png", number + 1
+    written.add(target)
+    return target
+
+
+def _write_mask(target: Path, output: Tensor) -> None:
     import io
 
     from PIL import Image
@@ -93,9 +115,7 @@ def _write_mask(folder: Path, image: Path, path: str, output: Tensor) -> Path:
     levels = _mask(output) * (255 // max(1, len(output) - 1))
     buffer = io.BytesIO()
     Image.fromarray(levels.byte().numpy()).save(buffer, "PNG")
-    target = folder / f"{image.stem}.{path.replace(':', '-')}.png"
     write_file(target, buffer.getvalue())
-    return target
 
 
 def _shown(key: str, value: Any) -> str:

@@ -15,10 +15,13 @@ def render(
     graph: GraphFile,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The picture: .svg, .png, .pdf, .dot, .mmd or .html; default: GRAPH.svg"),
+        typer.Option(
+            "--output", "-o", help="The picture: .svg, .png, .pdf, .dot, .mmd or .html; default: GRAPH.svg"
+        ),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Figures to write on the paths: what `legonet evaluate --json` printed.")
+        Path | None,
+        typer.Option(help="Figures to write on the paths: what `legonet evaluate --json` printed."),
     ] = None,
 ) -> None:
     """Draw the network: categories, tasks, adapters and teachers, with their state."""
@@ -37,9 +40,12 @@ def _figures(path: Path | None) -> dict[str, dict[str, float]]:
         rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
         measures = {row["path"]: row["measure"] for row in reversed(rows)}
         return {
-            row["path"]: {row["measure"]: row["transplanted"]} | ({"teacher": row["teacher"]} if row["teacher"] else {})
+            row["path"]: {row["measure"]: row["transplanted"]}
+            | ({"teacher": row["teacher"]} if row["teacher"] else {})
             for row in rows
             if row["measure"] == measures[row["path"]]
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RenderError(f"{path}: no figures; expected what `legonet evaluate --json` prints") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RenderError(
+            f"{path}: no figures; expected what `legonet evaluate --json` prints; make it anew"
+        ) from error

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from legonet.cli.options import Device, GraphFile, Json, device
+from legonet.cli.options import Device, GraphFile, Json
 
 if TYPE_CHECKING:
-    from legonet.run.runner import Progress
+    from legonet.network import Network
+    from legonet.run.runner import Progress, Run
 
 
 def transplant(
     graph: GraphFile,
     samples: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH=FOLDER", help="Images of a path's category; may be given several times."),
+        typer.Option(
+            "--samples",
+            metavar="PATH=FOLDER",
+            help="Images of a path's category; may be given several times.",
+        ),
     ] = None,
-    device_name: Device = "cpu",
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Fit the adapters that the plan lists; those that are there already are kept.
@@ -31,34 +36,50 @@ def transplant(
     network = legonet.load(graph)
     given = _samples(samples or [], network)
     with _Display(as_json) as display:
-        result = network.transplant(given, device=device(device_name), progress=display.show)
+        result = network.transplant(given, device=device, progress=display.show)
     if as_json:
-        rows = [
-            {"path": each.path, "seconds": round(each.seconds, 3), "quality": each.quality, "notes": each.notes}
-            for each in result.results
-        ]
-        print(json.dumps({"fitted": rows, "removed": list(result.removed)}, indent=2))
+        print(json.dumps(_data(result), indent=2))
         return
     for path in result.removed:
         print(f"- {path}: removed")
+    for path in result.reused:
+        print(f"= {path}: taken over from an adapter that was built from the same")
     for note in result.notes:
         print(f"note: {note}")
-    print(f"{len(result.results)} fitted." if result.results or result.removed else "Nothing to do.")
+    changed = result.results or result.removed or result.reused
+    print(f"{len(result.results)} fitted." if changed else "Nothing to do.")
 
 
-def _samples(given: list[str], network: Any) -> dict[str, Any]:
-    from legonet.data.source import open_source
+def _data(result: Run) -> dict[str, Any]:
+    fitted = [
+        {"path": each.path, "seconds": round(each.seconds, 3), "quality": each.quality, "notes": each.notes}
+        for each in result.results
+    ]
+    return {
+        "fitted": fitted,
+        "removed": list(result.removed),
+        "reused": list(result.reused),
+        "notes": list(result.notes),
+    }
+
+
+def _samples(given: list[str], network: Network) -> dict[str, Any]:
     from legonet.errors import DataError
+    from legonet.graph.select import find_edge
 
-    samples = {}
+    samples: dict[str, Any] = {}
     for text in given:
-        path, equals, folder = text.partition("=")
-        if not equals:
+        path, _, folder = text.partition("=")
+        if not folder:
             raise DataError(f"--samples {text}: expected PATH=FOLDER, such as cat:classify=photos")
-        category, _, task = path.partition(":")
-        meaning = network.graph.tasks[task].output if task in network.graph.tasks else None
-        mask = meaning is not None and meaning.kind == "mask"
-        samples[path] = open_source(folder, network.graph.input.shape).samples(category, mask=mask)
+        if path in samples:
+            raise DataError(f"--samples {text}: {path} is given twice; expected one folder for each path")
+        edge = find_edge(network.graph, path)
+        from legonet.data.source import open_source  # not before the arguments are known to be right
+
+        mask = network.graph.tasks[edge.task].output.kind == "mask"
+        source = open_source(folder, network.graph.input.shape)
+        samples[path] = source.samples(edge.category, mask=mask, split="train")
     return samples
 
 
@@ -69,15 +90,15 @@ class _Display:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self._console = Console(stderr=True, highlight=False)
-        self._quiet = quiet
+        console = Console(stderr=True, highlight=False)
+        self._lines = not quiet and not console.is_terminal
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
-            console=self._console,
-            disable=quiet or not self._console.is_terminal,
+            console=console,
+            disable=quiet or not console.is_terminal,
         )
         self._rows: dict[str, Any] = {}
 
@@ -96,9 +117,9 @@ class _Display:
         if progress.result is not None:
             figures = ", ".join(f"{name} {value:.3g}" for name, value in progress.result.quality.items())
             self._bars.update(row, total=1, completed=1, state=figures)
-            if self._bars.disable and not self._quiet:
+            if self._lines:
                 line = f"[{progress.index + 1}/{progress.jobs}] {progress.path}: {figures}"
-                print(f"{line} ({progress.result.seconds:.1f} s)")
+                print(f"{line} ({progress.result.seconds:.1f} s)", flush=True)
         elif progress.steps:
             state = "" if progress.loss is None else f"loss {progress.loss:.3g}"
             self._bars.update(row, total=progress.steps, completed=progress.step, state=state)

@@ -13,7 +13,8 @@ from legonet.cli.options import Json
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Graph files.")], as_json: Json = False
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Graph files.")],
+    as_json: Json = False,
 ) -> int:
     """Check graph files: structure, references, files, and the shapes along each path.
 

@@ -1,0 +1,35 @@
+"""Text in columns: aligned, never wrapped, so that a line stays a line in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Rows as lines with aligned columns.
+
+    Args:
+        rows: of equal length.
+        right: columns that are aligned to the right, such as numbers.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        [
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    )
+    return ["  ".join(cells).rstrip() for cells in lines]
+
+
+def show(line: str, style: str = "") -> None:
+    """Print a line, on a terminal in a style of rich."""
+    if not style or not sys.stdout.isatty():
+        print(line)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(highlight=False, soft_wrap=True).print(Text(line, style))
