@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from legonet.cli import bench, evaluate, init, plan, predict, render, schema, teacher, transplant, validate
+from legonet.cli.options import Help
 
 app = typer.Typer(
     name="legonet",
@@ -13,6 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+    add_help_option=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -41,5 +43,6 @@ def _legonet(
     version: bool = typer.Option(
         False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
     ),
+    show_help: Help = False,
 ) -> None:
     pass

@@ -8,13 +8,18 @@ from typing import Annotated
 
 import typer
 
-from legonet.cli.options import Json
+from legonet.cli.options import Help, Json
 
-app = typer.Typer(help="Experiments, measured on this machine.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Experiments, measured on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_help_option=False,
+)
 
 
 @app.callback()
-def _bench() -> None:
+def _bench(show_help: Help = False) -> None:
     """Experiments, measured on this machine."""
 
 

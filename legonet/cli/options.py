@@ -7,6 +7,18 @@ from typing import Annotated
 
 import typer
 
+
+def _help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        print(context.get_help())
+        raise typer.Exit
+
+
+# typer's own help option of a group of commands imports pydantic, which doubles the time that help takes.
+Help = Annotated[
+    bool,
+    typer.Option("--help", "-h", help="Show this message and exit.", callback=_help, is_eager=True),
+]
 GraphFile = Annotated[
     Path, typer.Argument(metavar="GRAPH", help="The graph file, such as graphs/animals.yaml.")
 ]

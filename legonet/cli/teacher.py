@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from legonet.cli.options import Data, GraphFile
+from legonet.cli.options import Data, GraphFile, Help
 
-app = typer.Typer(help="What the owner of a teacher does.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="What the owner of a teacher does.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_help_option=False,
+)
 
 
 @app.callback()
-def _teacher() -> None:
+def _teacher(show_help: Help = False) -> None:
     """What the owner of a teacher does."""
 
 
