@@ -1,0 +1,89 @@
+"""Small networks with random weights: a chain of layers on 3x8x8 images, three teachers of one task."""
+
+from __future__ import annotations
+
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from legonet.network import Network
+
+SHAPE = (3, 8, 8)
+CATEGORIES = ("cat", "dog", "cow")
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., nn.Sequential]:
+    """A teacher with random weights; `pool1` is its cut. `outputs` of a head that ends in a vector."""
+    import torch
+    from torch import nn
+
+    def make(seed: int, outputs: int = 1) -> nn.Sequential:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            layers: OrderedDict[str, nn.Module] = OrderedDict(
+                conv1_1=nn.Conv2d(3, 4, 3, padding=1),
+                relu1_1=nn.ReLU(),
+                pool1=nn.MaxPool2d(2),
+                conv2_1=nn.Conv2d(4, 6, 3, padding=1),
+                relu2_1=nn.ReLU(),
+                flatten=nn.Flatten(),
+                fc1=nn.Linear(96, 128),
+                relu3=nn.ReLU(),
+                fc2=nn.Linear(128, outputs),
+            )
+        return nn.Sequential(layers)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def images() -> Tensor:
+    import torch
+
+    return torch.rand(12, *SHAPE, generator=torch.Generator().manual_seed(7))
+
+
+@pytest.fixture
+def network(make_model: Callable[..., nn.Sequential]) -> Network:
+    """In memory, not transplanted; cat-v1 gives the task module."""
+    import legonet
+
+    network = legonet.Network("zoo", SHAPE, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])
+    for seed, category in enumerate(CATEGORIES):
+        network.add_teacher(
+            f"{category}-v1", make_model(seed), category=category, task="classify", cut="pool1"
+        )
+    return network
+
+
+@pytest.fixture(scope="session")
+def built(make_model: Callable[..., nn.Sequential], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the transplanted network in `graphs/zoo.yaml`; tests take `workspace`, a copy."""
+    import legonet
+
+    root = tmp_path_factory.mktemp("built")
+    network = legonet.Network("zoo", SHAPE)
+    for seed, category in enumerate(CATEGORIES):
+        model = make_model(seed)
+        network.add_teacher(f"{category}-v1", model, category=category, task="classify", cut="pool1")
+    network.save(root / "graphs" / "zoo.yaml")
+    network.transplant()
+    return root
+
+
+@pytest.fixture
+def workspace(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def graph_file(workspace: Path) -> Path:
+    return workspace / "graphs" / "zoo.yaml"
