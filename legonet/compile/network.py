@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,13 @@ class Bricks(nn.Module):
         super().__init__()
         for name, module in modules.items():
             self._modules[name] = module
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep a module called `training` from taking the flag of that name for itself."""
+        if name == "training":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def __getitem__(self, name: str) -> nn.Module:
         return cast(nn.Module, self._modules[name])

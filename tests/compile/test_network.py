@@ -1,0 +1,169 @@
+"""A compiled network equals the hand-written composition, bit for bit."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.blocks.weights import load_module
+from legonet.compile.network import Bricks, CompiledNetwork, Normalise, normalisation
+from legonet.compile.network import Path as CompiledPath
+from legonet.errors import LegonetError
+from legonet.graph.schema import Input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from legonet.network import Network
+
+PATHS = ["cat:classify", "dog:classify", "cow:classify"]
+
+
+@pytest.fixture
+def network(network: Network) -> Network:
+    network.transplant()
+    return network
+
+
+def by_hand(network: Network, path: str, images: torch.Tensor) -> torch.Tensor:
+    category, task = path.split(":")
+    f, g = (
+        load_module(network.store.get(sha))
+        for sha in (network.lock.categories[category].module, network.lock.tasks[task].module)
+    )
+    value = f((images - 0.5) / 0.25)
+    if path in network.lock.adapters:
+        value = load_module(network.store.get(network.lock.adapters[path].adapter))(value)
+    return g(value)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_one_path(network: Network, images: torch.Tensor, path: str) -> None:
+    app = network.compile(path)
+    output = app(images)
+    assert isinstance(output, torch.Tensor)
+    assert torch.equal(output, by_hand(network, path, images))
+
+
+@pytest.mark.parametrize("paths", [PATHS, PATHS[::-1], PATHS[1:]])
+def test_several_paths(network: Network, images: torch.Tensor, paths: list[str]) -> None:
+    output = network.compile(*paths)(images)
+    assert list(output) == paths
+    for path in paths:
+        assert torch.equal(output[path], by_hand(network, path, images))
+
+
+def test_a_native_path_is_its_teacher(network: Network, images: torch.Tensor) -> None:
+    assert torch.equal(network.compile("cat:classify")(images), network.teacher("cat-v1")(images))
+
+
+def test_an_adapted_path_is_not_the_unadapted_one(network: Network, images: torch.Tensor) -> None:
+    adapted, plain = network.compile("dog:classify")(images), network.unadapted("dog:classify")(images)
+    assert not torch.equal(adapted, plain)
+    f = load_module(network.store.get(network.lock.categories["dog"].module))
+    g = load_module(network.store.get(network.lock.tasks["classify"].module))
+    assert torch.equal(plain, g(f((images - 0.5) / 0.25)))
+
+
+def test_a_shared_category_module_runs_once(
+    network: Network, make_model: Callable[..., nn.Module], images: torch.Tensor
+) -> None:
+    for category, seed in (("cat", 0), ("dog", 1)):  # the same f, another head
+        model = make_model(seed)
+        head = make_model(seed + 20, outputs=3)
+        for name in ("conv2_1", "fc1", "fc2"):
+            setattr(model, name, getattr(head, name))
+        network.add_teacher(f"{category}-pose", model, category=category, task="pose", cut="pool1")
+    network.transplant()
+    app = network.compile("dog:classify", "cat:pose", "dog:pose")
+    calls: list[str] = []
+    for name in app.categories:
+        app.categories[name].register_forward_hook(lambda *_, name=name: calls.append(name))
+    output = app(images)
+    assert sorted(calls) == ["cat", "dog"]
+    assert output["dog:pose"].shape == (12, 3)
+    assert torch.equal(output["dog:pose"], by_hand(network, "dog:pose", images))
+
+
+def test_the_state_dict_reads_like_the_network(network: Network) -> None:
+    keys = list(network.compile().state_dict())
+    assert keys[:3] == ["input.mean", "input.std", "categories.cat.conv1_1.weight"]
+    assert "adapters.dog:classify.conv1.weight" in keys
+    assert "tasks.classify.fc2.bias" in keys
+    assert not any(key.startswith("adapters.cat:classify") for key in keys)
+
+
+def test_it_is_frozen_and_in_evaluation_mode(network: Network) -> None:
+    app = network.compile()
+    assert not any(module.training for module in app.modules())
+    assert not any(parameter.requires_grad for parameter in app.parameters())
+
+
+def test_it_owns_its_weights(network: Network, images: torch.Tensor) -> None:
+    first, second = network.compile("dog:classify"), network.compile("dog:classify")
+    before = second(images)
+    for parameter in first.parameters():
+        parameter.zero_()
+    assert torch.equal(second(images), before)
+    assert torch.equal(network.compile("dog:classify")(images), before)
+
+
+def test_copies_and_state_dicts(network: Network, images: torch.Tensor) -> None:
+    app = network.compile()
+    twin = copy.deepcopy(app)
+    for parameter in twin.parameters():
+        parameter.zero_()
+    assert not twin(images)["dog:classify"].any()
+    twin.load_state_dict(app.state_dict())
+    for path, value in app(images).items():
+        assert torch.equal(twin(images)[path], value)
+
+
+@pytest.mark.parametrize("name", ["train", "type", "keys", "forward", "0", "_modules", "training", "a-b"])
+def test_names_that_a_module_has_itself(images: torch.Tensor, name: str) -> None:
+    f, h, g = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), nn.Flatten()
+    path = CompiledPath(name, name, native=False)
+    app = CompiledNetwork((path,), nn.Identity(), {name: f}, {path.name: h}, {name: g}).eval()
+    assert torch.equal(app(images), g(h(f(images))))
+    assert list(app.state_dict())[:2] == [f"categories.{name}.weight", f"categories.{name}.bias"]
+    twin = copy.deepcopy(app)
+    twin.load_state_dict(app.state_dict())
+    assert torch.equal(twin.to("cpu")(images), app(images))
+
+
+def test_bricks() -> None:
+    bricks = Bricks({"train": nn.ReLU(), "eval": nn.Identity()})
+    assert (list(bricks), len(bricks)) == (["train", "eval"], 2)
+    assert isinstance(bricks["train"], nn.ReLU)
+    with pytest.raises(KeyError):
+        bricks["forward"]
+
+
+def test_normalisation() -> None:
+    images = torch.rand(2, 3, 4, 4)
+    only_mean = normalisation(Input(shape=(3, 4, 4), mean=(0.1, 0.2, 0.3)))
+    mean = torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1)
+    assert torch.equal(only_mean(images), images - mean)
+    both = normalisation(Input(shape=(3, 4, 4), mean=(0.1, 0.2, 0.3), std=(2.0, 4.0, 8.0)))
+    assert isinstance(both, Normalise)
+    assert torch.equal(both(images), (images - mean) / torch.tensor([2.0, 4.0, 8.0]).view(1, 3, 1, 1))
+    assert isinstance(normalisation(Input(shape=(3, 4, 4))), nn.Identity)
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta", "cpu:banana"])
+def test_devices_that_are_not_there(network: Network, device: str) -> None:
+    with pytest.raises(
+        LegonetError, match=f"^device {device}: .*; expected a device of this machine; try cpu"
+    ):
+        network.compile(device=device)
+
+
+def test_a_device_of_this_machine(network: Network, images: torch.Tensor) -> None:
+    app = network.compile("dog:classify", device="auto")
+    place = next(app.parameters()).device
+    assert app(images.to(place)).device == place
+    assert next(network.compile(device=torch.device("cpu")).parameters()).device.type == "cpu"

@@ -1,0 +1,189 @@
+"""Images and labels that a user gives, in every form that is taken and in many that are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
+
+from legonet.errors import DataError, SelectError
+from legonet.graph.schema import BinaryOutput, MaskOutput, Output, VectorOutput
+from legonet.network import Network
+from legonet.run.samples import fingerprint_samples, read_samples
+
+SHAPE = (3, 4, 4)
+BINARY = BinaryOutput(kind="binary")
+MASK = MaskOutput(kind="mask", labels=("other", "{category}"))
+VECTOR = VectorOutput(kind="vector", names=("x", "y"))
+IMAGES = torch.rand(5, *SHAPE, generator=torch.Generator().manual_seed(0))
+LABELS = torch.tensor([0, 1, 1, 0, 1])
+
+
+class Items(Dataset[Any]):
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
+
+
+class Stream(IterableDataset[Any]):
+    def __iter__(self) -> Any:
+        return iter([])
+
+
+def read(given: Any, meaning: Output = BINARY) -> tuple[torch.Tensor, torch.Tensor | None]:
+    return read_samples(given, "cat:classify", SHAPE, meaning)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (IMAGES, LABELS),
+        [IMAGES, LABELS],
+        (IMAGES, LABELS.float()),
+        (IMAGES, LABELS.bool()),
+        (IMAGES, LABELS.tolist()),
+        (IMAGES.double(), LABELS.numpy()),
+        TensorDataset(IMAGES, LABELS),
+        Items([(image, int(label)) for image, label in zip(IMAGES, LABELS, strict=True)]),
+        Items([[image, label] for image, label in zip(IMAGES, LABELS, strict=True)]),
+    ],
+)
+def test_forms_of_the_same_samples(given: Any) -> None:
+    images, labels = read(given)
+    assert torch.equal(images, IMAGES)
+    assert labels is not None
+    assert torch.equal(labels, LABELS)
+    assert labels.dtype == torch.int64
+    assert fingerprint_samples((images, labels)) == fingerprint_samples((IMAGES, LABELS))
+
+
+@pytest.mark.parametrize("given", [(IMAGES, None), Items([(image, None) for image in IMAGES])])
+def test_without_labels(given: Any) -> None:
+    images, labels = read(given)
+    assert torch.equal(images, IMAGES)
+    assert labels is None
+
+
+def test_labels_of_masks_and_vectors() -> None:
+    masks = torch.randint(0, 2, (5, 4, 4))
+    _, labels = read((IMAGES, masks.byte()), MASK)
+    assert labels is not None
+    assert torch.equal(labels, masks)
+    _, labels = read((IMAGES, torch.zeros(5, 2, dtype=torch.int32)), VECTOR)
+    assert labels is not None
+    assert labels.dtype == torch.float32
+
+
+def test_the_fingerprint_tells_samples_apart() -> None:
+    other = IMAGES.clone()
+    other[0, 0, 0, 0] = 0
+    prints = [
+        (IMAGES, LABELS),
+        (IMAGES, None),
+        (IMAGES[:4], LABELS[:4]),
+        (other, LABELS),
+        (IMAGES, 1 - LABELS),
+    ]
+    assert len({fingerprint_samples(each) for each in prints}) == len(prints)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "a NoneType; expected .images, labels. or a dataset"),
+        (IMAGES, "a Tensor; expected .images, labels. or a dataset"),
+        ("photos", "a str; expected"),
+        ((IMAGES,), "a tuple; expected"),
+        ((IMAGES.numpy(), None), "images are a ndarray; expected a tensor of shape .batch, 3, 4, 4."),
+        ((IMAGES[0], None), r"images of shape \(3, 4, 4\); expected"),
+        ((IMAGES[:, :1], None), r"images of shape \(5, 1, 4, 4\); expected"),
+        ((IMAGES[:, :, :3], None), r"images of shape \(5, 3, 3, 4\); expected"),
+        ((torch.tensor(1.0), None), r"images of shape \(\)"),
+        ((IMAGES[:0], None), "no image; expected at least one"),
+        ((IMAGES * 255, None), r"values from .* expected images in \[0, 1\]"),
+        ((IMAGES - 0.5, None), "values from -0"),
+        ((IMAGES * float("nan"), None), "values from nan to nan"),
+        ((IMAGES, LABELS[:4]), r"labels of shape \(4,\) for 5 images; expected \(5,\)"),
+        ((IMAGES, LABELS[:, None]), r"labels of shape \(5, 1\)"),
+        ((IMAGES, LABELS * 2), "labels from 0 to 2; expected whole numbers from 0 to 1"),
+        ((IMAGES, LABELS - 0.5), "labels from -0.5 to 0.5"),
+        ((IMAGES, ["yes", "no", "no", "no", "no"]), "labels are a list; expected a tensor, or None"),
+        (Items([]), "no image"),
+        (Stream(), "a dataset without a length"),
+        (Items(list(IMAGES)), "item 0 is a Tensor; expected a pair of an image tensor and a label"),
+        (Items([("cat.png", 1)]), "item 0 is a tuple; expected a pair"),
+        (Items([(IMAGES[0], 1), (IMAGES[0, :, :2], 1)]), "images of shapes .* expected one"),
+        (Items([(IMAGES[0], 1), (IMAGES[1], None)]), "some images have no label"),
+        (Items([(IMAGES[0], 1), (IMAGES[1], [1, 2])]), "labels cannot be joined"),
+        (Items([(IMAGES[0], "yes")]), "labels cannot be joined"),
+    ],
+)
+def test_what_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(DataError, match=r"^samples\['cat:classify'\]: " + message):
+        read(given)
+
+
+@pytest.mark.parametrize(
+    ("labels", "meaning", "message"),
+    [
+        (
+            LABELS,
+            MASK,
+            r"labels of shape \(5,\) for 5 images; expected \(5, 4, 4\); give one label per image and",
+        ),
+        (torch.full((5, 4, 4), 2), MASK, "whole numbers from 0 to 1"),
+        (LABELS, VECTOR, r"expected \(5, 2\)"),
+        (torch.full((5, 2), torch.inf), VECTOR, "labels that are not finite"),
+    ],
+)
+def test_labels_that_do_not_fit_the_task(labels: torch.Tensor, meaning: Output, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read((IMAGES, labels), meaning)
+
+
+class TestInANetwork:
+    @pytest.mark.parametrize(
+        ("path", "message"),
+        [
+            ("cat:clasify", "no task 'clasify'.*Did you mean 'classify'"),
+            ("cta:classify", "no category 'cta'.*Did you mean 'cat'"),
+            ("cat", "'cat': not a path; expected category:task"),
+        ],
+    )
+    def test_unknown_paths(self, network: Network, images: torch.Tensor, path: str, message: str) -> None:
+        with pytest.raises(SelectError, match=message):
+            network.transplant({path: (images, None)})
+        with pytest.raises(SelectError, match=message):
+            network.plan({path: (images, None)})
+
+    def test_the_plan_with_samples_is_what_transplant_does(
+        self, network: Network, images: torch.Tensor
+    ) -> None:
+        network.transplant()
+        samples = {"dog:classify": (images, None)}
+        assert [(edge.path, edge.action) for edge in network.plan(samples).changes] == [
+            ("dog:classify", "refit")
+        ]
+        untouched = network.lock.adapters["cow:classify"]
+        network.transplant(samples)
+        assert not network.plan(samples).changes
+        assert not network.plan().changes
+        assert network.lock.adapters["cow:classify"] == untouched
+        assert network.transplant().results == ()
+
+    def test_samples_without_use_are_told(self, network: Network, images: torch.Tensor) -> None:
+        result = network.transplant({"cat:classify": (images, None)})
+        assert result.notes[0].startswith("cat:classify: its samples are not used: cat-v1 gives both modules")
+
+    def test_samples_make_a_difference(self, network: Network, images: torch.Tensor) -> None:
+        network.transplant()
+        before = network.compile("dog:classify")(images)
+        network.transplant({"dog:classify": (images, torch.arange(12) % 2)})
+        assert not torch.equal(network.compile("dog:classify")(images), before)
