@@ -1,9 +1,9 @@
 """legonet: a LEGO-style builder of modular neural networks.
 
-    import legonet
-    net = legonet.load("graphs/animals.yaml")
-    net.transplant()
-    classify = net.compile("cat:classify")
+import legonet
+net = legonet.load("graphs/animals.yaml")
+net.transplant()
+classify = net.compile("cat:classify")
 """
 
 from __future__ import annotations
@@ -41,3 +41,7 @@ def __getattr__(name: str) -> Any:
     if name == "errors":
         return importlib.import_module("legonet.errors")
     raise AttributeError(f"module 'legonet' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -31,16 +31,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         result = command.main(args=arguments, prog_name="legonet", standalone_mode=False)
         sys.stdout.flush()
+        if result == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+            return _interrupted()
         return result if isinstance(result, int) else DONE
     except LegonetError as error:
         print(error, file=sys.stderr)
         return INPUT_AT_FAULT
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; run the same command again to go on from here", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted()
     except typer.Exit as error:
         return error.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer exits when a pipe is closed, and nothing else does
         _abandon_output()  # the reader has gone, such as `head`, and needs no more
         return DONE
     except OSError as error:
@@ -59,6 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         print("This is a bug in legonet; please report it with the lines above.", file=sys.stderr)
         return BUG
+
+
+def _interrupted() -> int:
+    print("interrupted; run the same command again to go on from here", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _abandon_output() -> None:

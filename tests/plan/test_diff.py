@@ -83,7 +83,10 @@ def test_it_is_pure(lock: Lock) -> None:
 @pytest.mark.parametrize(
     ("teachers", "reason"),
     [
-        ({"dog-v1": TeacherFacts(OTHER, G_DOG)}, f"category module changed from {F_DOG[:10]} to {OTHER[:10]}"),
+        (
+            {"dog-v1": TeacherFacts(OTHER, G_DOG)},
+            f"category module changed from {F_DOG[:10]} to {OTHER[:10]}",
+        ),
         ({"dog-v1": TeacherFacts(F_DOG, OTHER)}, f"teacher changed from {G_DOG[:10]} to {OTHER[:10]}"),
         ({"cat-v1": TeacherFacts(F_CAT, OTHER)}, f"task module changed from {G_CAT[:10]} to {OTHER[:10]}"),
         (
@@ -196,7 +199,10 @@ def test_another_module_for_a_known_category_is_open(lock: Lock) -> None:
 def test_the_named_teacher_gives_the_task_module() -> None:
     tasks = {"classify": {"output": {"kind": "binary"}, "teacher": "dog-v1"}}
     plan = diff(graph(tasks=tasks), Lock(), facts())
-    assert [(edge.path, edge.action) for edge in plan] == [("cat:classify", "add"), ("dog:classify", "native")]
+    assert [(edge.path, edge.action) for edge in plan] == [
+        ("cat:classify", "add"),
+        ("dog:classify", "native"),
+    ]
 
 
 def test_equal_task_modules_need_no_adapter() -> None:

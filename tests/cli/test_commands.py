@@ -1,0 +1,274 @@
+"""Every command on a small workspace."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import legonet
+from legonet import __version__
+from legonet.graph.lock import lock_path, read_lock
+
+Run = Callable[..., Any]
+COMMANDS = [
+    "init",
+    "validate",
+    "schema",
+    "plan",
+    "transplant",
+    "evaluate",
+    "predict",
+    "render",
+    "teacher",
+    "bench",
+]
+
+
+@pytest.fixture
+def fresh(graph_file: Path) -> Path:
+    """Nothing is built."""
+    lock_path(graph_file).unlink()
+    return graph_file
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Images by category."""
+    random = np.random.default_rng(0)
+    for category in ("cat", "dog", "cow"):
+        folder = tmp_path / "photos" / category
+        folder.mkdir(parents=True)
+        for number in range(3):
+            pixels = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "teacher record", "bench demo"])
+def test_help(run: Run, command: str, flag: str) -> None:
+    outcome = run(*command.split(), flag)
+    assert outcome.status == 0
+    assert f"Usage: legonet {command}".strip() in outcome.out
+    assert outcome.err == ""
+    if not command:
+        assert re.findall(r"^  (\w+) ", outcome.out.split("Commands:")[1], re.MULTILINE) == COMMANDS
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"{__version__}\n"
+
+
+class TestPlan:
+    def test_lines(self, run: Run, fresh: Path) -> None:
+        outcome = run("plan", fresh)
+        assert outcome.status == 0
+        assert outcome.out.splitlines() == [
+            "=  cat:classify  native               cat-v1 gives both modules; no adapter needed",
+            "+  dog:classify  add     closed-form  dog-v1 arrived",
+            "+  cow:classify  add     closed-form  cow-v1 arrived",
+            "",
+            "2 to add.",
+            f"Run: legonet transplant {fresh}",
+        ]
+        assert not lock_path(fresh).exists()
+
+    def test_nothing_to_do(self, run: Run, graph_file: Path) -> None:
+        assert run("plan", graph_file).out.splitlines()[-1] == (
+            "Nothing to do: every adapter is as the graph file says."
+        )
+
+    def test_json(self, run: Run, fresh: Path) -> None:
+        data = json.loads(run("plan", fresh, "--json").out)
+        assert [(edge["path"], edge["action"], edge["reason"]) for edge in data["edges"]] == [
+            ("cat:classify", "native", "cat-v1 gives both modules; no adapter needed"),
+            ("dog:classify", "add", "dog-v1 arrived"),
+            ("cow:classify", "add", "cow-v1 arrived"),
+        ]
+
+    def test_long_reasons_stay_on_their_line(self, run: Run, graph_file: Path) -> None:
+        adapter = "adapters: {'dog:classify': {kernel: 5, depth: 3, hidden: 9, activation: none, seed: 1}}\n"
+        graph_file.write_text(graph_file.read_text() + adapter)
+        (line,) = [line for line in run("plan", graph_file).out.splitlines() if line.startswith("~")]
+        assert len(line) > 160
+        assert line.endswith("seed changed from 0 to 1")
+
+
+class TestTransplant:
+    def test_it_builds_what_was_planned(self, run: Run, fresh: Path) -> None:
+        outcome = run("transplant", fresh)
+        assert outcome.status == 0
+        lines = outcome.out.splitlines()
+        assert re.fullmatch(r"\[1/2\] dog:classify: residual [\d.e-]+ \(\d+\.\d s\)", lines[0])
+        assert lines[1].startswith("[2/2] cow:classify: ")
+        assert any(line.startswith("note: dog:classify: ") for line in lines)
+        assert lines[-1] == "2 fitted."
+        assert sorted(read_lock(lock_path(fresh)).adapters) == ["cow:classify", "dog:classify"]
+        assert run("transplant", fresh).out == "Nothing to do.\n"
+
+    def test_json(self, run: Run, fresh: Path) -> None:
+        data = json.loads(run("transplant", fresh, "--json").out)
+        assert [each["path"] for each in data["fitted"]] == ["dog:classify", "cow:classify"]
+        assert all(each["quality"]["residual"] > 0 for each in data["fitted"])
+        empty = {"fitted": [], "removed": [], "reused": [], "notes": []}
+        assert json.loads(run("transplant", fresh, "--json").out) == empty
+
+    def test_samples(self, run: Run, graph_file: Path, photos: Path) -> None:
+        outcome = run("transplant", graph_file, "--samples", f"dog:classify={photos}")
+        assert outcome.out.splitlines()[-1] == "1 fitted."
+        inputs = read_lock(lock_path(graph_file)).adapters["dog:classify"].inputs
+        assert len(inputs["samples"]) == 64
+        assert run("plan", graph_file).out.endswith(
+            "Nothing to do: every adapter is as the graph file says.\n"
+        )
+
+    def test_a_renamed_category(self, run: Run, graph_file: Path) -> None:
+        text = graph_file.read_text().replace("  dog: {}", "  hound: {}").replace("y: dog", "y: hound")
+        graph_file.write_text(text)
+        assert run("transplant", graph_file).out.splitlines() == [
+            "- dog:classify: removed",
+            "= hound:classify: taken over from an adapter that was built from the same",
+            "0 fitted.",
+        ]
+
+
+class TestEvaluate:
+    def test_table(self, run: Run, graph_file: Path, photos: Path) -> None:
+        outcome = run(
+            "evaluate", graph_file, "--data", photos, "--path", "cat:classify", "--path", "dog:classify"
+        )
+        assert outcome.status == 0, outcome.err
+        lines = outcome.out.splitlines()
+        assert lines[0].split() == ["path", "measure", "teacher", "no", "adapter", "transplanted", "images"]
+        assert [line.split()[0] for line in lines[1:3]] == ["cat:classify", "dog:classify"]
+        assert lines[4].startswith("classify: how often each path (row) says yes")
+
+    def test_json(self, run: Run, graph_file: Path, photos: Path) -> None:
+        data = json.loads(run("evaluate", graph_file, "--data", photos, "--json").out)
+        rows = data["rows"]
+        assert [row["path"] for row in rows] == ["cat:classify", "dog:classify", "cow:classify"]
+        assert all(0 <= row[key] <= 1 for row in rows for key in ("teacher", "unadapted", "transplanted"))
+        assert rows[0]["teacher"] == rows[0]["unadapted"] == rows[0]["transplanted"]
+        assert set(data["says yes"]["classify"]) == {row["path"] for row in rows}
+
+
+class TestPredict:
+    def test_lines(self, run: Run, graph_file: Path, photos: Path) -> None:
+        lines = run("predict", graph_file, photos / "cat", "--path", "dog:classify").out.splitlines()
+        assert len(lines) == 3
+        assert re.fullmatch(r".*0\.png  dog:classify  (dog|other)  [+-]\d+\.\d{3}", lines[0])
+
+    def test_json(self, run: Run, graph_file: Path, photos: Path) -> None:
+        outcome = run("predict", graph_file, photos / "cat" / "0.png", photos / "dog", "--json")
+        found = json.loads(outcome.out)["predictions"]
+        assert len(found) == 4 * 3
+        assert set(found[0]) == {"image", "path", "label", "score"}
+        assert found[0]["label"] == ("cat" if found[0]["score"] > 0 else "other")
+
+    def test_masks(self, run: Run, tmp_path: Path, photos: Path) -> None:
+        from torch import nn
+
+        network = legonet.Network("zoo", (3, 8, 8))
+        model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+        network.add_teacher("t", model, category="cat", task="mark", cut="1")
+        path = network.save(tmp_path / "zoo.yaml")
+        images = (photos / "cat" / "0.png", photos / "dog" / "0.png")
+        outcome = run("predict", path, *images, "--masks", tmp_path / "masks", "--json")
+        found = json.loads(outcome.out)["predictions"]
+        assert [Path(each["mask"]).name for each in found] == ["0.cat-mark.png", "0.cat-mark-2.png"]
+        for each in found:
+            pixels = np.asarray(Image.open(each["mask"]))
+            assert pixels.shape == (8, 8)
+            assert set(np.unique(pixels)) <= {0, 255}
+            assert each["share"] == pytest.approx((pixels == 255).mean(), abs=1e-4)
+        assert run("predict", path, images[0]).out.startswith(f"{images[0]}  cat:mark  cat  ")
+
+
+class TestTeacherRecord:
+    def test_it_writes_beside_the_weights(self, run: Run, graph_file: Path, photos: Path) -> None:
+        outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
+        assert outcome.status == 0, outcome.err
+        target = graph_file.parent / "teachers" / "dog-v1.statistics.safetensors"
+        assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images, \d+ KiB\n", outcome.out)
+        assert target.stat().st_size * 10 <= target.with_name("dog-v1.safetensors").stat().st_size
+        assert "statistics changed from none to" in run("plan", graph_file).out
+
+    def test_all_by_default(self, run: Run, graph_file: Path, photos: Path) -> None:
+        assert len(run("teacher", "record", graph_file, "--data", photos).out.splitlines()) == 3
+
+
+class TestRender:
+    def test_beside_the_graph(self, run: Run, graph_file: Path) -> None:
+        assert run("render", graph_file).out == f"{graph_file.with_suffix('.svg')}\n"
+        assert b"<svg" in graph_file.with_suffix(".svg").read_bytes()
+
+    def test_with_figures(self, run: Run, graph_file: Path, photos: Path) -> None:
+        figures = graph_file.with_name("figures.json")
+        figures.write_text(run("evaluate", graph_file, "--data", photos, "--json").out)
+        target = graph_file.with_name("zoo.dot")
+        assert run("render", graph_file, "-o", target, "--figures", figures).status == 0
+        plain = graph_file.with_name("plain.dot")
+        run("render", graph_file, "-o", plain)
+        assert target.read_text() != plain.read_text()
+        assert "%" in target.read_text()
+
+
+class TestValidate:
+    def test_valid(self, run: Run, graph_file: Path) -> None:
+        outcome = run("validate", graph_file)
+        assert (outcome.status, outcome.out, outcome.err) == (0, f"{graph_file}: valid\n", "")
+        assert json.loads(run("validate", "--json", graph_file).out) == {str(graph_file): []}
+
+    def test_every_file_is_reported(self, run: Run, graph_file: Path) -> None:
+        broken = graph_file.with_name("broken.yaml")
+        broken.write_text(
+            graph_file.read_text().replace("cut: pool1", "cut: pool", 1).replace("y: dog", "y: dgo")
+        )
+        outcome = run("validate", broken, graph_file, graph_file.with_name("none.yaml"))
+        assert outcome.status == 1
+        assert outcome.out == f"{graph_file}: valid\n"
+        assert "Did you mean 'dog'" in outcome.err
+        assert "none.yaml: no such file" in outcome.err
+        data = json.loads(run("validate", "--json", broken, graph_file).out)
+        assert data[str(graph_file)] == []
+        assert len(data[str(broken)]) >= 1
+
+
+def test_schema(run: Run) -> None:
+    assert json.loads(run("schema").out)["title"] == "Graph"
+
+
+class TestInit:
+    def test_a_new_workspace(self, run: Run, tmp_path: Path) -> None:
+        folder = tmp_path / "my zoo"
+        outcome = run("init", folder, "--empty")
+        assert outcome.status == 0
+        assert str(folder / "blocks" / "vgg-slim.yaml") in outcome.out.splitlines()
+        assert outcome.out.splitlines()[-1].startswith(f"Next: write {folder}/graphs/NAME.yaml")
+
+    def test_what_comes_next(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run("init").out.splitlines()[-1] == "Next: legonet plan graphs/animals.yaml"
+        assert (
+            run("init", "my zoo").out.splitlines()[-1]
+            == "Next: cd 'my zoo' && legonet plan graphs/animals.yaml"
+        )
+
+    def test_a_second_time(self, run: Run, tmp_path: Path) -> None:
+        assert run("init", tmp_path, "--empty").status == 0
+        assert run("init", tmp_path, "--empty").status == 0
+        mine = tmp_path / "blocks" / "vgg-slim.yaml"
+        mine.write_text("mine")
+        (tmp_path / "blocks" / "vgg16.yaml").unlink()
+        before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+        outcome = run("init", tmp_path, "--empty")
+        assert outcome.status == 1
+        assert f"{mine}: is there already, with other content" in outcome.err
+        assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before

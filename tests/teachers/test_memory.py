@@ -1,0 +1,45 @@
+"""What the shape of an output means."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import TypeAdapter
+
+from legonet.errors import TeacherError
+from legonet.graph.schema import BinaryOutput, MaskOutput, Output, VectorOutput
+from legonet.teachers.outputs import check_output, expected_output, output_of
+
+SHAPE = (3, 8, 16)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "shape"),
+    [
+        (BinaryOutput(kind="binary"), (1,)),
+        (MaskOutput(kind="mask"), (1, 8, 16)),
+        (MaskOutput(kind="mask", labels=("a", "b", "c")), (3, 8, 16)),
+        (VectorOutput(kind="vector", names=("x", "y")), (2,)),
+    ],
+)
+def test_expected(meaning: Output, shape: tuple[int, ...]) -> None:
+    assert expected_output(meaning, SHAPE) == shape
+    check_output(shape, meaning, SHAPE, "teachers.cat", "classify")
+    with pytest.raises(
+        TeacherError, match=r"teachers\.cat: its output has shape \(7\); task classify .* expects"
+    ):
+        check_output((7,), meaning, SHAPE, "teachers.cat", "classify")
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (5,), (1, 8, 16), (2, 8, 16), (4, 8, 16)])
+def test_a_guess_fits_what_it_was_made_from(shape: tuple[int, ...]) -> None:
+    text = json.dumps(output_of(shape, SHAPE, "teachers.cat"))
+    meaning = TypeAdapter[Output](Output).validate_json(text)
+    assert expected_output(meaning, SHAPE) == shape
+
+
+@pytest.mark.parametrize("shape", [(), (1, 4, 8), (2, 3), (1, 1, 1)])
+def test_what_no_task_has(shape: tuple[int, ...]) -> None:
+    with pytest.raises(TeacherError, match=r"teachers\.cat: its output has shape"):
+        output_of(shape, SHAPE, "teachers.cat")

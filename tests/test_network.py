@@ -1,0 +1,285 @@
+"""`Network`: built in code, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import legonet
+from legonet.errors import DataError, GraphError, LegonetError, SelectError, TeacherError
+from legonet.graph.lock import lock_path
+from legonet.network import Network
+
+
+class Functional(nn.Module):
+    """As people write them: functions between the layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+        self.conv = nn.Conv2d(4, 6, 3, padding=1)
+        self.fc = nn.Linear(96, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.relu(self.conv(self.features(x)))
+        return self.fc(torch.flatten(x, 1))
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x) + x
+
+
+def state(network: Network) -> tuple[Any, ...]:
+    return network.graph, network.lock, dict(network._sources)
+
+
+class TestAddTeacher:
+    def test_a_sequential(self, make_model: Callable[..., nn.Module], images: torch.Tensor) -> None:
+        network, model = legonet.Network("zoo", (3, 8, 8)), make_model(0)
+        expected = model(images)
+        network.add_teacher("cat-v1", model, category="cat", task="classify", cut="pool1")
+        for parameter in model.parameters():
+            parameter.data.zero_()  # it was copied
+        assert torch.equal(network.teacher("cat-v1")(images), expected)
+        assert torch.equal(network.compile("cat:classify")(images), expected)
+        assert network.graph.tasks["classify"].output.kind == "binary"
+
+    def test_functions_between_layers(self, images: torch.Tensor) -> None:
+        torch.manual_seed(0)
+        network = legonet.Network("zoo", (3, 8, 8))
+        for category in ("cat", "dog"):
+            model = Functional()
+            network.add_teacher(f"{category}-v1", model, category=category, task="classify", cut="features.2")
+            assert torch.equal(network.teacher(f"{category}-v1")(images), model(images))
+        assert [each.path for each in network.transplant().results] == ["dog:classify"]
+        assert network.compile("dog:classify")(images).shape == (12, 1)
+
+    def test_statistics_leave_nothing_to_note(
+        self, make_model: Callable[..., nn.Module], images: torch.Tensor
+    ) -> None:
+        network = legonet.Network("zoo", (3, 8, 8))
+        for seed, category in enumerate(("cat", "dog")):
+            network.add_teacher(
+                f"{category}-v1", make_model(seed), category=category, task="t", cut="pool1", images=images
+            )
+        result = network.transplant()
+        assert result.notes == ()
+        assert {"residual", "mismatch"} <= set(network.lock.adapters["dog:t"].quality)
+
+    def test_without_statistics_it_says_what_is_lacking(self, network: Network) -> None:
+        notes = network.transplant().notes
+        assert any("cow:classify" in note and "legonet teacher record" in note for note in notes)
+
+    @pytest.mark.parametrize(("outputs", "meaning"), [(1, "binary"), (3, "vector")])
+    def test_a_new_task_takes_its_meaning_from_the_output(
+        self, make_model: Callable[..., nn.Module], outputs: int, meaning: str
+    ) -> None:
+        network = legonet.Network("zoo", (3, 8, 8))
+        network.add_teacher("t", make_model(0, outputs), category="cat", task="new", cut="pool1")
+        assert network.graph.tasks["new"].output.kind == meaning
+
+    def test_masks(self, images: torch.Tensor) -> None:
+        for channels, labels in (
+            (1, ("{category}",)),
+            (2, ("other", "{category}")),
+            (3, ("label 0", "label 1", "label 2")),
+        ):
+            model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, channels, 1))
+            network = legonet.Network("zoo", (3, 8, 8))
+            network.add_teacher("t", model, category="cat", task="mark", cut="1")
+            output = network.graph.tasks["mark"].output
+            assert output.kind == "mask"
+            assert output.labels == labels
+            assert network.compile("cat:mark")(images).shape == (12, channels, 8, 8)
+
+    @pytest.mark.parametrize(
+        ("changes", "error", "message"),
+        [
+            ({"name": "cat-v1"}, GraphError, "teachers.cat-v1: is there already"),
+            ({"category": "cat"}, GraphError, "cat:classify has the teacher cat-v1 already"),
+            ({"cut": "pool"}, TeacherError, "cut 'pool' is no layer; .* Did you mean 'pool1'"),
+            ({"cut": "fc2"}, TeacherError, "cut 'fc2' is the last layer"),
+            ({"name": "a b"}, GraphError, "teachers"),
+            ({"category": "a:b", "task": "new"}, GraphError, "categories"),
+            ({"category": "fox", "task": "a/b"}, GraphError, "tasks"),
+            ({"module": nn.Linear(3, 1)}, TeacherError, "teachers.fox-v1"),
+            ({"module": nn.Sequential()}, TeacherError, "teachers.fox-v1"),
+            ({"module": Branching()}, TeacherError, "teachers.fox-v1"),
+            (
+                {"module": nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 4, 1)), "cut": "0", "task": "new"},
+                TeacherError,
+                r"its output has shape \(4, 4, 4\); expected a score \(1\), a vector \(size\), or maps of",
+            ),
+            (
+                {"module": nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(192, 2)), "cut": "0"},
+                TeacherError,
+                r"its output has shape \(2\); task classify \(binary\) expects \(1\)",
+            ),
+            (
+                {"images": torch.rand(4, 3, 9, 9)},
+                DataError,
+                r"teachers.fox-v1: images of shape \(4, 3, 9, 9\)",
+            ),
+            ({"images": torch.full((4, 3, 8, 8), 255)}, DataError, "values from 255 to 255"),
+            ({"images": torch.rand(0, 3, 8, 8)}, DataError, "no image"),
+        ],
+    )
+    def test_a_refusal_changes_nothing(
+        self,
+        network: Network,
+        make_model: Callable[..., nn.Module],
+        changes: dict[str, Any],
+        error: type[LegonetError],
+        message: str,
+    ) -> None:
+        before = state(network)
+        given: dict[str, Any] = {
+            "name": "fox-v1",
+            "category": "fox",
+            "task": "classify",
+            "cut": "pool1",
+        } | changes
+        name: Any = given.pop("name")
+        module: Any = given.pop("module") if "module" in changes else make_model(5)
+        with pytest.raises(error, match=message):
+            network.add_teacher(name, module, **given)
+        assert state(network) == before
+
+
+class TestBuilding:
+    def test_parts(self) -> None:
+        network = legonet.Network("zoo", (1, 16, 16), mean=(0.5,), std=[0.25])
+        network.add_category("cat", "House cat")
+        network.add_category("dog")
+        network.add_task("classify", {"kind": "binary"}, {"kernel": 1})
+        network.connect("cat", "classify", {"depth": 2, "method": {"name": "closed-form", "draws": 8}})
+        graph = network.graph
+        assert graph.input.shape == (1, 16, 16)
+        assert graph.input.mean == (0.5,)
+        assert graph.categories["cat"].label == "House cat"
+        assert graph.tasks["classify"].adapter.kernel == 1
+        assert graph.adapters["cat:classify"].depth == 2
+        assert [(edge.path, edge.action) for edge in network.plan()] == [
+            ("cat:classify", "open"),
+            ("dog:classify", "open"),
+        ]
+        network.add_category("cat", "Cat")
+        assert network.graph.categories["cat"].label == "Cat"
+
+    def test_connect_changes_the_adapter(self, network: Network, images: torch.Tensor) -> None:
+        network.transplant()
+        cow = network.lock.adapters["cow:classify"]
+        network.connect("dog", "classify", {"kernel": 1, "depth": 3})
+        assert [each.path for each in network.transplant().results] == ["dog:classify"]
+        assert network.lock.adapters["cow:classify"] == cow
+        app = network.compile("dog:classify")
+        layers = app.adapters["dog:classify"].modules()
+        kernels = [layer.kernel_size for layer in layers if isinstance(layer, nn.Conv2d)]
+        assert kernels == [(1, 1)] * 3
+        assert app(images).isfinite().all()
+
+    @pytest.mark.parametrize(
+        ("build", "error", "message"),
+        [
+            (lambda _: legonet.Network("a b"), GraphError, "Network: name"),
+            (lambda _: legonet.Network("zoo", (3, 8)), GraphError, "Network: input.shape"),
+            (lambda _: legonet.Network("zoo", (3, 8, 0)), GraphError, "Network: input.shape"),
+            (lambda _: legonet.Network("zoo", mean=[0.5]), GraphError, "Network: input.mean: found 1 value"),
+            (lambda _: legonet.Network("zoo", std=[0, 1, 1]), GraphError, "Network: input.std"),
+            (lambda net: net.add_category("a/b"), GraphError, "zoo: categories"),
+            (lambda net: net.add_category("fox", ""), GraphError, "zoo: categories.fox.label"),
+            (lambda net: net.add_task("t", {"kind": "binray"}), GraphError, "Did you mean 'binary'"),
+            (lambda net: net.add_task("t", {}), GraphError, "zoo: tasks.t.output"),
+            (lambda net: net.add_task("t", {"kind": "binary"}, {"kernel": 2}), GraphError, "adapter.kernel"),
+            (lambda net: net.connect("dog", "clasify"), SelectError, "Did you mean 'classify'"),
+            (lambda net: net.connect("dgo", "classify"), SelectError, "Did you mean 'dog'"),
+            (lambda net: net.connect("dog", "classify", {"kernle": 1}), GraphError, "Did you mean 'kernel'"),
+            (lambda net: net.connect("cat", "classify"), GraphError, "the teacher cat-v1 gives both modules"),
+            (lambda net: net.teacher("cat"), SelectError, "no teacher 'cat'; .* Did you mean 'cat-v1'"),
+            (lambda net: net.record("cat-v1", lambda _: None), SelectError, "is in memory"),
+            (lambda net: net.unadapted("pets"), SelectError, "'pets': not a path"),
+        ],
+    )
+    def test_refusals(
+        self, network: Network, build: Callable[[Network], Any], error: type[Exception], message: str
+    ) -> None:
+        before = state(network)
+        with pytest.raises(error, match=message):
+            build(network)
+        assert state(network) == before
+
+    def test_modules_of_other_shapes_have_no_unadapted_path(
+        self, network: Network, make_model: Callable[..., nn.Module]
+    ) -> None:
+        model = make_model(0)
+        model.conv1_1, model.conv2_1 = nn.Conv2d(3, 7, 3, padding=1), nn.Conv2d(7, 6, 3, padding=1)
+        network.add_teacher("fox-v1", model, category="fox", task="classify", cut="pool1")
+        with pytest.raises(SelectError, match=r"fox:classify: task module.*without an adapter"):
+            network.unadapted("fox:classify")
+        network.transplant()
+        assert network.compile("fox:classify")(torch.rand(1, 3, 8, 8)).shape == (1, 1)
+
+
+class TestFiles:
+    def test_load(self, graph_file: Any, images: torch.Tensor) -> None:
+        network = legonet.load(graph_file)
+        assert network.path == graph_file
+        assert legonet.load(str(graph_file)).graph == network.graph
+        assert [edge.action for edge in network.plan()] == ["native", "keep", "keep"]
+        assert network.compile("dog:classify")(images).shape == (12, 1)
+
+    def test_a_change_of_the_working_folder(
+        self, graph_file: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    ) -> None:
+        monkeypatch.chdir(graph_file.parent)
+        network = legonet.load(graph_file.name)
+        monkeypatch.chdir(tmp_path)
+        assert len(network.compile().paths) == 3
+
+    def test_record(self, graph_file: Any, images: torch.Tensor) -> None:
+        network = legonet.load(graph_file)
+        asked: list[str] = []
+
+        def owner(category: str) -> torch.Tensor:
+            asked.append(category)
+            return images
+
+        path, count = network.record("dog-v1", owner)
+        assert (path.name, count, asked) == ("dog-v1.statistics.safetensors", 12, ["dog"])
+        changed = {edge.path: edge.reason for edge in network.plan().changes}
+        assert list(changed) == ["dog:classify"]
+        assert changed["dog:classify"].startswith("statistics changed from none to ")
+        network.transplant()
+        assert not legonet.load(graph_file).plan().changes
+
+    @pytest.mark.parametrize("file", ["zoo.svg", "zoo.dot", "zoo.mmd"])
+    def test_render(self, graph_file: Any, file: str) -> None:
+        picture = legonet.load(graph_file).render(graph_file.with_name(file))
+        assert b"dog" in picture.read_bytes()
+
+    def test_missing_weights(self, graph_file: Any) -> None:
+        (graph_file.parent / "teachers" / "dog-v1.safetensors").unlink()
+        with pytest.raises(TeacherError, match=r"teachers\.dog-v1\.weights: .* cannot be read .No such file"):
+            legonet.load(graph_file).plan()
+
+    def test_a_broken_lock_file(self, graph_file: Any) -> None:
+        lock_path(graph_file).write_text("{")
+        with pytest.raises(GraphError, match=r"zoo\.lock\.json"):
+            legonet.load(graph_file)
+
+    def test_without_a_lock_file_everything_is_new(self, graph_file: Any) -> None:
+        text = lock_path(graph_file).read_bytes()
+        lock_path(graph_file).unlink()
+        network = legonet.load(graph_file)
+        assert [edge.action for edge in network.plan()] == ["native", "add", "add"]
+        network.transplant()
+        assert lock_path(graph_file).read_bytes() == text
