@@ -73,7 +73,9 @@ def test_what_is_not_fitted_yet(network: Network) -> None:
 
 def test_what_must_be_fitted_again(built: Network) -> None:
     built.connect("dog", "classify", {"kernel": 1})
-    with pytest.raises(SelectError, match=r"dog:classify: not built yet .adapter: kernel changed from 3 to 1"):
+    with pytest.raises(
+        SelectError, match=r"dog:classify: not built yet .adapter: kernel changed from 3 to 1"
+    ):
         built.compile("dog:classify")
 
 

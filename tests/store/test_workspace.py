@@ -55,7 +55,7 @@ def test_a_new_workspace_leaves_what_is_there(root: Path, in_the_way: str) -> No
     else:
         target.mkdir()
     before = sorted(root.rglob("*"))
-    with pytest.raises(StoreError, match="vgg-slim.yaml: is there already, with other content"):
+    with pytest.raises(StoreError, match=r"vgg-slim\.yaml: is there already, with other content"):
         init_workspace(root, example=False)
     assert sorted(root.rglob("*")) == before
 

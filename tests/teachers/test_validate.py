@@ -54,7 +54,7 @@ def test_weights_are_not_loaded(graph_file: Path) -> None:
         (
             "teachers:\n",
             "adapters: {'dog:classify': {channels: [4, 5]}}\nteachers:\n",
-            "adapters.dog:classify.channels: [4, 5]; the modules that it joins have [4, 4]; leave channels out",
+            "adapters.dog:classify.channels: [4, 5]; the modules that it joins have [4, 4]; leave",
         ),
         ("model: cat-v1", "model: cat-v9", "no block 'cat-v9'"),
         ("teachers/dog-v1", "teachers/dgo-v1", "Did you mean 'teachers/dog-v1.safetensors'"),
