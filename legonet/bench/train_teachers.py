@@ -46,9 +46,9 @@ from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 
 BLOCK = "vgg-slim"
-CUT = "pool1"
+CUT = "pool2"
 BASE = Schedule(rounds=220, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15)
-FINE_TUNING = Schedule(rounds=14, learning_rate=5e-4, weight_decay=0.0, warm_up=0.1)
+FINE_TUNING = Schedule(rounds=32, learning_rate=7e-4, weight_decay=0.0, warm_up=0.1)
 
 # Compositions are numbered so that no two trainings, and no training and the sets that
 # `animals.single_category` gives for small seeds, share an image.

@@ -2,8 +2,11 @@
 
 A silhouette with a texture of its own is put, flipped and shifted at random, on a textured background.
 The colours of both are random and either may be the brighter one, so that no pixel and no colour tells the
-category; its outline does. Sets are drawn anew from a seed whenever they are asked for (1,600 images of
-32x32 in about a fifth of a second) and nothing is kept on disk; same arguments, same machine, same bytes.
+category; its outline does. A plain background has two textures too, which meet along a smooth random line,
+so that contrast alone tells no animal.
+
+Sets are drawn anew from a seed whenever they are asked for (1,600 images of 32x32 in about a fifth of a
+second) and nothing is kept on disk; same arguments, same machine, same bytes.
 
     from legonet.data import animals
     train = animals.single_category("cat", "train")      # 800 cats, 800 others
@@ -21,7 +24,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from legonet.data.silhouettes import ANIMALS, SIDE, SPLITS, Split, silhouettes
-from legonet.data.textures import Floats, TextureStyle, interpolation, textures
+from legonet.data.textures import Floats, TextureStyle, interpolation, smooth_regions, textures
 from legonet.errors import DataError
 
 CATEGORIES = ("cat", "cow", "dog", "horse", "sheep")
@@ -35,6 +38,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 STYLE = TextureStyle(patches=0.08, patch_grid=5, grating=0.12, cycles=(2.0, 6.0), slope=0.3)
 CONTRAST = (0.5, 0.9)  # least and greatest distance of the two base colours
 SHIFT = 3 / 32  # greatest shift, as a part of the image's side
+REGION_GRID = 3  # a plain background's two textures meet along a border this fine
 NOISE = 0.03  # standard deviation of the noise of each pixel
 _SIZES = (8, 1024)
 
@@ -63,8 +67,8 @@ def single_category(
 ) -> Images:
     """A balanced set for one category: half show it, half do not.
 
-    The negatives are one sixth plain backgrounds and five sixths other animals (`OTHERS`, equally many of
-    each), and they are the same images for every category. Positives and negatives alternate, so that
+    The negatives are half plain backgrounds and half other animals (`OTHERS`, equally many of each), and
+    they are the same images for every category. Positives and negatives alternate, so that
     every even number of first images is balanced too.
 
     Args:
@@ -88,7 +92,7 @@ def single_category(
     kinds = np.full(positive, ANIMALS.index(category))
     shown = _compose(_generator(seed, split, category), kinds, split, size)
     rng = _generator(seed, split, None)
-    others = _compose(rng, _cycle(rng, (*OTHERS, None), negative), split, size)
+    others = _compose(rng, _cycle(rng, (*OTHERS, *[None] * len(OTHERS)), negative), split, size)
     images = np.empty((count, 3, size, size), np.float32)
     masks = np.zeros((count, 1, size, size), np.bool_)
     images[0::2], images[1::2] = shown[0], others[0]
@@ -154,12 +158,14 @@ def _compose(
         Images (images, 3, size, size) in [0, 1] and masks (images, 1, size, size).
     """
     opacity = _place(rng, _draw(rng, kinds, split), size)
+    masks = opacity >= 0.5
+    opacity[kinds < 0] = smooth_regions(rng, int((kinds < 0).sum()), size, REGION_GRID)
     behind, before = _colours(rng, len(kinds))
     background = textures(rng, behind, size, STYLE)
     animal = textures(rng, before, size, STYLE)
     images = background + opacity * (animal - background)
     images += np.float32(NOISE) * rng.standard_normal(images.shape, dtype=np.float32)
-    return np.clip(images, 0, 1, out=images), opacity >= 0.5
+    return np.clip(images, 0, 1, out=images), masks
 
 
 def _draw(rng: np.random.Generator, kinds: NDArray[np.int64], split: Split) -> Floats:

@@ -67,6 +67,24 @@ def textures(rng: np.random.Generator, colours: Floats, size: int, style: Textur
     return result
 
 
+def smooth_regions(rng: np.random.Generator, count: int, size: int, grid: int) -> Floats:
+    """Draw random regions with a smooth outline: where a field of smooth noise is above zero.
+
+    Args:
+        rng: Source of randomness; what it draws does not depend on `size`.
+        count: How many regions.
+        size: Height and width in pixels.
+        grid: Nodes of the noise across the image.
+
+    Returns:
+        Opacity (regions, 1, size, size) in [0, 1], with an edge about a thirtieth of the image wide.
+    """
+    nodes = rng.standard_normal((count, 1, grid, grid), dtype=np.float32)
+    place = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / size
+    to_pixels = interpolation(place * (grid - 1), grid)
+    return np.clip(10 * (to_pixels @ nodes @ to_pixels.T) + 0.5, 0, 1)
+
+
 def interpolation(at: Floats, length: int, width: float = 1.0) -> Floats:
     """Matrix that samples a row of `length` values at the given places, linearly.
 

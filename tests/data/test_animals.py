@@ -50,6 +50,25 @@ def test_the_splits_are_composed_anew():
     assert not torch.equal(train.images[1::2], test.images[1::2])
 
 
+def test_half_of_the_negatives_are_plain_backgrounds(monkeypatch):
+    seen = []
+    compose = animals._compose
+    monkeypatch.setattr(animals, "_compose", lambda *given: seen.append(given[1]) or compose(*given))
+    animals.single_category("cat", count=400)
+    positives, negatives = seen
+    assert (positives == animals.ANIMALS.index("cat")).all()
+    assert (negatives == -1).sum() == 100
+    for name in OTHERS:
+        assert (negatives == animals.ANIMALS.index(name)).sum() == 20
+
+
+def test_a_plain_background_has_as_much_contrast_as_an_animal():
+    found = animals.base(count=600)
+    spread = found.images.flatten(2).std(2).mean(1)
+    plain, animal = (spread[mask].median() for mask in (found.labels == 5, found.labels < 5))
+    assert 0.85 < plain / animal < 1.2
+
+
 @pytest.mark.parametrize("split", SPLITS)
 def test_masks_are_the_silhouettes_of_the_split(split):
     """Undo flip and shift: every mask is nearly one of the split's own silhouettes, and of no other."""
