@@ -1,4 +1,4 @@
-"""The demo: five single-category networks become one modular network, one teacher at a time, with no image."""
+"""The demo: single-category networks become one modular network, one teacher at a time, with no image."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from legonet.distill.activity import match_activity
 from legonet.distill.pullback import Shape
 from legonet.distill.synthesis import synthesise
 from legonet.graph.schema import Output
@@ -82,7 +83,8 @@ class Context:
         """
         parts = [] if self.features is None else [self.features]
         if self.edge.statistics is not None:
-            parts.append(synthesise(self.edge.statistics, synthesised, self.generator).to(self.device))
+            drawn = synthesise(self.edge.statistics, synthesised, self.generator).to(self.device)
+            parts.append(match_activity(drawn, self.teacher, self.edge.statistics))
         if not parts:
             return None
         known = torch.cat(parts)

@@ -64,7 +64,7 @@ def draw_masks(
     masks = []
     for index, shape in enumerate(shapes):
         drawn = (1, *shape[1:]) if shared_channels and len(shape) == 3 else shape
-        probability = passes if isinstance(passes, float) else passes[index].to(torch.float32)
+        probability = passes if isinstance(passes, float | int) else passes[index].to(torch.float32)
         uniform = torch.rand(count, *drawn, generator=generator)
         masks.append((uniform < probability).to(dtype))
     return masks

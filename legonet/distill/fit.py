@@ -96,7 +96,7 @@ def _expect_alike(edge: Edge) -> None:
         raise DistillError(
             f"{edge.path}: the generic task module and the teacher's differ in shape (outputs "
             f"{student.output_shape} and {teacher.output_shape}; {len(student.relu_shapes)} and "
-            f"{len(teacher.relu_shapes)} ReLUs); this method shares masks by position and expects equal ones; "
+            f"{len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal ones; "
             "give a teacher of the generic module's architecture"
         )
 

@@ -78,11 +78,9 @@ def _flatten(layer: nn.Module, gradient: Tensor, shape: Shape) -> Tensor:
 
 
 def _batch_norm(layer: nn.BatchNorm2d, gradient: Tensor, shape: Shape) -> Tensor:
-    """Scale by gamma / sqrt(variance + eps): batch norm with its running statistics is one scale per channel."""
+    """Scale by gamma / sqrt(variance + eps): with running statistics, one number per channel."""
     if layer.running_var is None:
-        raise DistillError(
-            "batch norm without running statistics has no pullback; expected recorded ones"
-        )
+        raise DistillError("batch norm without running statistics has no pullback; expected recorded ones")
     scale = torch.rsqrt(layer.running_var + layer.eps)
     scale = scale * layer.weight if layer.affine else scale
     return gradient * scale.view(-1, 1, 1)

@@ -39,6 +39,7 @@ def _array(value: Any) -> Any:
 Integral = BeforeValidator(_integral)
 Array = BeforeValidator(_array)
 Positive = Annotated[int, Field(ge=1, le=LARGEST), Integral]
+Natural = Annotated[int, Field(ge=0, le=LARGEST), Integral]
 Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE), Integral]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 PathName = Annotated[str, Field(pattern=PATH_PATTERN)]
@@ -113,7 +114,9 @@ class ClosedForm(Model):
     ridge: Annotated[Number, Field(ge=0)] = Field(
         default=1e-6, description="ridge, relative to the mean of the Gram matrix's diagonal"
     )
-    calibrate: bool = Field(default=True, description="match scale and offset of the output")
+    matching: Natural = Field(
+        default=100, description="steps of output matching after the solution, which sets the output's offset"
+    )
 
 
 class BackDistillation(Model):

@@ -78,7 +78,7 @@ def test_without_statistics_and_images_it_says_what_is_lacking(edge: Edge) -> No
     notes = "\n".join(fitted.notes)
     assert "beta is 1: the generic task module's teacher has no statistics" in notes
     assert "masks are drawn with keep = 0.5" in notes
-    assert "scale and offset are not calibrated" in notes
+    assert "the output's offset is not set" in notes
     assert "mismatch" not in fitted.quality
 
 
@@ -86,7 +86,7 @@ def test_a_few_images_stand_in_for_statistics(edge: Edge) -> None:
     images = torch.rand(12, 3, 16, 16)
     fitted = fit(edge, Adapter(kernel=3), Samples(images))
     assert "mismatch" in fitted.quality
-    assert not any("calibrated" in note for note in fitted.notes)
+    assert not any("offset" in note for note in fitted.notes)
 
 
 def test_back_distillation_approaches_the_teacher(edge: Edge) -> None:

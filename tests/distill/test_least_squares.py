@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
-from legonet.distill.least_squares import Draw, NormalEquations, solve_adapter
-from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.context import Edge
+from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.least_squares import Draw, NormalEquations, solve_adapter
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter
 

@@ -36,7 +36,7 @@ def test_everything_is_understood():
     assert graph.tasks["segment"].adapter == stack
     closed, back = graph.adapters["cat:classify"].method, graph.adapters["cat:segment"].method
     assert isinstance(closed, ClosedForm)
-    assert (closed.draws, closed.keep, closed.calibrate) == (64, 1.0, False)
+    assert (closed.draws, closed.keep, closed.matching) == (64, 1.0, 0)
     assert isinstance(back, BackDistillation)
     assert back.relu == "lowest-masked"
     assert list(graph.teachers) == ["dog-v1", "cat-v1", "dog-v2"]

@@ -128,7 +128,7 @@ def test_another_adapter_is_a_refit(lock: Lock, adapter: dict[str, Any], reason:
         {},
         {"kernel": 3, "depth": 1, "method": "closed-form", "seed": 0},
         {"method": {"name": "closed-form"}},
-        {"method": {"name": "closed-form", "draws": 256, "ridge": 1e-6, "calibrate": True}},
+        {"method": {"name": "closed-form", "draws": 256, "ridge": 1e-6, "matching": 100}},
     ],
 )
 def test_what_is_default_may_be_spelled_out(lock: Lock, adapter: dict[str, Any]) -> None:

@@ -103,7 +103,9 @@ def test_synthesised_features_look_like_the_real_ones() -> None:
     assert made.shape == (2000, *real.shape[1:])
     assert made.min() >= 0
     for channel in range(4):
-        assert float(made[:, channel].mean()) == pytest.approx(float(real[:, channel].mean()), rel=0.25, abs=0.05)
+        assert float(made[:, channel].mean()) == pytest.approx(
+            float(real[:, channel].mean()), rel=0.25, abs=0.05
+        )
         assert float(made[:, channel].std()) == pytest.approx(float(real[:, channel].std()), rel=0.25)
     # Neighbours and channels are correlated as in the real ones, which independent noise would miss.
     assert abs(_neighbours(made) - _neighbours(real)) < 0.15

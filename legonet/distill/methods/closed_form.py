@@ -1,4 +1,4 @@
-"""The method `closed-form`: least squares for the weights, then scale and offset of the output."""
+"""The method `closed-form`: least squares for the weights, then a short matching of outputs."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import copy
 import torch
 from torch import Tensor
 
-from legonet.distill.calibrate import calibrate
 from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.least_squares import Draw, solve_adapter
+from legonet.distill.matching import match_outputs
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import ClosedForm
 
-SYNTHESISED = 512  # features drawn from the statistics for calibration
+SYNTHESISED = 256  # features drawn from the statistics for output matching
 
 
 def fit_closed_form(context: Context, settings: ClosedForm) -> dict[str, float]:
     """Set the adapter to the closed form; see `legonet.distill.least_squares` for the formula.
 
     Needs no image. Where the teacher's owner recorded statistics, the masks let each unit pass as often
-    as it was active, and scale and offset of the output are calibrated on synthesised features.
+    as it was active, and outputs are matched on synthesised features.
 
     Returns:
-        `residual`, ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws, and, if calibrated, `mismatch`: smooth L1 of
-        the outputs on held-out features, in units of the teacher's spread.
+        `residual`, ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws, and, if outputs were matched, `mismatch`:
+        smooth L1 of the outputs on held-out features, in units of the teacher's spread.
     """
     quality = {"residual": _solve(context, settings)}
-    if not settings.calibrate:
+    if not settings.matching:
         return quality
     known = context.known_features(SYNTHESISED)
     if known is None:
         context.notes.append(
-            f"{context.edge.path}: scale and offset are not calibrated: the teacher has no statistics and no "
+            f"{context.edge.path}: the output's offset is not set: the teacher has no statistics and no "
             "image was given; run `legonet teacher record`, or give some images"
         )
         return quality
-    return quality | {"mismatch": calibrate(context.adapter, context.student, context.teacher, known)}
+    return quality | {"mismatch": match_outputs(context, known, settings.matching)}
 
 
 def _solve(context: Context, settings: ClosedForm) -> float:

@@ -1,0 +1,85 @@
+"""Makes synthesised features do in g_T what real ones did: wake its units as often, spread its output as far.
+
+Features drawn from Gaussians have the moments of real ones and none of their content. So they are moved,
+by descent through g_T, until
+
+    - each unit of g_T is active as often over the batch as its owner recorded,
+    - half of the outputs lie one recorded standard deviation above the mean, half below,
+    - the mean map and the variance of each channel stay as recorded,
+
+which only features with the teacher's own content can do. A unit's being active is counted by a
+sigmoid of its input, so that it has a gradient.
+
+Source: legonet; after feature inversion with matched statistics, Yin et al., arXiv:1912.08795.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from legonet.blocks.build import leaves
+from legonet.teachers.statistics import Statistics
+
+STEPS = 60
+LEARNING_RATE = 0.05  # in standard deviations of a channel
+SOFTNESS = 0.3  # of the count of active units, in standard deviations of their inputs
+ACTIVITY_WEIGHT = 10.0
+
+
+def match_activity(features: Tensor, teacher: nn.Sequential, statistics: Statistics) -> Tensor:
+    """Move features until the teacher's task module answers them as it answered real ones.
+
+    Args:
+        features: (batch, channels, height, width), from `synthesise`.
+        teacher: g_T, frozen.
+        statistics: of the teacher.
+
+    Returns:
+        The moved features, of the same shape.
+    """
+    deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
+    mean = statistics.mean.to(features) / deviation
+    activity = [each.to(features) for each in statistics.activity]
+    rectified = bool((features >= 0).all())
+    with torch.no_grad():
+        target = _targets(teacher(features), statistics)
+    spread = _per_output(statistics.output_std, target).clamp_min(1e-6)
+    moved = (features / deviation).requires_grad_()
+    optimiser = torch.optim.Adam([moved], lr=LEARNING_RATE)
+    for _ in range(STEPS):
+        scaled = moved.relu() if rectified else moved
+        output, distance = _run(teacher, scaled * deviation, activity)
+        loss = ACTIVITY_WEIGHT * distance + F.smooth_l1_loss(output / spread, target / spread)
+        loss = loss + (scaled.mean(0) - mean[0]).square().mean()
+        loss = loss + ((scaled - mean).square().mean((0, 2, 3)) - 1).square().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    moved = moved.detach()
+    return (moved.relu() if rectified else moved) * deviation
+
+
+def _run(teacher: nn.Sequential, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The teacher's output, and the squared distance of its units' activities from the recorded ones."""
+    value, distance, recorded = features, features.new_zeros(()), iter(activity)
+    for _, layer in leaves(teacher):
+        if isinstance(layer, nn.ReLU):
+            axes = (0, *range(2, value.ndim))
+            softness = SOFTNESS * value.detach().std(axes, keepdim=True).clamp_min(1e-6)
+            distance = distance + (torch.sigmoid(value / softness).mean(0) - next(recorded)).square().mean()
+        value = layer(value)
+    return value, distance
+
+
+def _targets(output: Tensor, statistics: Statistics) -> Tensor:
+    """Outputs one recorded standard deviation from the mean, on the side where each lies already."""
+    middle = output.transpose(0, 1).flatten(1).median(1).values
+    side = torch.where(output > _per_output(middle, output), 1.0, -1.0)
+    return _per_output(statistics.output_mean, output) + side * _per_output(statistics.output_std, output)
+
+
+def _per_output(values: Tensor, output: Tensor) -> Tensor:
+    """Values (outputs,) in a shape that broadcasts to outputs (batch, outputs, …)."""
+    return values.to(output).view(1, -1, *[1] * (output.ndim - 2))
