@@ -114,16 +114,13 @@ def _ranks(shape: torch.Size, count: int, budget: int) -> tuple[int, int]:
 
 def _low_rank(centred: Tensor, rank: int) -> Tensor:
     """The leading principal components of whole feature maps, each scaled by its standard deviation."""
-    flat = centred.flatten(1)
+    flat = centred.flatten(1) / len(centred) ** 0.5
     if rank == 0:
         return flat.new_zeros(0, *centred.shape[1:])
-    if len(flat) < flat.shape[1]:  # the images' Gram matrix is the smaller one and has the same factors
-        _, vectors = torch.linalg.eigh(flat @ flat.T)
-        top = vectors[:, -rank:].T @ flat / len(flat) ** 0.5
-    else:
-        values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
-        top = (vectors[:, -rank:] * values[-rank:].clamp_min(0).sqrt()).T
-    return top.flip(0).reshape(rank, *centred.shape[1:])
+    with torch.random.fork_rng(devices=[]):  # a full decomposition would take minutes
+        torch.manual_seed(0)
+        _, values, vectors = torch.svd_lowrank(flat, q=min(rank + 10, *flat.shape), niter=8)
+    return (vectors * values).T[:rank].reshape(rank, *centred.shape[1:])
 
 
 def _cross_spectrum(centred: Tensor, rank: int) -> Tensor:

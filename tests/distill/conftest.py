@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from legonet.blocks.adapter import convolutions
 from legonet.distill.context import Edge
 from legonet.graph.schema import BinaryOutput
 
@@ -41,7 +42,8 @@ def edge() -> Edge:
     order = torch.tensor([2, 0, 3, 1])
     g_teacher = copy.deepcopy(g)
     with torch.no_grad():
-        g_teacher[0].weight.copy_(g[0].weight[:, order])
+        mine, theirs = convolutions(g)[0], convolutions(g_teacher)[0]
+        theirs.weight.copy_(mine.weight[:, order])
     return Edge(
         path="cat:classify",
         category_module=category_module().requires_grad_(False),

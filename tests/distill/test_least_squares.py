@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Literal
 
 import pytest
 import torch
@@ -29,7 +30,9 @@ def solve(edge: Edge, spec: Adapter, seed: int = 0, draws: int = 256) -> tuple[n
 
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_it_finds_the_adapter_exactly_where_there_is_one(edge: Edge, kernel: int, depth: int) -> None:
+def test_it_finds_the_adapter_exactly_where_there_is_one(
+    edge: Edge, kernel: Literal[1, 3], depth: int
+) -> None:
     adapter, residual = solve(edge, Adapter(kernel=kernel, depth=depth))
     assert residual < 1e-9
     x = torch.rand(5, *edge.source, dtype=torch.float64)
