@@ -17,9 +17,10 @@ from legonet.graph.load import load_graph
 from legonet.graph.schema import Graph
 from legonet.network import Network
 from legonet.store.files import write_file
-from legonet.store.workspace import STATE_FOLDER, init_workspace
+from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"
+MARKER = "DEMO.txt"  # only a folder with it is emptied
 PICTURES = ("svg", "png")
 ORDINARY_SAMPLES = 100
 
@@ -49,12 +50,13 @@ class Row:
         return dataclasses.asdict(self)
 
 
-def run_demo(folder: Path, quiet: bool = False) -> list[Row]:
+def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> list[Row]:
     """Grow the animals network in a workspace of its own.
 
     Args:
         folder: the workspace; what an earlier demo left there is removed.
         quiet: print nothing.
+        arrivals: how many of the teachers arrive; default: all.
 
     Returns:
         One row for each path, in order of arrival.
@@ -64,21 +66,25 @@ def run_demo(folder: Path, quiet: bool = False) -> list[Row]:
     """
     _clear(folder)
     init_workspace(folder)
+    write_file(folder / MARKER, b"Made by `legonet bench demo`, which empties this folder when it runs.\n")
     path = folder / GRAPH
     full = load_graph(path).graph
     _write_without_teachers(path, full)
     say = (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
     seconds: dict[str, float] = {}
-    for number, (name, teacher) in enumerate(full.teachers.items(), 1):
+    arriving = list(full.teachers.items())[:arrivals]
+    for number, (name, teacher) in enumerate(arriving, 1):
         entry = teacher.model_dump(mode="json", exclude_defaults=True)
         write_file(path, add_entries(path.read_text(), {"teachers": {name: entry}}).encode())
         network = Network.load(path)
-        say(f"[{number}/{len(full.teachers)}] {name} arrives")
+        say(f"[{number}/{len(arriving)}] {name} arrives")
         for edge in network.plan().changes:
             say(f"      {edge.path}: {edge.action} by {edge.method}: {edge.reason}")
         for result in network.transplant().results:
             seconds[result.path] = result.seconds
             say(f"      {result.path}: fitted without an image in {result.seconds:.1f} s")
+    if len(arriving) == len(full.teachers):
+        _name_applications(path, full)
     network = Network.load(path)
     say("measuring on test images that no network has seen ...")
     rows = _measure(network, seconds)
@@ -91,8 +97,11 @@ def run_demo(folder: Path, quiet: bool = False) -> list[Row]:
 def _clear(folder: Path) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         return
-    if not (folder / STATE_FOLDER).is_dir():
-        raise StoreError(f"{folder}: is no workspace of legonet; expected a new folder; choose another one")
+    if not (folder / MARKER).is_file():
+        raise StoreError(
+            f"{folder}: holds something else than a demo; expected a new folder or an earlier "
+            "demo's; choose another one"
+        )
     shutil.rmtree(folder)
 
 
@@ -102,6 +111,13 @@ def _write_without_teachers(path: Path, full: Graph) -> None:
 
     empty = full.model_copy(update={"teachers": {}, "adapters": {}, "applications": {}})
     write_file(path, dump_yaml(empty).encode())
+
+
+def _name_applications(path: Path, full: Graph) -> None:
+    """The full graph's applications, of which every path is there now."""
+    applications = {name: list(paths) for name, paths in full.applications.items()}
+    if applications:
+        write_file(path, add_entries(path.read_text(), {"applications": applications}).encode())
 
 
 def _measure(network: Network, seconds: dict[str, float]) -> list[Row]:
