@@ -9,7 +9,6 @@ Source: arXiv:1804.10272, section 3.3 ("an enlarged G_y'") and its appendix.
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from legonet.blocks.build import leaves
@@ -65,8 +64,3 @@ def enlarged_input(chain: nn.Sequential, size: int, input_shape: Shape) -> Shape
         f"enlarge: no input gives {size} x {size} outputs; expected convolutions, poolings and "
         "linear layers; set enlarge to 1"
     )
-
-
-def is_vector(shape: Shape) -> bool:
-    """Whether an output is a vector rather than a map."""
-    return len(torch.Size(shape)) == 1

@@ -14,14 +14,16 @@ from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.distill.context import Context, Edge, Progress
 from legonet.distill.methods.back_distillation import fit_back_distillation
 from legonet.distill.methods.closed_form import fit_closed_form
-from legonet.distill.pullback import Pullback
-from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, BackDistillation, ClosedForm
+from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
+from legonet.graph.schema import Adapter, BackDistillation, ClosedForm, Distillation, Jacobian, Ordinary
 
 # One function per method: sets the context's adapter in place and returns what it measured.
 METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
     BackDistillation: fit_back_distillation,
     ClosedForm: fit_closed_form,
+    Distillation: fit_distillation,
+    Jacobian: fit_jacobian,
+    Ordinary: fit_ordinary,
 }
 
 
@@ -62,9 +64,8 @@ def fit(
         The adapter in evaluation mode on the CPU, frozen.
 
     Raises:
-        DistillError: the two task modules cannot be compared by this method.
+        DistillError: the adapter cannot be fitted by its method, from what is given.
     """
-    _expect_alike(edge)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         adapter = build_adapter(spec, edge.source, edge.target, edge.path)
@@ -87,18 +88,6 @@ def fit(
     settings = spec.settings
     quality = METHODS[type(settings)](context, settings)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
-
-
-def _expect_alike(edge: Edge) -> None:
-    """Both task modules must have ReLUs and outputs of equal shapes: masks and G are shared by position."""
-    student, teacher = Pullback(edge.task_module, edge.target), Pullback(edge.teacher_module, edge.source)
-    if student.output_shape != teacher.output_shape or student.relu_shapes != teacher.relu_shapes:
-        raise DistillError(
-            f"{edge.path}: the generic task module and the teacher's differ in shape (outputs "
-            f"{student.output_shape} and {teacher.output_shape}; {len(student.relu_shapes)} and "
-            f"{len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal ones; "
-            "give a teacher of the generic module's architecture"
-        )
 
 
 def _features(f: nn.Module, samples: Samples | None, device: torch.device | str) -> Tensor | None:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.distill.context import Context
+from legonet.distill.descent import descend
 from legonet.distill.losses import mismatch, output_scale
 
 BATCH = 64
@@ -56,21 +57,12 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
             )
 
     before, start = measure(), copy.deepcopy(adapter.state_dict())
-    parameters = [parameter.requires_grad_() for parameter in adapter.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for step in range(steps):
+
+    def loss() -> Tensor:
         chosen = torch.randint(len(fitted), (BATCH,), generator=context.generator).to(features.device)
-        loss = mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if context.progress:
-            context.progress(step + 1, steps, float(loss.detach()))
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-        parameter.grad = None
+        return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
+
+    descend(context, loss, steps, LEARNING_RATE, decay=True)
     after = measure()
     if after < before:
         return after

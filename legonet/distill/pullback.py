@@ -184,6 +184,21 @@ class Pullback:
         return gradient
 
 
+def expect_alike(student: Pullback, teacher: Pullback, path: str) -> None:
+    """Refuse two task modules that cannot share G and masks by position.
+
+    Raises:
+        DistillError: their outputs or their ReLUs differ in shape.
+    """
+    if student.output_shape != teacher.output_shape or student.relu_shapes != teacher.relu_shapes:
+        raise DistillError(
+            f"{path}: the generic task module and the teacher's differ in shape (outputs "
+            f"{student.output_shape} and {teacher.output_shape}; {len(student.relu_shapes)} and "
+            f"{len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal ones; "
+            "give a teacher of the generic module's architecture, or samples and the method jacobian"
+        )
+
+
 def _shapes(layers: Sequence[tuple[str, nn.Module]], shape: Shape) -> list[Shape]:
     """The input shape of every layer, then the output's, found on the meta device: nothing is computed."""
     shapes = [shape]

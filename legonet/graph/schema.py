@@ -99,7 +99,7 @@ Output = Annotated[BinaryOutput | MaskOutput | VectorOutput, Field(discriminator
 
 
 class ClosedForm(Model):
-    """Least squares for the adapter's first convolution; see `legonet.distill.closed_form`."""
+    """Least squares for the adapter's first convolution; see `legonet.distill.least_squares`."""
 
     name: Literal["closed-form"]
     draws: Positive = Field(default=256, description="random draws of output gradient and ReLU masks")
@@ -149,8 +149,44 @@ class BackDistillation(Model):
     task_loss: bool = Field(default=True, description="add the task loss where labelled samples are given")
 
 
-Method = Annotated[ClosedForm | BackDistillation, Field(discriminator="name")]
-MethodName = Literal["closed-form", "back-distillation"]
+class Ordinary(Model):
+    """The paper's baseline OL: the task's own loss on labelled samples."""
+
+    name: Literal["ordinary"]
+    steps: Positive = Field(default=1000, description="optimiser steps")
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
+    batch: Positive = Field(default=32, description="images per step")
+
+
+class Distillation(Model):
+    """The paper's baseline TD: the teacher's softened outputs on samples, labelled or not."""
+
+    name: Literal["distillation"]
+    steps: Positive = Field(default=1000, description="optimiser steps")
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
+    batch: Positive = Field(default=32, description="images per step")
+    temperature: Annotated[Number, Field(gt=0)] = Field(
+        default=4.0, description="scores are divided by this before they become probabilities"
+    )
+    task_loss: bool = Field(default=True, description="add the task loss where samples have labels")
+
+
+class Jacobian(Model):
+    """Outputs and real gradients (2) of student and teacher, matched on samples, labelled or not."""
+
+    name: Literal["jacobian"]
+    steps: Positive = Field(default=300, description="optimiser steps")
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
+    batch: Positive = Field(default=16, description="images per step")
+    weight: Annotated[Number, Field(ge=0)] = Field(
+        default=1.0, description="of the gradients' mismatch, beside the outputs'"
+    )
+    task_loss: bool = Field(default=True, description="add the task loss where samples have labels")
+
+
+AnyMethod = ClosedForm | BackDistillation | Ordinary | Distillation | Jacobian
+Method = Annotated[AnyMethod, Field(discriminator="name")]
+MethodName = Literal["closed-form", "back-distillation", "ordinary", "distillation", "jacobian"]
 
 
 class Adapter(Model):
@@ -178,14 +214,14 @@ class Adapter(Model):
     seed: Annotated[int, Field(ge=0, le=LARGEST), Integral] = 0
 
     @property
-    def settings(self) -> ClosedForm | BackDistillation:
+    def settings(self) -> AnyMethod:
         """The method with its settings; where the file gives only its name, with the defaults."""
         if not isinstance(self.method, str):
             return self.method
         return _METHODS.validate_python({"name": self.method})
 
 
-_METHODS: TypeAdapter[ClosedForm | BackDistillation] = TypeAdapter(Method)
+_METHODS: TypeAdapter[AnyMethod] = TypeAdapter(Method)
 
 
 class Category(Model):

@@ -22,10 +22,11 @@ import torch
 from torch import Tensor
 
 from legonet.distill.context import Context
+from legonet.distill.descent import descend
 from legonet.distill.draws import draw_gradient, draw_masks
-from legonet.distill.enlarge import convolutional, enlarged_input, is_vector
+from legonet.distill.enlarge import convolutional, enlarged_input
 from legonet.distill.losses import task_loss
-from legonet.distill.pullback import Pullback, Shape
+from legonet.distill.pullback import Pullback, Shape, expect_alike
 from legonet.graph.schema import BackDistillation
 
 
@@ -54,26 +55,20 @@ def fit_back_distillation(context: Context, settings: BackDistillation) -> dict[
     alpha = norm / u.flatten(1).norm(dim=1).mean().clamp_min(1e-12)
     weight = settings.weight / norm.clamp_min(1e-12)
 
-    parameters = [p.requires_grad_() for p in adapter.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
     residuals: list[float] = []
-    for step in range(settings.steps):
+
+    def loss() -> Tensor:
         u, wanted = draw(settings.batch)
         difference = alpha * pull_adapter(u) - wanted
-        loss = weight * difference.square().flatten(1).sum(1).mean()
-        if features is not None and labels is not None:
-            chosen = torch.randint(len(features), (settings.batch,), generator=generator)
-            scores = context.student(adapter(features[chosen]))
-            loss = loss + task_loss(scores, labels[chosen], edge.meaning)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
         residuals.append(float(difference.detach().norm() / wanted.norm().clamp_min(1e-12)))
-        if context.progress:
-            context.progress(step + 1, settings.steps, float(loss.detach()))
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-        parameter.grad = None
+        value = weight * difference.square().flatten(1).sum(1).mean()
+        if features is not None and labels is not None:
+            chosen = torch.randint(len(features), (settings.batch,), generator=generator).to(device)
+            scores = context.student(adapter(features[chosen]))
+            value = value + task_loss(scores, labels[chosen], edge.meaning)
+        return value
+
+    descend(context, loss, settings.steps, settings.learning_rate)
     tail = residuals[-max(1, settings.steps // 10) :]
     return {"residual": math.fsum(tail) / len(tail)}
 
@@ -82,20 +77,14 @@ def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, 
     """The pullbacks of g_S, g_T and h, and the shape of G."""
     student, teacher = context.student, context.teacher
     shape, source = context.edge.target, context.edge.source
-    student_pull = Pullback(student, shape)
-    if settings.enlarge > 1 and is_vector(student_pull.output_shape):
+    pair = Pullback(student, shape), Pullback(teacher, source)
+    expect_alike(*pair, context.edge.path)
+    if settings.enlarge > 1 and len(pair[0].output_shape) == 1:
         student, teacher = convolutional(student, shape), convolutional(teacher, source)
-        shape, source = (
-            enlarged_input(student, settings.enlarge, shape),
-            enlarged_input(teacher, settings.enlarge, source),
-        )
-        student_pull = Pullback(student, shape)
-    return (
-        student_pull,
-        Pullback(teacher, source),
-        Pullback(context.adapter, source),
-        student_pull.output_shape,
-    )
+        shape = enlarged_input(student, settings.enlarge, shape)
+        source = enlarged_input(teacher, settings.enlarge, source)
+        pair = Pullback(student, shape), Pullback(teacher, source)
+    return *pair, Pullback(context.adapter, source), pair[0].output_shape
 
 
 def _masks(

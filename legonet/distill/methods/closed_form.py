@@ -11,7 +11,7 @@ from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.least_squares import Draw, solve_adapter
 from legonet.distill.matching import match_outputs
-from legonet.distill.pullback import Pullback
+from legonet.distill.pullback import Pullback, expect_alike
 from legonet.graph.schema import ClosedForm
 
 SYNTHESISED = 256  # features drawn from the statistics for output matching
@@ -44,6 +44,7 @@ def _solve(context: Context, settings: ClosedForm) -> float:
     """Solve in float64, so that the residual shows the modules' difference and not rounding."""
     student = Pullback(copy.deepcopy(context.student).double(), context.edge.target)
     teacher = Pullback(copy.deepcopy(context.teacher).double(), context.edge.source)
+    expect_alike(student, teacher, context.edge.path)
     passes = _passes(context, settings)
 
     def draw(count: int) -> Draw:

@@ -1,0 +1,154 @@
+"""Methods that need samples: `ordinary`, `distillation` and `jacobian`.
+
+They see the two task modules only through their outputs and gradients on real features, so these may be
+of any architecture.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from legonet.distill.context import Context
+from legonet.distill.descent import descend
+from legonet.distill.losses import mismatch, output_scale, task_loss
+from legonet.errors import DistillError
+from legonet.graph.schema import Distillation, Jacobian, Ordinary, Output, VectorOutput
+
+
+def fit_ordinary(context: Context, settings: Ordinary) -> dict[str, float]:
+    """Minimise the task's own loss, L(y_S, y*), on labelled samples.
+
+    Returns:
+        `loss`: its mean over the last tenth of the steps.
+
+    Raises:
+        DistillError: no labelled samples.
+
+    Source: Zhang et al., arXiv:1804.10272, section 4 ("OL").
+    """
+    features, labels = _samples(context, "ordinary")
+    if labels is None:
+        raise DistillError(
+            f"{context.edge.path}: method ordinary got samples without labels; expected one for each "
+            "image; give labels, or choose closed-form, distillation or jacobian"
+        )
+
+    def loss() -> Tensor:
+        chosen = _choose(context, len(features), settings.batch)
+        return task_loss(
+            context.student(context.adapter(features[chosen])), labels[chosen], context.edge.meaning
+        )
+
+    return {"loss": _tail(descend(context, loss, settings.steps, settings.learning_rate))}
+
+
+def fit_distillation(context: Context, settings: Distillation) -> dict[str, float]:
+    """Minimise T² · KL(p_T ‖ p_S), the scores divided by the temperature T, and the task loss if labelled.
+
+    Vectors, which are no scores, are compared by their squared distance.
+
+    Returns:
+        `loss`: its mean over the last tenth of the steps.
+
+    Raises:
+        DistillError: no samples.
+
+    Source: Hinton et al., arXiv:1503.02531; arXiv:1804.10272, section 4 ("TD").
+    """
+    features, labels = _samples(context, "distillation")
+    with torch.no_grad():
+        wanted = torch.cat([context.teacher(batch) for batch in features.split(256)])
+
+    def loss() -> Tensor:
+        chosen = _choose(context, len(features), settings.batch)
+        output = context.student(context.adapter(features[chosen]))
+        value = soft_loss(output, wanted[chosen], settings.temperature, context.edge.meaning)
+        if labels is not None and settings.task_loss:
+            value = value + task_loss(output, labels[chosen], context.edge.meaning)
+        return value
+
+    return {"loss": _tail(descend(context, loss, settings.steps, settings.learning_rate))}
+
+
+def soft_loss(student: Tensor, teacher: Tensor, temperature: float, meaning: Output) -> Tensor:
+    """Compare softened outputs.
+
+    Args:
+        student: scores (batch, 1), maps (batch, labels, height, width) or vectors (batch, size).
+        teacher: the same shape.
+        temperature: T.
+        meaning: what the outputs mean.
+
+    Returns:
+        A scalar: T² · cross-entropy of the softened probabilities in nats, less the teacher's entropy, so
+        that it is 0 where both agree; for vectors the mean squared distance.
+    """
+    if isinstance(meaning, VectorOutput):
+        return F.mse_loss(student, teacher)
+    soft_student, soft_teacher = student / temperature, teacher / temperature
+    if student.shape[1] == 1:
+        target = soft_teacher.sigmoid()
+        cross = F.binary_cross_entropy_with_logits(soft_student, target)
+        return temperature**2 * (cross - F.binary_cross_entropy_with_logits(soft_teacher, target))
+    pointwise = F.kl_div(
+        soft_student.log_softmax(1), soft_teacher.log_softmax(1), reduction="none", log_target=True
+    )
+    return temperature**2 * pointwise.sum(1).mean()
+
+
+def fit_jacobian(context: Context, settings: Jacobian) -> dict[str, float]:
+    """Match outputs and real gradients on samples.
+
+        smooth L1(y_S, y_T)  +  weight · ‖D_S − D_T‖² / E‖D_T‖²,      D = ∂(G · y) / ∂x          (2)
+
+    G is drawn anew for each image, +1 or -1 for each output; real ReLUs and real poolings.
+
+    Returns:
+        `loss`: its mean over the last tenth of the steps.
+
+    Raises:
+        DistillError: no samples.
+
+    Source: Czarnecki et al., arXiv:1706.04859; Srinivas and Fleuret, arXiv:1803.00443; D as in equation
+    (2) of arXiv:1804.10272.
+    """
+    features, labels = _samples(context, "jacobian")
+    with torch.no_grad():
+        scale = output_scale(torch.cat([context.teacher(batch) for batch in features.split(256)]))
+
+    def loss() -> Tensor:
+        chosen = _choose(context, len(features), settings.batch)
+        x = features[chosen].requires_grad_()
+        student, teacher = context.student(context.adapter(x)), context.teacher(x)
+        signs = torch.randint(2, student.shape, generator=context.generator).to(student) * 2 - 1
+        (wanted,) = torch.autograd.grad(teacher, x, signs, retain_graph=True)
+        (found,) = torch.autograd.grad(student, x, signs, create_graph=True)
+        energy = wanted.square().sum().clamp_min(1e-12)
+        value = mismatch(student, teacher.detach(), scale)
+        value = value + settings.weight * (found - wanted).square().sum() / energy
+        if labels is not None and settings.task_loss:
+            value = value + task_loss(student, labels[chosen], context.edge.meaning)
+        return value
+
+    return {"loss": _tail(descend(context, loss, settings.steps, settings.learning_rate, decay=True))}
+
+
+def _samples(context: Context, method: str) -> tuple[Tensor, Tensor | None]:
+    if context.features is None:
+        raise DistillError(
+            f"{context.edge.path}: method {method} got no samples; expected images of the category; "
+            "give some, or choose closed-form, which needs none"
+        )
+    return context.features, context.labels
+
+
+def _choose(context: Context, count: int, batch: int) -> Tensor:
+    return torch.randint(count, (min(batch, count),), generator=context.generator).to(context.device)
+
+
+def _tail(losses: list[float]) -> float:
+    """The mean of the last tenth."""
+    last = losses[-max(1, len(losses) // 10) :]
+    return sum(last) / len(last)
