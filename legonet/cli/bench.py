@@ -43,25 +43,29 @@ def demo(
 @app.command("methods")
 def methods(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
+    only: Annotated[str, typer.Option(help="Only the variants whose names contain this.")] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write the rows to this JSON file.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare methods on the animals network, without any image, on validation images."""
+    """Compare methods on the animals network, without and with images; errors on validation images."""
     from legonet.bench.methods import run_methods
     from legonet.store.files import write_file
 
-    figures = []
-    for figure in run_methods(seeds, lambda line: print(line, file=sys.stderr, flush=True)):
+    figures: list[Figure] = []
+    for figure in run_methods(seeds, only, lambda line: print(line, file=sys.stderr, flush=True)):
         figures.append(figure)
         if not as_json:
             print(_line(figure), flush=True)
-    text = json.dumps([figure.data() for figure in figures], indent=2)
+        if output is not None:  # after each row, so that an interrupted run leaves what it measured
+            write_file(output, (_json(figures) + "\n").encode())
     if as_json:
-        print(text)
-    if output is not None:
-        write_file(output, (text + "\n").encode())
+        print(_json(figures))
+
+
+def _json(figures: list[Figure]) -> str:
+    return json.dumps([figure.data() for figure in figures], indent=2)
 
 
 def _line(figure: Figure) -> str:
