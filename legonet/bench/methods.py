@@ -103,9 +103,7 @@ def run_methods(seeds: int, only: str, say: Callable[[str], None]) -> Iterator[F
                 _mean(paths, source, lambda path, seed=seed: _ordinary(network, path, source, seed))
             )
         yield _figure(ORDINARY, learned)
-        for name, variant in VARIANTS.items():
-            if only not in name:
-                continue
+        for name, variant in chosen_variants(only).items():
             errors, seconds = [], []
             for seed in range(seeds):
                 say(f"{name}, seed {seed}")
@@ -118,6 +116,11 @@ def run_methods(seeds: int, only: str, say: Callable[[str], None]) -> Iterator[F
             if name == DEFAULT:
                 ratio = statistics.fmean(errors) / statistics.fmean(learned)
                 yield Figure(RATIO, ratio, "", target=RATIO_TARGET, met=ratio <= RATIO_TARGET)
+
+
+def chosen_variants(only: str) -> dict[str, Variant]:
+    """The variants whose names contain a text; all, if it is empty."""
+    return {name: variant for name, variant in VARIANTS.items() if only in name}
 
 
 def _references(network: Network, paths: list[str], source: Source) -> Iterator[Figure]:
