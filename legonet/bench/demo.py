@@ -12,6 +12,7 @@ from legonet.bench.evaluate import measures, scores
 from legonet.bench.ordinary import ordinary_learning
 from legonet.data.source import open_source
 from legonet.errors import StoreError
+from legonet.graph.dump import dump_yaml
 from legonet.graph.edit import add_entries
 from legonet.graph.load import load_graph
 from legonet.graph.schema import Graph
@@ -107,8 +108,6 @@ def _clear(folder: Path) -> None:
 
 def _write_without_teachers(path: Path, full: Graph) -> None:
     """The graph as it is before any teacher has come."""
-    from legonet.graph.dump import dump_yaml
-
     empty = full.model_copy(update={"teachers": {}, "adapters": {}, "applications": {}})
     write_file(path, dump_yaml(empty).encode())
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.adapter import build_adapter
-from legonet.compile.network import CompiledNetwork
+from legonet.compile.network import CompiledNetwork, Path
+from legonet.distill.descent import descend
 from legonet.distill.losses import task_loss
 from legonet.graph.select import adapter_spec, split_path
 from legonet.network import Network
@@ -48,19 +49,16 @@ def ordinary_learning(
         torch.manual_seed(seed)
         adapter = build_adapter(spec, shape, shape, path)
     meaning = network.graph.tasks[task].output
-    optimiser = torch.optim.Adam(adapter.parameters(), lr=LEARNING_RATE)
-    for _ in range(STEPS):
+
+    def loss() -> Tensor:
         chosen = torch.randint(count, (min(BATCH, count),), generator=generator)
-        loss = task_loss(model.tasks[task](adapter(features[chosen])), labels[chosen], meaning)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        return task_loss(model.tasks[task](adapter(features[chosen])), labels[chosen], meaning)
+
+    descend(adapter, loss, STEPS, LEARNING_RATE)
     return _with_adapter(model, path, adapter)
 
 
 def _with_adapter(model: CompiledNetwork, path: str, adapter: nn.Sequential) -> CompiledNetwork:
-    from legonet.compile.network import Path
-
     category, task = split_path(path)
     joined = CompiledNetwork(
         (Path(category, task, native=False),),

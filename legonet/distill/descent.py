@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from legonet.distill.context import Context
+from legonet.distill.context import Progress
 
 
 def descend(
-    context: Context, loss: Callable[[], Tensor], steps: int, learning_rate: float, decay: bool = False
+    adapter: nn.Sequential,
+    loss: Callable[[], Tensor],
+    steps: int,
+    learning_rate: float,
+    decay: bool = False,
+    progress: Progress | None = None,
 ) -> list[float]:
     """Change the adapter's weights, in place, along the gradient of a loss.
 
     Args:
-        context: the fit under way; its adapter is where the descent starts, and is frozen again after it.
+        adapter: where the descent starts; it is frozen after it.
         loss: a scalar of fresh samples or draws, computed through the adapter.
         steps: of Adam.
         learning_rate: at the start.
         decay: let it fall to zero along half a cosine.
+        progress: called with (step, steps, loss).
 
     Returns:
         The loss of each step.
     """
-    parameters = [parameter.requires_grad_() for parameter in context.adapter.parameters()]
+    parameters = [parameter.requires_grad_() for parameter in adapter.parameters()]
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if decay else None
     losses: list[float] = []
@@ -37,9 +44,15 @@ def descend(
         if schedule is not None:
             schedule.step()
         losses.append(float(value.detach()))
-        if context.progress:
-            context.progress(step + 1, steps, losses[-1])
+        if progress:
+            progress(step + 1, steps, losses[-1])
     for parameter in parameters:
         parameter.requires_grad_(False)
         parameter.grad = None
     return losses
+
+
+def last_tenth(values: list[float]) -> float:
+    """The mean of the last tenth of a descent's values: where it ended, without the noise of one step."""
+    last = values[-max(1, len(values) // 10) :]
+    return math.fsum(last) / len(last)

@@ -15,6 +15,8 @@ from legonet.distill.context import Context, Edge, Progress
 from legonet.distill.methods.back_distillation import fit_back_distillation
 from legonet.distill.methods.closed_form import fit_closed_form
 from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
+from legonet.distill.pullback import Pullback
+from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, BackDistillation, ClosedForm, Distillation, Jacobian, Ordinary
 
 # One function per method: sets the context's adapter in place and returns what it measured.
@@ -66,6 +68,7 @@ def fit(
     Raises:
         DistillError: the adapter cannot be fitted by its method, from what is given.
     """
+    _expect_own_statistics(edge)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         adapter = build_adapter(spec, edge.source, edge.target, edge.path)
@@ -88,6 +91,23 @@ def fit(
     settings = spec.settings
     quality = METHODS[type(settings)](context, settings)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
+
+
+def _expect_own_statistics(edge: Edge) -> None:
+    """Refuse statistics that were recorded at another cut, or of another architecture."""
+    for statistics, module, shape, whose in (
+        (edge.statistics, edge.teacher_module, edge.source, "the teacher"),
+        (edge.generic_statistics, edge.task_module, edge.target, "the generic task module's teacher"),
+    ):
+        if statistics is None:
+            continue
+        recorded = tuple(statistics.mean.shape), [tuple(each.shape) for each in statistics.activity]
+        if recorded != (tuple(shape), Pullback(module, shape).relu_shapes):
+            raise DistillError(
+                f"{edge.path}: the statistics of {whose} are of features {recorded[0]} and "
+                f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "
+                "they were recorded at another cut: run `legonet teacher record`"
+            )
 
 
 def _features(f: nn.Module, samples: Samples | None, device: torch.device | str) -> Tensor | None:

@@ -62,7 +62,7 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
         chosen = torch.randint(len(fitted), (BATCH,), generator=context.generator).to(features.device)
         return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
 
-    descend(context, loss, steps, LEARNING_RATE, decay=True)
+    descend(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress)
     after = measure()
     if after < before:
         return after

@@ -63,6 +63,10 @@ def _linear(layer: nn.Linear, gradient: Tensor, shape: Shape) -> Tensor:
 
 def _average(layer: nn.MaxPool2d, gradient: Tensor, shape: Shape) -> Tensor:
     """Max pooling as average pooling: each input of a window receives an equal share of G."""
+    if _pair(layer.dilation) != (1, 1):
+        raise DistillError(
+            "max pooling with dilation has no pullback; expected dilation 1; cut the teacher above it"
+        )
     kernel, stride = _pair(layer.kernel_size), _pair(layer.stride)
     if kernel == stride and _pair(layer.padding) == (0, 0) and not layer.ceil_mode:
         spread = gradient.repeat_interleave(kernel[0], -2).repeat_interleave(kernel[1], -1)
@@ -119,6 +123,7 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Flatten: _flatten,
     nn.BatchNorm2d: _batch_norm,
     nn.Dropout: _identity,
+    nn.Dropout2d: _identity,
     nn.Identity: _identity,
     Rescale: _rescale,
 }

@@ -130,6 +130,17 @@ def test_labels_of_another_shape_are_refused(edge: Edge) -> None:
         fit(edge, Adapter(method=settings), Samples(torch.rand(4, 3, 16, 16), torch.zeros(4, 2)))
 
 
+@pytest.mark.parametrize("field", ["statistics", "generic_statistics"])
+def test_statistics_of_another_cut_are_refused(edge: Edge, field: str) -> None:
+    lower = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)).eval()
+    upper = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), *edge.teacher_module).eval()
+    other = record(lower, upper, [torch.rand(8, 3, 16, 16)], 10**6)
+    with pytest.raises(
+        DistillError, match=r"cat:classify: the statistics of .* run `legonet teacher record`"
+    ):
+        fit(dataclasses.replace(edge, **{field: other}), Adapter(kernel=1))
+
+
 def test_task_modules_of_different_shape_are_refused(edge: Edge) -> None:
     other = nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 1))
     with pytest.raises(DistillError, match="cat:classify: the generic task module and the teacher's differ"):

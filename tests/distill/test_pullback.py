@@ -34,7 +34,7 @@ def surrogate(chain: nn.Sequential, masks: list[Tensor | None]) -> nn.Sequential
             layers.append(Mask(next(given)))
         elif isinstance(layer, nn.MaxPool2d):
             layers.append(nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode))
-        elif not isinstance(layer, nn.Dropout):
+        elif not isinstance(layer, nn.Dropout | nn.Dropout2d):
             layers.append(layer)
     return nn.Sequential(*layers)
 
@@ -66,7 +66,7 @@ CHAINS = {
     "batch norm": [nn.BatchNorm2d(3)],
     "batch norm without affine": [nn.BatchNorm2d(3, affine=False)],
     "rescale": [Rescale(0.3)],
-    "dropout and identity": [nn.Dropout(), nn.Identity(), nn.Conv2d(3, 5, 1, bias=False)],
+    "dropout and identity": [nn.Dropout(), nn.Dropout2d(), nn.Identity(), nn.Conv2d(3, 5, 1, bias=False)],
     "relu between": [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 2, 3), nn.ReLU()],
 }
 
@@ -125,6 +125,12 @@ def test_a_layer_without_a_rule_is_named() -> None:
     chain.add_module("gate", nn.Sigmoid())
     with pytest.raises(DistillError, match=r"layer 'gate': Sigmoid has no pullback rule; expected .*Conv2d"):
         Pullback(chain, (1, 2, 2))
+
+
+def test_dilated_pooling_is_refused() -> None:
+    pull = Pullback(nn.Sequential(nn.MaxPool2d(2, dilation=2)), (1, 6, 6))
+    with pytest.raises(DistillError, match="max pooling with dilation has no pullback"):
+        pull(torch.ones(1, *pull.output_shape))
 
 
 def test_a_layer_that_does_not_fit_is_named() -> None:

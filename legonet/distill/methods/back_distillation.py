@@ -16,13 +16,11 @@ Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equations (3) and
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from legonet.distill.context import Context
-from legonet.distill.descent import descend
+from legonet.distill.descent import descend, last_tenth
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.enlarge import convolutional, enlarged_input
 from legonet.distill.losses import task_loss
@@ -68,9 +66,8 @@ def fit_back_distillation(context: Context, settings: BackDistillation) -> dict[
             value = value + task_loss(scores, labels[chosen], edge.meaning)
         return value
 
-    descend(context, loss, settings.steps, settings.learning_rate)
-    tail = residuals[-max(1, settings.steps // 10) :]
-    return {"residual": math.fsum(tail) / len(tail)}
+    descend(adapter, loss, settings.steps, settings.learning_rate, progress=context.progress)
+    return {"residual": last_tenth(residuals)}
 
 
 def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Pullback, Shape]:

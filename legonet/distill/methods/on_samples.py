@@ -6,12 +6,14 @@ of any architecture.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from legonet.distill.context import Context
-from legonet.distill.descent import descend
+from legonet.distill.descent import descend, last_tenth
 from legonet.distill.losses import mismatch, output_scale, task_loss
 from legonet.errors import DistillError
 from legonet.graph.schema import Distillation, Jacobian, Ordinary, Output, VectorOutput
@@ -41,7 +43,7 @@ def fit_ordinary(context: Context, settings: Ordinary) -> dict[str, float]:
             context.student(context.adapter(features[chosen])), labels[chosen], context.edge.meaning
         )
 
-    return {"loss": _tail(descend(context, loss, settings.steps, settings.learning_rate))}
+    return {"loss": _descended(context, loss, settings)}
 
 
 def fit_distillation(context: Context, settings: Distillation) -> dict[str, float]:
@@ -69,7 +71,7 @@ def fit_distillation(context: Context, settings: Distillation) -> dict[str, floa
             value = value + task_loss(output, labels[chosen], context.edge.meaning)
         return value
 
-    return {"loss": _tail(descend(context, loss, settings.steps, settings.learning_rate))}
+    return {"loss": _descended(context, loss, settings)}
 
 
 def soft_loss(student: Tensor, teacher: Tensor, temperature: float, meaning: Output) -> Tensor:
@@ -132,7 +134,7 @@ def fit_jacobian(context: Context, settings: Jacobian) -> dict[str, float]:
             value = value + task_loss(student, labels[chosen], context.edge.meaning)
         return value
 
-    return {"loss": _tail(descend(context, loss, settings.steps, settings.learning_rate, decay=True))}
+    return {"loss": _descended(context, loss, settings, decay=True)}
 
 
 def _samples(context: Context, method: str) -> tuple[Tensor, Tensor | None]:
@@ -148,7 +150,11 @@ def _choose(context: Context, count: int, batch: int) -> Tensor:
     return torch.randint(count, (min(batch, count),), generator=context.generator).to(context.device)
 
 
-def _tail(losses: list[float]) -> float:
-    """The mean of the last tenth."""
-    last = losses[-max(1, len(losses) // 10) :]
-    return sum(last) / len(last)
+def _descended(
+    context: Context,
+    loss: Callable[[], Tensor],
+    settings: Ordinary | Distillation | Jacobian,
+    decay: bool = False,
+) -> float:
+    losses = descend(context.adapter, loss, settings.steps, settings.learning_rate, decay, context.progress)
+    return last_tenth(losses)
