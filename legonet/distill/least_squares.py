@@ -10,7 +10,8 @@ side the channels of D'_T at its middle. One Gram matrix of size (C_out k²) is 
 draws and solved by one Cholesky factorisation in float64. The scalar alpha of equation (3) is absorbed.
 
 With several convolutions the others start as the identity, which ReLUs pass, because features after
-ReLU and pooling are not negative.
+ReLU and pooling are not negative. Where the modules differ in height or width, the adapter's resampling
+stands above the first convolution and is part of u_S's pullback: the problem stays linear.
 
 Source: legonet; the loss is equation (3) of arXiv:1804.10272 without its task loss.
 """
@@ -117,7 +118,7 @@ def solve_adapter(
     above = nn.Sequential(
         *[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)]
     )
-    through = Pullback(above, (first.out_channels, *student.input_shape[1:]))
+    through = Pullback(above, (first.out_channels, *teacher.input_shape[1:]))
     beta = next((layer.beta for layer in adapter if isinstance(layer, Rescale)), first.weight.new_ones(()))
 
     def pair(count: int) -> tuple[Tensor, Tensor]:
@@ -132,9 +133,12 @@ def solve_adapter(
         for begin in range(0, draws, CHUNK):
             equations.add(*pair(min(CHUNK, draws - begin)))
         weight = equations.solve(ridge)
-        first.weight.copy_(weight / beta)
+        # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of it,
+        # no descent could ever use it.
+        read = weight.flatten(1).any(1)
+        first.weight[read] = weight[read] / beta
         if first.bias is not None:
-            first.bias.zero_()
+            first.bias[read] = 0
         u, wanted = pair(CHUNK)
         found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
         return float((found - wanted).norm() / wanted.norm().clamp_min(torch.finfo(wanted.dtype).tiny))

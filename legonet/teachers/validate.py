@@ -90,11 +90,12 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem
         if donor is None or name not in features or donor not in features or donor == name:
             continue
         source, target = features[name], features[donor]
-        if len(source) != 3 or len(target) != 3 or source[1:] != target[1:]:
+        if len(source) != 3 or len(target) != 3:
             yield Problem(
                 ("teachers", name, "cut"),
                 f"the category module gives {_show(source)}, the task module of {donor} takes "
-                f"{_show(target)}; expected feature maps of one height and width; cut both where they agree",
+                f"{_show(target)}; expected feature maps (channels, height, width) on both sides; cut both "
+                "below their flatten layer",
             )
             continue
         spec = adapter_spec(graph, teacher.category, teacher.task)

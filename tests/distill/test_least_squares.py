@@ -12,7 +12,7 @@ from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.least_squares import Draw, NormalEquations, solve_adapter
 from legonet.distill.pullback import Pullback
-from legonet.graph.schema import Adapter
+from legonet.graph.schema import Adapter, BinaryOutput
 
 
 def solve(edge: Edge, spec: Adapter, seed: int = 0, draws: int = 256) -> tuple[nn.Sequential, float]:
@@ -45,6 +45,61 @@ def test_hidden_channels_may_be_more_than_the_output_has(edge: Edge) -> None:
     adapter, residual = solve(edge, Adapter(kernel=1, depth=2, hidden=7))
     assert residual < 1e-9
     assert convolutions(adapter)[0].out_channels == 7
+
+
+def test_hidden_channels_that_nothing_reads_stay_trainable(edge: Edge) -> None:
+    torch.manual_seed(3)
+    adapter, _ = solve(edge, Adapter(kernel=1, depth=2, hidden=7))
+    x = torch.rand(16, *edge.source, dtype=torch.float64)
+    second = convolutions(adapter)[1].weight.requires_grad_()
+    edge.task_module.double()(adapter(x)).sum().backward()
+    assert second.grad is not None
+    assert second.grad[:, 4:].abs().max() > 0  # the four channels of g_S pass; the other three can learn
+
+
+@pytest.mark.parametrize("hidden", [2, 4, 9])
+@pytest.mark.parametrize("kernel", [1, 5])
+def test_any_hidden_width_starts_from_the_closed_form(edge: Edge, kernel: Literal[1, 5], hidden: int) -> None:
+    adapter, residual = solve(edge, Adapter(kernel=kernel, depth=3, hidden=hidden))
+    assert residual < (1e-9 if hidden >= 4 else 0.95)
+    x = torch.rand(2, *edge.source, dtype=torch.float64)
+    assert adapter(x)[:, :hidden].abs().amax((0, 2, 3)).min() > 0  # the ReLUs pass
+
+
+SIZES = {  # g_T's features (4, 8, 8) become g_S's by a known resampling
+    "smaller": (nn.AvgPool2d(2), (4, 4, 4)),
+    "larger": (nn.Upsample(scale_factor=2, mode="bilinear"), (4, 16, 16)),
+    "smaller and larger": (
+        nn.Sequential(nn.AdaptiveAvgPool2d((3, 8)), nn.Upsample(size=(3, 12), mode="bilinear")),
+        (4, 3, 12),
+    ),
+}
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("size", SIZES)
+def test_it_is_exact_between_different_sizes(size: str, depth: int, kernel: Literal[1, 3]) -> None:
+    resample, target = SIZES[size]
+    torch.manual_seed(0)
+    side = torch.nn.Sequential(nn.Conv2d(4, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    width = side(torch.zeros(1, *target)).shape[1]
+    g = nn.Sequential(*side, nn.Linear(width, 5), nn.ReLU(), nn.Linear(5, 1)).requires_grad_(False)
+    f = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+    edge = Edge(
+        path="cat:classify",
+        category_module=f.requires_grad_(False),
+        task_module=g,
+        teacher_module=nn.Sequential(resample, *copy.deepcopy(g)),
+        source=(4, 8, 8),
+        target=target,
+        meaning=BinaryOutput(kind="binary"),
+    )
+    adapter, residual = solve(edge, Adapter(kernel=kernel, depth=depth, rescale=False))
+    assert residual < 1e-6
+    x = torch.rand(5, *edge.source, dtype=torch.float64)
+    student, teacher = (copy.deepcopy(m).double() for m in (edge.task_module, edge.teacher_module))
+    torch.testing.assert_close(student(adapter(x)), teacher(x), rtol=1e-5, atol=1e-6)
 
 
 def test_rescaling_is_made_up_for(edge: Edge) -> None:

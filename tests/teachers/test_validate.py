@@ -27,6 +27,10 @@ def test_valid(graph_file: Path) -> None:
     assert problems_of(graph_file) == ""
 
 
+def test_cuts_of_different_size_can_be_joined(graph_file: Path) -> None:
+    assert change(graph_file, ("cut: pool1", "cut: relu1_1")) == ""
+
+
 def test_weights_are_not_loaded(graph_file: Path) -> None:
     for file in (graph_file.parent / "teachers").iterdir():
         file.write_bytes(b"")
@@ -48,8 +52,8 @@ def test_weights_are_not_loaded(graph_file: Path) -> None:
         ("shape: [3, 8, 8]", "shape: [1, 8, 8]", "teachers.cat-v1.model: the category module.conv1_1"),
         (
             "cut: pool1",
-            "cut: relu1_1",
-            "teachers.dog-v1.cut: the category module gives (4, 4, 4), the task",
+            "cut: flatten",
+            "teachers.dog-v1.cut: the category module gives (4, 4, 4), the task module of cat-v1 takes (96);",
         ),
         (
             "teachers:\n",
