@@ -38,7 +38,7 @@ def build_adapter(spec: Adapter, source: Shape, target: Shape, where: str = "ada
     if len(source) != 3 or len(target) != 3:
         raise BlockError(
             f"{where}: the category module gives features of shape {source}, the task module takes {target}; "
-            "expected feature maps (channels, height, width) on both sides; cut both below their flatten layer"
+            "expected feature maps (channels, height, width) on both sides; cut both below flatten"
         )
     if spec.channels is not None and spec.channels != (source[0], target[0]):
         raise BlockError(

@@ -51,8 +51,6 @@ def test_resampling_a_constant_map_gives_the_constant() -> None:
 
 
 def test_vectors_are_refused() -> None:
-    message = (
-        r"cat:pose: .* features of shape \(8,\), the task module takes \(3, 4, 4\); expected feature maps"
-    )
+    message = r"cat:pose: .* features of shape \(8,\), the task module takes \(3, 4, 4\);"
     with pytest.raises(BlockError, match=message):
         build_adapter(Adapter(), (8,), (3, 4, 4), "cat:pose")
