@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from legonet.compile.network import CompiledNetwork
+    from legonet.distill.context import Edge
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
     from legonet.teachers.source import TeacherSource
@@ -316,11 +317,32 @@ class Network:
         from legonet.compile.assemble import assemble
         from legonet.run.prepare import lock_teachers
 
-        if find_edge(self.graph, path).teacher is None:
-            raise SelectError(f"{path}: no teacher has this category and task; expected one; add it")
+        self._taught(path)
         where = find_device(device)
         lock = self._ready([path], lock_teachers(self._sources, self.lock))
         return assemble(self.graph, lock, self.store, [path], {}, where)
+
+    def edge(self, path: str) -> Edge:
+        """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.
+
+        Raises:
+            SelectError: no such path, or no teacher for it.
+        """
+        from legonet.run.execute import load_edge
+        from legonet.run.jobs import blobs_of, make_job
+        from legonet.run.prepare import lock_teachers, store_blobs
+
+        teachers = lock_teachers(self._sources, self.lock)
+        job = make_job(self.graph, path, self._taught(path), teachers)
+        store_blobs(blobs_of([job]), self._sources, teachers, self.store)
+        return load_edge(job, self.store)
+
+    def _taught(self, path: str) -> str:
+        """The teacher of a path."""
+        name = find_edge(self.graph, path).teacher
+        if name is None:
+            raise SelectError(f"{path}: no teacher has this category and task; expected one; add it")
+        return name
 
     def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
         """A teacher as it was before it was cut: images in [0, 1] in, its output out.

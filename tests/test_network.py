@@ -207,6 +207,7 @@ class TestBuilding:
             (lambda net: net.teacher("cat"), SelectError, "no teacher 'cat'; .* Did you mean 'cat-v1'"),
             (lambda net: net.record("cat-v1", lambda _: None), SelectError, "is in memory"),
             (lambda net: net.unadapted("pets"), SelectError, "'pets': not a path"),
+            (lambda net: net.edge("pets"), SelectError, "'pets': not a path"),
         ],
     )
     def test_refusals(
@@ -216,6 +217,21 @@ class TestBuilding:
         with pytest.raises(error, match=message):
             build(network)
         assert state(network) == before
+
+    def test_an_edge_joins_the_category_to_the_generic_task_module(
+        self, network: Network, images: torch.Tensor
+    ) -> None:
+        dog, own, generic = (
+            network.edge("dog:classify"),
+            network.teacher("dog-v1"),
+            network.teacher("cat-v1"),
+        )
+        features = dog.category_module((images - 0.5) / 0.25)
+        assert tuple(features.shape[1:]) == dog.source == dog.target
+        assert torch.equal(dog.teacher_module(features), own(images))
+        assert torch.equal(dog.task_module(features), nn.Sequential(*list(generic.children())[2:])(features))
+        native = network.edge("cat:classify")
+        assert torch.equal(native.task_module(features), native.teacher_module(features))
 
     def test_modules_of_other_shapes_have_no_unadapted_path(
         self, network: Network, make_model: Callable[..., nn.Module]

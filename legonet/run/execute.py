@@ -48,12 +48,29 @@ def execute(
         StoreError: a module is missing or damaged.
         DistillError: the adapter cannot be fitted by its method, or memory does not suffice.
     """
-    begin = time.monotonic()
+    begin, edge = time.monotonic(), load_edge(job, store)
+    try:
+        fitted = fit(edge, job.adapter, samples, device, progress)
+    except torch.OutOfMemoryError as error:
+        raise DistillError(
+            f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
+            "another device, fewer draws or a smaller batch"
+        ) from error
+    data = dump_chain("adapter", fitted.adapter)
+    return Result(job.path, data, fitted.quality, time.monotonic() - begin, fitted.notes)
+
+
+def load_edge(job: Job, store: BlobStore) -> Edge:
+    """The frozen modules that a job's adapter joins, and what is known of them.
+
+    Raises:
+        StoreError: a module is missing or damaged.
+    """
     f, g, g_teacher = (
         load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
         for sha in (job.category_module, job.task_module, job.teacher_module)
     )
-    edge = Edge(
+    return Edge(
         path=job.path,
         category_module=f,
         task_module=g,
@@ -64,15 +81,6 @@ def execute(
         statistics=_statistics(store, job.statistics, job.path),
         generic_statistics=_statistics(store, job.generic_statistics, job.path),
     )
-    try:
-        fitted = fit(edge, job.adapter, samples, device, progress)
-    except torch.OutOfMemoryError as error:
-        raise DistillError(
-            f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
-            "another device, fewer draws or a smaller batch"
-        ) from error
-    data = dump_chain("adapter", fitted.adapter)
-    return Result(job.path, data, fitted.quality, time.monotonic() - begin, fitted.notes)
 
 
 def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:

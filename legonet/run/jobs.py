@@ -50,27 +50,36 @@ def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -
         plan: what to do.
         teachers: as `legonet.run.prepare.lock_teachers` found them.
     """
-    given = givers(graph)
-    jobs = []
-    for edge in plan.jobs:
-        category, task = split_path(edge.path)
-        own, generic = teachers[edge.teacher or ""], teachers[given.tasks[task] or ""]
-        jobs.append(
-            Job(
-                path=edge.path,
-                key=edge.key or "",
-                adapter=adapter_spec(graph, category, task),
-                category_module=own.category_module,
-                task_module=generic.task_module,
-                teacher_module=own.task_module,
-                donor_module=generic.category_module,
-                input_shape=graph.input.shape,
-                meaning=graph.tasks[task].output,
-                statistics=own.statistics,
-                generic_statistics=generic.statistics,
-            )
-        )
-    return jobs
+    return [make_job(graph, edge.path, edge.teacher or "", teachers, edge.key or "") for edge in plan.jobs]
+
+
+def make_job(
+    graph: Graph, path: str, teacher: str, teachers: Mapping[str, LockedTeacher], key: str = ""
+) -> Job:
+    """The job of one path, whether a plan lists it or not.
+
+    Args:
+        graph: where the path is.
+        path: `category:task`.
+        teacher: of this category and task.
+        teachers: as `legonet.run.prepare.lock_teachers` found them.
+        key: as the plan has it.
+    """
+    category, task = split_path(path)
+    own, generic = teachers[teacher], teachers[givers(graph).tasks[task] or ""]
+    return Job(
+        path=path,
+        key=key,
+        adapter=adapter_spec(graph, category, task),
+        category_module=own.category_module,
+        task_module=generic.task_module,
+        teacher_module=own.task_module,
+        donor_module=generic.category_module,
+        input_shape=graph.input.shape,
+        meaning=graph.tasks[task].output,
+        statistics=own.statistics,
+        generic_statistics=generic.statistics,
+    )
 
 
 def blobs_of(jobs: Iterable[Job]) -> set[str]:
