@@ -189,18 +189,37 @@ class Pullback:
         return gradient
 
 
+def alike(student: Pullback, teacher: Pullback) -> bool:
+    """Whether two task modules can share masks by position: their ReLUs have the same shapes."""
+    return student.relu_shapes == teacher.relu_shapes
+
+
+def expect_same_output(student: Pullback, teacher: Pullback, path: str) -> None:
+    """Refuse two task modules that cannot share G.
+
+    Raises:
+        DistillError: their outputs differ in shape.
+    """
+    if student.output_shape != teacher.output_shape:
+        raise DistillError(
+            f"{path}: the generic task module gives outputs of shape {student.output_shape}, the teacher's "
+            f"{teacher.output_shape}; expected the same; give a teacher of the same task"
+        )
+
+
 def expect_alike(student: Pullback, teacher: Pullback, path: str) -> None:
     """Refuse two task modules that cannot share G and masks by position.
 
     Raises:
         DistillError: their outputs or their ReLUs differ in shape.
     """
-    if student.output_shape != teacher.output_shape or student.relu_shapes != teacher.relu_shapes:
+    expect_same_output(student, teacher, path)
+    if not alike(student, teacher):
         raise DistillError(
-            f"{path}: the generic task module and the teacher's differ in shape (outputs "
-            f"{student.output_shape} and {teacher.output_shape}; {len(student.relu_shapes)} and "
-            f"{len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal ones; "
-            "give a teacher of the generic module's architecture, or samples and the method jacobian"
+            f"{path}: the generic task module and the teacher's differ in shape ({len(student.relu_shapes)} "
+            f"and {len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal "
+            "ones; give a teacher of the generic module's architecture, or choose the method closed-form, "
+            "which learns from outputs then, or jacobian with samples"
         )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DataError, DistillError
-from legonet.graph.schema import Adapter, BackDistillation, ClosedForm
+from legonet.graph.schema import Adapter, BackDistillation
 from legonet.teachers.statistics import record
 
 
@@ -141,10 +141,10 @@ def test_statistics_of_another_cut_are_refused(edge: Edge, field: str) -> None:
         fit(dataclasses.replace(edge, **{field: other}), Adapter(kernel=1))
 
 
-def test_task_modules_of_different_shape_are_refused(edge: Edge) -> None:
+def test_back_distillation_refuses_task_modules_of_different_shape(edge: Edge) -> None:
     other = nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 1))
     with pytest.raises(DistillError, match="cat:classify: the generic task module and the teacher's differ"):
-        fit(dataclasses.replace(edge, teacher_module=other), Adapter(method=ClosedForm(name="closed-form")))
+        fit(dataclasses.replace(edge, teacher_module=other), Adapter(method="back-distillation"))
 
 
 @pytest.mark.gpu

@@ -1,0 +1,125 @@
+"""Where a fit starts: the closed form, if the two task modules have a common base; if not, what needs none.
+
+1. Solve with the units of g_T as they are.
+2. Where the residual says that unit i of g_S and unit i of g_T do not mean the same, put the units of
+   g_T in the order of g_S's (`legonet.distill.alignment`) and solve again.
+3. Where that does not help either, or the two differ in architecture, there is no common base. The
+   adapter stays in its random start: it has to learn from outputs alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.alignment import align
+from legonet.distill.context import Context
+from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.least_squares import Draw, solve_adapter
+from legonet.distill.pullback import Pullback, alike, expect_same_output
+from legonet.graph.schema import ClosedForm
+
+# Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
+STRANGERS = 0.8
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the adapter stands now.
+
+    Attributes:
+        residual: ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws; None where g_S and g_T differ in architecture.
+        aligned: the units of g_T were reordered for it.
+        common: g_S and g_T have a common base, and the adapter is the closed form.
+    """
+
+    residual: float | None
+    aligned: bool = False
+    common: bool = True
+
+
+def start(context: Context, settings: ClosedForm) -> Start:
+    """Set the context's adapter to the best start that needs no descent, and note what people should know.
+
+    Args:
+        context: the fit under way; its adapter is in its random start.
+        settings: of the closed form.
+
+    Raises:
+        DistillError: the outputs of g_S and g_T differ in shape.
+    """
+    path, random = context.edge.path, copy.deepcopy(context.adapter.state_dict())
+    pair = (
+        Pullback(context.student, context.edge.target),
+        Pullback(context.teacher, context.edge.source),
+    )
+    expect_same_output(*pair, path)
+    if not alike(*pair):
+        context.notes.append(
+            f"{path}: no common base: the generic task module and the teacher's differ in architecture; "
+            "the adapter learns from outputs alone, which takes longer and needs images to be good"
+        )
+        return Start(None, common=False)
+    passes = _passes(context, settings)
+    found = Start(_solve(context, context.teacher, passes, settings))
+    if found.residual is not None and found.residual > STRANGERS:
+        found = _align(context, found.residual, passes, settings)
+    if found.aligned:
+        context.notes.append(
+            f"{path}: the teacher's hidden units were reordered to match the generic module's"
+        )
+    if not found.common:
+        context.notes.append(
+            f"{path}: no common base: residual {found.residual:.2f}, expected less than {STRANGERS}; the "
+            "generic task module and the teacher's were not fine-tuned from one network; the adapter learns "
+            "from outputs alone, which takes longer and needs images to be good"
+        )
+        context.adapter.load_state_dict(random)
+    return found
+
+
+def _align(context: Context, residual: float, passes: float | list[Tensor], settings: ClosedForm) -> Start:
+    """Solve again with aligned units; the adapter keeps the better of the two solutions."""
+    before = copy.deepcopy(context.adapter.state_dict())
+    alignment = align(context.teacher, context.student, context.edge.source)
+    if alignment is not None:
+        chances = alignment.reordered(passes) if isinstance(passes, list) else passes
+        again = _solve(context, alignment.module, chances, settings)
+        if again < residual:
+            return Start(again, aligned=again <= STRANGERS, common=again <= STRANGERS)
+    context.adapter.load_state_dict(before)
+    return Start(residual, common=False)
+
+
+def _solve(
+    context: Context, module: nn.Sequential, passes: float | list[Tensor], settings: ClosedForm
+) -> float:
+    """Solve in float64, so that the residual shows the modules' difference and not rounding."""
+    student = Pullback(copy.deepcopy(context.student).double(), context.edge.target)
+    teacher = Pullback(copy.deepcopy(module).double(), context.edge.source)
+
+    def draw(count: int) -> Draw:
+        gradient = draw_gradient(count, student.output_shape, "uniform", context.generator, torch.float64)
+        masks = draw_masks(count, student.relu_shapes, passes, context.generator, dtype=torch.float64)
+        return Draw(gradient.to(context.device), [mask.to(context.device) for mask in masks])
+
+    exact = copy.deepcopy(context.adapter).double()
+    residual = solve_adapter(exact, student, teacher, draw, settings.draws, settings.ridge)
+    context.adapter.load_state_dict(exact.state_dict())
+    return residual
+
+
+def _passes(context: Context, settings: ClosedForm) -> float | list[Tensor]:
+    """How often each unit passes: as often as it was active, or with one probability."""
+    if settings.masks == "random":
+        return float(settings.keep)
+    if context.edge.statistics is None:
+        context.notes.append(
+            f"{context.edge.path}: masks are drawn with keep = {settings.keep}: the teacher has no "
+            "statistics; run `legonet teacher record`"
+        )
+        return float(settings.keep)
+    return context.edge.statistics.activity

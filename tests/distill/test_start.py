@@ -1,0 +1,116 @@
+"""A common base is seen, restored where the units were only reordered, and missed where there is none."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.distill.context import Edge
+from legonet.distill.fit import Samples, fit
+from legonet.errors import DistillError
+from legonet.graph.schema import Adapter, ClosedForm
+from legonet.teachers.statistics import record
+
+SPEC = Adapter(kernel=1, method=ClosedForm(name="closed-form", matching=0))
+
+
+def with_teacher(edge: Edge, teacher: nn.Sequential, source: tuple[int, ...] | None = None) -> Edge:
+    return dataclasses.replace(
+        edge, teacher_module=teacher.requires_grad_(False), source=source or edge.source
+    )
+
+
+def with_statistics(edge: Edge) -> Edge:
+    images = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(7))
+    own = record(edge.category_module, edge.teacher_module, [images], 10**6)
+    generic = record(edge.category_module, edge.task_module, [images], 10**6)
+    return dataclasses.replace(edge, statistics=own, generic_statistics=generic)
+
+
+def reordered(chain: nn.Sequential) -> nn.Sequential:
+    """The same function, its two hidden linear layers' units in another order."""
+    result = copy.deepcopy(chain)
+    lower, upper = result[7], result[10]
+    assert isinstance(lower, nn.Linear)
+    assert isinstance(upper, nn.Linear)
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
+    convolution, above = result[0], result[3]
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(above, nn.Conv2d)
+    channels = torch.tensor([4, 2, 0, 5, 1, 3])
+    with torch.no_grad():
+        lower.weight.copy_(lower.weight[order].clone())
+        lower.bias.copy_(lower.bias[order].clone())
+        upper.weight.copy_(upper.weight[:, order].clone())
+        convolution.weight.copy_(convolution.weight[channels].clone())
+        convolution.bias.copy_(convolution.bias[channels].clone())  # type: ignore[union-attr]
+        above.weight.copy_(above.weight[:, channels].clone())
+    return result
+
+
+def strangers(edge: Edge) -> Edge:
+    """Task modules of one architecture with weights of their own."""
+    torch.manual_seed(11)
+    other = copy.deepcopy(edge.teacher_module)
+    for layer in other:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(layer.weight, std=0.3)
+    return with_teacher(edge, other)
+
+
+def another_architecture(edge: Edge) -> Edge:
+    torch.manual_seed(12)
+    other = nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(20, 1))
+    return with_teacher(edge, other.eval())
+
+
+def test_one_base_needs_nothing_more(edge: Edge) -> None:
+    fitted = fit(with_statistics(edge), SPEC)
+    assert fitted.quality["residual"] < 1e-4
+    assert fitted.notes == []
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_reordered_units_are_put_back(edge: Edge, recorded: bool) -> None:
+    moved = with_teacher(edge, reordered(edge.teacher_module))
+    x = torch.rand(5, 4, 8, 8)
+    torch.testing.assert_close(moved.teacher_module(x), edge.teacher_module(x))
+    fitted = fit(with_statistics(moved) if recorded else moved, SPEC)
+    assert fitted.quality["residual"] < 1e-4
+    torch.testing.assert_close(
+        edge.task_module(fitted.adapter(x)), edge.teacher_module(x), rtol=1e-3, atol=1e-4
+    )
+    assert any("cat:classify: the teacher's hidden units were reordered" in note for note in fitted.notes)
+    assert not any("no common base" in note for note in fitted.notes)
+
+
+@pytest.mark.parametrize("make", [strangers, another_architecture])
+def test_strangers_are_named_and_learn_from_outputs(edge: Edge, make: object) -> None:
+    apart = with_statistics(make(edge))  # type: ignore[operator]
+    before = copy.deepcopy(apart.teacher_module.state_dict())
+    fitted = fit(apart, Adapter(kernel=3, depth=2, hidden=8))
+    assert any("cat:classify: no common base" in note for note in fitted.notes)
+    assert fitted.quality.get("residual", 1) > 0.8
+    untrained = fit(
+        apart, Adapter(kernel=3, depth=2, hidden=8, method=ClosedForm(name="closed-form", matching=1))
+    )
+    assert fitted.quality["mismatch"] < 0.7 * untrained.quality["mismatch"]
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in apart.teacher_module.state_dict().items()
+    )
+
+
+def test_images_stand_in_for_statistics_among_strangers(edge: Edge) -> None:
+    fitted = fit(another_architecture(edge), Adapter(kernel=3), Samples(torch.rand(12, 3, 16, 16)))
+    assert "mismatch" in fitted.quality
+    assert "residual" not in fitted.quality
+
+
+def test_outputs_of_another_shape_are_refused(edge: Edge) -> None:
+    other = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))
+    with pytest.raises(DistillError, match=r"gives outputs of shape \(1,\), the teacher's \(3,\)"):
+        fit(with_teacher(edge, other), Adapter())
