@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from legonet.cli.options import Help, Json
+from legonet.cli.options import Device, Help, Json
 
 if TYPE_CHECKING:
-    from legonet.bench.methods import Figure
+    from legonet.bench.paper import Progress
+    from legonet.bench.targets import Figure
 
+Results = Annotated[
+    Path,
+    typer.Option("--results", metavar="FOLDER", help="Where rows are kept; what is there is not run again."),
+]
+RESULTS = Path("build/bench")
 
 app = typer.Typer(
     help="Experiments, measured on this machine.",
@@ -40,41 +46,117 @@ def demo(
     print(json.dumps([row.data() for row in rows], indent=2) if as_json else write_table(rows, folder))
 
 
-@app.command("methods")
-def methods(
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
-    only: Annotated[str, typer.Option(help="Only the variants whose names contain this.")] = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the rows to this JSON file.")
+@app.command("paper")
+def paper(
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--experiment", metavar="NAME", help="1, 2, 3 or bases; may be given several times; default: all."
+        ),
     ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default 5, quick 1.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Main methods, 0, 10, 100 images: at most five minutes.")
+    ] = False,
+    only: Annotated[str, typer.Option(help="Only what has this in its label, such as 'auto, 10'.")] = "",
+    split: Annotated[
+        str, typer.Option(help="test, for final figures, or validation, for every choice of settings.")
+    ] = "test",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes side by side, one thread each.")] = 1,
+    device: Device = "cpu",
+    results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
-    """Compare methods on the animals network, without and with images; errors on validation images."""
-    from legonet.bench.methods import run_methods
-    from legonet.store.files import write_file
+    """Run the paper's three experiments, all methods, and compare with the targets.
 
-    figures: list[Figure] = []
-    for figure in run_methods(seeds, only, lambda line: print(line, file=sys.stderr, flush=True)):
-        figures.append(figure)
-        if not as_json:
-            print(_line(figure), flush=True)
-        if output is not None:  # after each row, so that an interrupted run leaves what it measured
-            write_file(output, (_json(figures) + "\n").encode())
+    Stopped, it goes on where it was when it is run again. `legonet bench report` makes tables and plots.
+    """
+    from legonet.bench.experiments import SEEDS
+    from legonet.bench.paper import Choice, Setting, run_paper
+    from legonet.bench.rows import summarise
+    from legonet.bench.targets import judge
+
+    setting = Setting(_split(split), device)
+    choice = Choice(_experiments(experiment or []), seeds or (1 if quick else SEEDS), quick, only)
+    with _Display(as_json) as display:
+        rows = run_paper(setting, choice, results, jobs, display.show)
+    summaries = summarise(rows)
+    _print(judge(summaries), as_json)
+
+
+def _split(name: str) -> Any:
+    from legonet.errors import DataError
+
+    if name not in ("validation", "test"):
+        raise DataError(f"--split {name}: no such split; expected validation or test")
+    return name
+
+
+def _experiments(names: Sequence[str]) -> tuple[str, ...]:
+    from legonet.bench.experiments import EXPERIMENTS
+    from legonet.errors import SelectError
+
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise SelectError(
+                f"--experiment {name}: no such experiment; expected one of {', '.join(EXPERIMENTS)}"
+            )
+    return tuple(name for name in EXPERIMENTS if name in names)
+
+
+def _print(figures: Sequence[Figure], as_json: bool) -> None:
+    from legonet.cli.table import columns
+
     if as_json:
-        print(_json(figures))
+        print(json.dumps([figure.data() for figure in figures], indent=2))
+        return
+    lines = [("measure", "value", "", "target", "")]
+    lines += [
+        (
+            figure.measure,
+            f"{figure.value:.3g}" + ("" if figure.spread is None else f" ± {figure.spread:.2g}"),
+            figure.unit,
+            "" if figure.target is None else f"{figure.bound} {figure.target:g}",
+            "" if figure.met is None else "met" if figure.met else "not met",
+        )
+        for figure in figures
+    ]
+    print("\n".join(columns(lines, right=(1,))))
 
 
-def _json(figures: list[Figure]) -> str:
-    return json.dumps([figure.data() for figure in figures], indent=2)
+class _Display:
+    """One bar on a terminal, one line per trial elsewhere."""
 
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
 
-def _line(figure: Figure) -> str:
-    value = f"{figure.value:.1f} {figure.unit}" if figure.unit else f"{figure.value:.2f}"
-    spread = "" if figure.spread is None else f" ± {figure.spread:.1f}"
-    seconds = "" if figure.seconds is None else f"  {figure.seconds:.1f} s"
-    target = (
-        ""
-        if figure.target is None
-        else f"  (target {figure.target:.2f}: {'met' if figure.met else 'not met'})"
-    )
-    return f"{figure.measure:<55}{value:>8}{spread}{seconds}{target}"
+        console = Console(stderr=True, highlight=False)
+        self._lines = not quiet and not console.is_terminal
+        self._bars = Bars(
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            disable=quiet or not console.is_terminal,
+        )
+        self._bar = self._bars.add_task("", total=None)
+
+    def __enter__(self) -> _Display:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Tell of one trial."""
+        row, trial = progress.row, progress.row.trial
+        found = ", ".join(f"{name} {value:.1f} %" for name, value in row.measures.items())
+        line = f"{trial.category}, {trial.label}, seed {trial.seed}: {found}"
+        self._bars.update(self._bar, total=progress.trials, completed=progress.done, description=line)
+        if self._lines:
+            took = "" if row.seconds is None else f" ({row.seconds:.1f} s)"
+            print(f"[{progress.done}/{progress.trials}] {line}{took}", flush=True)

@@ -1,0 +1,229 @@
+"""The paper's three experiments, and different bases, as lists of trials. Needs no torch.
+
+A trial is one adapter, fitted once and measured once. Every choice of settings is here, made on validation
+images.
+
+Source: Zhang et al., arXiv:1804.10272, sections 4.1 to 4.3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from legonet.graph.schema import Adapter, MethodName
+
+SEEDS = 5
+COUNTS = (0, 10, 20, 50, 100)
+QUICK_COUNTS = (0, 10, 100)
+ALL = None  # as a number of images: the whole training set
+GENERIC = "dog"  # the category whose task module is the generic one
+TARGETS = ("cat", "cow", "horse", "sheep")
+TEACHER, UNADAPTED = "teacher", "no adapter"
+BEST = "auto"  # of our methods: the one that the targets are for
+
+Count = int | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A method with its settings, and the numbers of images that it is measured with.
+
+    Attributes:
+        name: as tables and plots have it.
+        method: as in a graph file.
+        counts: numbers of labelled images of the category; `ALL` is the upper bound.
+        control: the numbers that it is also measured with on a category module of random weights.
+        quick: whether `--quick` measures it.
+    """
+
+    name: str
+    method: Mapping[str, Any]
+    counts: tuple[Count, ...]
+    control: tuple[Count, ...] = ()
+    quick: bool = True
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: which edges, which adapters, which methods.
+
+    Attributes:
+        name: as `--experiment` takes it.
+        title: what it is.
+        task: the kind of the task's output.
+        categories: whose modules are transplanted to the generic category's task module.
+        lines: by adapter, what is fitted; the adapters' names are as tables have them.
+        adapters: by name, kernel and depth as in a graph file.
+    """
+
+    name: str
+    title: str
+    task: Literal["binary", "mask"]
+    categories: tuple[str, ...]
+    adapters: Mapping[str, Mapping[str, int]]
+    lines: Mapping[str, tuple[Line, ...]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One adapter to fit and to measure.
+
+    Attributes:
+        experiment: its name.
+        adapter: its name; empty for the references, which have none.
+        method: the line's name, or `TEACHER` or `UNADAPTED`.
+        spec: the adapter with all its settings and its seed; None for the references.
+        images: how many labelled images it is fitted from; `ALL`: all there are.
+        seed: of the adapter, of the images' composition, and of the random category module.
+        category: whose module is transplanted.
+        random_f: the category module has random weights: the control.
+    """
+
+    experiment: str
+    adapter: str
+    method: str
+    category: str
+    seed: int = 0
+    images: Count = 0
+    random_f: bool = False
+    spec: Mapping[str, Any] | None = field(default=None)
+
+    @property
+    def label(self) -> str:
+        """What people are told, and what `--only` looks in."""
+        parts = [f"experiment {self.experiment}", self.adapter, self.method]
+        if self.spec is not None:
+            parts.append(f"{'all' if self.images is ALL else self.images} images")
+        return ", ".join([*filter(None, parts), *(["random f"] if self.random_f else [])])
+
+    def key(self, surroundings: str) -> str:
+        """A hash of the trial and of what it is measured on; the same key is the same result.
+
+        Args:
+            surroundings: the data, the split and the frozen modules' hashes.
+        """
+        text = json.dumps([asdict(self), surroundings], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _methods(mask: bool, paper: Mapping[str, Any], counts: Sequence[int] = COUNTS) -> tuple[Line, ...]:
+    """Every method at every number of images where it can be used.
+
+    Args:
+        mask: the output is a map: every image has many labels, so batches are smaller.
+        paper: settings of the paper's back-distillation in this experiment.
+        counts: numbers of images.
+    """
+    some, batch = tuple(count for count in counts if count), 8 if mask else 32
+    return (
+        _ordinary(some, batch),
+        Line("distillation", {"name": "distillation", "steps": 400, "batch": batch}, some, quick=False),
+        Line("jacobian", {"name": "jacobian", "steps": 200, "batch": batch // 2}, some, quick=False),
+        Line("back-distillation", {"name": "back-distillation", **paper}, tuple(counts)),
+        *_ours(counts),
+    )
+
+
+def _ordinary(counts: tuple[Count, ...], batch: int = 32) -> Line:
+    return Line("ordinary", {"name": "ordinary", "steps": 400, "batch": batch}, counts)
+
+
+def _ours(counts: Sequence[int] = COUNTS, control: tuple[Count, ...] = ()) -> tuple[Line, ...]:
+    return (
+        Line("closed form alone", {"name": "closed-form", "matching": 0}, (0,)),
+        Line("closed-form", {"name": "closed-form"}, (0, 10, 100), quick=False),
+        Line("inversion", {"name": "inversion"}, (0, 10, 100), quick=False),
+        Line(BEST, {"name": BEST}, (*counts, ALL), control),
+    )
+
+
+_ONE_1X1, _THREE_1X1 = {"kernel": 1, "depth": 1}, {"kernel": 1, "depth": 3}
+_ONE_3X3, _THREE_3X3 = {"kernel": 3, "depth": 1}, {"kernel": 3, "depth": 3}
+_FIRST = {"steps": 400, "gradient": "ones"}
+_SECOND = {"steps": 400}
+_THIRD = {"steps": 400, "relu": "identity", "weight": 1.0}
+
+EXPERIMENTS = {
+    each.name: each
+    for each in (
+        Experiment(
+            "1",
+            "an adapter inserted into its own net",
+            "binary",
+            (GENERIC,),
+            {"one 3x3": _ONE_3X3, "three 3x3": _THREE_3X3},
+            {"one 3x3": _methods(False, _FIRST), "three 3x3": _methods(False, _FIRST)},
+        ),
+        Experiment(
+            "2",
+            "classification through the dog's task module",
+            "binary",
+            TARGETS,
+            {"three 1x1": _THREE_1X1, "one 3x3": _ONE_3X3},
+            {"three 1x1": _methods(False, _SECOND), "one 3x3": (_ordinary((100,)), *_ours(control=(0, 100)))},
+        ),
+        Experiment(
+            "3",
+            "segmentation through the dog's task module",
+            "mask",
+            TARGETS,
+            {"one 1x1": _ONE_1X1, "one 3x3": _ONE_3X3},
+            {"one 1x1": _methods(True, _THIRD), "one 3x3": _ours(QUICK_COUNTS, control=(0, 100))},
+        ),
+        Experiment(
+            "bases",
+            "classification through the task module of a stranger",
+            "binary",
+            TARGETS,
+            {"one 3x3": _ONE_3X3},
+            {"one 3x3": _ours(QUICK_COUNTS)},
+        ),
+    )
+}
+
+
+def trials(
+    experiments: Sequence[str], seeds: int = SEEDS, quick: bool = False, only: str = ""
+) -> Iterator[Trial]:
+    """All trials, seed after seed, so that a run that is stopped has whole seeds.
+
+    Args:
+        experiments: their names.
+        seeds: how many, from 0.
+        quick: only the main methods and three numbers of images.
+        only: only the trials whose label contains this, and the references.
+    """
+    for seed in range(seeds):
+        for name in experiments:
+            experiment = EXPERIMENTS[name]
+            for category in experiment.categories:
+                if not seed:
+                    yield Trial(name, "", TEACHER, category)
+                    yield Trial(name, "", UNADAPTED, category)
+                for trial in _fits(experiment, category, seed, quick):
+                    if only in trial.label:
+                        yield trial
+
+
+def _fits(experiment: Experiment, category: str, seed: int, quick: bool) -> Iterator[Trial]:
+    known = get_args(MethodName)
+    for adapter, lines in experiment.lines.items():
+        for line in lines:
+            if line.method["name"] not in known or (quick and not line.quick):
+                continue
+            spec = _complete({**experiment.adapters[adapter], "method": line.method, "seed": seed})
+            for random_f, counts in ((False, line.counts), (True, line.control)):
+                for count in counts:
+                    if not quick or count in QUICK_COUNTS:
+                        yield Trial(
+                            experiment.name, adapter, line.name, category, seed, count, random_f, spec
+                        )
+
+
+def _complete(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The adapter with its defaults written out, so that another default is another trial."""
+    return Adapter.model_validate(dict(spec)).model_dump(mode="json")

@@ -1,0 +1,146 @@
+"""Runs the paper's experiments: every trial that has no row yet, one after the other or side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from legonet.bench.experiments import EXPERIMENTS, SEEDS, Trial, trials
+from legonet.bench.rig import Rig, Split, animals_rig
+from legonet.bench.rows import Row, append_row, read_rows
+from legonet.errors import DistillError
+
+ROWS = "rows.jsonl"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where trials are run; plain data, so that any process can open it.
+
+    Attributes:
+        split: which images adapters are measured on.
+        device: where adapters are fitted.
+    """
+
+    split: Split = "test"
+    device: str = "cpu"
+
+    def open(self) -> Rig:
+        """Open the network and its images."""
+        return animals_rig(self.split, self.device)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which trials are run.
+
+    Attributes:
+        experiments: names; empty: all that the network has the tasks for.
+        seeds: how many.
+        quick: the main methods only, three numbers of images.
+        only: a part of the labels.
+    """
+
+    experiments: tuple[str, ...] = ()
+    seeds: int = SEEDS
+    quick: bool = False
+    only: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A trial is done: its row, and how many of how many there are now."""
+
+    row: Row
+    done: int
+    trials: int
+
+
+def run_paper(
+    setting: Setting,
+    choice: Choice,
+    folder: Path,
+    jobs: int = 1,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> list[Row]:
+    """Run the trials that have no row in a folder yet.
+
+    Each process uses one thread, so that a row does not depend on their number.
+
+    Args:
+        setting: where.
+        choice: which.
+        folder: where rows are kept; each is written as soon as it is there.
+        jobs: processes side by side.
+        progress: told of each new row.
+
+    Returns:
+        The rows of the chosen trials, in order, old and new.
+
+    Raises:
+        LegonetError: a trial cannot be run; the rows before it are kept.
+    """
+    rig = setting.open()
+    chosen = chosen_trials(rig, choice)
+    keys = [trial.key(rig.surroundings(trial)) for trial in chosen]
+    path = folder / ROWS
+    known = {row.key: row for row in read_rows(path)}
+    todo = [trial for trial, key in zip(chosen, keys, strict=True) if key not in known]
+    done = len(chosen) - len(todo)
+    for row in _side_by_side(setting, todo, jobs) if jobs > 1 else _in_turn(rig, todo):
+        append_row(path, row)
+        known[row.key] = row
+        done += 1
+        progress(Progress(row, done, len(chosen)))
+    return [known[key] for key in keys]
+
+
+def chosen_trials(rig: Rig, choice: Choice) -> list[Trial]:
+    """The trials of a choice that a network has the tasks for."""
+    names = choice.experiments or tuple(name for name, each in EXPERIMENTS.items() if rig.offers(each))
+    return list(trials(names, choice.seeds, choice.quick, choice.only))
+
+
+def _in_turn(rig: Rig, todo: Sequence[Trial]) -> Iterator[Row]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for trial in todo:
+            yield rig.run(trial)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _side_by_side(setting: Setting, todo: Sequence[Trial], jobs: int) -> Iterator[Row]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _start, (setting,)) as pool:
+        try:
+            for future in as_completed([pool.submit(_run, trial) for trial in todo]):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise DistillError(
+                "bench: a process was ended from outside, perhaps for want of memory; expected it to "
+                "finish; run the same command with fewer --jobs, it goes on where it was"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_rig: list[Rig] = []  # of a worker process; opened once
+
+
+def _start(setting: Setting) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    torch.set_num_threads(1)
+    _rig.append(setting.open())
+
+
+def _run(trial: Trial) -> Row:
+    return _rig[0].run(trial)

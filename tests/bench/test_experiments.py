@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from legonet.bench.experiments import (
+    ALL,
+    COUNTS,
+    EXPERIMENTS,
+    QUICK_COUNTS,
+    TEACHER,
+    UNADAPTED,
+    Trial,
+    trials,
+)
+from legonet.graph.schema import Adapter, MethodName
+
+NAMES = list(EXPERIMENTS)
+
+
+def test_every_method_is_measured_in_each_experiment_of_the_paper() -> None:
+    for name in ("1", "2", "3"):
+        found = {trial.spec["method"]["name"] for trial in trials([name]) if trial.spec is not None}
+        assert found == set(get_args(MethodName))
+
+
+def test_every_spec_is_an_adapter_that_a_graph_file_could_have() -> None:
+    for trial in trials(NAMES, seeds=2):
+        if trial.spec is not None:
+            assert Adapter.model_validate(dict(trial.spec)).seed == trial.seed
+
+
+def test_methods_that_need_samples_are_not_asked_for_without_any() -> None:
+    needy = {"ordinary", "distillation", "jacobian"}
+    for trial in trials(NAMES):
+        assert trial.images is ALL or trial.images in COUNTS
+        if trial.images == 0 and trial.spec is not None:
+            assert trial.spec["method"]["name"] not in needy
+
+
+def test_references_come_first_and_once_whatever_is_chosen() -> None:
+    chosen = list(trials(["1"], seeds=3, only="nothing of this name"))
+    assert [trial.method for trial in chosen] == [TEACHER, UNADAPTED]
+
+
+def test_seeds_come_one_after_the_other() -> None:
+    seeds = [trial.seed for trial in trials(NAMES, seeds=3)]
+    assert seeds == sorted(seeds)
+    assert set(seeds) == {0, 1, 2}
+
+
+def test_quick_is_a_part_of_the_whole() -> None:
+    whole, quick = list(trials(NAMES, seeds=1)), list(trials(NAMES, seeds=1, quick=True))
+    assert all(trial in whole for trial in quick)
+    assert len(quick) < len(whole) / 2
+    assert {trial.images for trial in quick} <= set(QUICK_COUNTS)
+
+
+def test_only_looks_in_labels() -> None:
+    labels = {trial.label for trial in trials(["2"], only="closed form alone") if trial.spec is not None}
+    assert labels == {
+        "experiment 2, three 1x1, closed form alone, 0 images",
+        "experiment 2, one 3x3, closed form alone, 0 images",
+    }
+
+
+@pytest.mark.parametrize("name", ["2", "3"])
+def test_there_is_a_control_with_a_random_category_module(name: str) -> None:
+    controls = {(trial.images, trial.random_f) for trial in trials([name]) if trial.random_f}
+    assert (0, True) in controls or "auto" not in get_args(MethodName)
+
+
+def test_a_key_depends_on_settings_and_surroundings() -> None:
+    trial = Trial("1", "one 3x3", "ordinary", "dog", 0, 10, spec={"kernel": 3})
+    other = Trial("1", "one 3x3", "ordinary", "dog", 0, 10, spec={"kernel": 1})
+    keys = {trial.key("a"), trial.key("b"), other.key("a")}
+    assert len(keys) == 3
+    assert trial.key("a") == Trial("1", "one 3x3", "ordinary", "dog", 0, 10, spec={"kernel": 3}).key("a")
