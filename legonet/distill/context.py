@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from legonet.distill.activity import match_activity
 from legonet.distill.pullback import Shape
 from legonet.distill.synthesis import synthesise
-from legonet.graph.schema import Output
+from legonet.graph.schema import Input, Output
 from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]
@@ -29,6 +29,7 @@ class Edge:
         source: shape of f's features; g_T takes them.
         target: shape of the features that g_S takes.
         meaning: what the output means.
+        input: the images that f takes, if they are known.
         statistics: of the teacher (f and g_T), if its owner recorded them.
         generic_statistics: of the teacher that gave g_S, likewise.
     """
@@ -40,6 +41,7 @@ class Edge:
     source: Shape
     target: Shape
     meaning: Output
+    input: Input | None = None
     statistics: Statistics | None = None
     generic_statistics: Statistics | None = None
 

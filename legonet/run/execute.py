@@ -78,6 +78,7 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
         source=_output_shape(store, job.category_module, job),
         target=_output_shape(store, job.donor_module, job),
         meaning=job.meaning,
+        input=job.input,
         statistics=_statistics(store, job.statistics, job.path),
         generic_statistics=_statistics(store, job.generic_statistics, job.path),
     )
@@ -85,7 +86,7 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
 
 def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:
     return output_shape(
-        module_layers(store.get(sha)), job.input_shape, where=f"{job.path}: module {sha[:10]}"
+        module_layers(store.get(sha)), job.input.shape, where=f"{job.path}: module {sha[:10]}"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from legonet.graph.lock import LockedTeacher
-from legonet.graph.schema import Adapter, Graph, Output
+from legonet.graph.schema import Adapter, Graph, Input, Output
 from legonet.graph.select import adapter_spec, givers, split_path
 from legonet.plan.diff import Plan
 
@@ -23,7 +23,7 @@ class Job:
         task_module: g_S.
         teacher_module: g_T.
         donor_module: the category module that g_S was trained with; it tells what g_S takes.
-        input_shape: (channels, height, width) of an image.
+        input: the image that every category module sees.
         meaning: of the task's output.
         statistics: of the teacher, if its owner recorded them.
         generic_statistics: of the teacher that gave g_S, likewise.
@@ -36,7 +36,7 @@ class Job:
     task_module: str
     teacher_module: str
     donor_module: str
-    input_shape: tuple[int, int, int]
+    input: Input
     meaning: Output
     statistics: str | None = None
     generic_statistics: str | None = None
@@ -75,7 +75,7 @@ def make_job(
         task_module=generic.task_module,
         teacher_module=own.task_module,
         donor_module=generic.category_module,
-        input_shape=graph.input.shape,
+        input=graph.input,
         meaning=graph.tasks[task].output,
         statistics=own.statistics,
         generic_statistics=generic.statistics,
