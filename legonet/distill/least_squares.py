@@ -18,6 +18,8 @@ Source: legonet; the loss is equation (3) of arXiv:1804.10272 without its task l
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,7 +31,10 @@ from legonet.blocks.adapter import convolutions, set_identity
 from legonet.blocks.rescale import Rescale
 from legonet.distill.pullback import Pullback
 
-CHUNK = 32  # draws that are in memory together
+CHUNK = 32  # draws that are in memory together, at most
+MEMORY = 2**28  # bytes that one chunk of draws may take, unless a single draw takes more
+BLOCK = 192  # rows of the Gram matrix that are computed together
+CHECKED = 32  # fresh draws for the residual, at most; a quarter of those of the fit
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ class NormalEquations:
         patches = F.unfold(u, self.kernel, padding=self.kernel // 2)
         patches = patches.transpose(0, 1).reshape(patches.shape[1], -1).double()
         wanted = target.transpose(0, 1).reshape(target.shape[1], -1).double()
-        self.gram.addmm_(patches, patches.T)
+        for begin in range(0, len(patches), BLOCK):  # the matrix is symmetric: its upper blocks suffice
+            rows = slice(begin, begin + BLOCK)
+            self.gram[rows, begin:].addmm_(patches[rows], patches[begin:].T)
         self.right.addmm_(patches, wanted.T)
 
     def solve(self, ridge: float) -> Tensor:
@@ -79,11 +86,10 @@ class NormalEquations:
         Returns:
             The weight (channels_out, channels_in, kernel, kernel) in float64.
         """
-        diagonal = self.gram.diagonal()
+        diagonal, upper = self.gram.diagonal(), self.gram.triu()
         scale = diagonal.mean().clamp_min(torch.finfo(torch.float64).tiny)
-        ridged = self.gram + torch.eye(len(diagonal), dtype=torch.float64, device=self.gram.device) * (
-            max(ridge, 1e-14) * scale
-        )
+        ridged = upper + upper.triu(1).T
+        ridged.diagonal().add_(max(ridge, 1e-14) * scale)
         solution = torch.cholesky_solve(self.right, torch.linalg.cholesky(ridged))
         # A patch is read as by a convolution; the pullback is the transposed one: turn the kernel round.
         weight = solution.T.reshape(-1, self.channels_out, self.kernel, self.kernel)
@@ -130,15 +136,27 @@ def solve_adapter(
         equations = NormalEquations(
             first.in_channels, first.out_channels, first.kernel_size[0], first.weight.device
         )
-        for begin in range(0, draws, CHUNK):
-            equations.add(*pair(min(CHUNK, draws - begin)))
+        chunk = _chunk(student, first)
+        for begin in range(0, draws, chunk):
+            equations.add(*pair(min(chunk, draws - begin)))
         weight = equations.solve(ridge)
         # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of it,
         # no descent could ever use it.
         read = weight.flatten(1).any(1)
-        first.weight[read] = weight[read] / beta
+        first.weight[read] = (weight[read] / beta).to(first.weight)
         if first.bias is not None:
             first.bias[read] = 0
-        u, wanted = pair(CHUNK)
-        found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
-        return float((found - wanted).norm() / wanted.norm().clamp_min(torch.finfo(wanted.dtype).tiny))
+        wrong = energy = 0.0
+        for begin in range(0, checked := min(CHECKED, -(-draws // 4)), chunk):
+            u, wanted = pair(min(chunk, checked - begin))
+            found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
+            wrong += float((found - wanted).double().square().sum())
+            energy += float(wanted.double().square().sum())
+        return (wrong / max(energy, sys.float_info.min)) ** 0.5
+
+
+def _chunk(student: Pullback, first: nn.Conv2d) -> int:
+    """How many draws fit into the memory of a chunk: their masks, and the patches in both precisions."""
+    masks = sum(math.prod(shape) for shape in student.relu_shapes)
+    patches = first.out_channels * math.prod(first.kernel_size) * math.prod(student.input_shape[1:])
+    return min(CHUNK, max(1, MEMORY // (16 * masks + 16 * patches)))

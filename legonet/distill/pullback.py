@@ -128,6 +128,8 @@ RULES: dict[type[nn.Module], Rule] = {
     Rescale: _rescale,
 }
 
+KEEPS_SHAPE = (nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, Rescale)
+
 
 class Pullback:
     """The pullback of a chain of layers.
@@ -228,6 +230,9 @@ def _shapes(layers: Sequence[tuple[str, nn.Module]], shape: Shape) -> list[Shape
     shapes = [shape]
     value = torch.empty(1, *shape, device="meta")
     for name, layer in layers:
+        if isinstance(layer, KEEPS_SHAPE):  # torch takes its time over these on the meta device
+            shapes.append(shapes[-1])
+            continue
         try:
             weights = {key: tensor.to("meta", torch.float32) for key, tensor in layer.state_dict().items()}
             value = functional_call(layer, weights, value)

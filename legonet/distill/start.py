@@ -12,8 +12,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from legonet.distill.alignment import align
 from legonet.distill.context import Context
@@ -64,9 +63,9 @@ def start(context: Context, settings: ClosedForm) -> Start:
         )
         return Start(None, common=False)
     passes = _passes(context, settings)
-    found = Start(_solve(context, context.teacher, passes, settings))
+    found = Start(_solve(context, *pair, passes, settings))
     if found.residual is not None and found.residual > STRANGERS:
-        found = _align(context, found.residual, passes, settings)
+        found = _align(context, pair[0], found.residual, passes, settings)
     if found.aligned:
         context.notes.append(
             f"{path}: the teacher's hidden units were reordered to match the generic module's"
@@ -81,13 +80,16 @@ def start(context: Context, settings: ClosedForm) -> Start:
     return found
 
 
-def _align(context: Context, residual: float, passes: float | list[Tensor], settings: ClosedForm) -> Start:
+def _align(
+    context: Context, student: Pullback, residual: float, passes: float | list[Tensor], settings: ClosedForm
+) -> Start:
     """Solve again with aligned units; the adapter keeps the better of the two solutions."""
     before = copy.deepcopy(context.adapter.state_dict())
     alignment = align(context.teacher, context.student, context.edge.source)
     if alignment is not None:
         chances = alignment.reordered(passes) if isinstance(passes, list) else passes
-        again = _solve(context, alignment.module, chances, settings)
+        aligned = Pullback(alignment.module, context.edge.source)
+        again = _solve(context, student, aligned, chances, settings)
         if again < residual:
             return Start(again, aligned=again <= STRANGERS, common=again <= STRANGERS)
     context.adapter.load_state_dict(before)
@@ -95,21 +97,20 @@ def _align(context: Context, residual: float, passes: float | list[Tensor], sett
 
 
 def _solve(
-    context: Context, module: nn.Sequential, passes: float | list[Tensor], settings: ClosedForm
+    context: Context,
+    student: Pullback,
+    teacher: Pullback,
+    passes: float | list[Tensor],
+    settings: ClosedForm,
 ) -> float:
-    """Solve in float64, so that the residual shows the modules' difference and not rounding."""
-    student = Pullback(copy.deepcopy(context.student).double(), context.edge.target)
-    teacher = Pullback(copy.deepcopy(module).double(), context.edge.source)
+    """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
 
     def draw(count: int) -> Draw:
-        gradient = draw_gradient(count, student.output_shape, "uniform", context.generator, torch.float64)
-        masks = draw_masks(count, student.relu_shapes, passes, context.generator, dtype=torch.float64)
+        gradient = draw_gradient(count, student.output_shape, "uniform", context.generator)
+        masks = draw_masks(count, student.relu_shapes, passes, context.generator)
         return Draw(gradient.to(context.device), [mask.to(context.device) for mask in masks])
 
-    exact = copy.deepcopy(context.adapter).double()
-    residual = solve_adapter(exact, student, teacher, draw, settings.draws, settings.ridge)
-    context.adapter.load_state_dict(exact.state_dict())
-    return residual
+    return solve_adapter(context.adapter, student, teacher, draw, settings.draws, settings.ridge)
 
 
 def _passes(context: Context, settings: ClosedForm) -> float | list[Tensor]:

@@ -102,7 +102,7 @@ class ClosedForm(Model):
     """Least squares for the adapter's first convolution; see `legonet.distill.least_squares`."""
 
     name: Literal["closed-form"]
-    draws: Positive = Field(default=256, description="random draws of output gradient and ReLU masks")
+    draws: Positive = Field(default=128, description="random draws of output gradient and ReLU masks")
     masks: Literal["recorded", "random"] = Field(
         default="recorded",
         description="'recorded': a unit passes as often as it was active on its owner's images, "

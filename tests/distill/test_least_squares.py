@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
+from legonet.distill import least_squares
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.least_squares import Draw, NormalEquations, solve_adapter
@@ -39,6 +40,17 @@ def test_it_finds_the_adapter_exactly_where_there_is_one(
     student = copy.deepcopy(edge.task_module).double()
     teacher = copy.deepcopy(edge.teacher_module).double()
     torch.testing.assert_close(student(adapter(x)), teacher(x), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("limit", ["BLOCK", "MEMORY"])
+def test_small_blocks_and_chunks_change_nothing(
+    edge: Edge, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = solve(edge, Adapter())
+    monkeypatch.setattr(least_squares, limit, 5)
+    parts, residual = solve(edge, Adapter())
+    assert residual < 1e-9
+    torch.testing.assert_close(parts.state_dict(), whole.state_dict(), rtol=1e-7, atol=1e-7)
 
 
 def test_hidden_channels_may_be_more_than_the_output_has(edge: Edge) -> None:
