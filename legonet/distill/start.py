@@ -32,7 +32,8 @@ class Start:
     Attributes:
         residual: ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws; None where g_S and g_T differ in architecture.
         aligned: the units of g_T were reordered for it.
-        common: g_S and g_T have a common base, and the adapter is the closed form.
+        common: g_S and g_T have a common base, and the adapter is the closed form. Without one the adapter
+            is in its random start, unless there is nothing to learn from.
     """
 
     residual: float | None
@@ -76,7 +77,8 @@ def start(context: Context, settings: ClosedForm) -> Start:
             "generic task module and the teacher's were not fine-tuned from one network; the adapter learns "
             "from outputs alone, which takes longer and needs images to be good"
         )
-        context.adapter.load_state_dict(random)
+        if context.features is not None or context.edge.statistics is not None:
+            context.adapter.load_state_dict(random)
     return found
 
 
