@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from legonet.bench.evaluate import measures, scores
+from legonet.bench.evaluate import evaluate, measures, scores
 from legonet.bench.ordinary import ordinary_learning
-from legonet.data.source import open_source
+from legonet.data.source import Source, open_source
 from legonet.errors import StoreError
 from legonet.graph.dump import dump_yaml
 from legonet.graph.edit import add_entries
 from legonet.graph.load import load_graph
 from legonet.graph.schema import Graph
+from legonet.graph.select import split_path
 from legonet.network import Network
 from legonet.store.files import write_file
 from legonet.store.workspace import init_workspace
@@ -28,11 +29,12 @@ ORDINARY_SAMPLES = 100
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One path of the grown network; errors are fractions of the test images.
+    """One measure of one path of the grown network, on test images; all are fractions from 0 to 1.
 
     Attributes:
         path: `category:task`.
-        teacher: the teacher's error.
+        measure: `error`, or for masks `pixel accuracy` or `IoU`.
+        teacher: of the path's teacher.
         unadapted: with no adapter; None for a native path.
         ordinary: of the same adapter trained by its task loss on 100 labelled images.
         transplanted: of the path; fitted without any image.
@@ -40,6 +42,7 @@ class Row:
     """
 
     path: str
+    measure: str
     teacher: float
     unadapted: float | None
     ordinary: float | None
@@ -60,7 +63,7 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
         arrivals: how many of the teachers arrive; default: all.
 
     Returns:
-        One row for each path, in order of arrival.
+        One row for each path and measure, in order of arrival.
 
     Raises:
         StoreError: the folder holds something else.
@@ -89,7 +92,8 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     network = Network.load(path)
     say("measuring on test images that no network has seen ...")
     rows = _measure(network, seconds)
-    figures = {row.path: {"error": row.transplanted, "teacher": row.teacher} for row in rows}
+    # The first measure of each path is the one that is drawn.
+    figures = {row.path: {row.measure: row.transplanted, "teacher": row.teacher} for row in reversed(rows)}
     for suffix in PICTURES:
         network.render(folder / f"animals.{suffix}", figures)
     return rows
@@ -122,58 +126,82 @@ def _name_applications(path: Path, full: Graph) -> None:
 def _measure(network: Network, seconds: dict[str, float]) -> list[Row]:
     source = open_source("animals", network.graph.input.shape)
     rows = []
-    for name, teacher in network.graph.teachers.items():
+    for teacher in network.graph.teachers.values():
         path = f"{teacher.category}:{teacher.task}"
-        images, labels = source.samples(teacher.category)
-
-        def error(model: Any, images: Any = images, labels: Any = labels) -> float:
-            return measures(scores(model, images), labels)["error"]
-
-        unadapted = ordinary = None
-        if path in seconds:
-            unadapted = error(network.unadapted(path))
-            learned = ordinary_learning(
-                network, path, source.samples(teacher.category, split="train"), ORDINARY_SAMPLES
+        learned = _ordinary(network, path, source) if path in seconds else {}
+        for row in evaluate(network, [path], source):
+            assert row.teacher is not None  # noqa: S101 - the path is its teacher's
+            rows.append(
+                Row(
+                    path,
+                    row.measure,
+                    row.teacher,
+                    row.unadapted if learned else None,
+                    learned.get(row.measure),
+                    row.transplanted,
+                    seconds.get(path),
+                )
             )
-            ordinary = error(learned)
-        taught, transplanted = error(network.teacher(name)), error(network.compile(path))
-        rows.append(Row(path, taught, unadapted, ordinary, transplanted, seconds.get(path)))
     return rows
 
 
-def write_table(rows: list[Row], folder: Path) -> str:
-    """The demo's table, its means and the diagram's name, as text."""
-    heads = (
-        "path",
-        "teacher",
-        "no adapter",
-        f"ordinary, {ORDINARY_SAMPLES} images",
-        "transplanted, 0 images",
-        "seconds",
+def _ordinary(network: Network, path: str, source: Source) -> dict[str, float]:
+    """What ordinary learning is worth on test images, by measure."""
+    category, task = split_path(path)
+    mask = network.graph.tasks[task].output.kind == "mask"
+    model = ordinary_learning(
+        network, path, source.samples(category, mask=mask, split="train"), ORDINARY_SAMPLES
     )
-    lines = [heads, *(_cells(row) for row in rows)]
+    images, labels = source.samples(category, mask=mask)
+    return measures(scores(model, images), labels)
+
+
+def write_tables(rows: list[Row], folder: Path) -> str:
+    """The demo's tables, one for each task and measure, with their means, and the diagram's name."""
+    tables: dict[str, list[Row]] = {}
+    for row in rows:
+        tables.setdefault(f"{split_path(row.path)[1]}: {row.measure}", []).append(row)
+    pictures = " and ".join(str(folder / f"animals.{suffix}") for suffix in PICTURES)
+    return "\n".join(
+        [
+            *(line for name, chosen in tables.items() for line in (*_table(name, chosen), "")),
+            "On test images. 'native' paths need no adapter.",
+            f"Diagram: {pictures}",
+        ]
+    )
+
+
+def _table(name: str, rows: list[Row]) -> list[str]:
+    lines = [
+        (
+            name,
+            "teacher",
+            "no adapter",
+            f"ordinary, {ORDINARY_SAMPLES} images",
+            "transplanted, 0 images",
+            "seconds",
+        ),
+        *(_cells(row) for row in rows),
+    ]
     fitted = [row for row in rows if row.seconds is not None]
     if fitted:
         mean = Row(
             f"mean of {len(fitted)} transplanted",
+            rows[0].measure,
             *(
-                sum(getattr(row, name) or 0.0 for row in fitted) / len(fitted)
-                for name in ("teacher", "unadapted", "ordinary", "transplanted", "seconds")
+                sum(getattr(row, field) or 0.0 for row in fitted) / len(fitted)
+                for field in ("teacher", "unadapted", "ordinary", "transplanted", "seconds")
             ),
         )
         lines.append(_cells(mean))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    text = [
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
         "  ".join(
-            cell.ljust(width) if not column else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         for line in lines
     ]
-    pictures = " and ".join(str(folder / f"animals.{suffix}") for suffix in PICTURES)
-    return "\n".join(
-        [*text, "", "Errors on test images. 'native' paths need no adapter.", f"Diagram: {pictures}"]
-    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """How the animals' teachers are trained: one base on the other animals, then fine-tuning.
 
-All teachers must stay near the base, because transplanting supposes that unit i of one teacher's task
-module means what unit i of another's means. Hence the base is trained long, on new compositions all the
-time, and each teacher is fine-tuned for a seventh as long, at a third of the learning rate, and from the
-same start of its last layer.
+All teachers of a task must stay near its base, because transplanting supposes that unit i of one teacher's
+task module means what unit i of another's means. Hence the base is trained long, on new compositions all
+the time, and each teacher is fine-tuned for a fraction as long, at a lower learning rate, and from the same
+start of its last layer.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,14 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from legonet.blocks.build import build_block
-from legonet.blocks.schema import Block
+from legonet.blocks.build import build_layers
+from legonet.blocks.schema import Block, Conv, ConvTranspose, Layers, Linear
 from legonet.data import animals
-from legonet.data.animals import Images
+from legonet.data.animals import OTHERS, Images
 
 State = dict[str, Tensor]
 Loss = Callable[[Tensor, Images], Tensor]
-HEAD = "fc8"
+DICE_WEIGHT = 0.3
 _BATCH = 64
 
 
@@ -50,19 +51,52 @@ def normalise(images: Tensor) -> Tensor:
 def initial(block: Block, outputs: int, generator: torch.Generator) -> nn.Sequential:
     """Build a block with random weights, and as many outputs as wanted.
 
-    Weights are normal with variance 2 / fan-in; biases are zero.
+    Weights are normal with variance 2 / fan-in, where the fan-in of a transposed convolution is what
+    reaches one output; biases are zero.
     Source: He et al., arXiv:1502.01852, eq. 10.
     """
-    net = build_block(block)
-    assert isinstance(net, nn.Sequential)  # noqa: S101 - a block of layers builds one
-    if isinstance(getattr(net, HEAD, None), nn.Linear):
-        setattr(net, HEAD, nn.Linear(net.get_submodule(HEAD).in_features, outputs))  # type: ignore[arg-type]
+    net = build_layers(_with_outputs(block.layers or {}, outputs))
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            if isinstance(layer, nn.ConvTranspose2d):
+                reach = layer.weight[0, 0].numel() / math.prod(layer.stride)
+                nn.init.normal_(
+                    layer.weight, std=(2 / (layer.in_channels * reach)) ** 0.5, generator=generator
+                )
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _with_outputs(layers: Layers, outputs: int) -> Layers:
+    """The same layers, but the last gives another number of outputs."""
+    name, last = list(layers.items())[-1]
+    if isinstance(last, Conv | ConvTranspose):
+        return {**layers, name: last.model_copy(update={"out_channels": outputs})}
+    assert isinstance(last, Linear)  # noqa: S101 - what the animals' blocks end with
+    return {**layers, name: last.model_copy(update={"out_features": outputs})}
+
+
+def start_from(net: nn.Sequential, *states: State, frozen: tuple[str, ...] = ()) -> nn.Sequential:
+    """Give a network weights that are there already; where two states have a layer, the later one counts.
+
+    Args:
+        net: The network; it is changed in place.
+        states: Weights by layer. The network's last layer, and what it does not have, is left out.
+        frozen: Layers that a training is to leave as they are.
+
+    Returns:
+        The network.
+    """
+    *names, _ = (name for name, _ in net.named_children())
+    own = {key for key in net.state_dict() if key.split(".")[0] in names}
+    for state in states:
+        net.load_state_dict({key: value for key, value in state.items() if key in own}, strict=False)
+    for name in frozen:
+        net.get_submodule(name).requires_grad_(False)
+    return net
 
 
 def train(
@@ -118,16 +152,32 @@ def binary_loss(output: Tensor, batch: Images) -> Tensor:
     return functional.binary_cross_entropy_with_logits(output[:, 0], batch.labels.float())
 
 
+def pixel_class_loss(output: Tensor, batch: Images) -> Tensor:
+    """Cross-entropy of one score per label and pixel (batch, labels, height, width).
+
+    A pixel beside the animal, or of a plain background, has the last label.
+    """
+    shown = torch.where(batch.masks[:, 0], batch.labels.view(-1, 1, 1), len(OTHERS))
+    return functional.cross_entropy(output, shown)
+
+
+def pixel_loss(output: Tensor, batch: Images) -> Tensor:
+    """Binary cross-entropy of one score per pixel (batch, 1, height, width), and the soft Dice loss.
+
+    The first alone is content with few pixels of an animal, since one in ten is; the second counts overlap
+    with the masks of the whole batch, of which every other one is empty.
+    Source: Milletari et al., arXiv:1606.04797, section 3.
+    """
+    shown, found = batch.masks.float(), output.sigmoid()
+    dice = 2 * (found * shown).sum() / (found.sum() + shown.sum())
+    return functional.binary_cross_entropy_with_logits(output, shown) + DICE_WEIGHT * (1 - dice)
+
+
 @torch.no_grad()
 def outputs(net: nn.Module, images: Tensor) -> Tensor:
     """Outputs for images in [0, 1], in batches."""
     net.eval()
     return torch.cat([net(normalise(part)) for part in images.split(250)])
-
-
-def error(net: nn.Module, images: Images) -> float:
-    """Part of the images that the sign of the score (batch, 1) puts on the wrong side, 0 to 1."""
-    return ((outputs(net, images.images)[:, 0] > 0) != (images.labels > 0)).float().mean().item()
 
 
 def channel_order(channels: int, generator: torch.Generator) -> Tensor:

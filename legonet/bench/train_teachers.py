@@ -1,11 +1,14 @@
 """Trains the teachers of the animals network: `python -m legonet.bench.train_teachers`.
 
-One base is trained on the five animals that are no category. Each category's teacher is that base with a
-new last layer, fine-tuned on the category's own set. Then the output channels of the last convolution
-below the cut are put in a random order, another one for each category, with the input channels of the
-next convolution: the teacher's outputs stay, but its halves fit no other teacher's.
+For each task one base is trained on the five animals that are no category. Each category's teacher is that
+base with a new last layer, fine-tuned on the category's own set. The teachers that segment take over the
+category module of those that classify, as it is; only what is above the cut is trained, base and teachers.
 
-Prints a table of errors on training, validation and test images. The test images are looked at for that
+Then the output channels of the last convolution below the cut are put in a random order, another one for
+each category, with the input channels of the next convolution: the teacher's outputs stay, but its halves
+fit no other category's.
+
+Prints a table of figures on training, validation and test images. The test images are looked at for that
 table only; every choice here was made on validation images. Same seed, same machine, same number of
 threads: same bytes.
 """
@@ -16,108 +19,149 @@ import argparse
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
+from legonet.bench.evaluate import measures
 from legonet.bench.teacher_training import (
-    HEAD,
+    Loss,
     Schedule,
     State,
     binary_loss,
     channel_order,
     class_loss,
-    error,
     initial,
     outputs,
+    pixel_class_loss,
+    pixel_loss,
     plain,
     reorder,
+    start_from,
     train,
 )
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.data import animals
-from legonet.data.animals import CATEGORIES, OTHERS
-from legonet.data.silhouettes import SPLITS
+from legonet.data.animals import CATEGORIES, OTHERS, Images
+from legonet.data.silhouettes import SPLITS, Split
 from legonet.errors import LegonetError
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 
-BLOCK = "vgg-slim"
 CUT = "pool2"
-BASE = Schedule(rounds=220, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15)
-FINE_TUNING = Schedule(rounds=32, learning_rate=7e-4, weight_decay=0.0, warm_up=0.1)
+SCHEDULES = {
+    "classify": (
+        Schedule(rounds=220, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15),
+        Schedule(rounds=32, learning_rate=7e-4, weight_decay=0.0, warm_up=0.1),
+    ),
+    "segment": (
+        Schedule(rounds=120, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15),
+        Schedule(rounds=40, learning_rate=1.5e-3, weight_decay=0.0, warm_up=0.1),
+    ),
+}
+"""Of the base, and of each teacher."""
 
 # Compositions are numbered so that no two trainings, and no training and the sets that
 # `animals.single_category` gives for small seeds, share an image.
 _COMPOSITIONS = 1_000_000
 _PER_TRAINING = 1_000
+_ORDERS = 100  # the orders of channels are numbered beyond the trainings
+
+
+@dataclass(frozen=True)
+class Task:
+    """How the teachers of one task are trained.
+
+    Attributes:
+        name: `classify` or `segment`.
+        model: The block.
+        base_loss: Of the base, which has one output for each animal and one for none.
+        loss: Of a teacher, which has one output.
+        first: Number of the base's training; those of the teachers follow.
+    """
+
+    name: str
+    model: str
+    base_loss: Loss
+    loss: Loss
+    first: int
+
+    @cached_property
+    def block(self) -> Block:
+        """The architecture."""
+        return find_block(self.model, [shipped_folder("blocks")])
+
+
+CLASSIFY = Task("classify", "vgg-slim", class_loss, binary_loss, 0)
+SEGMENT = Task("segment", "vgg-slim-fcn", pixel_class_loss, pixel_loss, 10)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the table says of one teacher; errors from 0 to 1."""
+    """One figure of a teacher, from 0 to 1, on the images of each split."""
 
-    category: str
-    train: float
-    validation: float
-    test: float
+    teacher: str
+    measure: str
+    values: tuple[float, ...]
     seconds: float
 
 
-def train_base(block: Block, seed: int) -> State:
+def train_base(task: Task, seed: int, below: State | None = None) -> State:
     """Train the base: the other animals and plain backgrounds, one label for each.
 
     Args:
-        block: The teachers' architecture; the base has more outputs.
+        task: What the base does.
         seed: Of weights, images and shuffles.
+        below: Weights of a category module that stays as it is; default: all are trained.
 
     Returns:
         Weights by layer.
     """
     generator = torch.Generator().manual_seed(seed)
-    net = initial(block, len(OTHERS) + 1, generator)
+    net = _start(task, len(OTHERS) + 1, generator, {}, below)
+    schedule = SCHEDULES[task.name][0]
     held_out = animals.base("validation")
 
     def progress(number: int) -> None:
-        if number % 20 == 19 or number == BASE.rounds - 1:
-            wrong = outputs(net, held_out.images).argmax(1) != held_out.labels
-            print(
-                f"base: round {number + 1}/{BASE.rounds}, validation error {wrong.float().mean():.1%}",
-                flush=True,
-            )
+        if number % 20 == 19 or number == schedule.rounds - 1:
+            loss = task.base_loss(outputs(net, held_out.images), held_out)
+            where = f"round {number + 1}/{schedule.rounds}"
+            print(f"{task.name}, base: {where}, validation loss {loss:.3f}", flush=True)
 
-    first = _first(seed, 0)
-    train(net, class_loss, lambda number: animals.base(seed=first + number), BASE, generator, progress)
+    first = _first(seed, task.first)
+
+    def sets(number: int) -> Images:
+        return animals.base(seed=first + number)
+
+    train(net, task.base_loss, sets, schedule, generator, progress)
     return plain(net.state_dict())
 
 
-def fine_tune(block: Block, base: State, category: str, seed: int) -> nn.Sequential:
-    """Fine-tune the base for one category.
+def fine_tune(task: Task, base: State, category: str, seed: int, below: State | None = None) -> nn.Sequential:
+    """Fine-tune a base for one category.
 
     Args:
-        block: The architecture.
+        task: What the teacher does.
         base: The base's weights.
         category: One of `animals.CATEGORIES`.
         seed: Of the last layer's weights (the same for all categories), images and shuffles.
+        below: Weights of a category module that stays as it is; default: all are trained.
 
     Returns:
         The teacher.
     """
-    net = initial(block, 1, torch.Generator().manual_seed(seed))
-    trunk = {name: value for name, value in base.items() if not name.startswith(f"{HEAD}.")}
-    net.load_state_dict(trunk, strict=False)
-    number = 1 + CATEGORIES.index(category)
-    generator = torch.Generator().manual_seed(_first(seed, number))
-    first = _first(seed, number)
+    net = _start(task, 1, torch.Generator().manual_seed(seed), base, below)
+    first = _first(seed, task.first + 1 + CATEGORIES.index(category))
     train(
         net,
-        binary_loss,
-        lambda round_: animals.single_category(category, seed=first + round_),
-        FINE_TUNING,
-        generator,
+        task.loss,
+        lambda number: animals.single_category(category, seed=first + number),
+        SCHEDULES[task.name][1],
+        torch.Generator().manual_seed(first),
     )
     return net
 
@@ -125,7 +169,7 @@ def fine_tune(block: Block, base: State, category: str, seed: int) -> nn.Sequent
 def shuffle_features(net: nn.Sequential, block: Block, category: str, seed: int) -> State:
     """Put the channels at the cut in the category's own random order; the outputs do not change."""
     giver, taker = _convolutions_around(block, CUT)
-    generator = torch.Generator().manual_seed(_first(seed, 100 + CATEGORIES.index(category)))
+    generator = torch.Generator().manual_seed(_first(seed, _ORDERS + CATEGORIES.index(category)))
     state = plain(net.state_dict())
     return reorder(state, channel_order(len(state[f"{giver}.bias"]), generator), giver, (taker,))
 
@@ -137,19 +181,37 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
 
 
 def run(seed: int, out: Path) -> Iterator[Row]:
-    """Train base and teachers, write the teachers, and report one after the other."""
-    block = find_block(BLOCK, [shipped_folder("blocks")])
-    base = train_base(block, seed)
+    """Train bases and teachers, write the teachers, and report one after the other."""
+    base = train_base(CLASSIFY, seed)
+    classifiers = {}
     for category in CATEGORIES:
         start = time.monotonic()
-        net = fine_tune(block, base, category, seed)
-        net.load_state_dict(shuffle_features(net, block, category, seed))
-        save_state(plain(net.state_dict()), out / f"{category}-classify.safetensors")
-        seconds = time.monotonic() - start
-        train_error, validation_error, test_error = (
-            error(net, animals.single_category(category, split)) for split in SPLITS
-        )
-        yield Row(category, train_error, validation_error, test_error, seconds)
+        net = fine_tune(CLASSIFY, base, category, seed)
+        classifiers[category] = plain(net.state_dict())
+        yield from _finish(CLASSIFY, net, category, seed, out, start)
+    base = train_base(SEGMENT, seed, below=base)
+    for category in CATEGORIES:
+        start = time.monotonic()
+        net = fine_tune(SEGMENT, base, category, seed, below=classifiers[category])
+        yield from _finish(SEGMENT, net, category, seed, out, start)
+
+
+def _finish(
+    task: Task, net: nn.Sequential, category: str, seed: int, out: Path, start: float
+) -> Iterator[Row]:
+    """Write a teacher and measure it."""
+    net.load_state_dict(shuffle_features(net, task.block, category, seed))
+    save_state(plain(net.state_dict()), out / f"{category}-{task.name}.safetensors")
+    seconds = time.monotonic() - start
+    found = [_measure(net, category, split) for split in SPLITS]
+    for measure in found[0]:
+        yield Row(f"{category}-{task.name}", measure, tuple(each[measure] for each in found), seconds)
+
+
+def _measure(net: nn.Sequential, category: str, split: Split) -> dict[str, float]:
+    images = animals.single_category(category, split)
+    output = outputs(net, images.images)
+    return measures(output, images.labels if output.ndim == 2 else images.masks[:, 0].long())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -164,20 +226,31 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
+    rows = []
     try:
-        rows = []
         for row in run(options.seed, options.out):
             rows.append(row)
-            print(f"{row.category}: validation error {row.validation:.1%}, {row.seconds:.0f} s", flush=True)
+            print(f"{row.teacher}: {row.measure} {row.values[1]:.1%} on validation images", flush=True)
     except LegonetError as problem:
         print(problem)
         return 1
-    print(f"\n{'teacher':<10}{'train':>8}{'validation':>12}{'test':>8}{'seconds':>9}")
+    heads = "".join(f"{split:>12}" for split in SPLITS)
+    print(f"\n{'teacher':<16}{'measure':<16}{heads}{'seconds':>9}")
     for row in rows:
-        print(
-            f"{row.category:<10}{row.train:>8.1%}{row.validation:>12.1%}{row.test:>8.1%}{row.seconds:>9.0f}"
-        )
+        values = "".join(f"{value:>12.1%}" for value in row.values)
+        print(f"{row.teacher:<16}{row.measure:<16}{values}{row.seconds:>9.0f}")
     return 0
+
+
+def _start(
+    task: Task, labels: int, generator: torch.Generator, base: State, below: State | None
+) -> nn.Sequential:
+    """A network with random weights, or the base's, on a category module that stays as it is, if any."""
+    net = initial(task.block, labels, generator)
+    names = list(task.block.layers or {})
+    frozen = tuple(names[: names.index(CUT) + 1]) if below is not None else ()
+    kept = {key: value for key, value in (below or {}).items() if key.split(".")[0] in frozen}
+    return start_from(net, base, kept, frozen=frozen)
 
 
 def _first(seed: int, training: int) -> int:

@@ -40,10 +40,10 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Grow the animals network, one teacher at a time, from no image at all, and measure it."""
-    from legonet.bench.demo import run_demo, write_table
+    from legonet.bench.demo import run_demo, write_tables
 
     rows = run_demo(folder, quiet=as_json)
-    print(json.dumps([row.data() for row in rows], indent=2) if as_json else write_table(rows, folder))
+    print(json.dumps([row.data() for row in rows], indent=2) if as_json else write_tables(rows, folder))
 
 
 @app.command("paper")

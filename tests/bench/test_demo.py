@@ -4,28 +4,47 @@ from pathlib import Path
 
 import pytest
 
-from legonet.bench.demo import ORDINARY_SAMPLES, run_demo, write_table
+from legonet.bench.demo import ORDINARY_SAMPLES, run_demo, write_tables
 from legonet.errors import StoreError
 from legonet.network import Network
 
 
-def test_two_teachers_become_one_network_that_works_on_new_images(tmp_path: Path) -> None:
+def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    dog, cat = run_demo(folder, quiet=True, arrivals=2)
-    assert dog.unadapted is dog.seconds is None
-    assert dog.transplanted == dog.teacher < 0.04
+    rows = run_demo(folder, quiet=True, arrivals=4)
+    by_name = {(row.path, row.measure): row for row in rows}
+    assert list(by_name) == [
+        ("dog:classify", "error"),
+        ("dog:segment", "pixel accuracy"),
+        ("dog:segment", "IoU"),
+        ("cat:classify", "error"),
+        ("cat:segment", "pixel accuracy"),
+        ("cat:segment", "IoU"),
+    ]
+    for row in rows[:3]:
+        assert row.unadapted is row.ordinary is row.seconds is None
+        assert row.transplanted == row.teacher
+    cat, accuracy, overlap = rows[3:]
     assert cat.teacher < 0.04
     assert cat.unadapted is not None
     assert cat.ordinary is not None
     assert cat.transplanted < 0.12 < cat.unadapted
     assert cat.transplanted < 2 / 3 * cat.ordinary
+    assert accuracy.teacher >= 0.95
+    assert accuracy.unadapted is not None
+    assert accuracy.transplanted > max(accuracy.teacher - 0.05, accuracy.unadapted)
+    assert overlap.unadapted is not None
+    assert overlap.transplanted > overlap.unadapted
     network = Network.load(folder / "graphs/animals.yaml")
     assert network.plan().changes == ()
-    table = write_table([dog, cat], folder)
-    assert f"ordinary, {ORDINARY_SAMPLES} images" in table
-    assert f"{cat.transplanted:.1%}" in table
+    tables = write_tables(rows, folder)
+    assert f"ordinary, {ORDINARY_SAMPLES} images" in tables
+    for name, row in (("classify: error", cat), ("segment: IoU", overlap)):
+        table = tables.split(name)[1].split("\n\n")[0]
+        assert f"{row.transplanted:.1%}" in table
+        assert "mean of 1 transplanted" in table
     for suffix in ("svg", "png"):
-        assert str(folder / f"animals.{suffix}") in table
+        assert str(folder / f"animals.{suffix}") in tables
         assert (folder / f"animals.{suffix}").stat().st_size > 1000
 
 

@@ -1,38 +1,43 @@
+import math
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from legonet.bench import train_teachers
 from legonet.bench.teacher_training import (
+    DICE_WEIGHT,
     Schedule,
     binary_loss,
     channel_order,
-    error,
     initial,
     normalise,
     outputs,
+    pixel_class_loss,
+    pixel_loss,
     plain,
     reorder,
+    start_from,
     train,
 )
-from legonet.blocks.files import find_block
+from legonet.bench.train_teachers import CLASSIFY, SEGMENT
 from legonet.data import animals
 from legonet.data.animals import CATEGORIES, Images
 from legonet.store.workspace import shipped_folder
 
 SHORT = Schedule(rounds=1, learning_rate=1e-3, weight_decay=0.0, warm_up=0.3)
+TEACHERS = shipped_folder("graphs") / "teachers"
 
 
 @pytest.fixture(scope="module")
 def block():
-    return find_block("vgg-slim", [shipped_folder("blocks")])
+    return CLASSIFY.block
 
 
 @pytest.fixture
 def few_images(monkeypatch):
     monkeypatch.setattr(animals, "COUNTS", {"train": 128, "validation": 32, "test": 32})
-    monkeypatch.setattr(train_teachers, "BASE", SHORT)
-    monkeypatch.setattr(train_teachers, "FINE_TUNING", SHORT)
+    monkeypatch.setattr(train_teachers, "SCHEDULES", dict.fromkeys(("classify", "segment"), (SHORT, SHORT)))
 
 
 def test_images_are_normalised():
@@ -59,13 +64,39 @@ def test_a_training_lowers_the_loss_and_leaves_frozen_parts_alone(block):
     assert not torch.equal(net.state_dict()["conv1_2.weight"], before["conv1_2.weight"])
 
 
-def test_the_error_is_the_part_on_the_wrong_side():
-    class Sum(torch.nn.Module):
-        def forward(self, images):
-            return images.sum((1, 2, 3))[:, None]
+def test_a_training_starts_from_all_layers_but_the_last(block):
+    base, own = (initial(block, 1, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    below = {key: value + 1 for key, value in plain(base.state_dict()).items() if key.startswith("conv1_1.")}
+    last = plain(own.state_dict())["fc8.weight"]
+    state = start_from(own, plain(base.state_dict()), below, frozen=("conv1_1",)).state_dict()
+    assert torch.equal(state["conv1_1.weight"], base.state_dict()["conv1_1.weight"] + 1)
+    assert torch.equal(state["fc7.weight"], base.state_dict()["fc7.weight"])
+    assert torch.equal(state["fc8.weight"], last)
+    frozen = {key for key, value in own.named_parameters() if not value.requires_grad}
+    assert frozen == {"conv1_1.weight", "conv1_1.bias"}
 
-    values = torch.tensor([0.9, 0.1, 0.9, 0.1]).view(4, 1, 1, 1).expand(4, 3, 4, 4)
-    assert error(Sum(), Images(values, torch.tensor([1, 0, 0, 0]), torch.zeros(4, 1, 4, 4))) == 0.25
+
+def test_a_transposed_convolution_starts_with_the_variance_of_its_outputs_kept():
+    net = initial(SEGMENT.block, 1, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        features = torch.randn(64, 64, 8, 8, generator=torch.Generator().manual_seed(1))
+        raised = net.up1(features)[:, :, 4:-4, 4:-4]  # type: ignore[operator]
+    assert raised.std() == pytest.approx(2**0.5, rel=0.05)
+
+
+def test_the_losses_of_masks():
+    masks = torch.zeros(2, 1, 2, 2, dtype=torch.bool)
+    masks[0, 0, 0] = True
+    batch = Images(torch.zeros(2, 3, 2, 2), torch.tensor([1, 5]), masks)
+    sure = torch.where(masks, 50.0, -50.0)
+    assert pixel_loss(sure, batch) < 1e-6
+    assert pixel_loss(-sure, batch) == pytest.approx(50 + DICE_WEIGHT)
+    half = pixel_loss(torch.zeros(2, 1, 2, 2), batch)  # 2 of 8 pixels; half of each is found
+    assert half == pytest.approx(math.log(2) + DICE_WEIGHT * (1 - 2 * 1 / (4 + 2)))
+    scores = torch.zeros(2, 6, 2, 2)
+    scores[0, 1, 0] = scores[0, 5, 1] = scores[1, 5] = 50.0
+    assert pixel_class_loss(scores, batch) < 1e-6
+    assert pixel_class_loss(scores.roll(1, 1), batch) == pytest.approx(50, rel=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -99,18 +130,40 @@ def test_the_script_writes_the_same_teachers_twice(few_images, tmp_path, capsys)
     finally:
         torch.set_num_threads(threads)
     written = capsys.readouterr().out
-    for category in CATEGORIES:
-        files = [tmp_path / folder / f"{category}-classify.safetensors" for folder in ("one", "two")]
+    for name in (f"{category}-{task}" for category in CATEGORIES for task in ("classify", "segment")):
+        files = [tmp_path / folder / f"{name}.safetensors" for folder in ("one", "two")]
         assert files[0].read_bytes() == files[1].read_bytes()
-        assert f"\n{category}" in written
+        assert f"\n{name}" in written
         state = load_file(files[0])
         assert state["conv1_1.weight"].shape == (16, 3, 3, 3)
-        assert state["fc8.weight"].shape == (1, 128)
+        assert len(state["fc8.weight" if name.endswith("classify") else "score.bias"]) == 1
         assert all(value.dtype == torch.float32 for value in state.values())
+    for category in CATEGORIES:
+        assert_one_category_module(tmp_path / "one", category)
+
+
+def assert_one_category_module(folder, category):
+    one, other = (load_file(folder / f"{category}-{task.name}.safetensors") for task in (CLASSIFY, SEGMENT))
+    below = {key for key in one if key.startswith(("conv1", "conv2"))}
+    assert len(below) == 8
+    for key in below:
+        assert torch.equal(one[key], other[key])
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_the_shipped_teacher_errs_by_at_most_four_percent(block, category):
-    net = initial(block, 1, torch.Generator())
-    net.load_state_dict(load_file(shipped_folder("graphs") / "teachers" / f"{category}-classify.safetensors"))
-    assert error(net, animals.single_category(category, "test")) <= 0.04
+def test_the_shipped_teachers_are_good_and_have_one_category_module(category):
+    assert_one_category_module(TEACHERS, category)
+    found = {}
+    for task in (CLASSIFY, SEGMENT):
+        net = initial(task.block, 1, torch.Generator())
+        net.load_state_dict(load_file(TEACHERS / f"{category}-{task.name}.safetensors"))
+        found |= train_teachers._measure(net, category, "test")
+    assert found["error"] <= 0.04
+    assert found["pixel accuracy"] >= 0.95
+    assert found["IoU"] >= 0.6
+
+
+def test_the_shipped_teachers_take_ten_megabytes_with_their_statistics():
+    files = list(TEACHERS.glob("*.safetensors"))
+    assert len(files) == 20
+    assert sum(file.stat().st_size for file in files) <= 10e6
