@@ -86,14 +86,59 @@ class NormalEquations:
         Returns:
             The weight (channels_out, channels_in, kernel, kernel) in float64.
         """
-        diagonal, upper = self.gram.diagonal(), self.gram.triu()
-        scale = diagonal.mean().clamp_min(torch.finfo(torch.float64).tiny)
-        ridged = upper + upper.triu(1).T
+        scale = self.gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+        ridged = self.symmetric()
         ridged.diagonal().add_(max(ridge, 1e-14) * scale)
         solution = torch.cholesky_solve(self.right, torch.linalg.cholesky(ridged))
         # A patch is read as by a convolution; the pullback is the transposed one: turn the kernel round.
         weight = solution.T.reshape(-1, self.channels_out, self.kernel, self.kernel)
         return weight.transpose(0, 1).flip(-2, -1).contiguous()
+
+    def symmetric(self) -> Tensor:
+        """The whole Gram matrix (channels_out k², channels_out k²)."""
+        upper = self.gram.triu()
+        return upper + upper.triu(1).T
+
+
+class Excess:
+    """How much farther than the closed form a convolution is from the teacher's pseudo-gradients.
+
+        excess(W) = (‖Wᵀ u_S − D'_T‖² − min) / ‖W*ᵀ u_S‖² = tr (W − W*)ᵀ Gram (W − W*) / tr W*ᵀ Gram W*
+
+    This is the second term of equation (3), summed over all draws at once: no draw is needed to evaluate it.
+
+    Args:
+        conv: the adapter's first convolution, as solved.
+        gram: of the patches, as `NormalEquations.symmetric` gives it.
+    """
+
+    def __init__(self, conv: nn.Conv2d, gram: Tensor) -> None:
+        self._conv = conv
+        self._gram = (gram / gram.diagonal().mean().clamp_min(sys.float_info.min)).to(conv.weight)
+        self._solved = conv.weight.detach().clone()
+        self._energy = self._square(self._solved).clamp_min(torch.finfo(conv.weight.dtype).tiny)
+
+    def __call__(self) -> Tensor:
+        """A scalar for the convolution's weight as it is now; 0 at the closed form."""
+        return self._square(self._conv.weight - self._solved) / self._energy
+
+    def _square(self, weight: Tensor) -> Tensor:
+        rows = weight.transpose(0, 1).flip(-2, -1).flatten(1)  # (channels_in, channels_out k²)
+        return ((rows @ self._gram) * rows).sum()
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What the closed form left.
+
+    Attributes:
+        residual: ‖D'_S − D'_T‖ / ‖D'_T‖ over fresh draws; 0 is a perfect fit. Comparable only at equal masks;
+            above about 0.8 the two task modules have no common base.
+        excess: what later changes of the adapter add to it.
+    """
+
+    residual: float
+    excess: Excess
 
 
 def solve_adapter(
@@ -103,7 +148,7 @@ def solve_adapter(
     draw: Callable[[int], Draw],
     draws: int,
     ridge: float,
-) -> float:
+) -> Solution:
     """Set an adapter to the closed form, in place.
 
     Args:
@@ -115,8 +160,7 @@ def solve_adapter(
         ridge: relative to the mean of the Gram matrix's diagonal.
 
     Returns:
-        The relative residual ‖D'_S − D'_T‖ / ‖D'_T‖ over fresh draws; 0 is a perfect fit. Comparable only
-        at equal masks; above about 0.8 the two task modules have no common base.
+        Its residual, and how to tell what later changes add to it.
     """
     first, *others = convolutions(adapter)
     for conv in others:
@@ -152,7 +196,8 @@ def solve_adapter(
             found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
             wrong += float((found - wanted).double().square().sum())
             energy += float(wanted.double().square().sum())
-        return (wrong / max(energy, sys.float_info.min)) ** 0.5
+        residual = (wrong / max(energy, sys.float_info.min)) ** 0.5
+        return Solution(residual, Excess(first, equations.symmetric()))
 
 
 def _chunk(student: Pullback, first: nn.Conv2d) -> int:

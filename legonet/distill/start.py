@@ -17,7 +17,7 @@ from torch import Tensor
 from legonet.distill.alignment import align
 from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient, draw_masks
-from legonet.distill.least_squares import Draw, solve_adapter
+from legonet.distill.least_squares import Draw, Excess, Solution, solve_adapter
 from legonet.distill.pullback import Pullback, alike, expect_same_output
 from legonet.graph.schema import ClosedForm
 
@@ -34,11 +34,14 @@ class Start:
         aligned: the units of g_T were reordered for it.
         common: g_S and g_T have a common base, and the adapter is the closed form. Without one the adapter
             is in its random start, unless there is nothing to learn from.
+        excess: how much worse than the closed form the adapter's pseudo-gradients are; None without a common
+            base.
     """
 
     residual: float | None
     aligned: bool = False
     common: bool = True
+    excess: Excess | None = None
 
 
 def start(context: Context, settings: ClosedForm) -> Start:
@@ -64,9 +67,10 @@ def start(context: Context, settings: ClosedForm) -> Start:
         )
         return Start(None, common=False)
     passes = _passes(context, settings)
-    found = Start(_solve(context, *pair, passes, settings))
-    if found.residual is not None and found.residual > STRANGERS:
-        found = _align(context, pair[0], found.residual, passes, settings)
+    solved = _solve(context, *pair, passes, settings)
+    found = Start(solved.residual, excess=solved.excess)
+    if solved.residual > STRANGERS:
+        found = _align(context, pair[0], solved.residual, passes, settings)
     if found.aligned:
         context.notes.append(
             f"{path}: the teacher's hidden units were reordered to match the generic module's"
@@ -92,8 +96,9 @@ def _align(
         chances = alignment.reordered(passes) if isinstance(passes, list) else passes
         aligned = Pullback(alignment.module, context.edge.source)
         again = _solve(context, student, aligned, chances, settings)
-        if again < residual:
-            return Start(again, aligned=again <= STRANGERS, common=again <= STRANGERS)
+        if again.residual < residual:
+            common = again.residual <= STRANGERS
+            return Start(again.residual, common, common, again.excess if common else None)
     context.adapter.load_state_dict(before)
     return Start(residual, common=False)
 
@@ -104,7 +109,7 @@ def _solve(
     teacher: Pullback,
     passes: float | list[Tensor],
     settings: ClosedForm,
-) -> float:
+) -> Solution:
     """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
 
     def draw(count: int) -> Draw:

@@ -5,13 +5,14 @@ from typing import Literal
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.distill import least_squares
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
-from legonet.distill.least_squares import Draw, NormalEquations, solve_adapter
+from legonet.distill.least_squares import Draw, Excess, NormalEquations, solve_adapter
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, BinaryOutput
 
@@ -26,7 +27,7 @@ def solve(edge: Edge, spec: Adapter, seed: int = 0, draws: int = 256) -> tuple[n
         gradient = draw_gradient(count, student.output_shape, "uniform", generator, torch.float64)
         return Draw(gradient, draw_masks(count, student.relu_shapes, 0.5, generator, dtype=torch.float64))
 
-    return adapter, solve_adapter(adapter, student, teacher, draw, draws, 0.0)
+    return adapter, solve_adapter(adapter, student, teacher, draw, draws, 0.0).residual
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -186,3 +187,23 @@ def test_descent_on_the_same_loss_finds_nothing_better(edge: Edge) -> None:
     assert float(loss(closed)) <= descended * (1 + 1e-9)
     assert descended < float(loss(closed)) * 1.01  # and descent does come near it
     assert float(loss(closed)) < 0.9 * float(wanted.square().sum())
+
+
+def test_excess_is_what_a_change_adds_to_the_squared_distance() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, 3, padding=1).double()
+    u, wanted = torch.randn(20, 4, 6, 6).double(), torch.randn(20, 3, 6, 6).double()
+    equations = NormalEquations(3, 4, 3, "cpu")
+    equations.add(u, wanted)
+
+    def squared(weight: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return (F.conv_transpose2d(u, weight, padding=1) - target).square().sum()
+
+    with torch.no_grad():
+        conv.weight.copy_(equations.solve(0.0))
+        solved = conv.weight.clone()
+        excess = Excess(conv, equations.symmetric())
+        assert excess() == 0
+        conv.weight.add_(torch.randn_like(solved), alpha=0.1)
+        added = squared(conv.weight, wanted) - squared(solved, wanted)
+        torch.testing.assert_close(excess(), added / squared(solved, torch.zeros_like(wanted)))
