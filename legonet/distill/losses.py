@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from legonet.errors import DataError
-from legonet.graph.schema import BinaryOutput, MaskOutput, Output
+from legonet.graph.schema import BinaryOutput, MaskOutput, Output, VectorOutput
+
+
+SHARPNESS = 4.0  # probabilities of scores in these parts of their standard deviation
 
 
 def mismatch(student: Tensor, teacher: Tensor, scale: Tensor | float) -> Tensor:
@@ -22,6 +25,91 @@ def mismatch(student: Tensor, teacher: Tensor, scale: Tensor | float) -> Tensor:
         A scalar; 0 where both agree.
     """
     return F.smooth_l1_loss(student / scale, teacher / scale)
+
+
+def soft_loss(student: Tensor, teacher: Tensor, temperature: float, meaning: Output) -> Tensor:
+    """Compare softened outputs.
+
+    Args:
+        student: scores (batch, 1), maps (batch, labels, height, width) or vectors (batch, size).
+        teacher: the same shape.
+        temperature: T.
+        meaning: what the outputs mean.
+
+    Returns:
+        A scalar: T² · cross-entropy of the softened probabilities in nats, less the teacher's entropy, so
+        that it is 0 where both agree; for vectors the mean squared distance.
+    """
+    if isinstance(meaning, VectorOutput):
+        return F.mse_loss(student, teacher)
+    soft_student, soft_teacher = student / temperature, teacher / temperature
+    if student.shape[1] == 1:
+        target = soft_teacher.sigmoid()
+        cross = F.binary_cross_entropy_with_logits(soft_student, target)
+        return temperature**2 * (cross - F.binary_cross_entropy_with_logits(soft_teacher, target))
+    pointwise = F.kl_div(
+        soft_student.log_softmax(1), soft_teacher.log_softmax(1), reduction="none", log_target=True
+    )
+    return temperature**2 * pointwise.sum(1).mean()
+
+
+def disagreement(student: Tensor, teacher: Tensor, scale: Tensor, meaning: Output) -> Tensor:
+    """How far the student's decisions are from the teacher's: soft_loss in units of the teacher's spread.
+
+    Scores are divided by a quarter of their standard deviation before they become probabilities, so that what
+    counts is on which side of zero they lie, and near zero how far.
+
+    Args:
+        student: scores (batch, 1), maps (batch, labels, height, width) or vectors (batch, size).
+        teacher: the same shape.
+        scale: the teacher's standard deviation, broadcastable to the outputs.
+        meaning: what the outputs mean.
+
+    Returns:
+        A scalar; 0 where both agree. For vectors `mismatch`.
+    """
+    if isinstance(meaning, VectorOutput):
+        return mismatch(student, teacher, scale)
+    return soft_loss(SHARPNESS * student / scale, SHARPNESS * teacher / scale, 1.0, meaning)
+
+
+def value_and_jacobian(
+    student: nn.Module,
+    teacher: nn.Module,
+    features: Tensor,
+    scale: Tensor | float,
+    weight: float,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Compare outputs and gradients with respect to the features.
+
+        smooth L1(y_S / s, y_T / s)  +  weight · ‖D_S − D_T‖² / ‖D_T‖²,      D = ∂(G · y) / ∂x      (2)
+
+    G is drawn anew for each image, +1 or -1 for each output; real ReLUs and real poolings.
+
+    Args:
+        student: g_S ∘ h.
+        teacher: g_T.
+        features: x, (batch, channels, height, width).
+        scale: s, the teacher's standard deviation, broadcastable to the outputs.
+        weight: of the gradients' mismatch.
+        generator: a CPU generator.
+
+    Returns:
+        A scalar, 0 where both agree, and the student's output.
+
+    Source: Czarnecki et al., arXiv:1706.04859; Srinivas and Fleuret, arXiv:1803.00443; D as in equation
+    (2) of arXiv:1804.10272.
+    """
+    x = features.detach().requires_grad_()
+    output, wanted = student(x), teacher(x)
+    signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1
+    (target,) = torch.autograd.grad(wanted, x, signs)
+    (found,) = torch.autograd.grad(output, x, signs, create_graph=True)
+    energy = target.square().sum().clamp_min(1e-12)
+    return mismatch(output, wanted.detach(), scale) + weight * (
+        found - target
+    ).square().sum() / energy, output
 
 
 def task_loss(output: Tensor, labels: Tensor, meaning: Output) -> Tensor:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from legonet.distill.context import Context
 from legonet.distill.descent import descend, last_tenth
-from legonet.distill.losses import mismatch, output_scale, task_loss
+from legonet.distill.losses import mismatch, output_scale, soft_loss, task_loss
 from legonet.errors import DistillError
-from legonet.graph.schema import Distillation, Jacobian, Ordinary, Output, VectorOutput
+from legonet.graph.schema import Distillation, Jacobian, Ordinary
 
 
 def fit_ordinary(context: Context, settings: Ordinary) -> dict[str, float]:
@@ -72,32 +71,6 @@ def fit_distillation(context: Context, settings: Distillation) -> dict[str, floa
         return value
 
     return {"loss": _descended(context, loss, settings)}
-
-
-def soft_loss(student: Tensor, teacher: Tensor, temperature: float, meaning: Output) -> Tensor:
-    """Compare softened outputs.
-
-    Args:
-        student: scores (batch, 1), maps (batch, labels, height, width) or vectors (batch, size).
-        teacher: the same shape.
-        temperature: T.
-        meaning: what the outputs mean.
-
-    Returns:
-        A scalar: T² · cross-entropy of the softened probabilities in nats, less the teacher's entropy, so
-        that it is 0 where both agree; for vectors the mean squared distance.
-    """
-    if isinstance(meaning, VectorOutput):
-        return F.mse_loss(student, teacher)
-    soft_student, soft_teacher = student / temperature, teacher / temperature
-    if student.shape[1] == 1:
-        target = soft_teacher.sigmoid()
-        cross = F.binary_cross_entropy_with_logits(soft_student, target)
-        return temperature**2 * (cross - F.binary_cross_entropy_with_logits(soft_teacher, target))
-    pointwise = F.kl_div(
-        soft_student.log_softmax(1), soft_teacher.log_softmax(1), reduction="none", log_target=True
-    )
-    return temperature**2 * pointwise.sum(1).mean()
 
 
 def fit_jacobian(context: Context, settings: Jacobian) -> dict[str, float]:
