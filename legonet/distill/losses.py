@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from legonet.errors import DataError
 from legonet.graph.schema import BinaryOutput, MaskOutput, Output, VectorOutput
 
-
 SHARPNESS = 4.0  # probabilities of scores in these parts of their standard deviation
 
 

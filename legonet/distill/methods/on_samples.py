@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from legonet.distill.context import Context
 from legonet.distill.descent import descend, last_tenth
-from legonet.distill.losses import mismatch, output_scale, soft_loss, task_loss
+from legonet.distill.losses import output_scale, soft_loss, task_loss, value_and_jacobian
 from legonet.errors import DistillError
 from legonet.graph.schema import Distillation, Jacobian, Ordinary
 
@@ -74,37 +74,26 @@ def fit_distillation(context: Context, settings: Distillation) -> dict[str, floa
 
 
 def fit_jacobian(context: Context, settings: Jacobian) -> dict[str, float]:
-    """Match outputs and real gradients on samples.
-
-        smooth L1(y_S, y_T)  +  weight · ‖D_S − D_T‖² / E‖D_T‖²,      D = ∂(G · y) / ∂x          (2)
-
-    G is drawn anew for each image, +1 or -1 for each output; real ReLUs and real poolings.
+    """Match outputs and real gradients on samples; see `legonet.distill.losses.value_and_jacobian`.
 
     Returns:
         `loss`: its mean over the last tenth of the steps.
 
     Raises:
         DistillError: no samples.
-
-    Source: Czarnecki et al., arXiv:1706.04859; Srinivas and Fleuret, arXiv:1803.00443; D as in equation
-    (2) of arXiv:1804.10272.
     """
     features, labels = _samples(context, "jacobian")
+    student = nn.Sequential(context.adapter, context.student)
     with torch.no_grad():
         scale = output_scale(torch.cat([context.teacher(batch) for batch in features.split(256)]))
 
     def loss() -> Tensor:
         chosen = _choose(context, len(features), settings.batch)
-        x = features[chosen].requires_grad_()
-        student, teacher = context.student(context.adapter(x)), context.teacher(x)
-        signs = torch.randint(2, student.shape, generator=context.generator).to(student) * 2 - 1
-        (wanted,) = torch.autograd.grad(teacher, x, signs, retain_graph=True)
-        (found,) = torch.autograd.grad(student, x, signs, create_graph=True)
-        energy = wanted.square().sum().clamp_min(1e-12)
-        value = mismatch(student, teacher.detach(), scale)
-        value = value + settings.weight * (found - wanted).square().sum() / energy
+        value, output = value_and_jacobian(
+            student, context.teacher, features[chosen], scale, settings.weight, context.generator
+        )
         if labels is not None and settings.task_loss:
-            value = value + task_loss(student, labels[chosen], context.edge.meaning)
+            value = value + task_loss(output, labels[chosen], context.edge.meaning)
         return value
 
     return {"loss": _descended(context, loss, settings, decay=True)}
