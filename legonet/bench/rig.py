@@ -110,13 +110,13 @@ class Rig:
         edge = self.edge(trial)
         key = trial.key(self.surroundings(trial))
         if trial.method == TEACHER:
-            return Row(key, trial, self._measure(trial, edge, edge.teacher_module))
+            return Row(key, trial, self.measure(trial, edge.teacher_module))
         if trial.spec is None:
-            return Row(key, trial, self._measure(trial, edge, edge.task_module))
+            return Row(key, trial, self.measure(trial, edge.task_module))
         samples, start = self.samples(trial), self._clock()
         fitted = fit(edge, Adapter.model_validate(dict(trial.spec)), samples, self.device)
         seconds = self._clock() - start
-        found = self._measure(trial, edge, nn.Sequential(fitted.adapter, edge.task_module))
+        found = self.measure(trial, nn.Sequential(fitted.adapter, edge.task_module))
         return Row(key, trial, found, fitted.quality, round(seconds, 3), fitted.notes)
 
     def edge(self, trial: Trial) -> Edge:
@@ -191,7 +191,16 @@ class Rig:
         """Features (batch, channels, height, width) at the cut of the images to measure on, and labels."""
         return self._held_out(trial.experiment, trial.category, trial.seed if trial.random_f else None)
 
-    def _measure(self, trial: Trial, edge: Edge, above: nn.Module) -> dict[str, float]:
+    def measure(self, trial: Trial, above: nn.Module) -> dict[str, float]:
+        """Measure what stands above a trial's category module, in percent.
+
+        Args:
+            trial: on whose category's images.
+            above: takes the category module's features.
+
+        Returns:
+            `error`; for masks `pixel error` and `IoU`.
+        """
         features, labels = self.held_out(trial)
         above = copy.deepcopy(above).to(self.device)
         with torch.no_grad():

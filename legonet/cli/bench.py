@@ -19,6 +19,9 @@ Results = Annotated[
     Path,
     typer.Option("--results", metavar="FOLDER", help="Where rows are kept; what is there is not run again."),
 ]
+Split = Annotated[
+    str, typer.Option(help="test, for final figures, or validation, for every choice of settings.")
+]
 RESULTS = Path("build/bench")
 
 app = typer.Typer(
@@ -59,9 +62,7 @@ def paper(
         bool, typer.Option("--quick", help="Main methods, 0, 10, 100 images: at most five minutes.")
     ] = False,
     only: Annotated[str, typer.Option(help="Only what has this in its label, such as 'auto, 10'.")] = "",
-    split: Annotated[
-        str, typer.Option(help="test, for final figures, or validation, for every choice of settings.")
-    ] = "test",
+    split: Split = "test",
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side, one thread each.")] = 1,
     device: Device = "cpu",
     results: Results = RESULTS,
@@ -82,6 +83,28 @@ def paper(
         rows = run_paper(setting, choice, results, jobs, display.show)
     summaries = summarise(rows)
     _print(judge(summaries), as_json)
+
+
+@app.command("speed")
+def speed(
+    steps: Annotated[int, typer.Option(min=1, help="Of back-distillation, which is compared with.")] = 1500,
+    split: Split = "test",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of torch; default: all cores.")] = None,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Time the closed form against back-distillation, and against what the machine can do."""
+    import sys
+
+    import torch
+
+    from legonet.bench.speed import SPEED, run_speed
+    from legonet.store.files import write_file
+
+    torch.set_num_threads(threads or torch.get_num_threads())
+    found = run_speed(_split(split), steps, lambda line: print(line, file=sys.stderr, flush=True))
+    write_file(results / SPEED, (json.dumps(found.data(), indent=2) + "\n").encode())
+    _print(found.figures, as_json)
 
 
 def _split(name: str) -> Any:

@@ -1,0 +1,61 @@
+"""How many operations the closed form takes, and how fast this machine multiplies matrices."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from legonet.distill.pullback import Pullback
+
+
+def pullback_operations(pullback: Pullback) -> int:
+    """Floating-point operations of one draw: two for each multiplication and addition of its layers."""
+    count = 0
+    for (_, layer), below, above in zip(
+        pullback.layers, pullback.shapes[:-1], pullback.shapes[1:], strict=True
+    ):
+        if isinstance(layer, nn.Conv2d):
+            count += 2 * math.prod(above) * layer.weight[0].numel()
+        elif isinstance(layer, nn.ConvTranspose2d):
+            count += 2 * math.prod(below) * layer.weight[0].numel()
+        elif isinstance(layer, nn.Linear):
+            count += 2 * layer.weight.numel()
+    return count
+
+
+def closed_form_operations(student: Pullback, teacher: Pullback, kernel: int, draws: int) -> int:
+    """Floating-point operations of the closed form: pullbacks, normal equations, Cholesky solution.
+
+    Args:
+        student: of g_S.
+        teacher: of g_T.
+        kernel: of the convolution.
+        draws: for the normal equations; those for the residual come on top and are not counted.
+    """
+    channels_out, height, width = student.input_shape
+    channels_in = teacher.input_shape[0]
+    unknown, rows = channels_out * kernel**2, draws * height * width
+    pulled = draws * (pullback_operations(student) + pullback_operations(teacher))
+    summed = rows * unknown * (unknown + 1) + 2 * rows * unknown * channels_in  # half of a symmetric matrix
+    return pulled + summed + unknown**3 // 3 + 2 * unknown**2 * channels_in
+
+
+def matmul_rate(dtype: torch.dtype, size: int = 1024, repeats: int = 10) -> float:
+    """The best rate of this machine's matrix product, in operations per second, with torch's threads."""
+    left, right = (torch.rand(size, size, dtype=dtype) for _ in range(2))
+    return 2 * size**3 / best_time(lambda: left @ right, repeats)
+
+
+def best_time(run: Callable[[], object], repeats: int) -> float:
+    """Seconds of the fastest of several runs, after one that warms up: what else the machine does is out."""
+    run()
+    best = math.inf
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - begin)
+    return best
