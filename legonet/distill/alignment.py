@@ -97,7 +97,7 @@ def align(module: nn.Sequential, reference: nn.Sequential, input_shape: Shape) -
             orders[index] = found
         if not changed:
             break
-    relu_orders = _reorder(result, mine, orders, input_shape)
+    relu_orders = reorder(result, orders[:-1], input_shape)
     return Alignment(result, relu_orders, _cosine([_Matrix.of(each) for each in mine], wanted))
 
 
@@ -124,7 +124,7 @@ def _weighted(chain: nn.Sequential) -> list[Weighted] | None:
     """The layers with weights, bottom first; None if there is a layer whose channels cannot be reordered."""
     found: list[Weighted] = []
     for _, layer in leaves(chain):
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(layer, Weighted):
             if getattr(layer, "groups", 1) != 1:
                 return None
             found.append(layer)
@@ -198,18 +198,25 @@ def _expanded(order: Tensor, inputs: int) -> Tensor:
     return (order[:, None] * run + torch.arange(run, device=order.device)).flatten()
 
 
-def _reorder(
-    chain: nn.Sequential, weighted: Sequence[Weighted], orders: Sequence[Tensor], input_shape: Shape
-) -> list[Tensor]:
-    """Put the units of a chain in other orders, in place; the order of each ReLU's units."""
+def reorder(chain: nn.Sequential, orders: Sequence[Tensor], input_shape: Shape) -> list[Tensor]:
+    """Put the hidden units of a chain in other orders, in place; its function stays.
+
+    Args:
+        chain: convolutions, linear layers and what keeps channels apart.
+        orders: for each layer with weights but the last, bottom first: unit i becomes what unit order[i] was.
+        input_shape: (channels, height, width) of its input.
+
+    Returns:
+        For each ReLU, bottom first, the order of its units, likewise.
+    """
     relu_orders: list[Tensor] = []
     below: Tensor | None = None
     remaining = list(orders)
     for (_, layer), shape in zip(leaves(chain), Pullback(chain, input_shape).shapes, strict=False):
         if below is not None and shape[0] != len(below):  # above a flatten
             below = _expanded(below, shape[0])
-        if any(layer is each for each in weighted):
-            own = remaining.pop(0) if len(remaining) > 1 else None
+        if isinstance(layer, Weighted):
+            own = remaining.pop(0) if remaining else None
             _reorder_layer(layer, own, below)
             below = own
         elif isinstance(layer, nn.ReLU):
