@@ -79,7 +79,7 @@ def value_and_jacobian(
     scale: Tensor | float,
     weight: float,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Compare outputs and gradients with respect to the features.
 
         smooth L1(y_S / s, y_T / s)  +  weight · ‖D_S − D_T‖² / ‖D_T‖²,      D = ∂(G · y) / ∂x      (2)
@@ -95,7 +95,7 @@ def value_and_jacobian(
         generator: a CPU generator.
 
     Returns:
-        A scalar, 0 where both agree, and the student's output.
+        A scalar, 0 where both agree, and the outputs of student and teacher.
 
     Source: Czarnecki et al., arXiv:1706.04859; Srinivas and Fleuret, arXiv:1803.00443; D as in equation
     (2) of arXiv:1804.10272.
@@ -105,10 +105,9 @@ def value_and_jacobian(
     signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1
     (target,) = torch.autograd.grad(wanted, x, signs)
     (found,) = torch.autograd.grad(output, x, signs, create_graph=True)
-    energy = target.square().sum().clamp_min(1e-12)
-    return mismatch(output, wanted.detach(), scale) + weight * (
-        found - target
-    ).square().sum() / energy, output
+    apart = (found - target).square().sum() / target.square().sum().clamp_min(1e-12)
+    wanted = wanted.detach()
+    return mismatch(output, wanted, scale) + weight * apart, output, wanted
 
 
 def task_loss(output: Tensor, labels: Tensor, meaning: Output) -> Tensor:

@@ -89,7 +89,7 @@ def fit_jacobian(context: Context, settings: Jacobian) -> dict[str, float]:
 
     def loss() -> Tensor:
         chosen = _choose(context, len(features), settings.batch)
-        value, output = value_and_jacobian(
+        value, output, _ = value_and_jacobian(
             student, context.teacher, features[chosen], scale, settings.weight, context.generator
         )
         if labels is not None and settings.task_loss:
