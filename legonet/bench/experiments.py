@@ -23,7 +23,14 @@ ALL = None  # as a number of images: the whole training set
 GENERIC = "dog"  # the category whose task module is the generic one
 TARGETS = ("cat", "cow", "horse", "sheep")
 TEACHER, UNADAPTED = "teacher", "no adapter"
+NOTHING = "background everywhere"  # of masks: what an answer is worth that finds nothing
 BEST = "auto"  # of our methods: the one that the targets are for
+
+STEPS = (
+    "Every baseline has 400 steps, `jacobian` 200; `back-distillation` has the paper's ReLUs and G in "
+    "Experiments 1 and 3, masks in every ReLU in Experiment 2, and beside it the task loss where there are "
+    "images."
+)
 
 Count = int | None
 
@@ -57,7 +64,7 @@ class Experiment:
         task: the kind of the task's output.
         categories: whose modules are transplanted to the generic category's task module.
         lines: by adapter, what is fitted; the adapters' names are as tables have them.
-        adapters: by name, kernel and depth as in a graph file.
+        adapters: by name, their shapes as in a graph file.
     """
 
     name: str
@@ -75,7 +82,7 @@ class Trial:
     Attributes:
         experiment: its name.
         adapter: its name; empty for the references, which have none.
-        method: the line's name, or `TEACHER` or `UNADAPTED`.
+        method: the line's name, or `TEACHER`, `UNADAPTED` or `NOTHING`.
         spec: the adapter with all its settings and its seed; None for the references.
         images: how many labelled images it is fitted from; `ALL`: all there are.
         seed: of the adapter, of the images' composition, and of the random category module.
@@ -141,8 +148,13 @@ def _ours(counts: Sequence[int] = COUNTS, control: tuple[Count, ...] = ()) -> tu
     )
 
 
+def _strangers() -> tuple[Line, ...]:
+    return (_ordinary((10, 100)), Line(BEST, {"name": BEST}, (0, 10, 100)))
+
+
 _ONE_1X1, _THREE_1X1 = {"kernel": 1, "depth": 1}, {"kernel": 1, "depth": 3}
 _ONE_3X3, _THREE_3X3 = {"kernel": 3, "depth": 1}, {"kernel": 3, "depth": 3}
+_TWO_5X5 = {"kernel": 5, "depth": 2, "hidden": 64}
 _FIRST = {"steps": 400, "gradient": "ones"}
 _SECOND = {"steps": 400}
 _THIRD = {"steps": 400, "relu": "identity", "weight": 1.0}
@@ -176,11 +188,19 @@ EXPERIMENTS = {
         ),
         Experiment(
             "bases",
-            "classification through the task module of a stranger",
+            "classification through the task module of another random initialisation",
             "binary",
             TARGETS,
-            {"one 3x3": _ONE_3X3},
-            {"one 3x3": _ours(QUICK_COUNTS)},
+            {"one 3x3": _ONE_3X3, "two 5x5": _TWO_5X5},
+            {"one 3x3": _strangers(), "two 5x5": _strangers()},
+        ),
+        Experiment(
+            "architectures",
+            "classification through the task module of another architecture",
+            "binary",
+            TARGETS,
+            {"one 3x3": _ONE_3X3, "two 5x5": _TWO_5X5},
+            {"one 3x3": _strangers(), "two 5x5": _strangers()},
         ),
     )
 }
@@ -204,6 +224,8 @@ def trials(
                 if not seed:
                     yield Trial(name, "", TEACHER, category)
                     yield Trial(name, "", UNADAPTED, category)
+                    if experiment.task == "mask":
+                        yield Trial(name, "", NOTHING, category)
                 for trial in _fits(experiment, category, seed, quick):
                     if only in trial.label:
                         yield trial

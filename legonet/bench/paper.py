@@ -42,7 +42,7 @@ class Choice:
     """Which trials are run.
 
     Attributes:
-        experiments: names; empty: all that the network has the tasks for.
+        experiments: names; empty: the paper's, as far as the network has tasks for them.
         seeds: how many.
         quick: the main methods only, three numbers of images.
         only: a part of the labels.
@@ -89,22 +89,28 @@ def run_paper(
     """
     rig = setting.open()
     chosen = chosen_trials(rig, choice)
-    keys = [trial.key(rig.surroundings(trial)) for trial in chosen]
-    path = folder / ROWS
-    known = {row.key: row for row in read_rows(path)}
-    todo = [trial for trial, key in zip(chosen, keys, strict=True) if key not in known]
+    there = {row.key for row in finished(rig, choice, folder)}
+    todo = [trial for trial in chosen if trial.key(rig.surroundings(trial)) not in there]
     done = len(chosen) - len(todo)
     for row in _side_by_side(setting, todo, jobs) if jobs > 1 else _in_turn(rig, todo):
-        append_row(path, row)
-        known[row.key] = row
+        append_row(folder / ROWS, row)
         done += 1
         progress(Progress(row, done, len(chosen)))
-    return [known[key] for key in keys]
+    return finished(rig, choice, folder)
+
+
+def finished(rig: Rig, choice: Choice, folder: Path) -> list[Row]:
+    """The rows of a choice that a folder has, of the modules and settings as they are now."""
+    known = {row.key: row for row in read_rows(folder / ROWS)}
+    keys = [trial.key(rig.surroundings(trial)) for trial in chosen_trials(rig, choice)]
+    return [known[key] for key in keys if key in known]
 
 
 def chosen_trials(rig: Rig, choice: Choice) -> list[Trial]:
     """The trials of a choice that a network has the tasks for."""
-    names = choice.experiments or tuple(name for name, each in EXPERIMENTS.items() if rig.offers(each))
+    names = choice.experiments or tuple(
+        name for name, each in EXPERIMENTS.items() if name.isdecimal() and rig.offers(each)
+    )
     return list(trials(names, choice.seeds, choice.quick, choice.only))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import importlib
-import importlib.util
 import time
 from dataclasses import replace
 from functools import lru_cache
@@ -15,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.bench.evaluate import measures
-from legonet.bench.experiments import EXPERIMENTS, TEACHER, Experiment, Trial
+from legonet.bench.experiments import EXPERIMENTS, NOTHING, TEACHER, UNADAPTED, Experiment, Trial
 from legonet.bench.rows import Row
 from legonet.compile.network import normalisation
 from legonet.data import animals
@@ -29,6 +27,10 @@ from legonet.store.workspace import shipped_folder
 from legonet.teachers.statistics import SHARE, dump_statistics, record
 
 Split = Literal["validation", "test"]
+STRANGERS: dict[str, Literal["initialisation", "architecture"]] = {
+    "bases": "initialisation",
+    "architectures": "architecture",
+}
 BATCH = 250
 RECORDED = 400  # images that a random category module's statistics are recorded on
 
@@ -93,8 +95,6 @@ class Rig:
 
     def offers(self, experiment: Experiment) -> bool:
         """Whether the network has a task of the experiment's kind."""
-        if experiment.name == "bases" and importlib.util.find_spec("legonet.bench.bases") is None:
-            return False
         return any(task.output.kind == experiment.task for task in self.network.graph.tasks.values())
 
     def surroundings(self, trial: Trial) -> str:
@@ -109,10 +109,13 @@ class Rig:
         """
         edge = self.edge(trial)
         key = trial.key(self.surroundings(trial))
-        if trial.method == TEACHER:
-            return Row(key, trial, self.measure(trial, edge.teacher_module))
+        references = {
+            TEACHER: edge.teacher_module,
+            UNADAPTED: edge.task_module,
+            NOTHING: _Nothing(edge.teacher_module),
+        }
         if trial.spec is None:
-            return Row(key, trial, self.measure(trial, edge.task_module))
+            return Row(key, trial, self.measure(trial, references[trial.method]))
         samples, start = self.samples(trial), self._clock()
         fitted = fit(edge, Adapter.model_validate(dict(trial.spec)), samples, self.device)
         seconds = self._clock() - start
@@ -137,9 +140,10 @@ class Rig:
         if random_seed is not None:
             edge = self._edge(experiment, category, None)
             return self._with_random_f(edge, category, EXPERIMENTS[experiment].task == "mask", random_seed)
-        if experiment == "bases":
-            strangers = importlib.import_module("legonet.bench.bases")
-            return strangers.different_bases(self.network, category)
+        if experiment in STRANGERS:
+            from legonet.bench.bases import different_bases
+
+            return different_bases(self.network, category, STRANGERS[experiment])
         kind = EXPERIMENTS[experiment].task
         tasks = [name for name, task in self.network.graph.tasks.items() if task.output.kind == kind]
         if not tasks:
@@ -215,6 +219,17 @@ class Rig:
         if torch.device(self.device).type == "cpu":
             return time.process_time()
         return time.perf_counter()
+
+
+class _Nothing(nn.Module):
+    """Says background at every pixel, in the shape of a module's output."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.full_like(self.module(features), -1.0)
 
 
 def animals_rig(split: Split, device: torch.device | str = "cpu") -> Rig:

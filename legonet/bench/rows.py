@@ -36,7 +36,7 @@ class Row:
     @property
     def error(self) -> float:
         """The measure that is compared: `error`, or `pixel error`."""
-        return next(iter(self.measures.values()))
+        return next(value for name, value in self.measures.items() if name.endswith("error"))
 
 
 def append_row(path: Path, row: Row) -> None:

@@ -129,5 +129,5 @@ def _judge_adapter(name: str, adapter: str, find: Find) -> Iterator[Figure]:
 
 
 def _where(experiment: str, adapter: str, images: Count) -> str:
-    name = f"Experiment {experiment}" if experiment.isdecimal() else "Different bases"
+    name = f"Experiment {experiment}" if experiment.isdecimal() else f"Different {experiment}"
     return f"{name}, {adapter}, {'all' if images is ALL else images} images"

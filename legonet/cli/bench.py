@@ -54,7 +54,9 @@ def paper(
     experiment: Annotated[
         list[str] | None,
         typer.Option(
-            "--experiment", metavar="NAME", help="1, 2, 3 or bases; may be given several times; default: all."
+            "--experiment",
+            metavar="NAME",
+            help="1, 2, 3, bases or architectures; may be given several times; default: 1, 2 and 3.",
         ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default 5, quick 1.")] = None,
@@ -105,6 +107,22 @@ def speed(
     found = run_speed(_split(split), steps, lambda line: print(line, file=sys.stderr, flush=True))
     write_file(results / SPEED, (json.dumps(found.data(), indent=2) + "\n").encode())
     _print(found.figures, as_json)
+
+
+@app.command("report")
+def report(
+    docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default: 5.")] = None,
+    split: Split = "test",
+    results: Results = RESULTS,
+) -> None:
+    """Write benchmarks.md, its plots and its JSON files from what was measured. Needs the extra `bench`."""
+    from legonet.bench.experiments import SEEDS
+    from legonet.bench.paper import Choice, Setting
+    from legonet.bench.report import write_report
+
+    for path in write_report(Setting(_split(split)), Choice(seeds=seeds or SEEDS), results, docs):
+        print(path)
 
 
 def _split(name: str) -> Any:

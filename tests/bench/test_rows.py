@@ -22,6 +22,12 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_rows(file) == rows
 
 
+def test_masks_are_compared_by_their_pixel_error(tmp_path: Path) -> None:
+    found = {"pixel error": 4.0, "IoU": 60.0}
+    append_row(tmp_path / "rows.jsonl", Row("a", Trial("3", "", "teacher", "cat"), found))
+    assert read_rows(tmp_path / "rows.jsonl")[0].error == 4.0
+
+
 def test_a_line_that_was_half_written_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     append_row(file, row("cat", 0, 3.5))
