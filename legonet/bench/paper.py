@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,6 +17,9 @@ from legonet.bench.experiments import EXPERIMENTS, SEEDS, Trial, trials
 from legonet.bench.rig import Rig, Split, animals_rig
 from legonet.bench.rows import Row, append_row, read_rows
 from legonet.errors import DistillError
+
+if TYPE_CHECKING:
+    from legonet.bench.voc import Place
 
 ROWS = "rows.jsonl"
 
@@ -27,14 +31,20 @@ class Setting:
     Attributes:
         split: which images adapters are measured on.
         device: where adapters are fitted.
+        voc: a network that `legonet.bench.voc` prepared; None: the animals.
     """
 
     split: Split = "test"
     device: str = "cpu"
+    voc: Place | None = None
 
     def open(self) -> Rig:
         """Open the network and its images."""
-        return animals_rig(self.split, self.device)
+        if self.voc is None:
+            return animals_rig(self.split, self.device)
+        from legonet.bench.voc import voc_rig
+
+        return voc_rig(self.voc, self.split, self.device)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def write_report(setting: Setting, choice: Choice, results: Path, docs: Path) ->
         }
         files[pictures / "speed.svg"] = plot_costs(costs, rates)
         files[docs / "results" / SPEED] = _json(measured)
-    page = [*_head(setting, choice), *_targets(targets)]
+    page = [*_head(setting, choice, rig.pictures.name), *_targets(targets)]
     for name in shown:
         page += _experiment(EXPERIMENTS[name], [each for each in summaries if each.experiment == name])
     page += _speed([Figure(**each) for each in measured["figures"]], measured["threads"]) if measured else []
@@ -95,7 +95,7 @@ def _json(data: object) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _head(setting: Setting, choice: Choice) -> list[str]:
+def _head(setting: Setting, choice: Choice, pictures: str) -> list[str]:
     return [
         "# Benchmarks",
         "",
@@ -110,7 +110,7 @@ def _head(setting: Setting, choice: Choice) -> list[str]:
         "```",
         "",
         *_paragraph(
-            f"Errors are on {setting.split} images of the animals, in percent: means over the categories and "
+            f"Errors are on {setting.split} images ({pictures}), in percent: means over the categories and "
             f"{choice.seeds} seeds, ± the standard deviation over the seeds of the categories' mean. Each "
             "seed has training images of its own composition, of which the first n are given with their "
             "labels, and its own start and draws. Seconds are of one thread. All settings were chosen on "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from legonet.cli.options import Device, Help, Json
 if TYPE_CHECKING:
     from legonet.bench.paper import Progress
     from legonet.bench.targets import Figure
+    from legonet.bench.voc import Place
 
 Results = Annotated[
     Path,
@@ -22,6 +24,9 @@ Results = Annotated[
 Split = Annotated[
     str, typer.Option(help="test, for final figures, or validation, for every choice of settings.")
 ]
+Data = Annotated[str, typer.Option(metavar="NAME", help="animals, or voc: Pascal VOC, given by --root.")]
+Backbone = Annotated[str, typer.Option(help="With voc: vgg16, or vgg-slim for small images.")]
+Root = Annotated[Path | None, typer.Option(help="With voc: the folder that holds VOCdevkit.")]
 RESULTS = Path("build/bench")
 
 app = typer.Typer(
@@ -68,6 +73,13 @@ def paper(
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side, one thread each.")] = 1,
     device: Device = "cpu",
     results: Results = RESULTS,
+    data: Data = "animals",
+    backbone: Backbone = "vgg16",
+    root: Root = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="With voc: the backbone's state dict, to fine-tune teachers from.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="With voc: of the teachers' training.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Run the paper's three experiments, all methods, and compare with the targets.
@@ -79,7 +91,12 @@ def paper(
     from legonet.bench.rows import summarise
     from legonet.bench.targets import judge
 
-    setting = Setting(_split(split), device)
+    place = _place(data, root, results, backbone)
+    if place is not None:
+        from legonet.bench.voc import prepare
+
+        prepare(place, weights, epochs, device, lambda line: print(line, file=sys.stderr, flush=True))
+    setting = Setting(_split(split), device, place)
     choice = Choice(_experiments(experiment or []), seeds or (1 if quick else SEEDS), quick, only)
     with _Display(as_json) as display:
         rows = run_paper(setting, choice, results, jobs, display.show)
@@ -96,8 +113,6 @@ def speed(
     as_json: Json = False,
 ) -> None:
     """Time the closed form against back-distillation, and against what the machine can do."""
-    import sys
-
     import torch
 
     from legonet.bench.speed import SPEED, run_speed
@@ -115,14 +130,33 @@ def report(
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default: 5.")] = None,
     split: Split = "test",
     results: Results = RESULTS,
+    data: Data = "animals",
+    backbone: Backbone = "vgg16",
+    root: Root = None,
 ) -> None:
     """Write benchmarks.md, its plots and its JSON files from what was measured. Needs the extra `bench`."""
     from legonet.bench.experiments import SEEDS
     from legonet.bench.paper import Choice, Setting
     from legonet.bench.report import write_report
 
-    for path in write_report(Setting(_split(split)), Choice(seeds=seeds or SEEDS), results, docs):
+    setting = Setting(_split(split), voc=_place(data, root, results, backbone))
+    for path in write_report(setting, Choice(seeds=seeds or SEEDS), results, docs):
         print(path)
+
+
+def _place(data: str, root: Path | None, results: Path, backbone: str) -> Place | None:
+    """Where VOC and the network on it are; None for the animals."""
+    from legonet.errors import DataError
+
+    if data == "animals":
+        return None
+    if data != "voc":
+        raise DataError(f"--data {data}: no such data; expected animals or voc")
+    if root is None:
+        raise DataError("--data voc: no --root; expected the folder that holds VOCdevkit")
+    from legonet.bench.voc import Place
+
+    return Place(root, results / backbone, backbone)
 
 
 def _split(name: str) -> Any:
