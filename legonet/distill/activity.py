@@ -40,25 +40,51 @@ def match_activity(features: Tensor, teacher: nn.Sequential, statistics: Statist
         The moved features, of the same shape.
     """
     deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
-    mean = statistics.mean.to(features) / deviation
-    activity = [each.to(features) for each in statistics.activity]
     rectified = bool((features >= 0).all())
-    with torch.no_grad():
-        target = _targets(teacher(features), statistics)
-    spread = _per_output(statistics.output_std, target).clamp_min(1e-6)
+
+    def restored(scaled: Tensor) -> Tensor:
+        return (scaled.relu() if rectified else scaled) * deviation
+
+    strangeness = Strangeness(features, teacher, statistics)
     moved = (features / deviation).requires_grad_()
     optimiser = torch.optim.Adam([moved], lr=LEARNING_RATE)
     for _ in range(STEPS):
-        scaled = moved.relu() if rectified else moved
-        output, distance = _run(teacher, scaled * deviation, activity)
-        loss = ACTIVITY_WEIGHT * distance + F.smooth_l1_loss(output / spread, target / spread)
-        loss = loss + (scaled.mean(0) - mean[0]).square().mean()
-        loss = loss + ((scaled - mean).square().mean((0, 2, 3)) - 1).square().mean()
+        loss = strangeness(restored(moved))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-    moved = moved.detach()
-    return (moved.relu() if rectified else moved) * deviation
+    return restored(moved.detach())
+
+
+class Strangeness:
+    """How far a batch of features is from what a teacher's owner recorded.
+
+        10 Σ (activity − recorded)²  +  smooth L1 of outputs to their targets  +  (mean map, variances)²
+
+    Args:
+        features: (batch, channels, height, width), the batch as it is at first; it tells which outputs are
+            to lie above the mean, and which below.
+        teacher: g_T, frozen.
+        statistics: of the teacher.
+    """
+
+    def __init__(self, features: Tensor, teacher: nn.Sequential, statistics: Statistics) -> None:
+        self._teacher = teacher
+        self._deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
+        self._mean = statistics.mean.to(features) / self._deviation
+        self._activity = [each.to(features) for each in statistics.activity]
+        with torch.no_grad():
+            self._target = _targets(teacher(features), statistics)
+        self._spread = _per_output(statistics.output_std, self._target).clamp_min(1e-6)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """A scalar for features of the same shape; 0 where all is as recorded."""
+        scaled = features / self._deviation
+        output, distance = _run(self._teacher, features, self._activity)
+        loss = ACTIVITY_WEIGHT * distance
+        loss = loss + F.smooth_l1_loss(output / self._spread, self._target / self._spread)
+        loss = loss + (scaled.mean(0) - self._mean[0]).square().mean()
+        return loss + ((scaled - self._mean).square().mean((0, 2, 3)) - 1).square().mean()
 
 
 def _run(teacher: nn.Sequential, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,8 @@ from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]
 
+BATCH = 64  # images that go through f together
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -52,11 +54,14 @@ class Context:
 
     Attributes:
         edge: names and shapes.
+        category_module: f, on the device.
         adapter: h, on the device, in its random start.
         student: g_S, on the device.
         teacher: g_T, on the device.
-        features: f(I) of the images given, (batch, channels, height, width); None without any.
+        images: those given, normalised, (batch, channels, height, width); None without any.
+        features: f(I) of them, (batch, channels, height, width); None without any.
         labels: their labels, if they have any.
+        imagined: features that `legonet.distill.imagine` made before for the same teacher; None: make them.
         generator: a CPU generator; all that is random comes from it.
         device: where to compute.
         notes: what is lacking, for people; methods add to it.
@@ -64,11 +69,14 @@ class Context:
     """
 
     edge: Edge
+    category_module: nn.Sequential
     adapter: nn.Sequential
     student: nn.Sequential
     teacher: nn.Sequential
+    images: Tensor | None
     features: Tensor | None
     labels: Tensor | None
+    imagined: Tensor | None
     generator: torch.Generator
     device: torch.device | str
     notes: list[str] = field(default_factory=list)
@@ -91,3 +99,9 @@ class Context:
             return None
         known = torch.cat(parts)
         return known[torch.randperm(len(known), generator=self.generator).to(self.device)]
+
+
+def features_of(f: nn.Module, images: Tensor) -> Tensor:
+    """Give f(I) of normalised images (batch, channels, height, width), computed in batches."""
+    with torch.no_grad():
+        return torch.cat([f(batch) for batch in images.split(BATCH)])

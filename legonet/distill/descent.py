@@ -18,6 +18,7 @@ def descend(
     learning_rate: float,
     decay: bool = False,
     progress: Progress | None = None,
+    only: str = "",
 ) -> list[float]:
     """Change the adapter's weights, in place, along the gradient of a loss.
 
@@ -28,11 +29,14 @@ def descend(
         learning_rate: at the start.
         decay: let it fall to zero along half a cosine.
         progress: called with (step, steps, loss).
+        only: change the parameters whose names end with this, such as `bias`; default: all.
 
     Returns:
         The loss of each step.
     """
-    parameters = [parameter.requires_grad_() for parameter in adapter.parameters()]
+    parameters = [each.requires_grad_() for name, each in adapter.named_parameters() if name.endswith(only)]
+    if not parameters:
+        return []
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if decay else None
     losses: list[float] = []

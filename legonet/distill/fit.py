@@ -11,19 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.adapter import build_adapter, set_beta
-from legonet.distill.context import Context, Edge, Progress
+from legonet.distill.context import Context, Edge, Progress, features_of
+from legonet.distill.methods.auto import fit_auto
 from legonet.distill.methods.back_distillation import fit_back_distillation
 from legonet.distill.methods.closed_form import fit_closed_form
+from legonet.distill.methods.inversion import fit_inversion
 from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, BackDistillation, ClosedForm, Distillation, Jacobian, Ordinary
+from legonet.graph.schema import (
+    Adapter,
+    Auto,
+    BackDistillation,
+    ClosedForm,
+    Distillation,
+    Inversion,
+    Jacobian,
+    Ordinary,
+)
 
 # One function per method: sets the context's adapter in place and returns what it measured.
 METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
+    Auto: fit_auto,
     BackDistillation: fit_back_distillation,
     ClosedForm: fit_closed_form,
     Distillation: fit_distillation,
+    Inversion: fit_inversion,
     Jacobian: fit_jacobian,
     Ordinary: fit_ordinary,
 }
@@ -52,6 +65,7 @@ def fit(
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    imagined: Tensor | None = None,
 ) -> Fitted:
     """Fit the adapter of one edge.
 
@@ -61,6 +75,8 @@ def fit(
         samples: images of the category, if there are any.
         device: where to compute.
         progress: called with (step, steps, loss) by methods that iterate.
+        imagined: what `legonet.distill.imagine.imagine` made for this edge, where several adapters are fitted
+            to one teacher; default: made anew.
 
     Returns:
         The adapter in evaluation mode on the CPU, frozen.
@@ -76,13 +92,17 @@ def fit(
         copy.deepcopy(module).to(device).eval().requires_grad_(False)
         for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
+    images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
     context = Context(
         edge=edge,
+        category_module=f,
         adapter=adapter.to(device).requires_grad_(False),
         student=student,
         teacher=teacher,
-        features=_features(f, samples, device),
+        images=images,
+        features=None if images is None else features_of(f, images),
         labels=None if samples is None or samples.labels is None else samples.labels.to(device),
+        imagined=None if imagined is None else imagined.to(device),
         generator=torch.Generator().manual_seed(spec.seed),
         device=device,
         progress=progress,
@@ -108,13 +128,6 @@ def _expect_own_statistics(edge: Edge) -> None:
                 f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "
                 "they were recorded at another cut: run `legonet teacher record`"
             )
-
-
-def _features(f: nn.Module, samples: Samples | None, device: torch.device | str) -> Tensor | None:
-    if samples is None or len(samples.images) == 0:
-        return None
-    with torch.no_grad():
-        return torch.cat([f(batch.to(device)) for batch in samples.images.split(64)])
 
 
 def _beta(context: Context) -> float:

@@ -184,9 +184,35 @@ class Jacobian(Model):
     task_loss: bool = Field(default=True, description="add the task loss where samples have labels")
 
 
-AnyMethod = ClosedForm | BackDistillation | Ordinary | Distillation | Jacobian
+class Inversion(Model):
+    """Outputs and real gradients, matched on images that are synthesised from the teacher."""
+
+    name: Literal["inversion"]
+    images: Positive = Field(default=256, description="how many are synthesised")
+    steps: Positive = Field(default=300, description="optimiser steps of the matching")
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
+    batch: Positive = Field(default=16, description="images per step")
+    weight: Annotated[Number, Field(ge=0)] = Field(
+        default=1.0, description="of the gradients' mismatch, beside the outputs'"
+    )
+
+
+class Auto(Model):
+    """Closed form, calibration, refinement by whatever there is; the best by held-out agreement is kept."""
+
+    name: Literal["auto"]
+    steps: Positive = Field(
+        default=400,
+        description="optimiser steps of the refinement; up to four times as many with many images",
+    )
+    imagined: Positive = Field(default=512, description="features that are synthesised to learn from")
+
+
+AnyMethod = Auto | ClosedForm | BackDistillation | Ordinary | Distillation | Jacobian | Inversion
 Method = Annotated[AnyMethod, Field(discriminator="name")]
-MethodName = Literal["closed-form", "back-distillation", "ordinary", "distillation", "jacobian"]
+MethodName = Literal[
+    "auto", "closed-form", "back-distillation", "ordinary", "distillation", "jacobian", "inversion"
+]
 
 
 class Adapter(Model):

@@ -1,0 +1,47 @@
+"""Features that no image was taken for, from what is known of a teacher.
+
+Half are drawn from the teacher's statistics and moved until g_T's units are as active as recorded; half are
+f's own, of synthesised images. A mixture measures better than either (docs/method.md).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from legonet.distill.activity import match_activity
+from legonet.distill.context import Edge, features_of
+from legonet.distill.inversion import invert
+from legonet.distill.synthesis import synthesise
+
+
+def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = "cpu") -> Tensor | None:
+    """Synthesise features at the cut of an edge's teacher; no image is needed.
+
+    Args:
+        edge: its category module, its teacher's task part, and what is known of them.
+        count: how many; half as many where only one kind can be made.
+        seed: same seed, same machine: same features.
+        device: where to compute.
+
+    Returns:
+        (batch, channels, height, width), in random order; None where neither statistics nor f's input are
+        known.
+    """
+    generator, parts = torch.Generator().manual_seed(seed), []
+    f, teacher = (
+        copy.deepcopy(module).to(device).eval().requires_grad_(False)
+        for module in (edge.category_module, edge.teacher_module)
+    )
+    if edge.statistics is not None:
+        drawn = synthesise(edge.statistics, count // 2, generator).to(device)
+        parts.append(match_activity(drawn, teacher, edge.statistics))
+    if edge.input is not None:
+        images = invert(f, teacher, edge.input, edge.statistics, count - count // 2, generator, device)
+        parts.append(features_of(f, images))
+    if not parts:
+        return None
+    imagined = torch.cat(parts)
+    return imagined[torch.randperm(len(imagined), generator=generator).to(device)]

@@ -1,0 +1,220 @@
+"""The method `auto`: closed form, calibration, refinement; what agrees best with the teacher is kept."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.augment import augmented_features, cutmix
+from legonet.distill.context import Context
+from legonet.distill.descent import descend
+from legonet.distill.imagine import imagine
+from legonet.distill.losses import disagreement, output_scale, task_loss
+from legonet.distill.start import Start, start
+from legonet.graph.schema import Auto, ClosedForm
+
+BATCH = 64
+LEARNING_RATE = 3e-3
+CALIBRATION = 30, 1e-2  # steps on the biases alone, and their learning rate
+JOINED = 8192  # features that are made by joining two
+HELD_OUT = 5  # one feature in so many is held out
+FEW = 40  # given images are held out too from this number on
+HALF = 30  # given images that take half of a batch, the imagined ones the other half
+MANY = 400  # so many given images are worth as many steps again
+MOST = 4  # times the steps, at most; and where the adapter starts at random
+PRIOR = 0.3  # weight of the pseudo-gradients' loss
+LABELS = 0.3  # weight of the task loss
+
+
+@dataclass(frozen=True)
+class Material:
+    """Features to learn from and to choose by.
+
+    Attributes:
+        imagined: of nothing; None without statistics and f's input.
+        given: of the images given and of their copies; None without any.
+        labelled: of the images given, where they have labels.
+        labels: theirs.
+        held_out: never learned from.
+    """
+
+    imagined: Tensor | None
+    given: Tensor | None
+    labelled: Tensor | None
+    labels: Tensor | None
+    held_out: Tensor
+
+
+def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
+    """Fit by what there is: the modules alone, statistics, images, labels.
+
+    1. Start: the closed form, or what needs no common base (`legonet.distill.start`).
+    2. Calibration: the adapter's biases, so that the output has the teacher's offset.
+    3. Refinement of all weights, on imagined features and those of the images given, joined at random lines;
+
+        disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.3 L(y_S, y*)
+
+       excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter
+       near the closed form where the features say nothing. The third term needs labels.
+    4. What agrees best with the teacher on held-out features is kept, be it the start.
+
+    Returns:
+        `residual` of the closed form, unless the modules differ in architecture; `disagreement` on held-out
+        features of the adapter that is kept, and `disagreement at the start`, unless there is no feature to
+        compare on.
+
+    Source: legonet; the loss is equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs
+    beside the labels, as in Hinton et al., arXiv:1503.02531.
+    """
+    begin = start(context, ClosedForm(name="closed-form"))
+    quality = {} if begin.residual is None else {"residual": begin.residual}
+    material = _gather(context, settings.imagined)
+    if material is None:
+        context.notes.append(
+            f"{context.edge.path}: the output's offset is not set: neither statistics of the teacher nor "
+            "images nor the network's input are known; run `legonet teacher record`, or give some images"
+        )
+        return quality
+    trainer = _Trainer(context, material, begin)
+    agreement = {"start": trainer.judge()}
+    kept, best = copy.deepcopy(context.adapter.state_dict()), "start"
+    for name, step in (
+        ("calibrated", trainer.calibrate),
+        ("refined", lambda: trainer.refine(settings.steps)),
+    ):
+        step()
+        agreement[name] = trainer.judge()
+        if agreement[name] < agreement[best]:
+            kept, best = copy.deepcopy(context.adapter.state_dict()), name
+    context.adapter.load_state_dict(kept)
+    context.notes.append(_say(context, material, agreement, best))
+    return quality | {
+        "disagreement": agreement[best],
+        "disagreement at the start": agreement["start"],
+    }
+
+
+class _Trainer:
+    """Learns from the material, and judges."""
+
+    def __init__(self, context: Context, material: Material, begin: Start) -> None:
+        self._context, self._material, self._begin = context, material, begin
+        self._wanted = _outputs(context.teacher, material.held_out)
+        self._scale = output_scale(self._wanted)
+        self._given = 0 if material.given is None else _share(context, material)
+        # Made and answered once: the teacher is asked 64 times and not at each step.
+        joined = [cutmix(self._batch(), self._batch(), context.generator) for _ in range(JOINED // BATCH)]
+        self._joined = torch.cat(joined)
+        self._answers = _outputs(context.teacher, self._joined)
+
+    def judge(self) -> float:
+        """Disagreement with the teacher on the held-out features."""
+        found = _outputs(nn.Sequential(self._context.adapter, self._context.student), self._material.held_out)
+        return float(disagreement(found, self._wanted, self._scale, self._context.edge.meaning))
+
+    def calibrate(self) -> None:
+        """Set the biases."""
+        steps, learning_rate = CALIBRATION
+        descend(self._context.adapter, self._agree, steps, learning_rate, decay=True, only="bias")
+
+    def refine(self, steps: int) -> None:
+        """Change all weights."""
+        images = 0 if self._context.features is None else len(self._context.features)
+        times = MOST if not self._begin.common else min(MOST, 1 + images / MANY)
+        descend(
+            self._context.adapter,
+            self._loss,
+            round(steps * times),
+            LEARNING_RATE,
+            decay=True,
+            progress=self._context.progress,
+        )
+
+    def _agree(self) -> Tensor:
+        context, chosen = self._context, self._choose(len(self._joined), BATCH)
+        found = context.student(context.adapter(self._joined[chosen]))
+        return disagreement(found, self._answers[chosen], self._scale, context.edge.meaning)
+
+    def _loss(self) -> Tensor:
+        context, material, value = self._context, self._material, self._agree()
+        if self._begin.excess is not None:
+            value = value + PRIOR * self._begin.excess()
+        if material.labelled is not None and material.labels is not None:
+            chosen = self._choose(len(material.labels), BATCH // 2)
+            output = context.student(context.adapter(material.labelled[chosen]))
+            value = value + LABELS * task_loss(output, material.labels[chosen], context.edge.meaning)
+        return value
+
+    def _batch(self) -> Tensor:
+        """Some features that were given, some imagined, in random order."""
+        parts, material = [], self._material
+        if material.given is not None and self._given:
+            parts.append(material.given[self._choose(len(material.given), self._given)])
+        if material.imagined is not None and self._given < BATCH:
+            parts.append(material.imagined[self._choose(len(material.imagined), BATCH - self._given)])
+        return torch.cat(parts)[self._choose(BATCH, BATCH)]
+
+    def _choose(self, among: int, count: int) -> Tensor:
+        return torch.randint(among, (count,), generator=self._context.generator).to(self._context.device)
+
+
+def _gather(context: Context, count: int) -> Material | None:
+    """Everything to learn from, a fifth of it held out; of few given images none is spared for that."""
+    imagined, images, labels = _imagined(context, count), context.images, context.labels
+    held_out = []
+    if imagined is not None:
+        held_out.append(imagined[::HELD_OUT])
+        imagined = imagined[_others(len(imagined))]
+    if images is not None and context.features is not None and (len(images) >= FEW or imagined is None):
+        if len(images) >= HELD_OUT:
+            held_out.append(context.features[::HELD_OUT])
+            images = images[_others(len(images))]
+            labels = None if labels is None else labels[_others(len(labels))]
+        else:
+            held_out.append(context.features)
+    if not held_out:
+        return None
+    given = None if images is None else augmented_features(context, images)
+    labelled = None if given is None or labels is None or images is None else given[: len(images)]
+    return Material(imagined, given, labelled, labels, torch.cat(held_out))
+
+
+def _imagined(context: Context, count: int) -> Tensor | None:
+    if context.imagined is not None:
+        return context.imagined
+    seed = int(torch.randint(2**31, (1,), generator=context.generator))
+    return imagine(context.edge, count, seed, context.device)
+
+
+def _others(count: int) -> Tensor:
+    return torch.arange(count) % HELD_OUT != 0
+
+
+def _share(context: Context, material: Material) -> int:
+    """How many of a batch are given features."""
+    if material.imagined is None or context.features is None:
+        return BATCH
+    images = len(context.features)
+    return round(BATCH * images / (images + HALF))
+
+
+def _outputs(model: nn.Module, features: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([model(batch) for batch in features.split(256)])
+
+
+def _say(context: Context, material: Material, agreement: dict[str, float], best: str) -> str:
+    sources = []
+    if material.imagined is not None:
+        sources.append(f"{len(material.imagined)} synthesised features")
+    if context.features is not None:
+        labelled = "labelled" if material.labelled is not None else "unlabelled"
+        sources.append(f"{len(context.features)} {labelled} images")
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in agreement.items())
+    return (
+        f"{context.edge.path}: auto keeps the {best} adapter, learned from {' and '.join(sources)}: "
+        f"disagreement with the teacher on {len(material.held_out)} held-out features: {figures}"
+    )
