@@ -8,22 +8,21 @@ Then the output channels of the last convolution below the cut are put in a rand
 each category, with the input channels of the next convolution: the teacher's outputs stay, but its halves
 fit no other category's.
 
-Prints a table of figures on training, validation and test images. The test images are looked at for that
-table only; every choice here was made on validation images. Same seed, same machine, same number of
-threads: same bytes.
+Prints a table of figures on training, validation and test images; with `--measure` it trains nothing and
+measures the teachers that are there. The test images are looked at for that table only; every choice here was
+made on validation images. Same seed, same machine, same number of threads: same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import nn
 
 from legonet.bench.evaluate import measures
@@ -107,7 +106,6 @@ class Row:
     teacher: str
     measure: str
     values: tuple[float, ...]
-    seconds: float
 
 
 def train_base(task: Task, seed: int, below: State | None = None) -> State:
@@ -185,33 +183,40 @@ def run(seed: int, out: Path) -> Iterator[Row]:
     base = train_base(CLASSIFY, seed)
     classifiers = {}
     for category in CATEGORIES:
-        start = time.monotonic()
         net = fine_tune(CLASSIFY, base, category, seed)
         classifiers[category] = plain(net.state_dict())
-        yield from _finish(CLASSIFY, net, category, seed, out, start)
+        _write(CLASSIFY, net, category, seed, out)
+        yield from measure(CLASSIFY, category, out)
     base = train_base(SEGMENT, seed, below=base)
     for category in CATEGORIES:
-        start = time.monotonic()
         net = fine_tune(SEGMENT, base, category, seed, below=classifiers[category])
-        yield from _finish(SEGMENT, net, category, seed, out, start)
+        _write(SEGMENT, net, category, seed, out)
+        yield from measure(SEGMENT, category, out)
 
 
-def _finish(
-    task: Task, net: nn.Sequential, category: str, seed: int, out: Path, start: float
-) -> Iterator[Row]:
-    """Write a teacher and measure it."""
-    net.load_state_dict(shuffle_features(net, task.block, category, seed))
-    save_state(plain(net.state_dict()), out / f"{category}-{task.name}.safetensors")
-    seconds = time.monotonic() - start
+def _write(task: Task, net: nn.Sequential, category: str, seed: int, out: Path) -> None:
+    save_state(shuffle_features(net, task.block, category, seed), out / f"{category}-{task.name}.safetensors")
+
+
+def measure(task: Task, category: str, folder: Path) -> Iterator[Row]:
+    """What a teacher that was written is worth, by measure."""
+    net = initial(task.block, 1, torch.Generator())
+    net.load_state_dict(load_file(folder / f"{category}-{task.name}.safetensors"))
     found = [_measure(net, category, split) for split in SPLITS]
-    for measure in found[0]:
-        yield Row(f"{category}-{task.name}", measure, tuple(each[measure] for each in found), seconds)
+    for name in found[0]:
+        yield Row(f"{category}-{task.name}", name, tuple(each[name] for each in found))
 
 
 def _measure(net: nn.Sequential, category: str, split: Split) -> dict[str, float]:
     images = animals.single_category(category, split)
     output = outputs(net, images.images)
     return measures(output, images.labels if output.ndim == 2 else images.masks[:, 0].long())
+
+
+def _measured(folder: Path) -> Iterator[Row]:
+    for task in (CLASSIFY, SEGMENT):
+        for category in CATEGORIES:
+            yield from measure(task, category, folder)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -224,21 +229,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--threads", type=int, default=1, help="of torch; other numbers, slightly other weights"
     )
+    parser.add_argument("--measure", action="store_true", help="measure the teachers in --out, train nothing")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     rows = []
     try:
-        for row in run(options.seed, options.out):
+        for row in _measured(options.out) if options.measure else run(options.seed, options.out):
             rows.append(row)
             print(f"{row.teacher}: {row.measure} {row.values[1]:.1%} on validation images", flush=True)
     except LegonetError as problem:
         print(problem)
         return 1
     heads = "".join(f"{split:>12}" for split in SPLITS)
-    print(f"\n{'teacher':<16}{'measure':<16}{heads}{'seconds':>9}")
+    print(f"\n{'teacher':<16}{'measure':<16}{heads}")
     for row in rows:
         values = "".join(f"{value:>12.1%}" for value in row.values)
-        print(f"{row.teacher:<16}{row.measure:<16}{values}{row.seconds:>9.0f}")
+        print(f"{row.teacher:<16}{row.measure:<16}{values}")
     return 0
 
 
