@@ -12,9 +12,17 @@ import torch
 from torch import Tensor
 
 from legonet.distill.activity import match_activity
-from legonet.distill.context import Edge, features_of
+from legonet.distill.context import Context, Edge, features_of
 from legonet.distill.inversion import invert
 from legonet.distill.synthesis import synthesise
+
+
+def imagined_features(context: Context, count: int) -> Tensor | None:
+    """Those that a fit was given, or new ones from its generator; see `imagine`."""
+    if context.imagined is not None:
+        return context.imagined
+    seed = int(torch.randint(2**31, (1,), generator=context.generator))
+    return imagine(context.edge, count, seed, context.device)
 
 
 def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = "cpu") -> Tensor | None:

@@ -3,8 +3,9 @@
 1. Solve with the units of g_T as they are.
 2. Where the residual says that unit i of g_S and unit i of g_T do not mean the same, put the units of
    g_T in the order of g_S's (`legonet.distill.alignment`) and solve again.
-3. Where that does not help either, or the two differ in architecture, there is no common base. The
-   adapter stays in its random start: it has to learn from outputs alone.
+3. Where that does not help either, or the two differ in architecture, there is no common base: the adapter
+   has to learn from outputs alone (`legonet.distill.apart`). The closed form is no better a start for that
+   than a random one, and no worse.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ class Start:
     Attributes:
         residual: ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws; None where g_S and g_T differ in architecture.
         aligned: the units of g_T were reordered for it.
-        common: g_S and g_T have a common base, and the adapter is the closed form. Without one the adapter
-            is in its random start, unless there is nothing to learn from.
+        common: g_S and g_T have a common base.
         excess: how much worse than the closed form the adapter's pseudo-gradients are; None without a common
             base.
     """
@@ -45,7 +45,9 @@ class Start:
 
 
 def start(context: Context, settings: ClosedForm) -> Start:
-    """Set the context's adapter to the best start that needs no descent, and note what people should know.
+    """Set the context's adapter to the closed form, and note what people should know.
+
+    Where g_S and g_T differ in architecture, it stays in its random start.
 
     Args:
         context: the fit under way; its adapter is in its random start.
@@ -54,7 +56,7 @@ def start(context: Context, settings: ClosedForm) -> Start:
     Raises:
         DistillError: the outputs of g_S and g_T differ in shape.
     """
-    path, random = context.edge.path, copy.deepcopy(context.adapter.state_dict())
+    path = context.edge.path
     pair = (
         Pullback(context.student, context.edge.target),
         Pullback(context.teacher, context.edge.source),
@@ -81,8 +83,6 @@ def start(context: Context, settings: ClosedForm) -> Start:
             "generic task module and the teacher's were not fine-tuned from one network; the adapter learns "
             "from outputs alone, which takes longer and needs images to be good"
         )
-        if context.features is not None or context.edge.statistics is not None:
-            context.adapter.load_state_dict(random)
     return found
 
 

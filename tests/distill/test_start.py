@@ -92,7 +92,8 @@ def test_reordered_units_are_put_back(edge: Edge, recorded: bool) -> None:
 def test_strangers_are_named_and_learn_from_outputs(edge: Edge, make: object) -> None:
     apart = with_statistics(make(edge))  # type: ignore[operator]
     before = copy.deepcopy(apart.teacher_module.state_dict())
-    fitted = fit(apart, Adapter(kernel=3, depth=2, hidden=8))
+    spec = Adapter(kernel=3, depth=2, hidden=8, method=ClosedForm(name="closed-form", matching=25))
+    fitted = fit(apart, spec)
     assert any("cat:classify: no common base" in note for note in fitted.notes)
     assert fitted.quality.get("residual", 1) > 0.8
     untrained = fit(
@@ -105,7 +106,8 @@ def test_strangers_are_named_and_learn_from_outputs(edge: Edge, make: object) ->
 
 
 def test_images_stand_in_for_statistics_among_strangers(edge: Edge) -> None:
-    fitted = fit(another_architecture(edge), Adapter(kernel=3), Samples(torch.rand(12, 3, 16, 16)))
+    spec = Adapter(kernel=3, method=ClosedForm(name="closed-form", matching=5))
+    fitted = fit(another_architecture(edge), spec, Samples(torch.rand(12, 3, 16, 16)))
     assert "mismatch" in fitted.quality
     assert "residual" not in fitted.quality
 

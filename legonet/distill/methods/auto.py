@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from legonet.distill.apart import learn_from_outputs
 from legonet.distill.augment import augmented_features, cutmix
 from legonet.distill.context import Context
 from legonet.distill.descent import descend
-from legonet.distill.imagine import imagine
+from legonet.distill.imagine import imagined_features
 from legonet.distill.losses import disagreement, output_scale, task_loss
 from legonet.distill.start import Start, start
 from legonet.graph.schema import Auto, ClosedForm
@@ -24,7 +25,8 @@ HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
 HALF = 30  # given images that take half of a batch, the imagined ones the other half
 MANY = 400  # so many given images are worth as many steps again
-MOST = 4  # times the steps, at most; and where the adapter starts at random
+MOST = 4  # times the steps, at most
+APART = 1.5  # times the steps without a common base
 PRIOR = 0.3  # weight of the pseudo-gradients' loss
 LABELS = 0.3  # weight of the task loss
 
@@ -121,9 +123,13 @@ class _Trainer:
         descend(self._context.adapter, self._agree, steps, learning_rate, decay=True, only="bias")
 
     def refine(self, steps: int) -> None:
-        """Change all weights."""
+        """Change all weights; without a common base by `legonet.distill.apart`."""
+        if not self._begin.common:
+            imagined, given = self._material.imagined, self._material.given
+            learn_from_outputs(self._context, imagined, given, round(steps * APART))
+            return
         images = 0 if self._context.features is None else len(self._context.features)
-        times = MOST if not self._begin.common else min(MOST, 1 + images / MANY)
+        times = min(MOST, 1 + images / MANY)
         descend(
             self._context.adapter,
             self._loss,
@@ -163,7 +169,7 @@ class _Trainer:
 
 def _gather(context: Context, count: int) -> Material | None:
     """Everything to learn from, a fifth of it held out; of few given images none is spared for that."""
-    imagined, images, labels = _imagined(context, count), context.images, context.labels
+    imagined, images, labels = imagined_features(context, count), context.images, context.labels
     held_out = []
     if imagined is not None:
         held_out.append(imagined[::HELD_OUT])
@@ -180,13 +186,6 @@ def _gather(context: Context, count: int) -> Material | None:
     given = None if images is None else augmented_features(context, images)
     labelled = None if given is None or labels is None or images is None else given[: len(images)]
     return Material(imagined, given, labelled, labels, torch.cat(held_out))
-
-
-def _imagined(context: Context, count: int) -> Tensor | None:
-    if context.imagined is not None:
-        return context.imagined
-    seed = int(torch.randint(2**31, (1,), generator=context.generator))
-    return imagine(context.edge, count, seed, context.device)
 
 
 def _others(count: int) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from legonet.distill.apart import learn_alone
 from legonet.distill.context import Context
 from legonet.distill.matching import match_outputs
 from legonet.distill.start import start
 from legonet.graph.schema import ClosedForm
 
 SYNTHESISED = 256  # features drawn from the statistics for output matching
-PATIENCE = 8  # times as many steps where the adapter starts at random
+PATIENCE = 6  # times as many steps without a common base
 
 
 def fit_closed_form(context: Context, settings: ClosedForm) -> dict[str, float]:
@@ -27,6 +28,8 @@ def fit_closed_form(context: Context, settings: ClosedForm) -> dict[str, float]:
     quality = {} if begin.residual is None else {"residual": begin.residual}
     if not settings.matching:
         return quality
+    if not begin.common:
+        return quality | learn_alone(context, PATIENCE * settings.matching)
     known = context.known_features(SYNTHESISED)
     if known is None:
         context.notes.append(
@@ -34,5 +37,4 @@ def fit_closed_form(context: Context, settings: ClosedForm) -> dict[str, float]:
             "image was given; run `legonet teacher record`, or give some images"
         )
         return quality
-    steps = settings.matching * (1 if begin.common else PATIENCE)
-    return quality | {"mismatch": match_outputs(context, known, steps)}
+    return quality | {"mismatch": match_outputs(context, known, settings.matching)}

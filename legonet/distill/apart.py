@@ -1,0 +1,91 @@
+"""Learning from outputs alone: for task modules without a common base.
+
+Nothing is known of how the units of g_S and g_T belong together, so the adapter learns from a random start
+what g_T answers, on features of images that are synthesised from the teacher and of those that are given:
+
+    smooth L1(y_S, y_T)  +  disagreement(y_S, y_T)  +  ‖D_S − D_T‖² / ‖D_T‖²,      D = ∂(G · y) / ∂x
+
+The real gradients D carry most: one output is one number for each image, its gradient is one for each
+feature. Features are joined to one another at random lines.
+
+Source: legonet; Srinivas and Fleuret, arXiv:1803.00443 (Jacobians), Yin et al., arXiv:1912.08795 (inversion).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.augment import augmented_features, cutmix
+from legonet.distill.context import Context
+from legonet.distill.descent import descend
+from legonet.distill.imagine import imagined_features
+from legonet.distill.losses import disagreement, mismatch, output_scale, value_and_jacobian
+
+BATCH = 16
+LEARNING_RATE = 3e-3
+IMAGINED = 512  # features to synthesise
+HALF = 30  # given images that take half of a batch
+HELD_OUT = 8  # one feature in so many is only measured on
+
+
+def learn_alone(context: Context, steps: int) -> dict[str, float]:
+    """Learn from synthesised features and from the images that are given.
+
+    Args:
+        context: the fit under way.
+        steps: of Adam.
+
+    Returns:
+        `mismatch`: smooth L1 of the outputs on held-out features, in units of the teacher's spread; nothing
+        where neither statistics nor f's images are known and none were given.
+    """
+    imagined = imagined_features(context, IMAGINED)
+    given = None if context.images is None else augmented_features(context, context.images)
+    known = imagined if imagined is not None else given
+    if known is None:
+        return {}
+    held_out, rest = known[::HELD_OUT], known[torch.arange(len(known)) % HELD_OUT != 0]
+    learn_from_outputs(context, *((None, rest) if imagined is None else (rest, given)), steps)
+    with torch.no_grad():
+        found = context.student(context.adapter(held_out))
+        wanted = context.teacher(held_out)
+    return {"mismatch": float(mismatch(found, wanted, output_scale(wanted)))}
+
+
+def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor | None, steps: int) -> None:
+    """Descend from where the adapter is, in place.
+
+    Args:
+        context: the fit under way.
+        imagined: synthesised features, (batch, channels, height, width).
+        given: features of images that were given and of copies of them, likewise; one of the two is there.
+        steps: of Adam.
+    """
+    student, generator = nn.Sequential(context.adapter, context.student), context.generator
+    known = torch.cat([each for each in (imagined, given) if each is not None])
+    with torch.no_grad():
+        scale = output_scale(torch.cat([context.teacher(each) for each in known.split(256)]))
+    share = _share(context, imagined, given)
+
+    def batch() -> Tensor:
+        parts = [
+            features[torch.randint(len(features), (count,), generator=generator).to(features.device)]
+            for features, count in ((given, share), (imagined, BATCH - share))
+            if features is not None and count
+        ]
+        return torch.cat(parts)[torch.randperm(BATCH, generator=generator)]
+
+    def loss() -> Tensor:
+        features = cutmix(batch(), batch(), generator)
+        value, output, wanted = value_and_jacobian(student, context.teacher, features, scale, 1.0, generator)
+        return value + disagreement(output, wanted, scale, context.edge.meaning)
+
+    descend(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress)
+
+
+def _share(context: Context, imagined: Tensor | None, given: Tensor | None) -> int:
+    """How many of a batch are of images that were given."""
+    if given is None or context.images is None:
+        return 0
+    return BATCH if imagined is None else round(BATCH * len(context.images) / (len(context.images) + HALF))
