@@ -4,7 +4,8 @@ Features drawn from Gaussians have the moments of real ones and none of their co
 by descent through g_T, until
 
     - each unit of g_T is active as often over the batch as its owner recorded,
-    - half of the outputs lie one recorded standard deviation above the mean, half below,
+    - half of the scores lie one recorded standard deviation above the mean, half below (maps are left free:
+      the moments of all pixels, most of them background, say nothing of one pixel),
     - the mean map and the variance of each channel stay as recorded,
 
 which only features with the teacher's own content can do. A unit's being active is counted by a
@@ -74,15 +75,17 @@ class Strangeness:
         self._mean = statistics.mean.to(features) / self._deviation
         self._activity = [each.to(features) for each in statistics.activity]
         with torch.no_grad():
-            self._target = _targets(teacher(features), statistics)
-        self._spread = _per_output(statistics.output_std, self._target).clamp_min(1e-6)
+            output = teacher(features)
+        self._spread = statistics.output_std.to(output).clamp_min(1e-6)
+        self._target = _targets(output, statistics) if output.ndim == 2 else None
 
     def __call__(self, features: Tensor) -> Tensor:
         """A scalar for features of the same shape; 0 where all is as recorded."""
         scaled = features / self._deviation
         output, distance = _run(self._teacher, features, self._activity)
         loss = ACTIVITY_WEIGHT * distance
-        loss = loss + F.smooth_l1_loss(output / self._spread, self._target / self._spread)
+        if self._target is not None:
+            loss = loss + F.smooth_l1_loss(output / self._spread, self._target / self._spread)
         loss = loss + (scaled.mean(0) - self._mean[0]).square().mean()
         return loss + ((scaled - self._mean).square().mean((0, 2, 3)) - 1).square().mean()
 
@@ -101,11 +104,5 @@ def _run(teacher: nn.Sequential, features: Tensor, activity: list[Tensor]) -> tu
 
 def _targets(output: Tensor, statistics: Statistics) -> Tensor:
     """Outputs one recorded standard deviation from the mean, on the side where each lies already."""
-    middle = output.transpose(0, 1).flatten(1).median(1).values
-    side = torch.where(output > _per_output(middle, output), 1.0, -1.0)
-    return _per_output(statistics.output_mean, output) + side * _per_output(statistics.output_std, output)
-
-
-def _per_output(values: Tensor, output: Tensor) -> Tensor:
-    """Values (outputs,) in a shape that broadcasts to outputs (batch, outputs, …)."""
-    return values.to(output).view(1, -1, *[1] * (output.ndim - 2))
+    side = torch.where(output > output.median(0).values, 1.0, -1.0)
+    return statistics.output_mean.to(output) + side * statistics.output_std.to(output)

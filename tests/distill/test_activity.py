@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -52,11 +54,14 @@ def test_features_stay_features(edge: Edge) -> None:
     torch.testing.assert_close(moved.mean((0, 2, 3)), statistics.mean.mean((1, 2)), rtol=0.3, atol=0.05)
 
 
-def test_maps_are_outputs_too(edge: Edge) -> None:
+def test_the_moments_of_maps_move_nothing(edge: Edge) -> None:
     torch.manual_seed(0)
     teacher = nn.Sequential(nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 1)).requires_grad_(
         False
     )
     statistics = record(edge.category_module, teacher, [smooth_images(100)], 10**5)
     drawn = synthesise(statistics, 16, torch.Generator().manual_seed(0))
-    assert match_activity(drawn, teacher, statistics).shape == drawn.shape
+    moved = match_activity(drawn, teacher, statistics)
+    assert distance(teacher, moved, statistics) < distance(teacher, drawn, statistics)
+    others = replace(statistics, output_mean=statistics.output_mean + 1)
+    assert torch.equal(match_activity(drawn, teacher, others), moved)
