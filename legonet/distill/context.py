@@ -61,9 +61,9 @@ class Context:
         images: those given, normalised, (batch, channels, height, width); None without any.
         features: f(I) of them, (batch, channels, height, width); None without any.
         labels: their labels, if they have any.
-        imagined: features that `legonet.distill.imagine` made before for the same teacher; None: make them.
         generator: a CPU generator; all that is random comes from it.
         device: where to compute.
+        imagined: features that `legonet.distill.imagine` made before for the same teacher; None: make them.
         notes: what is lacking, for people; methods add to it.
         progress: called with (step, steps, loss).
     """
@@ -76,9 +76,9 @@ class Context:
     images: Tensor | None
     features: Tensor | None
     labels: Tensor | None
-    imagined: Tensor | None
     generator: torch.Generator
     device: torch.device | str
+    imagined: Tensor | None = None
     notes: list[str] = field(default_factory=list)
     progress: Progress | None = None
 

@@ -53,3 +53,19 @@ def edge() -> Edge:
         target=(4, 8, 8),
         meaning=BinaryOutput(kind="binary"),
     )
+
+
+@pytest.fixture
+def lively_edge(edge: Edge) -> Edge:
+    """Weights with which answers differ from image to image, as a trained network's do."""
+    generator = torch.Generator().manual_seed(2)
+    for chain in (edge.category_module, edge.task_module):
+        for layer in chain:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+                nn.init.zeros_(layer.bias)
+    edge.teacher_module.load_state_dict(edge.task_module.state_dict())
+    mine, theirs = convolutions(edge.task_module)[0], convolutions(edge.teacher_module)[0]
+    with torch.no_grad():
+        theirs.weight.copy_(mine.weight[:, torch.tensor([2, 0, 3, 1])])
+    return edge

@@ -23,9 +23,11 @@ def context(edge: Edge) -> Context:
         bias(conv).fill_(-0.1)
     return Context(
         edge=edge,
+        category_module=edge.category_module,
         adapter=adapter.requires_grad_(False),
         student=edge.task_module,
         teacher=edge.teacher_module,
+        images=None,
         features=None,
         labels=None,
         generator=torch.Generator().manual_seed(0),

@@ -23,12 +23,12 @@ CALIBRATION = 30, 1e-2  # steps on the biases alone, and their learning rate
 JOINED = 8192  # features that are made by joining two
 HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
-HALF = 30  # given images that take half of a batch, the imagined ones the other half
+HALF = 5  # given images that take half of a batch, the imagined ones the other half
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
 APART = 1.5  # times the steps without a common base
 PRIOR = 0.3  # weight of the pseudo-gradients' loss
-LABELS = 0.3  # weight of the task loss
+LABELS = 0.1  # weight of the task loss
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
     2. Calibration: the adapter's biases, so that the output has the teacher's offset.
     3. Refinement of all weights, on imagined features and those of the images given, joined at random lines;
 
-        disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.3 L(y_S, y*)
+        disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.1 L(y_S, y*)
 
        excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter
        near the closed form where the features say nothing. The third term needs labels.

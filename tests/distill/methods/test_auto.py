@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.data.leaves import leaves_images
+from legonet.distill.context import Edge
+from legonet.distill.fit import Fitted, Samples, fit
+from legonet.distill.imagine import imagine
+from legonet.distill.methods import auto
+from legonet.graph.schema import Adapter, Auto, ClosedForm, Input
+from legonet.teachers.statistics import record
+
+SPEC = Adapter(method=Auto(name="auto", steps=60, imagined=60))
+ALONE = Adapter(method=ClosedForm(name="closed-form", matching=0))
+
+
+def images(count: int, seed: int = 3) -> torch.Tensor:
+    return leaves_images(count, (3, 16, 16), torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def moved(lively_edge: Edge) -> Edge:
+    """The generic module has another offset and other weights than the teacher; gradients miss the first."""
+    edge, generator = lively_edge, torch.Generator().manual_seed(6)
+    for layer in edge.task_module:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            noise = torch.randn(layer.weight.shape, generator=generator)
+            with torch.no_grad():
+                layer.weight.add_(0.1 * layer.weight.std() * noise)
+                assert layer.bias is not None
+                layer.bias.add_(0.1)
+    found = record(edge.category_module, edge.teacher_module, [images(200)], 10**5)
+    generic = record(edge.category_module, edge.task_module, [images(200)], 10**5)
+    given = Input(shape=(3, 16, 16))
+    return dataclasses.replace(edge, statistics=found, generic_statistics=generic, input=given)
+
+
+def distance(edge: Edge, fitted: Fitted) -> float:
+    """Of the outputs on images that were never seen, in the teacher's standard deviations."""
+    x = edge.category_module(images(300, 8))
+    wanted = edge.teacher_module(x)
+    found = nn.Sequential(fitted.adapter, edge.task_module)(x)
+    return float((found - wanted).abs().mean() / wanted.std())
+
+
+def test_it_agrees_better_than_its_start_on_images_never_seen(moved: Edge) -> None:
+    fitted = fit(moved, SPEC)
+    assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
+    assert distance(moved, fitted) < distance(moved, fit(moved, ALONE))
+
+
+def test_images_and_labels_help(moved: Edge) -> None:
+    given = images(120, 5)
+    labels = (moved.teacher_module(moved.category_module(given))[:, 0] > 0).long()
+    none, some = fit(moved, SPEC), fit(moved, SPEC, Samples(given, labels))
+    assert distance(moved, some) < distance(moved, none)
+    assert "120 labelled images" in some.notes[-1]
+    assert "120 unlabelled images" in fit(moved, SPEC, Samples(given)).notes[-1]
+
+
+def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "LEARNING_RATE", 1e3)
+    monkeypatch.setattr(auto, "CALIBRATION", (3, 1e3))
+    fitted, start = fit(moved, SPEC), fit(moved, ALONE)
+    assert fitted.quality["disagreement"] == fitted.quality["disagreement at the start"]
+    assert "auto keeps the start" in fitted.notes[-1]
+    for name, value in fitted.adapter.state_dict().items():
+        torch.testing.assert_close(value, start.adapter.state_dict()[name])
+
+
+def test_few_images_are_not_spared(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    gather = auto._gather
+    monkeypatch.setattr(auto, "_gather", lambda *args: seen.append(gather(*args)) or seen[-1])
+    for count in (10, 40):
+        fit(moved, SPEC, Samples(images(count), torch.arange(count) % 2))
+    few, many = seen
+    assert few.given is not None
+    assert many.given is not None
+    assert len(few.held_out) == 12  # of 60 imagined
+    assert len(many.held_out) == 12 + 8
+    assert len(few.given) == 16 * 10
+    assert len(many.given) == 16 * 32
+    assert many.labels is not None
+    assert torch.equal(many.labels, (torch.arange(40) % 2)[torch.arange(40) % 5 != 0])
+
+
+def test_images_without_anything_recorded(moved: Edge) -> None:
+    bare = dataclasses.replace(moved, statistics=None, generic_statistics=None, input=None)
+    fitted = fit(bare, SPEC, Samples(images(30)))
+    assert fitted.quality["disagreement"] <= fitted.quality["disagreement at the start"]
+
+
+def test_nothing_known_leaves_the_closed_form(moved: Edge) -> None:
+    bare = dataclasses.replace(moved, statistics=None, generic_statistics=None, input=None)
+    fitted = fit(bare, SPEC)
+    assert set(fitted.quality) == {"residual"}
+    assert "offset is not set" in fitted.notes[-1]
+
+
+def test_features_made_before_are_used(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = imagine(moved, 60, 4)
+    monkeypatch.setattr("legonet.distill.imagine.imagine", None)
+    first, again = fit(moved, SPEC, imagined=made), fit(moved, SPEC, imagined=made)
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.adapter.parameters(), again.adapter.parameters(), strict=True)
+    )
