@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,8 +139,9 @@ def _side_by_side(setting: Setting, todo: Sequence[Trial], jobs: int) -> Iterato
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _start, (setting,)) as pool:
         try:
-            for future in as_completed([pool.submit(_run, trial) for trial in todo]):
-                yield future.result()
+            groups = [list(group) for _, group in groupby(todo, key=_modules)]
+            for future in as_completed([pool.submit(_run, group) for group in groups]):
+                yield from future.result()
         except BrokenProcessPool as error:
             raise DistillError(
                 "bench: a process was ended from outside, perhaps for want of memory; expected it to "
@@ -158,5 +160,10 @@ def _start(setting: Setting) -> None:
     _rig.append(setting.open())
 
 
-def _run(trial: Trial) -> Row:
-    return _rig[0].run(trial)
+def _modules(trial: Trial) -> tuple[str, str, int, bool]:
+    """Trials of the same modules and seed share what is computed of these, so one process runs them."""
+    return trial.experiment, trial.category, trial.seed, trial.random_f
+
+
+def _run(trials: Sequence[Trial]) -> list[Row]:
+    return [_rig[0].run(trial) for trial in trials]

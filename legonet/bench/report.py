@@ -13,8 +13,8 @@ from legonet.bench.experiments import (
     BEST,
     COUNTS,
     EXPERIMENTS,
+    HOW,
     NOTHING,
-    STEPS,
     TEACHER,
     UNADAPTED,
     Count,
@@ -114,7 +114,7 @@ def _head(setting: Setting, choice: Choice, pictures: str) -> list[str]:
             f"{choice.seeds} seeds, ± the standard deviation over the seeds of the categories' mean. Each "
             "seed has training images of its own composition, of which the first n are given with their "
             "labels, and its own start and draws. Seconds are of one thread. All settings were chosen on "
-            f"validation images. {STEPS}"
+            f"validation images. {HOW}"
         ),
         *_paragraph(
             "References: the *teacher* is f and its own g_T; *no adapter* joins f to g_S as they are; *all* "

@@ -19,8 +19,9 @@ from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
+from legonet.distill.imagine import imagine
 from legonet.errors import SelectError
-from legonet.graph.schema import Adapter
+from legonet.graph.schema import Adapter, Auto
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
@@ -89,6 +90,7 @@ class Rig:
         self.split: Split = split
         self._normalise = normalisation(network.graph.input)
         self._edge = lru_cache(maxsize=16)(self._find_edge)
+        self._imagine = lru_cache(maxsize=8)(self._find_imagined)
         self._train = lru_cache(maxsize=2)(pictures.train)
         self._held_out = lru_cache(maxsize=4)(self._find_held_out)
         self._surroundings = lru_cache(maxsize=None)(self._find_surroundings)
@@ -116,11 +118,29 @@ class Rig:
         }
         if trial.spec is None:
             return Row(key, trial, self.measure(trial, references[trial.method]))
-        samples, start = self.samples(trial), self._clock()
-        fitted = fit(edge, Adapter.model_validate(dict(trial.spec)), samples, self.device)
-        seconds = self._clock() - start
+        spec = Adapter.model_validate(dict(trial.spec))
+        samples, (imagined, spent) = self.samples(trial), self._imagined(trial, spec)
+        start = self._clock()
+        fitted = fit(edge, spec, samples, self.device, imagined=imagined)
+        seconds = spent + self._clock() - start
         found = self.measure(trial, nn.Sequential(fitted.adapter, edge.task_module))
         return Row(key, trial, found, fitted.quality, round(seconds, 3), fitted.notes)
+
+    def _imagined(self, trial: Trial, spec: Adapter) -> tuple[Tensor | None, float]:
+        """Features that several adapters to one teacher are fitted from, and the seconds that they took."""
+        if not isinstance(spec.settings, Auto):
+            return None, 0.0
+        random_seed = trial.seed if trial.random_f else None
+        return self._imagine(
+            trial.experiment, trial.category, random_seed, trial.seed, spec.settings.imagined
+        )
+
+    def _find_imagined(
+        self, experiment: str, category: str, random_seed: int | None, seed: int, count: int
+    ) -> tuple[Tensor | None, float]:
+        start = self._clock()
+        imagined = imagine(self._edge(experiment, category, random_seed), count, seed, self.device)
+        return imagined, self._clock() - start
 
     def edge(self, trial: Trial) -> Edge:
         """The frozen modules of a trial; where it asks for it with a category module of random weights."""

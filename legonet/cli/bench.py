@@ -66,7 +66,7 @@ def paper(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default 5, quick 1.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Main methods, 0, 10, 100 images: at most five minutes.")
+        bool, typer.Option("--quick", help="Main methods, two categories, 0, 10, 100 images.")
     ] = False,
     only: Annotated[str, typer.Option(help="Only what has this in its label, such as 'auto, 10'.")] = "",
     split: Split = "test",

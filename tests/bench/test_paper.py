@@ -36,7 +36,7 @@ class Recorded:
         return Row(trial.key("here"), trial, {"error": value})
 
 
-CHOICE = Choice(("1",), seeds=2, only="ordinary, 10 images")
+CHOICE = Choice(("1",), seeds=2, only="closed form alone")
 
 
 def test_what_is_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,7 +77,6 @@ def test_the_command_prints_the_targets(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Setting, "open", lambda self: Recorded())
-    monkeypatch.setattr("legonet.bench.targets.BEST", "closed-form")
     arguments = ["bench", "paper", "--seeds", "2", "--experiment", "1", "--results", str(tmp_path)]
     assert main([*arguments, "--json"]) == 0
     rows = {row["measure"]: row for row in json.loads(capsys.readouterr().out)}
