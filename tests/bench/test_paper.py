@@ -51,7 +51,7 @@ def test_what_is_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch, tmp_pat
     labels = [
         "teacher",
         "no adapter",
-        *["one 3x3, ordinary, 10 images", "three 3x3, ordinary, 10 images"] * 2,
+        *["one 3x3, closed form alone, 0 images", "three 3x3, closed form alone, 0 images"] * 2,
     ]
     assert [row.trial.label for row in rows] == [f"experiment 1, {label}" for label in labels]
     assert resumed.asked == [row.trial for row in rows[3:]]
