@@ -51,11 +51,25 @@ def images() -> Tensor:
     return torch.rand(12, *SHAPE, generator=torch.Generator().manual_seed(7))
 
 
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Fit with little effort: what these networks are made for is not how good an adapter is."""
+    for name, value in {
+        "activity.STEPS": 2,
+        "inversion.STEPS": 2,
+        "methods.auto.JOINED": 256,
+        "methods.auto.CALIBRATION": (2, 1e-2),
+        "methods.auto.MOST": 0.1,
+        "methods.auto.APART": 0.1,
+    }.items():
+        patch.setattr(f"legonet.distill.{name}", value)
+
+
 @pytest.fixture
-def network(make_model: Callable[..., nn.Sequential]) -> Network:
+def network(make_model: Callable[..., nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> Network:
     """In memory, not transplanted; cat-v1 gives the task module."""
     import legonet
 
+    hurry(monkeypatch)
     network = legonet.Network("zoo", SHAPE, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])
     for seed, category in enumerate(CATEGORIES):
         network.add_teacher(
@@ -75,12 +89,15 @@ def built(make_model: Callable[..., nn.Sequential], tmp_path_factory: pytest.Tem
         model = make_model(seed)
         network.add_teacher(f"{category}-v1", model, category=category, task="classify", cut="pool1")
     network.save(root / "graphs" / "zoo.yaml")
-    network.transplant()
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        network.transplant()
     return root
 
 
 @pytest.fixture
-def workspace(built: Path, tmp_path: Path) -> Path:
+def workspace(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    hurry(monkeypatch)
     return Path(shutil.copytree(built, tmp_path / "workspace"))
 
 

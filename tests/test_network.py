@@ -63,17 +63,20 @@ class TestAddTeacher:
         assert [each.path for each in network.transplant().results] == ["dog:classify"]
         assert network.compile("dog:classify")(images).shape == (12, 1)
 
-    def test_statistics_leave_nothing_to_note(
-        self, make_model: Callable[..., nn.Module], images: torch.Tensor
+    def test_with_statistics_nothing_is_lacking(
+        self, make_model: Callable[..., nn.Module], images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("legonet.distill.activity.STEPS", 2)
+        monkeypatch.setattr("legonet.distill.inversion.STEPS", 2)
         network = legonet.Network("zoo", (3, 8, 8))
         for seed, category in enumerate(("cat", "dog")):
             network.add_teacher(
                 f"{category}-v1", make_model(seed), category=category, task="t", cut="pool1", images=images
             )
         result = network.transplant()
-        assert result.notes == ()
-        assert {"residual", "mismatch"} <= set(network.lock.adapters["dog:t"].quality)
+        (note,) = result.notes
+        assert note.startswith("dog:t: auto keeps the ")
+        assert {"residual", "disagreement"} <= set(network.lock.adapters["dog:t"].quality)
 
     def test_without_statistics_it_says_what_is_lacking(self, network: Network) -> None:
         notes = network.transplant().notes

@@ -235,7 +235,7 @@ class Adapter(Model):
         default=True, description="multiply the features by beta, the ratio of the mean feature norms"
     )
     method: MethodName | Method = Field(
-        default="closed-form", description="how it is fitted: a method's name, or its settings"
+        default="auto", description="how it is fitted: a method's name, or its settings"
     )
     seed: Annotated[int, Field(ge=0, le=LARGEST), Integral] = 0
 

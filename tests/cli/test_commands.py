@@ -71,9 +71,9 @@ class TestPlan:
         outcome = run("plan", fresh)
         assert outcome.status == 0
         assert outcome.out.splitlines() == [
-            "=  cat:classify  native               cat-v1 gives both modules; no adapter needed",
-            "+  dog:classify  add     closed-form  dog-v1 arrived",
-            "+  cow:classify  add     closed-form  cow-v1 arrived",
+            "=  cat:classify  native        cat-v1 gives both modules; no adapter needed",
+            "+  dog:classify  add     auto  dog-v1 arrived",
+            "+  cow:classify  add     auto  cow-v1 arrived",
             "",
             "2 to add.",
             f"Run: legonet transplant {fresh}",
@@ -106,7 +106,7 @@ class TestTransplant:
         outcome = run("transplant", fresh)
         assert outcome.status == 0
         lines = outcome.out.splitlines()
-        assert re.fullmatch(r"\[1/2\] dog:classify: residual [\d.e-]+ \(\d+\.\d s\)", lines[0])
+        assert re.fullmatch(r"\[1/2\] dog:classify: residual [\d.e-]+, disagreement .+ \(\d+\.\d s\)", lines[0])
         assert lines[1].startswith("[2/2] cow:classify: ")
         assert any(line.startswith("note: dog:classify: ") for line in lines)
         assert lines[-1] == "2 fitted."

@@ -61,7 +61,7 @@ def test_a_new_graph() -> None:
     plan = diff(graph(), Lock(), facts())
     assert [(edge.path, edge.action, edge.teacher, edge.method) for edge in plan] == [
         ("cat:classify", "native", "cat-v1", None),
-        ("dog:classify", "add", "dog-v1", "closed-form"),
+        ("dog:classify", "add", "dog-v1", "auto"),
     ]
     assert [edge.path for edge in plan.jobs] == ["dog:classify"]
     assert plan.changes == plan.jobs
@@ -113,8 +113,8 @@ def test_another_file_is_a_refit(lock: Lock, teachers: dict[str, TeacherFacts], 
         ),
         ({"hidden": 8}, "adapter: hidden changed from the default to 8"),
         ({"activation": "none"}, "adapter: activation changed from relu to none"),
-        ({"method": {"name": "closed-form", "draws": 8}}, "method: draws changed from 256 to 8"),
-        ({"method": "back-distillation"}, "method changed from closed-form to back-distillation"),
+        ({"method": {"name": "auto", "steps": 8}}, "method: steps changed from 400 to 8"),
+        ({"method": "back-distillation"}, "method changed from auto to back-distillation"),
         ({"seed": 4}, "seed changed from 0 to 4"),
     ],
 )
@@ -126,9 +126,9 @@ def test_another_adapter_is_a_refit(lock: Lock, adapter: dict[str, Any], reason:
     "adapter",
     [
         {},
-        {"kernel": 3, "depth": 1, "method": "closed-form", "seed": 0},
-        {"method": {"name": "closed-form"}},
-        {"method": {"name": "closed-form", "draws": 256, "ridge": 1e-6, "matching": 100}},
+        {"kernel": 3, "depth": 1, "method": "auto", "seed": 0},
+        {"method": {"name": "auto"}},
+        {"method": {"name": "auto", "steps": 400, "imagined": 512}},
     ],
 )
 def test_what_is_default_may_be_spelled_out(lock: Lock, adapter: dict[str, Any]) -> None:

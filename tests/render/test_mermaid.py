@@ -38,7 +38,7 @@ def test_structure(make_graph, make_lock, make_plan):
         '  a2["3×3 · back-distillation"]:::adapter',
         "  c2 --- a2",
         '  a2 -->|"4.1\N{NO-BREAK SPACE}#37; (1.7\N{NO-BREAK SPACE}#37;)"| k1',
-        '  a3["3×3 · closed-form"]:::planned',
+        '  a3["3×3 · auto"]:::planned',
         '  a3 -.->|"add"| k1',
         '  a4 -.->|"refit"| k1',
         '  c5 -.-|"not connected yet"| k1',

@@ -138,7 +138,7 @@ def test_captions(make_graph, make_lock):
     assert captions["dog:classify"] == ""
     assert captions["cat:classify"] == "3 × 1×1 · back-distillation"
     assert captions["cow:classify"] == "3×3 · back-distillation", "what was built, not what the graph says"
-    assert captions["cow:pose"] == "3×3 · closed-form"
+    assert captions["cow:pose"] == "3×3 · auto"
     assert [task.caption for task in view.tasks] == ["score", "mask", "2 numbers"]
     assert (view.categories[0].label, view.categories[0].caption) == ("Dog", "vgg-slim to pool1")
     assert view.input == "3 × 32 × 32"

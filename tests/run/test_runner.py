@@ -77,10 +77,10 @@ def test_cut_short_it_goes_on_where_it_was(
         done.append(job.path)
         return execute(job, *rest)
 
-    monkeypatch.setattr(runner, "execute", fail_at_second)
-    with pytest.raises(type(error)):
-        legonet.load(fresh).transplant()
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "execute", fail_at_second)
+        with pytest.raises(type(error)):
+            legonet.load(fresh).transplant()
     assert list(read_lock(lock_path(fresh)).adapters) == FITTED[:1]
     state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
     assert rows(fresh, "SELECT state FROM runs") == [(state,)]
@@ -109,7 +109,7 @@ def test_the_journal(fresh: Path) -> None:
     result = legonet.load(fresh).transplant()
     assert rows(fresh, "SELECT graph, state, finished >= started FROM runs") == [("zoo", "done", 1)]
     found = rows(fresh, "SELECT run, path, method, state, seconds, quality, notes FROM jobs")
-    assert [row[:4] for row in found] == [(1, path, "closed-form", "done") for path in FITTED]
+    assert [row[:4] for row in found] == [(1, path, "auto", "done") for path in FITTED]
     assert [(row[4], json.loads(row[5]), json.loads(row[6])) for row in found] == [
         (each.seconds, each.quality, each.notes) for each in result.results
     ]
