@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from legonet.distill.augment import augmented_features, cutmix
-from legonet.distill.context import Context
+from legonet.distill.context import Context, features_of
 from legonet.distill.descent import descend
 from legonet.distill.imagine import imagined_features
+from legonet.distill.inversion import invert
 from legonet.distill.losses import disagreement, mismatch, output_scale, value_and_jacobian
 
 BATCH = 16
@@ -40,7 +41,8 @@ def learn_alone(context: Context, steps: int) -> dict[str, float]:
         `mismatch`: smooth L1 of the outputs on held-out features, in units of the teacher's spread; nothing
         where neither statistics nor f's images are known and none were given.
     """
-    imagined = imagined_features(context, IMAGINED)
+    own = own_features(context)
+    imagined = imagined_features(context, IMAGINED) if own is None else own
     given = None if context.images is None else augmented_features(context, context.images)
     known = imagined if imagined is not None else given
     if known is None:
@@ -51,6 +53,23 @@ def learn_alone(context: Context, steps: int) -> dict[str, float]:
         found = context.student(context.adapter(held_out))
         wanted = context.teacher(held_out)
     return {"mismatch": float(mismatch(found, wanted, output_scale(wanted)))}
+
+
+def own_features(context: Context) -> Tensor | None:
+    """Features that f itself gives, of synthesised images: here they measure better than any mixture.
+
+    Returns:
+        (batch, channels, height, width); None where f's images or the teacher's statistics are not known.
+    """
+    edge = context.edge
+    if edge.input is None or edge.statistics is None:
+        return None
+    f, teacher, generator = context.category_module, context.teacher, context.generator
+    images = [
+        invert(f, teacher, edge.input, edge.statistics, count, generator, context.device)
+        for count in [IMAGINED // 2] * 2
+    ]
+    return features_of(f, torch.cat(images))
 
 
 def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor | None, steps: int) -> None:

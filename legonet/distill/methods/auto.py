@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.apart import learn_from_outputs
+from legonet.distill.apart import learn_from_outputs, own_features
 from legonet.distill.augment import augmented_features, cutmix
 from legonet.distill.context import Context
 from legonet.distill.descent import descend
@@ -125,8 +125,9 @@ class _Trainer:
     def refine(self, steps: int) -> None:
         """Change all weights; without a common base by `legonet.distill.apart`."""
         if not self._begin.common:
-            imagined, given = self._material.imagined, self._material.given
-            learn_from_outputs(self._context, imagined, given, round(steps * APART))
+            own = own_features(self._context)
+            imagined = self._material.imagined if own is None else own
+            learn_from_outputs(self._context, imagined, self._material.given, round(steps * APART))
             return
         images = 0 if self._context.features is None else len(self._context.features)
         times = min(MOST, 1 + images / MANY)
