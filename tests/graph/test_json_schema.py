@@ -140,7 +140,7 @@ def test_both_answers_are_met():
     answers = []
 
     @settings(
-        max_examples=300,
+        max_examples=400,
         deadline=None,
         database=None,
         derandomize=True,
