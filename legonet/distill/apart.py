@@ -56,7 +56,7 @@ def learn_alone(context: Context, steps: int) -> dict[str, float]:
 
 
 def own_features(context: Context) -> Tensor | None:
-    """Features that f itself gives, of synthesised images: here they measure better than any mixture.
+    """Features that f itself gives, of synthesised images; in single runs better than a mixture (method.md).
 
     Returns:
         (batch, channels, height, width); None where f's images or the teacher's statistics are not known.
