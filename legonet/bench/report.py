@@ -82,7 +82,8 @@ def write_report(setting: Setting, choice: Choice, results: Path, docs: Path) ->
         files[docs / "results" / SPEED] = _json(measured)
     page = [*_head(setting, choice, rig.pictures.name), *_targets(targets)]
     for name in shown:
-        page += _experiment(EXPERIMENTS[name], [each for each in summaries if each.experiment == name])
+        mine = [each for each in summaries if each.experiment == name]
+        page += _experiment(EXPERIMENTS[name], mine, choice.seeds)
     page += _speed([Figure(**each) for each in measured["figures"]], measured["threads"]) if measured else []
     files[docs / PAGE] = ("\n".join(page).rstrip() + "\n").encode()
     for path, data in files.items():
@@ -113,8 +114,8 @@ def _head(setting: Setting, choice: Choice, pictures: str) -> list[str]:
             f"Errors are on {setting.split} images ({pictures}), in percent: means over the categories and "
             f"{choice.seeds} seeds, ± the standard deviation over the seeds of the categories' mean. Each "
             "seed has training images of its own composition, of which the first n are given with their "
-            "labels, and its own start and draws. Seconds are of one thread. All settings were chosen on "
-            f"validation images. {HOW}"
+            "labels, and its own start and draws; a number of seeds in brackets is what a run that was "
+            f"stopped has. Seconds are of one thread. All settings were chosen on validation images. {HOW}"
         ),
         *_paragraph(
             "References: the *teacher* is f and its own g_T; *no adapter* joins f to g_S as they are; *all* "
@@ -149,7 +150,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
 
 
-def _experiment(experiment: Experiment, summaries: Sequence[Summary]) -> Iterator[str]:
+def _experiment(experiment: Experiment, summaries: Sequence[Summary], seeds: int) -> Iterator[str]:
     number = experiment.name
     yield f"## {'Experiment' if number.isdecimal() else 'Different'} {number}: {experiment.title}"
     yield ""
@@ -166,7 +167,8 @@ def _experiment(experiment: Experiment, summaries: Sequence[Summary]) -> Iterato
         yield f"{measure[0].upper()}{measure[1:]} in percent; {', '.join(references)}."
         yield ""
         for adapter in experiment.adapters:
-            yield from _table(adapter, measure, [each for each in summaries if each.adapter == adapter])
+            mine = [each for each in summaries if each.adapter == adapter]
+            yield from _table(adapter, measure, mine, seeds)
     if len(experiment.categories) > 1:
         yield from _categories(experiment, summaries)
     if number == "2":
@@ -180,7 +182,7 @@ def _experiment(experiment: Experiment, summaries: Sequence[Summary]) -> Iterato
         yield ""
 
 
-def _table(adapter: str, measure: str, summaries: Sequence[Summary]) -> Iterator[str]:
+def _table(adapter: str, measure: str, summaries: Sequence[Summary], seeds: int) -> Iterator[str]:
     lines = dict.fromkeys((each.method, each.random_f) for each in summaries)
     if not lines:
         return
@@ -189,18 +191,18 @@ def _table(adapter: str, measure: str, summaries: Sequence[Summary]) -> Iterator
     for method, random_f in lines:
         mine = {each.images: each for each in summaries if (each.method, each.random_f) == (method, random_f)}
         name = f"{method}, f of random weights" if random_f else f"**{method}**" if method == BEST else method
-        cells = [_cell(mine[n], measure) if n in mine else "" for n in COLUMNS]
+        cells = [_cell(mine[n], measure, seeds) if n in mine else "" for n in COLUMNS]
         seconds = [each.seconds for n, each in mine.items() if each.seconds is not None and n is not ALL]
         took = f"{min(seconds):.1f} to {max(seconds):.1f}" if seconds else ""
         yield f"| {name} | {' | '.join(cells)} | {took} |"
     yield ""
 
 
-def _cell(summary: Summary, measure: str) -> str:
+def _cell(summary: Summary, measure: str, seeds: int) -> str:
     value = f"{summary.measures[measure]:.1f}"
-    if summary.spread is None or not measure.endswith("error"):  # the spread is of what is compared
-        return value
-    return f"{value} ± {summary.spread:.1f}"
+    if summary.spread is not None and measure.endswith("error"):  # the spread is of what is compared
+        value += f" ± {summary.spread:.1f}"
+    return value if summary.seeds == seeds else f"{value} ({summary.seeds})"
 
 
 def _categories(experiment: Experiment, summaries: Sequence[Summary]) -> Iterator[str]:
@@ -222,8 +224,10 @@ def _speed(figures: Sequence[Figure], threads: int) -> list[str]:
     return [
         "## Speed",
         "",
-        f"With {threads} thread{'s' if threads > 1 else ''} on both sides of each ratio, no image.",
-        "",
+        *_paragraph(
+            f"No image. One thread, on both sides of each ratio; at the paper's width {threads} threads: "
+            "VGG-16 above its first pooling, 64 channels of 112x112, one 3x3 adapter."
+        ),
         *_figures(figures),
         "",
         *_paragraph(

@@ -61,7 +61,15 @@ class Cost:
 
 @dataclass(frozen=True)
 class Speed:
-    """What `legonet bench speed` found: figures with targets, costs, and the machine's rates."""
+    """What `legonet bench speed` found.
+
+    Attributes:
+        figures: with targets.
+        costs: of closed forms.
+        threads: at the paper's width; everything else has one.
+        matmul_float32: operations per second that this machine's matrix product reaches with one thread.
+        matmul_float64: likewise.
+    """
 
     figures: list[Figure]
     costs: list[Cost]
@@ -74,31 +82,37 @@ class Speed:
         return asdict(self)
 
 
-def run_speed(split: Split = "test", steps: int = 1500, say: Callable[[str], None] = lambda _: None) -> Speed:
-    """Measure everything.
+def run_speed(
+    split: Split = "test",
+    steps: int = 1500,
+    threads: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Speed:
+    """Measure everything: ratios and costs with one thread, the paper's width with several.
 
     Args:
         split: images that both adapters' errors are measured on.
         steps: of back-distillation.
+        threads: at the paper's width; default: as many as torch has.
         say: told what is being done.
     """
-    rig = animals_rig(split)
-    figures = []
-    say(f"closed form against {steps} steps of back-distillation, four categories")
-    figures += against_back_distillation(rig, steps)
-    say("a step on pseudo-gradients against double backward")
-    figures.append(against_double_backward(rig.edge(Trial("2", "", "", TARGETS[0]))))
-    say("closed form at the paper's width: VGG-16 above its first pooling, 64 channels of 112x112")
-    figures += at_paper_width()
-    say("cost in draws and channels")
-    costs = [*costs_in_draws(), *costs_in_channels()]
-    return Speed(
-        figures,
-        costs,
-        torch.get_num_threads(),
-        matmul_rate(torch.float32),
-        matmul_rate(torch.float64),
-    )
+    before = torch.get_num_threads()
+    threads = threads or before
+    torch.set_num_threads(1)
+    try:
+        say("cost in draws and channels")
+        costs = [*costs_in_draws(), *costs_in_channels()]
+        rates = [matmul_rate(dtype) for dtype in (torch.float32, torch.float64)]
+        say("a step on pseudo-gradients against double backward")
+        rig = animals_rig(split)
+        step = against_double_backward(rig.edge(Trial("2", "", "", TARGETS[0])))
+        say("closed form at the paper's width: VGG-16 above its first pooling, 64 channels of 112x112")
+        wide = at_paper_width(threads)
+        say(f"closed form against {steps} steps of back-distillation, four categories")
+        figures = [*against_back_distillation(rig, steps), step, *wide]
+    finally:
+        torch.set_num_threads(before)
+    return Speed(figures, costs, threads, *rates)
 
 
 def against_back_distillation(rig: Rig, steps: int) -> Iterator[Figure]:
@@ -207,11 +221,13 @@ def _linearised(chain: nn.Sequential, masks: list[Tensor]) -> nn.Sequential:
     return linear
 
 
-def at_paper_width(block: str = "vgg16", cut: str = "features.4", draws: int = WIDE_DRAWS) -> list[Figure]:
+def at_paper_width(
+    threads: int, block: str = "vgg16", cut: str = "features.4", draws: int = WIDE_DRAWS
+) -> list[Figure]:
     """The closed form where the paper cuts VGG-16, in a process of its own so that its peak is its own."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:
-        seconds, peak = pool.submit(fit_wide, block, cut, draws, torch.get_num_threads()).result()
+        seconds, peak = pool.submit(fit_wide, block, cut, draws, threads).result()
     where = f"closed form at the paper's width, {draws} draws"
     return [
         at_most(f"{where}: seconds", seconds, "s", WIDE_SECONDS),

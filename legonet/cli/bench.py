@@ -95,7 +95,7 @@ def paper(
     if place is not None:
         from legonet.bench.voc import prepare
 
-        prepare(place, weights, epochs, device, lambda line: print(line, file=sys.stderr, flush=True))
+        prepare(place, weights, epochs, device, _say)
     setting = Setting(_split(split), device, place)
     choice = Choice(_experiments(experiment or []), seeds or (1 if quick else SEEDS), quick, only)
     with _Display(as_json) as display:
@@ -108,18 +108,15 @@ def paper(
 def speed(
     steps: Annotated[int, typer.Option(min=1, help="Of back-distillation, which is compared with.")] = 1500,
     split: Split = "test",
-    threads: Annotated[int | None, typer.Option(min=1, help="Of torch; default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="At the paper's width; default: all.")] = None,
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
     """Time the closed form against back-distillation, and against what the machine can do."""
-    import torch
-
     from legonet.bench.speed import SPEED, run_speed
     from legonet.store.files import write_file
 
-    torch.set_num_threads(threads or torch.get_num_threads())
-    found = run_speed(_split(split), steps, lambda line: print(line, file=sys.stderr, flush=True))
+    found = run_speed(_split(split), steps, threads, _say)
     write_file(results / SPEED, (json.dumps(found.data(), indent=2) + "\n").encode())
     _print(found.figures, as_json)
 
@@ -157,6 +154,10 @@ def _place(data: str, root: Path | None, results: Path, backbone: str) -> Place 
     from legonet.bench.voc import Place
 
     return Place(root, results / backbone, backbone)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _split(name: str) -> Any:

@@ -65,6 +65,7 @@ def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
     assert "Pixel error in percent; teacher 1.0 %, no adapter 30.0 %, background everywhere 15.0 %." in page
     assert "| ordinary |  | 12.5 ± 0.7 | 12.5 ± 0.7 | 12.5 ± 0.7 | 12.5 ± 0.7 |  | 2.5 to 2.5 |" in page
     assert "IoU in percent" in page
+    assert " (2)" not in page
     assert all(len(line) <= 110 for line in page.splitlines() if not line.startswith(("|", "!", "#")))
     for picture in ("experiment-2", "experiment-3", "hidden"):
         assert (tmp_path / "docs" / "benchmarks" / f"{picture}.svg").read_bytes().startswith(b"<?xml")
@@ -73,6 +74,12 @@ def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
     teachers = [row for row in data["rows"] if row["method"] == TEACHER]
     assert [(row["experiment"], row["mean"]) for row in teachers] == [("2", 1.0), ("3", 1.0)]
     assert data["images"] == "animals, test"
+
+
+def test_a_cell_with_fewer_seeds_says_so(results: Path, tmp_path: Path) -> None:
+    arguments = ["bench", "report", "--results", str(results), "-o", str(tmp_path), "--seeds", "3"]
+    assert main(arguments) == 0
+    assert "12.5 ± 0.7 (2)" in (tmp_path / "benchmarks.md").read_text()
 
 
 def test_the_same_rows_give_the_same_files(results: Path, tmp_path: Path) -> None:

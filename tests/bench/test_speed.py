@@ -51,7 +51,7 @@ def test_modules_at_the_papers_width_have_a_common_base() -> None:
 
 
 def test_a_process_of_its_own_tells_its_peak() -> None:
-    seconds, peak = at_paper_width("vgg-slim", "pool1", draws=4)
+    seconds, peak = at_paper_width(1, "vgg-slim", "pool1", draws=4)
     assert 0 < seconds.value < 60
     assert 0.1 < peak.value < 4
     assert (seconds.target, peak.target) == (60, 4)
@@ -73,10 +73,10 @@ def test_the_command_writes_what_it_prints(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figure = Figure("times as fast", 123.0, "x", 100.0, True, bound="at least")
-    asked: list[tuple[str, int]] = []
+    asked: list[tuple[str, int, int | None]] = []
 
-    def run(split: str, steps: int, say: object) -> Speed:
-        asked.append((split, steps))
+    def run(split: str, steps: int, threads: int | None, say: object) -> Speed:
+        asked.append((split, steps, threads))
         return Speed([figure], [], torch.get_num_threads(), 1e9, 5e8)
 
     monkeypatch.setattr(speed, "run_speed", run)
@@ -88,4 +88,4 @@ def test_the_command_writes_what_it_prints(
     assert written["matmul_float32"] == 1e9
     assert main(arguments) == 0
     assert "times as fast    123  x  at least 100  met" in capsys.readouterr().out
-    assert asked == [("validation", 7)] * 2
+    assert asked == [("validation", 7, None)] * 2
