@@ -180,7 +180,7 @@ def solve_adapter(
         equations = NormalEquations(
             first.in_channels, first.out_channels, first.kernel_size[0], first.weight.device
         )
-        chunk = _chunk(student, first)
+        chunk = _chunk(student, teacher, first)
         for begin in range(0, draws, chunk):
             equations.add(*pair(min(chunk, draws - begin)))
         weight = equations.solve(ridge)
@@ -200,8 +200,8 @@ def solve_adapter(
         return Solution(residual, Excess(first, equations.symmetric()))
 
 
-def _chunk(student: Pullback, first: nn.Conv2d) -> int:
+def _chunk(student: Pullback, teacher: Pullback, first: nn.Conv2d) -> int:
     """How many draws fit into the memory of a chunk: their masks, and the patches in both precisions."""
     masks = sum(math.prod(shape) for shape in student.relu_shapes)
-    patches = first.out_channels * math.prod(first.kernel_size) * math.prod(student.input_shape[1:])
+    patches = first.out_channels * math.prod(first.kernel_size) * math.prod(teacher.input_shape[1:])
     return min(CHUNK, max(1, MEMORY // (16 * masks + 16 * patches)))

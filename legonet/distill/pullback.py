@@ -220,7 +220,7 @@ def expect_alike(student: Pullback, teacher: Pullback, path: str) -> None:
         raise DistillError(
             f"{path}: the generic task module and the teacher's differ in shape ({len(student.relu_shapes)} "
             f"and {len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal "
-            "ones; give a teacher of the generic module's architecture, or choose the method closed-form, "
+            "ones; give a teacher of the generic module's architecture, or choose the method auto, "
             "which learns from outputs then, or jacobian with samples"
         )
 

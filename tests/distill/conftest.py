@@ -63,6 +63,7 @@ def lively_edge(edge: Edge) -> Edge:
         for layer in chain:
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+                assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
     edge.teacher_module.load_state_dict(edge.task_module.state_dict())
     mine, theirs = convolutions(edge.task_module)[0], convolutions(edge.teacher_module)[0]
