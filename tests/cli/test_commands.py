@@ -106,7 +106,8 @@ class TestTransplant:
         outcome = run("transplant", fresh)
         assert outcome.status == 0
         lines = outcome.out.splitlines()
-        assert re.fullmatch(r"\[1/2\] dog:classify: residual [\d.e-]+, disagreement .+ \(\d+\.\d s\)", lines[0])
+        figures = r"residual [\d.e-]+, disagreement .+ \(\d+\.\d s\)"
+        assert re.fullmatch(rf"\[1/2\] dog:classify: {figures}", lines[0])
         assert lines[1].startswith("[2/2] cow:classify: ")
         assert any(line.startswith("note: dog:classify: ") for line in lines)
         assert lines[-1] == "2 fitted."
