@@ -8,7 +8,7 @@ from torch import Tensor
 from legonet.distill.context import Context, features_of
 
 COPIES = 16  # of an image, at most
-ENOUGH = 1600  # images that need no copies
+ENOUGH = 6400  # images that need no copies
 SHIFT = 16  # an image is shifted by up to a part in so many of its side
 COLOUR = 0.1  # standard deviation of a channel's gain and offset
 

@@ -27,7 +27,8 @@ HALF = 5  # given images that take half of a batch, the imagined ones the other 
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
 APART = 1.5  # times the steps without a common base
-PRIOR = 0.3  # weight of the pseudo-gradients' loss
+PRIOR = 0.3  # weight of the pseudo-gradients' loss without images
+TRUST = 30  # given images that halve it
 LABELS = 0.1  # weight of the task loss
 
 
@@ -60,7 +61,8 @@ def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
         disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.1 L(y_S, y*)
 
        excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter
-       near the closed form where the features say nothing. The third term needs labels.
+       near the closed form where the features say nothing; its weight falls with the number of images. The
+       third term needs labels.
     4. What agrees best with the teacher on held-out features is kept, be it the start.
 
     Returns:
@@ -106,6 +108,8 @@ class _Trainer:
         self._context, self._material, self._begin = context, material, begin
         self._wanted = _outputs(context.teacher, material.held_out)
         self._scale = output_scale(self._wanted)
+        images = 0 if context.features is None else len(context.features)
+        self._prior = PRIOR * TRUST / (TRUST + images)
         self._given = 0 if material.given is None else _share(context, material)
         # Made and answered once: the teacher is asked 64 times and not at each step.
         joined = [cutmix(self._batch(), self._batch(), context.generator) for _ in range(JOINED // BATCH)]
@@ -148,7 +152,7 @@ class _Trainer:
     def _loss(self) -> Tensor:
         context, material, value = self._context, self._material, self._agree()
         if self._begin.excess is not None:
-            value = value + PRIOR * self._begin.excess()
+            value = value + self._prior * self._begin.excess()
         if material.labelled is not None and material.labels is not None:
             chosen = self._choose(len(material.labels), BATCH // 2)
             output = context.student(context.adapter(material.labelled[chosen]))
