@@ -66,6 +66,7 @@ class Experiment:
         categories: whose modules are transplanted to the generic category's task module.
         lines: by adapter, what is fitted; the adapters' names are as tables have them.
         adapters: by name, their shapes as in a graph file.
+        joinable: the modules have equal shapes at the cut, so that they can be joined without an adapter.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Experiment:
     categories: tuple[str, ...]
     adapters: Mapping[str, Mapping[str, int]]
     lines: Mapping[str, tuple[Line, ...]]
+    joinable: bool = True
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ EXPERIMENTS = {
             TARGETS,
             {"one 3x3": _ONE_3X3, "two 5x5": _TWO_5X5},
             {"one 3x3": _strangers(), "two 5x5": _strangers()},
+            joinable=False,
         ),
     )
 }
@@ -244,7 +247,8 @@ def trials(
 
 def _references(experiment: Experiment, category: str) -> Iterator[Trial]:
     yield Trial(experiment.name, "", TEACHER, category)
-    yield Trial(experiment.name, "", UNADAPTED, category)
+    if experiment.joinable:
+        yield Trial(experiment.name, "", UNADAPTED, category)
     if experiment.task == "mask":
         yield Trial(experiment.name, "", NOTHING, category)
 

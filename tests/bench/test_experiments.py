@@ -79,3 +79,9 @@ def test_a_key_depends_on_settings_and_surroundings() -> None:
     keys = {trial.key("a"), trial.key("b"), other.key("a")}
     assert len(keys) == 3
     assert trial.key("a") == Trial("1", "one 3x3", "ordinary", "dog", 0, 10, spec={"kernel": 3}).key("a")
+
+
+def test_modules_of_different_shapes_are_not_joined_without_an_adapter() -> None:
+    methods = {trial.method for trial in trials(["architectures"], seeds=1)}
+    assert TEACHER in methods
+    assert UNADAPTED not in methods
