@@ -1,18 +1,21 @@
 """Ordinary learning: the baseline that transplanting is compared with, as a network of one path.
 
 The adapter alone is trained by the task's own loss on labelled images, through the frozen task module:
-the method `ordinary`, with its defaults.
+the method `ordinary`, with the settings of `legonet bench paper`.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from legonet.bench.experiments import LEARNING_RATE, STEPS
 from legonet.compile.network import CompiledNetwork, Path
 from legonet.distill.fit import Samples, fit
 from legonet.graph.schema import Ordinary
 from legonet.graph.select import adapter_spec, split_path
 from legonet.network import Network
+
+BATCH = 16
 
 
 def ordinary_learning(
@@ -33,7 +36,8 @@ def ordinary_learning(
     category, task = split_path(path)
     model, edge = network.unadapted(path), network.edge(path)
     spec = adapter_spec(network.graph, category, task)
-    spec = spec.model_copy(update={"method": Ordinary(name="ordinary"), "seed": seed})
+    method = Ordinary(name="ordinary", steps=STEPS, learning_rate=LEARNING_RATE, batch=BATCH)
+    spec = spec.model_copy(update={"method": method, "seed": seed})
     given = Samples(model.input(samples[0][:count]), samples[1][:count])
     joined = CompiledNetwork(
         (Path(category, task, native=False),),
