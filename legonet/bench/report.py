@@ -80,7 +80,7 @@ def write_report(setting: Setting, choice: Choice, results: Path, docs: Path) ->
         }
         files[pictures / "speed.svg"] = plot_costs(costs, rates)
         files[docs / "results" / SPEED] = _json(measured)
-    page = [*_head(setting, choice, rig.pictures.name), *_targets(targets)]
+    page = [*_head(setting, choice, rig.pictures.name, measured is not None), *_targets(targets)]
     for name in shown:
         mine = [each for each in summaries if each.experiment == name]
         page += _experiment(EXPERIMENTS[name], mine, choice.seeds)
@@ -96,17 +96,18 @@ def _json(data: object) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _head(setting: Setting, choice: Choice, pictures: str) -> list[str]:
+def _head(setting: Setting, choice: Choice, pictures: str, speed: bool) -> list[str]:
+    files = [PAPER, SPEED] if speed else [PAPER]
     return [
         "# Benchmarks",
         "",
         "Every figure, table and plot on this page was made by these commands, and the figures are in",
-        "[results/paper.json](results/paper.json) and [results/speed.json](results/speed.json):",
+        " and ".join(f"[results/{name}](results/{name})" for name in files) + ":",
         "",
         "```",
         f"legonet bench paper --seeds {choice.seeds} --split {setting.split}"
         + "".join(f" --experiment {name}" for name in choice.experiments),
-        f"legonet bench speed --split {setting.split}",
+        *([f"legonet bench speed --split {setting.split}"] if speed else []),
         f"legonet bench report --seeds {choice.seeds} --split {setting.split}",
         "```",
         "",
