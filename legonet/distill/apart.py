@@ -16,11 +16,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.augment import augmented_features, cutmix
-from legonet.distill.context import Context, features_of
+from legonet.distill.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
-from legonet.distill.imagine import imagined_features
-from legonet.distill.inversion import invert
+from legonet.distill.imagine import imagined_features, inverted_features
 from legonet.distill.losses import disagreement, mismatch, output_scale, value_and_jacobian
 
 BATCH = 16
@@ -61,15 +60,10 @@ def own_features(context: Context) -> Tensor | None:
     Returns:
         (batch, channels, height, width); None where f's images or the teacher's statistics are not known.
     """
-    edge = context.edge
-    if edge.input is None or edge.statistics is None:
+    given = context.edge.input
+    if given is None or context.edge.statistics is None:
         return None
-    f, teacher, generator = context.category_module, context.teacher, context.generator
-    images = [
-        invert(f, teacher, edge.input, edge.statistics, count, generator, context.device)
-        for count in [IMAGINED // 2] * 2
-    ]
-    return features_of(f, torch.cat(images))
+    return torch.cat([inverted_features(context, given, count) for count in [IMAGINED // 2] * 2])
 
 
 def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor | None, steps: int) -> None:
@@ -83,9 +77,8 @@ def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor 
     """
     student, generator = nn.Sequential(context.adapter, context.student), context.generator
     known = torch.cat([each for each in (imagined, given) if each is not None])
-    with torch.no_grad():
-        scale = output_scale(torch.cat([context.teacher(each) for each in known.split(256)]))
-    share = _share(context, imagined, given)
+    scale = output_scale(outputs_of(context.teacher, known))
+    share = share_of_given(context, BATCH, HALF, imagined is not None)
 
     def batch() -> Tensor:
         parts = [
@@ -101,10 +94,3 @@ def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor 
         return value + disagreement(output, wanted, scale, context.edge.meaning)
 
     descend(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress)
-
-
-def _share(context: Context, imagined: Tensor | None, given: Tensor | None) -> int:
-    """How many of a batch are of images that were given."""
-    if given is None or context.images is None:
-        return 0
-    return BATCH if imagined is None else round(BATCH * len(context.images) / (len(context.images) + HALF))

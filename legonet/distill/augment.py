@@ -47,6 +47,21 @@ def cutmix(features: Tensor, others: Tensor, generator: torch.Generator) -> Tens
     return torch.cat([features.narrow(axis, 0, cut), others.narrow(axis, cut, rest)], axis)
 
 
+def share_of_given(context: Context, batch: int, half: int, imagined: bool) -> int:
+    """How many features of a batch are of images that were given; the rest is imagined.
+
+    Args:
+        context: the fit under way.
+        batch: features in all.
+        half: given images that take half of it.
+        imagined: there are imagined features.
+    """
+    if context.images is None:
+        return 0
+    images = len(context.images)
+    return round(batch * images / (images + half)) if imagined else batch
+
+
 def _changed(images: Tensor, generator: torch.Generator) -> Tensor:
     def normal() -> Tensor:
         return torch.randn(len(images), images.shape[1], 1, 1, generator=generator).to(images)

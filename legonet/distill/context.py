@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.activity import match_activity
 from legonet.distill.pullback import Shape
-from legonet.distill.synthesis import synthesise
 from legonet.graph.schema import Input, Output
 from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]
 
-BATCH = 64  # images that go through f together
+IMAGES = 64  # that go through f together
+FEATURES = 256  # that go through what stands above the cut together
 
 
 @dataclass(frozen=True)
@@ -82,26 +81,13 @@ class Context:
     notes: list[str] = field(default_factory=list)
     progress: Progress | None = None
 
-    def known_features(self, synthesised: int) -> Tensor | None:
-        """Features to compare outputs on, in random order: those given, and synthesised ones.
-
-        Args:
-            synthesised: how many to draw from the teacher's statistics, if there are any.
-
-        Returns:
-            (batch, channels, height, width); None without images and statistics.
-        """
-        parts = [] if self.features is None else [self.features]
-        if self.edge.statistics is not None:
-            drawn = synthesise(self.edge.statistics, synthesised, self.generator).to(self.device)
-            parts.append(match_activity(drawn, self.teacher, self.edge.statistics))
-        if not parts:
-            return None
-        known = torch.cat(parts)
-        return known[torch.randperm(len(known), generator=self.generator).to(self.device)]
-
 
 def features_of(f: nn.Module, images: Tensor) -> Tensor:
     """Give f(I) of normalised images (batch, channels, height, width), computed in batches."""
+    return outputs_of(f, images, IMAGES)
+
+
+def outputs_of(module: nn.Module, inputs: Tensor, batch: int = FEATURES) -> Tensor:
+    """Give a module's output for (batch, …) inputs, computed in batches, without gradients."""
     with torch.no_grad():
-        return torch.cat([f(batch) for batch in images.split(BATCH)])
+        return torch.cat([module(each) for each in inputs.split(batch)])

@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from legonet.distill.activity import match_activity
 from legonet.distill.context import Context, Edge, features_of
 from legonet.distill.inversion import invert
 from legonet.distill.synthesis import synthesise
+from legonet.graph.schema import Input
+from legonet.teachers.statistics import Statistics
 
 
 def imagined_features(context: Context, count: int) -> Tensor | None:
@@ -44,8 +46,7 @@ def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = 
         for module in (edge.category_module, edge.teacher_module)
     )
     if edge.statistics is not None:
-        drawn = synthesise(edge.statistics, count // 2, generator).to(device)
-        parts.append(match_activity(drawn, teacher, edge.statistics))
+        parts.append(drawn_features(edge.statistics, teacher, count // 2, generator, device))
     if edge.input is not None:
         images = invert(f, teacher, edge.input, edge.statistics, count - count // 2, generator, device)
         parts.append(features_of(f, images))
@@ -53,3 +54,30 @@ def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = 
         return None
     imagined = torch.cat(parts)
     return imagined[torch.randperm(len(imagined), generator=generator).to(device)]
+
+
+def drawn_features(
+    statistics: Statistics,
+    teacher: nn.Sequential,
+    count: int,
+    generator: torch.Generator,
+    device: torch.device | str,
+) -> Tensor:
+    """Features drawn from statistics, and moved until g_T's units are as active as recorded."""
+    return match_activity(synthesise(statistics, count, generator).to(device), teacher, statistics)
+
+
+def inverted_features(context: Context, given: Input, count: int) -> Tensor:
+    """F's own features of images that are synthesised from the teacher; see `legonet.distill.inversion`.
+
+    Args:
+        context: the fit under way.
+        given: the images that f takes.
+        count: how many.
+
+    Returns:
+        (count, channels, height, width).
+    """
+    f, statistics = context.category_module, context.edge.statistics
+    images = invert(f, context.teacher, given, statistics, count, context.generator, context.device)
+    return features_of(f, images)

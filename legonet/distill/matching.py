@@ -18,13 +18,35 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.context import Context
+from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
+from legonet.distill.imagine import drawn_features
 from legonet.distill.losses import mismatch, output_scale
 
 BATCH = 64
 LEARNING_RATE = 1e-3
 HELD_OUT = 4  # one feature in so many is held out
+
+
+def known_features(context: Context, synthesised: int) -> Tensor | None:
+    """Features to compare outputs on, in random order: those given, and synthesised ones.
+
+    Args:
+        context: the fit under way.
+        synthesised: how many to draw from the teacher's statistics, if there are any.
+
+    Returns:
+        (batch, channels, height, width); None without images and statistics.
+    """
+    parts, statistics, generator = [], context.edge.statistics, context.generator
+    if context.features is not None:
+        parts.append(context.features)
+    if statistics is not None:
+        parts.append(drawn_features(statistics, context.teacher, synthesised, generator, context.device))
+    if not parts:
+        return None
+    known = torch.cat(parts)
+    return known[torch.randperm(len(known), generator=generator).to(context.device)]
 
 
 def match_outputs(context: Context, features: Tensor, steps: int) -> float:
@@ -45,16 +67,11 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
     held_out, fitted = features[::HELD_OUT], features[torch.arange(len(features)) % HELD_OUT != 0]
     if not len(fitted):
         held_out = fitted = features
-    with torch.no_grad():
-        wanted = _outputs(context.teacher, fitted)
-        wanted_held_out = _outputs(context.teacher, held_out)
-        scale = output_scale(torch.cat([wanted, wanted_held_out]))
+    wanted, wanted_held_out = (outputs_of(context.teacher, each) for each in (fitted, held_out))
+    scale = output_scale(torch.cat([wanted, wanted_held_out]))
 
     def measure() -> float:
-        with torch.no_grad():
-            return float(
-                mismatch(_outputs(nn.Sequential(adapter, student), held_out), wanted_held_out, scale)
-            )
+        return float(mismatch(outputs_of(nn.Sequential(adapter, student), held_out), wanted_held_out, scale))
 
     before, start = measure(), copy.deepcopy(adapter.state_dict())
 
@@ -68,7 +85,3 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
         return after
     adapter.load_state_dict(start)
     return before
-
-
-def _outputs(model: nn.Module, features: Tensor) -> Tensor:
-    return torch.cat([model(batch) for batch in features.split(256)])

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from legonet.distill.apart import learn_from_outputs, own_features
-from legonet.distill.augment import augmented_features, cutmix
-from legonet.distill.context import Context
+from legonet.distill.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.imagine import imagined_features
 from legonet.distill.losses import disagreement, output_scale, task_loss
@@ -106,19 +106,21 @@ class _Trainer:
 
     def __init__(self, context: Context, material: Material, begin: Start) -> None:
         self._context, self._material, self._begin = context, material, begin
-        self._wanted = _outputs(context.teacher, material.held_out)
+        self._wanted = outputs_of(context.teacher, material.held_out)
         self._scale = output_scale(self._wanted)
-        images = 0 if context.features is None else len(context.features)
-        self._prior = PRIOR * TRUST / (TRUST + images)
-        self._given = 0 if material.given is None else _share(context, material)
+        self._images = 0 if context.images is None else len(context.images)
+        self._prior = PRIOR * TRUST / (TRUST + self._images)
+        self._given = share_of_given(context, BATCH, HALF, material.imagined is not None)
         # Made and answered once: the teacher is asked 64 times and not at each step.
         joined = [cutmix(self._batch(), self._batch(), context.generator) for _ in range(JOINED // BATCH)]
         self._joined = torch.cat(joined)
-        self._answers = _outputs(context.teacher, self._joined)
+        self._answers = outputs_of(context.teacher, self._joined)
 
     def judge(self) -> float:
         """Disagreement with the teacher on the held-out features."""
-        found = _outputs(nn.Sequential(self._context.adapter, self._context.student), self._material.held_out)
+        found = outputs_of(
+            nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
+        )
         return float(disagreement(found, self._wanted, self._scale, self._context.edge.meaning))
 
     def calibrate(self) -> None:
@@ -133,8 +135,7 @@ class _Trainer:
             imagined = self._material.imagined if own is None else own
             learn_from_outputs(self._context, imagined, self._material.given, round(steps * APART))
             return
-        images = 0 if self._context.features is None else len(self._context.features)
-        times = min(MOST, 1 + images / MANY)
+        times = min(MOST, 1 + self._images / MANY)
         descend(
             self._context.adapter,
             self._loss,
@@ -195,19 +196,6 @@ def _gather(context: Context, count: int) -> Material | None:
 
 def _others(count: int) -> Tensor:
     return torch.arange(count) % HELD_OUT != 0
-
-
-def _share(context: Context, material: Material) -> int:
-    """How many of a batch are given features."""
-    if material.imagined is None or context.features is None:
-        return BATCH
-    images = len(context.features)
-    return round(BATCH * images / (images + HALF))
-
-
-def _outputs(model: nn.Module, features: Tensor) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([model(batch) for batch in features.split(256)])
 
 
 def _say(context: Context, material: Material, agreement: dict[str, float], best: str) -> str:

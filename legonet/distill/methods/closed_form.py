@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from legonet.distill.apart import learn_alone
 from legonet.distill.context import Context
-from legonet.distill.matching import match_outputs
+from legonet.distill.matching import known_features, match_outputs
 from legonet.distill.start import start
 from legonet.graph.schema import ClosedForm
 
@@ -30,7 +30,7 @@ def fit_closed_form(context: Context, settings: ClosedForm) -> dict[str, float]:
         return quality
     if not begin.common:
         return quality | learn_alone(context, PATIENCE * settings.matching)
-    known = context.known_features(SYNTHESISED)
+    known = known_features(context, SYNTHESISED)
     if known is None:
         context.notes.append(
             f"{context.edge.path}: the output's offset is not set: the teacher has no statistics and no "

@@ -6,8 +6,8 @@ import dataclasses
 
 import torch
 
-from legonet.distill.context import Context, features_of
-from legonet.distill.inversion import invert
+from legonet.distill.context import Context
+from legonet.distill.imagine import inverted_features
 from legonet.distill.methods.on_samples import fit_jacobian
 from legonet.errors import DistillError
 from legonet.graph.schema import Inversion, Jacobian
@@ -38,16 +38,7 @@ def fit_inversion(context: Context, settings: Inversion) -> dict[str, float]:
             f"{edge.path}: the synthesised images stay as they were drawn: the teacher has no statistics; "
             "run `legonet teacher record`"
         )
-    images = invert(
-        context.category_module,
-        context.teacher,
-        edge.input,
-        edge.statistics,
-        settings.images,
-        context.generator,
-        context.device,
-    )
-    features = features_of(context.category_module, images)
+    features = inverted_features(context, edge.input, settings.images)
     if context.features is not None:
         features = torch.cat([context.features, features])
     synthesised = dataclasses.replace(context, features=features, labels=None)

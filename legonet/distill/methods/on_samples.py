@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.context import Context
+from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend, last_tenth
 from legonet.distill.losses import output_scale, soft_loss, task_loss, value_and_jacobian
 from legonet.errors import DistillError
@@ -59,8 +59,7 @@ def fit_distillation(context: Context, settings: Distillation) -> dict[str, floa
     Source: Hinton et al., arXiv:1503.02531; arXiv:1804.10272, section 4 ("TD").
     """
     features, labels = _samples(context, "distillation")
-    with torch.no_grad():
-        wanted = torch.cat([context.teacher(batch) for batch in features.split(256)])
+    wanted = outputs_of(context.teacher, features)
 
     def loss() -> Tensor:
         chosen = _choose(context, len(features), settings.batch)
@@ -84,8 +83,7 @@ def fit_jacobian(context: Context, settings: Jacobian) -> dict[str, float]:
     """
     features, labels = _samples(context, "jacobian")
     student = nn.Sequential(context.adapter, context.student)
-    with torch.no_grad():
-        scale = output_scale(torch.cat([context.teacher(batch) for batch in features.split(256)]))
+    scale = output_scale(outputs_of(context.teacher, features))
 
     def loss() -> Tensor:
         chosen = _choose(context, len(features), settings.batch)

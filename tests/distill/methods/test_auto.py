@@ -109,3 +109,16 @@ def test_features_made_before_are_used(moved: Edge, monkeypatch: pytest.MonkeyPa
     assert all(
         torch.equal(a, b) for a, b in zip(first.adapter.parameters(), again.adapter.parameters(), strict=True)
     )
+
+
+def test_strangers_learn_from_outputs_alone(moved: Edge) -> None:
+    torch.manual_seed(0)
+    other = nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(32, 1))
+    nn.init.kaiming_normal_(other[0].weight)  # type: ignore[arg-type]
+    other.eval().requires_grad_(False)
+    found = record(moved.category_module, other, [images(200)], 10**5)
+    edge = dataclasses.replace(moved, teacher_module=other, statistics=found)
+    fitted = fit(edge, Adapter(kernel=3, depth=2, hidden=16, method=SPEC.method))
+    assert "residual" not in fitted.quality
+    assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
+    assert any("no common base" in note for note in fitted.notes)
