@@ -18,7 +18,7 @@ import argparse
 import copy
 import statistics
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from legonet.bench.evaluate import measures
-from legonet.bench.experiments import GENERIC, TARGETS
+from legonet.bench.evaluate import measures, scores
+from legonet.bench.experiments import EXPERIMENTS, GENERIC, TARGETS
 from legonet.bench.train_teachers import (
     CLASSIFY,
     CUT,
@@ -50,14 +50,14 @@ from legonet.graph.schema import Adapter, MethodName
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.statistics import SHARE, Statistics, dump_statistics, parse_statistics, record
+from legonet.teachers.statistics import Statistics, allowance, dump_statistics, parse_statistics, record
 
 Kind = Literal["initialisation", "architecture", "reordered"]
 FOLDER = Path("build/bases")
 SEED = 1  # of the other bases; the shipped teachers' is 0
 DROPPED = ("conv3_3", "relu3_3", "conv4_3", "relu4_3")
 BATCH = 200
-ADAPTERS: dict[str, dict[str, Any]] = {"one 3x3": {}, "two 5x5": {"kernel": 5, "depth": 2, "hidden": 64}}
+ADAPTERS: Mapping[str, Mapping[str, Any]] = EXPERIMENTS["bases"].adapters
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,7 @@ def _train(task: Task, categories: Sequence[str], folder: Path) -> None:
 
 def _statistics(f: nn.Sequential, g: nn.Sequential, images: Tensor) -> Statistics:
     """What the teacher's owner would record, in the precision of a file."""
-    weights = sum(each.nbytes for part in (f, g) for each in part.parameters())
-    found = record(f, g, images.split(BATCH), int(SHARE * weights))
+    found = record(f, g, images.split(BATCH), allowance(f, g))
     return parse_statistics(dump_statistics(found), "statistics")
 
 
@@ -178,10 +177,12 @@ def measure(
     train = animals.single_category(category, seed=adapter.seed).images[:images]
     fitted = fit(edge, adapter, Samples(normalise(train)) if images else None)
     held_out = animals.single_category(category, "validation")
-    with torch.no_grad():
-        features = torch.cat([edge.category_module(each) for each in normalise(held_out.images).split(BATCH)])
-        student, teacher = edge.task_module(fitted.adapter(features)), edge.teacher_module(features)
-    error, own = (measures(output, held_out.labels)["error"] for output in (student, teacher))
+    features = scores(edge.category_module, normalise(held_out.images))
+    student = nn.Sequential(fitted.adapter, edge.task_module)
+    error, own = (
+        measures(scores(above, features), held_out.labels)["error"]
+        for above in (student, edge.teacher_module)
+    )
     return error, own, fitted.notes
 
 

@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from legonet.bench.evaluate import scores
 from legonet.bench.experiments import TEACHER, Trial, trials
-from legonet.bench.rig import BATCH, Rig
+from legonet.bench.rig import Rig
 from legonet.blocks.build import leaves
-from legonet.distill.fit import fit
-from legonet.graph.schema import Adapter
 
 CATEGORY = "cat"
 ADAPTER = "three 1x1"  # the paper's
@@ -33,9 +32,8 @@ def hidden_components(rig: Rig) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     teacher = Trial("2", "", TEACHER, CATEGORY)
     features, labels = (part[:IMAGES] for part in rig.held_out(teacher))
     for trial in shown_trials():
-        edge = rig.edge(trial)
-        adapter = fit(edge, Adapter.model_validate(dict(trial.spec or {})), rig.samples(trial), rig.device)
-        model = nn.Sequential(adapter.adapter, edge.task_module)
+        fitted, _ = rig.fit(trial)
+        model = nn.Sequential(fitted.adapter, rig.edge(trial).task_module)
         points[f"{trial.method}, {trial.images} images"] = _project(model, features)
     points[TEACHER] = _project(rig.edge(teacher).teacher_module, features)
     return points, labels.numpy()
@@ -52,7 +50,7 @@ def shown_trials() -> list[Trial]:
 
 
 def _project(model: nn.Sequential, features: Tensor) -> NDArray[Any]:
-    hidden = last_hidden(model, features.cpu()).double()
+    hidden = last_hidden(model, features).double()
     centred = hidden - hidden.mean(0)
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
     axes = axes[:2] * axes[:2].sum(1, keepdim=True).sign()  # an axis has no direction of its own
@@ -62,5 +60,4 @@ def _project(model: nn.Sequential, features: Tensor) -> NDArray[Any]:
 def last_hidden(model: nn.Sequential, features: Tensor) -> Tensor:
     """What the last layer of a chain takes: (batch, size)."""
     below = nn.Sequential(*[layer for _, layer in leaves(model)][:-1])
-    with torch.no_grad():
-        return torch.cat([below(each).flatten(1) for each in features.split(BATCH)])
+    return scores(below, features).flatten(1)

@@ -12,20 +12,20 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from legonet.bench.evaluate import measures
+from legonet.bench.evaluate import measures, scores
 from legonet.bench.experiments import EXPERIMENTS, NOTHING, TEACHER, UNADAPTED, Experiment, Trial
 from legonet.bench.rows import Row
 from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.imagine import imagine
 from legonet.errors import SelectError
 from legonet.graph.schema import Adapter, Auto
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.statistics import SHARE, dump_statistics, record
+from legonet.teachers.statistics import allowance, dump_statistics, record
 
 Split = Literal["validation", "test"]
 STRANGERS: dict[str, Literal["initialisation", "architecture"]] = {
@@ -118,13 +118,17 @@ class Rig:
         }
         if trial.spec is None:
             return Row(key, trial, self.measure(trial, references[trial.method]))
-        spec = Adapter.model_validate(dict(trial.spec))
-        samples, (imagined, spent) = self.samples(trial), self._imagined(trial, spec)
-        start = self._clock()
-        fitted = fit(edge, spec, samples, self.device, imagined=imagined)
-        seconds = spent + self._clock() - start
+        fitted, seconds = self.fit(trial)
         found = self.measure(trial, nn.Sequential(fitted.adapter, edge.task_module))
         return Row(key, trial, found, fitted.quality, round(seconds, 3), fitted.notes)
+
+    def fit(self, trial: Trial) -> tuple[Fitted, float]:
+        """Fit a trial's adapter; the seconds that it took, imagining included."""
+        spec = Adapter.model_validate(dict(trial.spec or {}))
+        samples, (imagined, spent) = self.samples(trial), self._imagined(trial, spec)
+        start = self._clock()
+        fitted = fit(self.edge(trial), spec, samples, self.device, imagined=imagined)
+        return fitted, spent + self._clock() - start
 
     def _imagined(self, trial: Trial, spec: Adapter) -> tuple[Tensor | None, float]:
         """Features that several adapters to one teacher are fitted from, and the seconds that they took."""
@@ -186,8 +190,8 @@ class Rig:
         if edge.statistics is None:
             return replace(edge, category_module=module)
         images = self._normalise(self._train(category, mask, seed)[0][:RECORDED])
-        weights = sum(each.nbytes for part in (module, edge.teacher_module) for each in part.parameters())
-        recorded = record(module, edge.teacher_module, images.split(BATCH), int(SHARE * weights))
+        limit = allowance(module, edge.teacher_module)
+        recorded = record(module, edge.teacher_module, images.split(BATCH), limit)
         return replace(edge, category_module=module, statistics=recorded)
 
     def _find_surroundings(self, experiment: str, category: str) -> str:
@@ -205,11 +209,8 @@ class Rig:
         """The category module's features of the images to measure on, and their labels."""
         mask = EXPERIMENTS[experiment].task == "mask"
         images, labels = self.pictures.held_out(category, mask, self.split)
-        f = copy.deepcopy(self._edge(experiment, category, random_seed).category_module).to(self.device)
-        with torch.no_grad():
-            return torch.cat(
-                [f(self._normalise(each).to(self.device)) for each in images.split(BATCH)]
-            ), labels
+        f = self._edge(experiment, category, random_seed).category_module
+        return self._scores(nn.Sequential(self._normalise, f), images), labels
 
     def held_out(self, trial: Trial) -> tuple[Tensor, Tensor]:
         """Features (batch, channels, height, width) at the cut of the images to measure on, and labels."""
@@ -226,13 +227,15 @@ class Rig:
             `error`; for masks `pixel error` and `IoU`.
         """
         features, labels = self.held_out(trial)
-        above = copy.deepcopy(above).to(self.device)
-        with torch.no_grad():
-            output = torch.cat([above(each).cpu() for each in features.split(BATCH)])
+        output = self._scores(above, features)
         found = {name: 100 * value for name, value in measures(output, labels).items()}
         if "pixel accuracy" in found:
             found = {"pixel error": 100 - found["pixel accuracy"], "IoU": found["IoU"]}
         return {name: round(value, 4) for name, value in found.items()}
+
+    def _scores(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """A copy's output on the rig's device, gathered on the CPU."""
+        return scores(copy.deepcopy(model).to(self.device), inputs)
 
     def _clock(self) -> float:
         """Seconds of the processor, which other work on the machine leaves alone; else of the clock."""

@@ -23,6 +23,11 @@ FORMAT = "legonet-statistics"
 SHARE = 0.1  # of the weights' bytes: what the statistics may take at most
 
 
+def allowance(*modules: nn.Module) -> int:
+    """Bytes that the statistics of a teacher of these modules may take."""
+    return int(SHARE * sum(each.nbytes for module in modules for each in module.parameters()))
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Statistics of one teacher.
