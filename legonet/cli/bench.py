@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from legonet.cli.display import Display
 from legonet.cli.options import Device, Help, Json
 
 if TYPE_CHECKING:
@@ -200,32 +201,15 @@ def _print(figures: Sequence[Figure], as_json: bool) -> None:
     print("\n".join(columns(lines, right=(1,))))
 
 
-class _Display:
+class _Display(Display):
     """One bar on a terminal, one line per trial elsewhere."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
 
-        console = Console(stderr=True, highlight=False)
-        self._lines = not quiet and not console.is_terminal
-        self._bars = Bars(
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            disable=quiet or not console.is_terminal,
-        )
+        text = TextColumn("{task.description}", markup=False)
+        super().__init__(quiet, MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), text)
         self._bar = self._bars.add_task("", total=None)
-
-    def __enter__(self) -> _Display:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bars.stop()
 
     def show(self, progress: Progress) -> None:
         """Tell of one trial."""

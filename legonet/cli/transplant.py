@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from legonet.cli.display import Display
 from legonet.cli.options import Device, GraphFile, Json
 
 if TYPE_CHECKING:
@@ -83,31 +84,17 @@ def _samples(given: list[str], network: Network) -> dict[str, Any]:
     return samples
 
 
-class _Display:
+class _Display(Display):
     """Progress bars on a terminal, one line per finished job elsewhere."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-        console = Console(stderr=True, highlight=False)
-        self._lines = not quiet and not console.is_terminal
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[state]}", markup=False),
-            TimeElapsedColumn(),
-            console=console,
-            disable=quiet or not console.is_terminal,
+        name, state = (
+            TextColumn(f"{{task.{each}}}", markup=False) for each in ("description", "fields[state]")
         )
+        super().__init__(quiet, name, BarColumn(), state, TimeElapsedColumn())
         self._rows: dict[str, Any] = {}
-
-    def __enter__(self) -> _Display:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bars.stop()
 
     def show(self, progress: Progress) -> None:
         """Tell of one step."""

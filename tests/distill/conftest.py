@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.blocks.adapter import convolutions
-from legonet.distill.context import Edge
-from legonet.graph.schema import BinaryOutput
+from legonet.blocks.adapter import build_adapter, convolutions
+from legonet.distill.context import Context, Edge
+from legonet.graph.schema import Adapter, BinaryOutput
 
 
 def task_module(seed: int = 0) -> nn.Sequential:
@@ -70,3 +70,22 @@ def lively_edge(edge: Edge) -> Edge:
     with torch.no_grad():
         theirs.weight.copy_(mine.weight[:, torch.tensor([2, 0, 3, 1])])
     return edge
+
+
+@pytest.fixture
+def context(edge: Edge) -> Context:
+    """A fit without images, about to begin: a 1x1 adapter in torch's random start."""
+    torch.manual_seed(0)
+    adapter = build_adapter(Adapter(kernel=1, rescale=False), edge.source, edge.target)
+    return Context(
+        edge=edge,
+        category_module=edge.category_module,
+        adapter=adapter.requires_grad_(False),
+        student=edge.task_module,
+        teacher=edge.teacher_module,
+        images=None,
+        features=None,
+        labels=None,
+        generator=torch.Generator().manual_seed(0),
+        device="cpu",
+    )

@@ -2,27 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
 import torch
 
 from legonet.distill.augment import augmented_features, cutmix
-from legonet.distill.context import Context, Edge, features_of
-
-
-@pytest.fixture
-def context(edge: Edge) -> Context:
-    return Context(
-        edge=edge,
-        category_module=edge.category_module,
-        adapter=edge.task_module,
-        student=edge.task_module,
-        teacher=edge.teacher_module,
-        images=None,
-        features=None,
-        labels=None,
-        generator=torch.Generator().manual_seed(0),
-        device="cpu",
-    )
+from legonet.distill.context import Context, features_of
 
 
 def test_the_first_features_are_those_of_the_images(context: Context) -> None:

@@ -1,0 +1,32 @@
+"""What a long command shows: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+
+class Display:
+    """Bars on standard error while it is entered.
+
+    Args:
+        quiet: show nothing.
+        columns: of each bar.
+    """
+
+    def __init__(self, quiet: bool, *columns: ProgressColumn) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True, highlight=False)
+        self._lines = not quiet and not console.is_terminal
+        self._bars = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.stop()
