@@ -51,7 +51,7 @@ from legonet.errors import LegonetError
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 
-CUT = "pool2"
+CUT = "relu3_3"
 SCHEDULES = {
     "classify": (
         Schedule(rounds=220, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15),

@@ -53,7 +53,7 @@ class Backbone:
 
 BACKBONES = {
     "vgg16": Backbone("vgg16", "vgg16-fcn", "features.4"),  # as in the paper: after its fifth layer
-    "vgg-slim": Backbone("vgg-slim", "vgg-slim-fcn", "pool2"),
+    "vgg-slim": Backbone("vgg-slim", "vgg-slim-fcn", "relu3_3"),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from legonet.bench.bases import NARROWER, different_bases
+from legonet.bench.bases import DROPPED, NARROWER, different_bases
 from legonet.bench.teacher_training import initial, plain
 from legonet.bench.train_teachers import CLASSIFY, Task, save_state
 from legonet.blocks.build import output_shape
@@ -45,14 +45,14 @@ def test_reordered_units_compute_the_same_and_are_found_again(network: Network) 
 def test_the_narrower_architecture(network: Network) -> None:
     layers = NARROWER.block.layers or {}
     assert output_shape(layers, (3, 32, 32)) == (1,)
-    assert set(CLASSIFY.block.layers or {}) - set(layers) == {"conv3_3", "relu3_3", "conv4_3", "relu4_3"}
+    assert set(CLASSIFY.block.layers or {}) - set(layers) == set(DROPPED)
 
 
 @pytest.mark.parametrize(
     ("kind", "task", "source"),
     [
-        ("initialisation", CLASSIFY, (32, 8, 8)),
-        ("architecture", NARROWER, (24, 8, 8)),
+        ("initialisation", CLASSIFY, (64, 8, 8)),
+        ("architecture", NARROWER, (48, 8, 8)),
     ],
 )
 def test_teachers_come_from_the_folder_with_statistics_of_their_own(
@@ -62,7 +62,7 @@ def test_teachers_come_from_the_folder_with_statistics_of_their_own(
     save_state(plain(net.state_dict()), tmp_path / kind / "cow-classify.safetensors")
     edge = different_bases(network, "cow", kind, tmp_path)  # type: ignore[arg-type]
     assert edge.source == source
-    assert edge.target == (32, 8, 8)
+    assert edge.target == (64, 8, 8)
     assert edge.statistics is not None
     assert tuple(edge.statistics.mean.shape) == source
     assert [tuple(each.shape) for each in edge.statistics.activity] == Pullback(

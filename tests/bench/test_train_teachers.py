@@ -79,7 +79,7 @@ def test_a_training_starts_from_all_layers_but_the_last(block):
 def test_a_transposed_convolution_starts_with_the_variance_of_its_outputs_kept():
     net = initial(SEGMENT.block, 1, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        features = torch.randn(64, 64, 8, 8, generator=torch.Generator().manual_seed(1))
+        features = torch.randn(64, 48, 8, 8, generator=torch.Generator().manual_seed(1))
         raised = net.up1(features)[:, :, 4:-4, 4:-4]  # type: ignore[operator]
     assert raised.std() == pytest.approx(2**0.5, rel=0.05)
 
@@ -119,7 +119,7 @@ def test_reordered_channels_leave_the_function_but_move_the_features(block):
 
 def test_the_cut_is_between_the_right_convolutions(block):
     assert train_teachers._convolutions_around(block, "pool1") == ("conv1_2", "conv2_1")
-    assert train_teachers._convolutions_around(block, "pool2") == ("conv2_2", "conv3_1")
+    assert train_teachers._convolutions_around(block, "relu3_3") == ("conv3_3", "conv4_1")
 
 
 def test_the_script_writes_the_same_teachers_twice(few_images, tmp_path, capsys):

@@ -17,6 +17,8 @@ from legonet.teachers.read import cut_layers, teacher_layers
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))
 
+SLIM_CUTS = {"pool1": (16, 16, 16), "pool2": (32, 8, 8), "relu3_3": (64, 8, 8)}
+
 
 def shipped(name: str) -> tuple[Block, dict[str, Layer]]:
     block = find_block(name, FOLDERS)
@@ -30,8 +32,8 @@ def test_names() -> None:
 @pytest.mark.parametrize(
     ("name", "output", "cuts", "parameters"),
     [
-        ("vgg-slim", (1,), {"pool1": (16, 16, 16), "pool2": (32, 8, 8)}, 269_329),
-        ("vgg-slim-fcn", (1, 32, 32), {"pool1": (16, 16, 16), "pool2": (32, 8, 8)}, 142_321),
+        ("vgg-slim", (1,), SLIM_CUTS, 269_329),
+        ("vgg-slim-fcn", (1, 32, 32), SLIM_CUTS, 182_609),
         (
             "vgg16",
             (1,),
@@ -86,7 +88,7 @@ def test_vgg_slim_in_words() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other", "common"),
-    [("vgg-slim", "vgg-slim-fcn", "pool2"), ("vgg16", "vgg16-fcn", "features.30")],
+    [("vgg-slim", "vgg-slim-fcn", "relu3_3"), ("vgg16", "vgg16-fcn", "features.30")],
 )
 def test_the_mask_network_shares_the_category_modules(one: str, other: str, common: str) -> None:
     first, second = shipped(one)[1], shipped(other)[1]
