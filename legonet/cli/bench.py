@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ Split = Annotated[
 Data = Annotated[str, typer.Option(metavar="NAME", help="animals, or voc: Pascal VOC, given by --root.")]
 Backbone = Annotated[str, typer.Option(help="With voc: vgg16, or vgg-slim for small images.")]
 Root = Annotated[Path | None, typer.Option(help="With voc: the folder that holds VOCdevkit.")]
+MOST_JOBS = 8  # each takes 0.7 GiB
 RESULTS = Path("build/bench")
 
 app = typer.Typer(
@@ -71,7 +73,10 @@ def paper(
     ] = False,
     only: Annotated[str, typer.Option(help="Only what has this in its label, such as 'auto, 10'.")] = "",
     split: Split = "test",
-    jobs: Annotated[int, typer.Option(min=1, help="Processes side by side, one thread each.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes side by side; default: one per core, at most 8; on a GPU 1."),
+    ] = None,
     device: Device = "cpu",
     results: Results = RESULTS,
     data: Data = "animals",
@@ -100,7 +105,7 @@ def paper(
     setting = Setting(_split(split), device, place)
     choice = Choice(_experiments(experiment or []), seeds or (1 if quick else SEEDS), quick, only)
     with _Display(as_json) as display:
-        rows = run_paper(setting, choice, results, jobs, display.show)
+        rows = run_paper(setting, choice, results, jobs or _cores(device), display.show)
     summaries = summarise(rows)
     _print(judge(summaries), as_json)
 
@@ -155,6 +160,11 @@ def _place(data: str, root: Path | None, results: Path, backbone: str) -> Place 
     from legonet.bench.voc import Place
 
     return Place(root, results / backbone, backbone)
+
+
+def _cores(device: str) -> int:
+    """Processes that a device has room for."""
+    return min(os.cpu_count() or 1, MOST_JOBS) if device == "cpu" else 1
 
 
 def _say(line: str) -> None:

@@ -164,7 +164,11 @@ def note_box(layout: Layout, said: list[str], bottom: float) -> None:
 def figures_note(view: View) -> list[str]:
     """How to read the figures, if there are any."""
     shown = [edge for edge in view.edges if edge.figure and edge.state in ("built", "native")]
-    errors = any(edge.figure.endswith("%") for edge in shown)
-    if any(edge.reference for edge in shown):
-        return ["error of the path (of its teacher)" if errors else "in brackets: of the path's teacher"]
-    return ["error of the path"] if errors else []
+    errors = [edge.figure.endswith("%") for edge in shown]
+    teachers = any(edge.reference for edge in shown)
+    if errors and all(errors):
+        return ["error of the path (of its teacher)" if teachers else "error of the path"]
+    return [
+        *(["in percent: error of the path"] if any(errors) else []),
+        *(["in brackets: of the path's teacher"] if teachers else []),
+    ]

@@ -104,6 +104,15 @@ def test_the_note_says_how_to_read_the_figures(make_graph, figures, note):
     assert labels == ([note] if note else [])
 
 
+def test_the_note_tells_errors_from_figures_that_have_a_name(make_graph):
+    figures = {"dog:classify": {"error": 0.1, "teacher": 0.05}, "cat:segment": {"IoU": 0.7, "teacher": 0.8}}
+    native = [("dog", "classify"), ("cat", "segment")]
+    graph = make_graph(["dog", "cat"], ["classify", "segment"], native)
+    data = graphviz(dot(make_view(graph, figures=figures)))
+    (label,) = [node["label"] for node in data["objects"] if node["name"] == "note"]
+    assert label.startswith("in percent: error of the path · in brackets: of the path's teacher")
+
+
 def test_a_teacher_that_gave_no_module_is_named_on_its_adapter(make_graph):
     text = dot(make_view(make_graph(["dog", "cat"], ["classify", "segment"])))
     nodes, _ = parsed(text)
