@@ -5,8 +5,10 @@
     ├── BlockError               a block definition, or a model that no block can describe
     ├── TeacherError             a teacher's weights, cut or statistics
     ├── StoreError               the store, or a file in it
+    │   └── DamagedError         a blob whose bytes changed; it was set aside
     ├── DataError                images, masks or labels
     ├── DistillError             an adapter that cannot be fitted as asked
+    ├── PlanError                a plan file, or a world that is not that of the plan any more
     ├── SelectError              a path, brick or application that does not exist or is not built
     └── RenderError              a diagram that cannot be drawn
 
@@ -36,12 +38,20 @@ class StoreError(LegonetError):
     """The store cannot be read or written, or holds a damaged blob."""
 
 
+class DamagedError(StoreError):
+    """A blob's bytes are not what they were; it was set aside, and can be built again."""
+
+
 class DataError(LegonetError):
     """Images, masks or labels cannot be used."""
 
 
 class DistillError(LegonetError):
     """An adapter cannot be fitted with this method and what is given."""
+
+
+class PlanError(LegonetError):
+    """A plan file cannot be read, or the world is not that of the plan any more."""
 
 
 class SelectError(LegonetError):

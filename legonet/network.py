@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from legonet.graph.lock import Lock, LockedTeacher, lock_path, read_lock, write_
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
-from legonet.plan.diff import Plan, diff
+from legonet.plan.plan import Plan
 from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
 
@@ -24,8 +23,12 @@ if TYPE_CHECKING:
 
     from legonet.compile.network import CompiledNetwork
     from legonet.distill.context import Edge
+    from legonet.graph.arrival import Different
+    from legonet.run.journal import Journal
+    from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
+    from legonet.run.survey import Prints, Survey
     from legonet.teachers.source import TeacherSource
 
 
@@ -142,6 +145,7 @@ class Network:
         task: str,
         cut: str,
         images: Tensor | None = None,
+        different: Different = "keep",
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -155,6 +159,8 @@ class Network:
             cut: the category module ends with the layer of this name, such as `features.4`.
             images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
                 that its modules can be transplanted without any.
+            different: what becomes of a known category whose module is another one: `keep` it, and match the
+                two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
 
         Raises:
             TeacherError: the model cannot be described or cut, or its output does not fit the task.
@@ -162,13 +168,17 @@ class Network:
             GraphError: there is a teacher of this name, or one for this category and task.
         """
         from legonet.data.tensors import check_images
-        from legonet.teachers.memory import arrive, record_bytes, with_statistics
+        from legonet.teachers.arrival import arrive_differently
+        from legonet.teachers.memory import record_bytes, with_statistics
 
-        graph, source = arrive(self.graph, name, module, category, task, cut)
+        graph, source = arrive_differently(
+            self.graph, self._sources, name, module, category, task, cut, different
+        )
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
             source = with_statistics(source, record_bytes(source, shown.split(256)))
-        self.graph, self._sources = graph, {**self._sources, name: source}
+        kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
+        self.graph, self._sources = graph, {**kept, name: source}
 
     def connect(self, category: str, task: str, adapter: Mapping[str, Any] | None = None) -> None:
         """Say how a category and a task are joined; `transplant` fits it.
@@ -200,21 +210,24 @@ class Network:
         Raises:
             LegonetError: a teacher's files cannot be read, or samples do not fit.
         """
-        prints = {}
-        if samples:
-            from legonet.run.samples import fingerprint_samples, read_given
+        from legonet.run.survey import Prints
 
-            prints = {
-                path: fingerprint_samples(each) for path, each in read_given(self.graph, samples).items()
-            }
-        return self._survey(prints)[0]
+        if not samples:
+            return self._survey(Prints()).plan
+        from legonet.run.transplant import prints_of
 
-    def _survey(self, prints: Mapping[str, str]) -> tuple[Plan, dict[str, LockedTeacher]]:
+        return self._survey(prints_of(self.graph, samples)).plan
+
+    def _survey(self, prints: Prints | None = None) -> Survey:
         """The plan, and the teachers as their files are now; needs no torch."""
-        from legonet.run.prepare import facts, lock_teachers
+        from legonet.run.survey import Prints, survey
 
-        teachers = lock_teachers(self._sources, self.lock)
-        return diff(self.graph, self.lock, facts(teachers, self.lock, self.store, prints)), teachers
+        return survey(self.graph, self.lock, self.store, self._sources, self._journal(), prints or Prints())
+
+    def _journal(self) -> Journal:
+        from legonet.run.journal import Journal
+
+        return Journal(None if self._workspace is None else self._workspace.journal_path)
 
     def transplant(
         self,
@@ -222,6 +235,8 @@ class Network:
         *,
         device: torch.device | str = "cpu",
         progress: Callable[[Progress], None] | None = None,
+        options: Options | None = None,
+        accept: Callable[[Plan], None] | None = None,
     ) -> Run:
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
@@ -230,6 +245,8 @@ class Network:
                 width) in [0, 1]; labels may be None. A path without an entry is fitted without an image.
             device: where to compute.
             progress: told of each step.
+            options: which jobs, in which order, where, within which limits; default: one after the other.
+            accept: is given the plan before anything is done, and may raise to refuse it.
 
         Returns:
             What was done.
@@ -237,28 +254,26 @@ class Network:
         Raises:
             LegonetError: an adapter cannot be fitted; those that were fitted before it are kept.
         """
-        from legonet.blocks.device import find_device
-        from legonet.distill.fit import Samples
-        from legonet.run.jobs import blobs_of, make_jobs
-        from legonet.run.journal import Journal
-        from legonet.run.prepare import lock_modules, store_blobs
-        from legonet.run.runner import run
-        from legonet.run.samples import fingerprint_samples, read_given
+        from legonet.run.options import Options
+        from legonet.run.transplant import Site, transplant
 
-        where = find_device(device)
-        read = read_given(self.graph, samples or {})
-        plan, teachers = self._survey({path: fingerprint_samples(each) for path, each in read.items()})
-        jobs = make_jobs(self.graph, plan, teachers)
-        store_blobs(blobs_of(jobs), self._sources, teachers, self.store)
-        given = {path: Samples(self._normalise(images), labels) for path, (images, labels) in read.items()}
-        lock = lock_modules(self.graph, self.lock, teachers)
-        journal = Journal(None if self._workspace is None else self._workspace.journal_path)
-        result = run(plan, jobs, lock, self.store, journal, self._save_lock, given, where, progress)
-        if result.lock != self.lock:
-            self._save_lock(result.lock)
-        unused = (edge for path, edge in plan.by_path.items() if path in read and edge.key is None)
-        notes = [f"{edge.path}: its samples are not used: {edge.reason}" for edge in unused]
-        return replace(result, notes=(*notes, *result.notes))
+        return transplant(
+            Site(self.graph, self.store, self._sources, self._journal(), self._workspace),
+            self._read_lock,
+            self._save_lock,
+            samples,
+            self._normalise,
+            device,
+            options or Options(),
+            progress,
+            accept,
+        )
+
+    def _read_lock(self) -> Lock:
+        """What has been built, as the file says by now: another process may have written it."""
+        if self.path is not None:
+            self.lock = read_lock(lock_path(self.path))
+        return self.lock
 
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock
@@ -299,13 +314,14 @@ class Network:
         from legonet.compile.choose import choose_paths
 
         where = find_device(device)
-        plan, teachers = self._survey({})
-        chosen = choose_paths(self.graph, plan, names, categories, tasks)
+        found = self._survey()
+        chosen = choose_paths(self.graph, found.plan, names, categories, tasks)
         adapters = {
             edge.path: self.lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"
         }
         paths = [edge.path for edge in chosen]
-        return assemble(self.graph, self._ready(paths, teachers), self.store, paths, adapters, where)
+        lock = self._ready(paths, found.graph, found.teachers)
+        return assemble(self.graph, lock, self.store, paths, adapters, where)
 
     def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
         """The path with its adapter left out, to compare with.
@@ -315,11 +331,11 @@ class Network:
         """
         from legonet.blocks.device import find_device
         from legonet.compile.assemble import assemble
-        from legonet.run.prepare import lock_teachers
 
         self._taught(path)
         where = find_device(device)
-        lock = self._ready([path], lock_teachers(self._sources, self.lock))
+        found = self._survey()
+        lock = self._ready([path], found.graph, found.teachers)
         return assemble(self.graph, lock, self.store, [path], {}, where)
 
     def edge(self, path: str) -> Edge:
@@ -330,11 +346,11 @@ class Network:
         """
         from legonet.run.execute import load_edge
         from legonet.run.jobs import blobs_of, make_job
-        from legonet.run.prepare import lock_teachers, store_blobs
+        from legonet.run.prepare import store_blobs
 
-        teachers = lock_teachers(self._sources, self.lock)
-        job = make_job(self.graph, path, self._taught(path), teachers)
-        store_blobs(blobs_of([job]), self._sources, teachers, self.store)
+        found = self._survey()
+        job = make_job(found.graph, path, self._taught(path), found.teachers)
+        store_blobs(blobs_of([job]), self._sources, found.teachers, self.store)
         return load_edge(job, self.store)
 
     def _taught(self, path: str) -> str:
@@ -360,15 +376,15 @@ class Network:
         model = nn.Sequential(normalisation(self.graph.input), load_module(parts.f), load_module(parts.g))
         return model.to(find_device(device)).eval().requires_grad_(False)
 
-    def _ready(self, paths: Iterable[str], teachers: Mapping[str, LockedTeacher]) -> Lock:
+    def _ready(self, paths: Iterable[str], graph: Graph, teachers: Mapping[str, LockedTeacher]) -> Lock:
         """The lock with the modules of these paths, which are put into the store if they are not there."""
-        from legonet.run.prepare import lock_modules, store_blobs
+        from legonet.run.prepare import lock_modules, mend_blobs
 
-        lock = lock_modules(self.graph, self.lock, teachers)
+        lock = lock_modules(graph, self.lock, teachers)
         pairs = [split_path(path) for path in paths]
         needed = {lock.categories[category].module for category, _ in pairs}
         needed |= {lock.tasks[task].module for _, task in pairs}
-        store_blobs(needed, self._sources, teachers, self.store)
+        mend_blobs(needed, self._sources, teachers, self.store)
         return lock
 
     def record(self, name: str, images: Callable[[str], Tensor]) -> tuple[Path, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
@@ -32,13 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
         result = command.main(args=arguments, prog_name="legonet", standalone_mode=False)
         sys.stdout.flush()
         if result == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
-            return _interrupted()
+            return _interrupted(arguments)
         return result if isinstance(result, int) else DONE
     except LegonetError as error:
         print(error, file=sys.stderr)
         return INPUT_AT_FAULT
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _interrupted(arguments)
     except typer.Exit as error:
         return error.exit_code
     except (BrokenPipeError, SystemExit):  # typer exits when a pipe is closed, and nothing else does
@@ -62,8 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
         return BUG
 
 
-def _interrupted() -> int:
-    print("interrupted; run the same command again to go on from here", file=sys.stderr)
+def _interrupted(arguments: list[str] | None) -> int:
+    command = shlex.join(["legonet", *(sys.argv[1:] if arguments is None else arguments)])
+    print(f"interrupted; run the same command again to go on from here: {command}", file=sys.stderr)
     return INTERRUPTED
 
 

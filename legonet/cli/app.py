@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from legonet.cli import bench, evaluate, init, plan, predict, render, schema, teacher, transplant, validate
+from legonet.cli import (
+    bench,
+    evaluate,
+    gc,
+    init,
+    plan,
+    predict,
+    render,
+    schema,
+    teacher,
+    transplant,
+    validate,
+)
 from legonet.cli.options import Help
 
 app = typer.Typer(
@@ -23,6 +35,7 @@ app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
+app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("render")(render.render)

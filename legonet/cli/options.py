@@ -23,6 +23,14 @@ GraphFile = Annotated[
     Path, typer.Argument(metavar="GRAPH", help="The graph file, such as graphs/animals.yaml.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+SampleFolders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--samples",
+        metavar="PATH=FOLDER",
+        help="Images of a path's category; may be given several times.",
+    ),
+]
 Device = Annotated[
     str,
     typer.Option(

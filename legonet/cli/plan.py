@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from legonet.cli.options import GraphFile, Json
+import typer
+
+from legonet.cli.options import GraphFile, Json, SampleFolders
+
+if TYPE_CHECKING:
+    from legonet.plan.plan import Plan, PlannedEdge
 
 MARKS = {"add": "+", "refit": "~", "remove": "-", "keep": "=", "native": "=", "open": "?"}
 STYLES = {
@@ -18,23 +26,100 @@ STYLES = {
 }
 
 
-def plan(graph: GraphFile, as_json: Json = False) -> None:
+def plan(
+    graph: GraphFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PLAN", help="Write it here, for `legonet transplant PLAN`."),
+    ] = None,
+    samples: SampleFolders = None,
+    as_json: Json = False,
+) -> None:
     """Say what `legonet transplant` would do for each path, and why. Changes nothing."""
     import legonet
-    from legonet.cli.table import columns, show
+    from legonet.cli.samples import folders_of, open_samples
 
-    planned = legonet.load(graph).plan()
+    network = legonet.load(graph)
+    folders = folders_of(samples or [])
+    planned = network.plan(open_samples(folders, network))
+    if output is not None:
+        from legonet.plan.files import plan_text
+        from legonet.store.files import write_file
+
+        write_file(output, plan_text(planned, graph, output, folders).encode())
     if as_json:
         print(json.dumps(planned.data(), indent=2))
         return
-    rows = [(MARKS[edge.action], edge.path, edge.action, edge.method or "", edge.reason) for edge in planned]
-    for edge, line in zip(planned, columns(rows), strict=True):
-        show(line, STYLES[edge.action])
-    if rows:
+    show_plan(planned)
+    if planned.changes:
+        target = graph if output is None else output
+        print(f"Run: legonet transplant {shlex.quote(str(target))}")
+
+
+def show_plan(planned: Plan) -> None:
+    """Print a plan: a tree by task on a terminal, lines elsewhere; then what it comes to."""
+    from legonet.cli.table import columns, show
+
+    if sys.stdout.isatty() and planned.edges:
+        _show_tree(planned)
+    else:
+        rows = [
+            (MARKS[edge.action], edge.path, edge.action, edge.method or "", edge.reason) for edge in planned
+        ]
+        for edge, line in zip(planned, columns(rows), strict=True):
+            show(line, STYLES[edge.action])
+    if planned.edges:
         print()
+    for offer in planned.offers:
+        time = "" if offer.seconds is None else f", about {duration(offer.seconds)}"
+        show(
+            f"! tasks.{offer.task}: {offer.teacher} is recorded better than {offer.giver}, which gives the "
+            f"module; to change it, write `teacher: {offer.teacher}`: {offer.refits} to refit{time}",
+            "magenta",
+        )
     count = {action: sum(edge.action == action for edge in planned) for action in ("add", "refit", "remove")}
     if planned.changes:
-        print(", ".join(f"{number} to {action}" for action, number in count.items() if number) + ".")
-        print(f"Run: legonet transplant {shlex.quote(str(graph))}")
+        print(
+            ", ".join(f"{number} to {action}" for action, number in count.items() if number)
+            + estimate(planned)
+        )
     else:
         print("Nothing to do: every adapter is as the graph file says.")
+
+
+def estimate(planned: Plan) -> str:
+    """How long a plan's jobs take, as far as it is known: the end of a sentence."""
+    costs = [edge.cost for edge in planned.jobs]
+    known = [cost.seconds for cost in costs if cost is not None]
+    if not known:
+        return "."
+    unknown = "" if len(known) == len(costs) else f", and {len(costs) - len(known)} of unknown length"
+    return f"; about {duration(sum(known))} on this machine{unknown}."
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _show_tree(planned: Plan) -> None:
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree = Tree(Text(planned.graph, "bold"))
+    branches: dict[str, Tree] = {}
+    for edge in planned:
+        task = edge.path.partition(":")[2]
+        if task not in branches:
+            branches[task] = tree.add(Text(task, "bold"))
+        branches[task].add(Text(_line(edge), STYLES[edge.action]))
+    Console(highlight=False).print(tree)
+
+
+def _line(edge: PlannedEdge) -> str:
+    parts = [f"{MARKS[edge.action]} {edge.path}", edge.action, edge.method or ""]
+    parts.append("" if edge.cost is None else f"about {duration(edge.cost.seconds)}")
+    return "  ".join(part for part in parts if part) + f"\n  {edge.reason}"

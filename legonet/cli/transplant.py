@@ -3,51 +3,142 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from legonet.cli.display import Display
-from legonet.cli.options import Device, GraphFile, Json
+from legonet.cli.options import Device, Json, SampleFolders
 
 if TYPE_CHECKING:
-    from legonet.network import Network
+    from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
+
+FAILED = 1
+_Patterns = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="PATTERN", help="Only these paths, such as 'cat:*'; may be given again."),
+]
+_First = Annotated[
+    list[str] | None, typer.Option("--first", metavar="PATTERN", help="Fit these paths before all others.")
+]
+_Limit = Annotated[str | None, typer.Option(metavar="DURATION", help="That one attempt at a job may take.")]
 
 
 def transplant(
-    graph: GraphFile,
-    samples: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--samples",
-            metavar="PATH=FOLDER",
-            help="Images of a path's category; may be given several times.",
-        ),
-    ] = None,
+    graph: Annotated[
+        Path, typer.Argument(metavar="GRAPH", help="The graph file, or what `legonet plan -o` wrote.")
+    ],
+    samples: SampleFolders = None,
     device: Device = "cpu",
+    only: _Patterns = None,
+    first: _First = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="The most useful jobs that fit into so long, such as 10m."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs at a time.")] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="inline, process or ray; default: process with several workers."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster; default: one on this machine.")
+    ] = None,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failed job.")] = False,
+    retries: Annotated[int, typer.Option(min=0, help="Further attempts at a job whose process died.")] = 2,
+    time_limit: _Limit = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="That one job may hold, such as 4G.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs; do nothing.")] = False,
+    progress: Annotated[
+        str, typer.Option(metavar="FORM", help="auto, or json: one JSON object per line and event.")
+    ] = "auto",
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write losses there; needs tensorboard.")
+    ] = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Fit the adapters that the plan lists; those that are there already are kept.
 
     Without samples no image is used. Stopped, it goes on where it was when it is run again.
     """
     import legonet
+    from legonet.cli.samples import folders_of, open_samples
+    from legonet.plan.files import is_plan, read_plan
+    from legonet.run.options import Options, bytes_of, seconds_of
 
-    network = legonet.load(graph)
-    given = _samples(samples or [], network)
-    with _Display(as_json) as display:
-        result = network.transplant(given, device=device, progress=display.show)
-    if as_json:
-        print(json.dumps(_data(result), indent=2))
-        return
+    agreed = read_plan(graph) if is_plan(graph) else None
+    network = legonet.load(graph if agreed is None else agreed.graph)
+    folders = folders_of(samples or []) or ({} if agreed is None else dict(agreed.samples))
+    given = open_samples(folders, network)
+    options = Options(
+        only=tuple(only or ()),
+        first=tuple(first or ()),
+        budget=None if budget is None else seconds_of(budget),
+        workers=workers,
+        executor=_one_of("--executor", executor, ("inline", "process", "ray")),
+        address=address,
+        keep_going=keep_going,
+        retries=retries,
+        seconds=None if time_limit is None else seconds_of(time_limit),
+        memory=None if memory_limit is None else bytes_of(memory_limit),
+        wait=wait,
+    )
+    form = _one_of("--progress", progress, ("auto", "json"))
+    if dry_run:
+        planned = network.plan(given)
+        if agreed is not None:
+            agreed.accept(planned)
+        _dry_run(network.graph, planned, options)
+        return 0
+    accept = None if agreed is None else agreed.accept
+    with _Display(as_json, form == "json", tensorboard) as display:
+        result = network.transplant(
+            given, device=device, progress=display.show, options=options, accept=accept
+        )
+    if as_json or form == "json":
+        print(json.dumps(_data(result), indent=2 if as_json else None))
+    else:
+        _say(result)
+    return FAILED if result.failed else 0
+
+
+def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
+    from legonet.errors import SelectError
+
+    if value is not None and value not in known:
+        raise SelectError(f"{option} {value}: expected one of {', '.join(known)}")
+    return value
+
+
+def _dry_run(graph: Any, planned: Any, options: Options) -> None:
+    from legonet.cli.plan import duration
+    from legonet.run.options import ordered
+
+    jobs = ordered(graph, planned.jobs, options)
+    for number, edge in enumerate(jobs, start=1):
+        cost = "" if edge.cost is None else f", about {duration(edge.cost.seconds)}"
+        print(f"[{number}/{len(jobs)}] {edge.path}: {edge.action} by {edge.method}{cost}: {edge.reason}")
+    if not jobs:
+        print("Nothing to fit.")
+
+
+def _say(result: Run) -> None:
     for path in result.removed:
         print(f"- {path}: removed")
     for path in result.reused:
         print(f"= {path}: taken over from an adapter that was built from the same")
     for note in result.notes:
         print(f"note: {note}")
-    changed = result.results or result.removed or result.reused
+    for message in result.failed.values():
+        print(f"failed: {message}")
+    if result.planned:
+        print(f"{len(result.planned)} still planned: {', '.join(result.planned)}")
+    changed = result.results or result.removed or result.reused or result.failed or result.planned
     print(f"{len(result.results)} fitted." if changed else "Nothing to do.")
 
 
@@ -60,53 +151,84 @@ def _data(result: Run) -> dict[str, Any]:
         "fitted": fitted,
         "removed": list(result.removed),
         "reused": list(result.reused),
+        "planned": list(result.planned),
+        "failed": dict(result.failed),
         "notes": list(result.notes),
     }
 
 
-def _samples(given: list[str], network: Network) -> dict[str, Any]:
-    from legonet.errors import DataError
-    from legonet.graph.select import find_edge
-
-    samples: dict[str, Any] = {}
-    for text in given:
-        path, _, folder = text.partition("=")
-        if not folder:
-            raise DataError(f"--samples {text}: expected PATH=FOLDER, such as cat:classify=photos")
-        if path in samples:
-            raise DataError(f"--samples {text}: {path} is given twice; expected one folder for each path")
-        edge = find_edge(network.graph, path)
-        from legonet.data.source import open_source  # not before the arguments are known to be right
-
-        mask = network.graph.tasks[edge.task].output.kind == "mask"
-        source = open_source(folder, network.graph.input.shape)
-        samples[path] = source.samples(edge.category, mask=mask, split="train")
-    return samples
-
-
 class _Display(Display):
-    """Progress bars on a terminal, one line per finished job elsewhere."""
+    """Progress bars on a terminal, one line per finished job elsewhere, or JSON lines for machines."""
 
-    def __init__(self, quiet: bool) -> None:
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    def __init__(self, quiet: bool, as_json: bool, tensorboard: Path | None) -> None:
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         name, state = (
             TextColumn(f"{{task.{each}}}", markup=False) for each in ("description", "fields[state]")
         )
-        super().__init__(quiet, name, BarColumn(), state, TimeElapsedColumn())
-        self._rows: dict[str, Any] = {}
+        bars = (name, BarColumn(), state, TimeElapsedColumn(), TimeRemainingColumn())
+        super().__init__(quiet or as_json, *bars)
+        self._as_json, self._rows = as_json, dict[str, Any]()
+        self._whole: Any = None
+        self._writer = None if tensorboard is None else _writer(tensorboard)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        super().__exit__(*exception)
 
     def show(self, progress: Progress) -> None:
-        """Tell of one step."""
+        """Tell of one event."""
+        if self._writer is not None:
+            self._note(progress)
+        if self._as_json:
+            data = {name: getattr(progress, name) for name in ("path", "state", "index", "jobs")}
+            data |= {name: getattr(progress, name) for name in ("step", "steps", "loss") if progress.steps}
+            data |= {"message": progress.message} if progress.message else {}
+            if progress.result is not None:
+                data |= {"seconds": progress.result.seconds, "quality": progress.result.quality}
+            print(json.dumps(data), flush=True)
+            return
+        self._draw(progress)
+
+    def _draw(self, progress: Progress) -> None:
+        if self._whole is None:
+            self._whole = self._bars.add_task("all jobs", total=progress.jobs, state="")
         row = self._rows.get(progress.path)
         if row is None:
             row = self._rows[progress.path] = self._bars.add_task(progress.path, total=None, state="fitting")
+        place = f"[{progress.index + 1}/{progress.jobs}] {progress.path}"
         if progress.result is not None:
             figures = ", ".join(f"{name} {value:.3g}" for name, value in progress.result.quality.items())
             self._bars.update(row, total=1, completed=1, state=figures)
+            self._bars.update(self._whole, advance=1)
             if self._lines:
-                line = f"[{progress.index + 1}/{progress.jobs}] {progress.path}: {figures}"
-                print(f"{line} ({progress.result.seconds:.1f} s)", flush=True)
+                print(f"{place}: {figures} ({progress.result.seconds:.1f} s)", flush=True)
+        elif progress.message:
+            self._bars.update(row, state=progress.state)
+            if self._lines:
+                print(f"{place}: {progress.state}: {progress.message}", flush=True)
         elif progress.steps:
             state = "" if progress.loss is None else f"loss {progress.loss:.3g}"
             self._bars.update(row, total=progress.steps, completed=progress.step, state=state)
+
+    def _note(self, progress: Progress) -> None:
+        assert self._writer is not None  # noqa: S101 - asked by the caller
+        if progress.loss is not None:
+            self._writer.add_scalar(f"loss/{progress.path}", progress.loss, progress.step)
+        if progress.result is not None:
+            for name, value in progress.result.quality.items():
+                self._writer.add_scalar(f"{name}/{progress.path}", value, 0)
+
+
+def _writer(folder: Path) -> Any:
+    from legonet.errors import DataError
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise DataError(
+            "--tensorboard: TensorBoard is not installed; expected the extra `tensorboard`; run: "
+            "pip install 'legonet[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder))

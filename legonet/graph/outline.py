@@ -38,6 +38,7 @@ class Outline:
         adapters: the paths of `adapters` that are written as paths.
         applications: name to (index, path), the paths that are written as paths.
         complete: every teacher's category and task are known.
+        undecided: tasks whose module's teacher depends on more than names.
     """
 
     categories: dict[str, str | None] | None
@@ -46,6 +47,7 @@ class Outline:
     adapters: list[str]
     applications: dict[str, list[tuple[int, str]]]
     complete: bool
+    undecided: frozenset[str] = frozenset()
 
     def pairs(self) -> dict[tuple[str, str], str]:
         """(category, task) to the first teacher of both."""
@@ -85,6 +87,7 @@ def outline_of(graph: Graph) -> Outline:
         list(graph.adapters),
         {name: list(enumerate(paths)) for name, paths in graph.applications.items()},
         True,
+        frozenset(name for name, part in graph.tasks.items() if part.choose == "best"),
     )
 
 
@@ -114,6 +117,11 @@ def outline(data: Any) -> Outline:
         [path for path in _section(data, "adapters") or {} if _PATH.match(path)],
         applications,
         complete,
+        frozenset(
+            name
+            for name, part in (sections["tasks"] or {}).items()
+            if isinstance(part, dict) and part.get("choose", "first") != "first"
+        ),
     )
 
 

@@ -101,9 +101,8 @@ class _References:
             return
         yield from self._without_giver(key, category, task, "key")
         teacher = self.pairs.get((category, task))
-        if teacher is not None and self.category_givers.get(category) == teacher == self.task_givers.get(
-            task
-        ):
+        givers = {self.category_givers.get(category), self.task_givers.get(task)}
+        if teacher is not None and givers == {teacher} and task not in self.outline.undecided:
             yield Problem(
                 key,
                 f"teacher '{teacher}' gives both modules of this path, so it needs no adapter; expected a "

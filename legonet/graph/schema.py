@@ -14,8 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 FORMAT_VERSION = 1
 
 # No dot: names become names of torch modules, which use it to nest.
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-PATH_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}:[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+# The end, such as @2, tells variants of one thing apart.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:@[1-9][0-9]{0,3})?"
+NAME_PATTERN = rf"^{_NAME}$"
+PATH_PATTERN = rf"^{_NAME}:{_NAME}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 TEXT_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 
@@ -264,7 +266,12 @@ class Task(Model):
 
     output: Output
     teacher: Name | None = Field(
-        default=None, description="the teacher that gives the module; default: the first that arrives"
+        default=None, description="the teacher that gives the module; default: see `choose`"
+    )
+    choose: Literal["first", "best"] = Field(
+        default="first",
+        description="which teacher gives the module where none is named: the first that arrives, or the one "
+        "of the best recorded quality; once built it stays until another one is named",
     )
     adapter: Adapter = Field(
         default=Adapter(), description="the adapter of each edge to this task, unless `adapters` names it"
@@ -283,6 +290,9 @@ class Teacher(Model):
         default=None, description="what `legonet teacher record` wrote; default: beside the weights"
     )
     cut: Label = Field(description="the category module ends with the layer of this name")
+    quality: Number | None = Field(
+        default=None, description="as its owner measured it; more is better, by one measure within a task"
+    )
 
 
 class Graph(Model):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from legonet.errors import SelectError
+from legonet.graph.lock import Lock
 from legonet.graph.schema import Adapter, Graph
 from legonet.graph.suggest import did_you_mean, listed
 
@@ -57,20 +59,59 @@ def split_path(path: str) -> tuple[str, str]:
 
 
 def givers(graph: Graph) -> Givers:
-    """The teacher that gives each module: the one it names, else the first that arrives.
+    """The teacher that gives each module: the one it names, else the first that arrives, or the task's best.
 
     Args:
-        graph: a graph, valid or not; names of teachers that do not exist are returned as they are.
+        graph: a graph, valid or not; names of teachers that do not exist are returned as they are. Where a
+            task's choice depends on what has been built, take `settled` first.
     """
     first_of_category: dict[str, str] = {}
     first_of_task: dict[str, str] = {}
     for name, teacher in graph.teachers.items():
         first_of_category.setdefault(teacher.category, name)
         first_of_task.setdefault(teacher.task, name)
+    best = {name: best_teacher(graph, name) for name, part in graph.tasks.items() if part.choose == "best"}
+    first_of_task |= {task: name for task, name in best.items() if name is not None}
     return Givers(
         {name: part.teacher or first_of_category.get(name) for name, part in graph.categories.items()},
         {name: part.teacher or first_of_task.get(name) for name, part in graph.tasks.items()},
     )
+
+
+def best_teacher(graph: Graph, task: str) -> str | None:
+    """The teacher of a task whose recorded quality is best; of equals, the first. None without a teacher."""
+    able = {
+        name: -math.inf if each.quality is None else each.quality
+        for name, each in graph.teachers.items()
+        if each.task == task
+    }
+    return max(able, key=able.__getitem__, default=None)
+
+
+def settled(graph: Graph, lock: Lock, task_modules: Mapping[str, str]) -> Graph:
+    """The graph as it stands on what has been built: a task that chooses the best teacher keeps its choice.
+
+    A better teacher that arrives later changes nothing until the graph file names it.
+
+    Args:
+        graph: as written.
+        lock: what has been built.
+        task_modules: content hash of g_T by teacher; a teacher that was renamed is found by it.
+
+    Returns:
+        A graph in which every task whose module is built names the teacher that gave it.
+    """
+    kept = {}
+    for name, part in graph.tasks.items():
+        built = lock.tasks.get(name)
+        if part.choose != "best" or part.teacher is not None or built is None:
+            continue
+        able = [each for each, teacher in graph.teachers.items() if teacher.task == name]
+        same = [each for each in able if task_modules.get(each) == built.module]
+        giver = built.teacher if built.teacher in able else next(iter(same), None)
+        if giver is not None:
+            kept[name] = part.model_copy(update={"teacher": giver})
+    return graph.model_copy(update={"tasks": {**graph.tasks, **kept}}) if kept else graph
 
 
 def giver(graph: Graph, *, category: str | None = None, task: str | None = None) -> str | None:
@@ -91,11 +132,9 @@ def giver(graph: Graph, *, category: str | None = None, task: str | None = None)
         raise TypeError("giver() takes either a category or a task")
     if category is not None:
         _known("category", category, graph)
-        named = graph.categories[category].teacher
-        return named or next((n for n, t in graph.teachers.items() if t.category == category), None)
+        return givers(graph).categories[category]
     _known("task", str(task), graph)
-    named = graph.tasks[str(task)].teacher
-    return named or next((n for n, t in graph.teachers.items() if t.task == task), None)
+    return givers(graph).tasks[str(task)]
 
 
 def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:

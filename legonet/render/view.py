@@ -252,9 +252,7 @@ def _state(category: str, task: str, teacher: str | None, native: bool, lock: Lo
     own = lock.teachers.get(teacher) if teacher else None
     f, g = lock.categories.get(category), lock.tasks.get(task)
     if own is not None and f is not None and g is not None:
-        if own.category_module != f.module:
-            return "open"
-        native = own.task_module == g.module
+        native = own.category_module == f.module and own.task_module == g.module
     if native:
         return "native"
     if f"{category}:{task}" in lock.adapters:

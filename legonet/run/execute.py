@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.weights import dump_chain, load_module, module_layers
+from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DistillError
@@ -19,13 +21,14 @@ from legonet.teachers.statistics import Statistics, parse_statistics
 
 @dataclass(frozen=True)
 class Result:
-    """A fitted adapter's bytes and what was measured."""
+    """A fitted adapter's bytes and what was measured; memory in bytes, where a process of its own tells."""
 
     path: str
     adapter: bytes
     quality: dict[str, float]
     seconds: float
     notes: list[str] = field(default_factory=list)
+    memory: int | None = None
 
 
 def execute(
@@ -50,7 +53,11 @@ def execute(
     """
     begin, edge = time.monotonic(), load_edge(job, store)
     try:
-        fitted = fit(edge, job.adapter, samples, device, progress)
+        if job.own_category_module is None:
+            fitted = fit(edge, job.adapter, samples, device, progress)
+        else:
+            own = _module(store, job.own_category_module, job)
+            fitted = fit_bridged(edge, own, job.adapter, samples, device, progress)
     except torch.OutOfMemoryError as error:
         raise DistillError(
             f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
@@ -66,10 +73,9 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
     Raises:
         StoreError: a module is missing or damaged.
     """
-    f, g, g_teacher = (
-        load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
-        for sha in (job.category_module, job.task_module, job.teacher_module)
-    )
+    # Without a teacher no method but `ordinary` is planned, which never looks at it.
+    named = (job.category_module, job.task_module, job.teacher_module or job.task_module)
+    f, g, g_teacher = (_module(store, sha, job) for sha in named)
     return Edge(
         path=job.path,
         category_module=f,
@@ -82,6 +88,10 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
         statistics=_statistics(store, job.statistics, job.path),
         generic_statistics=_statistics(store, job.generic_statistics, job.path),
     )
+
+
+def _module(store: BlobStore, sha: str, job: Job) -> nn.Sequential:
+    return load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
 
 
 def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Adapter, Graph, Input, Output
-from legonet.graph.select import adapter_spec, givers, split_path
-from legonet.plan.diff import Plan
+from legonet.graph.select import Givers, adapter_spec, givers, split_path
+from legonet.plan.diff import Plan, method_settings
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Job:
         adapter: its shape, method and seed.
         category_module: f.
         task_module: g_S.
-        teacher_module: g_T.
+        teacher_module: g_T; None where labelled samples make up for a teacher.
+        own_category_module: f', the category module under g_T, where it is not f: teacher and student are
+            matched at the image then.
         donor_module: the category module that g_S was trained with; it tells what g_S takes.
         input: the image that every category module sees.
         meaning: of the task's output.
@@ -34,7 +36,8 @@ class Job:
     adapter: Adapter
     category_module: str
     task_module: str
-    teacher_module: str
+    teacher_module: str | None
+    own_category_module: str | None
     donor_module: str
     input: Input
     meaning: Output
@@ -50,34 +53,49 @@ def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -
         plan: what to do.
         teachers: as `legonet.run.prepare.lock_teachers` found them.
     """
-    return [make_job(graph, edge.path, edge.teacher or "", teachers, edge.key or "") for edge in plan.jobs]
+    given = givers(graph)
+    return [_job(graph, given, edge.path, edge.teacher, teachers, edge.key or "") for edge in plan.jobs]
 
 
-def make_job(
-    graph: Graph, path: str, teacher: str, teachers: Mapping[str, LockedTeacher], key: str = ""
-) -> Job:
+def make_job(graph: Graph, path: str, teacher: str | None, teachers: Mapping[str, LockedTeacher]) -> Job:
     """The job of one path, whether a plan lists it or not.
 
     Args:
         graph: where the path is.
         path: `category:task`.
-        teacher: of this category and task.
+        teacher: of this category and task; None where there is none.
         teachers: as `legonet.run.prepare.lock_teachers` found them.
-        key: as the plan has it.
     """
+    return _job(graph, givers(graph), path, teacher, teachers, "")
+
+
+def _job(
+    graph: Graph,
+    given: Givers,
+    path: str,
+    teacher: str | None,
+    teachers: Mapping[str, LockedTeacher],
+    key: str,
+) -> Job:
     category, task = split_path(path)
-    own, generic = teachers[teacher], teachers[givers(graph).tasks[task] or ""]
+    spec = adapter_spec(graph, category, task)
+    f, generic = teachers[given.categories[category] or ""], teachers[given.tasks[task] or ""]
+    own = None if teacher is None else teachers[teacher]
+    if own is None:
+        spec = spec.model_copy(update={"method": method_settings(spec, untaught=True)})
+    elsewhere = own is not None and own.category_module != f.category_module
     return Job(
         path=path,
         key=key,
-        adapter=adapter_spec(graph, category, task),
-        category_module=own.category_module,
+        adapter=spec,
+        category_module=f.category_module,
         task_module=generic.task_module,
-        teacher_module=own.task_module,
+        teacher_module=None if own is None else own.task_module,
+        own_category_module=own.category_module if own is not None and elsewhere else None,
         donor_module=generic.category_module,
         input=graph.input,
         meaning=graph.tasks[task].output,
-        statistics=own.statistics,
+        statistics=None if own is None else own.statistics,
         generic_statistics=generic.statistics,
     )
 
@@ -86,6 +104,7 @@ def blobs_of(jobs: Iterable[Job]) -> set[str]:
     """The content hashes of all modules and statistics that the jobs read."""
     named: set[str] = set()
     for job in jobs:
-        named |= {job.category_module, job.task_module, job.teacher_module, job.donor_module}
-        named |= {sha for sha in (job.statistics, job.generic_statistics) if sha is not None}
+        named |= {job.category_module, job.task_module, job.donor_module}
+        maybe = (job.teacher_module, job.own_category_module, job.statistics, job.generic_statistics)
+        named |= {sha for sha in maybe if sha is not None}
     return named

@@ -1,16 +1,23 @@
-"""The journal: what ran when, for how long, with what result. The lock file never depends on it."""
+"""The journal: what ran when, for how long, with what result. The lock file never depends on it.
+
+It also knows which stored adapter was built for which key. That makes up for a lock file that a killed run
+could not write any more, and brings back adapters whose path was removed and came again.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from legonet.errors import StoreError
+from legonet.plan.cost import History, Took
 from legonet.plan.diff import PlannedEdge
+from legonet.plan.facts import Fitted
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -21,6 +28,23 @@ CREATE TABLE IF NOT EXISTS jobs (
     state TEXT NOT NULL, seconds REAL NOT NULL, quality TEXT NOT NULL, notes TEXT NOT NULL
 );
 """
+# Columns that journals of earlier versions lack.
+_LATER = {"adapter": "TEXT", "seed": "INTEGER", "memory": "INTEGER"}
+_AT_ONCE = 500  # variables of one query
+REMEMBERED = 10_000  # jobs that the history is made of
+
+
+class JobRecord(NamedTuple):
+    """What is noted of one job: state is `done` or `failed`."""
+
+    edge: PlannedEdge
+    state: str
+    seconds: float
+    quality: Mapping[str, float] = {}
+    notes: tuple[str, ...] = ()
+    adapter: str | None = None
+    seed: int = 0
+    memory: int | None = None
 
 
 class Journal:
@@ -28,47 +52,110 @@ class Journal:
 
     Args:
         path: the file, made when something is noted; None: nothing is kept.
+
+    Attributes:
+        notes: what people should know, such as that a damaged file was set aside.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self.notes: list[str] = []
+        self._open: sqlite3.Connection | None = None
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            if self.path is not None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path or ":memory:", timeout=30)) as database, database:
-                database.executescript(_TABLES)
+            if self._open is not None:
+                with self._open:
+                    yield self._open
+                return
+            with closing(self._connect()) as database, database:
                 yield database
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
-                f"{self.path}: the journal cannot be used ({error}); expected a sqlite file; "
-                "delete it: nothing but the history of runs is lost"
+                f"{self.path}: the journal cannot be used ({error}); expected a sqlite file that may be "
+                "written to; check its permissions and the free space, or delete it: nothing but the history "
+                "of runs is lost"
             ) from error
 
+    def _connect(self) -> sqlite3.Connection:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self.path or ":memory:", timeout=30)
+        # A power cut may lose the last jobs, which are done again then; it cannot damage the file.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_TABLES)
+        there = {row[1] for row in database.execute("PRAGMA table_info(jobs)")}
+        for column, kind in _LATER.items():
+            if column not in there:
+                database.execute(f"ALTER TABLE jobs ADD COLUMN {column} {kind}")
+        database.execute("CREATE INDEX IF NOT EXISTS keys ON jobs (key)")
+        return database
+
     def begin(self, graph: str) -> int:
-        """Note that a run begins; returns its number."""
+        """Note that a run begins; returns its number. A damaged file is set aside first.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._mend()
+        if self._open is None and self.path is not None:
+            with self._connection():
+                pass
+            self._open = self._connect()
         with self._connection() as database:
             cursor = database.execute(
                 "INSERT INTO runs (graph, started, state) VALUES (?, ?, 'running')", (graph, time.time())
             )
             return int(cursor.lastrowid or 0)
 
-    def job(
-        self,
-        run: int,
-        edge: PlannedEdge,
-        state: str,
-        seconds: float,
-        quality: Mapping[str, float],
-        notes: list[str],
-    ) -> None:
-        """Note one job's result: state is `done` or `failed`."""
-        made = (edge.path, edge.key or "", edge.method or "")
-        row = (run, *made, state, seconds, json.dumps(dict(quality)), json.dumps(notes))
+    def _mend(self) -> None:
+        """Set a file aside that sqlite cannot read: what it holds can be done without."""
+        if self.path is None or not self.path.is_file():
+            return
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30)) as database:
+                found = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found == ("ok",):
+                return
+        except sqlite3.OperationalError:  # locked, or not readable: not damaged
+            return
+        except sqlite3.DatabaseError:
+            pass
+        aside = self.path.with_name(self.path.name + ".damaged")
+        try:
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            self.path.replace(aside)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: the journal is damaged and cannot be moved aside ({error.strerror or error}); "
+                "expected a sqlite file; delete it: nothing but the history of runs is lost"
+            ) from error
+        self.notes.append(
+            f"{self.path}: the journal was damaged; it was moved to {aside}, and a new one begun"
+        )
+
+    def job(self, run: int, record: JobRecord) -> None:
+        """Note one job's result."""
+        edge = record.edge
+        row = {
+            "run": run,
+            "path": edge.path,
+            "key": edge.key or "",
+            "method": edge.method or "",
+            "state": record.state,
+            "seconds": record.seconds,
+            "quality": json.dumps(dict(record.quality)),
+            "notes": json.dumps(list(record.notes)),
+            "adapter": record.adapter,
+            "seed": record.seed,
+            "memory": record.memory,
+        }
+        columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
         with self._connection() as database:
-            database.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute(f"INSERT INTO jobs ({columns}) VALUES ({values})", row)  # noqa: S608 - our names
 
     def end(self, run: int, state: str) -> None:
         """Note that a run ended: state is `done`, `failed` or `interrupted`."""
@@ -76,10 +163,47 @@ class Journal:
             database.execute(
                 "UPDATE runs SET finished = ?, state = ? WHERE run = ?", (time.time(), state, run)
             )
+        self.close()
 
-    def seconds(self, path: str) -> float | None:
-        """How long the last finished job of a path took."""
-        query = "SELECT seconds FROM jobs WHERE path = ? AND state = 'done' ORDER BY rowid DESC LIMIT 1"
-        with self._connection() as database:
-            row = database.execute(query, (path,)).fetchone()
-        return None if row is None else float(row[0])
+    def close(self) -> None:
+        """Give the file back."""
+        if self._open is not None:
+            with suppress(sqlite3.Error):  # as one file, which can be read without writing beside it
+                self._open.execute("PRAGMA journal_mode = DELETE")
+            self._open.close()
+            self._open = None
+
+    def history(self) -> History:
+        """What earlier jobs took; nothing where there is no journal or it cannot be read."""
+        query = (
+            "SELECT path, method, seconds, memory FROM jobs WHERE state = 'done' ORDER BY rowid DESC LIMIT ?"
+        )
+        rows = self._read(query, [(REMEMBERED,)])
+        return History.of(Took(*row) for row in reversed(rows))
+
+    def fitted(self, keys: Iterable[str]) -> dict[str, Fitted]:
+        """The adapters that were fitted for these keys, of whatever graph of the workspace."""
+        wanted = list(keys)
+        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
+        found = {}
+        for part in parts:
+            marks = ", ".join("?" * len(part))
+            query = (
+                "SELECT key, path, adapter, seed, quality FROM jobs WHERE state = 'done' "  # noqa: S608 - marks
+                f"AND adapter IS NOT NULL AND key IN ({marks}) ORDER BY rowid"
+            )
+            for key, path, adapter, seed, quality in self._read(query, [part]):
+                found[key] = Fitted(path, adapter, int(seed or 0), json.loads(quality))
+        return found
+
+    def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:
+        """Rows of a journal that may not be there, may be damaged, or of an earlier version: then none."""
+        if self.path is None or not self.path.is_file():
+            return []
+        try:
+            with closing(
+                sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", timeout=30, uri=True)
+            ) as base:
+                return [row for each in values for row in base.execute(query, tuple(each)).fetchall()]
+        except sqlite3.Error:
+            return []

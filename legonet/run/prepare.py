@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from legonet.errors import StoreError
+from legonet.errors import DamagedError, StoreError
 from legonet.graph.lock import Lock, LockedModule, LockedTeacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
-from legonet.plan.diff import Facts, TeacherFacts
+from legonet.plan.facts import Facts, TeacherFacts
 from legonet.store.blobs import BlobStore, sha256
 from legonet.teachers.source import TeacherSource
 
@@ -25,7 +25,11 @@ def lock_teachers(sources: Sources, lock: Lock) -> dict[str, LockedTeacher]:
 
 
 def facts(
-    teachers: Mapping[str, LockedTeacher], lock: Lock, store: BlobStore, samples: Mapping[str, str]
+    teachers: Mapping[str, LockedTeacher],
+    lock: Lock,
+    store: BlobStore,
+    samples: Mapping[str, str],
+    labelled: frozenset[str] = frozenset(),
 ) -> Facts:
     """What the plan depends on besides graph and lock.
 
@@ -34,13 +38,14 @@ def facts(
         lock: what has been built.
         store: asked for the adapters that the lock names.
         samples: fingerprints of the samples that are given, by path.
+        labelled: paths whose samples have labels.
     """
     known = {
         name: TeacherFacts(each.category_module, each.task_module, each.statistics)
         for name, each in teachers.items()
     }
     stored = frozenset(each.adapter for each in lock.adapters.values() if store.has(each.adapter))
-    return Facts(known, stored, samples)
+    return Facts(known, stored, samples, labelled)
 
 
 def lock_modules(graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher]) -> Lock:
@@ -88,6 +93,28 @@ def store_blobs(
             store.put(parts.f)
             store.put(parts.g)
             missing -= {parts.f_sha, parts.g_sha}
+
+
+def mend_blobs(
+    needed: Iterable[str], sources: Sources, teachers: Mapping[str, LockedTeacher], store: BlobStore
+) -> tuple[str, ...]:
+    """`store_blobs`, and those that are there but damaged are set aside and put there again.
+
+    Returns:
+        What was damaged, for people.
+
+    Raises:
+        StoreError: as of `store_blobs`.
+    """
+    needed, damaged = set(needed), []
+    for sha in sorted(needed):
+        try:
+            if store.has(sha):
+                store.get(sha)
+        except DamagedError as error:
+            damaged.append(f"{error}; it was built again")
+    store_blobs(needed, sources, teachers, store)
+    return tuple(damaged)
 
 
 def _expect(name: str, what: str, locked: str, found: str | None) -> None:

@@ -1,34 +1,54 @@
-"""Runs a plan: fits what it lists, one adapter after the other, and keeps the lock file up to date."""
+"""Runs a plan: one loop of jobs that wait, run and are done, and the lock kept up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-
-import torch
+from dataclasses import dataclass, field
+from typing import Literal
 
 from legonet.distill.fit import Samples
-from legonet.errors import StoreError
+from legonet.errors import LegonetError, StoreError
 from legonet.graph.lock import Lock, LockedAdapter
-from legonet.plan.diff import Plan, PlannedEdge
-from legonet.run.execute import Result, execute
+from legonet.plan.plan import Plan, PlannedEdge
+from legonet.run.execute import Result
+from legonet.run.executors.base import Executor, Outcome, Step
 from legonet.run.jobs import Job
-from legonet.run.journal import Journal
+from legonet.run.journal import JobRecord, Journal
+from legonet.run.options import Options
 from legonet.store.blobs import BlobStore
+
+SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took
+
+State = Literal["started", "step", "done", "failed", "again"]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: job `index` of `jobs`, `step` of `steps` in it; a finished job has a result."""
+    """Where a run stands.
+
+    Attributes:
+        path: of the job that something happened to.
+        state: what happened: it was started, made a step, is done, failed, or will be tried again.
+        index: of the job, in order.
+        jobs: how many there are.
+        step: of `steps` in it.
+        steps: none where the method does not iterate.
+        loss: of the step.
+        result: of a job that is done.
+        message: why it failed.
+    """
 
     path: str
+    state: State
     index: int
     jobs: int
     step: int = 0
     steps: int = 0
     loss: float | None = None
     result: Result | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,9 +57,11 @@ class Run:
 
     Attributes:
         lock: what is built now.
-        results: of the jobs, in order.
+        results: of the jobs, in the order in which they ended.
         removed: paths whose adapters are no longer used.
-        reused: paths that took over an adapter built from the same under another name.
+        reused: paths that took over an adapter built from the same.
+        planned: jobs that were left for later, since the budget or `only` left them out.
+        failed: jobs that failed, and why.
         notes: what people should know, such as statistics that are lacking.
     """
 
@@ -47,115 +69,220 @@ class Run:
     results: tuple[Result, ...] = ()
     removed: tuple[str, ...] = ()
     reused: tuple[str, ...] = ()
+    planned: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 def run(
     plan: Plan,
+    order: Sequence[PlannedEdge],
     jobs: Iterable[Job],
     lock: Lock,
     store: BlobStore,
     journal: Journal,
     save: Callable[[Lock], None],
+    executor: Executor,
+    options: Options | None = None,
     samples: Mapping[str, Samples] | None = None,
-    device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Fit exactly what the plan lists, and drop from the lock what it removes.
 
-    After each job the adapter is in the store before the lock names it, so that a run that is cut short
-    loses one job at most, and the next one goes on from there. A plan without changes touches nothing.
+    After each job the adapter is in the store before journal and lock name it, so that a run that is cut
+    short loses the jobs that ran and nothing else, and the next one goes on from there. A plan without
+    changes touches nothing.
 
     Args:
         plan: what to do.
+        order: the plan's jobs that are wanted, in order.
         jobs: one for each of the plan's jobs, in any order.
         lock: what has been built.
         store: where adapters are kept.
         journal: where the run is noted.
         save: writes the lock, atomically.
+        executor: where the jobs are done; entered and left here.
+        options: how to go about it.
         samples: by path.
-        device: where to compute.
         progress: told of each step.
 
     Returns:
         The new lock and the results.
 
     Raises:
-        LegonetError: a job failed; what was done before it stays done.
+        LegonetError: a job failed, and `keep_going` is not set; what was done before it stays done.
     """
     if not plan.changes:
         return Run(lock)
-    by_path = {job.path: job for job in jobs}
     number = journal.begin(plan.graph)
-    results: list[Result] = []
+    loop = _Loop(order, jobs, lock, store, journal, number, save, options or Options(), progress)
     try:
-        lock, removed, reused = _without_fitting(plan, lock)
-        if removed or reused:
-            save(lock)
-        for index, edge in enumerate(plan.jobs):
-            result = _fit(edge, by_path[edge.path], index, len(plan.jobs), store, samples, device, progress)
-            lock = _with(
-                lock, edge, result.quality, by_path[edge.path].adapter.seed, store.put(result.adapter)
-            )
-            save(lock)
-            journal.job(number, edge, "done", result.seconds, result.quality, result.notes)
-            results.append(result)
-            if progress:
-                progress(Progress(edge.path, index, len(plan.jobs), result=result))
+        removed, reused = loop.without_fitting(plan)
+        with executor:
+            loop.fit(executor, samples or {})
     except BaseException as error:
-        with suppress(StoreError):  # the journal's own troubles would hide what happened
+        with suppress(LegonetError):  # their own troubles would hide what happened
+            loop.save()
+        with suppress(StoreError):
             journal.end(number, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise
-    journal.end(number, "done")
-    return Run(lock, tuple(results), removed, reused, tuple(note for each in results for note in each.notes))
+    loop.save()
+    journal.end(number, "failed" if loop.failed else "done")
+    done = {each.path for each in loop.results} | loop.failed.keys()
+    planned = tuple(edge.path for edge in plan.jobs if edge.path not in done)
+    notes = (*journal.notes, *(note for each in loop.results for note in each.notes))
+    return Run(loop.lock, tuple(loop.results), removed, reused, planned, loop.failed, notes)
 
 
-def _without_fitting(plan: Plan, lock: Lock) -> tuple[Lock, tuple[str, ...], tuple[str, ...]]:
-    """The lock after all that needs no fitting: adapters taken over under a new name, and removed ones."""
-    before = lock.adapters
-    reused = [edge for edge in plan.edges if edge.reuse is not None]
-    for edge in reused:
-        twin = next(each for each in before.values() if each.key == edge.key and each.adapter == edge.reuse)
-        lock = _with(lock, edge, twin.quality, twin.seed, twin.adapter)
-    removed = tuple(edge.path for edge in plan.edges if edge.action == "remove")
-    return _without(lock, removed), removed, tuple(edge.path for edge in reused)
+class _Loop:
+    """The jobs that wait, those that run, and what came of the others."""
+
+    def __init__(
+        self,
+        order: Sequence[PlannedEdge],
+        jobs: Iterable[Job],
+        lock: Lock,
+        store: BlobStore,
+        journal: Journal,
+        number: int,
+        save: Callable[[Lock], None],
+        options: Options,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.lock, self.results, self.failed = lock, list[Result](), dict[str, str]()
+        self._saved = lock
+        self._edges = {edge.path: (index, edge) for index, edge in enumerate(order)}
+        self._jobs = {job.path: job for job in jobs}
+        self._adapters = dict(lock.adapters)
+        self._store, self._journal, self._number = store, journal, number
+        self._save, self._options, self._progress = save, options, progress
+        self._waiting = [(0.0, edge.path) for edge in order]
+        self._running: set[str] = set()
+        self._attempts: dict[str, int] = {}
+        self._next_save = 0.0
+
+    def without_fitting(self, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """All that needs no fitting: adapters taken over, and removed ones."""
+        reused, removed = [], []
+        for edge in plan.edges:
+            if edge.reuse is not None:
+                reused.append(edge.path)
+                self._adapters[edge.path] = _locked(
+                    edge, edge.reuse.quality, edge.reuse.seed, edge.reuse.adapter
+                )
+            elif edge.action == "remove":
+                removed.append(edge.path)
+                self._adapters.pop(edge.path, None)
+        if reused or removed:
+            self.save()
+        return tuple(removed), tuple(reused)
+
+    def fit(self, executor: Executor, samples: Mapping[str, Samples]) -> None:
+        """Do the jobs."""
+        begin = time.monotonic()
+        while self._waiting or self._running:
+            now = time.monotonic()
+            left = None if self._options.budget is None else self._options.budget - (now - begin)
+            while len(self._running) < executor.slots:
+                path = self._next(now, left)
+                if path is None:
+                    break
+                self._running.add(path)
+                self._tell(path, "started")
+                executor.submit(self._jobs[path], samples.get(path))
+            if not self._running:
+                if not self._waiting:
+                    return
+                time.sleep(max(0.0, min(start for start, _ in self._waiting) - time.monotonic()))
+                continue
+            soon = min((start - now for start, _ in self._waiting if start > now), default=1.0)
+            for outcome in executor.wait(max(0.01, soon), self._step):
+                self._take(outcome)
+
+    def _next(self, now: float, left: float | None) -> str | None:
+        """The first job that may start; one that does not fit into the budget any more is dropped."""
+        for place, (start, path) in enumerate(self._waiting):
+            if left is not None:
+                cost = self._edges[path][1].cost
+                if left <= 0 or (cost is not None and cost.seconds > left):
+                    self._waiting.pop(place)
+                    return self._next(now, left)
+            if start <= now:
+                self._waiting.pop(place)
+                return path
+        return None
+
+    def _take(self, outcome: Outcome) -> None:
+        """Note how an attempt ended."""
+        path, result = outcome.path, outcome.result
+        self._running.discard(path)
+        _, edge = self._edges[path]
+        if result is None:
+            self._failed(outcome, edge)
+            return
+        adapter, seed = self._store.put(result.adapter), self._jobs[path].adapter.seed
+        locked = self._adapters[path] = _locked(edge, result.quality, seed, adapter)
+        self.results.append(result)
+        record = JobRecord(
+            edge, "done", result.seconds, locked.quality, tuple(result.notes), adapter, seed, result.memory
+        )
+        self._journal.job(self._number, record)
+        if time.monotonic() >= self._next_save:
+            self.save()
+        self._tell(path, "done", result=result)
+
+    def _failed(self, outcome: Outcome, edge: PlannedEdge) -> None:
+        path, error = outcome.path, outcome.error or RuntimeError("no result")
+        attempts = self._attempts[path] = self._attempts.get(path, 0) + 1
+        if outcome.again and attempts <= self._options.retries:
+            pause = self._options.back_off * 2 ** (attempts - 1)
+            self._waiting.insert(0, (time.monotonic() + pause, path))
+            self._tell(path, "again", message=f"{error}; attempt {attempts + 1} in {pause:g} s")
+            return
+        message = str(error) if isinstance(error, LegonetError) else f"{path}: a bug: {error!r}"
+        self._journal.job(self._number, JobRecord(edge, "failed", 0.0, notes=(message,)))
+        self._tell(path, "failed", message=message)
+        if not self._options.keep_going:
+            raise error
+        self.failed[path] = message
+
+    def save(self) -> None:
+        """Write the lock as it is now, unless it is written already."""
+        if self._adapters != self.lock.adapters:
+            self.lock = self.lock.model_copy(update={"adapters": dict(self._adapters)})
+        if self.lock is self._saved:
+            return
+        begin = time.monotonic()
+        self._save(self.lock)
+        self._saved = self.lock
+        self._next_save = time.monotonic() + SHARE * (time.monotonic() - begin)
+
+    def _step(self, step: Step) -> None:
+        self._tell(step.path, "step", step.step, step.steps, step.loss)
+
+    def _tell(
+        self,
+        path: str,
+        state: State,
+        step: int = 0,
+        steps: int = 0,
+        loss: float | None = None,
+        result: Result | None = None,
+        message: str = "",
+    ) -> None:
+        if self._progress:
+            index = self._edges[path][0]
+            self._progress(Progress(path, state, index, len(self._edges), step, steps, loss, result, message))
 
 
-def _fit(
-    edge: PlannedEdge,
-    job: Job,
-    index: int,
-    count: int,
-    store: BlobStore,
-    samples: Mapping[str, Samples] | None,
-    device: torch.device | str,
-    progress: Callable[[Progress], None] | None,
-) -> Result:
-    def step(done: int, steps: int, loss: float) -> None:
-        if progress:
-            progress(Progress(edge.path, index, count, done, steps, loss))
-
-    if progress:
-        progress(Progress(edge.path, index, count))
-    return execute(job, store, (samples or {}).get(edge.path), device, step)
-
-
-def _with(lock: Lock, edge: PlannedEdge, quality: Mapping[str, float], seed: int, adapter: str) -> Lock:
-    locked = LockedAdapter(
+def _locked(edge: PlannedEdge, quality: Mapping[str, float], seed: int, adapter: str) -> LockedAdapter:
+    return LockedAdapter(
         key=edge.key or "",
         inputs=dict(edge.inputs),
         adapter=adapter,
         method=edge.method or "",
         seed=seed,
         quality={name: _rounded(value) for name, value in quality.items()},
-    )
-    return lock.model_copy(update={"adapters": {**lock.adapters, edge.path: locked}})
-
-
-def _without(lock: Lock, paths: Iterable[str]) -> Lock:
-    gone = set(paths)
-    return lock.model_copy(
-        update={"adapters": {path: each for path, each in lock.adapters.items() if path not in gone}}
     )
 
 

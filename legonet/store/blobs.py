@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from legonet.errors import StoreError
+from legonet.errors import DamagedError, StoreError
 from legonet.graph.files import write_atomically
 from legonet.graph.schema import SHA256_PATTERN
 
@@ -38,7 +38,8 @@ class BlobStore(ABC):
         """Read a blob and verify it.
 
         Raises:
-            StoreError: It is not there, cannot be read, or is damaged.
+            DamagedError: It is damaged, and was set aside.
+            StoreError: It is not there, or cannot be read.
         """
 
     @abstractmethod
@@ -139,7 +140,7 @@ class Store(BlobStore):
             ) from error
         found = sha256(data)
         if found != sha:
-            raise StoreError(
+            raise DamagedError(
                 f"{path}: the blob is damaged: its sha256 is {found}; {self._set_aside(path)}; "
                 "run `legonet transplant` to build it again"
             )

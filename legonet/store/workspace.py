@@ -54,6 +54,10 @@ class Workspace:
         """The sqlite file that records runs."""
         return self.root / STATE_FOLDER / "journal.sqlite"
 
+    def run_lock(self, network: str) -> Path:
+        """The file that tells which run is at work on a network."""
+        return self.root / STATE_FOLDER / "runs" / f"{network}.lock"
+
     @property
     def block_folders(self) -> list[Path]:
         """Where blocks are looked up: the workspace's own, then those shipped with legonet."""

@@ -23,6 +23,7 @@ COMMANDS = [
     "schema",
     "plan",
     "transplant",
+    "gc",
     "evaluate",
     "predict",
     "render",

@@ -11,6 +11,7 @@ import pytest
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
 from legonet.plan.diff import Facts, Plan, PlannedEdge, TeacherFacts, diff
+from legonet.plan.facts import Fitted
 
 F_CAT, F_DOG, G_CAT, G_DOG, STATISTICS, OTHER = (digit * 64 for digit in "abcdef")
 ADAPTER = "1" * 64
@@ -180,18 +181,20 @@ def test_odd_inputs_in_the_lock_file(lock: Lock, text: str) -> None:
     assert action(diff(graph(), Lock(adapters={"dog:classify": edited}), facts()))[0] == "refit"
 
 
-def test_another_module_for_a_known_category_is_open(lock: Lock) -> None:
+def test_another_module_for_a_known_category_is_matched_at_the_image(lock: Lock) -> None:
     tasks = {"classify": {"output": {"kind": "binary"}}, "mark": {"output": {"kind": "mask"}}}
     more = graph(tasks=tasks).model_dump(mode="json")["teachers"] | {"dog-v2": teacher("dog", "mark")}
     clash = facts({"dog-v2": TeacherFacts(OTHER, OTHER)})
     plan = diff(graph(tasks=tasks, teachers=more), lock, clash)
     assert action(plan, "dog:mark") == (
-        "open",
-        f"teacher dog-v2 has another category module ({OTHER[:10]}) than dog-v1, which gave dog's "
-        f"({F_DOG[:10]}); expected a teacher on top of the same category module; train it so, or give it a "
-        "category of its own",
+        "add",
+        f"dog-v2 arrived; its category module ({OTHER[:10]}) is not dog's ({F_DOG[:10]}, of dog-v1): the two "
+        "are matched at the image",
     )
-    assert action(plan, "cat:mark") == ("open", "no teacher of category cat and task mark; add one")
+    assert action(plan, "cat:mark") == (
+        "open",
+        "no teacher of category cat and task mark; add one, or give labelled samples of it",
+    )
     shared = facts({"dog-v2": TeacherFacts(F_DOG, OTHER)})
     assert action(diff(graph(tasks=tasks, teachers=more), lock, shared), "dog:mark")[0] == "native"
 
@@ -237,7 +240,7 @@ def test_a_renamed_category_takes_over_its_adapter(lock: Lock) -> None:
     known = {"cat-v1": TeacherFacts(F_CAT, G_CAT), "hound-v1": TeacherFacts(F_DOG, G_DOG)}
     plan = diff(renamed("dog", "hound"), lock, facts(known))
     edge = plan.by_path["hound:classify"]
-    assert (edge.action, edge.reuse) == ("add", ADAPTER)
+    assert (edge.action, edge.reuse) == ("add", Fitted("dog:classify", ADAPTER))
     assert edge.reason == (
         "hound-v1 arrived; the adapter of dog:classify was built from the same and is taken over"
     )
@@ -286,6 +289,6 @@ def test_as_plain_data() -> None:
     data = json.loads(json.dumps(diff(graph(), Lock(), facts()).data()))
     assert data["graph"] == "zoo"
     assert [set(edge) for edge in data["edges"]] == [
-        {"path", "action", "reason", "teacher", "method", "key", "inputs", "reuse"}
+        {"path", "action", "reason", "teacher", "method", "key", "inputs", "reuse", "changes", "cost"}
     ] * 2
     assert data["edges"][0]["action"] == "native"

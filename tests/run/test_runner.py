@@ -15,7 +15,7 @@ import torch
 import legonet
 from legonet.errors import DistillError, StoreError
 from legonet.graph.lock import lock_path, read_lock
-from legonet.run import runner
+from legonet.run.executors import inline
 from legonet.run.runner import Progress
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_cut_short_it_goes_on_where_it_was(
     undisturbed = network.save(tmp_path / "undisturbed" / "graphs" / "zoo.yaml")
     legonet.load(undisturbed).transplant()
 
-    execute, done = runner.execute, []
+    execute, done = inline.execute, []
 
     def fail_at_second(job: Any, *rest: Any) -> Any:
         if done:
@@ -78,7 +78,7 @@ def test_cut_short_it_goes_on_where_it_was(
         return execute(job, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "execute", fail_at_second)
+        patch.setattr(inline, "execute", fail_at_second)
         with pytest.raises(type(error)):
             legonet.load(fresh).transplant()
     assert list(read_lock(lock_path(fresh)).adapters) == FITTED[:1]
@@ -109,9 +109,9 @@ def test_the_journal(fresh: Path) -> None:
     result = legonet.load(fresh).transplant()
     assert rows(fresh, "SELECT graph, state, finished >= started FROM runs") == [("zoo", "done", 1)]
     found = rows(fresh, "SELECT run, path, method, state, seconds, quality, notes FROM jobs")
-    assert [row[:4] for row in found] == [(1, path, "auto", "done") for path in FITTED]
+    assert [row[:4] for row in found] == [(1, path, "closed-form", "done") for path in FITTED]
     assert [(row[4], json.loads(row[5]), json.loads(row[6])) for row in found] == [
-        (each.seconds, each.quality, each.notes) for each in result.results
+        (each.seconds, result.lock.adapters[each.path].quality, each.notes) for each in result.results
     ]
 
 
@@ -180,9 +180,28 @@ def test_a_damaged_module_is_cut_again(graph_file: Path) -> None:
     network = legonet.load(graph_file)
     file = network.store.path(network.lock.categories["dog"].module)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
-    with pytest.raises(StoreError, match="is damaged"):
-        network.compile("dog:classify")
     network.compile("dog:classify")
+    aside = network.store.path("0" * 64).parents[2] / "damaged" / file.name
+    assert aside.read_bytes().endswith(b"?")
+    assert not file.read_bytes().endswith(b"?")
+
+
+def test_damaged_blobs_are_named_and_built_again(graph_file: Path) -> None:
+    before, network = stored(graph_file), legonet.load(graph_file)
+    lock = network.lock
+    module, adapter = lock.categories["dog"].module, lock.adapters["dog:classify"].adapter
+    for sha in (module, adapter):
+        file = network.store.path(sha)
+        file.write_bytes(file.read_bytes()[: len(before[sha]) // 2])
+    with pytest.raises(StoreError, match=f"{adapter}: the blob is damaged: .* run `legonet transplant`"):
+        network.compile("dog:classify")
+    module_file = network.store.path(module)
+    module_file.write_bytes(b"torn once more")
+    result = network.transplant()
+    assert [each.path for each in result.results] == ["dog:classify"]
+    assert any(f"{module}: the blob is damaged" in note and "built again" in note for note in result.notes)
+    assert network.lock == lock
+    assert {sha: network.store.get(sha) for sha in before} == before
 
 
 def test_a_lost_store_is_built_again(graph_file: Path) -> None:
@@ -205,15 +224,15 @@ def test_a_store_that_cannot_be_written(fresh: Path) -> None:
     assert not read_lock(lock_path(fresh)).adapters
 
 
-def test_a_broken_journal_is_told_before_anything_is_fitted(fresh: Path) -> None:
+def test_a_broken_journal_is_set_aside(fresh: Path) -> None:
     journal = fresh.parents[1] / ".legonet" / "journal.sqlite"
     journal.parent.mkdir(exist_ok=True)
-    journal.write_text("no database, but long enough to be looked at as one " * 40)
-    with pytest.raises(StoreError, match=r"journal\.sqlite: the journal cannot be used .* delete it"):
-        legonet.load(fresh).transplant()
-    assert not read_lock(lock_path(fresh)).adapters
-    journal.unlink()
-    assert len(legonet.load(fresh).transplant().results) == 2
+    journal.write_text(text := "no database, but long enough to be looked at as one " * 40)
+    result = legonet.load(fresh).transplant()
+    assert len(result.results) == 2
+    assert any("the journal was damaged; it was moved to" in note for note in result.notes)
+    assert journal.with_name("journal.sqlite.damaged").read_text() == text
+    assert len(rows(fresh, "SELECT path FROM jobs")) == 2
 
 
 def test_a_lock_file_that_contradicts_the_teachers(graph_file: Path) -> None:
@@ -229,7 +248,7 @@ def test_a_lock_file_that_contradicts_the_teachers(graph_file: Path) -> None:
 def test_progress(network: Network) -> None:
     seen: list[Progress] = []
     network.transplant(progress=seen.append)
-    starts = [each for each in seen if each.result is None and not each.steps]
+    starts = [each for each in seen if each.state == "started"]
     ends = [each for each in seen if each.result is not None]
     assert [(each.path, each.index, each.jobs) for each in starts] == [
         (p, i, 2) for i, p in enumerate(FITTED)

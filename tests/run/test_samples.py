@@ -183,7 +183,8 @@ class TestInANetwork:
         assert result.notes[0].startswith("cat:classify: its samples are not used: cat-v1 gives both modules")
 
     def test_samples_make_a_difference(self, network: Network, images: torch.Tensor) -> None:
-        network.transplant()
+        network.connect("dog", "classify", {"method": {"name": "jacobian", "steps": 2}})
+        network.transplant({"dog:classify": (images.flip(0), None)})
         before = network.compile("dog:classify")(images)
         network.transplant({"dog:classify": (images, torch.arange(12) % 2)})
         assert not torch.equal(network.compile("dog:classify")(images), before)

@@ -1,0 +1,49 @@
+"""`legonet gc`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from legonet.cli.options import Json
+
+
+def gc(
+    place: Annotated[
+        Path, typer.Argument(metavar="PLACE", help="A graph file or a folder of the workspace.")
+    ] = Path(),
+    delete: Annotated[bool, typer.Option("--delete", help="Free it; else it is only told.")] = False,
+    age: Annotated[str, typer.Option(metavar="DURATION", help="Only what is older.")] = "1h",
+    as_json: Json = False,
+) -> None:
+    """Say what the store holds that no lock file needs any more, and free it when asked to."""
+    from legonet.errors import StoreError
+    from legonet.run.options import seconds_of
+    from legonet.store.gc import find_orphans
+    from legonet.store.workspace import Workspace
+
+    if not place.exists():
+        raise StoreError(f"{place}: no such file or folder; expected a graph file or a folder of a workspace")
+    workspace = Workspace.find(place / "any" if place.is_dir() else place)
+    orphans = find_orphans(workspace, seconds_of(age))
+    if delete:
+        orphans.delete()
+    if as_json:
+        data = {
+            "files": [str(file) for file in orphans.files],
+            "bytes": orphans.bytes,
+            "kept": orphans.kept,
+            "young": orphans.young,
+            "deleted": delete,
+        }
+        print(json.dumps(data, indent=2))
+        return
+    for file in orphans.files:
+        print(file)
+    what = "freed" if delete else "could be freed with --delete"
+    print(f"{len(orphans.files)} files, {orphans.bytes / 2**20:,.1f} MiB {what}; {orphans.kept} are needed.")
+    if orphans.young:
+        print(f"{orphans.young} others are younger than {age}: a run may be at work.")

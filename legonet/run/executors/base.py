@@ -1,0 +1,80 @@
+"""What every executor can do: take jobs, tell how each ended, and let go of all at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from legonet.distill.fit import Samples
+from legonet.run.execute import Result
+from legonet.run.jobs import Job
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job went one step further."""
+
+    path: str
+    step: int
+    steps: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt at a job ended.
+
+    Attributes:
+        path: of the job.
+        result: of a job that was done.
+        error: of one that was not.
+        again: another attempt may go better: a process died, or ran out of memory or time.
+    """
+
+    path: str
+    result: Result | None = None
+    error: BaseException | None = None
+    again: bool = False
+
+
+Listener = Callable[[Step], None]
+
+
+class Executor(ABC):
+    """Where jobs are done; entered, it holds what it needs, and left, all of that is gone.
+
+    Attributes:
+        slots: how many jobs it does at a time.
+    """
+
+    slots: int = 1
+
+    @abstractmethod
+    def submit(self, job: Job, samples: Samples | None = None) -> None:
+        """Take a job; there are never more than `slots` at a time."""
+
+    @abstractmethod
+    def wait(self, timeout: float, listen: Listener) -> list[Outcome]:
+        """Wait until a job has ended, or for so many seconds.
+
+        Args:
+            timeout: in seconds.
+            listen: told of each step.
+
+        Returns:
+            Every job that has ended since.
+        """
+
+    def close(self) -> None:  # noqa: B027 - an executor that holds nothing has nothing to let go
+        """End every job that runs, at once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

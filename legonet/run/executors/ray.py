@@ -1,0 +1,126 @@
+"""Many machines: jobs as tasks of a Ray cluster, with blobs shipped both ways. Needs the extra `ray`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import traceback
+from typing import Any
+
+from legonet.distill.fit import Samples
+from legonet.errors import DistillError, LegonetError, StoreError
+from legonet.run.execute import Result, execute
+from legonet.run.executors.base import Executor, Listener, Outcome
+from legonet.run.executors.wire import (
+    error_data,
+    error_of,
+    job_data,
+    job_of,
+    result_data,
+    samples_bytes,
+    samples_of,
+)
+from legonet.run.jobs import Job, blobs_of
+from legonet.store.blobs import BlobStore, MemoryStore
+
+try:
+    ray: Any = importlib.import_module("ray")  # an extra: checks of types must not need it
+except ImportError as error:
+    raise StoreError(
+        "--executor ray: Ray is not installed; expected the extra `ray`; run: pip install 'legonet[ray]'"
+    ) from error
+
+
+class RayExecutor(Executor):
+    """Jobs as Ray tasks; no machine of the cluster needs to see the store.
+
+    Args:
+        store: holds the modules, takes the adapters.
+        workers: how many jobs at a time.
+        device: where a task computes; with `cuda` it asks for one GPU.
+        address: of the cluster; None: one on this machine, unless the environment names another.
+    """
+
+    def __init__(
+        self, store: BlobStore, workers: int = 1, device: str = "cpu", address: str | None = None
+    ) -> None:
+        self.slots = workers
+        self._store, self._device = store, device
+        self._tasks: dict[Any, str] = {}
+        self._shipped: dict[str, Any] = {}
+        self._ended: list[Outcome] = []
+        self._ours = not ray.is_initialized()
+        if self._ours:
+            try:
+                ray.init(address=address, include_dashboard=False, log_to_driver=False)
+            except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+                raise StoreError(
+                    f"--address {address}: no Ray cluster can be reached there ({error}); expected one such "
+                    "as ray://host:10001, or none for one on this machine"
+                ) from error
+        gpus = 1 if device.startswith("cuda") else 0
+        self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
+
+    def submit(self, job: Job, samples: Samples | None = None) -> None:
+        """Hand a job to the cluster; each blob is shipped once."""
+        named = sorted(blobs_of([job]))
+        try:
+            for sha in named:
+                if sha not in self._shipped:
+                    self._shipped[sha] = ray.put(self._store.get(sha))
+        except LegonetError as error:
+            self._ended.append(Outcome(job.path, error=error))
+            return
+        given = None if samples is None else samples_bytes(samples)
+        blobs = [self._shipped[sha] for sha in named]
+        self._tasks[self._remote.remote(json.dumps(job_data(job)), given, self._device, *blobs)] = job.path
+
+    def wait(self, timeout: float, listen: Listener) -> list[Outcome]:
+        """Wait for a task's end; the cluster tells of no steps."""
+        ended, self._ended = self._ended, []
+        done, _ = ray.wait(list(self._tasks), timeout=timeout) if self._tasks and not ended else ([], [])
+        return ended + [self._outcome(reference, self._tasks.pop(reference)) for reference in done]
+
+    def _outcome(self, reference: Any, path: str) -> Outcome:
+        try:
+            text, adapter = ray.get(reference)
+        except ray.exceptions.RayError as error:
+            lost = DistillError(f"{path}: its worker was lost ({type(error).__name__}); expected it to end")
+            return Outcome(path, error=lost, again=True)
+        data = json.loads(text)
+        if "error" in data:
+            found = error_of(data)
+            return Outcome(path, error=found, again=isinstance(found, StoreError))
+        return Outcome(path, Result(**data, adapter=adapter))
+
+    def close(self) -> None:
+        """End every task, and the cluster if it was started here."""
+        for reference in self._tasks:
+            ray.cancel(reference, force=True)
+        self._tasks.clear()
+        self._shipped.clear()
+        if self._ours:
+            ray.shutdown()
+
+
+def work(job: str, samples: bytes | None, device: str, *blobs: bytes) -> tuple[str, bytes]:
+    """Do one job on a machine of the cluster.
+
+    Args:
+        job: as JSON.
+        samples: as a safetensors file.
+        device: where to compute.
+        blobs: that the job names.
+
+    Returns:
+        The result as JSON, or the error, and the adapter's bytes.
+    """
+    try:
+        store = MemoryStore()
+        for blob in blobs:
+            store.put(blob)
+        given = None if samples is None else samples_of(samples)
+        result = execute(job_of(json.loads(job)), store, given, device)
+        return result_data(result), result.adapter
+    except Exception as error:
+        return json.dumps(error_data(error, traceback.format_exc())), b""

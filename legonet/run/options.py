@@ -1,0 +1,121 @@
+"""How a run goes about its jobs. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from legonet.errors import SelectError
+from legonet.graph.schema import Graph
+from legonet.graph.suggest import did_you_mean, listed
+from legonet.plan.plan import PlannedEdge
+
+ExecutorName = Literal["inline", "process", "ray"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run goes about its jobs.
+
+    Attributes:
+        only: paths, or patterns such as `*:segment`; default: every job of the plan.
+        first: paths or patterns of jobs that come before all others.
+        budget: seconds; a job starts only if its estimate fits into what is left.
+        workers: jobs at a time.
+        executor: default: `inline` for one worker, `process` for more.
+        address: of a Ray cluster; default: one on this machine.
+        keep_going: one failed job does not end the run.
+        retries: further attempts at a job whose process died, or whose store failed.
+        back_off: seconds before the second attempt; twice as many before each further one.
+        seconds: that one attempt may take; needs processes.
+        memory: bytes that one attempt may hold; needs processes.
+        wait: for another run of the same network to end; else it is refused.
+    """
+
+    only: Sequence[str] = ()
+    first: Sequence[str] = ()
+    budget: float | None = None
+    workers: int = 1
+    executor: ExecutorName | None = None
+    address: str | None = None
+    keep_going: bool = False
+    retries: int = 2
+    back_off: float = 1.0
+    seconds: float | None = None
+    memory: int | None = None
+    wait: bool = False
+
+    @property
+    def chosen_executor(self) -> ExecutorName:
+        """Where the jobs are done."""
+        if self.executor is not None:
+            return self.executor
+        alone = self.workers == 1 and self.seconds is None and self.memory is None
+        return "inline" if alone else "process"
+
+
+def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: Options) -> list[PlannedEdge]:
+    """The jobs that are wanted, the most useful first.
+
+    What `first` names comes first, then the paths of applications, then paths that have no adapter yet, then
+    those that take least; of equals, those that arrived first. Without a budget all of them are done in the
+    end, so that only the first two count.
+
+    Raises:
+        SelectError: a pattern that fits no path of the graph.
+    """
+    wanted = [edge for edge in jobs if not options.only or _fits(edge.path, options.only)]
+    paths = [f"{each.category}:{each.task}" for each in graph.teachers.values()]
+    known = [*paths, *graph.adapters, *(edge.path for edge in jobs)]
+    for pattern in (*options.only, *options.first):
+        if not any(fnmatchcase(path, pattern) for path in known):
+            raise SelectError(
+                f"{graph.name}: '{pattern}' fits no path; paths are {listed(paths)}; name one of them, or a "
+                f"pattern such as '*:{next(iter(graph.tasks), 'task')}'.{did_you_mean(pattern, known)}"
+            )
+    applied = {path for each in graph.applications.values() for path in each}
+
+    def usefulness(edge: PlannedEdge) -> tuple[bool, bool, bool, float]:
+        asked = (not _fits(edge.path, options.first), edge.path not in applied)
+        if options.budget is None:
+            return (*asked, False, 0.0)
+        return (*asked, edge.action != "add", edge.cost.seconds if edge.cost is not None else 0.0)
+
+    return sorted(wanted, key=usefulness)
+
+
+def _fits(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def seconds_of(text: str) -> float:
+    """Read a duration such as `90s`, `10m` or `1.5h`; a bare number is in seconds.
+
+    Raises:
+        SelectError: it is none.
+    """
+    return _number(text, {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}, "a duration such as 90s, 10m or 2h")
+
+
+def bytes_of(text: str) -> int:
+    """Read a size such as `800M` or `4G`, in powers of 1024; a bare number is in bytes.
+
+    Raises:
+        SelectError: it is none.
+    """
+    units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+    return int(_number(text.upper().removesuffix("B").removesuffix("I"), units, "a size such as 800M or 4G"))
+
+
+def _number(text: str, units: Mapping[str, int], expected: str) -> float:
+    digits = text.strip().rstrip("".join(units))
+    unit = text.strip()[len(digits) :]
+    try:
+        value = float(digits) * units[unit]
+    except (ValueError, KeyError):
+        raise SelectError(f"'{text}': expected {expected}") from None
+    if not 0 < value < float("inf"):
+        raise SelectError(f"'{text}': expected {expected}, more than nothing")
+    return value

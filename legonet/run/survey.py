@@ -1,0 +1,71 @@
+"""What stands between a network as it is written and as it is built. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from legonet.graph.lock import Lock, LockedTeacher
+from legonet.graph.schema import Graph
+from legonet.graph.select import settled
+from legonet.plan.diff import Plan, diff
+from legonet.run.journal import Journal
+from legonet.run.prepare import Sources, facts, lock_teachers
+from legonet.store.blobs import BlobStore
+
+
+@dataclass(frozen=True)
+class Prints:
+    """Samples that are given, as a plan sees them.
+
+    Attributes:
+        fingerprints: by path.
+        labelled: paths whose samples have labels.
+    """
+
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    labelled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A plan and what it was made from.
+
+    Attributes:
+        graph: with every choice settled.
+        plan: what is to be done.
+        teachers: as their files are now.
+    """
+
+    graph: Graph
+    plan: Plan
+    teachers: Mapping[str, LockedTeacher]
+
+
+def survey(
+    graph: Graph, lock: Lock, store: BlobStore, sources: Sources, journal: Journal, prints: Prints
+) -> Survey:
+    """Plan what is to be built.
+
+    Args:
+        graph: as written.
+        lock: what has been built.
+        store: asked for the adapters that the lock names.
+        sources: the teachers.
+        journal: asked for what jobs took, and for adapters that the lock does not name.
+        prints: of the samples that are given.
+
+    Raises:
+        LegonetError: a teacher's files cannot be read.
+    """
+    teachers = lock_teachers(sources, lock)
+    graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
+    known = facts(teachers, lock, store, prints.fingerprints, prints.labelled)
+    history = journal.history()
+    plan = diff(graph, lock, known, history)
+    if plan.jobs:
+        fitted = journal.fitted({edge.key for edge in plan.jobs if edge.key is not None})
+        fitted = {key: each for key, each in fitted.items() if store.has(each.adapter)}
+        if fitted:
+            plan = diff(graph, lock, replace(known, fitted=fitted), history)
+    return Survey(graph, plan, teachers)

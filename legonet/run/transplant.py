@@ -1,0 +1,153 @@
+"""A whole run: from a network as it is written to one that is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from legonet.blocks.device import find_device
+from legonet.distill.fit import Samples
+from legonet.graph.lock import Lock
+from legonet.graph.schema import Graph
+from legonet.plan.plan import Plan
+from legonet.run.executors.base import Executor
+from legonet.run.executors.inline import InlineExecutor
+from legonet.run.jobs import blobs_of, make_jobs
+from legonet.run.journal import Journal
+from legonet.run.options import Options, ordered
+from legonet.run.owner import RunLock
+from legonet.run.prepare import Sources, lock_modules, mend_blobs
+from legonet.run.runner import Progress, Run, run
+from legonet.run.samples import GivenSamples, fingerprint_samples, read_given
+from legonet.run.survey import Prints, Survey, survey
+from legonet.store.blobs import BlobStore
+from legonet.store.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run takes place.
+
+    Attributes:
+        graph: as written.
+        store: the bytes.
+        sources: the teachers.
+        journal: of runs.
+        workspace: None for a network in memory.
+    """
+
+    graph: Graph
+    store: BlobStore
+    sources: Sources
+    journal: Journal
+    workspace: Workspace | None = None
+
+
+def prints_of(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> Prints:
+    """Samples as a plan sees them.
+
+    Raises:
+        LegonetError: samples that do not fit.
+    """
+    return _prints(read_given(graph, samples or {}))
+
+
+def _prints(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> Prints:
+    labelled = frozenset(path for path, (_, labels) in read.items() if labels is not None)
+    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled)
+
+
+def transplant(
+    site: Site,
+    load: Callable[[], Lock],
+    save: Callable[[Lock], None],
+    samples: Mapping[str, GivenSamples] | None,
+    normalise: Callable[[Tensor], Tensor],
+    device: torch.device | str,
+    options: Options,
+    progress: Callable[[Progress], None] | None,
+    accept: Callable[[Plan], None] | None,
+) -> Run:
+    """Fit what the plan lists; see `legonet.network.Network.transplant`.
+
+    Args:
+        site: where.
+        load: reads the lock as it is once no other run can write it.
+        save: writes it.
+        samples: by path.
+        normalise: turns images in [0, 1] into what category modules take.
+        device: where to compute.
+        options: how to go about the jobs.
+        progress: told of each step.
+        accept: refuses a plan that is not the one that was agreed on.
+    """
+    where = find_device(device)
+    read = read_given(site.graph, samples or {})
+    prints = _prints(read)
+    lock = load()
+    found = _survey(site, lock, prints)
+    built = lock_modules(found.graph, lock, found.teachers)
+    if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
+        if accept is not None:
+            accept(found.plan)
+        return Run(lock, notes=_unused(found.plan, read))
+    with _owner(site, options):
+        again = load()
+        if again != lock:  # another run was at work until now
+            lock, found = again, _survey(site, again, prints)
+            built = lock_modules(found.graph, lock, found.teachers)
+        if accept is not None:
+            accept(found.plan)
+        order = ordered(found.graph, found.plan.jobs, options)
+        wanted = {edge.path for edge in order}
+        jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
+        mended = mend_blobs(blobs_of(jobs), site.sources, found.teachers, site.store)
+        given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
+        executor, written = make_executor(site.store, where, options), [lock]
+
+        def keep(lock: Lock) -> None:
+            save(lock)
+            written.append(lock)
+
+        result = run(
+            found.plan, order, jobs, built, site.store, site.journal, keep, executor, options, given, progress
+        )
+        if result.lock != written[-1]:
+            save(result.lock)
+    return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
+
+
+def _survey(site: Site, lock: Lock, prints: Prints) -> Survey:
+    return survey(site.graph, lock, site.store, site.sources, site.journal, prints)
+
+
+def _owner(site: Site, options: Options) -> AbstractContextManager[object]:
+    if site.workspace is None:
+        return nullcontext()
+    return RunLock(site.workspace.run_lock(site.graph.name), options.wait)
+
+
+def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:
+    edges = (edge for path, edge in plan.by_path.items() if path in read and edge.key is None)
+    return tuple(f"{edge.path}: its samples are not used: {edge.reason}" for edge in edges)
+
+
+def make_executor(store: BlobStore, device: torch.device | str, options: Options) -> Executor:
+    """The executor that the options ask for.
+
+    Raises:
+        StoreError: it cannot be had here.
+    """
+    if options.chosen_executor == "inline":
+        return InlineExecutor(store, device)
+    if options.chosen_executor == "process":
+        from legonet.run.executors.process import Limits, ProcessExecutor
+
+        return ProcessExecutor(store, options.workers, str(device), Limits(options.seconds, options.memory))
+    from legonet.run.executors.ray import RayExecutor
+
+    return RayExecutor(store, options.workers, str(device), options.address)

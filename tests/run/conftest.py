@@ -1,0 +1,44 @@
+"""Networks whose adapters take milliseconds to fit: what is tested here is who does it, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from legonet.network import Network
+
+METHOD = {"name": "closed-form", "draws": 4, "matching": 0}
+QUICK: dict[str, Any] = {"kernel": 1, "method": METHOD}
+
+
+def quick_network(make_model: Callable[..., nn.Module]) -> Network:
+    """Three teachers of one task in memory; cat-v1 gives the task module."""
+    import legonet
+
+    network = legonet.Network("zoo", (3, 8, 8))
+    network.add_task("classify", {"kind": "binary"}, QUICK)
+    for seed, category in enumerate(("cat", "dog", "cow")):
+        name = f"{category}-v1"
+        network.add_teacher(name, make_model(seed), category=category, task="classify", cut="pool1")
+    return network
+
+
+@pytest.fixture
+def network(make_model: Callable[..., nn.Module]) -> Network:
+    return quick_network(make_model)
+
+
+@pytest.fixture(scope="session")
+def built(make_model: Callable[..., nn.Module], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the transplanted network; tests take `workspace`, a copy."""
+    root = tmp_path_factory.mktemp("quick")
+    network = quick_network(make_model)
+    network.save(root / "graphs" / "zoo.yaml")
+    network.transplant()
+    return root

@@ -1,0 +1,139 @@
+"""Arrivals carried out: what the plan says of them is tested in tests/plan/test_arrival.py."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from legonet.distill import bridge
+from legonet.errors import DistillError, GraphError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from legonet.network import Network
+
+QUICK: dict[str, Any] = {"kernel": 1, "method": {"name": "closed-form", "draws": 4, "matching": 0}}
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "STEPS", 2)
+    monkeypatch.setattr(bridge, "SYNTHESISED", 64)
+
+
+def marks(network: Network) -> None:
+    network.add_task("mark", {"kind": "vector", "names": ["x", "y"]}, QUICK)
+
+
+def disagreement(network: Network, path: str, teacher: str, images: torch.Tensor) -> float:
+    found, wanted = network.compile(path)(images), network.teacher(teacher)(images)
+    return float((found - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_keep_matches_the_two_at_the_image(
+    network: Network, make_model: Callable[..., nn.Module], given: bool
+) -> None:
+    marks(network)
+    network.transplant()
+    before = dict(network.lock.adapters)
+    f = network.lock.categories["cat"].module
+    network.add_teacher("cat-mark", make_model(7, 2), category="cat", task="mark", cut="pool1")
+    images = torch.rand(80, 3, 8, 8, generator=torch.Generator().manual_seed(3))
+    result = network.transplant({"cat:mark": (images, None)} if given else None)
+    assert [each.path for each in result.results] == ["cat:mark"]
+    assert set(result.results[0].quality) == {"bridge", "disagreement"}
+    assert result.results[0].quality["bridge"] < 0.5  # of random features much is linear in each other
+    note = result.results[0].notes[-1]
+    assert ("given images" if given else "synthesised images") in note
+    assert network.lock.categories["cat"].module == f
+    assert {path: network.lock.adapters[path] for path in before} == before
+    assert disagreement(network, "cat:mark", "cat-mark", images) < 0.5
+    assert network.plan().changes == ()
+
+
+def test_keep_below_an_adapter_of_its_own(network: Network, make_model: Callable[..., nn.Module]) -> None:
+    marks(network)
+    network.add_teacher("dog-mark", make_model(8, 2), category="dog", task="mark", cut="pool1")
+    network.add_teacher("cat-mark", make_model(7, 2), category="cat", task="mark", cut="pool1")
+    result = network.transplant(options=None)
+    quality = {each.path: each.quality for each in result.results}
+    assert set(quality["cat:mark"]) == {"residual", "bridge", "disagreement"}
+    names = [name for name, _ in network.compile("cat:mark").adapters["cat:mark"].named_children()]
+    assert names[:3] == ["bridge", "bridge_relu", "rescale"]
+
+
+def test_replace(network: Network, make_model: Callable[..., nn.Module], images: torch.Tensor) -> None:
+    marks(network)
+    network.transplant()
+    model = make_model(7, 2)
+    network.add_teacher("dog-mark", model, category="dog", task="mark", cut="pool1", different="replace")
+    assert network.graph.categories["dog"].teacher == "dog-mark"
+    result = network.transplant()
+    assert [each.path for each in result.results] == ["dog:classify"]
+    assert torch.equal(network.compile("dog:mark")(images), network.teacher("dog-mark")(images))
+
+
+def test_replace_a_teacher_of_the_same_path(network: Network, make_model: Callable[..., nn.Module]) -> None:
+    network.transplant()
+    add: Any = {"category": "cat", "task": "classify", "cut": "pool1"}
+    with pytest.raises(GraphError, match="cat:classify has the teacher cat-v1 already"):
+        network.add_teacher("cat-v2", make_model(9), **add)
+    network.add_teacher("cat-v2", make_model(9), **add, different="replace")
+    assert list(network.graph.teachers) == ["cat-v2", "dog-v1", "cow-v1"]
+    assert [edge.path for edge in network.plan().jobs] == ["dog:classify", "cow:classify"]
+
+
+def test_variant(network: Network, make_model: Callable[..., nn.Module], images: torch.Tensor) -> None:
+    marks(network)
+    network.transplant()
+    add: Any = {"cut": "pool1", "different": "variant"}
+    network.add_teacher("dog-mark", make_model(7, 2), category="dog", task="mark", **add)
+    network.add_teacher("dog-v2", make_model(9), category="dog", task="classify", **add)
+    assert list(network.graph.categories) == ["cat", "dog", "cow", "dog@2", "dog@3"]
+    assert network.graph.categories["dog@3"].label == "dog"
+    result = network.transplant()
+    assert [each.path for each in result.results] == ["dog@3:classify"]
+    assert network.compile("dog@2:mark")(images).shape == (12, 2)
+
+
+@pytest.mark.parametrize("different", ["keep", "replace", "variant"])
+def test_the_same_f_is_reused(network: Network, make_model: Callable[..., nn.Module], different: Any) -> None:
+    marks(network)
+    model = make_model(7, 2)
+    model.load_state_dict(make_model(1).get_submodule("conv1_1").state_dict(prefix="conv1_1."), strict=False)
+    network.add_teacher(
+        "dog-mark", copy.deepcopy(model), category="dog", task="mark", cut="pool1", different=different
+    )
+    assert network.graph.categories["dog"].teacher is None
+    assert network.plan().by_path["dog:mark"].action == "native"
+    assert list(network.graph.categories) == ["cat", "dog", "cow"]
+
+
+def test_an_open_pair_is_fitted_from_labelled_samples(
+    network: Network, make_model: Callable[..., nn.Module], images: torch.Tensor
+) -> None:
+    marks(network)
+    network.add_teacher("dog-mark", make_model(8, 2), category="dog", task="mark", cut="pool1")
+    network.connect("cow", "mark", {"kernel": 1, "method": {"name": "ordinary", "steps": 3}})
+    network.transplant()
+    assert network.plan().by_path["cow:mark"].action == "open"
+    labels = torch.zeros(12, 2)
+    unused = network.transplant({"cow:mark": (images, None)})
+    assert unused.notes[0].startswith("cow:mark: its samples are not used: no teacher of category cow")
+    result = network.transplant({"cow:mark": (images, labels)})
+    assert [each.path for each in result.results] == ["cow:mark"]
+    assert network.plan().changes == ()
+    assert network.compile("cow:mark")(images).shape == (12, 2)
+
+
+def test_features_that_no_bridge_joins(network: Network, make_model: Callable[..., nn.Module]) -> None:
+    marks(network)
+    network.add_teacher("cat-mark", make_model(7, 2), category="cat", task="mark", cut="flatten")
+    with pytest.raises(DistillError, match="cat:mark: the category module gives features of shape"):
+        network.transplant({"cat:mark": (torch.rand(4, 3, 8, 8), None)})

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from legonet.errors import SelectError
+from legonet.graph.schema import Graph
+from legonet.plan.cost import Cost
+from legonet.plan.plan import PlannedEdge
+from legonet.run.options import Options, bytes_of, ordered, seconds_of
+
+PATHS = ("cat:classify", "dog:classify", "cow:classify", "cat:segment")
+GRAPH = Graph.model_validate(
+    {
+        "legonet": 1,
+        "name": "zoo",
+        "input": {"shape": [3, 8, 8]},
+        "categories": {"cat": {}, "dog": {}, "cow": {}},
+        "tasks": {"classify": {"output": {"kind": "binary"}}, "segment": {"output": {"kind": "mask"}}},
+        "teachers": {
+            f"t{number}": {
+                "category": path.split(":")[0],
+                "task": path.split(":")[1],
+                "model": "m",
+                "weights": "w",
+                "cut": "c",
+            }
+            for number, path in enumerate(PATHS)
+        },
+        "applications": {"farm": ["cow:classify"]},
+    }
+)
+
+
+def job(path: str, action: Any = "add", seconds: float | None = None) -> PlannedEdge:
+    return PlannedEdge(path, action, "", cost=None if seconds is None else Cost(seconds, None, ""))
+
+
+JOBS = [job("cat:classify", "refit", 1.0), job("dog:classify", "add", 9.0), job("cow:classify", "refit", 5.0)]
+JOBS.append(job("cat:segment", "add", 3.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (Options(), ["cow:classify", "cat:classify", "dog:classify", "cat:segment"]),
+        (Options(budget=9), ["cow:classify", "cat:segment", "dog:classify", "cat:classify"]),
+        (Options(only=["cat:*"]), ["cat:classify", "cat:segment"]),
+        (Options(first=["*:segment"]), ["cat:segment", "cow:classify", "cat:classify", "dog:classify"]),
+    ],
+)
+def test_the_order(options: Options, expected: list[str]) -> None:
+    assert [edge.path for edge in ordered(GRAPH, JOBS, options)] == expected
+
+
+def test_a_pattern_that_fits_nothing() -> None:
+    with pytest.raises(SelectError, match=r"'cat:clasify' fits no path; .* Did you mean 'cat:classify'"):
+        ordered(GRAPH, JOBS, Options(only=["cat:clasify"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "executor"),
+    [
+        (Options(), "inline"),
+        (Options(workers=2), "process"),
+        (Options(seconds=3.0), "process"),
+        (Options(memory=3), "process"),
+        (Options(workers=2, executor="inline"), "inline"),
+    ],
+)
+def test_where_jobs_are_done(options: Options, executor: str) -> None:
+    assert options.chosen_executor == executor
+
+
+def test_durations_and_sizes() -> None:
+    assert [seconds_of(text) for text in ("90", "90s", "1.5m", "2h", "1d")] == [90, 90, 90, 7200, 86400]
+    assert [bytes_of(text) for text in ("5", "4G", "4gb", "4GiB", "800M")] == [5, *[2**32] * 3, 800 * 2**20]
+    for text in ("", "ten", "3 weeks", "-1", "0", "inf", "m"):
+        with pytest.raises(SelectError, match="expected a duration"):
+            seconds_of(text)
+        with pytest.raises(SelectError, match="expected a size"):
+            bytes_of(text)
