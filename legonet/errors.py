@@ -8,6 +8,7 @@
     ├── DataError                images, masks or labels
     ├── DistillError             an adapter that cannot be fitted as asked
     ├── SelectError              a path, brick or application that does not exist or is not built
+    ├── ExportError              a compiled network that a format cannot hold
     └── RenderError              a diagram that cannot be drawn
 
 Anything else that escapes legonet is a bug.
@@ -46,6 +47,10 @@ class DistillError(LegonetError):
 
 class SelectError(LegonetError):
     """A path, brick or application does not exist, or is not built yet."""
+
+
+class ExportError(LegonetError):
+    """A compiled network cannot be written in a format."""
 
 
 class RenderError(LegonetError):

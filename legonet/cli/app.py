@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from legonet.cli import bench, evaluate, init, plan, predict, render, schema, teacher, transplant, validate
+from legonet.cli import (
+    bench,
+    compile,  # noqa: A004 - the command's name
+    evaluate,
+    init,
+    plan,
+    predict,
+    render,
+    schema,
+    teacher,
+    transplant,
+    validate,
+)
 from legonet.cli.options import Help
 
 app = typer.Typer(
@@ -25,6 +37,7 @@ app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("compile")(compile.compile)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
 app.add_typer(bench.app, name="bench")

@@ -11,6 +11,7 @@ from torch import nn
 from legonet.blocks.build import output_shape
 from legonet.blocks.weights import chain_layers, load_module
 from legonet.compile.build import build_modules
+from legonet.compile.card import make_card
 from legonet.compile.network import CompiledNetwork, Path, normalisation
 from legonet.compile.passes import choose_passes
 from legonet.compile.program import naive_program
@@ -86,7 +87,10 @@ def assemble(
         Path(category, task, native=path not in fitted)
         for path, (category, task) in zip(paths, pairs, strict=True)
     )
-    return join(chosen, normalisation(graph.input), categories, fitted, tasks, options, graph.input.shape)
+    stage = normalisation(graph.input)
+    network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape)
+    network.card = make_card(graph, paths)
+    return network
 
 
 def join(

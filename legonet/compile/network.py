@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from legonet.compile.build import Place
+from legonet.compile.card import Card
 from legonet.compile.explain import Explanation, explain
 from legonet.compile.program import IMAGES, Program
+from legonet.compile.results import Result, read_output
 from legonet.compile.schedule import Run, Stack, find_module, member, run_schedule, schedule
 from legonet.errors import DataError
 from legonet.graph.schema import Input
@@ -103,6 +105,8 @@ class CompiledNetwork(nn.Module):
 
     Attributes:
         program: which module runs when, and on what.
+        runs: the calls of the program, with what is known of them beforehand.
+        card: what images and outputs mean, if `Network.compile` made it.
         inputs: the categories whose images it takes by name; none if all see the same.
     """
 
@@ -122,8 +126,9 @@ class CompiledNetwork(nn.Module):
         self.program = list(self.trace.values())[-1]
         self.memory_format = memory_format
         self.input_shape = input_shape
-        self._runs: tuple[Run, ...] = schedule(self.program, places)
-        sources = dict.fromkeys(ref.call for run in self._runs for ref in run.reads)
+        self.card: Card | None = None
+        self.runs: tuple[Run, ...] = schedule(self.program, places)
+        sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
         prefix = f"{IMAGES}."
         self.inputs = [name.removeprefix(prefix) for name in sources if name.startswith(prefix)]
         self.input = input_stage
@@ -150,12 +155,34 @@ class CompiledNetwork(nn.Module):
         Returns:
             The output of a single path; of several, a dict by path.
         """
+        outputs = self.by_path(images)
+        return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
+
+    def by_path(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run all paths; the outputs by path, of a single one too."""
         values: dict[str, Tensor | Stack] = {}
         for name, value in self._inputs(images).items():
             values[name] = value.contiguous(memory_format=self.memory_format) if value.ndim == 4 else value
-        run_schedule(self, self._runs, values)
-        outputs = {path: member(values, ref) for path, ref in self.program.outputs.items()}
-        return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
+        run_schedule(self, self.runs, values)
+        return {path: member(values, ref) for path, ref in self.program.outputs.items()}
+
+    def results(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, list[Result]]:
+        """Run all paths, without gradients, and say what each image's output means.
+
+        Returns:
+            By path, a `Score`, `Mask` or `Numbers` for each image.
+
+        Raises:
+            DataError: the network was joined by hand, so that nobody knows what its outputs mean.
+        """
+        if self.card is None:
+            raise DataError("results: found a network joined by hand; expected one that net.compile gave")
+        with torch.no_grad():
+            outputs = self.by_path(images)
+        cards = self.card.outputs
+        return {
+            path: [read_output(cards[path], each) for each in value.cpu()] for path, value in outputs.items()
+        }
 
     def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:
         """What was merged and folded, and what that saved in calls, layers, operations and weights.
@@ -174,7 +201,7 @@ class CompiledNetwork(nn.Module):
     def opaque(self) -> dict[str, nn.Module]:
         """The modules that are no chains of known layers, by their label in the program."""
         found = {}
-        for run, call in zip(self._runs, self.program.calls, strict=True):
+        for run, call in zip(self.runs, self.program.calls, strict=True):
             step = self.program.steps(call.bricks[0])[0]
             if step.layer is None:
                 found[str(step.weights)] = find_module(self, run.place)

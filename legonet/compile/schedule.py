@@ -116,7 +116,7 @@ def _run_members(module: nn.Module, run: Run, values: dict[str, Tensor | Stack])
     output = module(given)
     if run.axis == CHANNELS:
         return Stack(output, output.chunk(len(members), CHANNELS))
-    return Stack(output, output.split([len(each) for each in members]))
+    return Stack(output, output.split([each.shape[0] for each in members]))
 
 
 def member(values: Mapping[str, Tensor | Stack], ref: Ref) -> Tensor:

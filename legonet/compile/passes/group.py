@@ -87,13 +87,13 @@ def _alike(program: Program) -> list[Call] | None:
         times[call.bricks] = times.get(call.bricks, 0) + 1
     found: dict[Hashable, dict[Hashable, Call]] = {}
     for call in program.calls:
-        if len(call.reads) > 1 or times[call.bricks] > 1:
+        if call.is_batch or call.is_group or times[call.bricks] > 1:
             continue
         steps = program.steps(call.bricks[0])
         chain = tuple(step.layer for step in steps[: narrow(steps)])
         if not chain:
             continue
-        (read,) = call.reads
+        read = call.reads[0]
         if read.call in groups:  # members of a group, each once
             found.setdefault((read.call, chain), {}).setdefault(read.member, call)
         elif isinstance(first := steps[0].layer, Conv) and first.groups == 1:
