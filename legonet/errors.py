@@ -10,6 +10,7 @@
     ├── DistillError             an adapter that cannot be fitted as asked
     ├── PlanError                a plan file, or a world that is not that of the plan any more
     ├── SelectError              a path, brick or application that does not exist or is not built
+    ├── ExportError              a compiled network that a format cannot hold
     └── RenderError              a diagram that cannot be drawn
 
 Anything else that escapes legonet is a bug.
@@ -56,6 +57,10 @@ class PlanError(LegonetError):
 
 class SelectError(LegonetError):
     """A path, brick or application does not exist, or is not built yet."""
+
+
+class ExportError(LegonetError):
+    """A compiled network cannot be written in a format."""
 
 
 class RenderError(LegonetError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -293,6 +294,9 @@ class Network:
         categories: Iterable[str] | None = None,
         tasks: Iterable[str] | None = None,
         device: torch.device | str = "cpu",
+        passes: str | Iterable[str] = "all",
+        separate_inputs: bool = False,
+        memory_format: str = "auto",
     ) -> CompiledNetwork:
         """Join the modules of some paths to one nn.Module: images in [0, 1] in, outputs out.
 
@@ -301,6 +305,11 @@ class Network:
             categories: or every built path of these categories,
             tasks: and of these tasks. Nothing at all: every built path.
             device: where the module is.
+            passes: that rewrite it to less work: `all`, `none`: the naive composition, `exact`: those that
+                keep every bit, `training`: those that leave adapters to be trained, or some of
+                `legonet.compile.passes.PASSES`.
+            separate_inputs: it takes a dict of images by category.
+            memory_format: `contiguous`, `channels-last`, or `auto`: channels last on a CPU.
 
         Returns:
             A frozen module of its own weights, in evaluation mode. It gives a tensor for one path, and a
@@ -310,10 +319,10 @@ class Network:
             SelectError: no such path, or its adapter is not fitted.
         """
         from legonet.blocks.device import find_device
-        from legonet.compile.assemble import assemble
+        from legonet.compile.assemble import Options, assemble
         from legonet.compile.choose import choose_paths
 
-        where = find_device(device)
+        options = Options(passes, separate_inputs, find_device(device), memory_format)
         found = self._survey()
         chosen = choose_paths(self.graph, found.plan, names, categories, tasks)
         adapters = {
@@ -321,7 +330,7 @@ class Network:
         }
         paths = [edge.path for edge in chosen]
         lock = self._ready(paths, found.graph, found.teachers)
-        return assemble(self.graph, lock, self.store, paths, adapters, where)
+        return assemble(self.graph, lock, self.store, paths, adapters, options)
 
     def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
         """The path with its adapter left out, to compare with.
@@ -330,13 +339,13 @@ class Network:
             SelectError: no such path, no teacher for it, or the two modules differ in shape.
         """
         from legonet.blocks.device import find_device
-        from legonet.compile.assemble import assemble
+        from legonet.compile.assemble import PLAIN, assemble
 
         self._taught(path)
-        where = find_device(device)
+        options = replace(PLAIN, device=find_device(device))
         found = self._survey()
         lock = self._ready([path], found.graph, found.teachers)
-        return assemble(self.graph, lock, self.store, [path], {}, where)
+        return assemble(self.graph, lock, self.store, [path], {}, options)
 
     def edge(self, path: str) -> Edge:
         """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.

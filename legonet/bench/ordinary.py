@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from legonet.bench.experiments import LEARNING_RATE, STEPS
+from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork, Path
 from legonet.distill.fit import Samples, fit
 from legonet.graph.schema import Ordinary
@@ -39,11 +40,10 @@ def ordinary_learning(
     method = Ordinary(name="ordinary", steps=STEPS, learning_rate=LEARNING_RATE, batch=BATCH)
     spec = spec.model_copy(update={"method": method, "seed": seed})
     given = Samples(model.input(samples[0][:count]), samples[1][:count])
-    joined = CompiledNetwork(
+    return join(
         (Path(category, task, native=False),),
         model.input,
         {category: model.categories[category]},
         {path: fit(edge, spec, given).adapter},
         {task: model.tasks[task]},
     )
-    return joined.eval().requires_grad_(False)

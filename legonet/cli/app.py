@@ -6,6 +6,7 @@ import typer
 
 from legonet.cli import (
     bench,
+    compile,  # noqa: A004 - the command's name
     evaluate,
     gc,
     init,
@@ -38,6 +39,7 @@ app.command("transplant")(transplant.transplant)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("compile")(compile.compile)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
 app.add_typer(bench.app, name="bench")

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.weights import chain_layers, load_module
+from legonet.compile.build import build_modules
+from legonet.compile.card import make_card
 from legonet.compile.network import CompiledNetwork, Path, normalisation
+from legonet.compile.passes import choose_passes
+from legonet.compile.program import naive_program
+from legonet.compile.weights import Layers
 from legonet.errors import BlockError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.store.blobs import BlobStore
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a network is compiled.
+
+    Attributes:
+        passes: names of passes, or `all`, `none`, `exact` or `training`.
+        separate_inputs: each category has images of its own.
+        device: where the network is.
+        memory_format: of images and convolutions; `auto`: channels last on a CPU, where that is faster.
+    """
+
+    passes: str | Iterable[str] = "all"
+    separate_inputs: bool = False
+    device: torch.device | str = "cpu"
+    memory_format: str = "auto"
+
+
+PLAIN = Options(passes="none", memory_format="contiguous")
+"""The naive composition, bit for bit."""
 
 
 def assemble(
@@ -23,7 +50,7 @@ def assemble(
     store: BlobStore,
     paths: Sequence[str],
     adapters: Mapping[str, str | None],
-    device: torch.device | str = "cpu",
+    options: Options = PLAIN,
 ) -> CompiledNetwork:
     """Join the modules of some paths; only these are read, each once.
 
@@ -33,27 +60,26 @@ def assemble(
         store: holds them.
         paths: `category:task`, in the order of the outputs.
         adapters: content hash of each path's adapter; None for a path without one.
-        device: where the result is.
+        options: how.
 
     Returns:
         The network in evaluation mode, frozen.
 
     Raises:
         StoreError: a module is missing or damaged.
-        SelectError: a path without an adapter, whose modules differ in shape.
+        SelectError: a path without an adapter, whose modules differ in shape, or an option that is none.
     """
     pairs = [split_path(path) for path in paths]
+    read = _Reader(store)
     categories = {
-        name: _load(store, lock.categories[name].module, f"categories.{name}")
+        name: read(lock.categories[name].module, f"categories.{name}")
         for name in dict.fromkeys(category for category, _ in pairs)
     }
     tasks = {
-        name: _load(store, lock.tasks[name].module, f"tasks.{name}")
+        name: read(lock.tasks[name].module, f"tasks.{name}")
         for name in dict.fromkeys(task for _, task in pairs)
     }
-    fitted = {
-        path: _load(store, sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None
-    }
+    fitted = {path: read(sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None}
     for path, (category, task) in zip(paths, pairs, strict=True):
         if path not in fitted:
             _expect_joint(path, categories[category], tasks[task], graph.input.shape)
@@ -61,12 +87,80 @@ def assemble(
         Path(category, task, native=path not in fitted)
         for path, (category, task) in zip(paths, pairs, strict=True)
     )
-    network = CompiledNetwork(chosen, normalisation(graph.input), categories, fitted, tasks)
-    return network.to(device).eval().requires_grad_(False)
+    stage = normalisation(graph.input)
+    network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape)
+    network.card = make_card(graph, paths)
+    return network
 
 
-def _load(store: BlobStore, sha: str, where: str) -> nn.Sequential:
-    return load_module(store.get(sha), where=f"{where}: module {sha[:10]}")
+def join(
+    paths: tuple[Path, ...],
+    input_stage: nn.Module,
+    categories: Mapping[str, nn.Module],
+    adapters: Mapping[str, nn.Module],
+    tasks: Mapping[str, nn.Module],
+    options: Options = PLAIN,
+    input_shape: tuple[int, ...] | None = None,
+) -> CompiledNetwork:
+    """Join modules that are at hand.
+
+    Args:
+        paths: in the order of the outputs.
+        input_stage: normalises images.
+        categories: category modules by name. Modules are used as they are, not copied, where no pass changes
+            them; one under several names is one module.
+        adapters: by path.
+        tasks: task modules by name.
+        options: how.
+        input_shape: (channels, height, width) of the images, if it is known.
+
+    Raises:
+        SelectError: an option that is none.
+    """
+    passes = choose_passes(options.passes)
+    layers = Layers()
+    bricks = [] if isinstance(input_stage, nn.Identity) else [layers.brick("input", "", input_stage)]
+    for kind, modules in (("categories", categories), ("adapters", adapters), ("tasks", tasks)):
+        bricks += [layers.brick(kind, name, each) for name, each in modules.items()]
+    chains = [(each.category, each.task, not each.native) for each in paths]
+    trace = {"none": naive_program(bricks, chains, options.separate_inputs)}
+    for each in passes:
+        trace[each.name] = each.run(list(trace.values())[-1])
+    modules, places = build_modules(list(trace.values())[-1], layers)
+    memory_format = find_memory_format(options.memory_format, options.device)
+    network = CompiledNetwork(paths, input_stage, trace, modules, places, memory_format, input_shape)
+    network = network.to(options.device).to(memory_format=memory_format)
+    return network.eval().requires_grad_(False)
+
+
+def find_memory_format(name: str, device: torch.device | str) -> torch.memory_format:
+    """The memory format of a name.
+
+    Args:
+        name: `contiguous`, `channels-last`, or `auto`: channels last on a CPU.
+        device: where the network is.
+
+    Raises:
+        SelectError: another name.
+    """
+    formats = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+    formats["auto"] = formats["channels-last" if torch.device(device).type == "cpu" else "contiguous"]
+    if name not in formats:
+        raise SelectError(f"memory_format: found {name!r}; expected one of {', '.join(formats)}")
+    return formats[name]
+
+
+class _Reader:
+    """Reads each module once."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self._read: dict[str, nn.Sequential] = {}
+
+    def __call__(self, sha: str, where: str) -> nn.Sequential:
+        if sha not in self._read:
+            self._read[sha] = load_module(self._store.get(sha), where=f"{where}: module {sha[:10]}")
+        return self._read[sha]
 
 
 def _expect_joint(path: str, f: nn.Sequential, g: nn.Sequential, input_shape: tuple[int, int, int]) -> None:

@@ -1,4 +1,4 @@
-"""Selected paths of a transplant network as one nn.Module: image batch in, outputs out."""
+"""Selected paths of a transplant network as one nn.Module: images in, outputs out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from legonet.compile.build import Place
+from legonet.compile.card import Card
+from legonet.compile.explain import Explanation, explain
+from legonet.compile.program import IMAGES, Program
+from legonet.compile.results import Result, read_output
+from legonet.compile.schedule import Run, Stack, find_module, member, run_schedule, schedule
+from legonet.errors import DataError
 from legonet.graph.schema import Input
+from legonet.graph.suggest import listed
 
 
 class Normalise(nn.Module):
@@ -81,47 +89,146 @@ class Path:
 
 
 class CompiledNetwork(nn.Module):
-    """Some paths of a transplant network; each category module runs once, whatever paths share it.
+    """Some paths of a transplant network, run as a program says.
+
+    `categories`, `adapters` and `tasks` hold the modules by name; `stems` what several of them begin with.
+    In training mode the adapters alone are in it: category and task modules are frozen.
 
     Args:
         paths: in the order of the outputs.
         input_stage: normalises images.
-        categories: category modules by name.
-        adapters: adapters by path.
-        tasks: task modules by name.
+        trace: programs: the naive one, called `none`, and what each pass made of it; the last one runs.
+        modules: by kind and name.
+        places: which module each call of the program runs.
+        memory_format: of images and convolutions.
+        input_shape: (channels, height, width) of the images, if it is known.
+
+    Attributes:
+        program: which module runs when, and on what.
+        runs: the calls of the program, with what is known of them beforehand.
+        card: what images and outputs mean, if `Network.compile` made it.
+        inputs: the categories whose images it takes by name; none if all see the same.
     """
 
     def __init__(
         self,
         paths: tuple[Path, ...],
         input_stage: nn.Module,
-        categories: Mapping[str, nn.Module],
-        adapters: Mapping[str, nn.Module],
-        tasks: Mapping[str, nn.Module],
+        trace: Mapping[str, Program],
+        modules: Mapping[Place, nn.Module],
+        places: Mapping[str, Place],
+        memory_format: torch.memory_format = torch.contiguous_format,
+        input_shape: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.paths = paths
+        self.trace = dict(trace)
+        self.program = list(self.trace.values())[-1]
+        self.memory_format = memory_format
+        self.input_shape = input_shape
+        self.card: Card | None = None
+        self.runs: tuple[Run, ...] = schedule(self.program, places)
+        sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
+        prefix = f"{IMAGES}."
+        self.inputs = [name.removeprefix(prefix) for name in sources if name.startswith(prefix)]
         self.input = input_stage
-        self.categories = Bricks(categories)
-        self.adapters = Bricks(adapters)
-        self.tasks = Bricks(tasks)
 
-    def forward(self, images: Tensor) -> Tensor | dict[str, Tensor]:
+        def bricks(kind: str) -> Bricks:
+            return Bricks({name: module for (each, name), module in modules.items() if each == kind})
+
+        self.stems, self.categories = bricks("stems"), bricks("categories")
+        self.adapters, self.tasks = bricks("adapters"), bricks("tasks")
+
+    def train(self, mode: bool = True) -> CompiledNetwork:
+        """Set the mode of the adapters; all else is frozen and stays in evaluation mode."""
+        super().train(False)
+        self.training = mode
+        self.adapters.train(mode)
+        return self
+
+    def forward(self, images: Tensor | Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """Run all paths.
 
         Args:
-            images: (batch, channels, height, width) in [0, 1].
+            images: (batch, channels, height, width) in [0, 1]; by category, if it was compiled so.
 
         Returns:
             The output of a single path; of several, a dict by path.
         """
-        normalised = self.input(images)
-        features: dict[str, Tensor] = {}
-        outputs: dict[str, Tensor] = {}
-        for path in self.paths:
-            if path.category not in features:
-                features[path.category] = self.categories[path.category](normalised)
-            value = features[path.category]
-            value = value if path.native else self.adapters[path.name](value)
-            outputs[path.name] = self.tasks[path.task](value)
+        outputs = self.by_path(images)
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
+
+    def by_path(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run all paths; the outputs by path, of a single one too."""
+        values: dict[str, Tensor | Stack] = {}
+        for name, value in self._inputs(images).items():
+            values[name] = value.contiguous(memory_format=self.memory_format) if value.ndim == 4 else value
+        run_schedule(self, self.runs, values)
+        return {path: member(values, ref) for path, ref in self.program.outputs.items()}
+
+    def results(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, list[Result]]:
+        """Run all paths, without gradients, and say what each image's output means.
+
+        Returns:
+            By path, a `Score`, `Mask` or `Numbers` for each image.
+
+        Raises:
+            DataError: the network was joined by hand, so that nobody knows what its outputs mean.
+        """
+        if self.card is None:
+            raise DataError("results: found a network joined by hand; expected one that net.compile gave")
+        with torch.no_grad():
+            outputs = self.by_path(images)
+        cards = self.card.outputs
+        return {
+            path: [read_output(cards[path], each) for each in value.cpu()] for path, value in outputs.items()
+        }
+
+    def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:
+        """What was merged and folded, and what that saved in calls, layers, operations and weights.
+
+        Args:
+            input_shape: (channels, height, width) of an image; default: the network's.
+
+        Returns:
+            What `print` shows as a table and a list; `data()` gives it as plain data.
+        """
+        shape = input_shape or self.input_shape
+        if shape is None:
+            raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
+        return explain(self.trace, shape, self.opaque())
+
+    def opaque(self) -> dict[str, nn.Module]:
+        """The modules that are no chains of known layers, by their label in the program."""
+        found = {}
+        for run, call in zip(self.runs, self.program.calls, strict=True):
+            step = self.program.steps(call.bricks[0])[0]
+            if step.layer is None:
+                found[str(step.weights)] = find_module(self, run.place)
+        return found
+
+    def _inputs(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if isinstance(images, Tensor):
+            if self.separate_inputs:
+                raise DataError(
+                    f"images: found one batch; expected a dict of batches for {listed(self.inputs)}, "
+                    "since this network was compiled with separate_inputs; give one, or compile without"
+                )
+            return {IMAGES: images}
+        if not self.separate_inputs:
+            raise DataError(
+                f"images: found {type(images).__name__}; expected a tensor (batch, channels, height, width); "
+                "for images by category compile with separate_inputs=True"
+            )
+        lacking = [name for name in self.inputs if name not in images]
+        if lacking or len(images) != len(self.inputs):
+            raise DataError(
+                f"images: found a dict of {listed(list(images))}; expected one batch for each of "
+                f"{listed(self.inputs)}"
+            )
+        return {f"{IMAGES}.{name}": images[name] for name in self.inputs}
+
+    @property
+    def separate_inputs(self) -> bool:
+        """Whether each category has images of its own."""
+        return bool(self.inputs)

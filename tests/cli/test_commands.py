@@ -26,6 +26,7 @@ COMMANDS = [
     "gc",
     "evaluate",
     "predict",
+    "compile",
     "render",
     "teacher",
     "bench",
@@ -191,6 +192,35 @@ class TestPredict:
             assert set(np.unique(pixels)) <= {0, 255}
             assert each["share"] == pytest.approx((pixels == 255).mean(), abs=1e-4)
         assert run("predict", path, images[0]).out.startswith(f"{images[0]}  cat:mark  cat  ")
+
+
+class TestCompile:
+    def test_explanation(self, run: Run, graph_file: Path) -> None:
+        outcome = run("compile", graph_file, "--path", "dog:classify", "--passes", "share, fold-rescale")
+        assert outcome.status == 0, outcome.err
+        lines = outcome.out.splitlines()
+        assert [line.split()[0] for line in lines[1:4]] == ["none", "share", "fold-rescale"]
+        assert "adapters.dog:classify: conv1 holds the re-scaling" in outcome.out
+
+    @pytest.mark.parametrize("name", ["app.pt2", "app"])
+    def test_a_file(self, run: Run, graph_file: Path, tmp_path: Path, name: str) -> None:
+        target = tmp_path / "out" / name
+        outcome = run("compile", graph_file, "-o", target)
+        assert outcome.status == 0, outcome.err
+        assert re.fullmatch(
+            rf"{re.escape(str(target))}: 3 paths, \d+ KiB; read again, its outputs differ by .*\n",
+            outcome.out,
+        )
+        data = json.loads(run("compile", graph_file, "-o", target, "--json").out)
+        assert data["paths"] == ["cat:classify", "dog:classify", "cow:classify"]
+        assert data["difference"] <= 1e-5
+        assert target.exists()
+
+    def test_refusals(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
+        outcome = run("compile", graph_file, "-o", tmp_path / "app.tflite")
+        assert (outcome.status, outcome.out) == (1, "")
+        assert "expected .pt2, .onnx, or none" in outcome.err
+        assert "Did you mean 'batch'" in run("compile", graph_file, "--passes", "share,bathc").err
 
 
 class TestTeacherRecord:

@@ -1,0 +1,62 @@
+"""`legonet compile`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from legonet.cli.options import GraphFile, Json, Paths
+
+Passes = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="all, none, exact, training, or names of passes with commas between; see docs/compiler.md.",
+    ),
+]
+
+
+def compile(  # noqa: A001 - the command's name
+    graph: GraphFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="app.pt2, app.onnx, or a folder of plain Python; default: nothing is written.",
+        ),
+    ] = None,
+    path: Paths = None,
+    passes: Passes = "all",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what was merged, folded and saved.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make one network of some paths, and write it to be run without legonet.
+
+    What is written is loaded again and compared before the command says done.
+    """
+    import legonet
+
+    names = passes if "," not in passes else [each.strip() for each in passes.split(",")]
+    app = legonet.load(graph).compile(*(path or []), passes=names)
+    data: dict[str, object] = {"paths": [each.name for each in app.paths]}
+    lines = []
+    if explain or output is None:
+        explanation = app.explain()
+        data["explanation"] = explanation.data()
+        lines.append(str(explanation))
+    if output is not None:
+        from legonet.compile.export import export
+
+        done = export(app, output)
+        data |= {"output": str(done.path), "bytes": done.size, "difference": done.difference}
+        lines.append(
+            f"{done.path}: {len(app.paths)} paths, {done.size / 2**10:,.0f} KiB; read again, its outputs "
+            f"differ by {done.difference:.1e}"
+        )
+    print(json.dumps(data, indent=2) if as_json else "\n".join(lines))

@@ -1,0 +1,124 @@
+"""Writes a compiled network to be run without legonet: .pt2, .onnx, or a folder of plain Python. Needs torch.
+
+Whatever is written is loaded again and compared with the network before it counts as done.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from legonet.compile.export.folder import load_folder, write_folder
+from legonet.compile.export.onnx import load_onnx, write_onnx
+from legonet.compile.export.pt2 import load_pt2, write_pt2
+from legonet.compile.network import CompiledNetwork
+from legonet.errors import ExportError
+
+TOLERANCE = 1e-5
+BATCHES = (1, 3, 8)
+
+Run = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: of the file or folder.
+        size: of it, in bytes.
+        difference: the largest of any output, as a share of the largest output, or of 1.
+    """
+
+    path: Path
+    size: int
+    difference: float
+
+
+def export(network: CompiledNetwork, path: Path | str) -> Exported:
+    """Write a compiled network.
+
+    Args:
+        network: compiled for images, on the CPU.
+        path: `app.pt2`: torch.export's format. `app.onnx`: ONNX, with weights inside. Any other name without
+            an ending: a folder with model.py, weights.safetensors, card.json and README.md.
+
+    Raises:
+        ExportError: an unknown ending, a network that a format cannot hold, or outputs that differ. Nothing
+            is left half written; what was there is untouched.
+    """
+    path = Path(path)
+    write, load = _format(path)
+    if network.card is None or network.separate_inputs:
+        raise ExportError(
+            f"{path}: found a network {'for images by category' if network.card else 'joined by hand'}; "
+            "expected one for images that net.compile gave; compile it so"
+        )
+    if path.exists() and path.is_dir() != (not path.suffix):
+        raise ExportError(
+            f"{path}: is {'a folder' if path.is_dir() else 'a file'} already; choose another name"
+        )
+    if path.is_dir() and not (path / "card.json").exists() and any(path.iterdir()):
+        raise ExportError(
+            f"{path}: a folder of something else; expected a new or an empty one; choose another"
+        )
+    network = network.eval()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            made = Path(folder) / path.name
+            write(network, network.card, made)
+            difference = _compare(network, load(made), path)
+            size = sum(each.stat().st_size for each in [made, *made.rglob("*")] if each.is_file())
+            if path.is_dir():
+                shutil.rmtree(path)
+            made.replace(path)
+    except OSError as error:
+        raise ExportError(
+            f"{path}: cannot be written ({error.strerror or error}); expected a folder with room that may be "
+            "written to; what was there is untouched"
+        ) from error
+    return Exported(path, size, difference)
+
+
+def _format(path: Path) -> tuple[Callable[..., None], Callable[[Path], Run]]:
+    formats = {
+        ".pt2": (write_pt2, load_pt2),
+        ".onnx": (write_onnx, load_onnx),
+        "": (write_folder, load_folder),
+    }
+    if path.suffix not in formats:
+        raise ExportError(
+            f"{path}: found the ending {path.suffix!r}; expected .pt2, .onnx, or none for a folder; "
+            "the ending chooses the format"
+        )
+    return formats[path.suffix]
+
+
+def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
+    """Largest difference of any output on random images, of several batch sizes.
+
+    Raises:
+        ExportError: it is too large.
+    """
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for batch in BATCHES:
+        images = torch.rand(batch, *(network.input_shape or ()), generator=generator)
+        with torch.no_grad():
+            wanted, found = network.by_path(images), run(images)
+        for name, value in wanted.items():
+            apart = (found[name] - value).abs().max() / value.abs().max().clamp_min(1)
+            worst = max(worst, float(apart))
+    if not worst <= TOLERANCE:
+        raise ExportError(
+            f"{path}: its outputs differ by {worst:.1e}; expected at most {TOLERANCE:.0e}; compile with "
+            "passes='none', and report it"
+        )
+    return worst

@@ -1,0 +1,65 @@
+"""A folder of plain Python: model.py, weights.safetensors, card.json and README.md."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from legonet.blocks.weights import raw_tensor
+from legonet.compile.card import Card
+from legonet.compile.export.source import model_source
+from legonet.compile.network import CompiledNetwork
+from legonet.store.tensors import write_tensors
+
+
+def write_folder(network: CompiledNetwork, card: Card, path: Path) -> None:
+    """Write it. A module that is no chain of known layers is refused."""
+    source, keys = model_source(network, card)
+    state = network.state_dict()
+    tensors = {new: raw_tensor(state[old], new) for old, new in keys.items()}
+    path.mkdir()
+    (path / "model.py").write_text(source, encoding="utf-8")
+    (path / "weights.safetensors").write_bytes(write_tensors(tensors, {}))
+    (path / "card.json").write_text(json.dumps(card.data(), indent=2) + "\n", encoding="utf-8")
+    (path / "README.md").write_text(_readme(card), encoding="utf-8")
+
+
+def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
+    """Load what was just written, as a user does; outputs by path."""
+    spec = importlib.util.spec_from_file_location("legonet_exported_model", path / "model.py")
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - the file is there
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load()
+
+
+def _readme(card: Card) -> str:
+    channels, height, width = card.input
+    rows = "\n".join(
+        f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in card.outputs.items()
+    )
+    first = next(iter(card.outputs))
+    return f"""# {card.name}
+
+A network of {len(card.outputs)} paths, written by legonet as plain Python.
+It needs torch and safetensors, not legonet.
+
+```python
+from model import load
+
+model = load()
+outputs = model(images)  # images (batch, {channels}, {height}, {width}) in [0, 1]; the model normalises them
+print(outputs[{first!r}])
+```
+
+| path | kind | labels |
+| --- | --- | --- |
+{rows}
+
+*binary*: one score per image, positive for the second label. *mask*: one map per label; of one label,
+positive on its pixels. *vector*: one number per name. `card.json` holds the same for programs.
+"""

@@ -1,0 +1,62 @@
+"""ONNX, for onnxruntime and others; the batch may have any size. Needs the extra `export`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from legonet.compile.card import Card
+from legonet.compile.export.pt2 import exported_program
+from legonet.compile.network import CompiledNetwork
+from legonet.errors import ExportError
+
+CARD = "legonet"
+
+
+def write_onnx(network: CompiledNetwork, card: Card, path: Path) -> None:
+    """Write it: one input, `images`, one output per path, the card among the metadata."""
+    _expect_extra(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
+        made = torch.onnx.export(
+            exported_program(network),
+            (),
+            input_names=["images"],
+            output_names=list(card.outputs),
+            dynamo=True,
+            verbose=False,
+        )
+    assert made is not None  # noqa: S101 - it is only None when it writes a file itself
+    made.model.metadata_props[CARD] = json.dumps(card.data())
+    made.save(path)
+
+
+def load_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
+    """Load it with onnxruntime; outputs by path."""
+    _expect_extra(path)
+    import onnxruntime
+
+    session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_outputs()]
+
+    def run(images: Tensor) -> Mapping[str, Tensor]:
+        outputs = session.run(names, {"images": images.numpy()})
+        return {name: torch.from_numpy(each) for name, each in zip(names, outputs, strict=True)}
+
+    return run
+
+
+def _expect_extra(path: Path) -> None:
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        if importlib.util.find_spec(name) is None:
+            raise ExportError(
+                f"{path}: {name} is not installed; expected the extra `export`; "
+                "run: pip install 'legonet[export]'"
+            )

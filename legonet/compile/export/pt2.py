@@ -1,0 +1,69 @@
+"""torch.export's format: a graph of ATen operations with its weights; the batch may have any size."""
+
+from __future__ import annotations
+
+import copy
+import json
+import keyword
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from legonet.compile.card import Card
+from legonet.compile.network import CompiledNetwork
+
+CARD = "card.json"
+
+
+def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
+    """The network as torch.export sees it, the batch of any size."""
+    network = _without_keywords(network)
+    example = torch.zeros(2, *(network.input_shape or ()))
+    batch = {0: torch.export.Dim("batch", min=1)}
+    with torch.no_grad():
+        return torch.export.export(network, (example,), dynamic_shapes=(batch,))
+
+
+def _without_keywords(network: CompiledNetwork) -> CompiledNetwork:
+    """The network, or a copy whose modules called `class` and the like are called `class_`.
+
+    torch.fx writes `self.tasks.class` for a module of that name, which is no Python.
+    """
+    names = {part for name, _ in network.named_modules() for part in name.split(".")}
+    if not any(map(keyword.iskeyword, names)):
+        return network
+    network = copy.deepcopy(network)
+    for module in list(network.modules()):
+        module._modules = {_safe(name): child for name, child in module._modules.items()}
+    network.runs = tuple(replace(run, place=(run.place[0], _safe(run.place[1]))) for run in network.runs)
+    return network
+
+
+def _safe(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def write_pt2(network: CompiledNetwork, card: Card, path: Path) -> None:
+    """Write it, with the card as an extra file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of its formats to come
+        torch.export.save(exported_program(network), path, extra_files={CARD: json.dumps(card.data())})
+
+
+def load_pt2(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
+    """Load it as a user does; outputs by path."""
+    extra = {CARD: ""}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.export.load(path, extra_files=extra).module()
+    paths = list(json.loads(extra[CARD])["outputs"])
+
+    def run(images: Tensor) -> Mapping[str, Tensor]:
+        output = module(images)
+        return {paths[0]: output} if isinstance(output, Tensor) else output
+
+    return run

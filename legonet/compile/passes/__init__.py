@@ -1,0 +1,99 @@
+"""Passes: each rewrites a program to one that gives the same outputs with less work. No torch.
+
+| pass | what it does | outputs |
+| --- | --- | --- |
+| share | equal modules once, and each module once per value that it reads | the same bits |
+| drop | leaves out what does nothing in an application: dropout, identity | the same bits |
+| fold-rescale | beta into the weights of the layer above it | rounding |
+| fold-batch-norm | batch norm into the convolution below it | rounding |
+| join | an adapter's last linear layer and the task module's first, as one | rounding |
+| stems | what several modules begin with, once | the same bits |
+| group | modules of one architecture, side by side in their channels | rounding |
+| batch | several values through one module, as one batch | rounding |
+| in-place | activations overwrite what they read | the same bits |
+
+Rounding: float32 outputs agree within `TOLERANCE` of the largest output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from legonet.compile.passes.batch import batch
+from legonet.compile.passes.drop import drop
+from legonet.compile.passes.fold import fold_batch_norm, fold_rescale
+from legonet.compile.passes.group import group
+from legonet.compile.passes.in_place import in_place
+from legonet.compile.passes.join import join
+from legonet.compile.passes.share import share
+from legonet.compile.passes.stems import stems
+from legonet.compile.program import Program
+from legonet.errors import SelectError
+from legonet.graph.suggest import did_you_mean
+
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass.
+
+    Attributes:
+        name: that users switch it by.
+        run: program to program; what it was given is left as it is.
+        exact: whether outputs keep their bits.
+        training: whether adapters keep weights of their own, so that they can be trained.
+    """
+
+    name: str
+    run: Callable[[Program], Program]
+    exact: bool
+    training: bool
+
+
+PASSES: dict[str, Pass] = {
+    each.name: each
+    for each in (
+        Pass("share", share, exact=True, training=True),
+        Pass("drop", drop, exact=True, training=True),
+        Pass("fold-rescale", fold_rescale, exact=False, training=False),
+        Pass("fold-batch-norm", fold_batch_norm, exact=False, training=True),
+        Pass("join", join, exact=False, training=False),
+        Pass("stems", stems, exact=True, training=True),
+        Pass("group", group, exact=False, training=False),
+        Pass("batch", batch, exact=False, training=True),
+        Pass("in-place", in_place, exact=True, training=True),
+    )
+}
+"""In the order that they run in."""
+
+CHOICES = ("all", "none", "exact", "training")
+
+
+def choose_passes(wanted: str | Iterable[str] = "all") -> tuple[Pass, ...]:
+    """The passes of some names, in the order that they run in.
+
+    Args:
+        wanted: names, or `all`, `none`, `exact`: those that keep every bit, or `training`: those that leave
+            adapters weights of their own.
+
+    Raises:
+        SelectError: no such pass.
+    """
+    if isinstance(wanted, str) and wanted in CHOICES:
+        keep = {
+            "all": lambda each: True,
+            "none": lambda each: False,
+            "exact": lambda each: each.exact,
+            "training": lambda each: each.training,
+        }[wanted]
+        return tuple(each for each in PASSES.values() if keep(each))
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    for name in names:
+        if name not in PASSES:
+            raise SelectError(
+                f"passes: no pass '{name}'; expected {', '.join(CHOICES)}, or some of {', '.join(PASSES)}."
+                f"{did_you_mean(name, [*PASSES, *CHOICES])}"
+            )
+    return tuple(each for name, each in PASSES.items() if name in names)

@@ -1,0 +1,14 @@
+"""Layers that do nothing in an application are left out."""
+
+from __future__ import annotations
+
+from legonet.blocks.schema import Dropout, Identity
+from legonet.compile.program import Program, with_steps
+
+
+def drop(program: Program) -> Program:
+    """Leave out dropout, which does nothing outside training, and identities."""
+    return with_steps(
+        program,
+        lambda brick: tuple(step for step in brick.steps if not isinstance(step.layer, Dropout | Identity)),
+    )

@@ -1,0 +1,101 @@
+"""Modules of one architecture and different weights run side by side, as one call with grouped convolutions.
+
+The members' features stand beside each other in the channels of one tensor. Where all read the same images,
+the first convolution is a plain one with the members' filters below each other.
+
+Measured on a CPU with one thread, channels last: with up to 32 channels per member a group is faster than its
+members one after another, from 1.2 times (32 channels, batch 16) to 7 times (4 channels, 20 members,
+batch 1); at 64 channels it is as fast, and above that slower. So layers are grouped up to `WIDEST` channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from legonet.blocks.schema import (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dropout,
+    Identity,
+    MaxPool,
+    Relu,
+    Rescale,
+    Upsample,
+)
+from legonet.compile.program import Brick, Call, Program, Step, fresh_name, merge_calls, split_brick
+
+WIDEST = 32
+
+_BY_CHANNEL = (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dropout,
+    Identity,
+    MaxPool,
+    Relu,
+    Rescale,
+    Upsample,
+)
+"""Layers that leave members apart which stand side by side in the channels."""
+
+
+def group(program: Program) -> Program:
+    """Run modules of one architecture that read the same value, or members of one group, as a group.
+
+    Of modules that are too wide above, the layers below are grouped as bricks of the kind `stems`.
+    """
+    while (calls := _alike(program)) is not None:
+        names = []
+        for call in calls:
+            name, steps = call.bricks[0], program.steps(call.bricks[0])
+            count = narrow(steps)
+            if count < len(steps):
+                stem = fresh_name(program, "stems", program.bricks[name].name)
+                program = split_brick(program, name, count, Brick("stems", stem, ()))
+                name = f"stems.{stem}"
+            names.append(name)
+        own = {each.bricks: each for each in program.calls}
+        program = merge_calls(program, [own[(name,)] for name in names], tuple(names))
+    return program
+
+
+def narrow(steps: Sequence[Step]) -> int:
+    """How many steps from the first can be grouped; none unless a convolution is among them."""
+    count = 0
+    for step in steps:
+        layer = step.layer
+        if not isinstance(layer, _BY_CHANNEL):
+            break
+        if isinstance(layer, Conv | ConvTranspose) and layer.out_channels > WIDEST:
+            break
+        count += 1
+    convolves = any(isinstance(step.layer, Conv | ConvTranspose) for step in steps[:count])
+    return count if convolves else 0
+
+
+def _alike(program: Program) -> list[Call] | None:
+    """Calls that can be one group: the first of those that can, in the order of the program."""
+    groups = {call.name for call in program.calls if call.is_group}
+    times: dict[tuple[str, ...], int] = {}
+    for call in program.calls:
+        times[call.bricks] = times.get(call.bricks, 0) + 1
+    found: dict[Hashable, dict[Hashable, Call]] = {}
+    for call in program.calls:
+        if call.is_batch or call.is_group or times[call.bricks] > 1:
+            continue
+        steps = program.steps(call.bricks[0])
+        chain = tuple(step.layer for step in steps[: narrow(steps)])
+        if not chain:
+            continue
+        read = call.reads[0]
+        if read.call in groups:  # members of a group, each once
+            found.setdefault((read.call, chain), {}).setdefault(read.member, call)
+        elif isinstance(first := steps[0].layer, Conv) and first.groups == 1:
+            found.setdefault((read, chain), {})[call.name] = call
+    return next((list(calls.values()) for calls in found.values() if len(calls) > 1), None)

@@ -1,0 +1,290 @@
+"""What a compiled network runs, as plain data: bricks, calls of them, and what each call reads. No torch.
+
+A program is made naively, one chain of calls per path, and then rewritten by passes. Weights are named, not
+held: a label names a stored layer's tensors, and an expression says what becomes of them. Two layers with
+the same layer model and the same weights compute the same, wherever they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from legonet.blocks.schema import Layer
+
+IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Weights of a linear layer after a re-scaling layer: W · beta; the offset stays."""
+
+    weights: Weights
+    rescale: str
+
+
+@dataclass(frozen=True)
+class Normed:
+    """Weights of a convolution before a batch norm, which scales and shifts each channel."""
+
+    weights: Weights
+    norm: str
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Weights of two linear layers, one after the other, as one."""
+
+    below: Weights
+    above: Weights
+
+
+Weights = str | Scaled | Normed | Joined
+"""A label, empty for a layer without weights, or an expression over labels."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer of a brick.
+
+    Attributes:
+        name: of the layer, as its module has it.
+        layer: what it computes; None for a module that is no chain of known layers.
+        weights: what it computes it with.
+        in_place: it may overwrite what it reads.
+    """
+
+    name: str
+    layer: Layer | None
+    weights: Weights = ""
+    in_place: bool = False
+
+    @property
+    def content(self) -> tuple[Layer | None, Weights]:
+        """What tells whether two steps compute the same; their names do not."""
+        return self.layer, self.weights
+
+
+@dataclass(frozen=True)
+class Brick:
+    """A chain of steps: a module of the network, or a part of one.
+
+    Attributes:
+        kind: `categories`, `adapters`, `tasks`, `stems` (what several modules begin with) or `input`.
+        name: unique within the kind.
+        steps: in order.
+    """
+
+    kind: str
+    name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def full_name(self) -> str:
+        """Such as `categories.cat`."""
+        return f"{self.kind}.{self.name}" if self.name else self.kind
+
+    @property
+    def content(self) -> tuple[tuple[Layer | None, Weights], ...]:
+        """What tells whether two bricks compute the same."""
+        return tuple(step.content for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value: what a call gives for one of its members, or images."""
+
+    call: str
+    member: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of layers.
+
+    Attributes:
+        name: unique.
+        bricks: full names; one, or as many as reads: a group, whose members run side by side in their
+            channels.
+        reads: one; or several of one brick, which run as one batch; or those of a group.
+    """
+
+    name: str
+    bricks: tuple[str, ...]
+    reads: tuple[Ref, ...]
+
+    @property
+    def is_group(self) -> bool:
+        """Whether several bricks run as one, side by side in their channels."""
+        return len(self.bricks) > 1
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether several values run through one brick as one batch."""
+        return len(self.bricks) == 1 < len(self.reads)
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """What it gives, one value per read."""
+        return tuple(Ref(self.name, member) for member in range(len(self.reads)))
+
+
+@dataclass(frozen=True)
+class Program:
+    """Bricks, calls in an order that they can run in, and the outputs by path.
+
+    Attributes:
+        bricks: by full name.
+        calls: each reads images or what calls before it give.
+        outputs: by path, in the order that the user asked for.
+    """
+
+    bricks: Mapping[str, Brick]
+    calls: tuple[Call, ...]
+    outputs: Mapping[str, Ref] = field(default_factory=dict)
+
+    def steps(self, name: str) -> tuple[Step, ...]:
+        """The steps of a brick."""
+        return self.bricks[name].steps
+
+    def content(self, call: Call) -> tuple[object, ...]:
+        """What tells whether two calls that read the same give the same."""
+        return tuple(self.bricks[name].content for name in call.bricks)
+
+
+def naive_program(
+    bricks: Iterable[Brick], paths: Iterable[tuple[str, str, bool]], separate_inputs: bool = False
+) -> Program:
+    """The program that runs each path by itself, from the images up.
+
+    Args:
+        bricks: `input` if images are normalised, and those of all paths.
+        paths: category, task, and whether there is an adapter between.
+        separate_inputs: each category has images of its own, called `images.CATEGORY`.
+    """
+    known = {brick.full_name: brick for brick in bricks}
+    calls: list[Call] = []
+    outputs: dict[str, Ref] = {}
+    for category, task, adapted in paths:
+        path = f"{category}:{task}"
+        names = ["input"] if "input" in known else []
+        names.append(f"categories.{category}")
+        names += [f"adapters.{path}"] if adapted else []
+        names.append(f"tasks.{task}")
+        value = Ref(f"{IMAGES}.{category}" if separate_inputs else IMAGES)
+        for name in names:
+            call = Call(f"{name} of {path}", (name,), (value,))
+            calls.append(call)
+            value = Ref(call.name)
+        outputs[path] = value
+    return Program(known, tuple(calls), outputs)
+
+
+def rewired(program: Program, calls: Iterable[Call], moved: Mapping[Ref, Ref]) -> Program:
+    """The program of other calls, in an order that they can run in; bricks that nobody calls are left out.
+
+    Args:
+        program: that is rewritten.
+        calls: all of the new one's.
+        moved: values that are now called otherwise; a chain of moves is followed to its end.
+    """
+
+    def now(ref: Ref) -> Ref:
+        while ref in moved:
+            ref = moved[ref]
+        return ref
+
+    changed = [replace(call, reads=tuple(now(ref) for ref in call.reads)) for call in calls]
+    ordered = in_order(changed)
+    used = {name for call in ordered for name in call.bricks}
+    bricks = {name: brick for name, brick in program.bricks.items() if name in used}
+    return Program(bricks, ordered, {path: now(ref) for path, ref in program.outputs.items()})
+
+
+def in_order(calls: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls so that each comes after those that it reads; otherwise in the order given.
+
+    Raises:
+        ValueError: calls read each other in a circle.
+    """
+    waiting = {call.name: call for call in calls}
+    ordered: list[Call] = []
+    while waiting:
+        before = len(ordered)
+        for call in list(waiting.values()):
+            if not any(ref.call in waiting for ref in call.reads):
+                del waiting[call.name]
+                ordered.append(call)
+        if len(ordered) == before:
+            raise ValueError(f"calls read each other: {', '.join(waiting)}")
+    return tuple(ordered)
+
+
+def split_brick(program: Program, name: str, at: int, first: Brick) -> Program:
+    """Run the first steps of a brick as a brick of their own, in every call of it alone.
+
+    Args:
+        program: that is rewritten.
+        name: the brick.
+        at: how many steps go to `first`; fewer than it has.
+        first: kind and name of the new brick; its steps are set here.
+
+    Returns:
+        A program in which the brick has the remaining steps only.
+    """
+    brick = program.bricks[name]
+    below, above = replace(first, steps=brick.steps[:at]), replace(brick, steps=brick.steps[at:])
+    bricks = {**program.bricks, name: above, below.full_name: below}
+    calls: list[Call] = []
+    for call in program.calls:
+        if call.bricks != (name,):
+            calls.append(call)
+            continue
+        start = replace(call, name=f"{below.full_name} in {call.name}", bricks=(below.full_name,))
+        calls += [start, replace(call, reads=start.refs)]
+    return rewired(replace(program, bricks=bricks), calls, {})
+
+
+def with_steps(program: Program, change: Callable[[Brick], tuple[Step, ...]]) -> Program:
+    """The program whose bricks have other steps; a brick without any left is passed by."""
+    bricks = {name: replace(brick, steps=change(brick)) for name, brick in program.bricks.items()}
+    moved: dict[Ref, Ref] = {}
+    calls = []
+    for call in program.calls:
+        if any(bricks[name].steps for name in call.bricks):
+            calls.append(call)
+        else:
+            moved.update(zip(call.refs, call.reads, strict=True))
+    return rewired(replace(program, bricks=bricks), calls, moved)
+
+
+def fresh_name(program: Program, kind: str, name: str) -> str:
+    """The name, or with a number if the program has a brick of this kind and name."""
+    number, found = 2, name
+    while f"{kind}.{found}" in program.bricks:
+        found, number = f"{name}-{number}", number + 1
+    return found
+
+
+def joined_name(names: Sequence[str]) -> str:
+    """One name for several: `cat+dog`, or `cat+49` for fifty."""
+    return "+".join(names) if len(names) <= 3 else f"{names[0]}+{len(names) - 1}"
+
+
+def merge_calls(program: Program, calls: Sequence[Call], bricks: tuple[str, ...]) -> Program:
+    """Run several calls as one: as a batch through one brick, or as a group of bricks.
+
+    Args:
+        program: that is rewritten.
+        calls: whose reads become members, in this order.
+        bricks: of the new call, which has the first one's name.
+
+    Raises:
+        ValueError: one of them reads, directly or not, what another gives.
+    """
+    one = Call(calls[0].name, bricks, tuple(ref for call in calls for ref in call.reads))
+    given = [ref for call in calls for ref in call.refs]
+    moved = {old: new for old, new in zip(given, one.refs, strict=True) if old != new}
+    gone = {call.name for call in calls[1:]}
+    kept = [one if call.name == one.name else call for call in program.calls if call.name not in gone]
+    return rewired(program, kept, moved)

@@ -1,0 +1,57 @@
+"""A small compiled network with all that passes make: groups, batches, folded weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from legonet.blocks.rescale import Rescale
+from legonet.compile.assemble import Options, join
+from legonet.compile.card import Card, OutputCard
+from legonet.compile.network import CompiledNetwork, Normalise, Path
+
+
+def category() -> nn.Module:
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+    return nn.Sequential(layers, nn.Conv2d(4, 4, 1))
+
+
+def make_app(passes: str = "all", names: tuple[str, ...] = ("cat", "dog", "train")) -> CompiledNetwork:
+    torch.manual_seed(0)
+    categories = {name: category() for name in names}
+    tasks = {
+        "class": nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 1)),
+        "mark": nn.Sequential(nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2, mode="bilinear")),
+    }
+    paths = tuple(Path(name, task, native=name == names[0]) for name in names for task in tasks)
+    adapters = {
+        path.name: nn.Sequential(Rescale(0.5 + number), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
+        for number, path in enumerate(paths)
+        if not path.native
+    }
+    stage = Normalise((0.5,) * 3, (0.25,) * 3)
+    app = join(paths, stage, categories, adapters, tasks, Options(passes), (3, 6, 6))
+    kinds = {"class": ("binary", ("other", "{}")), "mark": ("mask", ("other", "{}"))}
+    outputs = {
+        path.name: OutputCard(
+            kinds[path.task][0],  # type: ignore[arg-type]
+            tuple(label.format(path.category) for label in kinds[path.task][1]),
+            path.category,
+        )
+        for path in paths
+    }
+    app.card = Card("zoo", (3, 6, 6), (0.5,) * 3, (0.25,) * 3, outputs)
+    return app
+
+
+@pytest.fixture(scope="session")
+def app() -> CompiledNetwork:
+    return make_app()
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., CompiledNetwork]:
+    return make_app

@@ -1,0 +1,149 @@
+"""Every format gives what the network gives, is whole or not there, and says what it cannot hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from legonet.compile import export as exports
+from legonet.compile.assemble import Options, join
+from legonet.compile.export import export
+from legonet.compile.network import CompiledNetwork
+from legonet.compile.network import Path as CompiledPath
+from legonet.errors import ExportError
+from tests.compile.modules import Branching
+
+FORMATS = ["app.pt2", "app.onnx", "app"]
+
+
+@pytest.fixture(scope="module")
+def exported(app: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("exported")
+    return {name: export(app, folder / name).path for name in FORMATS}
+
+
+def expect_same(outputs: dict[str, Tensor], app: CompiledNetwork, images: Tensor) -> None:
+    for path, value in app.by_path(images).items():
+        assert outputs[path].shape == value.shape
+        assert float((outputs[path] - value).abs().max()) <= 1e-5 * max(1.0, float(value.abs().max()))
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_pt2_as_a_user_reads_it(exported: dict[str, Path], app: CompiledNetwork, batch: int) -> None:
+    extra = {"card.json": ""}
+    module = torch.export.load(exported["app.pt2"], extra_files=extra).module()
+    images = torch.rand(batch, 3, 6, 6)
+    expect_same(module(images), app, images)
+    assert json.loads(extra["card.json"])["outputs"]["cat:class"]["labels"] == ["other", "cat"]
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_onnx_as_a_user_reads_it(exported: dict[str, Path], app: CompiledNetwork, batch: int) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported["app.onnx"], providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_outputs()]
+    assert names == [path.name for path in app.paths]
+    images = torch.rand(batch, 3, 6, 6)
+    outputs = session.run(names, {"images": images.numpy()})
+    expect_same(dict(zip(names, map(torch.from_numpy, outputs), strict=True)), app, images)
+    card = json.loads(session.get_modelmeta().custom_metadata_map["legonet"])
+    assert card["mean"] == [0.5, 0.5, 0.5]
+    assert [each.name for each in exported["app.onnx"].parent.iterdir() if "onnx" in each.name] == [
+        "app.onnx"
+    ]
+
+
+def test_the_folder_needs_no_legonet(exported: dict[str, Path], app: CompiledNetwork, tmp_path: Path) -> None:
+    folder = exported["app"]
+    assert {each.name for each in folder.iterdir() if each.is_file()} == {
+        "model.py",
+        "weights.safetensors",
+        "card.json",
+        "README.md",
+    }
+    images = torch.rand(2, 3, 6, 6)
+    torch.save(images, tmp_path / "images.pt")
+    script = (
+        "import sys, torch; sys.modules['legonet'] = None\n"
+        "from model import load\n"
+        f"out = load()(torch.load({str(tmp_path / 'images.pt')!r}))\n"
+        f"torch.save(out, {str(tmp_path / 'out.pt')!r})"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=folder)
+    expect_same(torch.load(tmp_path / "out.pt"), app, images)
+
+
+def test_the_folder_is_readable(exported: dict[str, Path]) -> None:
+    source = (exported["app"] / "model.py").read_text()
+    assert "nn.Conv2d(12, 12, 1, groups=3)" in source
+    assert "class Normalise" in source
+    assert "Rescale" not in source  # they are folded
+    assert "Sequence" not in source
+    assert max(map(len, source.splitlines())) <= 110
+    readme = (exported["app"] / "README.md").read_text()
+    assert "| `dog:mark` | mask | other, dog |" in readme
+
+
+def test_the_naive_program_as_a_folder(make: Callable[..., CompiledNetwork], tmp_path: Path) -> None:
+    plain = make("none")
+    assert export(plain, tmp_path / "app").difference <= 1e-6
+    assert "class Rescale" in (tmp_path / "app" / "model.py").read_text()
+
+
+def test_again_over_what_was_exported(make: Callable[..., CompiledNetwork], tmp_path: Path) -> None:
+    export(make("share"), tmp_path / "app")
+    before = (tmp_path / "app" / "model.py").read_text()
+    export(make(), tmp_path / "app")
+    assert (tmp_path / "app" / "model.py").read_text() != before
+    assert [each.name for each in tmp_path.iterdir()] == ["app"]
+
+
+def test_outputs_that_differ(app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "TOLERANCE", -1.0)
+    with pytest.raises(ExportError, match=r"app: its outputs differ by "):
+        export(app, tmp_path / "app")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("app.tflite", r"found the ending '\.tflite'; expected \.pt2, \.onnx, or none"),
+        ("file", "is a file already"),
+        ("folder.pt2", "is a folder already"),
+        ("other", "a folder of something else"),
+        ("file/app", "cannot be written"),
+    ],
+)
+def test_targets(app: CompiledNetwork, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.pt2").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine").write_text("mine")
+    with pytest.raises(ExportError, match=message):
+        export(app, tmp_path / name)
+    assert (tmp_path / "other" / "mine").read_text() == (tmp_path / "file").read_text() == "mine"
+
+
+def test_networks_that_cannot_be_exported(make: Callable[..., CompiledNetwork], tmp_path: Path) -> None:
+    card = make().card
+    path = CompiledPath("a", "t", native=True)
+    parts = (path,), nn.Identity(), {"a": nn.Sequential(Branching(3))}, {}, {"t": nn.Sequential(nn.ReLU())}
+    separate = join(*parts, Options(separate_inputs=True), (3, 6, 6))
+    with pytest.raises(ExportError, match="joined by hand"):
+        export(separate, tmp_path / "app")
+    separate.card = card
+    with pytest.raises(ExportError, match="for images by category"):
+        export(separate, tmp_path / "app")
+    opaque = join(*parts, Options(), (3, 6, 6))
+    opaque.card = card
+    with pytest.raises(ExportError, match=r"categories\.a.*Branching is no known layer; .*\.pt2 or \.onnx"):
+        export(opaque, tmp_path / "app")

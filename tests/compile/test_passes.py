@@ -1,0 +1,273 @@
+"""Each pass on small programs: what it changes, and what it leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from legonet.blocks.schema import layer
+from legonet.compile.passes import CHOICES, PASSES, choose_passes
+from legonet.compile.passes.batch import batch
+from legonet.compile.passes.drop import drop
+from legonet.compile.passes.fold import fold_batch_norm, fold_rescale
+from legonet.compile.passes.group import group
+from legonet.compile.passes.in_place import in_place
+from legonet.compile.passes.join import join, joined_layer
+from legonet.compile.passes.share import share
+from legonet.compile.passes.stems import stems
+from legonet.compile.program import (
+    Brick,
+    Call,
+    Joined,
+    Normed,
+    Program,
+    Ref,
+    Scaled,
+    Step,
+    in_order,
+    naive_program,
+)
+from legonet.errors import SelectError
+
+RELU: dict[str, Any] = {"type": "relu"}
+
+
+def conv(below: int, above: int, kernel: int = 3, **more: Any) -> dict[str, Any]:
+    padding = more.pop("padding", kernel // 2)
+    return {"type": "conv", "in": below, "out": above, "kernel": kernel, "padding": padding, **more}
+
+
+def brick(kind: str, name: str, *layers: dict[str, Any], weights: str = "") -> Brick:
+    """A brick whose weights are labelled by it, or by `weights`, and the layer's number."""
+    owner = weights or f"{kind}.{name}"
+    weighted = ("conv", "linear", "batch-norm", "rescale", "conv-transpose")
+    return Brick(
+        kind,
+        name,
+        tuple(
+            Step(f"l{number}", layer(data), f"{owner}/{number}" if data["type"] in weighted else "")
+            for number, data in enumerate(layers)
+        ),
+    )
+
+
+def zoo(*adapter: dict[str, Any], names: str = "abc", task: tuple[dict[str, Any], ...] = ()) -> Program:
+    """Categories a, b, c with adapters to one task; the first path is native."""
+    bricks = [brick("categories", name, conv(3, 4), RELU) for name in names]
+    bricks += [brick("adapters", f"{name}:t", *adapter) for name in names[1:]]
+    bricks.append(brick("tasks", "t", *(task or (conv(4, 8), RELU))))
+    return naive_program(bricks, [(name, "t", name != names[0]) for name in names])
+
+
+def called(program: Program) -> list[tuple[str, ...]]:
+    return [call.bricks for call in program.calls]
+
+
+ADAPTER = ({"type": "rescale"}, conv(4, 4), RELU)
+
+
+def test_the_naive_program() -> None:
+    program = zoo(*ADAPTER)
+    assert called(program)[:2] == [("categories.a",), ("tasks.t",)]
+    assert called(program)[2:5] == [("categories.b",), ("adapters.b:t",), ("tasks.t",)]
+    assert list(program.outputs) == ["a:t", "b:t", "c:t"]
+
+
+class TestShare:
+    def test_a_module_runs_once_per_value(self) -> None:
+        bricks = [brick("categories", "a", conv(3, 4)), *(brick("tasks", each, RELU) for each in "tu")]
+        program = share(naive_program(bricks, [("a", "t", False), ("a", "u", False)]))
+        assert called(program) == [("categories.a",), ("tasks.t",)]  # t and u compute the same
+        assert program.outputs["a:t"] == program.outputs["a:u"]
+
+    def test_equal_modules_are_one(self) -> None:
+        bricks = [brick("categories", each, conv(3, 4), weights="w") for each in "ab"]
+        program = share(
+            naive_program([*bricks, brick("tasks", "t", RELU)], [("a", "t", False), ("b", "t", False)])
+        )
+        assert called(program) == [("categories.a",), ("tasks.t",)]
+
+    def test_others_are_not(self) -> None:
+        assert len(share(zoo(*ADAPTER)).calls) == len(zoo(*ADAPTER).calls)
+
+
+class TestDrop:
+    def test_dropout_and_identities(self) -> None:
+        program = drop(zoo({"type": "dropout"}, {"type": "identity"}, conv(4, 4)))
+        assert [step.name for step in program.steps("adapters.b:t")] == ["l2"]
+
+    def test_a_brick_of_nothing_else_is_passed_by(self) -> None:
+        program = drop(zoo({"type": "identity"}))
+        assert not any(name.startswith("adapters") for name in program.bricks)
+        assert Ref("categories.b of b:t") in [call.reads[0] for call in program.calls]
+
+
+class TestFold:
+    def test_rescale(self) -> None:
+        steps = fold_rescale(zoo(*ADAPTER)).steps("adapters.b:t")
+        assert [step.name for step in steps] == ["l1", "l2"]
+        assert steps[0].weights == Scaled("adapters.b:t/1", "adapters.b:t/0")
+
+    def test_a_rescale_below_something_else_stays(self) -> None:
+        program = zoo({"type": "rescale"}, RELU, conv(4, 4))
+        assert fold_rescale(program).steps("adapters.b:t") == program.steps("adapters.b:t")
+
+    @pytest.mark.parametrize("kind", ["conv", "conv-transpose"])
+    def test_batch_norm(self, kind: str) -> None:
+        below = {**conv(4, 6, bias=False), "type": kind}
+        (step, _) = fold_batch_norm(zoo(below, {"type": "batch-norm", "channels": 6}, RELU)).steps(
+            "adapters.b:t"
+        )
+        assert step.weights == Normed("adapters.b:t/0", "adapters.b:t/1")
+        assert step.layer == layer({**below, "bias": True})
+
+    def test_a_batch_norm_above_something_else_stays(self) -> None:
+        program = zoo(conv(4, 4), RELU, {"type": "batch-norm", "channels": 4})
+        assert fold_batch_norm(program).steps("adapters.b:t") == program.steps("adapters.b:t")
+
+
+class TestJoin:
+    @pytest.mark.parametrize(
+        ("below", "above", "kernel", "stride"),
+        [
+            (conv(4, 4, 3), conv(4, 4, 1), (3, 3), (1, 1)),
+            (conv(4, 4, 3, stride=2), conv(4, 3, 1, stride=2), (3, 3), (4, 4)),
+            (conv(4, 4, 1), conv(4, 8, 3, padding=0), (3, 3), (1, 1)),
+            (conv(4, 4, 1, bias=False), conv(4, 8, 3), (3, 3), (1, 1)),
+            (conv(4, 4, 1), conv(4, 8, 3), None, None),  # zeros around the upper one's input are no offset
+            (conv(4, 4, 3), conv(4, 8, 3, padding=0), None, None),
+            (conv(4, 2, 1), conv(2, 64, 3, padding=0), None, None),  # more work
+            (conv(4, 4, 1, groups=2), conv(4, 4, 1), None, None),
+            (RELU, conv(4, 4, 1), None, None),
+        ],
+    )
+    def test_which_layers(
+        self, below: dict[str, Any], above: dict[str, Any], kernel: Any, stride: Any
+    ) -> None:
+        found: Any = joined_layer(layer(below), layer(above))
+        assert (None if found is None else found.kernel) == kernel
+        assert (None if found is None else found.stride) == stride
+
+    def test_linear_layers(self) -> None:
+        linear = [layer({"type": "linear", "in": a, "out": b}) for a, b in ((4, 8), (8, 2), (8, 99))]
+        found: Any = joined_layer(linear[0], linear[1])
+        assert (found.in_features, found.out_features) == (4, 2)
+        assert joined_layer(layer({"type": "linear", "in": 99, "out": 2}), linear[2]) is None
+
+    def test_the_task_module_stays_shared(self) -> None:
+        program = join(zoo(conv(4, 4), task=(conv(4, 2, 1), RELU, conv(2, 1))))
+        assert called(program) == [
+            ("categories.a",),
+            ("tasks.t-first",),
+            ("tasks.t",),
+            ("categories.b",),
+            ("adapters.b:t",),
+            ("tasks.t",),
+            ("categories.c",),
+            ("adapters.c:t",),
+            ("tasks.t",),
+        ]
+        (step,) = program.steps("adapters.b:t")
+        assert step.name == "l0+l0"
+        assert step.weights == Joined("adapters.b:t/0", "tasks.t/0")
+        assert [each.name for each in program.steps("tasks.t")] == ["l1", "l2"]
+
+    def test_an_activation_between_forbids_it(self) -> None:
+        program = zoo(conv(4, 4), RELU, task=(conv(4, 2, 1), RELU))
+        assert join(program) == program
+
+
+class TestStems:
+    def test_what_category_modules_begin_with(self) -> None:
+        bricks = [
+            Brick("categories", each, (*brick("categories", "x", conv(3, 4), RELU).steps, *own.steps))
+            for each, own in ((each, brick("categories", each, conv(4, 5))) for each in "ab")
+        ]
+        bricks.append(brick("tasks", "t", RELU))
+        program = stems(naive_program(bricks, [("a", "t", False), ("b", "t", False)]))
+        assert called(program)[0] == ("stems.a+b",)
+        assert sorted(called(program)[1:3]) == [("categories.a",), ("tasks.t",)]
+        assert [len(program.steps(name)) for name in ("stems.a+b", "categories.a", "categories.b")] == [
+            2,
+            1,
+            1,
+        ]
+
+    def test_a_module_that_is_another_ones_beginning(self) -> None:
+        start = brick("categories", "a", conv(3, 4), RELU)
+        longer = Brick("categories", "b", (*start.steps, *brick("categories", "b", conv(4, 4)).steps))
+        program = stems(
+            naive_program([start, longer, brick("tasks", "t", RELU)], [("a", "t", False), ("b", "t", False)])
+        )
+        assert set(program.bricks) == {"stems.a+b", "categories.b", "tasks.t"}
+
+    def test_nothing_in_common(self) -> None:
+        assert stems(share(zoo(*ADAPTER))) == share(zoo(*ADAPTER))
+
+
+class TestGroup:
+    def test_categories_then_their_adapters(self) -> None:
+        program = group(share(zoo(*ADAPTER)))
+        assert ("categories.a", "categories.b", "categories.c") in called(program)
+        assert ("adapters.b:t", "adapters.c:t") in called(program)
+
+    def test_wide_layers_are_left_apart(self) -> None:
+        wide = [brick("categories", each, conv(3, 8), RELU, conv(8, 64), RELU) for each in "ab"]
+        program = group(
+            share(naive_program([*wide, brick("tasks", "t", RELU)], [("a", "t", False), ("b", "t", False)]))
+        )
+        assert called(program)[0] == ("stems.a", "stems.b")
+        assert [step.name for step in program.steps("stems.a")] == ["l0", "l1"]
+
+    @pytest.mark.parametrize("first", [conv(3, 3, groups=3), conv(3, 64), {"type": "flatten"}])
+    def test_what_cannot_be_grouped(self, first: dict[str, Any]) -> None:
+        program = share(zoo(*ADAPTER))
+        bricks = {
+            name: brick("categories", each.name, first) if each.kind == "categories" else each
+            for name, each in program.bricks.items()
+        }
+        program = Program(bricks, program.calls, program.outputs)
+        assert not any(call.is_group for call in group(program).calls)
+
+
+class TestBatch:
+    def test_one_task_module(self) -> None:
+        program = batch(share(zoo(*ADAPTER)))
+        (task,) = [call for call in program.calls if call.bricks == ("tasks.t",)]
+        assert len(task.reads) == 3
+        assert list(program.outputs.values()) == list(task.refs)
+        assert in_order(program.calls) == program.calls
+
+    def test_a_module_that_reads_itself(self) -> None:
+        twice = brick("categories", "a", conv(3, 3))
+        calls = (
+            Call("1", ("categories.a",), (Ref("images"),)),
+            Call("2", ("categories.a",), (Ref("1"),)),
+        )
+        program = Program({"categories.a": twice}, calls, {"a:t": Ref("2")})
+        assert batch(program) == program
+
+
+def test_in_place() -> None:
+    relus = in_place(zoo(RELU, conv(4, 4), RELU, RELU)).steps("adapters.b:t")
+    assert [step.in_place for step in relus] == [False, False, True, False]
+
+
+class TestChoosing:
+    def test_sets(self) -> None:
+        assert [each.name for each in choose_passes("all")] == list(PASSES)
+        assert choose_passes("none") == choose_passes([]) == ()
+        assert all(each.exact for each in choose_passes("exact"))
+        assert [each.name for each in choose_passes(["batch", "share"])] == ["share", "batch"]
+        assert set(CHOICES) & set(PASSES) == set()
+
+    @pytest.mark.parametrize("wanted", ["shar", ["share", "shar"]])
+    def test_a_name_that_is_none(self, wanted: Any) -> None:
+        with pytest.raises(SelectError, match=r"no pass 'shar'.*Did you mean 'share'"):
+            choose_passes(wanted)
+
+
+def test_calls_in_a_circle() -> None:
+    with pytest.raises(ValueError, match="read each other"):
+        in_order([Call("1", ("x",), (Ref("2"),)), Call("2", ("x",), (Ref("1"),))])
