@@ -77,7 +77,18 @@ def test_the_command_prints_the_targets(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Setting, "open", lambda self: Recorded())
-    arguments = ["bench", "paper", "--seeds", "2", "--experiment", "1", "--results", str(tmp_path)]
+    arguments = [
+        "bench",
+        "paper",
+        "--seeds",
+        "2",
+        "--jobs",
+        "1",
+        "--experiment",
+        "1",
+        "--results",
+        str(tmp_path),
+    ]
     assert main([*arguments, "--json"]) == 0
     rows = {row["measure"]: row for row in json.loads(capsys.readouterr().out)}
     found = rows["Experiment 1, one 3x3, 0 images: above the teacher"]

@@ -61,7 +61,20 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_paper_on_voc(
     root: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["bench", "paper", "--data", "voc", "--backbone", "vgg-slim", "--root", root, "--seeds", 1]
+    arguments = [
+        "bench",
+        "paper",
+        "--data",
+        "voc",
+        "--backbone",
+        "vgg-slim",
+        "--root",
+        root,
+        "--seeds",
+        1,
+        "--jobs",
+        1,
+    ]
     arguments += ["--weights", weights, "--epochs", 1, "--results", tmp_path, "--split", "validation"]
     arguments += ["--only", "one 3x3, closed form alone", "--experiment", 2, "--experiment", 3, "--json"]
     assert main(list(map(str, arguments))) == 0
