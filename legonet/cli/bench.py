@@ -127,6 +127,21 @@ def speed(
     _print(found.figures, as_json)
 
 
+@app.command("scale")
+def scale(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of every size.")] = False,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Measure how planning and running grow: plans, files, store, scheduler, a year of arrivals."""
+    from legonet.bench.scale import SCALE, run_scale
+    from legonet.store.files import write_file
+
+    found = run_scale(quick, _say)
+    write_file(results / SCALE, (json.dumps(found.data(), indent=2) + "\n").encode())
+    _print(found.figures, as_json)
+
+
 @app.command("report")
 def report(
     docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Adapter, AnyMethod, Graph, Ordinary, Teacher
@@ -19,13 +21,15 @@ from legonet.graph.select import best_teacher, givers
 from legonet.plan.cost import History
 from legonet.plan.facts import Facts, Fitted, TeacherFacts
 from legonet.plan.plan import Action, Offer, Plan, PlannedEdge
-from legonet.plan.reasons import canonical, changes, short
+from legonet.plan.reasons import canonical, changes, fingerprint, short
 
 __all__ = ["Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
 
 NO_SAMPLES = "none"
 NO_TEACHER = "none"
 _NO_HISTORY = History()
+_PARTS = ("category module", "teacher", "statistics", "teacher's category module")
+_Parts = tuple[str, str, str, str]
 
 
 def diff(graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY) -> Plan:
@@ -43,8 +47,8 @@ def diff(graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY)
     """
     planner = _Planner(graph, lock, facts, history)
     edges = [planner.taught(name, teacher) for name, teacher in graph.teachers.items()]
-    taught = {(each.category, each.task) for each in graph.teachers.values()}
-    if len(taught) < len(graph.tasks) * len(graph.categories):
+    if len(graph.teachers) < len(graph.tasks) * len(graph.categories):
+        taught = {(each.category, each.task) for each in graph.teachers.values()}
         edges += [
             planner.untaught(category, task)
             for task in graph.tasks
@@ -52,12 +56,21 @@ def diff(graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY)
             if (category, task) not in taught
         ]
     if lock.adapters:
-        adapted = {edge.path for edge in edges if edge.key is not None}
-        standing = {edge.path: edge.reason for edge in edges}
-        for path in sorted(lock.adapters.keys() - adapted):
+        unused = lock.adapters.keys() - {edge.path for edge in edges if edge.key is not None}
+        standing = {edge.path: edge.reason for edge in edges if edge.path in unused}
+        for path in sorted(unused):
             reason = standing.get(path, "the graph has no such path any more")
             edges.append(PlannedEdge(path, "remove", f"its adapter is no longer used: {reason}"))
     return Plan(graph.name, tuple(edges), planner.offers())
+
+
+class _Task(NamedTuple):
+    """What all edges of a task with one adapter have in common."""
+
+    giver: str | None
+    method: str
+    digest: str
+    inputs: Mapping[str, str]
 
 
 class _Planner:
@@ -65,29 +78,34 @@ class _Planner:
         self._graph, self._lock, self._facts, self._history = graph, lock, facts, history
         self._given = givers(graph)
         self._input = canonical(graph.input.model_dump(mode="json"))
-        self._shared: dict[tuple[str, int, bool], tuple[str, str, dict[str, str]]] = {}
+        self._shared: dict[tuple[str, int, bool], _Task] = {}
         self._twins: dict[str, Fitted] | None = None
 
     def taught(self, name: str, teacher: Teacher) -> PlannedEdge:
-        """Plan a path that has a teacher."""
+        """Plan a path that has a teacher; nothing but the key is made for one that is kept."""
         category, task, known = teacher.category, teacher.task, self._facts.teachers
-        f_giver, g_giver = self._given.categories[category] or name, self._given.tasks[task] or name
-        own, f, generic = known[name], known[f_giver], known[g_giver]
-        path = f"{category}:{task}"
-        elsewhere = own.category_module != f.category_module
-        if own.task_module == generic.task_module and not elsewhere:
-            gave = f"{name} gives both modules" if name == g_giver else f"its task module is {g_giver}'s"
+        f_giver, own, path = self._given.categories[category] or name, known[name], f"{category}:{task}"
+        f, shared = known[f_giver].category_module, self._of_task(path, task, False)
+        elsewhere = own.category_module != f
+        generic = known[shared.giver or name].task_module
+        if own.task_module == generic and not elsewhere:
+            gave = (
+                f"{name} gives both modules"
+                if name == shared.giver
+                else f"its task module is {shared.giver}'s"
+            )
             return PlannedEdge(path, "native", f"{gave}; no adapter needed", name)
+        parts = (f, own.task_module, own.statistics or "none", own.category_module if elsewhere else "")
+        kept = self._kept(path, name, parts, shared)
+        if kept is not None:
+            return kept
         arrived = f"{name} arrived"
-        parts = {"category module": f.category_module, "teacher": own.task_module}
         if elsewhere:
-            parts["teacher's category module"] = own.category_module
             arrived += (
                 f"; its category module ({short(own.category_module)}) is not {category}'s "
-                f"({short(f.category_module)}, of {f_giver}): the two are matched at the image"
+                f"({short(f)}, of {f_giver}): the two are matched at the image"
             )
-        parts["statistics"] = own.statistics or "none"
-        return self._adapted(path, category, task, name, parts, arrived)
+        return self._fitted(path, name, parts, shared, arrived)
 
     def untaught(self, category: str, task: str) -> PlannedEdge:
         """Plan a path without a teacher: open, unless labelled samples make up for one."""
@@ -100,46 +118,54 @@ class _Planner:
         given = path in self._facts.labelled
         if not given and (locked is None or locked.inputs.get("teacher") != NO_TEACHER):
             return PlannedEdge(path, "open", f"{reason}, or give labelled samples of it")
-        f = self._facts.teachers[f_giver]
-        parts = {"category module": f.category_module, "teacher": NO_TEACHER, "statistics": "none"}
-        edge = self._adapted(path, category, task, None, parts, "labelled samples make up for a teacher")
-        if edge.action == "keep" or edge.reuse is not None or given:
+        parts = (self._facts.teachers[f_giver].category_module, NO_TEACHER, "none", "")
+        shared = self._of_task(path, task, True)
+        kept = self._kept(path, None, parts, shared)
+        if kept is not None:
+            return kept
+        edge = self._fitted(path, None, parts, shared, "labelled samples make up for a teacher")
+        if edge.reuse is not None or given:
             return edge
         return PlannedEdge(
             path, "open", f"{edge.reason}; give labelled samples of it again, or add a teacher"
         )
 
-    def _adapted(
-        self, path: str, category: str, task: str, teacher: str | None, parts: dict[str, str], arrived: str
+    def _kept(self, path: str, teacher: str | None, parts: _Parts, shared: _Task) -> PlannedEdge | None:
+        """The edge if its adapter was built from the same, with whatever samples if none are given now."""
+        locked = self._lock.adapters.get(path)
+        if locked is None or locked.adapter not in self._facts.stored:
+            return None
+        samples = self._facts.samples.get(path) or locked.inputs.get("samples", NO_SAMPLES)
+        key = _key(parts, samples, shared.digest)
+        if key != locked.key:
+            return None
+        return PlannedEdge(path, "keep", "nothing changed", teacher, shared.method, key, locked.inputs)
+
+    def _fitted(
+        self, path: str, teacher: str | None, parts: _Parts, shared: _Task, arrived: str
     ) -> PlannedEdge:
-        """Plan a path that needs an adapter; samples are asked for only where it must be fitted."""
-        locked, given = self._lock.adapters.get(path), self._facts.samples.get(path)
-        method, digest, shared = self._of_task(path, task, teacher is None)
-        own = "\n".join(f"{name}={value}" for name, value in parts.items())
-        if locked is not None and locked.adapter in self._facts.stored:
-            key = _key(own, given or locked.inputs.get("samples", NO_SAMPLES), digest)
-            if key == locked.key:
-                return PlannedEdge(path, "keep", "nothing changed", teacher, method, key, locked.inputs)
-        samples = given or NO_SAMPLES
-        key = _key(own, samples, digest)
-        inputs = {**parts, **shared, "samples": samples}
+        """Plan a path whose adapter is to be fitted."""
+        locked, samples = self._lock.adapters.get(path), self._facts.samples.get(path) or NO_SAMPLES
+        own = {name: value for name, value in zip(_PARTS, parts, strict=True) if value}
+        key, inputs = _key(parts, samples, shared.digest), {**own, **shared.inputs, "samples": samples}
         action: Action = "add" if locked is None else "refit"
         changed = () if locked is None else tuple(changes(locked.inputs, inputs))
         reason = arrived if locked is None else self._why(locked, [text for _, text in changed])
         reuse = self._reusable(key)
         if reuse is not None:
             reason = f"{reason}; the adapter of {reuse.path} was built from the same and is taken over"
-        cost = None if reuse is not None else self._history.estimate(path, method)
+        cost = None if reuse is not None else self._history.estimate(path, shared.method)
         changed = tuple(change for change, _ in changed)
-        return PlannedEdge(path, action, reason, teacher, method, key, inputs, reuse, changed, cost)
+        return PlannedEdge(path, action, reason, teacher, shared.method, key, inputs, reuse, changed, cost)
 
-    def _of_task(self, path: str, task: str, untaught: bool) -> tuple[str, str, dict[str, str]]:
-        """The method's name, and the inputs that all edges of a task have in common, with their digest."""
+    def _of_task(self, path: str, task: str, untaught: bool) -> _Task:
+        """What the edges of a task have in common; made once for each adapter that they have."""
         part = self._graph.tasks[task]
         spec = self._graph.adapters.get(path) or part.adapter
         found = self._shared.get((task, id(spec), untaught))
         if found is None:
-            generic = self._facts.teachers[self._given.tasks[task] or ""]
+            giver = self._given.tasks[task]
+            generic = self._facts.teachers[giver or ""]
             settings = method_settings(spec, untaught)
             inputs = {
                 "task module": generic.task_module,
@@ -150,11 +176,8 @@ class _Planner:
                 "method": canonical(settings.model_dump(mode="json")),
                 "seed": str(spec.seed),
             }
-            found = self._shared[task, id(spec), untaught] = (
-                settings.name,
-                "\n".join(f"{name}={value}" for name, value in inputs.items()),
-                inputs,
-            )
+            found = _Task(giver, settings.name, fingerprint(inputs), inputs)
+            self._shared[task, id(spec), untaught] = found
         return found
 
     def _why(self, locked: LockedAdapter, reasons: list[str]) -> str:
@@ -181,7 +204,7 @@ class _Planner:
             if best is None or giver is None or _quality(self._graph, best) <= _quality(self._graph, giver):
                 continue
             paths = [f"{each.category}:{task}" for each in self._graph.teachers.values() if each.task == task]
-            costs = [self._history.estimate(path, self._of_task(path, task, False)[0]) for path in paths]
+            costs = [self._history.estimate(path, self._of_task(path, task, False).method) for path in paths]
             known = [cost.seconds for cost in costs if cost is not None]
             refits = len(paths) - 1
             seconds = sum(known) / len(known) * refits if known else None
@@ -200,5 +223,5 @@ def _quality(graph: Graph, teacher: str) -> float:
     return -math.inf if quality is None else quality
 
 
-def _key(own: str, samples: str, shared: str) -> str:
-    return hashlib.sha256(f"{own}\nsamples={samples}\n{shared}".encode()).hexdigest()
+def _key(parts: _Parts, samples: str, shared: str) -> str:
+    return hashlib.sha256("\n".join((*parts, samples, shared)).encode()).hexdigest()

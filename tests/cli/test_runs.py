@@ -1,0 +1,152 @@
+"""`plan -o`, `transplant` with its options, and `gc`, on a network whose adapters take milliseconds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import legonet
+from legonet.graph.lock import lock_path, read_lock
+from legonet.run.executors import inline
+from legonet.run.owner import RunLock
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Run = Callable[..., Any]
+METHOD = {"name": "closed-form", "draws": 2, "matching": 0}
+JOBS = ["dog:classify", "cow:classify"]
+
+
+@pytest.fixture(scope="module")
+def saved(make_model: Callable[..., nn.Module], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    network = legonet.Network("zoo", (3, 8, 8))
+    network.add_task("classify", {"kind": "binary"}, {"kernel": 1, "method": METHOD})
+    for seed, category in enumerate(("cat", "dog", "cow")):
+        model = make_model(seed)
+        network.add_teacher(f"{category}-v1", model, category=category, task="classify", cut="pool1")
+    return network.save(tmp_path_factory.mktemp("saved") / "graphs" / "zoo.yaml").parents[1]
+
+
+@pytest.fixture
+def graph(saved: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(saved, tmp_path / "zoo")) / "graphs" / "zoo.yaml"
+
+
+def test_a_plan_is_carried_out_once_agreed(run: Run, graph: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    outcome = run("plan", graph, "-o", plan)
+    assert outcome.out.splitlines()[-2:] == ["2 to add.", f"Run: legonet transplant {plan}"]
+    assert run("transplant", plan).out.splitlines()[-1] == "2 fitted."
+    assert run("transplant", plan).out == "Nothing to do.\n"
+    lines = run("plan", graph).out.splitlines()
+    assert lines[-1].startswith("Nothing to do")
+
+
+def test_another_world_is_refused(run: Run, graph: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    run("plan", graph, "-o", plan)
+    graph.write_text(graph.read_text().replace("draws: 2", "draws: 3"))
+    for command in (("transplant", plan), ("transplant", plan, "--dry-run")):
+        outcome = run(*command)
+        assert outcome.status == 1
+        assert "not as it was planned" in outcome.err
+        assert outcome.err.count("\n  ") == 2
+    assert not read_lock(lock_path(graph)).adapters
+
+
+def test_estimates_and_hashes(run: Run, graph: Path) -> None:
+    run("transplant", graph)
+    graph.write_text(graph.read_text().replace("draws: 2", "draws: 3"))
+    outcome = run("plan", graph)
+    assert "2 to refit; about " in outcome.out
+    edge = json.loads(run("plan", graph, "--json").out)["edges"][1]
+    assert edge["cost"]["basis"] == "as it took last"
+    assert [change["input"] for change in edge["changes"]] == ["method"]
+    drawn = graph.with_suffix(".dot")
+    assert run("render", graph, "--plan", "-o", drawn).status == 0
+    assert "refit, about s" in drawn.read_text()
+
+
+def test_what_is_chosen(run: Run, graph: Path) -> None:
+    lines = run("transplant", graph, "--dry-run", "--first", "cow:*").out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["[1/2] cow", "[2/2] dog"]
+    outcome = run("transplant", graph, "--only", "cow:*")
+    assert outcome.out.splitlines()[-2:] == ["1 still planned: dog:classify", "1 fitted."]
+    outcome = run("transplant", graph, "--budget", "0.000001s")
+    assert outcome.out.splitlines()[-2:] == ["1 still planned: dog:classify", "0 fitted."]
+    assert list(read_lock(lock_path(graph)).adapters) == ["cow:classify"]
+
+
+def test_progress_for_machines(run: Run, graph: Path) -> None:
+    lines = [json.loads(line) for line in run("transplant", graph, "--progress", "json").out.splitlines()]
+    assert [(line["path"], line["state"]) for line in lines[:-1]] == [
+        (path, state) for path in JOBS for state in ("started", "done")
+    ]
+    assert [each["path"] for each in lines[-1]["fitted"]] == JOBS
+
+
+def test_keep_going(run: Run, graph: Path) -> None:
+    entry = "adapters: {'dog:classify': {method: ordinary}}\n"
+    graph.write_text(graph.read_text() + entry)
+    outcome = run("transplant", graph, "--keep-going")
+    assert outcome.status == 1
+    assert "failed: dog:classify: method ordinary got no samples" in outcome.out
+    assert list(read_lock(lock_path(graph)).adapters) == ["cow:classify"]
+
+
+def test_interrupted_it_names_the_command(run: Run, graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inline, "execute", interrupt)
+        outcome = run("transplant", graph, "--only", "cow:*")
+    assert outcome.status == 130
+    assert outcome.err.endswith(f"go on from here: legonet transplant {graph} --only 'cow:*'\n")
+
+
+def test_one_run_at_a_time(run: Run, graph: Path) -> None:
+    with RunLock(graph.parents[1] / ".legonet" / "runs" / "zoo.lock"):
+        outcome = run("transplant", graph)
+    assert outcome.status == 1
+    assert f"another run is at work on this network: process {os.getpid()}" in outcome.err
+
+
+def test_gc(run: Run, graph: Path) -> None:
+    run("transplant", graph)
+    graph.write_text(graph.read_text().replace("draws: 2", "draws: 3"))
+    run("transplant", graph)
+    assert run("gc", graph).out.splitlines() == [
+        "0 files, 0.0 MiB could be freed with --delete; 8 are needed.",
+        "2 others are younger than 1h: a run may be at work.",
+    ]
+    assert json.loads(run("gc", graph.parent, "--age", "0.001s", "--json").out)["kept"] == 8
+    assert run("gc", graph, "--age", "0.001s", "--delete").out.splitlines()[-1].startswith("2 files, ")
+    assert run("plan", graph).out.splitlines()[-1].startswith("Nothing to do")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("transplant {graph} --budget soon", "'soon': expected a duration"),
+        ("transplant {graph} --memory-limit much", "'MUCH': expected a size"),
+        ("transplant {graph} --executor cloud", "--executor cloud: expected one of inline, process, ray"),
+        ("transplant {graph} --progress dots", "--progress dots: expected one of auto, json"),
+        ("transplant {graph} --only fox:*", "'fox:*' fits no path"),
+        ("transplant {graph} --workers 0", "Invalid value for '--workers'"),
+        ("gc {graph}/none", "no such file or folder"),
+    ],
+)
+def test_the_users_fault(run: Run, graph: Path, command: str, message: str) -> None:
+    outcome = run(*command.format(graph=graph).split())
+    assert outcome.status == 1, outcome
+    assert message in outcome.err
+    assert "Traceback" not in outcome.out + outcome.err
