@@ -209,12 +209,16 @@ class Network:
             }
         return self._survey(prints)[0]
 
-    def _survey(self, prints: Mapping[str, str]) -> tuple[Plan, dict[str, LockedTeacher]]:
-        """The plan, and the teachers as their files are now; needs no torch."""
+    def _survey(
+        self, prints: Mapping[str, str], graph: Graph | None = None
+    ) -> tuple[Plan, dict[str, LockedTeacher]]:
+        """The plan of a graph, and its teachers as their files are now; needs no torch."""
         from legonet.run.prepare import facts, lock_teachers
 
-        teachers = lock_teachers(self._sources, self.lock)
-        return diff(self.graph, self.lock, facts(teachers, self.lock, self.store, prints)), teachers
+        graph = graph or self.graph
+        sources = {name: self._sources[name] for name in graph.teachers}
+        teachers = lock_teachers(sources, self.lock)
+        return diff(graph, self.lock, facts(teachers, self.lock, self.store, prints)), teachers
 
     def transplant(
         self,
@@ -304,16 +308,17 @@ class Network:
         """
         from legonet.blocks.device import find_device
         from legonet.compile.assemble import Options, assemble
-        from legonet.compile.choose import choose_paths
+        from legonet.compile.choose import choose_paths, concerning
 
         options = Options(passes, separate_inputs, find_device(device), memory_format)
-        plan, teachers = self._survey({})
+        part = concerning(self.graph, names, categories, tasks)
+        plan, teachers = self._survey({}, part)
         chosen = choose_paths(self.graph, plan, names, categories, tasks)
         adapters = {
             edge.path: self.lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"
         }
         paths = [edge.path for edge in chosen]
-        return assemble(self.graph, self._ready(paths, teachers), self.store, paths, adapters, options)
+        return assemble(self.graph, self._ready(paths, teachers, part), self.store, paths, adapters, options)
 
     def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
         """The path with its adapter left out, to compare with.
@@ -368,11 +373,13 @@ class Network:
         model = nn.Sequential(normalisation(self.graph.input), load_module(parts.f), load_module(parts.g))
         return model.to(find_device(device)).eval().requires_grad_(False)
 
-    def _ready(self, paths: Iterable[str], teachers: Mapping[str, LockedTeacher]) -> Lock:
+    def _ready(
+        self, paths: Iterable[str], teachers: Mapping[str, LockedTeacher], graph: Graph | None = None
+    ) -> Lock:
         """The lock with the modules of these paths, which are put into the store if they are not there."""
         from legonet.run.prepare import lock_modules, store_blobs
 
-        lock = lock_modules(self.graph, self.lock, teachers)
+        lock = lock_modules(graph or self.graph, self.lock, teachers)
         pairs = [split_path(path) for path in paths]
         needed = {lock.categories[category].module for category, _ in pairs}
         needed |= {lock.tasks[task].module for _, task in pairs}
