@@ -219,11 +219,13 @@ class Network:
 
         return self._survey(prints_of(self.graph, samples)).plan
 
-    def _survey(self, prints: Prints | None = None) -> Survey:
-        """The plan, and the teachers as their files are now; needs no torch."""
+    def _survey(self, prints: Prints | None = None, graph: Graph | None = None) -> Survey:
+        """The plan of a graph, default the whole, and its teachers as their files are now; needs no torch."""
         from legonet.run.survey import Prints, survey
 
-        return survey(self.graph, self.lock, self.store, self._sources, self._journal(), prints or Prints())
+        graph = graph or self.graph
+        sources = {name: self._sources[name] for name in graph.teachers}
+        return survey(graph, self.lock, self.store, sources, self._journal(), prints or Prints())
 
     def _journal(self) -> Journal:
         from legonet.run.journal import Journal
@@ -320,10 +322,10 @@ class Network:
         """
         from legonet.blocks.device import find_device
         from legonet.compile.assemble import Options, assemble
-        from legonet.compile.choose import choose_paths
+        from legonet.compile.choose import choose_paths, concerning
 
         options = Options(passes, separate_inputs, find_device(device), memory_format)
-        found = self._survey()
+        found = self._survey(graph=concerning(self.graph, names, categories, tasks))
         chosen = choose_paths(self.graph, found.plan, names, categories, tasks)
         adapters = {
             edge.path: self.lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"

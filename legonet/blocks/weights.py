@@ -35,11 +35,13 @@ DTYPES: dict[str, torch.dtype] = {
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
-def load_module(blob: bytes | Path, device: str = "cpu", *, where: str = "module blob") -> nn.Sequential:
+def load_module(
+    blob: bytes | memoryview | Path, device: str = "cpu", *, where: str = "module blob"
+) -> nn.Sequential:
     """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
 
     Args:
-        blob: The blob's bytes, or its file.
+        blob: The blob's bytes, or its file. Bytes in memory that may be written to are used as they are.
         device: Where the weights go.
         where: What messages call the blob, if bytes are given.
 
@@ -129,8 +131,12 @@ def _tensor(raw: RawTensor, device: str) -> Tensor:
     dtype = DTYPES[raw.dtype]
     if not raw.data:
         return torch.empty(raw.shape, dtype=dtype, device=device)
-    # A copy of its own: torch warns about read-only memory, and the file's bytes are not aligned.
-    return torch.frombuffer(bytearray(raw.data), dtype=torch.uint8).view(dtype).reshape(raw.shape).to(device)
+    writable = isinstance(raw.data, memoryview) and not raw.data.readonly
+    data = raw.data if writable else bytearray(raw.data)  # torch warns about read-only memory
+    flat = torch.frombuffer(data, dtype=torch.uint8)
+    if flat.data_ptr() % max(1, dtype.itemsize):
+        flat = flat.clone()
+    return flat.view(dtype).reshape(raw.shape).to(device)
 
 
 def raw_tensor(tensor: Tensor, name: str = "tensor") -> RawTensor:

@@ -159,7 +159,7 @@ class _Reader:
 
     def __call__(self, sha: str, where: str) -> nn.Sequential:
         if sha not in self._read:
-            self._read[sha] = load_module(self._store.get(sha), where=f"{where}: module {sha[:10]}")
+            self._read[sha] = load_module(self._store.map(sha), where=f"{where}: module {sha[:10]}")
         return self._read[sha]
 
 

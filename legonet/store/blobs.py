@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+import os
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from legonet.errors import DamagedError, StoreError
 from legonet.graph.files import write_atomically
 from legonet.graph.schema import SHA256_PATTERN
 
+_Data = TypeVar("_Data", bytes, mmap.mmap)
 _SHA256 = re.compile(SHA256_PATTERN)
 
 
@@ -41,6 +47,17 @@ class BlobStore(ABC):
             DamagedError: It is damaged, and was set aside.
             StoreError: It is not there, or cannot be read.
         """
+
+    def map(self, sha: str) -> memoryview:
+        """Read a blob and verify it, without a copy where it is a file: pages are read when they are used.
+
+        Returns:
+            Its bytes, in memory that may be written to without changing the blob, or else read-only.
+
+        Raises:
+            StoreError: It is not there, cannot be read, or is damaged.
+        """
+        return memoryview(self.get(sha))
 
     @abstractmethod
     def has(self, sha: str) -> bool:
@@ -129,16 +146,32 @@ class Store(BlobStore):
 
     def get(self, sha: str) -> bytes:
         """Read a blob and compare its sha256; a damaged one is moved to `damaged/`."""
+        with self._open(sha) as file:
+            return self._verified(sha, file.read())
+
+    def map(self, sha: str) -> memoryview:
+        """Map a blob's file, privately: what is written to the memory stays there."""
+        with self._open(sha) as file:
+            if os.fstat(file.fileno()).st_size == 0:  # which cannot be mapped, and is no blob of this address
+                return memoryview(self._verified(sha, b""))
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        return memoryview(self._verified(sha, mapped))
+
+    @contextmanager
+    def _open(self, sha: str) -> Iterator[BinaryIO]:
         path = self.path(sha)
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                yield file
         except FileNotFoundError:
             raise StoreError(_missing(str(self.folder), sha)) from None
         except OSError as error:
             raise StoreError(
                 f"{path}: the blob cannot be read: {error.strerror or error}; check the file's permissions"
             ) from error
-        found = sha256(data)
+
+    def _verified(self, sha: str, data: _Data) -> _Data:
+        path, found = self.path(sha), hashlib.sha256(data).hexdigest()
         if found != sha:
             raise DamagedError(
                 f"{path}: the blob is damaged: its sha256 is {found}; {self._set_aside(path)}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -168,3 +169,17 @@ def test_a_device_of_this_machine(network: Network, images: torch.Tensor) -> Non
     place = next(app.parameters()).device
     assert app(images.to(place)).device == place
     assert next(network.compile(device=torch.device("cpu")).parameters()).device.type == "cpu"
+
+
+def test_only_what_is_chosen_is_looked_at(graph_file: Path) -> None:
+    import legonet
+
+    for name in ("cow-v1.safetensors", "cow-v1.statistics.safetensors"):
+        (graph_file.parent / "teachers" / name).unlink(missing_ok=True)
+    network = legonet.load(graph_file)
+    for path in network.store.path("0" * 64).parents[2].rglob(network.lock.categories["cow"].module):
+        path.unlink()
+    assert network.compile("dog:classify").paths[0].name == "dog:classify"
+    assert network.compile(categories=["cat", "dog"]).input_shape == (3, 8, 8)
+    with pytest.raises(LegonetError, match=r"teachers\.cow-v1\.weights"):
+        network.compile("cow:classify")

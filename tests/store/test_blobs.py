@@ -168,3 +168,27 @@ def test_a_file_and_its_folders(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"bytes"
     with pytest.raises(StoreError, match=r"file/x: cannot be written .*; what was there is untouched"):
         write_file(tmp_path / "a" / "b" / "file" / "x", b"")
+
+
+class TestMap:
+    def test_what_is_written_to_the_memory_stays_there(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        sha = store.put(b"some bytes")
+        view = store.map(sha)
+        assert bytes(view) == b"some bytes"
+        view[0] = 0
+        assert store.get(sha) == bytes(store.map(sha)) == b"some bytes"
+
+    def test_in_memory_it_is_read_only(self) -> None:
+        store = MemoryStore()
+        assert store.map(store.put(b"some bytes")).readonly
+
+    @pytest.mark.parametrize("damage", [b"", b"other byte"])
+    def test_damage(self, tmp_path: Path, damage: bytes) -> None:
+        store = Store(tmp_path)
+        sha = store.put(b"some bytes")
+        store.path(sha).write_bytes(damage)
+        with pytest.raises(StoreError, match=r"is damaged: .* it was moved to"):
+            store.map(sha)
+        with pytest.raises(StoreError, match="there is no blob"):
+            store.map(sha)
