@@ -140,31 +140,34 @@ class Network:
         *,
         category: str,
         task: str,
-        cut: str,
+        cut: str | float,
+        output: str | None = None,
         images: Tensor | None = None,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
         Args:
             name: of the teacher.
-            module: takes normalised images of the network's input shape. It is copied. It may be any chain
-                of known layers, such as an nn.Sequential or torchvision's vgg16.
+            module: takes normalised images of the network's input shape. It is copied. It may be any
+                feed-forward model that torch.export can trace, such as torchvision's resnet18.
             category: that it was trained for.
             task: that it was trained for. A new task takes its meaning from the shape of the output: one
                 score is binary, a map is a mask, a vector is a vector.
-            cut: the category module ends with the layer of this name, such as `features.4`.
+            cut: the category module ends with the layer, module or operation of this name, such as `layer2`;
+                or a fraction of the model's multiplications, such as 0.5.
+            output: which output counts, where the model gives several, such as `out`.
             images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
                 that its modules can be transplanted without any.
 
         Raises:
-            TeacherError: the model cannot be described or cut, or its output does not fit the task.
+            TeacherError: the model cannot be traced or cut, or its output does not fit the task.
             DataError: images of another shape or range.
             GraphError: there is a teacher of this name, or one for this category and task.
         """
         from legonet.data.tensors import check_images
         from legonet.teachers.memory import arrive, record_bytes, with_statistics
 
-        graph, source = arrive(self.graph, name, module, category, task, cut)
+        graph, source = arrive(self.graph, name, module, category, task, cut, output)
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
             source = with_statistics(source, record_bytes(source, shown.split(256)))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
 
 from legonet.blocks.build import output_shape
-from legonet.blocks.weights import chain_layers, load_module
+from legonet.blocks.weights import Loaded, architecture_of, load_module
 from legonet.compile.network import CompiledNetwork, Path, normalisation
 from legonet.errors import BlockError, SelectError
 from legonet.graph.lock import Lock
@@ -65,15 +64,15 @@ def assemble(
     return network.to(device).eval().requires_grad_(False)
 
 
-def _load(store: BlobStore, sha: str, where: str) -> nn.Sequential:
+def _load(store: BlobStore, sha: str, where: str) -> Loaded:
     return load_module(store.get(sha), where=f"{where}: module {sha[:10]}")
 
 
-def _expect_joint(path: str, f: nn.Sequential, g: nn.Sequential, input_shape: tuple[int, int, int]) -> None:
+def _expect_joint(path: str, f: Loaded, g: Loaded, input_shape: tuple[int, int, int]) -> None:
     """Refuse a path whose modules cannot be joined without an adapter."""
     try:
         output_shape(
-            chain_layers(g), output_shape(chain_layers(f), input_shape), where=f"{path}: task module"
+            architecture_of(g), output_shape(architecture_of(f), input_shape), where=f"{path}: task module"
         )
     except BlockError as error:
         raise SelectError(f"{error}; without an adapter the two modules do not fit") from error
