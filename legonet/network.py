@@ -144,7 +144,8 @@ class Network:
         *,
         category: str,
         task: str,
-        cut: str,
+        cut: str | float,
+        output: str | None = None,
         images: Tensor | None = None,
         different: Different = "keep",
     ) -> None:
@@ -152,19 +153,21 @@ class Network:
 
         Args:
             name: of the teacher.
-            module: takes normalised images of the network's input shape. It is copied. It may be any chain
-                of known layers, such as an nn.Sequential or torchvision's vgg16.
+            module: takes normalised images of the network's input shape. It is copied. It may be any
+                feed-forward model that torch.export can trace, such as torchvision's resnet18.
             category: that it was trained for.
             task: that it was trained for. A new task takes its meaning from the shape of the output: one
                 score is binary, a map is a mask, a vector is a vector.
-            cut: the category module ends with the layer of this name, such as `features.4`.
+            cut: the category module ends with the layer, module or operation of this name, such as `layer2`;
+                or a fraction of the model's multiplications, such as 0.5.
+            output: which output counts, where the model gives several, such as `out`.
             images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
                 that its modules can be transplanted without any.
             different: what becomes of a known category whose module is another one: `keep` it, and match the
                 two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
 
         Raises:
-            TeacherError: the model cannot be described or cut, or its output does not fit the task.
+            TeacherError: the model cannot be traced or cut, or its output does not fit the task.
             DataError: images of another shape or range.
             GraphError: there is a teacher of this name, or one for this category and task.
         """
@@ -173,7 +176,7 @@ class Network:
         from legonet.teachers.memory import record_bytes, with_statistics
 
         graph, source = arrive_differently(
-            self.graph, self._sources, name, module, category, task, cut, different
+            self.graph, self._sources, name, module, category, task, cut, different, output
         )
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))

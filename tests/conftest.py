@@ -104,3 +104,9 @@ def workspace(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture
 def graph_file(workspace: Path) -> Path:
     return workspace / "graphs" / "zoo.yaml"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits with little effort."""
+    hurry(monkeypatch)

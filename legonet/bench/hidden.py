@@ -49,7 +49,7 @@ def shown_trials() -> list[Trial]:
     return [found[which] for which in SHOWN if which in found]
 
 
-def _project(model: nn.Sequential, features: Tensor) -> NDArray[Any]:
+def _project(model: nn.Module, features: Tensor) -> NDArray[Any]:
     hidden = last_hidden(model, features).double()
     centred = hidden - hidden.mean(0)
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
@@ -57,7 +57,7 @@ def _project(model: nn.Sequential, features: Tensor) -> NDArray[Any]:
     return (centred @ axes.T).numpy()
 
 
-def last_hidden(model: nn.Sequential, features: Tensor) -> Tensor:
+def last_hidden(model: nn.Module, features: Tensor) -> Tensor:
     """What the last layer of a chain takes: (batch, size)."""
     below = nn.Sequential(*[layer for _, layer in leaves(model)][:-1])
     return scores(below, features).flatten(1)

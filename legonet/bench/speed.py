@@ -28,7 +28,7 @@ from legonet.distill.fit import fit
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, BinaryOutput
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_layers, teacher_layers
+from legonet.teachers.read import chain_layers, cut_layers
 
 SPEED = "speed.json"
 FASTER = 100.0  # closed form than back-distillation
@@ -258,7 +258,7 @@ def fit_wide(block: str, cut: str, draws: int, threads: int) -> tuple[float, flo
 def random_edge(block: str, cut: str) -> Edge:
     """Modules of random weights; g_T is g_S with a tenth of noise, as if both came from one base."""
     found = find_block(block, [shipped_folder("blocks")])
-    below, above = cut_layers(teacher_layers(found), cut)
+    below, above = cut_layers(chain_layers(found), cut)
     shape = output_shape(below, found.input)
     f, student = build_layers(below), build_layers(above)
     return _edge(f, student, shape)

@@ -32,7 +32,7 @@ from legonet.graph.schema import BinaryOutput, Category, Graph, Input, MaskOutpu
 from legonet.network import Network
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.read import chain_layers
 
 GRAPH = "graphs/voc.yaml"
 CATEGORIES = (GENERIC, *TARGETS)
@@ -218,7 +218,7 @@ def _start(block: Block, base: dict[str, Tensor]) -> nn.Sequential:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the new layers are the same in all teachers, which keeps a common base
-        net = build_layers(teacher_layers(block))
+        net = build_layers(chain_layers(block))
     weights = [value for key, value in base.items() if key.endswith("weight")]
     biases = [value for key, value in base.items() if key.endswith("bias")]
     layers = [

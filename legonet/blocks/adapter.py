@@ -70,9 +70,9 @@ def _resampling(source: Shape, target: Shape) -> Iterator[tuple[str, nn.Module]]
         yield "upsample", nn.Upsample(size=target, mode="bilinear", align_corners=False)
 
 
-def convolutions(adapter: nn.Sequential) -> list[nn.Conv2d]:
+def convolutions(adapter: nn.Module) -> list[nn.Conv2d]:
     """The adapter's convolutions, bottom first."""
-    return [layer for layer in adapter if isinstance(layer, nn.Conv2d)]
+    return [layer for layer in adapter.children() if isinstance(layer, nn.Conv2d)]
 
 
 def set_identity(conv: nn.Conv2d) -> None:

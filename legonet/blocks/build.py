@@ -1,4 +1,4 @@
-"""A chain of layers becomes an nn.Sequential whose state dict has the chain's names. Needs torch."""
+"""An architecture becomes an nn.Module whose state dict has the architecture's names. Needs torch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from legonet.blocks.interpret import OperationModule, build_operations, operations_shape
 from legonet.blocks.library import build_model
+from legonet.blocks.operations import Operations
 from legonet.blocks.registry import KINDS, make_layer
-from legonet.blocks.schema import Block, Layer, Layers, name_conflict
+from legonet.blocks.schema import Architecture, Block, Layer, Layers, name_conflict
 from legonet.errors import BlockError
 
 
@@ -41,22 +43,41 @@ def build_layers(layers: Layers, device: str = "cpu", *, where: str = "layers") 
     return root
 
 
+def build_architecture(
+    architecture: Architecture, device: str = "cpu", *, where: str = "layers"
+) -> nn.Sequential | OperationModule:
+    """Build a chain with torch's usual random weights, or a graph with weights of no meaning.
+
+    Args:
+        architecture: Layers or operations.
+        device: Where the weights are made; "meta" makes none.
+        where: What messages call it.
+
+    Raises:
+        BlockError: It cannot be built.
+    """
+    if isinstance(architecture, Operations):
+        return build_operations(architecture, device)
+    return build_layers(architecture, device, where=where)
+
+
 def build_block(block: Block, device: str = "cpu") -> nn.Module:
     """Build a block with random weights.
 
     Args:
-        block: Layers, or a library's builder.
+        block: Layers, operations, or a library's builder.
         device: Where the weights are made; "meta" makes none.
 
     Returns:
-        The module, in training mode: an nn.Sequential for layers, the library's own class for a builder.
+        The module: an nn.Sequential for layers, the library's own class for a builder, both in training mode;
+        an interpreter for operations, which are those of evaluation.
 
     Raises:
         BlockError: The block cannot be built.
     """
     where = f"block {block.name}"
-    if block.layers is not None:
-        return build_layers(block.layers, device, where=f"{where}: layers")
+    if block.architecture is not None:
+        return build_architecture(block.architecture, device, where=f"{where}: layers")
     assert block.builder is not None  # noqa: S101 - the model has one of the two
     return build_model(block.builder, block.arguments, device, where=f"{where}: builder")
 
@@ -83,8 +104,17 @@ def _add(parent: nn.Sequential, name: str, module: nn.Module, where: str) -> Non
     parent.add_module(name, module)
 
 
-def leaves(module: nn.Sequential) -> list[tuple[str, nn.Module]]:
-    """List a built chain's layers in order, by their full names."""
+def leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """List a built chain's layers in order, by their full names.
+
+    Raises:
+        BlockError: The module is no chain.
+    """
+    if not isinstance(module, nn.Sequential):
+        raise BlockError(
+            f"{type(module).__name__}: is no chain; expected an nn.Sequential of layers; choose a teacher "
+            "that is one"
+        )
     return list(_leaves(module, ""))
 
 
@@ -96,11 +126,13 @@ def _leaves(module: nn.Sequential, prefix: str) -> Iterator[tuple[str, nn.Module
             yield f"{prefix}{name}", child
 
 
-def output_shape(layers: Layers, input_shape: tuple[int, ...], *, where: str = "layers") -> tuple[int, ...]:
-    """Find the shape of a chain's output without weights and without computing.
+def output_shape(
+    layers: Architecture, input_shape: tuple[int, ...], *, where: str = "layers"
+) -> tuple[int, ...]:
+    """Find the shape of a module's output without weights and without computing.
 
     Args:
-        layers: Names and layers, in order.
+        layers: Names and layers, in order; or operations.
         input_shape: Without the batch, such as (channels, height, width).
         where: What messages call the chain.
 
@@ -108,8 +140,10 @@ def output_shape(layers: Layers, input_shape: tuple[int, ...], *, where: str = "
         The output's shape, without the batch.
 
     Raises:
-        BlockError: The chain cannot be built, or a layer cannot take what the layers before it give.
+        BlockError: The module cannot be built, or a layer cannot take what the layers before it give.
     """
+    if isinstance(layers, Operations):
+        return operations_shape(build_operations(layers, "meta"), tuple(input_shape), where)
     module = build_layers(layers, "meta", where=where).eval()
     shape = tuple(input_shape)
     for name, leaf in leaves(module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -10,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from legonet.blocks.schema import Block, name_conflict
+from legonet.blocks.schema import Block, layers_data, name_conflict
 from legonet.errors import BlockError, GraphError
+from legonet.graph.dump import dump_yaml
 from legonet.graph.load import parse_yaml
 from legonet.graph.positions import show
 from legonet.graph.problems import Problem, format_report
@@ -20,7 +22,7 @@ from legonet.graph.source import read_source
 from legonet.graph.structure import explain
 from legonet.graph.suggest import did_you_mean, listed
 
-SUFFIX = ".yaml"
+SUFFIXES = (".yaml", ".json")
 
 
 def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
@@ -34,7 +36,8 @@ def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
+        files = (path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}")) if folder.is_dir() else ()
+        for path in sorted(files):
             if re.fullmatch(NAME_PATTERN, path.stem):
                 found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
@@ -44,7 +47,7 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
     """Find a block by its name.
 
     Args:
-        name: The block's name, which is its file's name without `.yaml`.
+        name: The block's name, which is its file's name without its suffix.
         folders: Where to look, in this order.
         where: What messages put first: who wants the block.
 
@@ -65,7 +68,7 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
 
 
 def read_block(path: Path | str) -> Block:
-    """Read a block file.
+    """Read a block file: YAML, or JSON if its name ends in `.json`.
 
     Raises:
         BlockError: It cannot be read, or is not valid; the message is the whole report, with one line
@@ -75,7 +78,52 @@ def read_block(path: Path | str) -> Block:
         text = read_source(path, "block file")
     except GraphError as error:
         raise BlockError(str(error)) from error
-    return parse_block(text, str(path), Path(path).stem)
+    read = parse_json if Path(path).suffix == ".json" else parse_block
+    return read(text, str(path), Path(path).stem)
+
+
+def block_text(block: Block) -> tuple[str, str]:
+    """Write a block; one of operations, which are too many for people to write, as JSON with a line for each.
+
+    Returns:
+        The suffix of its file, and its text.
+    """
+    data = block.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if block.operations is None:
+        data |= {} if block.layers is None else {"layers": layers_data(block.layers)}
+        return ".yaml", dump_yaml(data)
+    parts = block.operations
+    steps = ",\n".join(json.dumps(step) for step in parts["steps"])
+    tensors = ",\n".join(f"{json.dumps(name)}: {json.dumps(spec)}" for name, spec in parts["tensors"].items())
+    graph = (
+        f'{{"output": {json.dumps(parts["output"])}, "steps": [\n{steps}\n], "tensors": {{\n{tensors}\n}}}}'
+    )
+    head = json.dumps({key: value for key, value in data.items() if key != "operations"})
+    return ".json", f'{head[:-1]}, "operations": {graph}}}\n'
+
+
+@lru_cache(maxsize=64)
+def parse_json(text: str, source: str, name: str | None = None) -> Block:
+    """Read a block from a JSON file's text, as `block_text` writes it.
+
+    Raises:
+        BlockError: It is not valid; the message names the first thing that is wrong.
+    """
+    try:
+        block = Block.model_validate(json.loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        found = f"{place}: {first['msg']}" if place else first["msg"]
+    except (ValueError, RecursionError) as error:
+        found = f"no JSON: {error}"
+    else:
+        if name is None or block.name == name:
+            return block
+        found = f"name: found '{block.name}' in a file called '{name}.json'"
+    raise BlockError(
+        f"{source}: {found}; expected a block as `legonet teacher add` writes it; bring the model in again"
+    )
 
 
 @lru_cache(maxsize=64)
@@ -116,7 +164,7 @@ def _problems(data: dict[str, Any], name: str | None) -> Iterator[Problem]:
     """Find values that have the right form but do not fit each other; what is broken is passed over."""
     found = data.get("name")
     if name is not None and isinstance(found, str) and found != name:
-        message = f"found '{found}' in a file called '{name}{SUFFIX}'; expected '{name}'; rename one of them"
+        message = f"found '{found}' in a file called '{name}.yaml'; expected '{name}'; rename one of them"
         yield Problem(("name",), message)
     layers, builder = data.get("layers"), data.get("builder")
     if layers is None and builder is None:

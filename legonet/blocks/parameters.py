@@ -1,11 +1,12 @@
-"""The tensors that a chain of layers has: names and shapes, as in its state dict. Needs no torch."""
+"""The tensors that a model has: names and shapes, as in its state dict. Needs no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Layers, Linear, Rescale
+from legonet.blocks.operations import Operations
+from legonet.blocks.schema import Architecture, BatchNorm, Conv, ConvTranspose, Linear, Rescale
 
 Shape = tuple[int, ...]
 
@@ -46,21 +47,29 @@ _SHAPES: dict[str, Callable[[Any], dict[str, Shape]]] = {
     "rescale": _rescale,
 }
 
-COUNTERS = frozenset({"num_batches_tracked"})
-"""Tensors that count and are whole numbers; all others are floating-point."""
+_COUNTERS = frozenset({"num_batches_tracked"})
 
 
-def tensor_shapes(layers: Layers) -> dict[str, Shape]:
-    """List the tensors of a chain's state dict.
+def tensor_shapes(architecture: Architecture) -> dict[str, Shape]:
+    """List the tensors of a model's state dict.
 
     Args:
-        layers: Names and layers, in order.
+        architecture: A chain of layers, or a graph of operations.
 
     Returns:
         Shapes by key, in the state dict's order.
     """
+    if isinstance(architecture, Operations):
+        return {name: spec.shape for name, spec in architecture.tensors.items()}
     shapes: dict[str, Shape] = {}
-    for name, layer in layers.items():
+    for name, layer in architecture.items():
         own = _SHAPES[layer.type](layer) if layer.type in _SHAPES else {}
         shapes |= {f"{name}.{tensor}": shape for tensor, shape in own.items()}
     return shapes
+
+
+def is_counter(architecture: Architecture, name: str) -> bool:
+    """Whether a tensor holds whole numbers or truth values; all others are floating-point."""
+    if isinstance(architecture, Operations):
+        return "float" not in architecture.tensors[name].dtype
+    return name.rsplit(".", 1)[-1] in _COUNTERS

@@ -1,4 +1,6 @@
-"""The block file's models: an architecture as a chain of named layers. Needs no torch.
+"""The block file's models: an architecture as a chain of named layers, or else as a graph of operations.
+
+Needs no torch.
 
 A chain is an ordered mapping of names to layers. A name such as `features.4` nests: it is the name that
 the layer has in the original model, so that the keys of a state dict stay what they were.
@@ -8,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
+from legonet.blocks.operations import Operations, operations_from_data
 from legonet.graph.schema import LARGEST, Array, Integral, Model, Name, Number, Positive, Size
 
 LAYER_NAME_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
@@ -212,6 +216,8 @@ Layer = Annotated[
 ]
 LayerName = Annotated[str, Field(pattern=LAYER_NAME_PATTERN, max_length=256)]
 Layers = Mapping[str, Layer]
+Architecture = Layers | Operations
+"""What a module computes: a chain of layers, or a graph of operations where a chain cannot say it."""
 Scalar = str | bool | int | Number | None
 
 _LAYER: TypeAdapter[Layer] = TypeAdapter(Layer)
@@ -219,7 +225,7 @@ _LAYERS: TypeAdapter[dict[LayerName, Layer]] = TypeAdapter(dict[LayerName, Layer
 
 
 class Block(Model):
-    """A named architecture: a chain of layers, or a library's builder and its arguments."""
+    """A named architecture: layers, operations, or a library's builder and its arguments."""
 
     format: Annotated[Literal[1], Integral] = Field(alias="legonet-block", description="format version")
     name: Name
@@ -232,16 +238,25 @@ class Block(Model):
         default=None, description="library:model, instead of layers"
     )
     arguments: dict[str, Scalar] = Field(default={}, description="of the builder")
+    operations: dict[str, Any] | None = Field(
+        default=None, description="a model that is no chain, as `legonet teacher add` writes it"
+    )
     cuts: Annotated[tuple[LayerName, ...], Array] = Field(
         default=(), description="layers that a category module may end with; the first is recommended"
     )
 
     def model_post_init(self, context: Any, /) -> None:
-        """Refuse both or neither of layers and builder."""
-        if (self.layers is None) == (self.builder is None):
-            raise ValueError("a block has either layers or a builder")
+        """Refuse more or less than one of layers, builder and operations."""
+        if sum(each is not None for each in (self.layers, self.builder, self.operations)) != 1:
+            raise ValueError("a block has either layers, a builder or operations")
         if self.arguments and self.builder is None:
             raise ValueError("only a builder takes arguments")
+        _ = self.architecture
+
+    @cached_property
+    def architecture(self) -> Architecture | None:
+        """Its layers or operations; None for a builder, which has to be asked."""
+        return self.layers if self.operations is None else operations_from_data(self.operations)
 
 
 def layer(data: Mapping[str, Any]) -> Layer:
@@ -267,9 +282,18 @@ def layers_data(layers: Layers) -> dict[str, Any]:
     return {name: layer.data() for name, layer in layers.items()}
 
 
-def layers_json(layers: Layers) -> str:
-    """Write a chain as JSON, in order, always in the same bytes."""
-    return json.dumps(layers_data(layers), separators=(",", ":"), ensure_ascii=True)
+def architecture_json(architecture: Architecture) -> str:
+    """Write a chain or a graph as JSON, in order, always in the same bytes."""
+    if isinstance(architecture, Operations):
+        return architecture.json()
+    return json.dumps(layers_data(architecture), separators=(",", ":"), ensure_ascii=True)
+
+
+def architecture_entry(architecture: Architecture) -> dict[str, Any]:
+    """Write a chain or a graph as a block's key and plain data."""
+    if isinstance(architecture, Operations):
+        return {"operations": architecture.data()}
+    return {"layers": layers_data(architecture)}
 
 
 def name_conflict(names: Iterable[str]) -> tuple[str, str] | None:

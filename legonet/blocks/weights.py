@@ -8,9 +8,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_architecture, leaves
+from legonet.blocks.interpret import OperationModule
+from legonet.blocks.operations import operations_from_data
 from legonet.blocks.registry import KINDS, describe_module
-from legonet.blocks.schema import Layer, layers_data, layers_from_data
+from legonet.blocks.schema import Architecture, Layer, layers_data, layers_from_data
 from legonet.errors import BlockError, StoreError
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
 from legonet.store.tensors import RawTensor
@@ -35,9 +37,12 @@ DTYPES: dict[str, torch.dtype] = {
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
+Loaded = nn.Sequential | OperationModule
+
+
 def load_module(
     blob: bytes | memoryview | Path, device: str = "cpu", *, where: str = "module blob"
-) -> nn.Sequential:
+) -> Loaded:
     """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
 
     Args:
@@ -46,7 +51,7 @@ def load_module(
         where: What messages call the blob, if bytes are given.
 
     Returns:
-        A chain of layers, or an adapter. No parameter requires a gradient.
+        A chain of layers, an adapter, or a graph of operations. No parameter requires a gradient.
 
     Raises:
         StoreError: The file cannot be read, or the bytes are no module of legonet.
@@ -60,9 +65,9 @@ def load_module(
                 f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
             ) from error
     parsed = parse_module(blob, where)
-    layers = _layers(parsed, where)
+    architecture = _architecture(parsed, where)
     try:
-        module = build_layers(layers, "meta", where=where)
+        module = build_architecture(architecture, "meta", where=where)
         module.requires_grad_(False)
         state = {name: _tensor(raw, device) for name, raw in parsed.tensors.items()}
         module.load_state_dict(state, assign=True)
@@ -71,28 +76,39 @@ def load_module(
     return module.eval()
 
 
-def module_layers(blob: bytes, *, where: str = "module blob") -> dict[str, Layer]:
-    """Read the layers of a blob, without its weights.
+def module_layers(blob: bytes, *, where: str = "module blob") -> Architecture:
+    """Read the layers or operations of a blob, without its weights.
 
     Raises:
         StoreError: The bytes are no module of legonet.
     """
-    return _layers(parse_module(blob, where), where)
+    return _architecture(parse_module(blob, where), where)
 
 
-def dump_chain(kind: ModuleKind, module: nn.Sequential) -> bytes:
-    """Write a chain of layers as a blob: the same layers and weights always as the same bytes.
+def dump_chain(kind: ModuleKind, module: Loaded) -> bytes:
+    """Write a module as a blob: the same layers or operations and weights always as the same bytes.
 
     Args:
         kind: What part of a network the module is.
-        module: What `build_layers` or `build_adapter` made.
+        module: What `load_module`, `build_layers` or `build_adapter` made.
 
     Raises:
         BlockError: The module holds something that is no known layer.
         StoreError: A tensor has a dtype that no blob can hold.
     """
     tensors = {name: raw_tensor(tensor, name) for name, tensor in module.state_dict().items()}
+    if isinstance(module, OperationModule):
+        return dump_module(kind, {}, tensors, module.operations.data())
     return dump_module(kind, layers_data(chain_layers(module)), tensors)
+
+
+def architecture_of(module: Loaded) -> Architecture:
+    """The architecture of a module that is built.
+
+    Raises:
+        BlockError: The module holds something that is no known layer.
+    """
+    return module.operations if isinstance(module, OperationModule) else chain_layers(module)
 
 
 def chain_layers(module: nn.Sequential) -> dict[str, Layer]:
@@ -115,7 +131,15 @@ def chain_layers(module: nn.Sequential) -> dict[str, Layer]:
     return layers
 
 
-def _layers(parsed: ModuleBlob, where: str) -> dict[str, Layer]:
+def _architecture(parsed: ModuleBlob, where: str) -> Architecture:
+    if parsed.operations is not None:
+        try:
+            return operations_from_data(parsed.operations)
+        except ValueError as error:
+            raise StoreError(
+                f"{where}: {error}; expected operations that this version of legonet knows; build the "
+                "module again"
+            ) from error
     try:
         return layers_from_data(parsed.layers)
     except ValidationError as error:

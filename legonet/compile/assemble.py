@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from legonet.blocks.build import output_shape
-from legonet.blocks.weights import chain_layers, load_module
+from legonet.blocks.weights import Loaded, architecture_of, load_module
 from legonet.compile.build import build_modules
 from legonet.compile.card import make_card
 from legonet.compile.network import CompiledNetwork, Path, normalisation
@@ -155,19 +155,19 @@ class _Reader:
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
-        self._read: dict[str, nn.Sequential] = {}
+        self._read: dict[str, Loaded] = {}
 
-    def __call__(self, sha: str, where: str) -> nn.Sequential:
+    def __call__(self, sha: str, where: str) -> Loaded:
         if sha not in self._read:
             self._read[sha] = load_module(self._store.map(sha), where=f"{where}: module {sha[:10]}")
         return self._read[sha]
 
 
-def _expect_joint(path: str, f: nn.Sequential, g: nn.Sequential, input_shape: tuple[int, int, int]) -> None:
+def _expect_joint(path: str, f: Loaded, g: Loaded, input_shape: tuple[int, int, int]) -> None:
     """Refuse a path whose modules cannot be joined without an adapter."""
     try:
         output_shape(
-            chain_layers(g), output_shape(chain_layers(f), input_shape), where=f"{path}: task module"
+            architecture_of(g), output_shape(architecture_of(f), input_shape), where=f"{path}: task module"
         )
     except BlockError as error:
         raise SelectError(f"{error}; without an adapter the two modules do not fit") from error

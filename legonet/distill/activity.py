@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from legonet.blocks.build import leaves
+from legonet.blocks.observe import observed
+from legonet.blocks.weights import Loaded
 from legonet.teachers.statistics import Statistics
 
 STEPS = 60
@@ -29,7 +30,7 @@ SOFTNESS = 0.3  # of the count of active units, in standard deviations of their 
 ACTIVITY_WEIGHT = 10.0
 
 
-def match_activity(features: Tensor, teacher: nn.Sequential, statistics: Statistics) -> Tensor:
+def match_activity(features: Tensor, teacher: Loaded, statistics: Statistics) -> Tensor:
     """Move features until the teacher's task module answers them as it answered real ones.
 
     Args:
@@ -69,7 +70,7 @@ class Strangeness:
         statistics: of the teacher.
     """
 
-    def __init__(self, features: Tensor, teacher: nn.Sequential, statistics: Statistics) -> None:
+    def __init__(self, features: Tensor, teacher: Loaded, statistics: Statistics) -> None:
         self._teacher = teacher
         self._deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
         self._mean = statistics.mean.to(features) / self._deviation
@@ -90,16 +91,17 @@ class Strangeness:
         return loss + ((scaled - self._mean).square().mean((0, 2, 3)) - 1).square().mean()
 
 
-def _run(teacher: nn.Sequential, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _run(teacher: Loaded, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:
     """The teacher's output, and the squared distance of its units' activities from the recorded ones."""
-    value, distance, recorded = features, features.new_zeros(()), iter(activity)
-    for _, layer in leaves(teacher):
-        if isinstance(layer, nn.ReLU):
-            axes = (0, *range(2, value.ndim))
-            softness = SOFTNESS * value.detach().std(axes, keepdim=True).clamp_min(1e-6)
-            distance = distance + (torch.sigmoid(value / softness).mean(0) - next(recorded)).square().mean()
-        value = layer(value)
-    return value, distance
+    distances, recorded = [features.new_zeros(())], iter(activity)
+
+    def compare(value: Tensor) -> None:
+        axes = (0, *range(2, value.ndim))
+        softness = SOFTNESS * value.detach().std(axes, keepdim=True).clamp_min(1e-6)
+        distances.append((torch.sigmoid(value / softness).mean(0) - next(recorded)).square().mean())
+
+    output = observed(teacher, features, compare)
+    return output, sum(distances[1:], distances[0])
 
 
 def _targets(output: Tensor, statistics: Statistics) -> Tensor:

@@ -70,18 +70,20 @@ class Alignment:
         return [each[order.to(each.device)] for each, order in zip(activity, self.relu_orders, strict=True)]
 
 
-def align(module: nn.Sequential, reference: nn.Sequential, input_shape: Shape) -> Alignment | None:
+def align(module: nn.Module, reference: nn.Module, input_shape: Shape) -> Alignment | None:
     """Reorder the hidden units of a task module to match another's.
 
     Args:
-        module: g_T; it stays as it is.
+        module: g_T, a chain of layers; it stays as it is.
         reference: g_S, of the same architecture but for the channels of its input.
         input_shape: (channels, height, width) that `module` takes.
 
     Returns:
-        The aligned copy; None where the two differ in architecture, or have layers whose units cannot be
-        reordered one by one, such as grouped convolutions.
+        The aligned copy; None where the two differ in architecture, are graphs, or have layers whose units
+        cannot be reordered one by one, such as grouped convolutions.
     """
+    if not isinstance(module, nn.Sequential) or not isinstance(reference, nn.Sequential):
+        return None
     result = copy.deepcopy(module)
     mine, theirs = _weighted(result), _weighted(reference)
     if mine is None or theirs is None or not _alike(mine, theirs):
@@ -198,7 +200,7 @@ def _expanded(order: Tensor, inputs: int) -> Tensor:
     return (order[:, None] * run + torch.arange(run, device=order.device)).flatten()
 
 
-def reorder(chain: nn.Sequential, orders: Sequence[Tensor], input_shape: Shape) -> list[Tensor]:
+def reorder(chain: nn.Module, orders: Sequence[Tensor], input_shape: Shape) -> list[Tensor]:
     """Put the hidden units of a chain in other orders, in place; its function stays.
 
     Args:

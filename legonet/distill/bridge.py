@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from legonet.blocks.build import leaves
+from legonet.blocks.weights import Loaded, architecture_of
 from legonet.distill.context import Edge, Progress, features_of, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
@@ -47,7 +47,7 @@ LEARNING_RATE = 1e-3
 
 def fit_bridged(
     edge: Edge,
-    own_category_module: nn.Sequential,
+    own_category_module: Loaded,
     spec: Adapter,
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
@@ -110,7 +110,7 @@ def fit_bridged(
 def _images(
     edge: Edge,
     own: nn.Module,
-    teacher: nn.Sequential,
+    teacher: Loaded,
     samples: Samples | None,
     generator: torch.Generator,
     device: torch.device | str,
@@ -206,16 +206,15 @@ def _joined(bridge: nn.Sequential, upper: nn.Sequential) -> nn.Sequential:
     return joined
 
 
-def _same(left: nn.Sequential, right: nn.Sequential) -> bool:
-    """Whether two task modules are the same bytes in the same layers."""
-    pairs = leaves(left), leaves(right)
-    if [(name, type(layer)) for name, layer in pairs[0]] != [(name, type(layer)) for name, layer in pairs[1]]:
+def _same(left: Loaded, right: Loaded) -> bool:
+    """Whether two task modules are the same bytes in the same architecture."""
+    if architecture_of(left) != architecture_of(right):
         return False
     states = left.state_dict(), right.state_dict()
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def _shape(module: nn.Sequential, edge: Edge) -> Shape:
+def _shape(module: Loaded, edge: Edge) -> Shape:
     if edge.input is None:
         raise DistillError(
             f"{edge.path}: the network's input is not known; expected it, to match two modules"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.weights import Loaded
 from legonet.distill.pullback import Shape
 from legonet.graph.schema import Input, Output
 from legonet.teachers.statistics import Statistics
@@ -36,9 +37,9 @@ class Edge:
     """
 
     path: str
-    category_module: nn.Sequential
-    task_module: nn.Sequential
-    teacher_module: nn.Sequential
+    category_module: Loaded
+    task_module: Loaded
+    teacher_module: Loaded
     source: Shape
     target: Shape
     meaning: Output
@@ -68,10 +69,10 @@ class Context:
     """
 
     edge: Edge
-    category_module: nn.Sequential
+    category_module: Loaded
     adapter: nn.Sequential
-    student: nn.Sequential
-    teacher: nn.Sequential
+    student: Loaded
+    teacher: Loaded
     images: Tensor | None
     features: Tensor | None
     labels: Tensor | None

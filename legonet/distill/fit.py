@@ -17,7 +17,7 @@ from legonet.distill.methods.back_distillation import fit_back_distillation
 from legonet.distill.methods.closed_form import fit_closed_form
 from legonet.distill.methods.inversion import fit_inversion
 from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
-from legonet.distill.pullback import Pullback
+from legonet.distill.pullback import pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import (
     Adapter,
@@ -122,7 +122,7 @@ def _expect_own_statistics(edge: Edge) -> None:
         if statistics is None:
             continue
         recorded = tuple(statistics.mean.shape), [tuple(each.shape) for each in statistics.activity]
-        if recorded != (tuple(shape), Pullback(module, shape).relu_shapes):
+        if recorded != (tuple(shape), pullback(module, shape).relu_shapes):
             raise DistillError(
                 f"{edge.path}: the statistics of {whose} are of features {recorded[0]} and "
                 f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "

@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from legonet.blocks.weights import Loaded
 from legonet.distill.activity import match_activity
 from legonet.distill.context import Context, Edge, features_of
 from legonet.distill.inversion import invert
@@ -58,7 +59,7 @@ def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = 
 
 def drawn_features(
     statistics: Statistics,
-    teacher: nn.Sequential,
+    teacher: Loaded,
     count: int,
     generator: torch.Generator,
     device: torch.device | str,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill.activity import Strangeness
 from legonet.graph.schema import Input
@@ -24,7 +25,7 @@ LEARNING_RATE = 0.02  # in units of the image's range
 
 def invert(
     f: nn.Module,
-    teacher: nn.Sequential,
+    teacher: Loaded,
     given: Input,
     statistics: Statistics | None,
     count: int,

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from legonet.blocks.adapter import convolutions, set_identity
 from legonet.blocks.rescale import Rescale
-from legonet.distill.pullback import Pullback
+from legonet.distill.pullback import AnyPullback, Pullback
 
 CHUNK = 32  # draws that are in memory together, at most
 MEMORY = 2**28  # bytes that one chunk of draws may take, unless a single draw takes more
@@ -143,8 +143,8 @@ class Solution:
 
 def solve_adapter(
     adapter: nn.Sequential,
-    student: Pullback,
-    teacher: Pullback,
+    student: AnyPullback,
+    teacher: AnyPullback,
     draw: Callable[[int], Draw],
     draws: int,
     ridge: float,
@@ -200,7 +200,7 @@ def solve_adapter(
         return Solution(residual, Excess(first, equations.symmetric()))
 
 
-def _chunk(student: Pullback, teacher: Pullback, first: nn.Conv2d) -> int:
+def _chunk(student: AnyPullback, teacher: AnyPullback, first: nn.Conv2d) -> int:
     """How many draws fit into the memory of a chunk: their masks, and the patches in both precisions."""
     masks = sum(math.prod(shape) for shape in student.relu_shapes)
     patches = first.out_channels * math.prod(first.kernel_size) * math.prod(teacher.input_shape[1:])

@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from legonet.blocks.build import leaves
+from legonet.blocks.interpret import OperationModule
 from legonet.blocks.rescale import Rescale
+from legonet.distill.graph_pullback import GraphPullback
 from legonet.errors import DistillError
 
 Shape = tuple[int, ...]
@@ -131,6 +133,21 @@ RULES: dict[type[nn.Module], Rule] = {
 KEEPS_SHAPE = (nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, Rescale)
 
 
+def pullback(module: nn.Module, input_shape: Shape) -> Pullback | GraphPullback:
+    """The pullback of a task module, whatever it is.
+
+    Args:
+        module: a chain of layers, or a graph of operations, with its weights.
+        input_shape: (channels, height, width) of one input.
+
+    Raises:
+        DistillError: a layer or an operation has no rule.
+    """
+    if isinstance(module, OperationModule):
+        return GraphPullback(module, input_shape)
+    return Pullback(module, input_shape)
+
+
 class Pullback:
     """The pullback of a chain of layers.
 
@@ -147,7 +164,7 @@ class Pullback:
         DistillError: a layer has no rule.
     """
 
-    def __init__(self, chain: nn.Sequential, input_shape: Shape) -> None:
+    def __init__(self, chain: nn.Module, input_shape: Shape) -> None:
         self.layers = leaves(chain)
         self.input_shape = tuple(input_shape)
         for name, layer in self.layers:
@@ -191,12 +208,15 @@ class Pullback:
         return gradient
 
 
-def alike(student: Pullback, teacher: Pullback) -> bool:
+AnyPullback = Pullback | GraphPullback
+
+
+def alike(student: AnyPullback, teacher: AnyPullback) -> bool:
     """Whether two task modules can share masks by position: their ReLUs have the same shapes."""
     return student.relu_shapes == teacher.relu_shapes
 
 
-def expect_same_output(student: Pullback, teacher: Pullback, path: str) -> None:
+def expect_same_output(student: AnyPullback, teacher: AnyPullback, path: str) -> None:
     """Refuse two task modules that cannot share G.
 
     Raises:
@@ -209,7 +229,7 @@ def expect_same_output(student: Pullback, teacher: Pullback, path: str) -> None:
         )
 
 
-def expect_alike(student: Pullback, teacher: Pullback, path: str) -> None:
+def expect_alike(student: AnyPullback, teacher: AnyPullback, path: str) -> None:
     """Refuse two task modules that cannot share G and masks by position.
 
     Raises:

@@ -19,7 +19,7 @@ from legonet.distill.alignment import align
 from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.least_squares import Draw, Excess, Solution, solve_adapter
-from legonet.distill.pullback import Pullback, alike, expect_same_output
+from legonet.distill.pullback import AnyPullback, alike, expect_same_output, pullback
 from legonet.graph.schema import ClosedForm
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
@@ -58,8 +58,8 @@ def start(context: Context, settings: ClosedForm) -> Start:
     """
     path = context.edge.path
     pair = (
-        Pullback(context.student, context.edge.target),
-        Pullback(context.teacher, context.edge.source),
+        pullback(context.student, context.edge.target),
+        pullback(context.teacher, context.edge.source),
     )
     expect_same_output(*pair, path)
     if not alike(*pair):
@@ -87,14 +87,18 @@ def start(context: Context, settings: ClosedForm) -> Start:
 
 
 def _align(
-    context: Context, student: Pullback, residual: float, passes: float | list[Tensor], settings: ClosedForm
+    context: Context,
+    student: AnyPullback,
+    residual: float,
+    passes: float | list[Tensor],
+    settings: ClosedForm,
 ) -> Start:
     """Solve again with aligned units; the adapter keeps the better of the two solutions."""
     before = copy.deepcopy(context.adapter.state_dict())
     alignment = align(context.teacher, context.student, context.edge.source)
     if alignment is not None:
         chances = alignment.reordered(passes) if isinstance(passes, list) else passes
-        aligned = Pullback(alignment.module, context.edge.source)
+        aligned = pullback(alignment.module, context.edge.source)
         again = _solve(context, student, aligned, chances, settings)
         if again.residual < residual:
             common = again.residual <= STRANGERS
@@ -105,8 +109,8 @@ def _align(
 
 def _solve(
     context: Context,
-    student: Pullback,
-    teacher: Pullback,
+    student: AnyPullback,
+    teacher: AnyPullback,
     passes: float | list[Tensor],
     settings: ClosedForm,
 ) -> Solution:

@@ -6,10 +6,9 @@ import time
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
 from legonet.blocks.build import output_shape
-from legonet.blocks.weights import dump_chain, load_module, module_layers
+from legonet.blocks.weights import Loaded, dump_chain, load_module, module_layers
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
@@ -90,7 +89,7 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
     )
 
 
-def _module(store: BlobStore, sha: str, job: Job) -> nn.Sequential:
+def _module(store: BlobStore, sha: str, job: Job) -> Loaded:
     return load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
 
 

@@ -21,22 +21,31 @@ class ModuleBlob:
     Attributes:
         kind: What part of a network it is.
         layers: Plain data: the layers by name, in order (`legonet.blocks.schema.layers_from_data`
-            reads them).
+            reads them); empty if the module is a graph of operations.
         tensors: By the names of the state dict.
+        operations: Plain data of a graph (`legonet.blocks.operations.operations_from_data` reads it), for a
+            module that is no chain of layers.
     """
 
     kind: ModuleKind
     layers: dict[str, Any]
     tensors: dict[str, RawTensor]
+    operations: dict[str, Any] | None = None
 
 
-def dump_module(kind: ModuleKind, layers: Mapping[str, Any], tensors: Mapping[str, RawTensor]) -> bytes:
+def dump_module(
+    kind: ModuleKind,
+    layers: Mapping[str, Any],
+    tensors: Mapping[str, RawTensor],
+    operations: Mapping[str, Any] | None = None,
+) -> bytes:
     """Write a module blob; its address in the store is the sha256 of these bytes.
 
     Args:
         kind: What part of a network it is.
         layers: Plain data: the layers by name, in order.
         tensors: By the names of the state dict.
+        operations: Plain data of a graph of operations, instead of layers.
 
     Returns:
         A safetensors file with one metadata key, `legonet`.
@@ -44,11 +53,8 @@ def dump_module(kind: ModuleKind, layers: Mapping[str, Any], tensors: Mapping[st
     Raises:
         StoreError: A tensor's bytes do not fit its shape and dtype.
     """
-    text = json.dumps(
-        {"kind": kind, "layers": _canonical(layers)},
-        separators=(",", ":"),
-        allow_nan=False,
-    )
+    model = {"layers": _canonical(layers)} if operations is None else {"operations": operations}
+    text = json.dumps({"kind": kind, **model}, separators=(",", ":"), allow_nan=False)
     return write_tensors(tensors, {METADATA_KEY: text})
 
 
@@ -66,16 +72,18 @@ def parse_module(data: bytes | memoryview, where: str = "module blob") -> Module
     try:
         header = json.loads(file.metadata[METADATA_KEY])
         kind = header["kind"]
-        layers = header["layers"]
-    except (KeyError, TypeError, ValueError, RecursionError):
+        operations = header.get("operations")
+        layers = header["layers"] if operations is None else {}
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise _foreign(where) from None
     if (
         kind not in get_args(ModuleKind)
         or not isinstance(layers, dict)
+        or not isinstance(operations, dict | None)
         or set(file.metadata) != {METADATA_KEY}
     ):
         raise _foreign(where)
-    return ModuleBlob(kind, layers, file.tensors)
+    return ModuleBlob(kind, layers, file.tensors, operations)
 
 
 def _canonical(layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,9 @@ def arrive_differently(
     module: nn.Module,
     category: str,
     task: str,
-    cut: str,
+    cut: str | float,
     different: Different,
+    output: str | None = None,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; see `legonet.graph.arrival` for `different`.
 
@@ -39,8 +40,9 @@ def arrive_differently(
         module: as of `legonet.teachers.memory.arrive`.
         category: that it was trained for.
         task: that it was trained for.
-        cut: the category module ends with the layer of this name.
+        cut: likewise.
         different: what becomes of a known category whose module is another one.
+        output: as of `legonet.teachers.memory.arrive`.
 
     Returns:
         The new graph, and the teacher.
@@ -52,12 +54,12 @@ def arrive_differently(
     if taken is not None and different == "variant":
         label = graph.categories[category].label or category
         category = variant_name(graph, category)
-        grown, source = arrive(graph, name, module, category, task, cut)
+        grown, source = arrive(graph, name, module, category, task, cut, output)
         part = grown.categories[category].model_copy(update={"label": label})
         return grown.model_copy(update={"categories": {**grown.categories, category: part}}), source
     if taken is not None and different == "replace":
         base = without_teacher(graph, taken)
-    grown, source = arrive(base, name, module, category, task, cut)
+    grown, source = arrive(base, name, module, category, task, cut, output)
     if taken is not None and different == "replace":
         grown = _in_place(graph, grown, taken, name)
     if known is None or known == taken or sources[known].parts().f_sha == source.parts().f_sha:

@@ -9,48 +9,58 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from legonet.blocks.build import output_shape
+from legonet.blocks.operations import Operations
 from legonet.blocks.weights import load_module
 from legonet.errors import GraphError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
+from legonet.teachers.cuts import at_fraction
 from legonet.teachers.outputs import check_output, output_of
 from legonet.teachers.source import MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
-from legonet.teachers.trace import describe
+from legonet.teachers.take_in import take_in
+from legonet.teachers.verify import expect_same
 
 
 def arrive(
-    graph: Graph, name: str, module: nn.Module, category: str, task: str, cut: str
+    graph: Graph,
+    name: str,
+    module: nn.Module,
+    category: str,
+    task: str,
+    cut: str | float,
+    output: str | None = None,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; its category and its task are added too if they are new.
 
     Args:
         graph: as it is; it is not changed.
         name: of the teacher.
-        module: a chain of known layers, which is copied.
+        module: which is copied.
         category: that it was trained for.
         task: that it was trained for.
-        cut: the category module ends with the layer of this name.
+        cut: the category module ends with the layer, module or operation of this name; or a fraction.
+        output: which output counts, where the model gives several.
 
     Returns:
         The new graph, and the teacher.
 
     Raises:
-        TeacherError: the model is no such chain, has no such cut, or its output does not fit the task.
+        TeacherError: the model cannot be traced, has no such cut, or its output does not fit the task.
         GraphError: there is a teacher of this name, or one for this category and task.
     """
     _expect_new(graph, name, category, task)
     where, shape = f"teachers.{name}", graph.input.shape
-    source, output = from_module(name, module, shape, cut)
+    source, given = from_module(name, module, shape, cut, output)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
     if category not in graph.categories:
         entries["categories"][category] = {}
     if task in graph.tasks:
-        check_output(output, graph.tasks[task].output, shape, where, task)
+        check_output(given, graph.tasks[task].output, shape, where, task)
     else:
-        entries["tasks"][task] = {"output": output_of(output, shape, where)}
+        entries["tasks"][task] = {"output": output_of(given, shape, where)}
     weights = f"teachers/{name}.safetensors"
-    spec = {"category": category, "task": task, "model": name, "weights": weights, "cut": cut}
+    spec = {"category": category, "task": task, "model": name, "weights": weights, "cut": source.cut}
     entries["teachers"][name] = spec
     return extended(graph, entries), source
 
@@ -67,27 +77,40 @@ def _expect_new(graph: Graph, name: str, category: str, task: str) -> None:
 
 
 def from_module(
-    name: str, module: nn.Module, input_shape: tuple[int, ...], cut: str
+    name: str,
+    module: nn.Module,
+    input_shape: tuple[int, ...],
+    cut: str | float,
+    output: str | None = None,
 ) -> tuple[MemoryTeacher, tuple[int, ...]]:
     """Describe and copy a model.
 
     Args:
         name: of the teacher.
-        module: a chain of known layers.
+        module: any model that leads one tensor to its output.
         input_shape: (channels, height, width).
-        cut: the category module ends with the layer of this name.
+        cut: the category module ends with the layer, module or operation of this name; or a fraction of the
+            model's multiplications.
+        output: which output counts, where the model gives several.
 
     Returns:
         The teacher, and the shape of its output without the batch.
 
     Raises:
-        TeacherError: the model is no such chain, or has no such cut.
+        TeacherError: the model cannot be traced, computes something else when it is put together again, or
+            has no such cut.
     """
-    layers = describe(module, input_shape, where=f"teachers.{name}")
-    state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in module.state_dict().items()}
-    source = MemoryTeacher(name, cut, layers, safetensors.torch.save(state))
+    where = f"teachers.{name}"
+    found = take_in(module, input_shape, output=output, where=where)
+    state = {**module.state_dict(), **found.constants}
+    if isinstance(found.architecture, Operations):
+        state = {key: state[key] for key in found.architecture.tensors}
+        expect_same(module, found, state, input_shape, output, where)
+    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
+    place = cut if isinstance(cut, str) else at_fraction(found.architecture, input_shape, cut, where)
+    source = MemoryTeacher(name, place, found.architecture, safetensors.torch.save(plain))
     source.parts()  # so that a wrong cut or bad weights are told now
-    return source, output_shape(layers, input_shape)
+    return source, output_shape(found.architecture, input_shape)
 
 
 def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from legonet.blocks.parameters import COUNTERS, Shape, tensor_shapes
-from legonet.blocks.schema import Block, Layer, Layers, layers_data
+from legonet.blocks.joints import split
+from legonet.blocks.operations import Operations
+from legonet.blocks.parameters import Shape, is_counter, tensor_shapes
+from legonet.blocks.schema import Architecture, Block, Layers, layers_data
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.store.blobs import sha256
@@ -35,27 +37,27 @@ class TeacherParts:
         g: Blob of the task module g_T.
         f_sha: Address of f.
         g_sha: Address of g.
-        f_layers: Layers up to and including the cut.
-        g_layers: The layers after it.
+        f_layers: Layers or operations up to and including the cut.
+        g_layers: Those after it.
     """
 
     f: bytes
     g: bytes
     f_sha: str
     g_sha: str
-    f_layers: dict[str, Layer]
-    g_layers: dict[str, Layer]
+    f_layers: Architecture
+    g_layers: Architecture
 
 
 def read_teacher(
-    architecture: Block | Layers, weights: bytes | Path, cut: str, where: str = "teacher"
+    architecture: Block | Architecture, weights: bytes | Path, cut: str, where: str = "teacher"
 ) -> TeacherParts:
     """Read a teacher's weights, check them and cut the teacher.
 
     Args:
-        architecture: The teacher's block, or its layers.
+        architecture: The teacher's block, or its layers or operations.
         weights: A safetensors file, or its bytes.
-        cut: f ends with the layer of this name.
+        cut: f ends with the layer, module or operation of this name.
         where: What messages call the teacher.
 
     Returns:
@@ -67,49 +69,77 @@ def read_teacher(
         BlockError: The block cannot be built.
     """
     layers = teacher_layers(architecture) if isinstance(architecture, Block) else architecture
-    f_layers, g_layers = cut_layers(layers, cut, where=where)
+    f_layers, g_layers = cut_architecture(layers, cut, where=where)
     source = f"{where}: {weights}" if isinstance(weights, Path) else where
     try:
         tensors = read_tensors(_bytes(weights, source), source).tensors
     except StoreError as error:
         raise TeacherError(str(error)) from error
-    _check(tensors, tensor_shapes(layers), source)
+    _check(tensors, layers, source)
     f = _blob("category-module", f_layers, tensors)
     g = _blob("task-module", g_layers, tensors)
     return TeacherParts(f, g, sha256(f), sha256(g), f_layers, g_layers)
 
 
-def teacher_layers(block: Block) -> dict[str, Layer]:
-    """List the layers of a block; only one that a library builds needs torch, to be traced.
+def teacher_layers(block: Block) -> Architecture:
+    """The layers or operations of a block; only one that a library builds needs torch, to be traced.
 
     Raises:
         BlockError: The block cannot be built.
-        TeacherError: The library's model is no chain of known layers.
+        TeacherError: The library's model cannot be traced, or has constants that no weights file gives.
     """
-    if block.layers is not None:
-        return dict(block.layers)
+    if block.architecture is not None:
+        return block.architecture
     from legonet.blocks.build import build_block
-    from legonet.teachers.trace import describe
+    from legonet.teachers.take_in import take_in
 
-    return describe(build_block(block, "meta"), block.input, where=f"block {block.name}")
+    where = f"block {block.name}"
+    found = take_in(build_block(block, "meta"), block.input, where=where)
+    if found.constants:
+        raise TeacherError(
+            f"{where}: {block.builder} computes with {len(found.constants)} constants; expected weights "
+            "only; bring it in with `legonet teacher add`, which keeps them beside the weights"
+        )
+    return found.architecture
 
 
-def cut_layers(
-    layers: Layers, cut: str, *, where: str = "teacher"
-) -> tuple[dict[str, Layer], dict[str, Layer]]:
-    """Cut a chain in two.
+def chain_layers(block: Block) -> Layers:
+    """The layers of a block that is a chain.
+
+    Raises:
+        TeacherError: It is a graph, or cannot be built.
+    """
+    found = teacher_layers(block)
+    if isinstance(found, Operations):
+        raise TeacherError(
+            f"block {block.name}: is a graph of operations; expected a chain; choose another block"
+        )
+    return found
+
+
+def cut_architecture(
+    architecture: Architecture, cut: str, *, where: str = "teacher"
+) -> tuple[Architecture, Architecture]:
+    """Cut a model in two.
 
     Args:
-        layers: The teacher's layers.
-        cut: The lower part ends with the layer of this name.
+        architecture: The teacher's layers or operations.
+        cut: The lower part ends with the layer, module or operation of this name.
         where: What messages call the teacher.
 
     Returns:
-        The layers of f and those of g_T; neither is empty.
+        f and g_T; neither is empty.
 
     Raises:
-        TeacherError: There is no such layer, or nothing is above it.
+        TeacherError: There is no such place, nothing is above it, or several tensors cross there.
     """
+    if isinstance(architecture, Operations):
+        return split(architecture, cut, where=where)
+    return cut_layers(architecture, cut, where=where)
+
+
+def cut_layers(layers: Layers, cut: str, *, where: str = "teacher") -> tuple[Layers, Layers]:
+    """Cut a chain in two; see `cut_architecture`."""
     names = list(layers)
     if cut not in names[:-1]:
         found = "is the last layer, so that no task module is left" if cut in names else "is no layer"
@@ -138,14 +168,15 @@ def _bytes(weights: bytes | Path, source: str) -> bytes:
     return weights
 
 
-def _check(tensors: Mapping[str, RawTensor], expected: Mapping[str, Shape], source: str) -> None:
+def _check(tensors: Mapping[str, RawTensor], architecture: Architecture, source: str) -> None:
+    expected = tensor_shapes(architecture)
     problems = [f"missing: {key} {list(shape)}" for key, shape in expected.items() if key not in tensors]
     problems += [
         f"not expected: {key} {list(tensor.shape)}" for key, tensor in tensors.items() if key not in expected
     ]
     for key, shape in expected.items():
         if key in tensors:
-            problems += _tensor_problems(key, tensors[key], shape)
+            problems += _tensor_problems(key, tensors[key], shape, is_counter(architecture, key))
     if not problems:
         return
     shown = problems[:LONGEST_LIST]
@@ -172,10 +203,10 @@ def _advice(tensors: Mapping[str, RawTensor], expected: Mapping[str, Shape]) -> 
     return "choose the block that the teacher was trained with, or correct the file"
 
 
-def _tensor_problems(key: str, tensor: RawTensor, shape: Shape) -> list[str]:
+def _tensor_problems(key: str, tensor: RawTensor, shape: Shape, counts: bool) -> list[str]:
     if tensor.shape != shape:
         return [f"shape: {key} {list(tensor.shape)}; the block has {list(shape)}"]
-    if key.rsplit(".", 1)[-1] in COUNTERS:
+    if counts:
         return []
     if tensor.dtype not in _FLOATS:
         return [f"dtype: {key} {tensor.dtype}; expected floating-point, one of {', '.join(_FLOATS)}"]
@@ -195,5 +226,8 @@ def _elements(shape: Shape) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-def _blob(kind: ModuleKind, layers: dict[str, Layer], tensors: Mapping[str, RawTensor]) -> bytes:
-    return dump_module(kind, layers_data(layers), {key: tensors[key] for key in tensor_shapes(layers)})
+def _blob(kind: ModuleKind, architecture: Architecture, tensors: Mapping[str, RawTensor]) -> bytes:
+    own = {key: tensors[key] for key in tensor_shapes(architecture)}
+    if isinstance(architecture, Operations):
+        return dump_module(kind, {}, own, architecture.data())
+    return dump_module(kind, layers_data(architecture), own)

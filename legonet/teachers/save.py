@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from legonet.blocks.files import list_blocks, read_block
-from legonet.blocks.schema import Block, layers_data
+from legonet.blocks.files import block_text, list_blocks, read_block
+from legonet.blocks.schema import Block, architecture_entry
 from legonet.errors import BlockError, GraphError, StoreError
 from legonet.graph.dump import dump_yaml, graph_data
 from legonet.graph.edit import SECTIONS, add_entries
@@ -144,23 +144,24 @@ class _Saving:
         """The name of a block with the teacher's architecture; a new one if there is none yet."""
         block = source.block if isinstance(source, FileTeacher) else self._describe(source)
         for name, known in self.blocks.items():
-            if (known.layers, known.builder, known.arguments) == (
-                block.layers,
+            if (known.architecture, known.builder, known.arguments) == (
+                block.architecture,
                 block.builder,
                 block.arguments,
             ):
                 return name
         name = next(name for name in self._names(block.name) if name not in self.taken)
         data = block.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"name": name}
-        data |= {} if block.layers is None else {"layers": layers_data(block.layers)}
+        data |= {} if block.architecture is None else architecture_entry(block.architecture)
         self.blocks[name] = Block.model_validate(data)
         self.taken.add(name)
-        self.files[self.workspace.root / BLOCKS_FOLDER / f"{name}.yaml"] = dump_yaml(data).encode()
+        suffix, text = block_text(self.blocks[name])
+        self.files[self.workspace.root / BLOCKS_FOLDER / f"{name}{suffix}"] = text.encode()
         return name
 
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
-        data |= {"layers": layers_data(source.layers), "cuts": [source.cut]}
+        data |= {**architecture_entry(source.layers), "cuts": [source.cut]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:

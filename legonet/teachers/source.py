@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from legonet.blocks.files import find_block
-from legonet.blocks.schema import Block, Layers, layers_json
+from legonet.blocks.schema import Architecture, Block, architecture_json
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
@@ -32,8 +32,8 @@ class TeacherSource(ABC):
 
     @property
     @abstractmethod
-    def layers(self) -> Layers:
-        """The model's layers, in order."""
+    def layers(self) -> Architecture:
+        """The model's layers or operations, in order."""
 
     @property
     @abstractmethod
@@ -89,20 +89,25 @@ class MemoryTeacher(TeacherSource):
     """A teacher given as a model in code."""
 
     def __init__(
-        self, name: str, cut: str, layers: Layers, weights: bytes, statistics: bytes | None = None
+        self,
+        name: str,
+        cut: str,
+        layers: Architecture,
+        weights: bytes,
+        statistics: bytes | None = None,
     ) -> None:
         super().__init__(name, cut)
         self._layers, self._weights, self._statistics = layers, weights, statistics
 
     @property
-    def layers(self) -> Layers:
-        """The model's layers, in order."""
+    def layers(self) -> Architecture:
+        """The model's layers or operations, in order."""
         return self._layers
 
     @property
     def architecture(self) -> str:
-        """The layers as canonical JSON."""
-        return layers_json(self._layers)
+        """The layers or operations as canonical JSON."""
+        return architecture_json(self._layers)
 
     def weights(self) -> bytes:
         """The weights as a safetensors file."""
@@ -135,16 +140,16 @@ class FileTeacher(TeacherSource):
         return find_block(self._spec.model, self._workspace.block_folders)
 
     @property
-    def layers(self) -> Layers:
-        """The block's layers; those of a builder are found by tracing it, which needs torch."""
+    def layers(self) -> Architecture:
+        """The block's layers or operations; those of a builder are found by tracing it, which needs torch."""
         return teacher_layers(self.block)
 
     @property
     def architecture(self) -> str:
-        """The block's layers, or its builder and arguments, as canonical JSON."""
+        """The block's layers or operations, or its builder and arguments, as canonical JSON."""
         block = self.block
-        if block.layers is not None:
-            return layers_json(block.layers)
+        if block.architecture is not None:
+            return architecture_json(block.architecture)
         return json.dumps([block.builder, block.arguments, block.input], sort_keys=True)
 
     def weights(self) -> bytes:

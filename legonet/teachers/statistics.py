@@ -16,7 +16,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.build import leaves
+from legonet.blocks.observe import observed
+from legonet.blocks.weights import Loaded
 from legonet.errors import TeacherError
 
 FORMAT = "legonet-statistics"
@@ -56,7 +57,7 @@ class Statistics:
     output_std: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
-def record(f: nn.Module, g: nn.Sequential, batches: Iterable[Tensor], limit: int) -> Statistics:
+def record(f: nn.Module, g: Loaded, batches: Iterable[Tensor], limit: int) -> Statistics:
     """Record a teacher's statistics on its owner's images.
 
     Args:
@@ -71,23 +72,26 @@ def record(f: nn.Module, g: nn.Sequential, batches: Iterable[Tensor], limit: int
     Raises:
         TeacherError: no image, or a limit too small for the mean map and the activities.
     """
-    features, outputs, active, count = [], [], {}, 0
+    features, outputs, active, count = [], [], [], 0
     with torch.no_grad():
         for images in batches:
             value = f(images)
             features.append(value.double().cpu())
             count += len(value)
-            for name, layer in leaves(g):
-                value = layer(value)
-                if isinstance(layer, nn.ReLU):
-                    active[name] = active.get(name, 0) + (value > 0).sum(0).double().cpu()
-            outputs.append(value.double().cpu())
+            output, seen = _activity(g, value)
+            outputs.append(output.double().cpu())
+            active = [before + now for before, now in zip(active, seen, strict=True)] if active else seen
     if not count:
         raise TeacherError("no image to record statistics on; expected at least one")
     maps = torch.cat(features)
+    if maps.ndim != 4:
+        raise TeacherError(
+            f"features at the cut have shape {tuple(maps.shape[1:])}; expected maps (channels, height, "
+            "width); choose a lower cut"
+        )
     mean, output = maps.mean(0), torch.cat(outputs)
     output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim == 4 else output
-    activity = [total / count for total in active.values()]
+    activity = [total / count for total in active]
     fixed = 2 * mean.numel() + sum(each.numel() for each in activity) + 4096
     if fixed > limit:
         raise TeacherError(
@@ -107,6 +111,13 @@ def record(f: nn.Module, g: nn.Sequential, batches: Iterable[Tensor], limit: int
         output_mean=output.mean(0).float(),
         output_std=output.std(0, correction=0).float(),
     )
+
+
+def _activity(g: Loaded, features: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The output, and for each rectifier, bottom first, how many images each unit is active on."""
+    counts: list[Tensor] = []
+    output = observed(g, features, lambda units: counts.append((units > 0).sum(0).double().cpu()))
+    return output, counts
 
 
 def _ranks(shape: torch.Size, count: int, budget: int) -> tuple[int, int]:

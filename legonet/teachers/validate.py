@@ -7,7 +7,7 @@ from pathlib import Path
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.files import find_block, list_blocks
-from legonet.blocks.schema import Layers
+from legonet.blocks.schema import Architecture
 from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import LoadedGraph, read_graph
@@ -16,7 +16,7 @@ from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.store.workspace import Workspace
 from legonet.teachers.outputs import expected_output
-from legonet.teachers.read import cut_layers, teacher_layers
+from legonet.teachers.read import cut_architecture, teacher_layers
 
 Shape = tuple[int, ...]
 
@@ -67,9 +67,9 @@ def shape_problems(loaded: LoadedGraph, workspace: Workspace) -> Iterator[Proble
     yield from _edge_problems(graph, features)
 
 
-def _layers(name: str, teacher: Teacher, workspace: Workspace) -> tuple[Layers, Layers]:
+def _layers(name: str, teacher: Teacher, workspace: Workspace) -> tuple[Architecture, Architecture]:
     block = find_block(teacher.model, workspace.block_folders)
-    return cut_layers(teacher_layers(block), teacher.cut, where=f"teachers.{name}")
+    return cut_architecture(teacher_layers(block), teacher.cut, where=f"teachers.{name}")
 
 
 def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:

@@ -17,10 +17,10 @@ from legonet.blocks.parameters import tensor_shapes
 from legonet.blocks.registry import KINDS, describe_module, make_layer
 from legonet.blocks.schema import (
     Layer,
+    architecture_json,
     layer,
     layers_data,
     layers_from_data,
-    layers_json,
     name_conflict,
 )
 from legonet.errors import BlockError
@@ -121,10 +121,10 @@ def test_tensors_are_those_of_the_state_dict(made: Layer) -> None:
 
 @given(CHAINS)
 def test_a_chain_as_json_keeps_its_order(chain: dict[str, Layer]) -> None:
-    again = layers_from_data(json.loads(layers_json(chain)))
+    again = layers_from_data(json.loads(architecture_json(chain)))
     assert again == chain
     assert list(again) == list(chain)
-    assert layers_json(again) == layers_json(chain)
+    assert architecture_json(again) == architecture_json(chain)
     assert layers_data(again) == layers_data(chain)
 
 

@@ -10,9 +10,9 @@ import torch
 from legonet.blocks.build import build_layers, output_shape
 from legonet.blocks.files import find_block, list_blocks
 from legonet.blocks.parameters import tensor_shapes
-from legonet.blocks.schema import Block, Layer
+from legonet.blocks.schema import Block, Layers
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_layers, teacher_layers
+from legonet.teachers.read import chain_layers, cut_architecture
 
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))
@@ -20,9 +20,9 @@ NAMES = list(list_blocks(FOLDERS))
 SLIM_CUTS = {"pool1": (16, 16, 16), "pool2": (32, 8, 8), "relu3_3": (64, 8, 8)}
 
 
-def shipped(name: str) -> tuple[Block, dict[str, Layer]]:
+def shipped(name: str) -> tuple[Block, Layers]:
     block = find_block(name, FOLDERS)
-    return block, teacher_layers(block)
+    return block, chain_layers(block)
 
 
 def test_names() -> None:
@@ -63,7 +63,7 @@ def test_names() -> None:
 def test_shapes(name: str, output: tuple[int, ...], cuts: dict, parameters: int) -> None:
     block, layers = shipped(name)
     assert output_shape(layers, block.input) == output
-    assert {cut: output_shape(cut_layers(layers, cut)[0], block.input) for cut in block.cuts} == cuts
+    assert {cut: output_shape(cut_architecture(layers, cut)[0], block.input) for cut in block.cuts} == cuts
     assert sum(torch.Size(shape).numel() for shape in tensor_shapes(layers).values()) == parameters
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.blocks.build import build_layers
 from legonet.blocks.schema import layers_data, layers_from_data
-from legonet.blocks.weights import DTYPES, chain_layers, dump_chain, load_module, module_layers, raw_tensor
+from legonet.blocks.weights import DTYPES, architecture_of, dump_chain, load_module, module_layers, raw_tensor
 from legonet.errors import BlockError, StoreError
 from legonet.graph.schema import Adapter
 from legonet.store.modules import dump_module
@@ -44,7 +44,7 @@ def test_the_same_module_comes_back(module: nn.Sequential) -> None:
     images = torch.randn(2, 3, 5, 5)
     assert torch.equal(loaded(images), module.eval()(images))
     assert dump_chain("category-module", loaded) == blob
-    assert module_layers(blob) == LAYERS == chain_layers(loaded)
+    assert module_layers(blob) == LAYERS == architecture_of(loaded)
 
 
 def test_it_is_frozen_and_in_evaluation_mode(module: nn.Sequential) -> None:

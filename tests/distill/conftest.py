@@ -60,7 +60,7 @@ def lively_edge(edge: Edge) -> Edge:
     """Weights with which answers differ from image to image, as a trained network's do."""
     generator = torch.Generator().manual_seed(2)
     for chain in (edge.category_module, edge.task_module):
-        for layer in chain:
+        for layer in chain.children():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
                 assert layer.bias is not None

@@ -17,7 +17,7 @@ def smooth_images(count: int) -> torch.Tensor:
     return nn.functional.interpolate(coarse, size=(16, 16), mode="bilinear")
 
 
-def distance(teacher: nn.Sequential, features: torch.Tensor, statistics: Statistics) -> float:
+def distance(teacher: nn.Module, features: torch.Tensor, statistics: Statistics) -> float:
     """How far the units' activities are from the recorded ones, counted hard."""
     recorded, total, value = iter(statistics.activity), 0.0, features
     with torch.no_grad():

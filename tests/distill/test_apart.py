@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter
+from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill import apart
 from legonet.distill.apart import learn_alone
@@ -16,10 +17,10 @@ from legonet.graph.schema import Adapter, Input
 from legonet.teachers.statistics import record
 
 
-def lively(chain: nn.Sequential, seed: int) -> nn.Sequential:
+def lively(chain: Loaded, seed: int) -> Loaded:
     """Weights with which answers differ from image to image, as a trained network's do."""
     generator = torch.Generator().manual_seed(seed)
-    for layer in chain:
+    for layer in chain.children():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

@@ -147,7 +147,7 @@ def test_labels_of_another_shape_are_refused(edge: Edge) -> None:
 @pytest.mark.parametrize("field", ["statistics", "generic_statistics"])
 def test_statistics_of_another_cut_are_refused(edge: Edge, field: str) -> None:
     lower = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)).eval()
-    upper = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), *edge.teacher_module).eval()
+    upper = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), *edge.teacher_module.children()).eval()
     other = record(lower, upper, [torch.rand(8, 3, 16, 16)], 10**6)
     with pytest.raises(
         DistillError, match=r"cat:classify: the statistics of .* run `legonet teacher record`"

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from legonet.blocks.weights import Loaded
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DistillError
@@ -18,7 +19,7 @@ from legonet.teachers.statistics import record
 SPEC = Adapter(kernel=1, method=ClosedForm(name="closed-form", matching=0))
 
 
-def with_teacher(edge: Edge, teacher: nn.Sequential, source: tuple[int, ...] | None = None) -> Edge:
+def with_teacher(edge: Edge, teacher: Loaded, source: tuple[int, ...] | None = None) -> Edge:
     return dataclasses.replace(
         edge, teacher_module=teacher.requires_grad_(False), source=source or edge.source
     )
@@ -31,9 +32,10 @@ def with_statistics(edge: Edge) -> Edge:
     return dataclasses.replace(edge, statistics=own, generic_statistics=generic)
 
 
-def reordered(chain: nn.Sequential) -> nn.Sequential:
+def reordered(chain: nn.Module) -> nn.Sequential:
     """The same function, its two hidden linear layers' units in another order."""
     result = copy.deepcopy(chain)
+    assert isinstance(result, nn.Sequential)
     lower, upper = result[7], result[10]
     assert isinstance(lower, nn.Linear)
     assert isinstance(upper, nn.Linear)
@@ -56,7 +58,7 @@ def strangers(edge: Edge) -> Edge:
     """Task modules of one architecture with weights of their own."""
     torch.manual_seed(11)
     other = copy.deepcopy(edge.teacher_module)
-    for layer in other:
+    for layer in other.children():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, std=0.3)
     return with_teacher(edge, other)

@@ -26,7 +26,7 @@ def images(count: int, seed: int = 3) -> torch.Tensor:
 def moved(lively_edge: Edge) -> Edge:
     """The generic module has another offset and other weights than the teacher; gradients miss the first."""
     edge, generator = lively_edge, torch.Generator().manual_seed(6)
-    for layer in edge.task_module:
+    for layer in edge.task_module.children():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             noise = torch.randn(layer.weight.shape, generator=generator)
             with torch.no_grad():

@@ -1,0 +1,187 @@
+"""Where a graph of operations can be cut in two: its joints, which a single tensor crosses. Needs no torch.
+
+A result is a joint if every way from the model's input to its output leads through it: an articulation point
+of the graph. In the order of computing that is the case where nothing before it that follows the input is
+taken by anything after it. What does not follow the input, such as a position embedding, is computed on
+whichever side takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from legonet.blocks.aten import RECTIFIERS
+from legonet.blocks.operations import INPUT, Operation, Operations, renamed, restricted
+from legonet.errors import TeacherError
+from legonet.graph.suggest import did_you_mean, listed
+
+
+def following(operations: Operations) -> list[str]:
+    """The steps that follow the input and lead to the output, in order."""
+    below: set[str] = {INPUT}
+    for step in operations.steps.values():
+        if not below.isdisjoint(step.references()):
+            below.add(step.name)
+    above = {operations.output}
+    for step in reversed(list(operations.steps.values())):
+        if step.name in above:
+            above.update(step.references())
+    return [name for name in operations.steps if name in below and name in above]
+
+
+def rectifiers(operations: Operations) -> list[str]:
+    """The steps between input and output that let a unit pass where it is active, in order."""
+    return [name for name in following(operations) if _rectifies(operations.steps[name])]
+
+
+def _rectifies(step: Operation) -> bool:
+    """Whether it stops what is below zero; what clips elsewhere is no rectifier."""
+    if step.function in ("clamp", "clamp_min", "hardtanh"):
+        least = step.arguments[1] if len(step.arguments) > 1 else step.keywords.get("min")
+        return isinstance(least, int | float) and least == 0
+    return step.function in RECTIFIERS
+
+
+def joints(operations: Operations) -> list[str]:
+    """The results where a model can be cut, in order; the output is not among them."""
+    names = following(operations)
+    index = {name: number for number, name in enumerate(names)}
+    last = _last_uses(operations, names, index)
+    found, reached = [], last.get(INPUT, -1)
+    for number, name in enumerate(names[:-1]):
+        if reached <= number and operations.steps[name].function != "getitem":
+            found.append(name)
+        reached = max(reached, last[name])
+    return [name for name in found if not _gives_several(operations, name)]
+
+
+def _last_uses(operations: Operations, names: Sequence[str], index: dict[str, int]) -> dict[str, int]:
+    last: dict[str, int] = {}
+    for name in names:
+        for reference in operations.steps[name].references():
+            last[reference] = index[name]
+    return last
+
+
+def _gives_several(operations: Operations, name: str) -> bool:
+    """A result of several tensors, such as a split's, is taken apart by `getitem`."""
+    users = [step for step in operations.steps.values() if name in step.references()]
+    return any(step.function == "getitem" for step in users)
+
+
+def crossing(operations: Operations, name: str) -> list[str]:
+    """The tensors that are needed above a step and computed below it or by it, in order."""
+    names = following(operations)
+    place = names.index(name)
+    above = {reference for later in names[place + 1 :] for reference in operations.steps[later].references()}
+    return [each for each in (INPUT, *names[: place + 1]) if each in above]
+
+
+def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str:
+    """Find the result that a cut names.
+
+    Args:
+        operations: The teacher's model.
+        cut: A step's name, or a module's, such as `layer2`: what the module gives.
+        where: What messages call the teacher.
+
+    Returns:
+        The step that f ends with.
+
+    Raises:
+        TeacherError: There is no such step or module, or several tensors cross there.
+    """
+    found, known = _find(operations, cut, where), joints(operations)
+    if found in known:
+        return found
+    if found == operations.output:
+        raise TeacherError(
+            f"{where}: cut '{cut}' is the model's output, so that no task module is left; expected one of "
+            f"{listed(known[::-1])}"
+        )
+    names = following(operations)
+    if found not in names:
+        raise TeacherError(
+            f"{where}: cut '{cut}' does not lie between the input and the output; expected one of "
+            f"{listed(known)}"
+        )
+    tensors = crossing(operations, found)
+    raise TeacherError(
+        f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(tensors)}; expected a place that one "
+        f"tensor crosses; cut at {_nearest(names, known, found)}"
+    )
+
+
+def _find(operations: Operations, cut: str, where: str) -> str:
+    if cut in operations.steps:
+        return cut
+    inside = [step for step in operations.steps.values() if _inside(step, cut)]
+    calls = [step.name for step in inside if step.module == cut]
+    if (
+        len(calls) > 1
+        and len({operations.steps[name].function for name in calls}) == 1
+        and len(inside) == len(calls)
+    ):
+        raise TeacherError(
+            f"{where}: cut '{cut}' is computed {len(calls)} times, as {listed(calls, ' and ')}; expected "
+            "one place; name one of them"
+        )
+    if inside and cut:
+        return inside[-1].name
+    known = joints(operations)
+    names = {*known, *(prefix for name in known for prefix in _prefixes(operations.steps[name].module))}
+    raise TeacherError(
+        f"{where}: cut '{cut}' is no module and no operation; expected one of {listed(known)}."
+        f"{did_you_mean(cut, sorted(names))}"
+    )
+
+
+def _inside(step: Operation, module: str) -> bool:
+    return step.module == module or step.module.startswith(module + ".")
+
+
+def _prefixes(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: length + 1]) for length in range(len(parts))] if module else []
+
+
+def _nearest(names: Sequence[str], known: Collection[str], found: str) -> str:
+    place = names.index(found)
+    below = [name for name in names[:place] if name in known][-1:]
+    above = [name for name in names[place + 1 :] if name in known][:1]
+    shown = [
+        f"'{name}' {side}"
+        for name, side in zip([*below, *above], ["below"] * len(below) + ["above"], strict=False)
+    ]
+    return " or ".join(shown) if shown else "no place: the model has none"
+
+
+def split(operations: Operations, cut: str, *, where: str = "teacher") -> tuple[Operations, Operations]:
+    """Cut a model in two; nothing is computed twice but what does not follow the input.
+
+    Args:
+        operations: The teacher's model.
+        cut: The step or module that f ends with.
+        where: What messages call the teacher.
+
+    Returns:
+        f and g_T; g_T's input is f's output.
+
+    Raises:
+        TeacherError: It cannot be cut there.
+    """
+    place = find_cut(operations, cut, where=where)
+    below = _needed(operations, place, stop=INPUT)
+    above = _needed(operations, operations.output, stop=place)
+    g = {name: renamed(operations.steps[name], place, INPUT) for name in operations.steps if name in above}
+    f = {name: operations.steps[name] for name in operations.steps if name in below}
+    return restricted(operations, f, place), restricted(operations, g, operations.output)
+
+
+def _needed(operations: Operations, output: str, stop: str) -> set[str]:
+    """The steps that a result is computed from, itself included, but for `stop` and what only that needs."""
+    needed = {output}
+    for step in reversed(list(operations.steps.values())):
+        if step.name in needed:
+            needed.update(each for each in step.references() if each != stop)
+    return needed - {INPUT}

@@ -1,0 +1,185 @@
+"""Where a model can be cut, and what lies below and above each place. Needs torch.
+
+Operations are counted as multiplications with additions, one for each pair: those of convolutions, linear
+layers and matrix products, which are nearly all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from legonet.blocks.build import build_architecture, leaves
+from legonet.blocks.interpret import OperationModule, operation_shapes
+from legonet.blocks.joints import following, joints
+from legonet.blocks.operations import Operations
+from legonet.blocks.parameters import tensor_shapes
+from legonet.blocks.schema import Architecture, Layers
+from legonet.errors import TeacherError
+
+RECOMMENDED = (0.25, 0.5, 0.75)  # of the operations lie below the cuts that are recommended
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A place where one tensor crosses.
+
+    Attributes:
+        name: The last layer or operation below it.
+        module: The outermost module that ends there, such as `layer2`; the name if there is none.
+        shape: Of the tensor, without the batch.
+        parameters: Numbers of weights below and above.
+        operations: Multiplications below and above, for one image.
+        recommended: Feature maps, at the end of a module, near a quarter, a half or three quarters.
+    """
+
+    name: str
+    module: str
+    shape: Shape
+    parameters: tuple[int, int]
+    operations: tuple[int, int]
+    recommended: bool = False
+
+
+def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "model") -> list[Cut]:
+    """All places where a model can be cut, in order.
+
+    Args:
+        architecture: Layers or operations.
+        input_shape: (channels, height, width).
+        where: What messages call the model.
+
+    Raises:
+        BlockError: The model does not take such an input.
+    """
+    if isinstance(architecture, Operations):
+        places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
+        modules = _modules(architecture, places)
+    else:
+        places, shapes, costs, weights = _of_chain(architecture, input_shape)
+        modules = {name: name for name in places}
+    order = list(costs)
+    below, cuts, heavy = (0, 0), [], (sum(costs.values()), sum(weights.values()))
+    for name in order:
+        below = (below[0] + costs[name], below[1] + weights[name])
+        if name in places and name in shapes:
+            cut = Cut(
+                name,
+                modules[name],
+                shapes[name],
+                (below[1], heavy[1] - below[1]),
+                (below[0], heavy[0] - below[0]),
+            )
+            cuts.append(cut)
+    return _with_recommended(cuts)
+
+
+def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float, where: str) -> str:
+    """The cut that leaves about this fraction of the operations below it: a feature map if there is one.
+
+    Raises:
+        TeacherError: The fraction is not between 0 and 1, or the model cannot be cut.
+    """
+    if not 0 < fraction < 1:
+        raise TeacherError(f"{where}: cut {fraction}; expected a fraction between 0 and 1, or a name")
+    cuts = list_cuts(architecture, input_shape, where)
+    if not cuts:
+        raise TeacherError(f"{where}: no single tensor crosses anywhere; expected a model with such a place")
+    maps = [cut for cut in cuts if len(cut.shape) == 3] or cuts
+    return min(_ends(maps), key=lambda cut: abs(_share(cut) - fraction)).name
+
+
+def _share(cut: Cut) -> float:
+    return cut.operations[0] / max(1, sum(cut.operations))
+
+
+def _ends(cuts: list[Cut]) -> list[Cut]:
+    """The last of those places between which nothing is multiplied: what ends a block."""
+    by_cost = {cut.operations[0]: cut for cut in cuts if cut.operations[0] and cut.operations[1]}
+    return list(by_cost.values()) or cuts
+
+
+def _with_recommended(cuts: list[Cut]) -> list[Cut]:
+    maps = [cut for cut in cuts if len(cut.shape) == 3 and prod(cut.shape[1:]) > 1]
+    chosen = {
+        min(_ends(maps), key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if maps
+    }
+    return [Cut(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
+
+
+def _of_graph(
+    operations: Operations, input_shape: Shape, where: str
+) -> tuple[list[str], Mapping[str, Shape], dict[str, int], dict[str, int]]:
+    module = build_architecture(operations, "meta")
+    assert isinstance(module, OperationModule)  # noqa: S101 - what operations are built to
+    places = joints(operations)
+    shapes = operation_shapes(module, input_shape, where)
+    costs, known = _costs(module, input_shape), set[str]()
+    weights = dict.fromkeys(costs, 0)
+    for name, step in operations.steps.items():
+        for tensor in step.tensors():
+            spec = operations.tensors[tensor]
+            if tensor not in known and not spec.buffer and name in weights:
+                weights[name] += prod(spec.shape)
+            known.add(tensor)
+    return places, shapes, costs, weights
+
+
+def _costs(module: OperationModule, input_shape: Shape) -> dict[str, int]:
+    """The multiplications of each step, for one image, on the meta device."""
+    costs: dict[str, int] = {}
+    counter, last = FlopCounterMode(display=False), [""]
+
+    def observe(step: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
+        if last[0]:
+            costs[last[0]] = counter.get_total_flops()
+        last[0] = step.name
+
+    with torch.no_grad(), counter:
+        module.run(torch.empty((1, *input_shape), device="meta"), observe)
+    costs[last[0]] = counter.get_total_flops()
+    total, each = 0, {}
+    for name, count in costs.items():
+        each[name], total = (count - total) // 2, count
+    return each
+
+
+def _of_chain(
+    layers: Layers, input_shape: Shape
+) -> tuple[list[str], Mapping[str, Shape], dict[str, int], dict[str, int]]:
+    chain = build_architecture(layers, "meta").eval()
+    assert not isinstance(chain, OperationModule)  # noqa: S101 - what layers are built to
+    shapes: dict[str, Shape] = {}
+    costs: dict[str, int] = {}
+    value: Tensor = torch.empty((1, *input_shape), device="meta")
+    for name, layer in leaves(chain):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            value = layer(value)
+        shapes[name], costs[name] = tuple(value.shape[1:]), counter.get_total_flops() // 2
+    weights = dict.fromkeys(costs, 0)
+    for key, shape in tensor_shapes(layers).items():
+        owner, _, last = key.rpartition(".")
+        if last in ("weight", "bias"):
+            weights[owner] += prod(shape)
+    return list(layers)[:-1], shapes, costs, weights
+
+
+def _modules(operations: Operations, places: list[str]) -> dict[str, str]:
+    """For each joint the outermost module that ends with it."""
+    ends: dict[str, str] = {}
+    for name in following(operations):
+        parts = operations.steps[name].module.split(".")
+        for length in range(1, len(parts) + 1):
+            ends[".".join(parts[:length])] = name
+    outermost: dict[str, str] = {}
+    for module in sorted(ends, key=lambda name: name.count(".")):
+        if module:
+            outermost.setdefault(ends[module], module)
+    return {name: outermost.get(name, name) for name in places}

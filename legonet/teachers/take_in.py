@@ -1,0 +1,51 @@
+"""A model that somebody wrote becomes a chain of layers if it is one, else a graph. Needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from legonet.blocks.schema import Architecture
+from legonet.errors import TeacherError
+from legonet.teachers.export import export
+from legonet.teachers.trace import describe
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """A model as an architecture.
+
+    Attributes:
+        architecture: A chain of layers, or a graph of operations.
+        constants: Tensors that the model computes with and that its state dict does not have, by name.
+    """
+
+    architecture: Architecture
+    constants: dict[str, Tensor] = field(default_factory=dict)
+
+
+def take_in(
+    module: nn.Module, input_shape: tuple[int, ...], *, output: str | None = None, where: str = "model"
+) -> TakenIn:
+    """Describe a model.
+
+    Args:
+        module: Any model that leads one tensor to its output, on any device.
+        input_shape: Of one image: (channels, height, width).
+        output: Which output counts, where the model gives several; by its key or number.
+        where: What messages call the model.
+
+    Returns:
+        Its architecture; weights keep the names of the state dict.
+
+    Raises:
+        TeacherError: It cannot be traced; says where and why.
+    """
+    if output is None:
+        try:
+            return TakenIn(dict(describe(module, input_shape, where=where)))
+        except TeacherError:
+            pass  # no chain of known layers, so a graph
+    exported = export(module, input_shape, output=output, where=where)
+    return TakenIn(exported.operations, exported.constants)

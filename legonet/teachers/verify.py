@@ -1,0 +1,81 @@
+"""What was taken in is compared with the model that it was taken from, bit for bit. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from legonet.blocks.interpret import build_operations
+from legonet.blocks.operations import Operations
+from legonet.errors import TeacherError
+from legonet.graph.suggest import listed
+from legonet.teachers.export import evaluating
+from legonet.teachers.take_in import TakenIn
+
+BATCHES = (1, 3)  # neither is the batch that the model was traced with
+
+
+def expect_same(
+    module: nn.Module,
+    found: TakenIn,
+    state: Mapping[str, Tensor],
+    input_shape: tuple[int, ...],
+    output: str | None,
+    where: str,
+) -> None:
+    """Refuse a model whose graph computes something else; the two are run on random images.
+
+    Args:
+        module: The model.
+        found: What was taken in; it has operations.
+        state: The tensors of its operations, by name.
+        input_shape: (channels, height, width).
+        output: Which output counts.
+        where: What messages call the model.
+
+    Raises:
+        TeacherError: The outputs differ in a single bit, such as those of a model that draws random numbers.
+    """
+    assert isinstance(found.architecture, Operations)  # noqa: S101 - chains are the model's own layers
+    copy = build_operations(found.architecture, "meta")
+    copy.load_state_dict(dict(state), assign=True)
+    place = next((each.device for each in state.values()), torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    for batch in BATCHES:
+        images = torch.randn(batch, *input_shape, generator=generator).to(place)
+        with torch.no_grad(), evaluating(module):
+            wanted = chosen_output(module(images), output)
+            got = copy(images)
+        if not torch.equal(torch.nan_to_num(got), torch.nan_to_num(wanted)):
+            raise TeacherError(
+                f"{where}: put together again from its operations it gives other outputs for {batch} images; "
+                "expected a model that computes the same for the same images, whatever their number; leave "
+                "out what is random or what depends on earlier calls"
+            )
+        if not bool(torch.isfinite(wanted).all()):
+            raise TeacherError(
+                f"{where}: it gives NaN or infinite numbers for random images; expected finite ones; "
+                "correct its weights"
+            )
+
+
+def chosen_output(value: object, name: str | None) -> Tensor:
+    """The output that counts of all that a model gives.
+
+    Args:
+        value: A tensor, or tensors by name or number, nested.
+        name: Such as `out` or `features.0`; default: the only one, or the one called `out`.
+
+    Raises:
+        TeacherError: There is none of this name.
+    """
+    while not isinstance(value, Tensor):
+        parts = dict(value) if isinstance(value, Mapping) else dict(enumerate(value))  # type: ignore[call-overload]
+        first, _, rest = (name or ("out" if "out" in parts else str(next(iter(parts), "")))).partition(".")
+        known = {str(key): each for key, each in parts.items()}
+        if first not in known:
+            raise TeacherError(f"no output '{first}'; outputs are {listed(list(known))}")
+        value, name = known[first], rest or None
+    return value
