@@ -38,6 +38,7 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 Loaded = nn.Sequential | OperationModule
+ALIGNMENT = 64  # bytes, as torch's own tensors have it: with less, matrix products round differently
 
 
 def load_module(
@@ -158,7 +159,7 @@ def _tensor(raw: RawTensor, device: str) -> Tensor:
     writable = isinstance(raw.data, memoryview) and not raw.data.readonly
     data = raw.data if writable else bytearray(raw.data)  # torch warns about read-only memory
     flat = torch.frombuffer(data, dtype=torch.uint8)
-    if flat.data_ptr() % max(1, dtype.itemsize):
+    if flat.data_ptr() % ALIGNMENT:  # as it lies in a mapped file
         flat = flat.clone()
     return flat.view(dtype).reshape(raw.shape).to(device)
 

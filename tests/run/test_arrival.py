@@ -64,7 +64,9 @@ def test_keep_below_an_adapter_of_its_own(network: Network, make_model: Callable
     result = network.transplant(options=None)
     quality = {each.path: each.quality for each in result.results}
     assert set(quality["cat:mark"]) == {"residual", "bridge", "disagreement"}
-    names = [name for name, _ in network.compile("cat:mark").adapters["cat:mark"].named_children()]
+    names = [
+        name for name, _ in network.compile("cat:mark", passes="none").adapters["cat:mark"].named_children()
+    ]
     assert names[:3] == ["bridge", "bridge_relu", "rescale"]
 
 

@@ -16,6 +16,7 @@ from legonet.errors import TeacherError
 from legonet.network import Network
 from legonet.teachers.validate import problems_of
 
+PLAIN: Any = {"passes": "none", "memory_format": "contiguous"}  # bit for bit what the models compute
 SHAPE = (3, 16, 16)
 
 
@@ -81,14 +82,14 @@ def test_every_method_that_needs_no_image(method: Any, tmp_path: Path) -> None:
     network = farm(images[:32], method=method)
     (result,) = network.transplant().results
     assert all(value >= 0 for value in result.quality.values())
-    found = network.compile("cat:classify", "dog:classify")(images)
+    found = network.compile("cat:classify", "dog:classify", **PLAIN)(images)
     with torch.no_grad():
         assert torch.equal(found["cat:classify"], Small(0).eval()(images))
     assert bool(torch.isfinite(found["dog:classify"]).all())
     path = network.save(tmp_path / "graphs" / "farm.yaml")
     opened = legonet.load(path)
     assert not opened.plan().changes
-    assert torch.equal(opened.compile("dog:classify")(images), found["dog:classify"])
+    assert torch.equal(opened.compile("dog:classify", **PLAIN)(images), found["dog:classify"])
     assert problems_of(path) == ""
 
 
@@ -119,10 +120,10 @@ def test_a_resnet_by_the_names_of_its_modules(tmp_path: Path) -> None:
     network = legonet.Network("farm", SHAPE)
     network.add_teacher("cat", model, category="cat", task="classify", cut="layer2")
     with torch.no_grad():
-        assert torch.equal(network.compile("cat:classify")(images), model.eval()(images))
+        assert torch.equal(network.compile("cat:classify", **PLAIN)(images), model.eval()(images))
     path = network.save(tmp_path / "farm.yaml")
     assert (tmp_path / "blocks" / "cat.json").is_file()
-    assert torch.equal(legonet.load(path).compile("cat:classify")(images), model(images))
+    assert torch.equal(legonet.load(path).compile("cat:classify", **PLAIN)(images), model(images))
     for cut, message in {
         "layer1.0.conv1": r"teachers\.dog: 2 tensors cross at 'layer1\.0\.conv1': maxpool, "
         r"layer1\.0\.conv1; .* cut at "
