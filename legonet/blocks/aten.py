@@ -34,7 +34,7 @@ RECTIFIERS = frozenset(
 
 _GATES = _words(
     """
-    hardsigmoid log_sigmoid sigmoid tanh log_softmax.int softmax.int clamp_max
+    glu hardsigmoid log_sigmoid sigmoid tanh log_softmax.int softmax.int clamp_max
     """
 )
 

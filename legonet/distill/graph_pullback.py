@@ -63,7 +63,8 @@ class GraphPullback:
         self.output_shape = shapes[module.operations.output]
         self._rectifiers = rectifiers(module.operations)
         self._prepared: dict[tuple[Any, ...], _Prepared] = {}
-        whole = self._prepare(1, torch.empty(0)).calls
+        weights = (each for each in module.state_dict().values() if each.is_floating_point())
+        whole = self._prepare(1, next(weights, torch.empty(0)).new_empty(0)).calls
         self.relu_shapes = [_unit_shape(whole[name].data[0].shape) for name in self._rectifiers]
 
     def __call__(self, gradient: Tensor, masks: Sequence[Tensor | None] | None = None) -> Tensor:
@@ -99,6 +100,11 @@ class GraphPullback:
                 parts[place] = parts[place] + found if place in parts else found
         total = gradients.get(INPUT, {}).get(-1)
         return gradient.new_zeros(len(gradient), *self.input_shape) if total is None else total
+
+    def calls(self, draws: int, like: Tensor) -> tuple[dict[str, Call], dict[str, list[str]]]:
+        """Every operation between input and output as it is called for so many draws, and what it takes."""
+        prepared = self._prepare(draws, like)
+        return prepared.calls, prepared.takes
 
     def _pulled(self, call: Call, arrived: Mapping[int, Tensor]) -> Sequence[Tensor | None]:
         if call.operation == "getitem":  # the part's place goes with its gradient

@@ -465,7 +465,7 @@ _MIXED = ["addcmul", "baddbmm", "lerp.Tensor"]
 _QUOTIENTS = _words("addcdiv div.Scalar div.Tensor divide.Tensor true_divide.Tensor")
 _SMOOTH = _words(
     """
-    clamp_max cos erf exp hardsigmoid log log1p log_sigmoid log_softmax.int reciprocal rsqrt sigmoid sin
+    clamp_max cos erf exp glu hardsigmoid log log1p log_sigmoid log_softmax.int reciprocal rsqrt sigmoid sin
     softmax.int sqrt tanh pow.Scalar pow.Tensor_Tensor
     """
 )
