@@ -23,7 +23,7 @@ from legonet.plan.facts import Facts, TeacherFacts
 from legonet.run.jobs import make_jobs
 from legonet.run.journal import Journal
 from legonet.run.runner import run
-from legonet.store.blobs import Store, sha256
+from legonet.store.blobs import MemoryStore, Store, sha256
 from legonet.store.workspace import Workspace
 
 SCALE = "scale.json"
@@ -91,15 +91,11 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
         per_item = _at(curves, measure, modules) / _at(curves, measure, modules // 4) / 4
         add(at_most(f"{measure}: seconds per item against a quarter of the size", per_item, "times", LINEAR))
     jobs = 10_000 // part
-    curves.append(_schedule(jobs))
-    add(
-        at_most(
-            f"scheduler, per job of {jobs:,} that do nothing",
-            1000 * curves[-1].seconds / jobs,
-            "ms",
-            JOB_MILLISECONDS,
-        )
-    )
+    curves += [_schedule(jobs, on_disk) for on_disk in (False, True)]
+    per_job = [1000 * point.seconds / jobs for point in curves[-2:]]
+    scheduler = f"scheduler, journal and lock file, per job of {jobs:,} that do nothing"
+    synced = "the same with a store on this disk, which waits until it is written"
+    add(at_most(scheduler, per_job[0], "ms", JOB_MILLISECONDS), Figure(synced, per_job[1], "ms"))
     arrivals = 10_000 // part
     begin = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
@@ -252,8 +248,8 @@ def _files(entries: int) -> list[Point]:
         ]
 
 
-def _schedule(count: int) -> Point:
-    """Jobs that do nothing, one after the other, with store, journal and lock file on the disk."""
+def _schedule(count: int, on_disk: bool) -> Point:
+    """Jobs that do nothing; journal and lock file are on the disk, and maybe the store."""
     graph, facts = network(count + TASKS)
     plan = diff(graph, Lock(), facts)
     edges = tuple(plan.jobs[:count])
@@ -269,9 +265,10 @@ def _schedule(count: int) -> Point:
             edges,
             jobs,
             Lock(),
-            workspace.store,
+            workspace.store if on_disk else MemoryStore(),
             Journal(workspace.journal_path),
             lambda lock: write_lock(path, lock),
             MadeUp(),
         )
-        return Point("jobs that do nothing", count, time.perf_counter() - begin)
+        name = "jobs that do nothing" + (", store on the disk" if on_disk else "")
+        return Point(name, count, time.perf_counter() - begin)

@@ -16,6 +16,7 @@ from legonet.cli import (
     teacher,
     transplant,
     validate,
+    watch,
 )
 from legonet.cli.options import Help
 
@@ -35,6 +36,7 @@ app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
+app.command("watch")(watch.watch)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)

@@ -23,6 +23,7 @@ COMMANDS = [
     "schema",
     "plan",
     "transplant",
+    "watch",
     "gc",
     "evaluate",
     "predict",
