@@ -7,6 +7,7 @@ import typer
 from legonet.cli import (
     bench,
     evaluate,
+    finetune,
     gc,
     init,
     plan,
@@ -36,6 +37,7 @@ app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
+app.command("finetune")(finetune.finetune)
 app.command("watch")(watch.watch)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)

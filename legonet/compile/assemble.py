@@ -44,11 +44,11 @@ def assemble(
     """
     pairs = [split_path(path) for path in paths]
     categories = {
-        name: _load(store, lock.categories[name].module, f"categories.{name}")
+        name: _load(store, lock.categories[name].built, f"categories.{name}")
         for name in dict.fromkeys(category for category, _ in pairs)
     }
     tasks = {
-        name: _load(store, lock.tasks[name].module, f"tasks.{name}")
+        name: _load(store, lock.tasks[name].built, f"tasks.{name}")
         for name in dict.fromkeys(task for _, task in pairs)
     }
     fitted = {

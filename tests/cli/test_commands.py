@@ -23,6 +23,7 @@ COMMANDS = [
     "schema",
     "plan",
     "transplant",
+    "finetune",
     "watch",
     "gc",
     "evaluate",
