@@ -61,7 +61,7 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
     """Measure.
 
     Args:
-        quick: a tenth of every size.
+        quick: a tenth of the files, the jobs and the year.
         say: told of each measure.
     """
     part = 10 if quick else 1
@@ -74,7 +74,7 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
             figures.append(figure)
 
     for share in (8, 4, 2, 1):
-        edges = 100_000 // part // share
+        edges = 100_000 // share
         points, mib = _plans(edges)
         curves += points
     add(
@@ -83,12 +83,12 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
         at_most(f"plan again after one arrival, {edges:,} edges", points[1].seconds, "s", AGAIN_SECONDS),
     )
     for share in (8, 4, 2, 1):
-        modules = 10_000 // part // share
-        curves += [_load(modules), *_files(modules)]
+        modules, entries = 10_000 // share, 10_000 // part // share
+        curves += [_load(modules), *_files(entries)]
     loaded = _at(curves, "load and validate a graph file", modules)
     add(at_most(f"load and validate a graph file of {modules:,} modules", loaded, "s", LOAD_SECONDS))
     for measure in ("write a lock file", "read a lock file", "put blobs", "get blobs"):
-        per_item = _at(curves, measure, modules) / _at(curves, measure, modules // 4) / 4
+        per_item = _at(curves, measure, entries) / _at(curves, measure, entries // 4) / 4
         add(at_most(f"{measure}: seconds per item against a quarter of the size", per_item, "times", LINEAR))
     jobs = 10_000 // part
     curves += [_schedule(jobs, on_disk) for on_disk in (False, True)]
