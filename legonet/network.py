@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
     from legonet.distill.context import Edge
     from legonet.graph.arrival import Different
+    from legonet.run.finetune import Tuned, Tuning
     from legonet.run.journal import Journal
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
@@ -275,6 +276,41 @@ class Network:
             accept,
         )
 
+    def finetune(
+        self,
+        tuning: Tuning,
+        samples: Mapping[str, GivenSamples] | None = None,
+        *,
+        device: torch.device | str = "cpu",
+        progress: Callable[[int, int, float], None] | None = None,
+    ) -> Tuned:
+        """Fine-tune a task module for all its categories, or a category module for all its tasks.
+
+        It is done on a copy, which is kept only if no path that uses it gets worse on its held-out images.
+
+        Args:
+            tuning: of what, how, and by how much a path may get worse.
+            samples: by path, as for `transplant`; without any, images are synthesised from the teacher.
+            device: where to compute.
+            progress: called with (step, steps, loss).
+
+        Raises:
+            LegonetError: no such task or category, or a path of it is not built.
+        """
+        from legonet.blocks.device import find_device
+        from legonet.run.finetune import tune
+        from legonet.run.samples import read_given
+
+        found, given = self._survey(), read_given(self.graph, samples or {})
+        paths = [edge.path for edge in found.plan if edge.action in ("keep", "native")]
+        lock = self._ready(paths, found.graph, found.teachers, whole=True)
+        shown = {path: (self._normalise(images), labels) for path, (images, labels) in given.items()}
+        where = find_device(device)
+        tuned = tune(found.graph, found.plan, lock, self.store, shown, tuning, where, progress)
+        if not tuned.worse:
+            self._save_lock(tuned.lock)
+        return tuned
+
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""
         if self.path is not None:
@@ -390,14 +426,23 @@ class Network:
         model = nn.Sequential(normalisation(self.graph.input), load_module(parts.f), load_module(parts.g))
         return model.to(find_device(device)).eval().requires_grad_(False)
 
-    def _ready(self, paths: Iterable[str], graph: Graph, teachers: Mapping[str, LockedTeacher]) -> Lock:
-        """The lock with the modules of these paths, which are put into the store if they are not there."""
+    def _ready(
+        self,
+        paths: Iterable[str],
+        graph: Graph,
+        teachers: Mapping[str, LockedTeacher],
+        whole: bool = False,
+    ) -> Lock:
+        """The lock with the modules of these paths, put into the store; those of all teachers if `whole`."""
         from legonet.run.prepare import lock_modules, mend_blobs
 
         lock = lock_modules(graph, self.lock, teachers)
         pairs = [split_path(path) for path in paths]
         needed = {lock.categories[category].module for category, _ in pairs}
         needed |= {lock.tasks[task].module for _, task in pairs}
+        if whole:
+            for each in teachers.values():
+                needed |= {each.category_module, each.task_module, each.statistics or each.task_module}
         mend_blobs(needed, self._sources, teachers, self.store)
         return lock
 

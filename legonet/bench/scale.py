@@ -23,7 +23,7 @@ from legonet.plan.facts import Facts, TeacherFacts
 from legonet.run.jobs import make_jobs
 from legonet.run.journal import Journal
 from legonet.run.runner import run
-from legonet.store.blobs import Store, sha256
+from legonet.store.blobs import MemoryStore, Store, sha256
 from legonet.store.workspace import Workspace
 
 SCALE = "scale.json"
@@ -61,7 +61,7 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
     """Measure.
 
     Args:
-        quick: a tenth of every size.
+        quick: a tenth of the files, the jobs and the year.
         say: told of each measure.
     """
     part = 10 if quick else 1
@@ -74,7 +74,7 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
             figures.append(figure)
 
     for share in (8, 4, 2, 1):
-        edges = 100_000 // part // share
+        edges = 100_000 // share
         points, mib = _plans(edges)
         curves += points
     add(
@@ -83,23 +83,19 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
         at_most(f"plan again after one arrival, {edges:,} edges", points[1].seconds, "s", AGAIN_SECONDS),
     )
     for share in (8, 4, 2, 1):
-        modules = 10_000 // part // share
-        curves += [_load(modules), *_files(modules)]
+        modules, entries = 10_000 // share, 10_000 // part // share
+        curves += [_load(modules), *_files(entries)]
     loaded = _at(curves, "load and validate a graph file", modules)
     add(at_most(f"load and validate a graph file of {modules:,} modules", loaded, "s", LOAD_SECONDS))
     for measure in ("write a lock file", "read a lock file", "put blobs", "get blobs"):
-        per_item = _at(curves, measure, modules) / _at(curves, measure, modules // 4) / 4
+        per_item = _at(curves, measure, entries) / _at(curves, measure, entries // 4) / 4
         add(at_most(f"{measure}: seconds per item against a quarter of the size", per_item, "times", LINEAR))
     jobs = 10_000 // part
-    curves.append(_schedule(jobs))
-    add(
-        at_most(
-            f"scheduler, per job of {jobs:,} that do nothing",
-            1000 * curves[-1].seconds / jobs,
-            "ms",
-            JOB_MILLISECONDS,
-        )
-    )
+    curves += [_schedule(jobs, on_disk) for on_disk in (False, True)]
+    per_job = [1000 * point.seconds / jobs for point in curves[-2:]]
+    scheduler = f"scheduler, journal and lock file, per job of {jobs:,} that do nothing"
+    synced = "the same with a store on this disk, which waits until it is written"
+    add(at_most(scheduler, per_job[0], "ms", JOB_MILLISECONDS), Figure(synced, per_job[1], "ms"))
     arrivals = 10_000 // part
     begin = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
@@ -252,8 +248,8 @@ def _files(entries: int) -> list[Point]:
         ]
 
 
-def _schedule(count: int) -> Point:
-    """Jobs that do nothing, one after the other, with store, journal and lock file on the disk."""
+def _schedule(count: int, on_disk: bool) -> Point:
+    """Jobs that do nothing; journal and lock file are on the disk, and maybe the store."""
     graph, facts = network(count + TASKS)
     plan = diff(graph, Lock(), facts)
     edges = tuple(plan.jobs[:count])
@@ -269,9 +265,10 @@ def _schedule(count: int) -> Point:
             edges,
             jobs,
             Lock(),
-            workspace.store,
+            workspace.store if on_disk else MemoryStore(),
             Journal(workspace.journal_path),
             lambda lock: write_lock(path, lock),
             MadeUp(),
         )
-        return Point("jobs that do nothing", count, time.perf_counter() - begin)
+        name = "jobs that do nothing" + (", store on the disk" if on_disk else "")
+        return Point(name, count, time.perf_counter() - begin)

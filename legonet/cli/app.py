@@ -8,6 +8,7 @@ from legonet.cli import (
     bench,
     compile,  # noqa: A004 - the command's name
     evaluate,
+    finetune,
     gc,
     init,
     plan,
@@ -17,6 +18,7 @@ from legonet.cli import (
     teacher,
     transplant,
     validate,
+    watch,
 )
 from legonet.cli.options import Help
 
@@ -36,6 +38,8 @@ app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
+app.command("finetune")(finetune.finetune)
+app.command("watch")(watch.watch)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)

@@ -129,7 +129,9 @@ def speed(
 
 @app.command("scale")
 def scale(
-    quick: Annotated[bool, typer.Option("--quick", help="A tenth of every size.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the files, the jobs and the year.")
+    ] = False,
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:

@@ -72,11 +72,11 @@ def assemble(
     pairs = [split_path(path) for path in paths]
     read = _Reader(store)
     categories = {
-        name: read(lock.categories[name].module, f"categories.{name}")
+        name: read(lock.categories[name].built, f"categories.{name}")
         for name in dict.fromkeys(category for category, _ in pairs)
     }
     tasks = {
-        name: read(lock.tasks[name].module, f"tasks.{name}")
+        name: read(lock.tasks[name].built, f"tasks.{name}")
         for name in dict.fromkeys(task for _, task in pairs)
     }
     fitted = {path: read(sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None}

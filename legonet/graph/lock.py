@@ -39,6 +39,15 @@ class LockedModule(Model):
 
     teacher: Name
     module: Sha256
+    tuned: Sha256 | None = Field(default=None, description="its fine-tuned copy, which paths use instead")
+    tuned_with: Sha256 | None = Field(
+        default=None, description="hash of the module and adapters that it was fine-tuned with"
+    )
+
+    @property
+    def built(self) -> Sha256:
+        """The module that paths are made of."""
+        return self.tuned or self.module
 
 
 class LockedAdapter(Model):

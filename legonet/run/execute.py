@@ -84,8 +84,8 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
         target=_output_shape(store, job.donor_module, job),
         meaning=job.meaning,
         input=job.input,
-        statistics=_statistics(store, job.statistics, job.path),
-        generic_statistics=_statistics(store, job.generic_statistics, job.path),
+        statistics=statistics_of(store, job.statistics, job.path),
+        generic_statistics=statistics_of(store, job.generic_statistics, job.path),
     )
 
 
@@ -99,5 +99,6 @@ def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:
     )
 
 
-def _statistics(store: BlobStore, sha: str | None, where: str) -> Statistics | None:
+def statistics_of(store: BlobStore, sha: str | None, where: str) -> Statistics | None:
+    """Read a teacher's statistics from the store; None if it has none."""
     return None if sha is None else parse_statistics(store.get(sha), where)

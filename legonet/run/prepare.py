@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from legonet.errors import DamagedError, StoreError
 from legonet.graph.lock import Lock, LockedModule, LockedTeacher
 from legonet.graph.schema import Graph
-from legonet.graph.select import givers
+from legonet.graph.select import givers, split_path
 from legonet.plan.facts import Facts, TeacherFacts
+from legonet.plan.reasons import fingerprint
 from legonet.store.blobs import BlobStore, sha256
 from legonet.teachers.source import TeacherSource
 
@@ -51,17 +52,31 @@ def facts(
 def lock_modules(graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher]) -> Lock:
     """The lock with the modules as they are now; its adapters stay."""
     given = givers(graph)
-    categories = {
-        name: LockedModule(teacher=teacher, module=teachers[teacher].category_module)
-        for name, teacher in given.categories.items()
-        if teacher is not None
-    }
-    tasks = {
-        name: LockedModule(teacher=teacher, module=teachers[teacher].task_module)
-        for name, teacher in given.tasks.items()
-        if teacher is not None
-    }
+    categories, tasks = {}, {}
+    for name, teacher in given.categories.items():
+        if teacher is not None:
+            module = teachers[teacher].category_module
+            categories[name] = _locked(lock, "categories", name, teacher, module)
+    for name, teacher in given.tasks.items():
+        if teacher is not None:
+            tasks[name] = _locked(lock, "tasks", name, teacher, teachers[teacher].task_module)
     return lock.model_copy(update={"teachers": dict(teachers), "categories": categories, "tasks": tasks})
+
+
+def _locked(lock: Lock, section: str, name: str, teacher: str, module: str) -> LockedModule:
+    """A module; its fine-tuned copy goes as soon as anything that it was fine-tuned with has changed."""
+    known = getattr(lock, section).get(name)
+    tuned = {}
+    if known is not None and known.tuned and known.tuned_with == tuning_context(lock, module, section, name):
+        tuned = {"tuned": known.tuned, "tuned_with": known.tuned_with}
+    return LockedModule(teacher=teacher, module=module, **tuned)
+
+
+def tuning_context(lock: Lock, module: str, section: str, name: str) -> str:
+    """Hash of a module and of the adapters of all paths that use it."""
+    place = 1 if section == "tasks" else 0
+    used = {path: each.adapter for path, each in lock.adapters.items() if split_path(path)[place] == name}
+    return fingerprint([module, used])
 
 
 def store_blobs(

@@ -116,8 +116,10 @@ def transplant(
         result = run(
             found.plan, order, jobs, built, site.store, site.journal, keep, executor, options, given, progress
         )
-        if result.lock != written[-1]:
-            save(result.lock)
+        ended = lock_modules(found.graph, result.lock, found.teachers)
+        if ended != written[-1]:
+            save(ended)
+        result = replace(result, lock=ended, notes=(*_no_longer_tuned(lock, ended), *result.notes))
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
 
 
@@ -129,6 +131,16 @@ def _owner(site: Site, options: Options) -> AbstractContextManager[object]:
     if site.workspace is None:
         return nullcontext()
     return RunLock(site.workspace.run_lock(site.graph.name), options.wait)
+
+
+def _no_longer_tuned(before: Lock, after: Lock) -> tuple[str, ...]:
+    return tuple(
+        f"{section}.{name}: its fine-tuned module was made with other adapters, and is not used any more; "
+        "run `legonet finetune` again"
+        for section in ("categories", "tasks")
+        for name, part in getattr(after, section).items()
+        if part.tuned is None and name in getattr(before, section) and getattr(before, section)[name].tuned
+    )
 
 
 def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:

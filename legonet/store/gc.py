@@ -85,5 +85,8 @@ def named(lock: Lock) -> Iterable[str]:
         yield from (teacher.category_module, teacher.task_module)
         if teacher.statistics is not None:
             yield teacher.statistics
+    for part in (*lock.categories.values(), *lock.tasks.values()):
+        if part.tuned is not None:
+            yield part.tuned
     for adapter in lock.adapters.values():
         yield adapter.adapter

@@ -25,6 +25,7 @@ from legonet.graph.references import reference_problems
 from legonet.graph.schema import Graph
 from legonet.store.blobs import BlobStore
 from legonet.store.files import write_file
+from legonet.store.gc import named
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
 from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
 
@@ -210,15 +211,6 @@ def _plain(entries: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, o
 
 
 def _copy_blobs(lock: Lock, store: BlobStore, target: BlobStore) -> None:
-    for sha in _named(lock):
+    for sha in named(lock):
         if store.has(sha) and not target.has(sha):
             target.put(store.get(sha))
-
-
-def _named(lock: Lock) -> Iterator[str]:
-    for teacher in lock.teachers.values():
-        yield from (teacher.category_module, teacher.task_module)
-        if teacher.statistics is not None:
-            yield teacher.statistics
-    for adapter in lock.adapters.values():
-        yield adapter.adapter

@@ -23,6 +23,8 @@ COMMANDS = [
     "schema",
     "plan",
     "transplant",
+    "finetune",
+    "watch",
     "gc",
     "evaluate",
     "predict",

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,8 @@ class Counter:
         if self.last is None or self.count < self.last:
             return
         if self.torn is not None and handle is not None:
-            os.ftruncate(handle, self.torn.randrange(os.fstat(handle).st_size + 1))
+            with suppress(OSError):  # a folder is synced too
+                os.ftruncate(handle, self.torn.randrange(os.fstat(handle).st_size + 1))
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,0 +1,56 @@
+"""`legonet finetune`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from legonet.cli.options import Device, GraphFile, Json, SampleFolders
+
+ROLLED_BACK = 1
+
+
+def finetune(
+    graph: GraphFile,
+    task: Annotated[str | None, typer.Option(help="The task whose module is tuned.")] = None,
+    category: Annotated[str | None, typer.Option(help="Or the category whose module is tuned.")] = None,
+    samples: SampleFolders = None,
+    steps: Annotated[int, typer.Option(min=1, help="Of the descent.")] = 200,
+    tolerance: Annotated[float, typer.Option(min=0, help="By how much a path's measure may grow.")] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> int:
+    """Tune a module for all its paths, on a copy that is kept only if none gets worse.
+
+    Each path is judged on held-out images: by its labels, or by its agreement with the teacher. Without
+    images they are synthesised from the teacher.
+    """
+    import legonet
+    from legonet.cli.samples import folders_of, open_samples
+    from legonet.cli.table import columns
+
+    network = legonet.load(graph)
+    given = open_samples(folders_of(samples or []), network)
+    from legonet.run.finetune import Tuning
+
+    tuning = Tuning(task, category, steps, tolerance=tolerance, seed=seed)
+    tuned = network.finetune(tuning, given, device=device)
+    if as_json:
+        paths = {path: asdict(each) for path, each in tuned.paths.items()}
+        data = {"accepted": not tuned.worse, "worse": list(tuned.worse), "paths": paths}
+        print(json.dumps(data, indent=2))
+        return ROLLED_BACK if tuned.worse else 0
+    rows = [("path", "measure", "before", "after", "images", "")]
+    for path, each in tuned.paths.items():
+        figures = (f"{each.before:.4f}", f"{each.after:.4f}", str(each.images))
+        rows.append((path, each.measure, *figures, "worse" if path in tuned.worse else ""))
+    print("\n".join(columns(rows, right=(2, 3, 4))))
+    if tuned.worse:
+        print(f"Rolled back: {', '.join(tuned.worse)} got worse by more than {tolerance:g}.")
+        return ROLLED_BACK
+    print("Accepted.")
+    return 0

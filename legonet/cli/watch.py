@@ -1,0 +1,82 @@
+"""`legonet watch`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from legonet.cli.options import Device
+
+if TYPE_CHECKING:
+    from legonet.run.inbox import Drop, Inbox
+    from legonet.run.options import Options
+
+
+def watch(
+    inbox: Annotated[Path, typer.Argument(metavar="INBOX", help="A folder for teachers.")],
+    graph: Annotated[Path, typer.Argument(metavar="GRAPH", help="The graph file that they are added to.")],
+    once: Annotated[bool, typer.Option("--once", help="Take what is there, and end.")] = False,
+    every: Annotated[str, typer.Option(metavar="DURATION", help="How often to look.")] = "2s",
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs at a time.")] = 1,
+    device: Device = "cpu",
+) -> None:
+    """Add every teacher that is dropped into a folder, and fit what it needs.
+
+    A drop is NAME.yaml, with category, task, model and cut, beside NAME.safetensors. Those that are taken
+    move to INBOX/added, bad ones to INBOX/rejected, each with its reason.
+    """
+    from legonet.errors import StoreError
+    from legonet.run.inbox import Inbox
+    from legonet.run.options import Options, seconds_of
+
+    if not inbox.is_dir():
+        raise StoreError(
+            f"{inbox}: no such folder; expected the folder that teachers are dropped into; make it"
+        )
+    box, options, pause = (
+        Inbox(inbox, graph),
+        Options(workers=workers, keep_going=True, wait=True),
+        seconds_of(every),
+    )
+    _build(graph, options, device)
+    while True:
+        for drop in list(box.ready()):
+            _take(box, drop, options, device)
+        if once:
+            return
+        time.sleep(pause)
+
+
+def _take(box: Inbox, drop: Drop, options: Options, device: str) -> None:
+    """One drop; whatever is wrong with it is told, and the next one is looked at."""
+    from legonet.errors import LegonetError
+
+    try:
+        path = box.take(drop)
+    except LegonetError as error:
+        print(f"! {drop.name}: rejected: {error}", flush=True)
+        return
+    except OSError as error:  # a file that is gone or cannot be read now is looked at again
+        print(f"! {drop.name}: {error.filename}: {error.strerror or error}; looked at again", flush=True)
+        return
+    print(f"+ {drop.name}: added as {path}", flush=True)
+    _build(box.graph, options, device)
+
+
+def _build(graph: Path, options: Options, device: str) -> None:
+    import legonet
+    from legonet.errors import LegonetError
+
+    try:
+        result = legonet.load(graph).transplant(device=device, options=options)
+    except LegonetError as error:
+        print(f"! {error}", flush=True)
+        return
+    for each in result.results:
+        figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
+        print(f"  {each.path}: fitted: {figures} ({each.seconds:.1f} s)", flush=True)
+    for message in result.failed.values():
+        print(f"! {message}", flush=True)

@@ -1,0 +1,180 @@
+"""Fine-tunes a module that several paths share, on a copy, and keeps it only if no path gets worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from legonet.blocks.weights import dump_chain, load_module
+from legonet.distill.context import Progress
+from legonet.distill.finetune import Judgement, TunedPath, finetune
+from legonet.distill.inversion import invert
+from legonet.errors import SelectError
+from legonet.graph.lock import Lock
+from legonet.graph.schema import Graph
+from legonet.graph.select import split_path
+from legonet.plan.plan import Plan
+from legonet.run.execute import statistics_of
+from legonet.run.prepare import tuning_context
+from legonet.store.blobs import BlobStore
+
+SYNTHESISED = 256  # images of a path that none were given for
+LEAST = 8  # images that are worth learning from and judging by
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a module is fine-tuned.
+
+    Attributes:
+        task: whose module, or
+        category: whose module.
+        steps: of the descent.
+        learning_rate: at its start.
+        tolerance: by how much the measure of a path may grow.
+        seed: of all that is random.
+    """
+
+    task: str | None = None
+    category: str | None = None
+    steps: int = 200
+    learning_rate: float = 1e-4
+    tolerance: float = 0.01
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What became of it.
+
+    Attributes:
+        lock: with the fine-tuned module, or as it was.
+        paths: before and after, by path.
+        worse: paths that got worse than the tolerance allows; none: the module was accepted.
+    """
+
+    lock: Lock
+    paths: Mapping[str, Judgement]
+    worse: tuple[str, ...]
+
+
+def tune(
+    graph: Graph,
+    plan: Plan,
+    lock: Lock,
+    store: BlobStore,
+    samples: Mapping[str, tuple[Tensor, Tensor | None]],
+    tuning: Tuning,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Tuned:
+    """Fine-tune one module.
+
+    Args:
+        graph: settled.
+        plan: tells what is built.
+        lock: with the modules as they are now; the store has all of them.
+        store: takes the module if it is accepted.
+        samples: by path, images normalised; labels may be None.
+        tuning: how.
+        device: where to compute.
+        progress: called with (step, steps, loss).
+
+    Raises:
+        SelectError: no such task or category, or not all of its paths are built.
+    """
+    names = _paths(graph, plan, tuning)
+    shared = lock.tasks[tuning.task] if tuning.task is not None else lock.categories[tuning.category or ""]
+    loader = _Loader(graph, plan, lock, store, device)
+    module = loader.load(shared.built)
+    paths = {name: loader.path(name, tuning, samples.get(name)) for name in names}
+    tuned = finetune(module, paths, tuning.steps, tuning.learning_rate, tuning.seed, progress)
+    worse = tuple(
+        name
+        for name, each in tuned.paths.items()
+        if not each.after <= each.before + tuning.tolerance  # not a number is worse too
+    )
+    if worse:
+        return Tuned(lock, tuned.paths, worse)
+    kind = "task-module" if tuning.task is not None else "category-module"
+    sha = store.put(dump_chain(kind, tuned.module.cpu()))
+    section, name = ("tasks", tuning.task) if tuning.task is not None else ("categories", tuning.category)
+    context = tuning_context(lock, shared.module, section, name or "")
+    changed = shared.model_copy(update={"tuned": sha, "tuned_with": context})
+    parts = {**getattr(lock, section), name: changed}
+    return Tuned(lock.model_copy(update={section: parts}), tuned.paths, ())
+
+
+def _paths(graph: Graph, plan: Plan, tuning: Tuning) -> list[str]:
+    """The paths that use the module; all of them must be built."""
+    if (tuning.task is None) == (tuning.category is None):
+        raise SelectError(f"{graph.name}: expected a task or a category to fine-tune; name one of them")
+    what, name = ("task", tuning.task) if tuning.task is not None else ("category", tuning.category)
+    known = graph.tasks if what == "task" else graph.categories
+    if name not in known:
+        raise SelectError(f"{graph.name}: no {what} '{name}'; expected one of {', '.join(known)}")
+    place = 1 if what == "task" else 0
+    edges = [edge for edge in plan if split_path(edge.path)[place] == name and edge.action != "remove"]
+    waiting = [edge.path for edge in edges if edge.action in ("add", "refit")]
+    if waiting:
+        raise SelectError(
+            f"{graph.name}: {', '.join(waiting)} not fitted; expected every path of {what} '{name}' to be "
+            "built; run `legonet transplant` first"
+        )
+    built = [edge.path for edge in edges if edge.action in ("keep", "native")]
+    if len(built) < 2:
+        raise SelectError(
+            f"{graph.name}: {what} '{name}' has {len(built)} built path{'' if len(built) == 1 else 's'}; "
+            "expected two or more that share its module"
+        )
+    return built
+
+
+class _Loader:
+    """Puts paths together from the store's modules."""
+
+    def __init__(
+        self, graph: Graph, plan: Plan, lock: Lock, store: BlobStore, device: torch.device | str
+    ) -> None:
+        self._graph, self._plan, self._lock, self._store, self._device = graph, plan, lock, store, device
+
+    def load(self, sha: str) -> nn.Sequential:
+        """A module on the device."""
+        return load_module(self._store.get(sha), where=f"module {sha[:10]}").to(self._device)
+
+    def path(self, name: str, tuning: Tuning, given: tuple[Tensor, Tensor | None] | None) -> TunedPath:
+        """A path, its teacher, and images of it."""
+        category, task = split_path(name)
+        edge, meaning = self._plan.by_path[name], self._graph.tasks[task].output
+        f, g = self.load(self._lock.categories[category].built), self.load(self._lock.tasks[task].built)
+        adapter = nn.Sequential()
+        if edge.action == "keep":
+            adapter = self.load(self._lock.adapters[name].adapter)
+
+        def through(module: nn.Sequential) -> nn.Module:
+            if tuning.task is not None:
+                return nn.Sequential(f, adapter, module)
+            return nn.Sequential(module, adapter, g)
+
+        images, labels = (None, None) if given is None else given
+        teacher = None
+        if edge.teacher is not None:
+            own = self._lock.teachers[edge.teacher]
+            parts = self.load(own.category_module), self.load(own.task_module)
+            teacher = nn.Sequential(*parts)
+            if images is None or len(images) < LEAST:
+                statistics = statistics_of(self._store, own.statistics, name)
+                generator = torch.Generator().manual_seed(tuning.seed)
+                images, labels = (
+                    invert(*parts, self._graph.input, statistics, SYNTHESISED, generator, self._device),
+                    None,
+                )
+        if images is None or len(images) < LEAST:
+            raise SelectError(
+                f"{name}: has no teacher; expected {LEAST} images or more to judge it by; give some"
+            )
+        labels = None if labels is None else labels.to(self._device)
+        return TunedPath(through, teacher, images.to(self._device), labels, meaning)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import safetensors.torch
+
+import legonet
+from legonet.graph.lock import lock_path, read_lock
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Run = Callable[..., Any]
+METHOD = {"name": "closed-form", "draws": 2, "matching": 0}
+COMMENT = "# what people wrote stays\n"
+
+
+@pytest.fixture
+def graph(make_model: Callable[..., nn.Module], tmp_path: Path) -> Path:
+    network = legonet.Network("zoo", (3, 8, 8))
+    network.add_task("classify", {"kind": "binary"}, {"kernel": 1, "method": METHOD})
+    network.add_teacher("cat-v1", make_model(0), category="cat", task="classify", cut="pool1")
+    path = network.save(tmp_path / "zoo" / "graphs" / "zoo.yaml")
+    path.write_text(COMMENT + path.read_text())
+    return path
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def drop(inbox: Path, make_model: Callable[..., nn.Module]) -> Callable[..., None]:
+    def drop(name: str, seed: int, text: str | None = None, age: float = 10.0) -> None:
+        category = name.partition("-")[0]
+        said = text or f"{{category: {category}, task: classify, model: cat-v1, cut: pool1}}\n"
+        (inbox / f"{name}.yaml").write_text(said)
+        safetensors.torch.save_file(make_model(seed).state_dict(), inbox / f"{name}.safetensors")
+        for file in inbox.glob(f"{name}.*"):
+            os.utime(file, (time.time() - age, time.time() - age))
+
+    return drop
+
+
+def test_teachers_are_added_and_fitted(run: Run, graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
+    drop("dog-v1", 1, age=20)
+    drop("cow-v1", 2)
+    drop("hen-v1", 3, age=0)  # still being copied
+    lines = run("watch", inbox, graph, "--once").out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["+ dog-v1", "  dog", "+ cow-v1", "  cow"]
+    assert graph.read_text().startswith(COMMENT)
+    assert sorted(read_lock(lock_path(graph)).adapters) == ["cow:classify", "dog:classify"]
+    assert sorted(file.name for file in inbox.glob("*.*")) == ["hen-v1.safetensors", "hen-v1.yaml"]
+    assert (inbox / "added" / "dog-v1.yaml").is_file()
+    assert legonet.load(graph).plan().changes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{category: dog", "dog-v1.yaml:"),
+        ("{category: dog, task: classify, cut: pool1}", "model"),
+        ("{category: dog, task: classify, model: none, cut: pool1}", "none"),
+        ("{category: dog, task: classify, model: cat-v1, cut: pool9}", "cut 'pool9' is no layer"),
+        ("{category: dog, task: mark, model: cat-v1, cut: pool1}", "task 'mark' is new"),
+        (
+            "{category: dog, task: mark, model: cat-v1, cut: pool1, output: {kind: mask}}",
+            "gives (1); task mark (mask) expects",
+        ),
+        ("{category: cat, task: classify, model: cat-v1, cut: pool1}", "already have the teacher"),
+    ],
+)
+def test_bad_ones_are_set_aside(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None], text: str, reason: str
+) -> None:
+    before = graph.read_bytes()
+    drop("dog-v1", 1, text, age=20)
+    outcome = run("watch", inbox, graph, "--once")
+    assert outcome.status == 0
+    assert outcome.out.startswith("! dog-v1: rejected: ")
+    assert reason in (inbox / "rejected" / "dog-v1.reason.txt").read_text()
+    assert (inbox / "rejected" / "dog-v1.safetensors").is_file()
+    assert graph.read_bytes() == before
+    assert not (graph.parent / "teachers" / "dog-v1.safetensors").exists()
+    drop("dog-v1", 1)
+    assert "+ dog-v1: added as dog:classify" in run("watch", inbox, graph, "--once").out
+
+
+def test_a_variant_and_a_new_version(run: Run, graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
+    common = "category: cat, task: classify, model: cat-v1, cut: pool1"
+    drop("cat-v2", 4, f"{{{common}, different: variant}}\n")
+    out = run("watch", inbox, graph, "--once").out
+    assert "+ cat-v2: added as cat@2:classify" in out
+    assert "  cat@2:classify: fitted" in out
+    drop("cat-v3", 5, f"{{{common}, different: replace}}\n")
+    out = run("watch", inbox, graph, "--once").out
+    assert "+ cat-v3: added as cat:classify" in out
+    assert "  cat@2:classify: fitted" in out  # on the new version's task module
+    assert list(legonet.load(graph).graph.teachers) == ["cat-v1", "cat-v2"]
+    assert len(list((inbox / "replaced").iterdir())) == 1
+
+
+def test_no_inbox(run: Run, graph: Path) -> None:
+    outcome = run("watch", graph.parent / "none", graph, "--once")
+    assert outcome.status == 1
+    assert "no such folder" in outcome.err
