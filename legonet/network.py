@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from legonet.compile.bricks import Application, Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.distill.context import Edge
     from legonet.graph.arrival import Different
@@ -372,6 +373,16 @@ class Network:
         paths = [edge.path for edge in chosen]
         lock = self._ready(paths, found.graph, found.teachers)
         return assemble(self.graph, lock, self.store, paths, adapters, options)
+
+    def __getitem__(self, names: str | tuple[str, ...]) -> Bricks | Application:
+        """Categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` connects them.
+
+        Raises:
+            SelectError: no such name, or a path that is not built.
+        """
+        from legonet.compile.bricks import find_bricks
+
+        return find_bricks(self, names)
 
     def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
         """The path with its adapter left out, to compare with.

@@ -144,6 +144,21 @@ def scale(
     _print(found.figures, as_json)
 
 
+@app.command("compile")
+def compile_bench(
+    repeats: Annotated[int, typer.Option(min=3, help="Pairs of runs that a median is taken of.")] = 30,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Time compiled networks against what one would write by hand; memory, compile time and exports."""
+    from legonet.bench.compile import COMPILE, run_compile, write_json
+    from legonet.store.files import write_file
+
+    figures = run_compile(repeats, _say)
+    write_file(results / COMPILE, write_json(figures).encode())
+    _print(figures, as_json)
+
+
 @app.command("report")
 def report(
     docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),

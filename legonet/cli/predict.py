@@ -3,120 +3,154 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from legonet.cli.display import Display
 from legonet.cli.options import Device, GraphFile, Json, Paths
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from legonet.graph.schema import Graph
+    from legonet.compile.results import Result
+
+BATCH = 32
 
 
 def predict(
     graph: GraphFile,
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Image files, folders of them, or - for names on standard input, one per line.",
+        ),
     ],
     path: Paths = None,
     masks: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where masks of mask tasks go, as PNG files: IMAGE.PATH.png."),
     ] = None,
+    overlays: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Likewise the images with their masks drawn over them."),
+    ] = None,
+    lines: Annotated[
+        bool, typer.Option("--jsonl", help="Print JSON lines, one per image and path, as they come.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Images that are computed together.")] = BATCH,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Run images through paths of the network and print labels and scores, one line per image and path."""
-    import torch
+    """Run images through paths of the network and print labels and scores, one line per image and path.
 
+    Images are read as they are computed, so that a folder may hold any number of them.
+    """
     import legonet
     from legonet.blocks.device import find_device
-    from legonet.data.pictures import check_shape, read_image
+    from legonet.cli.pictures import MaskFiles
+    from legonet.data.pictures import check_shape
 
     network = legonet.load(graph)
     shape = check_shape(network.graph.input.shape)
     where = find_device(device)
     compiled = network.compile(*(path or []), device=where)
-    names = [each.name for each in compiled.paths]
-    found, written = [], set[Path]()
-    for file in _files(images):
-        image = read_image(file, shape)
-        with torch.no_grad():
-            output = compiled(image.unsqueeze(0).to(where))
-        outputs = {names[0]: output} if len(names) == 1 else output
-        for name, value in outputs.items():
-            row = _row(network.graph, name, value[0].cpu())
-            if masks is not None and "share" in row:
-                target = _mask_file(masks, file, name, written)
-                _write_mask(target, value[0].cpu())
-                row["mask"] = str(target)
-            found.append({"image": str(file), "path": name, **row})
-            if not as_json:
-                print(f"{file}  {name}  " + "  ".join(_shown(key, each) for key, each in row.items()))
+    writers = [
+        *([MaskFiles(masks, "mask")] if masks else []),
+        *([MaskFiles(overlays, "overlay")] if overlays else []),
+    ]
+    found: list[dict[str, Any]] = []
+    files, total = _files(images)
+    with _Bar(total) as bar:
+        while names := list(islice(files, batch)):
+            pixels = _read(names, shape)
+            results = compiled.results(pixels.to(where))
+            for index, file in enumerate(names):
+                for name, each in results.items():
+                    row = _row(each[index])
+                    for writer in writers:
+                        if "share" in row:
+                            row[writer.kind] = str(writer.write(file, name, each[index], pixels[index]))
+                    data = {"image": str(file), "path": name, **row}
+                    if as_json:
+                        found.append(data)
+                    else:
+                        shown = "  ".join(_shown(key, value) for key, value in row.items())
+                        print(json.dumps(data) if lines else f"{file}  {name}  {shown}")
+            bar.advance(len(names))
     if as_json:
         print(json.dumps({"predictions": found}, indent=2))
 
 
-def _files(given: list[Path]) -> list[Path]:
+def _files(given: list[Path]) -> tuple[Iterator[Path], int | None]:
+    """The images' files, as they are found, and their number if that costs nothing."""
+    plain = [each for each in given if str(each) != "-" and not each.is_dir()]
+    total = len(plain) if len(plain) == len(given) else None
+    return chain.from_iterable(map(_of, given)), total
+
+
+def _of(given: Path) -> Iterable[Path]:
+    if str(given) == "-":
+        return (Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip())
+    return _walk(given) if given.is_dir() else (given,)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Images in a folder and those below it, in order; one folder's names are held at a time."""
     from legonet.data.folder import EXTENSIONS
     from legonet.errors import DataError
 
-    files = []
-    for each in given:
-        if each.is_dir():
-            found = sorted(file for file in each.rglob("*") if file.suffix.lower() in EXTENSIONS)
-            if not found:
-                raise DataError(f"{each}: holds no image; expected files ending in {', '.join(EXTENSIONS)}")
-            files += found
-        else:
-            files.append(each)
-    return files
+    none = True
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if Path(name).suffix.lower() in EXTENSIONS:
+                none = False
+                yield Path(root, name)
+    if none:
+        raise DataError(f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}")
 
 
-def _row(graph: Graph, path: str, output: Tensor) -> dict[str, Any]:
-    category, task = path.split(":")
-    meaning = graph.tasks[task].output
-    label = graph.categories[category].label or category
-    if meaning.kind == "binary":
-        score = float(output[0])
-        return {
-            "label": meaning.labels[int(score > 0)].replace("{category}", label),
-            "score": round(score, 4),
-        }
-    if meaning.kind == "mask":
-        return {"label": label, "share": round(float((_mask(output) > 0).float().mean()), 4)}
-    return {name: round(float(value), 4) for name, value in zip(meaning.names, output, strict=True)}
+def _read(files: Iterable[Path], shape: tuple[int, int, int]) -> Tensor:
+    import torch
+
+    from legonet.data.pictures import read_image
+
+    return torch.stack([read_image(file, shape) for file in files])
 
 
-def _mask(output: Tensor) -> Tensor:
-    return output.argmax(0) if len(output) > 1 else (output[0] > 0).long()
+def _row(result: Result) -> dict[str, Any]:
+    from legonet.compile.results import Mask, Score
 
-
-def _mask_file(folder: Path, image: Path, path: str, written: set[Path]) -> Path:
-    """A file of its own for each mask: images of several folders may have one name."""
-    stem = f"{image.stem}.{path.replace(':', '-')}"
-    target, number = folder / f"{stem}.png", 2
-    while target in written:
-        target, number = folder / f"{stem}-{number}.png", number + 1
-    written.add(target)
-    return target
-
-
-def _write_mask(target: Path, output: Tensor) -> None:
-    import io
-
-    from PIL import Image
-
-    from legonet.store.files import write_file
-
-    levels = _mask(output) * (255 // max(1, len(output) - 1))
-    buffer = io.BytesIO()
-    Image.fromarray(levels.byte().numpy()).save(buffer, "PNG")
-    write_file(target, buffer.getvalue())
+    if isinstance(result, Score):
+        return {"label": result.label, "score": round(result.score, 4)}
+    if isinstance(result, Mask):
+        return {"label": result.label, "share": round(result.share, 4)}
+    return {name: round(value, 4) for name, value in result.values.items()}
 
 
 def _shown(key: str, value: Any) -> str:
     return f"{value:+.3f}" if key == "score" else f"{value:.1%}" if key == "share" else str(value)
+
+
+class _Bar(Display):
+    """Images done, on a terminal whose standard output goes elsewhere."""
+
+    def __init__(self, total: int | None) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+        text = TextColumn("images", markup=False)
+        # Where predictions are shown on the terminal themselves, a bar would be in their way.
+        columns = MofNCompleteColumn(), text, BarColumn(), TimeElapsedColumn()
+        super().__init__(sys.stdout.isatty(), *columns)
+        self._bar = self._bars.add_task("", total=total)
+
+    def advance(self, count: int) -> None:
+        """Tell of some images."""
+        self._bars.update(self._bar, advance=count)

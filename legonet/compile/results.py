@@ -25,11 +25,13 @@ class Mask:
         label: what the category is called.
         mask: int64 (height, width): the index of a label, or of one label 1 on its pixels.
         share: of the pixels that are not 0.
+        labels: how many values the mask may have.
     """
 
     label: str
     mask: Tensor
     share: float
+    labels: int
 
 
 @dataclass(frozen=True)
@@ -54,5 +56,5 @@ def read_output(card: OutputCard, output: Tensor) -> Result:
         return Score(card.labels[int(score > 0)], score)
     if card.kind == "mask":
         mask = output.argmax(0) if len(output) > 1 else (output[0] > 0).long()
-        return Mask(card.category, mask, float((mask > 0).float().mean()))
+        return Mask(card.category, mask, float((mask > 0).float().mean()), max(2, len(output)))
     return Numbers(dict(zip(card.labels, map(float, output), strict=True)))

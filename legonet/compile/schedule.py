@@ -88,7 +88,9 @@ def run_schedule(root: nn.Module, runs: Sequence[Run], values: dict[str, Tensor 
     for run in runs:
         module = find_module(root, run.place)
         if run.how == "single":
-            values[run.name] = module(member(values, run.reads[0]))
+            ref = run.reads[0]
+            value = values[ref.call]
+            values[run.name] = module(value.parts[ref.member] if isinstance(value, Stack) else value)
         else:
             values[run.name] = _run_members(module, run, values)
         for name in run.last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", ["", *COMMANDS, "teacher record", "bench demo"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "teacher record", "bench demo", "bench compile"])
 def test_help(run: Run, command: str, flag: str) -> None:
     outcome = run(*command.split(), flag)
     assert outcome.status == 0
@@ -194,6 +195,44 @@ class TestPredict:
             assert set(np.unique(pixels)) <= {0, 255}
             assert each["share"] == pytest.approx((pixels == 255).mean(), abs=1e-4)
         assert run("predict", path, images[0]).out.startswith(f"{images[0]}  cat:mark  cat  ")
+        shown = run("predict", path, images[0], "--overlays", tmp_path / "over", "--jsonl")
+        overlay = np.asarray(Image.open(json.loads(shown.out)["overlay"]))
+        assert overlay.shape == (8, 8, 3)
+        image = np.asarray(Image.open(images[0]).resize((8, 8), Image.Resampling.BILINEAR)).astype(int)
+        masked = np.asarray(Image.open(found[0]["mask"])) > 0
+        assert np.abs(overlay[~masked] - image[~masked]).max(initial=0) <= 1
+        assert (overlay[masked] != image[masked]).any() == masked.any()
+
+    def test_names_on_standard_input(
+        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names = [str(photos / "cat" / "0.png"), str(photos / "dog" / "1.png")]
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(names) + "\n\n"))
+        lines = run("predict", graph_file, "-", "--path", "dog:classify", "--jsonl").out.splitlines()
+        assert [json.loads(line)["image"] for line in lines] == names
+
+    def test_batches_change_nothing(self, run: Run, graph_file: Path, photos: Path) -> None:
+        whole, single = (
+            json.loads(run("predict", graph_file, photos, "--batch", size, "--json").out)["predictions"]
+            for size in (32, 2)
+        )
+        assert len(whole) == 9 * 3
+        assert [each["image"] for each in whole] == sorted(each["image"] for each in whole)
+        for left, right in zip(whole, single, strict=True):
+            assert left["score"] == pytest.approx(right["score"], abs=2e-4)
+
+    def test_a_folder_is_read_as_it_is_computed(
+        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (photos / "dog" / "9.png").write_text("damaged")
+        outcome = run("predict", graph_file, photos, "--path", "cat:classify", "--batch", 1, "--jsonl")
+        assert outcome.status == 1
+        assert "9.png: cannot be read as an image" in outcome.err
+        assert len(outcome.out.splitlines()) == 9
+
+    def test_a_folder_without_images(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        assert "holds no image" in run("predict", graph_file, tmp_path / "empty").err
 
 
 class TestCompile:

@@ -1,0 +1,47 @@
+"""The bench of compiled networks, on as little as shows that it measures what it says."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+import torch
+
+from legonet.bench import compile as bench
+from legonet.compile.assemble import Options
+
+
+@pytest.fixture(scope="module")
+def zoo() -> bench.Zoo:
+    return bench.make_zoo(2)
+
+
+def test_the_compiled_zoo_is_the_zoo_by_hand(zoo: bench.Zoo) -> None:
+    given = bench.images(2)
+    by_hand = {path.name: zoo.by_hand(path)(given) for path in zoo.paths}
+    found = bench.make_zoo(2).compiled(options=Options()).by_path(given)
+    assert list(found) == ["c0:classify", "c0:segment", "c1:classify", "c1:segment"]
+    for name, value in by_hand.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_ratio_is_of_the_reference() -> None:
+    def busy(seconds: float) -> None:
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+
+    assert 2 < bench.ratio(lambda: busy(0.002), lambda: busy(0.008), 5) < 6
+
+
+def test_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "peak_memory", lambda: iter(()))
+    monkeypatch.setattr(bench, "exports", lambda: iter(()))
+    monkeypatch.setattr(bench, "fifty", lambda repeats: iter(()))
+    monkeypatch.setattr(bench, "images", lambda batch: torch.rand(1, *bench.SHAPE))
+    figures = bench.run_compile(2)
+    assert [figure.bound for figure in figures] == ["at most"] * 4 + ["at least"] * 2 + ["at most"]
+    assert all(figure.value > 0 for figure in figures)
+    data = json.loads(bench.write_json(figures))
+    assert [each["measure"] for each in data["figures"]] == [figure.measure for figure in figures]
