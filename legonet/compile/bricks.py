@@ -245,10 +245,10 @@ def _ports(network: Network, path: str) -> str:
 def _features_shape(network: Network, teacher: str) -> tuple[int, ...]:
     """The shape at a teacher's cut: what its category module gives and its task module takes."""
     from legonet.blocks.build import output_shape
-    from legonet.teachers.read import cut_layers
+    from legonet.teachers.read import cut_architecture
 
     source = network._source(teacher)
-    below, _ = cut_layers(source.layers, source.cut)
+    below, _ = cut_architecture(source.layers, source.cut)
     return output_shape(below, network.graph.input.shape, where=f"teachers.{teacher}")
 
 

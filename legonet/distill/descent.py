@@ -1,4 +1,4 @@
-"""One descent for all methods that iterate: Adam on the adapter's parameters."""
+"""One descent for all that iterates: Adam on a module's parameters, mostly an adapter's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from legonet.distill.context import Progress
 
 
 def descend(
-    adapter: nn.Sequential,
+    module: nn.Module,
     loss: Callable[[], Tensor],
     steps: int,
     learning_rate: float,
@@ -20,11 +20,11 @@ def descend(
     progress: Progress | None = None,
     only: str = "",
 ) -> list[float]:
-    """Change the adapter's weights, in place, along the gradient of a loss.
+    """Change a module's weights, in place, along the gradient of a loss.
 
     Args:
-        adapter: where the descent starts; it is frozen after it.
-        loss: a scalar of fresh samples or draws, computed through the adapter.
+        module: where the descent starts, such as an adapter; it is frozen after it.
+        loss: a scalar of fresh samples or draws, computed through the module.
         steps: of Adam.
         learning_rate: at the start.
         decay: let it fall to zero along half a cosine.
@@ -34,7 +34,7 @@ def descend(
     Returns:
         The loss of each step.
     """
-    parameters = [each.requires_grad_() for name, each in adapter.named_parameters() if name.endswith(only)]
+    parameters = [each.requires_grad_() for name, each in module.named_parameters() if name.endswith(only)]
     if not parameters:
         return []
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)

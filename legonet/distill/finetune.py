@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.weights import Loaded
 from legonet.distill.context import Progress, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.losses import disagreement, output_scale, task_loss
@@ -40,7 +41,7 @@ class TunedPath:
         meaning: of the output.
     """
 
-    through: Callable[[nn.Sequential], nn.Module]
+    through: Callable[[Loaded], nn.Module]
     teacher: nn.Module | None
     images: Tensor
     labels: Tensor | None
@@ -68,12 +69,12 @@ class Judgement:
 class Tuned:
     """A changed copy of the shared module, and what became of each path."""
 
-    module: nn.Sequential
+    module: Loaded
     paths: dict[str, Judgement]
 
 
 def finetune(
-    module: nn.Sequential,
+    module: Loaded,
     paths: Mapping[str, TunedPath],
     steps: int,
     learning_rate: float,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.weights import dump_chain, load_module
+from legonet.blocks.weights import Loaded, dump_chain, load_module
 from legonet.distill.context import Progress
 from legonet.distill.finetune import Judgement, TunedPath, finetune
 from legonet.distill.inversion import invert
@@ -141,7 +141,7 @@ class _Loader:
     ) -> None:
         self._graph, self._plan, self._lock, self._store, self._device = graph, plan, lock, store, device
 
-    def load(self, sha: str) -> nn.Sequential:
+    def load(self, sha: str) -> Loaded:
         """A module on the device."""
         return load_module(self._store.get(sha), where=f"module {sha[:10]}").to(self._device)
 
@@ -154,7 +154,7 @@ class _Loader:
         if edge.action == "keep":
             adapter = self.load(self._lock.adapters[name].adapter)
 
-        def through(module: nn.Sequential) -> nn.Module:
+        def through(module: Loaded) -> nn.Module:
             if tuning.task is not None:
                 return nn.Sequential(f, adapter, module)
             return nn.Sequential(module, adapter, g)

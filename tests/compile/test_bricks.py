@@ -105,7 +105,7 @@ def test_what_is_no_brick(net: Network) -> None:
     cat: Any = net["cat"]
     for other in (1, [], ["classify"], None):
         with pytest.raises(TypeError):
-            cat >> other
+            _ = cat >> other
 
 
 def test_a_path_without_an_adapter_yet(network: Network, make_model: Callable[..., nn.Module]) -> None:
