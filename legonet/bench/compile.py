@@ -32,7 +32,7 @@ from legonet.compile.export import BATCHES, export
 from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.graph.schema import Adapter
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_layers, teacher_layers
+from legonet.teachers.read import chain_layers, cut_layers
 
 COMPILE = "compile.json"
 SHAPE = (3, 32, 32)
@@ -92,7 +92,7 @@ def make_zoo(categories: int, tasks: tuple[str, ...] = tuple(TASKS), adapter: Ad
     spec = adapter or Adapter()
     torch.manual_seed(0)
     cut = {
-        task: cut_layers(teacher_layers(find_block(TASKS[task], [shipped_folder("blocks")])), CUT)
+        task: cut_layers(chain_layers(find_block(TASKS[task], [shipped_folder("blocks")])), CUT)
         for task in tasks
     }
     below = cut[tasks[0]][0]
