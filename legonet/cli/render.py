@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from legonet.cli.options import GraphFile
+from legonet.cli.options import GraphFile, Paths
+from legonet.errors import SelectError
 
 
 def render(
@@ -23,12 +24,30 @@ def render(
         Path | None,
         typer.Option(help="Figures to write on the paths: what `legonet evaluate --json` printed."),
     ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Draw what a compiled network runs: svg, png, pdf or dot.")
+    ] = False,
+    path: Paths = None,
 ) -> None:
-    """Draw the network: categories, tasks, adapters and teachers, with their state."""
+    """Draw the network: categories, tasks, adapters and teachers, with their state.
+
+    With --compiled: the calls that its paths, or those of --path, are compiled to.
+    """
     import legonet
 
-    path = legonet.load(graph).render(output or graph.with_suffix(".svg"), _figures(figures))
-    print(path)
+    if compiled:
+        from legonet.compile.picture import picture
+        from legonet.render import render as draw
+
+        network = legonet.load(graph)
+        program = network.compile(*(path or [])).program
+        target = output or graph.with_suffix(".compiled.svg")
+        print(draw(picture(program, network.graph.name), target))
+        return
+    if path:
+        raise SelectError("--path: only --compiled draws some paths; add --compiled, or leave --path out")
+    drawn = legonet.load(graph).render(output or graph.with_suffix(".svg"), _figures(figures))
+    print(drawn)
 
 
 def _figures(path: Path | None) -> dict[str, dict[str, float]]:
