@@ -26,16 +26,20 @@ def picture(program: Program, name: str) -> Drawing:
     columns = _columns(program)
     layout = Layout()
     places: dict[str, tuple[float, float]] = {}
+    widths: dict[str, float] = {}
     tallest = max(map(len, columns))
     for number, column in enumerate(columns):
         for row, (box_id, kind, lines) in enumerate(column):
             x = number * (WIDTH + GAP_X)
             y = (HEIGHT + GAP_Y) * (tallest / 2 - len(column) / 2 + len(column) - row)
             places[box_id] = x, y
-            layout.boxes.append(Box(box_id, kind, x, y, WIDTH, HEIGHT, lines))
+            width = WIDTH if kind in KINDS.values() else max(line.width for line in lines) + 12
+            widths[box_id] = width
+            state = "built" if kind == "adapter" else None
+            layout.boxes.append(Box(box_id, kind, x, y, width, HEIGHT, lines, state))
     for tail, head in _edges(program):
         (left, low), (right, high) = places[tail], places[head]
-        points = bend((left + WIDTH / 2, low), (right - WIDTH / 2, high))
+        points = bend((left + widths[tail] / 2, low), (right - widths[head] / 2, high))
         layout.curves.append(Curve(tail, head, points, "through", arrow=True))
     return Drawing(name, layout)
 
@@ -55,8 +59,14 @@ def _columns(program: Program) -> list[list[tuple[str, Kind, tuple[Line, ...]]]]
     for call in program.calls:
         kind = KINDS.get(program.bricks[call.bricks[0]].kind, "identity")
         columns[depth[call.name]].append((call.name, kind, _lines(program, call)))
-    columns[-1] = [(f"path {path}", "note", (Line(path, NAME),)) for path in program.outputs]
+    columns[-1] = [(f"path {path}", "note", (Line(path, NAME),)) for path in _by_call(program)]
     return columns
+
+
+def _by_call(program: Program) -> list[str]:
+    """The paths, those of one call together."""
+    order = {call.name: number for number, call in enumerate(program.calls)}
+    return sorted(program.outputs, key=lambda path: order[program.outputs[path].call])
 
 
 def _lines(program: Program, call: Call) -> tuple[Line, ...]:
