@@ -12,7 +12,10 @@ import legonet
 LIGHT = (
     "legonet",
     "legonet.cli",
+    "legonet.compile.bricks",
     "legonet.compile.choose",
+    "legonet.compile.passes",
+    "legonet.compile.picture",
     "legonet.graph.check",
     "legonet.graph.edit",
     "legonet.network",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from legonet.cli.options import GraphFile
+from legonet.cli.options import GraphFile, Paths
+from legonet.errors import SelectError
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -29,14 +30,29 @@ def render(
         Path | None,
         typer.Option(help="Figures to write on the paths: what `legonet evaluate --json` printed."),
     ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Draw what a compiled network runs: svg, png, pdf or dot.")
+    ] = False,
+    path: Paths = None,
 ) -> None:
-    """Draw the network: categories, tasks, adapters and teachers, with their state."""
+    """Draw the network: categories, tasks, adapters and teachers, with their state.
+
+    With --compiled: the calls that its paths, or those of --path, are compiled to.
+    """
     import legonet
 
     network = legonet.load(graph)
+    if compiled:
+        from legonet.compile.picture import picture
+        from legonet.render import render as draw
+
+        program = network.compile(*(path or [])).program
+        print(draw(picture(program, network.graph.name), output or graph.with_suffix(".compiled.svg")))
+        return
+    if path:
+        raise SelectError("--path: only --compiled draws some paths; add --compiled, or leave --path out")
     shown = _planned(network) if plan else _figures(figures)
-    path = network.render(output or graph.with_suffix(".svg"), shown)
-    print(path)
+    print(network.render(output or graph.with_suffix(".svg"), shown))
 
 
 def _planned(network: Network) -> dict[str, dict[str, float]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from legonet.render.boxes import Box, Curve, Layout, Line
-from legonet.render.layout import lay_out
+from legonet.render.layout import Drawing, lay_out
 from legonet.render.view import View
 
 # Colours that people with any colour vision tell apart (Okabe and Ito, jfly.uni-koeln.de/color), and that
@@ -24,7 +24,7 @@ _ARROW = 0.55
 FONT = "Arial"
 
 
-def dot(view: View, *, dpi: int | None = None) -> str:
+def dot(view: View | Drawing, *, dpi: int | None = None) -> str:
     """Write a view as DOT text.
 
     Args:

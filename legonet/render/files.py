@@ -11,6 +11,7 @@ from legonet.errors import RenderError
 from legonet.graph.files import write_atomically
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
+from legonet.render.layout import Drawing
 from legonet.render.view import Figures, Plan, PlannedEdge, View, make_view
 
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -32,7 +33,7 @@ _BY_NAME = {
 
 @overload
 def draw(
-    graph: Graph | View,
+    graph: Graph | View | Drawing,
     format: Literal["png", "pdf"],
     lock: Lock | None = None,
     plan: Plan | Iterable[PlannedEdge] | None = None,
@@ -42,7 +43,7 @@ def draw(
 
 @overload
 def draw(
-    graph: Graph | View,
+    graph: Graph | View | Drawing,
     format: Literal["svg", "dot", "mermaid", "markdown", "html"],
     lock: Lock | None = None,
     plan: Plan | Iterable[PlannedEdge] | None = None,
@@ -52,7 +53,7 @@ def draw(
 
 @overload
 def draw(
-    graph: Graph | View,
+    graph: Graph | View | Drawing,
     format: str,
     lock: Lock | None = None,
     plan: Plan | Iterable[PlannedEdge] | None = None,
@@ -61,7 +62,7 @@ def draw(
 
 
 def draw(
-    graph: Graph | View,
+    graph: Graph | View | Drawing,
     format: str,  # noqa: A002  (the word people look for)
     lock: Lock | None = None,
     plan: Plan | Iterable[PlannedEdge] | None = None,
@@ -70,7 +71,7 @@ def draw(
     """Draw a network.
 
     Args:
-        graph: the network, or a view of one that `legonet.render.make_view` made.
+        graph: the network, a view of one that `legonet.render.make_view` made, or a drawing.
         format: svg, png, pdf, dot, mermaid, markdown or html; a file name's ending will do.
         lock: what has been built; without it nothing counts as built.
         plan: what would be built; without it the states come from graph and lock alone.
@@ -86,21 +87,23 @@ def draw(
     kind = _BY_NAME.get(format.lower().removeprefix("."))
     if kind is None:
         raise RenderError(f"found format {format!r}; expected one of {', '.join(FORMATS)}")
-    view = graph if isinstance(graph, View) else make_view(graph, lock, plan, figures)
+    view = graph if isinstance(graph, View | Drawing) else make_view(graph, lock, plan, figures)
+    if isinstance(view, Drawing) and kind in ("mermaid", "markdown", "html"):
+        raise RenderError(f"found format {format!r}; a drawing expects svg, png, pdf or dot; choose one")
     # Imported here, so that a text format needs neither Graphviz nor reportlab.
     if kind == "dot":
         from legonet.render.dot import dot
 
         return dot(view)
-    if kind == "mermaid":
+    if kind == "mermaid" and isinstance(view, View):
         from legonet.render.mermaid import mermaid
 
         return mermaid(view)
-    if kind == "markdown":
+    if kind == "markdown" and isinstance(view, View):
         from legonet.render.mermaid import markdown
 
         return markdown(view)
-    if kind == "html":
+    if kind == "html" and isinstance(view, View):
         from legonet.render.html import html
 
         return html(view)
@@ -116,7 +119,7 @@ def draw(
 
 
 def render(
-    graph: Graph | View,
+    graph: Graph | View | Drawing,
     path: str | os.PathLike[str],
     lock: Lock | None = None,
     plan: Plan | Iterable[PlannedEdge] | None = None,
@@ -125,7 +128,7 @@ def render(
     """Draw a network into a file, whose ending chooses the format; the file is whole or not there.
 
     Args:
-        graph: the network, or a view of one that `legonet.render.make_view` made.
+        graph: the network, a view of one that `legonet.render.make_view` made, or a drawing.
         path: ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm.
         lock: what has been built; without it nothing counts as built.
         plan: what would be built; without it the states come from graph and lock alone.

@@ -15,7 +15,7 @@ from typing import Literal
 
 from legonet.errors import RenderError
 from legonet.render.dot import FONT, write
-from legonet.render.layout import lay_out
+from legonet.render.layout import Drawing, lay_out
 from legonet.render.text import clean
 from legonet.render.view import View
 
@@ -30,7 +30,7 @@ _PURE = "graphviz-pure"
 _log = logging.getLogger(__name__)
 
 
-def svg(view: View) -> str:
+def svg(view: View | Drawing) -> str:
     """Draw a view as SVG.
 
     Raises:
@@ -41,7 +41,7 @@ def svg(view: View) -> str:
     return text.replace(f'font-family="{FONT}"', f'font-family="{FONT}, Helvetica, sans-serif"')
 
 
-def png(view: View, *, dpi: int = DPI) -> bytes:
+def png(view: View | Drawing, *, dpi: int = DPI) -> bytes:
     """Draw a view as PNG.
 
     Args:

@@ -6,7 +6,7 @@ things are equally spaced, every Graphviz draws the same picture, and time is li
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from legonet.render import flow, table
 from legonet.render.boxes import Layout
@@ -19,8 +19,18 @@ OPEN_UP_TO = 12
 """More open pairs than this are counted below the picture, not drawn."""
 
 
-def lay_out(view: View) -> Layout:
+@dataclass(frozen=True)
+class Drawing:
+    """Something other than a view that is laid out already."""
+
+    name: str
+    layout: Layout
+
+
+def lay_out(view: View | Drawing) -> Layout:
     """Place a view's boxes and curves: as columns joined by lines, or, if it is large, as a table."""
+    if isinstance(view, Drawing):
+        return view.layout
     shown = tuple(edge for edge in view.edges if edge.state != "open")
     if len(shown) >= TABLE_FROM:
         return table.lay_out(view)

@@ -292,6 +292,28 @@ class TestRender:
         assert target.read_text() != plain.read_text()
         assert "%" in target.read_text()
 
+    def test_compiled(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
+        assert run("render", graph_file, "--compiled").out == f"{graph_file.with_suffix('.compiled.svg')}\n"
+        target = tmp_path / "calls.dot"
+        run(
+            "render",
+            graph_file,
+            "--compiled",
+            "--path",
+            "dog:classify",
+            "--path",
+            "cat:classify",
+            "-o",
+            target,
+        )
+        text = target.read_text()
+        assert "dog + cat" in text
+        assert "2 as one batch" in text
+        assert "cow" not in text
+        refused = run("render", graph_file, "--compiled", "-o", tmp_path / "calls.html")
+        assert "expects svg, png, pdf or dot" in refused.err
+        assert "add --compiled" in run("render", graph_file, "--path", "dog:classify").err
+
 
 class TestValidate:
     def test_valid(self, run: Run, graph_file: Path) -> None:
