@@ -20,7 +20,7 @@ from legonet.graph.source import decode
 from legonet.graph.structure import explain
 
 LOCK_VERSION = 1
-LARGEST_LOCK = 64 * 2**20
+LARGEST_LOCK = 512 * 2**20  # 100,000 adapters take a quarter of that
 
 _REMEDY = "restore it from version control, or delete it to build everything again"
 

@@ -88,12 +88,9 @@ def test_broken_files(run: Run, workspace: Path, file: str, text: str, message: 
 
 
 def test_a_broken_journal(run: Run, graph_file: Path) -> None:
-    lock_path(graph_file).unlink()
     (graph_file.parents[1] / ".legonet" / "journal.sqlite").write_text("no database " * 500)
-    outcome = run("transplant", graph_file)
-    assert outcome.status == 1
-    assert "journal.sqlite: the journal cannot be used" in outcome.err
     assert run("plan", graph_file).status == 0
+    assert run("transplant", graph_file).out == "Nothing to do.\n"
 
 
 def test_a_store_that_cannot_be_written(run: Run, graph_file: Path) -> None:

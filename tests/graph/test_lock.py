@@ -102,7 +102,7 @@ def test_a_large_file_is_not_read(tmp_path: Path):
     path = tmp_path / "x.lock.json"
     with path.open("wb") as file:
         file.truncate(LARGEST_LOCK + 1)
-    with pytest.raises(GraphError, match="expected a lock file of at most 64 MiB"):
+    with pytest.raises(GraphError, match="expected a lock file of at most 512 MiB"):
         read_lock(path)
 
 
