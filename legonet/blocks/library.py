@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ class Library:
 
 
 def _torchvision_names() -> list[str]:
-    return torchvision.models.list_models(module=torchvision.models)
+    return torchvision.models.list_models(module=torchvision.models) + torchvision.models.list_models(
+        module=torchvision.models.segmentation
+    )
 
 
 def _torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -40,7 +43,18 @@ def _torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     return torchvision.models.get_model(name, **none, **arguments)
 
 
-LIBRARIES: dict[str, Library] = {"torchvision": Library(_torchvision_names, _torchvision)}
+def _timm_names() -> list[str]:
+    return importlib.import_module("timm").list_models()
+
+
+def _timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    return importlib.import_module("timm").create_model(name, pretrained=False, **arguments)
+
+
+LIBRARIES: dict[str, Library] = {
+    "torchvision": Library(_torchvision_names, _torchvision),
+    "timm": Library(_timm_names, _timm),
+}
 
 
 def build_model(
@@ -67,7 +81,12 @@ def build_model(
             f"{where}: no library '{library_name}'; libraries are {listed(LIBRARIES)}."
             f"{did_you_mean(library_name, LIBRARIES)}"
         )
-    names = library.names()
+    try:
+        names = library.names()
+    except ImportError as error:
+        raise BlockError(
+            f"{where}: {library_name} is not installed; expected it; run: pip install 'legonet[zoo]'"
+        ) from error
     if name not in names:
         raise BlockError(
             f"{where}: {library_name} has no model '{name}'; models are {listed(names)}."

@@ -262,3 +262,30 @@ class _Display(Display):
         if self._lines:
             took = "" if row.seconds is None else f" ({row.seconds:.1f} s)"
             print(f"[{progress.done}/{progress.trials}] {line}{took}", flush=True)
+
+
+@app.command("models")
+def models(
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", metavar="NAME", help="classification, segmentation, detection or timm; default: all."
+        ),
+    ] = None,
+    only: Annotated[str, typer.Option(help="Only models with this in their names.")] = "",
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Try architectures of torchvision and timm: traced, cut, put together again, pulled back."""
+    from dataclasses import asdict
+
+    from legonet.bench.models import Outcome, run_models, write_table
+    from legonet.store.files import write_file
+
+    def tell(outcome: Outcome) -> None:
+        if not as_json:
+            print(f"{outcome.name}: {'passed' if outcome.passed else outcome.reason}", flush=True)
+
+    outcomes = run_models(results / "models.jsonl", group or (), only, tell)
+    write_file(results / "models.md", write_table(outcomes).encode())
+    print(json.dumps([asdict(each) for each in outcomes], indent=2) if as_json else results / "models.md")

@@ -93,14 +93,14 @@ def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float,
     if not cuts:
         raise TeacherError(f"{where}: no single tensor crosses anywhere; expected a model with such a place")
     maps = [cut for cut in cuts if len(cut.shape) == 3] or cuts
-    return min(_ends(maps), key=lambda cut: abs(_share(cut) - fraction)).name
+    return min(ends(maps), key=lambda cut: abs(_share(cut) - fraction)).name
 
 
 def _share(cut: Cut) -> float:
     return cut.operations[0] / max(1, sum(cut.operations))
 
 
-def _ends(cuts: list[Cut]) -> list[Cut]:
+def ends(cuts: list[Cut]) -> list[Cut]:
     """The last of those places between which nothing is multiplied: what ends a block."""
     by_cost = {cut.operations[0]: cut for cut in cuts if cut.operations[0] and cut.operations[1]}
     return list(by_cost.values()) or cuts
@@ -109,7 +109,7 @@ def _ends(cuts: list[Cut]) -> list[Cut]:
 def _with_recommended(cuts: list[Cut]) -> list[Cut]:
     maps = [cut for cut in cuts if len(cut.shape) == 3 and prod(cut.shape[1:]) > 1]
     chosen = {
-        min(_ends(maps), key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if maps
+        min(ends(maps), key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if maps
     }
     return [Cut(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
 

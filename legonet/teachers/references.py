@@ -1,0 +1,77 @@
+"""Where a model comes from, as a user names it on the command line. Needs torch.
+
+vgg-slim                    a block of the workspace
+torchvision:resnet18        a library's architecture, with the weights of a file
+timm:efficientnet_b0        likewise, with the extra `zoo`
+package.module:function     what a function gives; it is code, so it is called only where the user allows it
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import nn
+
+from legonet.blocks.build import build_block
+from legonet.blocks.files import find_block
+from legonet.blocks.library import LIBRARIES, build_model
+from legonet.errors import TeacherError
+
+
+def find_model(
+    reference: str, block_folders: Sequence[Path], allowed: Collection[str] = (), device: str = "cpu"
+) -> nn.Module:
+    """Build the model that a reference names, with random weights, in evaluation mode.
+
+    Args:
+        reference: See above.
+        block_folders: Where blocks are looked up.
+        allowed: References to code that the user allows to be run.
+        device: Where the weights are made; "meta" makes none, if the model's code lets it.
+
+    Raises:
+        BlockError: There is no such block, library or architecture.
+        TeacherError: It is code that is not allowed, or that gives no model.
+    """
+    library, _, name = reference.partition(":")
+    if not name:
+        return build_block(find_block(reference, block_folders), device).eval()
+    if "." not in library and reference not in allowed:
+        return build_model(reference, {}, device, where="model").eval()
+    return _called(reference, library, name, allowed)
+
+
+@contextmanager
+def _beside() -> Iterator[None]:
+    """Modules of the working folder are found, as `python` finds them."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        yield
+    finally:
+        sys.path.pop(0)
+
+
+def _called(reference: str, module: str, name: str, allowed: Collection[str]) -> nn.Module:
+    if reference not in allowed:
+        raise TeacherError(
+            f"model {reference}: would run code of {module}; expected a block or one of the libraries "
+            f"{', '.join(LIBRARIES)}; if you trust that code, add --allow-code {reference}"
+        )
+    try:
+        with _beside():
+            made = getattr(importlib.import_module(module), name)()
+    except Exception as error:  # whatever foreign code raises
+        line = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+        raise TeacherError(
+            f"model {reference}: cannot be made: {type(error).__name__}: {line}; expected a function "
+            "without arguments that gives an nn.Module; correct it, or its name"
+        ) from error
+    if not isinstance(made, nn.Module):
+        raise TeacherError(
+            f"model {reference}: gave a {type(made).__name__}; expected an nn.Module; correct the function"
+        )
+    return made.eval()

@@ -1,0 +1,70 @@
+"""A slice of `legonet bench models`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from legonet.bench import models
+from legonet.bench.models import (
+    TIMM,
+    list_models,
+    measure,
+    pullback_error,
+    read_outcomes,
+    run_models,
+    write_table,
+)
+from legonet.blocks.interpret import build_operations
+from legonet.distill import rules
+from legonet.teachers.export import export
+
+
+@pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])
+def test_a_slice(name: str) -> None:
+    outcome = measure("classification", name)
+    assert outcome.passed, outcome.reason
+    assert len(outcome.cuts) == 3
+
+
+def test_the_list() -> None:
+    groups = [group for group, _ in list_models()]
+    assert groups.count("classification") > 70
+    assert groups.count("segmentation") == 6
+    assert groups.count("timm") == len(set(TIMM)) >= 40
+
+
+def test_outcomes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "list_models", lambda groups: [("timm", "timm:none"), ("timm", "other:none")])
+    told: list[str] = []
+    outcomes = run_models(tmp_path / "m.jsonl", told=lambda outcome: told.append(outcome.name))
+    assert told == ["timm:none", "other:none"]
+    assert not any(outcome.passed for outcome in outcomes)
+    assert read_outcomes(tmp_path / "m.jsonl") == outcomes
+    monkeypatch.setattr(models, "measure", None)
+    assert run_models(tmp_path / "m.jsonl") == outcomes
+    assert "| timm | 2 | 0 | 0% |" in write_table(outcomes)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x).relu()
+        return y * torch.sigmoid(self.gate(y.mean((2, 3), keepdim=True))) + x
+
+
+def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    module = build_operations(export(net, (4, 8, 8)).operations)
+    module.load_state_dict(net.state_dict())
+    assert pullback_error(module, (4, 8, 8)) < 1e-5
+    wrong = rules.Rule(lambda call, gradient: [2 * gradient], rules.RULES["conv2d"].nominal, "wrong")  # type: ignore[operator]
+    monkeypatch.setitem(rules.RULES, "conv2d", wrong)
+    assert pullback_error(module, (4, 8, 8)) > 1e-3

@@ -1,0 +1,106 @@
+"""Weights in the forms that people keep them in; no code of a file is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from legonet.errors import TeacherError
+from legonet.teachers.checkpoints import fill, read_checkpoint
+
+
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+
+
+def prefixed(prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in model().state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        prefixed(""),
+        prefixed("module."),
+        prefixed("module.model."),
+        {"state_dict": prefixed("module."), "epoch": 3},
+        {"model": prefixed(""), "optimizer": {"lr": 0.1}},
+    ],
+    ids=["plain", "data-parallel", "two prefixes", "lightning", "with an optimiser"],
+)
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "old"])
+def test_forms_of_a_checkpoint(content: Any, new: bool, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=new)
+    empty = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    fill(empty, read_checkpoint(tmp_path / "w.pt"))
+    for name, value in model().state_dict().items():
+        assert torch.equal(empty.state_dict()[name], value)
+
+
+def test_safetensors_and_other_precision(tmp_path: Path) -> None:
+    half = {name: value.half() for name, value in prefixed("").items() if value.is_floating_point()}
+    safetensors.torch.save_file(half, tmp_path / "w.safetensors")
+    filled = model()
+    fill(filled, read_checkpoint(tmp_path / "w.safetensors"))
+    assert filled.state_dict()["0.weight"].dtype == torch.float32
+    assert torch.equal(filled.state_dict()["0.weight"], half["0.weight"].float())
+
+
+class Code:
+    """Would run when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (exec, ("raise SystemExit('code was run')",))
+
+
+def test_code_is_not_run(tmp_path: Path) -> None:
+    for new in (True, False):
+        torch.save({"state_dict": Code()}, tmp_path / "w.pt", _use_new_zipfile_serialization=new)
+        with pytest.raises(
+            TeacherError, match=r"holds more than weights .*, and reading that would run code"
+        ):
+            read_checkpoint(tmp_path / "w.pt")
+
+
+def test_cut_short_at_any_byte(tmp_path: Path) -> None:
+    torch.save(prefixed(""), tmp_path / "new.pt")
+    torch.save(prefixed(""), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    safetensors.torch.save_file(prefixed(""), tmp_path / "w.safetensors")
+    for name in ("new.pt", "old.pt", "w.safetensors"):
+        whole = (tmp_path / name).read_bytes()
+        part = tmp_path / "part"
+        for length in [*range(0, len(whole), 61), len(whole) - 1]:
+            part.write_bytes(whole[:length])
+            with pytest.raises(TeacherError):
+                read_checkpoint(part)
+
+
+def test_what_is_no_weights(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match="holds the keys epoch, lr; expected tensors by name"):
+        read_checkpoint(tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match="none: cannot be read: No such file"):
+        read_checkpoint(tmp_path / "none")
+
+
+def test_weights_of_another_model_are_listed() -> None:
+    state = prefixed("")
+    del state["0.bias"]
+    state["0.weight"], state["extra"] = torch.zeros(2, 1, 5, 5), torch.zeros(3)
+    filled, before = model(), model().state_dict()
+    with pytest.raises(TeacherError) as caught:
+        fill(filled, state, "teachers.cat")
+    assert str(caught.value).split("\n") == [
+        "teachers.cat: the weights are of another model: 1 missing, 1 not expected, 1 of another shape; "
+        "expected those of Sequential; choose the model that they were trained in",
+        "  missing: 0.bias [2]",
+        "  not expected: extra [3]",
+        "  shape: 0.weight [2, 1, 5, 5]; the model has [2, 1, 3, 3]",
+    ]
+    assert all(torch.equal(value, before[name]) for name, value in filled.state_dict().items())
