@@ -148,7 +148,7 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "torchvisoin:vgg16",
             {},
-            "block b: builder: no library 'torchvisoin'; libraries are torchvision. "
+            "block b: builder: no library 'torchvisoin'; libraries are torchvision, timm. "
             "Did you mean 'torchvision'?",
         ),
         ("torchvision:vgg61", {}, "block b: builder: torchvision has no model 'vgg61'; models are "),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 import legonet
 from legonet import __version__
 from legonet.graph.lock import lock_path, read_lock
+from legonet.store.workspace import STATE_FOLDER, Workspace
 
 Run = Callable[..., Any]
 COMMANDS = [
@@ -40,6 +42,7 @@ COMMANDS = [
 def fresh(graph_file: Path) -> Path:
     """Nothing is built."""
     lock_path(graph_file).unlink()
+    shutil.rmtree(Workspace.find(graph_file).root / STATE_FOLDER)
     return graph_file
 
 
@@ -123,7 +126,7 @@ class TestTransplant:
         data = json.loads(run("transplant", fresh, "--json").out)
         assert [each["path"] for each in data["fitted"]] == ["dog:classify", "cow:classify"]
         assert all(each["quality"]["residual"] > 0 for each in data["fitted"])
-        empty = {"fitted": [], "removed": [], "reused": [], "notes": []}
+        empty = {"fitted": [], "removed": [], "reused": [], "failed": {}, "planned": [], "notes": []}
         assert json.loads(run("transplant", fresh, "--json").out) == empty
 
     def test_samples(self, run: Run, graph_file: Path, photos: Path) -> None:

@@ -118,7 +118,8 @@ def test_a_path_without_an_adapter_yet(network: Network, make_model: Callable[..
     network.add_teacher("fox-v1", model, category="fox", task="pose", cut="pool1")
     with pytest.raises(
         SelectError,
-        match=r"fox:classify: there is no adapter: no teacher of category fox and task classify; add one; "
+        match=r"fox:classify: there is no adapter: no teacher of category fox and task classify; add one, or "
+        r"give labelled samples of it; "
         r"fox gives \(7, 4, 4\), classify takes \(4, 4, 4\): they differ",
     ):
         network["fox"] >> network["classify"]  # type: ignore[operator]

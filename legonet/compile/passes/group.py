@@ -3,9 +3,10 @@
 The members' features stand beside each other in the channels of one tensor. Where all read the same images,
 the first convolution is a plain one with the members' filters below each other.
 
-Measured on a CPU with one thread, channels last: with up to 32 channels per member a group is faster than its
-members one after another, from 1.2 times (32 channels, batch 16) to 7 times (4 channels, 20 members,
-batch 1); at 64 channels it is as fast, and above that slower. So layers are grouped up to `WIDEST` channels.
+Measured on a CPU with one thread, channels last: up to 32 channels per member a group is mostly faster than
+its members one after another, up to 7 times (4 channels, 20 members, batch 1); at worst, for a few members of
+small maps, it takes 1.2 times as long. At 64 channels it is as fast, and above that slower. So layers are
+grouped up to `WIDEST` channels, whatever the device and the batch.
 """
 
 from __future__ import annotations
