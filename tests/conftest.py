@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from legonet.network import Network
+
+settings.register_profile("legonet", deadline=None)  # no test depends on how fast a machine is
+settings.load_profile("legonet")
 
 SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")

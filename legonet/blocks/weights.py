@@ -15,7 +15,7 @@ from legonet.blocks.registry import KINDS, describe_module
 from legonet.blocks.schema import Architecture, Layer, layers_data, layers_from_data
 from legonet.errors import BlockError, StoreError
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
-from legonet.store.tensors import RawTensor
+from legonet.store.tensors import ALIGNMENT, RawTensor
 
 DTYPES: dict[str, torch.dtype] = {
     "BOOL": torch.bool,
@@ -38,7 +38,6 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 Loaded = nn.Sequential | OperationModule
-ALIGNMENT = 64  # bytes, as torch's own tensors have it: with less, matrix products round differently
 
 
 def load_module(
@@ -159,7 +158,7 @@ def _tensor(raw: RawTensor, device: str) -> Tensor:
     writable = isinstance(raw.data, memoryview) and not raw.data.readonly
     data = raw.data if writable else bytearray(raw.data)  # torch warns about read-only memory
     flat = torch.frombuffer(data, dtype=torch.uint8)
-    if flat.data_ptr() % ALIGNMENT:  # as it lies in a mapped file
+    if flat.data_ptr() % ALIGNMENT:  # such as a bias of one number, as it lies in the file
         flat = flat.clone()
     return flat.view(dtype).reshape(raw.shape).to(device)
 

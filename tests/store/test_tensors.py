@@ -85,6 +85,19 @@ def test_every_tensor_is_aligned_to_its_elements() -> None:
     assert header["a"]["data_offsets"] == [8, 14]
 
 
+def test_large_tensors_can_be_computed_with_as_they_lie_in_a_mapped_file() -> None:
+    tensors = {
+        "bias": RawTensor("F32", (1,), bytes(4)),
+        "wide": RawTensor("F64", (3,), bytes(24)),
+        "weight": RawTensor("F32", (16, 3), bytes(192)),
+        "other": RawTensor("F16", (32,), bytes(64)),
+    }
+    data = write_tensors(tensors, {"key": "value"})
+    starts = {name: entry["data_offsets"][0] for name, entry in _header(data).items() if name in tensors}
+    assert starts == {"weight": 0, "other": 192, "wide": 256, "bias": 280}
+    assert (8 + int.from_bytes(data[:8], "little")) % 64 == 0
+
+
 def _header(data: bytes) -> dict:
     return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
 
