@@ -70,8 +70,8 @@ class TensorFile:
 def write_tensors(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> bytes:
     """Write tensors as safetensors, so that a mapped file can be computed with as it lies.
 
-    Tensors of whole multiples of 64 bytes come first, each on such a multiple; then the others, larger elements
-    first, so that each is aligned to its elements; then by name.
+    Tensors of whole multiples of 64 bytes come first, each on such a multiple; then the others, larger
+    elements first, so that each is aligned to its elements; then by name.
 
     Raises:
         StoreError: A tensor's bytes do not fit its shape and dtype.
