@@ -26,7 +26,7 @@ from legonet.blocks.interpret import OperationModule
 from legonet.blocks.joints import rectifiers
 from legonet.blocks.operations import INPUT
 from legonet.distill.graph_pullback import GraphPullback
-from legonet.distill.rules import Call
+from legonet.distill.nominal import Call
 
 
 def push_forward(pull: GraphPullback, module: OperationModule, x: Tensor) -> Tensor:

@@ -18,7 +18,9 @@ from torch import Tensor
 from legonet.blocks.interpret import OperationModule, bound, operation_shapes
 from legonet.blocks.joints import following, rectifiers
 from legonet.blocks.operations import INPUT, Operation
-from legonet.distill.rules import RULES, Call, Data, Gradient, Rule
+from legonet.distill.nominal import Call, Data
+from legonet.distill.pulls import Gradient
+from legonet.distill.rules import RULES, Rule
 from legonet.errors import BlockError, DistillError
 
 Shape = tuple[int, ...]
