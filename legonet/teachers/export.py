@@ -9,8 +9,6 @@ and kept as a constant. `legonet.teachers.verify` compares the result with the m
 from __future__ import annotations
 
 import logging
-import os
-import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,9 +23,9 @@ from legonet.blocks.operations import Operations, restricted
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.teachers.convert import Converted, Converter
+from legonet.teachers.tracing import evaluating, line_of
 
 BATCH = 2  # images while tracing; any number but one, which torch.export would take as fixed
-_TORCH = os.path.dirname(torch.__file__)  # noqa: PTH120 - compared with the text of a traceback
 
 
 @dataclass(frozen=True)
@@ -108,18 +106,6 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode; all its parts get their own mode back after it."""
-    modes = {each: each.training for each in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for each, training in modes.items():
-            each.training = training
-
-
-@contextmanager
 def _quiet() -> Iterator[None]:
     """Torch reports what it tries by logging; the error says it all."""
     logger = logging.getLogger("torch")
@@ -128,14 +114,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.disabled = level
-
-
-def line_of(error: BaseException) -> str:
-    """` at file:line`, the innermost line of an error that is the model's own; else nothing."""
-    frames = traceback.extract_tb(error.__traceback__)
-    here = os.path.dirname(__file__)  # noqa: PTH120 - compared with the text of a traceback
-    own = [each for each in frames if not each.filename.startswith((_TORCH, here, "<"))]
-    return f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 def _reason(error: Exception) -> str:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import operator
-import os
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
-import torch
 from torch import fx, nn
 
 from legonet.blocks.build import output_shape
@@ -19,8 +15,7 @@ from legonet.blocks.schema import Layer, name_conflict
 from legonet.errors import BlockError, TeacherError
 from legonet.graph.suggest import listed
 from legonet.teachers.functions import as_module
-
-_TORCH = os.path.dirname(torch.__file__)  # noqa: PTH120 - compared with the text of a traceback
+from legonet.teachers.tracing import evaluating, line_of
 
 
 def describe(module: nn.Module, input_shape: tuple[int, ...], *, where: str = "model") -> dict[str, Layer]:
@@ -72,31 +67,14 @@ class _Step:
 
 def _trace(module: nn.Module, where: str) -> fx.Graph:
     try:
-        with _evaluating(module):
+        with evaluating(module):
             return fx.Tracer().trace(module)
     except Exception as error:  # whatever a model's own code raises
         raise TeacherError(
-            f"{where}: {type(module).__name__} cannot be traced{_line_of(error)}: {_first_line(error)}; "
+            f"{where}: {type(module).__name__} cannot be traced{line_of(error)}: {_first_line(error)}; "
             "expected a forward pass that leads one tensor through layers, without conditions on it; "
             "rewrite it as a chain, such as nn.Sequential"
         ) from error
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    modes = {each: each.training for each in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for each, training in modes.items():
-            each.training = training
-
-
-def _line_of(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_TORCH) and frame.filename != __file__]
-    return f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 def _first_line(error: Exception) -> str:
