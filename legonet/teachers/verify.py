@@ -11,8 +11,8 @@ from legonet.blocks.interpret import build_operations
 from legonet.blocks.operations import Operations
 from legonet.errors import TeacherError
 from legonet.graph.suggest import listed
-from legonet.teachers.tracing import evaluating
 from legonet.teachers.take_in import TakenIn
+from legonet.teachers.tracing import evaluating
 
 BATCHES = (1, 3)  # neither is the batch that the model was traced with
 
