@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from legonet.blocks.build import leaves
 from legonet.blocks.registry import describe_module
 from legonet.blocks.rescale import Rescale
 from legonet.blocks.schema import Layer
@@ -102,7 +103,7 @@ class _Writer:
             )
         names = _Names(dir(nn.Sequential()))
         lines = [f"self.{attribute} = nn.Sequential(OrderedDict("]
-        for name, layer in _leaves(module, ""):
+        for name, layer in leaves(module):
             key = names(name)
             lines.append(f"    {key}={self._layer(layer, f'{prefix}.{name}')},")
             self._keys |= {
@@ -199,14 +200,6 @@ class _Names:
             found, number = f"{name}_{number}", number + 1
         self._taken.add(found)
         return found
-
-
-def _leaves(module: nn.Sequential, prefix: str) -> Iterable[tuple[str, nn.Module]]:
-    for name, child in module.named_children():
-        if type(child) is nn.Sequential:
-            yield from _leaves(child, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", child
 
 
 def layer_source(layer: Layer, in_place: bool = False) -> str:
