@@ -13,6 +13,7 @@ from legonet.blocks.device import find_device
 from legonet.distill.fit import Samples
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
+from legonet.plan.diff import Before
 from legonet.plan.plan import Plan
 from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
@@ -98,7 +99,7 @@ def transplant(
     with _owner(site, options):
         again = load()
         if again != lock:  # another run was at work until now
-            lock, found = again, _survey(site, again, prints)
+            lock, found = again, _survey(site, again, prints, found.before)
             built = lock_modules(found.graph, lock, found.teachers)
         if accept is not None:
             accept(found.plan)
@@ -123,8 +124,8 @@ def transplant(
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
 
 
-def _survey(site: Site, lock: Lock, prints: Prints) -> Survey:
-    return survey(site.graph, lock, site.store, site.sources, site.journal, prints)
+def _survey(site: Site, lock: Lock, prints: Prints, before: Before | None = None) -> Survey:
+    return survey(site.graph, lock, site.store, site.sources, site.journal, prints, before)
 
 
 def _owner(site: Site, options: Options) -> AbstractContextManager[object]:
