@@ -2,7 +2,8 @@
 
 A child process counts what it does to the workspace (files opened to be written, renamed, removed, folders
 made, files synced, rows written to the journal) and kills itself before the n-th of these, or tears the file
-that it is writing. Its jobs are made up: what they give follows from their keys.
+that it is writing. Its jobs are made up: what they give follows from their keys; or real descents that leave
+their state after each step.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 import legonet
+from legonet.distill import checkpoint
 from legonet.graph.lock import lock_path
-from legonet.run.execute import Result
+from legonet.run.execute import Result, execute
 from legonet.run.executors import inline
 from legonet.run.journal import Journal
 from legonet.store.blobs import Store
@@ -63,13 +66,13 @@ def made_up(job: Any, *rest: Any) -> Result:
     return Result(job.path, f"adapter of {job.key}".encode() * 50, {"residual": len(job.path) / 7}, 0.0)
 
 
-def run(graph: Path, watch: Callable[[], None] | None = None) -> int:
+def run(graph: Path, watch: Callable[[], None] | None = None, work: Callable[..., Result] = made_up) -> int:
     """Run in a child; returns how it ended, negative for a signal."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            inline.execute = made_up
+            inline.execute = work
             if watch is not None:
                 watch()
             legonet.load(graph).transplant()
@@ -164,6 +167,54 @@ def test_a_slice_of_all_points(fresh: Path, undisturbed: Path, tmp_path: Path) -
         graph = copy(fresh, tmp_path / "killed")
         assert run(graph, Counter(graph.parents[1], place, random.Random(place))) == -signal.SIGKILL
         expect_unharmed(graph, undisturbed, place)
+
+
+@pytest.fixture(scope="module")
+def long(make_model: Callable[..., nn.Module], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graph whose two jobs are real descents of some steps."""
+    network = legonet.Network("zoo", (3, 8, 8))
+    method = {"name": "back-distillation", "steps": 12, "batch": 2}
+    network.add_task("classify", {"kind": "binary"}, {"kernel": 1, "method": method})
+    for seed, category in enumerate(CATEGORIES[:3]):
+        model = make_model(seed)
+        network.add_teacher(f"{category}-v1", model, category=category, task="classify", cut="pool1")
+    return network.save(tmp_path_factory.mktemp("long") / "graphs" / "zoo.yaml")
+
+
+def fit_really(graph: Path, watch: Callable[[], None] | None = None) -> int:
+    """Run in a child that leaves the state of a descent after each step."""
+
+    def prepare() -> None:
+        torch.set_num_threads(1)  # those of the parent are not there after a fork
+        checkpoint.EVERY = 0.0
+        if watch is not None:
+            watch()
+
+    return run(graph, prepare, execute)
+
+
+def expect_descents_unharmed(long: Path, folder: Path, chance: random.Random, kills: int) -> None:
+    """Kill a run so many times, then let it end; its bytes are those of an undisturbed one."""
+    whole = copy(long, folder / "whole")
+    assert fit_really(whole) == 0
+    graph, killed = copy(long, folder / "killed"), 0
+    for _ in range(kills):
+        torn = random.Random(chance.random())
+        killed += fit_really(graph, Counter(graph.parents[1], chance.randint(20, 90), torn)) < 0
+    assert killed > kills / 2
+    assert fit_really(graph) == 0
+    assert contents(graph) == contents(whole)
+    assert faults(graph, "*-1.safetensors") == []  # of jobs that are done
+
+
+def test_descents_go_on(long: Path, tmp_path: Path) -> None:
+    expect_descents_unharmed(long, tmp_path, random.Random(5), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_descents_go_on_from_anywhere(long: Path, tmp_path: Path, seed: int) -> None:
+    expect_descents_unharmed(long, tmp_path, random.Random(seed), 5)
 
 
 @pytest.mark.slow
