@@ -201,7 +201,7 @@ class Disk:
                 yield database
 
         os.fsync = synced
-        Journal._connection = connected
+        Journal._connection = connected  # pyright: ignore[reportAttributeAccessIssue]
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not str(arguments[0] if arguments else "").startswith(self.folder):
