@@ -174,4 +174,5 @@ def make_executor(
         return ProcessExecutor(store, options.workers, str(device), limits, checkpoints)
     from legonet.run.executors.ray import RayExecutor
 
-    return RayExecutor(store, options.workers, str(device), options.address)
+    where = options.address, options.shared
+    return RayExecutor(store, options.workers, str(device), *where, checkpoints)
