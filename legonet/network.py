@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
     from legonet.distill.context import Edge
     from legonet.graph.arrival import Different
+    from legonet.plan.diff import Before
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.journal import Journal
     from legonet.run.options import Options
@@ -69,6 +70,7 @@ class Network:
         self.path: Path | None = None
         self._workspace: Workspace | None = None
         self._sources: dict[str, TeacherSource] = {}
+        self._planned: Before | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -230,7 +232,11 @@ class Network:
 
         graph = graph or self.graph
         sources = {name: self._sources[name] for name in graph.teachers}
-        return survey(graph, self.lock, self.store, sources, self._journal(), prints or Prints())
+        found = survey(
+            graph, self.lock, self.store, sources, self._journal(), prints or Prints(), self._planned
+        )
+        self._planned = found.before
+        return found
 
     def _journal(self) -> Journal:
         from legonet.run.journal import Journal

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.adapter import build_adapter, set_beta
+from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Context, Edge, Progress, features_of
 from legonet.distill.methods.auto import fit_auto
 from legonet.distill.methods.back_distillation import fit_back_distillation
@@ -68,6 +69,7 @@ def fit(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     imagined: Tensor | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Fit the adapter of one edge.
 
@@ -79,6 +81,7 @@ def fit(
         progress: called with (step, steps, loss) by methods that iterate.
         imagined: what `legonet.distill.imagine.imagine` made for this edge, where several adapters are fitted
             to one teacher; default: made anew.
+        checkpoint: where descents leave their states.
 
     Returns:
         The adapter in evaluation mode on the CPU, frozen.
@@ -108,6 +111,7 @@ def fit(
         generator=torch.Generator().manual_seed(spec.seed),
         device=device,
         progress=progress,
+        checkpoint=checkpoint,
     )
     set_beta(context.adapter, _beta(context))
     settings = spec.settings

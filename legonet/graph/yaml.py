@@ -1,4 +1,4 @@
-"""Reads YAML 1.2 into plain data and positions. The only user of ruamel.yaml.
+"""Reads YAML 1.2 into plain data and positions, whatever is in it. The only user of ruamel.yaml.
 
 The data is composed here from the parser's events, not by a constructor: nothing of the file is ever
 executed, aliases are counted before they expand, and every key and value keeps its line and column.
@@ -37,6 +37,7 @@ from legonet.graph.parsed import (
 )
 from legonet.graph.positions import Place, Positions, printable, shorten
 from legonet.graph.problems import Problem
+from legonet.graph.quick_yaml import quick
 from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.syntax import syntax_message
 
@@ -59,6 +60,8 @@ def compose(text: str, source: str) -> Parsed:
     Raises:
         GraphError: it is not YAML, or deeper or larger than any graph file.
     """
+    if found := quick(text):
+        return Parsed(found[0], Positions(found[1], text), source)
     if long_tag := _LONG_TAG.search(text):  # the parser's time grows with the square of a tag's length
         before = text[: long_tag.start()]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from legonet.blocks.device import find_device
 from legonet.distill.fit import Samples
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
+from legonet.plan.diff import Before
 from legonet.plan.plan import Plan
 from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
@@ -98,7 +100,7 @@ def transplant(
     with _owner(site, options):
         again = load()
         if again != lock:  # another run was at work until now
-            lock, found = again, _survey(site, again, prints)
+            lock, found = again, _survey(site, again, prints, found.before)
             built = lock_modules(found.graph, lock, found.teachers)
         if accept is not None:
             accept(found.plan)
@@ -107,7 +109,8 @@ def transplant(
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
         mended = mend_blobs(blobs_of(jobs), site.sources, found.teachers, site.store)
         given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
-        executor, written = make_executor(site.store, where, options), [lock]
+        checkpoints = None if site.workspace is None else site.workspace.checkpoints
+        executor, written = make_executor(site.store, where, options, checkpoints), [lock]
 
         def keep(lock: Lock) -> None:
             save(lock)
@@ -123,8 +126,8 @@ def transplant(
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
 
 
-def _survey(site: Site, lock: Lock, prints: Prints) -> Survey:
-    return survey(site.graph, lock, site.store, site.sources, site.journal, prints)
+def _survey(site: Site, lock: Lock, prints: Prints, before: Before | None = None) -> Survey:
+    return survey(site.graph, lock, site.store, site.sources, site.journal, prints, before)
 
 
 def _owner(site: Site, options: Options) -> AbstractContextManager[object]:
@@ -148,18 +151,28 @@ def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(f"{edge.path}: its samples are not used: {edge.reason}" for edge in edges)
 
 
-def make_executor(store: BlobStore, device: torch.device | str, options: Options) -> Executor:
+def make_executor(
+    store: BlobStore, device: torch.device | str, options: Options, checkpoints: Path | None = None
+) -> Executor:
     """The executor that the options ask for.
+
+    Args:
+        store: holds the modules, takes the adapters.
+        device: where to compute.
+        options: which executor, with how many jobs at a time, and what one may take.
+        checkpoints: where long jobs leave their states.
 
     Raises:
         StoreError: it cannot be had here.
     """
     if options.chosen_executor == "inline":
-        return InlineExecutor(store, device)
+        return InlineExecutor(store, device, checkpoints)
     if options.chosen_executor == "process":
         from legonet.run.executors.process import Limits, ProcessExecutor
 
-        return ProcessExecutor(store, options.workers, str(device), Limits(options.seconds, options.memory))
+        limits = Limits(options.seconds, options.memory)
+        return ProcessExecutor(store, options.workers, str(device), limits, checkpoints)
     from legonet.run.executors.ray import RayExecutor
 
-    return RayExecutor(store, options.workers, str(device), options.address)
+    where = options.address, options.shared
+    return RayExecutor(store, options.workers, str(device), *where, checkpoints)

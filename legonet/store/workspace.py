@@ -59,6 +59,11 @@ class Workspace:
         return self.root / STATE_FOLDER / "runs" / f"{network}.lock"
 
     @property
+    def checkpoints(self) -> Path:
+        """The folder where long jobs leave their states."""
+        return self.root / STATE_FOLDER / "checkpoints"
+
+    @property
     def block_folders(self) -> list[Path]:
         """Where blocks are looked up: the workspace's own, then those shipped with legonet."""
         folders = [self.root / BLOCKS_FOLDER, shipped_folder("blocks")]

@@ -197,7 +197,7 @@ def test_ten_thousand_modules(tmp_path: Path):
     path.write_text(large_graph(10_000))
     started = time.process_time()
     graph = load_graph(path).graph
-    assert time.process_time() - started < 15  # about 2.5 s on an idle core
+    assert time.process_time() - started < 5  # about 0.6 s on an idle core
     assert len(graph.teachers) == len(graph.categories) == 5000
     as_json = tmp_path / "large.json"
     as_json.write_text(json.dumps(graph.model_dump(mode="json", exclude_defaults=True)))

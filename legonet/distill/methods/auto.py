@@ -151,6 +151,7 @@ class _Trainer:
             LEARNING_RATE,
             decay=True,
             progress=self._context.progress,
+            state=self._context.descent(),
         )
 
     def _agree(self) -> Tensor:
