@@ -397,7 +397,7 @@ class Network:
         options = replace(PLAIN, device=find_device(device))
         found = self._survey()
         lock = self._ready([path], found.graph, found.teachers)
-        return assemble(self.graph, lock, self.store, [path], {}, options)
+        return assemble(self.graph, lock, self.store, [path], {path: None}, options)
 
     def edge(self, path: str) -> Edge:
         """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.

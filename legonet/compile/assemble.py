@@ -59,7 +59,8 @@ def assemble(
         lock: names category and task modules by content hash.
         store: holds them.
         paths: `category:task`, in the order of the outputs.
-        adapters: content hash of each path's adapter; None for a path without one.
+        adapters: content hash of each path's adapter. A native path has none; one that is joined without
+            the adapter that it needs has None, and is checked.
         options: how.
 
     Returns:
@@ -81,7 +82,7 @@ def assemble(
     }
     fitted = {path: read(sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None}
     for path, (category, task) in zip(paths, pairs, strict=True):
-        if path not in fitted:
+        if path in adapters and path not in fitted:
             _expect_joint(path, categories[category], tasks[task], graph.input.shape)
     chosen = tuple(
         Path(category, task, native=path not in fitted)
