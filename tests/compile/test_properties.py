@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from legonet.compile.assemble import Options, join
+from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork
+from legonet.compile.options import Options
 from legonet.compile.passes import PASSES, TOLERANCE
 from tests.compile.modules import SHAPE, Parts, parts
 
