@@ -276,7 +276,7 @@ class CompiledNetwork(nn.Module):
         shape = input_shape or self.input_shape
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
-        return explain(self.trace, shape, self.opaque())
+        return explain(self.trace, shape, self.opaque(), self.running)
 
     def opaque(self) -> dict[str, nn.Module]:
         """The modules that are no chains of known layers, by their label in the program."""
