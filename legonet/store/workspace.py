@@ -54,6 +54,10 @@ class Workspace:
         """The sqlite file that records runs."""
         return self.root / STATE_FOLDER / "journal.sqlite"
 
+    def state(self, name: str) -> Path:
+        """A file of what is known of this machine only; it may be deleted at any time."""
+        return self.root / STATE_FOLDER / name
+
     def run_lock(self, network: str) -> Path:
         """The file that tells which run is at work on a network."""
         return self.root / STATE_FOLDER / "runs" / f"{network}.lock"

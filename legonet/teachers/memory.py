@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import safetensors.torch
@@ -11,12 +12,13 @@ from torch import Tensor, nn
 from legonet.blocks.build import output_shape
 from legonet.blocks.operations import Operations
 from legonet.blocks.weights import load_module
-from legonet.errors import GraphError
+from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
+from legonet.store.files import write_file
 from legonet.teachers.cuts import at_fraction
 from legonet.teachers.outputs import check_output, output_of
-from legonet.teachers.source import MemoryTeacher, TeacherSource
+from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
 from legonet.teachers.take_in import take_in
 from legonet.teachers.verify import expect_same
@@ -130,6 +132,28 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
     parts = source.parts()
     limit = int(SHARE * len(source.weights()))
     return dump_statistics(record(load_module(parts.f), load_module(parts.g), batches, limit))
+
+
+def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Path, int]:
+    """Record a teacher's statistics beside its weights.
+
+    Args:
+        source: the teacher.
+        images: gives its owner's images, normalised.
+
+    Returns:
+        The statistics file, and the number of images.
+
+    Raises:
+        SelectError: the teacher is in memory.
+    """
+    if not isinstance(source, FileTeacher):
+        raise SelectError(
+            f"teachers.{source.name}: is in memory; give `images` to add_teacher, or save the network"
+        )
+    shown = images()
+    write_file(source.statistics_path(), record_bytes(source, shown.split(256)))
+    return source.statistics_path(), len(shown)
 
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
