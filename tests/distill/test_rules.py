@@ -172,7 +172,8 @@ class Recurrent(nn.Module):
         self.rnn = nn.LSTM(8, 5, bias=False, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.rnn(x[:, 0])[0][:, 0]
+        result, _ = self.rnn(x[:, 0])
+        return result[:, 0]
 
 
 def first_step(module: Recurrent) -> Callable[[Tensor], Tensor]:
