@@ -169,7 +169,7 @@ class Recurrent(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rnn = nn.LSTM(8, 5, bias=False, batch_first=True)
+        self.rnn: nn.LSTM = nn.LSTM(8, 5, bias=False, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
         result, _ = self.rnn(x[:, 0])
@@ -178,7 +178,7 @@ class Recurrent(nn.Module):
 
 def first_step(module: Recurrent) -> Callable[[Tensor], Tensor]:
     """σ(0) tanh(σ(0) W_g x), by its derivative at 0: a quarter of W_g x."""
-    weight = module.rnn.weight_ih_l0.detach()[10:15]
+    weight = module.get_parameter("rnn.weight_ih_l0").detach()[10:15]
     return lambda x: x[:, 0, 0] @ weight.double().T / 4
 
 
