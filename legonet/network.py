@@ -150,6 +150,7 @@ class Network:
         output: str | None = None,
         images: Tensor | None = None,
         different: Different = "keep",
+        example_shape: tuple[int, ...] | None = None,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -167,6 +168,7 @@ class Network:
                 that its modules can be transplanted without any.
             different: what becomes of a known category whose module is another one: `keep` it, and match the
                 two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
+            example_shape: of the images that the model is traced with; default: the network's.
 
         Raises:
             TeacherError: the model cannot be traced or cut, or its output does not fit the task.
@@ -178,7 +180,7 @@ class Network:
         from legonet.teachers.memory import record_bytes, with_statistics
 
         graph, source = arrive_differently(
-            self.graph, self._sources, name, module, category, task, cut, different, output
+            self.graph, self._sources, name, module, category, task, cut, different, output, example_shape
         )
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
