@@ -68,7 +68,7 @@ class Network:
         self.path: Path | None = None
         self._workspace: Workspace | None = None
         self._sources: dict[str, TeacherSource] = {}
-        self._planned: Before | None = None
+        self._planned: Before | None = None  # the last plan, which the next one goes on from
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -85,7 +85,7 @@ class Network:
         from legonet.teachers.source import FileTeacher
 
         workspace = Workspace.find(path)
-        self.graph, self.path, self._workspace = loaded.graph, path, workspace
+        self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
         self.lock, self.store = read_lock(lock_path(path)), workspace.store
         folder = path.absolute().parent
         self._sources = {

@@ -75,8 +75,10 @@ class Site:
             mend_blobs(needed, self.sources, found.teachers, self.store)
             try:
                 return make()
+            except DamagedError:
+                raise  # another one, which is none of those that teachers give
             except StoreError:
-                raise error from None  # it is none of those that teachers give
+                raise error from None  # it is not, and was set aside
 
 
 def modules_of(lock: Lock, paths: Iterable[str]) -> set[str]:
