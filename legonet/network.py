@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from legonet.errors import GraphError, SelectError
+from legonet.errors import GraphError
 from legonet.graph.build import extended, new_graph
 from legonet.graph.load import LoadedGraph, load_graph
-from legonet.graph.lock import Lock, LockedTeacher, lock_path, read_lock, write_lock
+from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.graph.schema import Graph
-from legonet.graph.select import adapter_spec, find_edge, split_path
-from legonet.graph.suggest import did_you_mean, listed
+from legonet.graph.select import adapter_spec, find_edge
 from legonet.plan.plan import Plan
 from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
@@ -24,15 +22,15 @@ if TYPE_CHECKING:
 
     from legonet.compile.bricks import Application, Bricks
     from legonet.compile.network import CompiledNetwork
+    from legonet.compile.options import Device
     from legonet.distill.context import Edge
     from legonet.graph.arrival import Different
     from legonet.plan.diff import Before
     from legonet.run.finetune import Tuned, Tuning
-    from legonet.run.journal import Journal
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
-    from legonet.run.survey import Prints, Survey
+    from legonet.run.site import Site
     from legonet.teachers.source import TeacherSource
 
 
@@ -70,7 +68,7 @@ class Network:
         self.path: Path | None = None
         self._workspace: Workspace | None = None
         self._sources: dict[str, TeacherSource] = {}
-        self._planned: Before | None = None
+        self._planned: Before | None = None  # the last plan, which the next one goes on from
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -79,7 +77,7 @@ class Network:
         Raises:
             GraphError: the file has problems; the message lists all of them.
         """
-        network = cls("loading")
+        network = cls.__new__(cls)  # what a new network is, is not checked for one that has a file
         network._open(load_graph(path), Path(path))
         return network
 
@@ -87,7 +85,7 @@ class Network:
         from legonet.teachers.source import FileTeacher
 
         workspace = Workspace.find(path)
-        self.graph, self.path, self._workspace = loaded.graph, path, workspace
+        self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
         self.lock, self.store = read_lock(lock_path(path)), workspace.store
         folder = path.absolute().parent
         self._sources = {
@@ -152,6 +150,7 @@ class Network:
         output: str | None = None,
         images: Tensor | None = None,
         different: Different = "keep",
+        example_shape: tuple[int, ...] | None = None,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -169,6 +168,7 @@ class Network:
                 that its modules can be transplanted without any.
             different: what becomes of a known category whose module is another one: `keep` it, and match the
                 two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
+            example_shape: of the images that the model is traced with; default: the network's.
 
         Raises:
             TeacherError: the model cannot be traced or cut, or its output does not fit the task.
@@ -180,7 +180,7 @@ class Network:
         from legonet.teachers.memory import record_bytes, with_statistics
 
         graph, source = arrive_differently(
-            self.graph, self._sources, name, module, category, task, cut, different, output
+            self.graph, self._sources, name, module, category, task, cut, different, output, example_shape
         )
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
@@ -218,30 +218,22 @@ class Network:
         Raises:
             LegonetError: a teacher's files cannot be read, or samples do not fit.
         """
-        from legonet.run.survey import Prints
+        prints = None
+        if samples:
+            from legonet.run.transplant import prints_of
 
-        if not samples:
-            return self._survey(Prints()).plan
-        from legonet.run.transplant import prints_of
-
-        return self._survey(prints_of(self.graph, samples)).plan
-
-    def _survey(self, prints: Prints | None = None, graph: Graph | None = None) -> Survey:
-        """The plan of a graph, default the whole, and its teachers as their files are now; needs no torch."""
-        from legonet.run.survey import Prints, survey
-
-        graph = graph or self.graph
-        sources = {name: self._sources[name] for name in graph.teachers}
-        found = survey(
-            graph, self.lock, self.store, sources, self._journal(), prints or Prints(), self._planned
-        )
+            prints = prints_of(self.graph, samples)
+        found = self._site().survey(self.lock, prints)
         self._planned = found.before
-        return found
+        return found.plan
 
-    def _journal(self) -> Journal:
+    def _site(self) -> Site:
+        """Where the network lives; needs no torch."""
         from legonet.run.journal import Journal
+        from legonet.run.site import Site
 
-        return Journal(None if self._workspace is None else self._workspace.journal_path)
+        journal = Journal(None if self._workspace is None else self._workspace.journal_path)
+        return Site(self.graph, self.store, self._sources, journal, self._workspace, self._planned)
 
     def transplant(
         self,
@@ -269,10 +261,10 @@ class Network:
             LegonetError: an adapter cannot be fitted; those that were fitted before it are kept.
         """
         from legonet.run.options import Options
-        from legonet.run.transplant import Site, transplant
+        from legonet.run.transplant import transplant
 
         return transplant(
-            Site(self.graph, self.store, self._sources, self._journal(), self._workspace),
+            self._site(),
             self._read_lock,
             self._save_lock,
             samples,
@@ -304,16 +296,9 @@ class Network:
         Raises:
             LegonetError: no such task or category, or a path of it is not built.
         """
-        from legonet.blocks.device import find_device
-        from legonet.run.finetune import tune
-        from legonet.run.samples import read_given
+        from legonet.run.finetune import tune_at
 
-        found, given = self._survey(), read_given(self.graph, samples or {})
-        paths = [edge.path for edge in found.plan if edge.action in ("keep", "native")]
-        lock = self._ready(paths, found.graph, found.teachers, whole=True)
-        shown = {path: (self._normalise(images), labels) for path, (images, labels) in given.items()}
-        where = find_device(device)
-        tuned = tune(found.graph, found.plan, lock, self.store, shown, tuning, where, progress)
+        tuned = tune_at(self._site(), self.lock, samples, self._normalise, tuning, device, progress)
         if not tuned.worse:
             self._save_lock(tuned.lock)
         return tuned
@@ -341,10 +326,14 @@ class Network:
         *names: str,
         categories: Iterable[str] | None = None,
         tasks: Iterable[str] | None = None,
-        device: torch.device | str = "cpu",
+        device: Device | Sequence[Device] = "cpu",
         passes: str | Iterable[str] = "all",
         separate_inputs: bool = False,
         memory_format: str = "auto",
+        dtype: str = "float32",
+        grouping: str = "measured",
+        torch_compile: bool | str = False,
+        cuda_graphs: bool = False,
     ) -> CompiledNetwork:
         """Join the modules of some paths to one nn.Module: images in [0, 1] in, outputs out.
 
@@ -352,33 +341,34 @@ class Network:
             names: paths such as `cat:classify`, or applications of the graph.
             categories: or every built path of these categories,
             tasks: and of these tasks. Nothing at all: every built path.
-            device: where the module is.
+            device: where the module is. Over several, categories are spread; images and tasks are on the
+                first.
             passes: that rewrite it to less work: `all`, `none`: the naive composition, `exact`: those that
                 keep every bit, `training`: those that leave adapters to be trained, or some of
                 `legonet.compile.passes.PASSES`.
             separate_inputs: it takes a dict of images by category.
             memory_format: `contiguous`, `channels-last`, or `auto`: channels last on a CPU.
+            dtype: `float32`; `bfloat16`: weights too; `float16`: autocast. Outputs are float32 in any case.
+            grouping: modules run side by side where that is `measured` to be faster, once for each shape on
+                a machine, or by a fixed `rule`.
+            torch_compile: run it through torch.compile, in its default mode or the one that is named; call
+                `warm_up` before it matters.
+            cuda_graphs: on a CUDA device, record each shape of images once and replay it.
 
         Returns:
             A frozen module of its own weights, in evaluation mode. It gives a tensor for one path, and a
             dict by path for several.
 
         Raises:
-            SelectError: no such path, or its adapter is not fitted.
+            SelectError: no such path, its adapter is not fitted, or an option that is none.
         """
-        from legonet.blocks.device import find_device
-        from legonet.compile.assemble import Options, assemble
-        from legonet.compile.choose import choose_paths, concerning
+        from legonet.compile.open import compile_paths
+        from legonet.compile.options import Options
 
-        options = Options(passes, separate_inputs, find_device(device), memory_format)
-        found = self._survey(graph=concerning(self.graph, names, categories, tasks))
-        chosen = choose_paths(self.graph, found.plan, names, categories, tasks)
-        adapters = {
-            edge.path: self.lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"
-        }
-        paths = [edge.path for edge in chosen]
-        lock = self._ready(paths, found.graph, found.teachers)
-        return assemble(self.graph, lock, self.store, paths, adapters, options)
+        options = Options(
+            passes, separate_inputs, device, memory_format, dtype, grouping, torch_compile, cuda_graphs
+        )
+        return compile_paths(self._site(), self.lock, names, categories, tasks, options)
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Bricks | Application:
         """Categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` connects them.
@@ -396,14 +386,9 @@ class Network:
         Raises:
             SelectError: no such path, no teacher for it, or the two modules differ in shape.
         """
-        from legonet.blocks.device import find_device
-        from legonet.compile.assemble import PLAIN, assemble
+        from legonet.compile.open import compile_unadapted
 
-        self._taught(path)
-        options = replace(PLAIN, device=find_device(device))
-        found = self._survey()
-        lock = self._ready([path], found.graph, found.teachers)
-        return assemble(self.graph, lock, self.store, [path], {}, options)
+        return compile_unadapted(self._site(), self.lock, path, device)
 
     def edge(self, path: str) -> Edge:
         """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.
@@ -411,21 +396,9 @@ class Network:
         Raises:
             SelectError: no such path, or no teacher for it.
         """
-        from legonet.run.execute import load_edge
-        from legonet.run.jobs import blobs_of, make_job
-        from legonet.run.prepare import store_blobs
+        from legonet.run.execute import open_edge
 
-        found = self._survey()
-        job = make_job(found.graph, path, self._taught(path), found.teachers)
-        store_blobs(blobs_of([job]), self._sources, found.teachers, self.store)
-        return load_edge(job, self.store)
-
-    def _taught(self, path: str) -> str:
-        """The teacher of a path."""
-        name = find_edge(self.graph, path).teacher
-        if name is None:
-            raise SelectError(f"{path}: no teacher has this category and task; expected one; add it")
-        return name
+        return open_edge(self._site(), self.lock, path)
 
     def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
         """A teacher as it was before it was cut: images in [0, 1] in, its output out.
@@ -433,35 +406,10 @@ class Network:
         Raises:
             SelectError: no such teacher.
         """
-        from torch import nn
+        from legonet.compile.open import compile_teacher
+        from legonet.run.site import find_source
 
-        from legonet.blocks.device import find_device
-        from legonet.blocks.weights import load_module
-        from legonet.compile.network import normalisation
-
-        parts = self._source(name).parts()
-        model = nn.Sequential(normalisation(self.graph.input), load_module(parts.f), load_module(parts.g))
-        return model.to(find_device(device)).eval().requires_grad_(False)
-
-    def _ready(
-        self,
-        paths: Iterable[str],
-        graph: Graph,
-        teachers: Mapping[str, LockedTeacher],
-        whole: bool = False,
-    ) -> Lock:
-        """The lock with the modules of these paths, put into the store; those of all teachers if `whole`."""
-        from legonet.run.prepare import lock_modules, mend_blobs
-
-        lock = lock_modules(graph, self.lock, teachers)
-        pairs = [split_path(path) for path in paths]
-        needed = {lock.categories[category].module for category, _ in pairs}
-        needed |= {lock.tasks[task].module for _, task in pairs}
-        if whole:
-            for each in teachers.values():
-                needed |= {each.category_module, each.task_module, each.statistics or each.task_module}
-        mend_blobs(needed, self._sources, teachers, self.store)
-        return lock
+        return compile_teacher(self.graph, find_source(self.graph, self._sources, name), device)
 
     def record(self, name: str, images: Callable[[str], Tensor]) -> tuple[Path, int]:
         """Record a teacher's statistics beside its weights, so that its modules need no image later.
@@ -476,28 +424,12 @@ class Network:
         Raises:
             SelectError: no such teacher, or the network has no file.
         """
-        from legonet.store.files import write_file
-        from legonet.teachers.memory import record_bytes
-        from legonet.teachers.source import FileTeacher
+        from legonet.run.site import find_source
+        from legonet.teachers.memory import record_file
 
-        source = self._source(name)
-        if not isinstance(source, FileTeacher):
-            raise SelectError(
-                f"teachers.{name}: is in memory; give `images` to add_teacher, or save the network"
-            )
-        shown = images(self.graph.teachers[name].category)
-        data = record_bytes(source, self._normalise(shown).split(256))
-        write_file(source.statistics_path(), data)
-        return source.statistics_path(), len(shown)
-
-    def _source(self, name: str) -> TeacherSource:
-        if name not in self._sources:
-            there = f"teachers are {listed(list(self._sources))}" if self._sources else "there are none yet"
-            raise SelectError(
-                f"{self.graph.name}: no teacher '{name}'; {there}; name one that exists."
-                f"{did_you_mean(name, self._sources)}"
-            )
-        return self._sources[name]
+        source = find_source(self.graph, self._sources, name)
+        category = self.graph.teachers[name].category
+        return record_file(source, lambda: self._normalise(images(category)))
 
     def render(self, path: str | Path, figures: Mapping[str, Mapping[str, float]] | None = None) -> Path:
         """Draw the network; the file's suffix names the format: svg, png, pdf, dot, mmd or html.

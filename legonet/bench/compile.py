@@ -26,10 +26,11 @@ from legonet.bench.targets import Figure, at_least, at_most
 from legonet.blocks.adapter import build_adapter
 from legonet.blocks.build import build_layers, output_shape
 from legonet.blocks.files import find_block
-from legonet.compile.assemble import Options, join
+from legonet.compile.assemble import join
 from legonet.compile.card import Card, OutputCard
 from legonet.compile.export import BATCHES, export
 from legonet.compile.network import CompiledNetwork, Normalise, Path
+from legonet.compile.options import Options
 from legonet.graph.schema import Adapter
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_layers

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torchvision
 from torch import nn
 
 from legonet.errors import BlockError
@@ -32,15 +31,15 @@ class Library:
 
 
 def _torchvision_names() -> list[str]:
-    return torchvision.models.list_models(module=torchvision.models) + torchvision.models.list_models(
-        module=torchvision.models.segmentation
-    )
+    models = importlib.import_module("torchvision.models")  # which takes seconds: it imports torch's compiler
+    return models.list_models(module=models) + models.list_models(module=models.segmentation)
 
 
 def _torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    parameters = inspect.signature(torchvision.models.get_model_builder(name)).parameters
+    models = importlib.import_module("torchvision.models")
+    parameters = inspect.signature(models.get_model_builder(name)).parameters
     none = {argument: None for argument in _WEIGHTS if argument in parameters}
-    return torchvision.models.get_model(name, **none, **arguments)
+    return models.get_model(name, **none, **arguments)
 
 
 def _timm_names() -> list[str]:

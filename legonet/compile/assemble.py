@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import nn
@@ -12,36 +12,20 @@ from legonet.blocks.build import output_shape
 from legonet.blocks.weights import Loaded, architecture_of, load_module
 from legonet.compile.build import build_modules
 from legonet.compile.card import make_card
+from legonet.compile.measure import Measured
 from legonet.compile.network import CompiledNetwork, Path, normalisation
+from legonet.compile.options import PLAIN, Options, Running, find_running
 from legonet.compile.passes import choose_passes
-from legonet.compile.program import naive_program
+from legonet.compile.passes.group import always, group
+from legonet.compile.passes.place import place
+from legonet.compile.program import Program, naive_program
+from legonet.compile.transfer import transferred
 from legonet.compile.weights import Layers
 from legonet.errors import BlockError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.store.blobs import BlobStore
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a network is compiled.
-
-    Attributes:
-        passes: names of passes, or `all`, `none`, `exact` or `training`.
-        separate_inputs: each category has images of its own.
-        device: where the network is.
-        memory_format: of images and convolutions; `auto`: channels last on a CPU, where that is faster.
-    """
-
-    passes: str | Iterable[str] = "all"
-    separate_inputs: bool = False
-    device: torch.device | str = "cpu"
-    memory_format: str = "auto"
-
-
-PLAIN = Options(passes="none", memory_format="contiguous")
-"""The naive composition, bit for bit."""
 
 
 def assemble(
@@ -59,7 +43,8 @@ def assemble(
         lock: names category and task modules by content hash.
         store: holds them.
         paths: `category:task`, in the order of the outputs.
-        adapters: content hash of each path's adapter; None for a path without one.
+        adapters: content hash of each path's adapter. A native path has none; one that is joined without
+            the adapter that it needs has None, and is checked.
         options: how.
 
     Returns:
@@ -81,7 +66,7 @@ def assemble(
     }
     fitted = {path: read(sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None}
     for path, (category, task) in zip(paths, pairs, strict=True):
-        if path not in fitted:
+        if path in adapters and path not in fitted:
             _expect_joint(path, categories[category], tasks[task], graph.input.shape)
     chosen = tuple(
         Path(category, task, native=path not in fitted)
@@ -117,37 +102,53 @@ def join(
     Raises:
         SelectError: an option that is none.
     """
-    passes = choose_passes(options.passes)
+    running = find_running(options)
     layers = Layers()
     bricks = [] if isinstance(input_stage, nn.Identity) else [layers.brick("input", "", input_stage)]
     for kind, modules in (("categories", categories), ("adapters", adapters), ("tasks", tasks)):
         bricks += [layers.brick(kind, name, each) for name, each in modules.items()]
     chains = [(each.category, each.task, not each.native) for each in paths]
-    trace = {"none": naive_program(bricks, chains, options.separate_inputs)}
-    for each in passes:
-        trace[each.name] = each.run(list(trace.values())[-1])
-    modules, places = build_modules(list(trace.values())[-1], layers)
-    memory_format = find_memory_format(options.memory_format, options.device)
-    network = CompiledNetwork(paths, input_stage, trace, modules, places, memory_format, input_shape)
-    network = network.to(options.device).to(memory_format=memory_format)
+    naive = naive_program(bricks, chains, options.separate_inputs)
+    trace = _rewrite(naive, layers, options, running, input_shape)
+    program = list(trace.values())[-1]
+    made, places = build_modules(program, layers)
+    dtype = running.weights_dtype
+    for call in program.calls:
+        number, (kind, _) = program.bricks[call.bricks[0]].device, places[call.name]
+        if number > 0 or (dtype != torch.float32 and kind != "input"):
+            made[places[call.name]] = transferred(made[places[call.name]], running.devices[number], dtype)
+        elif len(running.devices) > 1:
+            made[places[call.name]] = made[places[call.name]].to(running.devices[0])
+    if len(running.devices) == 1:
+        made = {name: each.to(running.devices[0]) for name, each in made.items()}
+    made = {name: each.to(memory_format=running.memory_format) for name, each in made.items()}
+    network = CompiledNetwork(paths, input_stage, trace, made, places, running, input_shape)
     return network.eval().requires_grad_(False)
 
 
-def find_memory_format(name: str, device: torch.device | str) -> torch.memory_format:
-    """The memory format of a name.
+def _rewrite(
+    program: Program, layers: Layers, options: Options, running: Running, input_shape: tuple[int, ...] | None
+) -> dict[str, Program]:
+    """The naive program and what each pass makes of it, by the pass's name."""
+    passes = {each.name: each.run for each in choose_passes(options.passes)}
+    if "group" in passes:
+        known = options.grouping == "measured" and input_shape is not None
+        pays = Measured(layers, running, input_shape or (), options.verdicts) if known else always
+        passes["group"] = partial(group, pays=pays)
+    trace = {"none": program}
+    spread = len(running.devices) > 1
+    for name, run in passes.items():
+        if spread and name in ("group", "batch", "in-place"):
+            trace["place"], spread = _placed(list(trace.values())[-1], layers, running), False
+        trace[name] = run(list(trace.values())[-1])
+    if spread:
+        trace["place"] = _placed(list(trace.values())[-1], layers, running)
+    return trace
 
-    Args:
-        name: `contiguous`, `channels-last`, or `auto`: channels last on a CPU.
-        device: where the network is.
 
-    Raises:
-        SelectError: another name.
-    """
-    formats = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
-    formats["auto"] = formats["channels-last" if torch.device(device).type == "cpu" else "contiguous"]
-    if name not in formats:
-        raise SelectError(f"memory_format: found {name!r}; expected one of {', '.join(formats)}")
-    return formats[name]
+def _placed(program: Program, layers: Layers, running: Running) -> Program:
+    weights = {name: layers.size(brick) for name, brick in program.bricks.items()}
+    return place(program, weights, len(running.devices))
 
 
 class _Reader:

@@ -247,7 +247,7 @@ def _features_shape(network: Network, teacher: str) -> tuple[int, ...]:
     from legonet.blocks.build import output_shape
     from legonet.teachers.read import cut_architecture
 
-    source = network._source(teacher)
+    source = network._sources[teacher]
     below, _ = cut_architecture(source.layers, source.cut)
     return output_shape(below, network.graph.input.shape, where=f"teachers.{teacher}")
 

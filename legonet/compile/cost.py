@@ -9,7 +9,6 @@ from math import prod
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Dropout, Flatten, Identity, Linear
@@ -98,6 +97,8 @@ def _layer_cost(step: Step, shape: Shape) -> tuple[Shape, int]:
 
 
 def _module_cost(module: nn.Module, shape: Shape) -> tuple[Shape, int]:
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton where it is installed
+
     first = next((each for each in module.parameters()), torch.empty(0))
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:

@@ -9,10 +9,9 @@ from typing import Any
 from torch import nn
 
 from legonet.compile.cost import Cost, Shape, cost_of
+from legonet.compile.options import Running
 from legonet.compile.program import Brick, Call, Joined, Normed, Program, Scaled, Step
 from legonet.graph.suggest import listed
-
-BYTES = 4  # of a float32
 
 
 @dataclass(frozen=True)
@@ -21,10 +20,12 @@ class Explanation:
 
     Attributes:
         costs: of the naive program, called `none`, and after each pass, by the pass's name.
-        lines: what each call runs, and what was folded into which layer.
+        bytes: of each weight.
+        lines: what each call runs, what was folded into which layer, and how it runs.
     """
 
     costs: Mapping[str, Cost]
+    bytes: int
     lines: tuple[str, ...]
 
     def data(self) -> dict[str, Any]:
@@ -34,7 +35,8 @@ class Explanation:
     def __str__(self) -> str:
         head = f"{'after pass':<16}{'calls':>7}{'layers':>8}{'operations':>13}{'weights':>12}"
         rows = [
-            f"{name:<16}{cost.calls:>7}{cost.layers:>8}{_millions(cost.operations):>13}{_size(cost.weights):>12}"
+            f"{name:<16}{cost.calls:>7}{cost.layers:>8}{_millions(cost.operations):>13}"
+            f"{_size(cost.weights * self.bytes):>12}"
             for name, cost in self.costs.items()
         ]
         return "\n".join([head, *rows, "", *self.lines])
@@ -42,17 +44,34 @@ class Explanation:
     __repr__ = __str__
 
 
-def explain(trace: Mapping[str, Program], input_shape: Shape, opaque: Mapping[str, nn.Module]) -> Explanation:
+def explain(
+    trace: Mapping[str, Program], input_shape: Shape, opaque: Mapping[str, nn.Module], running: Running
+) -> Explanation:
     """Explain what passes did.
 
     Args:
         trace: the naive program, called `none`, and the program after each pass, in order.
         input_shape: (channels, height, width).
         opaque: modules that are no chains of known layers, by label.
+        running: where and how the last program runs.
     """
     costs = {name: cost_of(program, input_shape, opaque) for name, program in trace.items()}
     first, last = next(iter(trace.values())), list(trace.values())[-1]
-    return Explanation(costs, (*_equal_modules(first), *_calls(last), *_folded(last)))
+    lines = (*_equal_modules(first), *_calls(last), *_folded(last), *_runs(last, running))
+    return Explanation(costs, running.weights_dtype.itemsize, lines)
+
+
+def _runs(program: Program, running: Running) -> Iterator[str]:
+    if len(running.devices) > 1:
+        for number, device in enumerate(running.devices):
+            names = [name for name, brick in program.bricks.items() if brick.device == number]
+            yield f"on {device}: {listed(names) or 'nothing'}"
+    yield f"it runs {running}"
+    if running.compile_mode is not None or running.cuda_graphs:
+        yield (
+            "the first call of each shape of images prepares it, which may take minutes; call warm_up with "
+            "the sizes of batches that will come"
+        )
 
 
 def _equal_modules(program: Program) -> Iterator[str]:
@@ -119,5 +138,5 @@ def _millions(operations: int) -> str:
     return f"{operations / 1e6:,.2f} M"
 
 
-def _size(weights: int) -> str:
-    return f"{weights * BYTES / 2**10:,.0f} KiB"
+def _size(count: int) -> str:
+    return f"{count / 2**10:,.0f} KiB"

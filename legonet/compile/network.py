@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -11,10 +13,21 @@ from torch import Tensor, nn
 
 from legonet.compile.build import Place
 from legonet.compile.card import Card
+from legonet.compile.engine import make_engine
 from legonet.compile.explain import Explanation, explain
+from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Program
 from legonet.compile.results import Result, read_output
-from legonet.compile.schedule import Run, Stack, find_module, member, run_schedule, schedule
+from legonet.compile.schedule import (
+    Run,
+    Stack,
+    find_landings,
+    find_module,
+    member,
+    run_schedule,
+    schedule,
+    straight,
+)
 from legonet.errors import DataError
 from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
@@ -100,7 +113,7 @@ class CompiledNetwork(nn.Module):
         trace: programs: the naive one, called `none`, and what each pass made of it; the last one runs.
         modules: by kind and name.
         places: which module each call of the program runs.
-        memory_format: of images and convolutions.
+        running: where the modules are, and how they are run.
         input_shape: (channels, height, width) of the images, if it is known.
 
     Attributes:
@@ -117,14 +130,14 @@ class CompiledNetwork(nn.Module):
         trace: Mapping[str, Program],
         modules: Mapping[Place, nn.Module],
         places: Mapping[str, Place],
-        memory_format: torch.memory_format = torch.contiguous_format,
+        running: Running | None = None,
         input_shape: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.paths = paths
         self.trace = dict(trace)
         self.program = list(self.trace.values())[-1]
-        self.memory_format = memory_format
+        self.running = running or Running()
         self.input_shape = input_shape
         self.card: Card | None = None
         self.runs: tuple[Run, ...] = schedule(self.program, places)
@@ -138,6 +151,38 @@ class CompiledNetwork(nn.Module):
 
         self.stems, self.categories = bricks("stems"), bricks("categories")
         self.adapters, self.tasks = bricks("adapters"), bricks("tasks")
+        self._settle()
+
+    def _settle(self) -> None:
+        """Look up once what every call needs; again whenever modules were moved or copied."""
+        self._steps = tuple((run, find_module(self, run.place)) for run in self.runs)
+        found = [each for each in chain(self.parameters(), self.buffers()) if each.is_floating_point()]
+        places = dict.fromkeys(each.device for each in found)
+        if len(places) == 1:  # such as after `to`
+            self.running = replace(self.running, devices=tuple(places))
+        plain = len(places) <= 1 and all(each.dtype == torch.float32 for each in found)
+        self._landings = None if plain else find_landings(self._steps)
+        self._engine = make_engine(self._compute, self.running, self._frozen)
+        # A single line of modules needs no names; what is run otherwise than as it stands does.
+        line = plain and self._engine == self._compute and straight(self.runs, self.program.outputs)
+        self._line = tuple(module for _, module in self._steps) if line else None
+
+    def _frozen(self) -> bool:
+        return not any(each.requires_grad for each in self.parameters())
+
+    def _apply(self, fn: Any, recurse: bool = True) -> CompiledNetwork:
+        super()._apply(fn, recurse)
+        self._settle()
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what `_settle` finds again."""
+        found = {"_steps", "_landings", "_engine", "_line"}
+        return {name: value for name, value in self.__dict__.items() if name not in found}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._settle()
 
     def train(self, mode: bool = True) -> CompiledNetwork:
         """Set the mode of the adapters; all else is frozen and stays in evaluation mode."""
@@ -155,16 +200,51 @@ class CompiledNetwork(nn.Module):
         Returns:
             The output of a single path; of several, a dict by path.
         """
+        if self._line is not None and isinstance(images, Tensor) and not self.inputs:
+            value = self._laid_out(images)
+            for module in self._line:
+                value = module(value)
+            return value
         outputs = self.by_path(images)
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
 
     def by_path(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run all paths; the outputs by path, of a single one too."""
-        values: dict[str, Tensor | Stack] = {}
-        for name, value in self._inputs(images).items():
-            values[name] = value.contiguous(memory_format=self.memory_format) if value.ndim == 4 else value
-        run_schedule(self, self.runs, values)
-        return {path: member(values, ref) for path, ref in self.program.outputs.items()}
+        return self._engine({name: self._laid_out(each) for name, each in self._inputs(images).items()})
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return images.contiguous(memory_format=self.running.memory_format) if images.ndim == 4 else images
+
+    def _compute(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        values: dict[str, Tensor | Stack] = dict(given)
+        run_schedule(self._steps, values, self._landings)
+        outputs = {path: member(values, ref) for path, ref in self.program.outputs.items()}
+        if self.running.dtype != torch.float32:
+            outputs = {path: value.float() for path, value in outputs.items()}
+        return outputs
+
+    def warm_up(self, *batches: int) -> float:
+        """Run once on black images, so that what is done for each new shape of images is done.
+
+        That is what torch.compile and CUDA graphs need; libraries choose their algorithms then, too.
+
+        Args:
+            batches: how many images; default: 1. Give each size that will come.
+
+        Returns:
+            Seconds that it took.
+
+        Raises:
+            DataError: the shape of images is not known, since the network was joined by hand.
+        """
+        if self.input_shape is None:
+            raise DataError("warm_up: found a network joined by hand; expected one that net.compile gave")
+        begin = time.perf_counter()
+        with torch.inference_mode():
+            for batch in batches or (1,):
+                images = torch.zeros(batch, *self.input_shape, device=self.running.devices[0])
+                self(dict.fromkeys(self.inputs, images) if self.inputs else images)
+        return time.perf_counter() - begin
 
     def results(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, list[Result]]:
         """Run all paths, without gradients, and say what each image's output means.
@@ -196,7 +276,7 @@ class CompiledNetwork(nn.Module):
         shape = input_shape or self.input_shape
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
-        return explain(self.trace, shape, self.opaque())
+        return explain(self.trace, shape, self.opaque(), self.running)
 
     def opaque(self) -> dict[str, nn.Module]:
         """The modules that are no chains of known layers, by their label in the program."""

@@ -73,11 +73,13 @@ class Brick:
         kind: `categories`, `adapters`, `tasks`, `stems` (what several modules begin with) or `input`.
         name: unique within the kind.
         steps: in order.
+        device: the number of the device that it runs on.
     """
 
     kind: str
     name: str
     steps: tuple[Step, ...]
+    device: int = 0
 
     @property
     def full_name(self) -> str:
@@ -233,7 +235,8 @@ def split_brick(program: Program, name: str, at: int, first: Brick) -> Program:
         A program in which the brick has the remaining steps only.
     """
     brick = program.bricks[name]
-    below, above = replace(first, steps=brick.steps[:at]), replace(brick, steps=brick.steps[at:])
+    below = replace(first, steps=brick.steps[:at], device=brick.device)
+    above = replace(brick, steps=brick.steps[at:])
     bricks = {**program.bricks, name: above, below.full_name: below}
     calls: list[Call] = []
     for call in program.calls:

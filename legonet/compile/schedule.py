@@ -14,6 +14,9 @@ from legonet.compile.program import Call, Program, Ref
 
 BATCH, CHANNELS = 0, 1
 
+Landing = tuple[torch.device, torch.dtype]
+"""Where a module computes, and in what."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -77,24 +80,51 @@ def _how(call: Call, source: Call | None) -> Literal["single", "shared", "whole"
     return "group" if call.is_group else "batch"
 
 
-def run_schedule(root: nn.Module, runs: Sequence[Run], values: dict[str, Tensor | Stack]) -> None:
+def run_schedule(
+    steps: Sequence[tuple[Run, nn.Module]],
+    values: dict[str, Tensor | Stack],
+    landings: Mapping[str, Landing] | None = None,
+) -> None:
     """Run all calls.
 
     Args:
-        root: holds the modules by kind and name.
-        runs: in order.
+        steps: in order, each with its module.
         values: by name: images at first, and what is left when all has run.
+        landings: where each call has its values, by name; None: all are where they are needed.
     """
-    for run in runs:
-        module = find_module(root, run.place)
+    for run, module in steps:
         if run.how == "single":
-            ref = run.reads[0]
-            value = values[ref.call]
-            values[run.name] = module(value.parts[ref.member] if isinstance(value, Stack) else value)
+            values[run.name] = module(_landed(member(values, run.reads[0]), run, landings))
         else:
-            values[run.name] = _run_members(module, run, values)
+            values[run.name] = _run_members(module, run, values, landings)
         for name in run.last:
             del values[name]
+
+
+def straight(runs: Sequence[Run], outputs: Mapping[str, Ref]) -> bool:
+    """Whether the calls are a single line, each reading what the one before it gives."""
+    if len(outputs) != 1 or not runs:
+        return False
+    given = [*(Ref(run.name) for run in runs[:-1])]
+    (output,) = outputs.values()
+    reads = [run.reads[0] for run in runs[1:]]
+    return all(run.how == "single" for run in runs) and reads == given and output == Ref(runs[-1].name)
+
+
+def find_landings(steps: Sequence[tuple[Run, nn.Module]]) -> dict[str, Landing]:
+    """Where each call's module has its weights; calls without any compute wherever their values are."""
+    landings = {}
+    for run, module in steps:
+        weights = next((each for each in module.state_dict().values() if each.is_floating_point()), None)
+        if weights is not None:
+            landings[run.name] = weights.device, weights.dtype
+    return landings
+
+
+def _landed(value: Tensor, run: Run, landings: Mapping[str, Landing] | None) -> Tensor:
+    if landings is None or run.name not in landings:
+        return value
+    return value.to(*landings[run.name])
 
 
 def find_module(root: nn.Module, place: Place) -> nn.Module:
@@ -104,17 +134,22 @@ def find_module(root: nn.Module, place: Place) -> nn.Module:
     return modules._modules[name] if name else modules
 
 
-def _run_members(module: nn.Module, run: Run, values: dict[str, Tensor | Stack]) -> Stack:
-    members = [member(values, ref) for ref in run.reads]
+def _run_members(
+    module: nn.Module,
+    run: Run,
+    values: Mapping[str, Tensor | Stack],
+    landings: Mapping[str, Landing] | None,
+) -> Stack:
+    members = [_landed(member(values, ref), run, landings) for ref in run.reads]
     source = values[run.reads[0].call]
     if run.how == "shared":
         given = members[0]
     elif run.how == "whole" and isinstance(source, Stack) and source.tensor is not None:
-        given = source.tensor
+        given = _landed(source.tensor, run, landings)
     elif any(each.shape[1:] != members[0].shape[1:] for each in members):
         return Stack(None, [module(each) for each in members])
     else:
-        given = torch.cat(members, run.axis)
+        given = torch.cat([each.to(members[0]) for each in members] if landings else members, run.axis)
     output = module(given)
     if run.axis == CHANNELS:
         return Stack(output, output.chunk(len(members), CHANNELS))

@@ -74,6 +74,11 @@ class Layers:
         known.append(label)
         return label
 
+    def size(self, brick: Brick) -> int:
+        """How many numbers a brick's layers hold, as they are stored."""
+        labels = {label for step in brick.steps for label in _labels(step.weights)}
+        return sum(each.numel() for label in labels for each in self._layers[label].state_dict().values())
+
     def tensors(self, step: Step) -> dict[str, Tensor]:
         """The state of a step's layer: as stored, or computed."""
         return self._computed(step.weights)
@@ -108,6 +113,15 @@ class Layers:
         while not isinstance(weights, str):
             weights = weights.above if isinstance(weights, Joined) else weights.weights
         return isinstance(self._layers[weights], nn.ConvTranspose2d)
+
+
+def _labels(weights: Weights) -> list[str]:
+    """The stored layers that an expression is made of."""
+    if isinstance(weights, str):
+        return [weights] if weights else []
+    if isinstance(weights, Joined):
+        return [*_labels(weights.below), *_labels(weights.above)]
+    return [*_labels(weights.weights), weights.rescale if isinstance(weights, Scaled) else weights.norm]
 
 
 def _same_bits(left: list[Tensor], right: list[Tensor]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,8 @@ from legonet.graph.schema import (
     Jacobian,
     Ordinary,
 )
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 # One function per method: sets the context's adapter in place and returns what it measured.
 METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
@@ -92,7 +94,7 @@ def fit(
         torch.manual_seed(spec.seed)
         adapter = build_adapter(spec, edge.source, edge.target, edge.path)
     f, student, teacher = (
-        copy.deepcopy(module).to(device).eval().requires_grad_(False)
+        _frozen(module, torch.device(device))
         for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
     images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
@@ -115,6 +117,17 @@ def fit(
     settings = spec.settings
     quality = METHODS[type(settings)](context, settings)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
+
+
+def _frozen(module: _Module, device: torch.device) -> _Module:
+    """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
+    there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
+    learns = any(each.training for each in module.modules()) or any(
+        p.requires_grad for p in module.parameters()
+    )
+    if there and not learns:
+        return module
+    return copy.deepcopy(module).to(device).eval().requires_grad_(False)
 
 
 def _expect_own_statistics(edge: Edge) -> None:

@@ -17,7 +17,9 @@ from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
 from legonet.distill.operations import fit_operations
 from legonet.errors import DistillError
-from legonet.run.jobs import Job
+from legonet.graph.lock import Lock
+from legonet.run.jobs import Job, blobs_of, make_job
+from legonet.run.site import Site, teacher_of
 from legonet.store.blobs import BlobStore
 from legonet.teachers.statistics import Statistics, parse_statistics
 
@@ -111,6 +113,18 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
         statistics=statistics_of(store, job.statistics, job.path),
         generic_statistics=statistics_of(store, job.generic_statistics, job.path),
     )
+
+
+def open_edge(site: Site, lock: Lock, path: str) -> Edge:
+    """The frozen modules that a path's adapter joins, from its teacher's files if the store lacks them.
+
+    Raises:
+        SelectError: no such path, or no teacher for it.
+    """
+    found = site.survey(lock)
+    job = make_job(found.graph, path, teacher_of(site.graph, path), found.teachers)
+    needed = blobs_of([job])
+    return site.with_modules(found, needed, lambda: load_edge(job, site.store))
 
 
 def _module(store: BlobStore, sha: str, job: Job) -> Loaded:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.device import find_device
 from legonet.blocks.weights import Loaded, dump_chain, load_module
 from legonet.distill.context import Progress
 from legonet.distill.finetune import Judgement, TunedPath, finetune
@@ -18,7 +19,9 @@ from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
-from legonet.run.prepare import tuning_context
+from legonet.run.prepare import lock_modules, mend_blobs, tuning_context
+from legonet.run.samples import GivenSamples, read_given
+from legonet.run.site import Site, modules_of
 from legonet.store.blobs import BlobStore
 
 SYNTHESISED = 256  # images of a path that none were given for
@@ -59,6 +62,38 @@ class Tuned:
     lock: Lock
     paths: Mapping[str, Judgement]
     worse: tuple[str, ...]
+
+
+def tune_at(
+    site: Site,
+    lock: Lock,
+    samples: Mapping[str, GivenSamples] | None,
+    normalise: Callable[[Tensor], Tensor],
+    tuning: Tuning,
+    device: torch.device | str,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Fine-tune one module of a network; see `legonet.network.Network.finetune`.
+
+    Args:
+        site: where the network lives.
+        lock: what has been built.
+        samples: by path.
+        normalise: turns images in [0, 1] into what category modules take.
+        tuning: how.
+        device: where to compute.
+        progress: called with (step, steps, loss).
+    """
+    found, where = site.survey(lock), find_device(device)
+    read = read_given(site.graph, samples or {})
+    paths = [edge.path for edge in found.plan if edge.action in ("keep", "native")]
+    now = lock_modules(found.graph, lock, found.teachers)
+    needed = modules_of(now, paths)
+    for each in found.teachers.values():
+        needed |= {each.category_module, each.task_module, each.statistics or each.task_module}
+    mend_blobs(needed, site.sources, found.teachers, site.store)
+    given = {path: (normalise(images), labels) for path, (images, labels) in read.items()}
+    return tune(found.graph, found.plan, now, site.store, given, tuning, where, progress)
 
 
 def tune(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,39 +14,18 @@ from legonet.blocks.device import find_device
 from legonet.distill.fit import Samples
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
-from legonet.plan.diff import Before
 from legonet.plan.plan import Plan
 from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.jobs import blobs_of, make_jobs
-from legonet.run.journal import Journal
 from legonet.run.options import Options, ordered
 from legonet.run.owner import RunLock
-from legonet.run.prepare import Sources, lock_modules, mend_blobs
+from legonet.run.prepare import lock_modules, mend_blobs
 from legonet.run.runner import Progress, Run, run
 from legonet.run.samples import GivenSamples, fingerprint_samples, read_given
-from legonet.run.survey import Prints, Survey, survey
+from legonet.run.site import Site
+from legonet.run.survey import Prints
 from legonet.store.blobs import BlobStore
-from legonet.store.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a run takes place.
-
-    Attributes:
-        graph: as written.
-        store: the bytes.
-        sources: the teachers.
-        journal: of runs.
-        workspace: None for a network in memory.
-    """
-
-    graph: Graph
-    store: BlobStore
-    sources: Sources
-    journal: Journal
-    workspace: Workspace | None = None
 
 
 def prints_of(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> Prints:
@@ -91,7 +70,7 @@ def transplant(
     read = read_given(site.graph, samples or {})
     prints = _prints(read)
     lock = load()
-    found = _survey(site, lock, prints)
+    found = site.survey(lock, prints)
     built = lock_modules(found.graph, lock, found.teachers)
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
@@ -100,7 +79,7 @@ def transplant(
     with _owner(site, options):
         again = load()
         if again != lock:  # another run was at work until now
-            lock, found = again, _survey(site, again, prints, found.before)
+            lock, found = again, replace(site, before=found.before).survey(again, prints)
             built = lock_modules(found.graph, lock, found.teachers)
         if accept is not None:
             accept(found.plan)
@@ -124,10 +103,6 @@ def transplant(
             save(ended)
         result = replace(result, lock=ended, notes=(*_no_longer_tuned(lock, ended), *result.notes))
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
-
-
-def _survey(site: Site, lock: Lock, prints: Prints, before: Before | None = None) -> Survey:
-    return survey(site.graph, lock, site.store, site.sources, site.journal, prints, before)
 
 
 def _owner(site: Site, options: Options) -> AbstractContextManager[object]:

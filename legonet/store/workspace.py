@@ -54,6 +54,15 @@ class Workspace:
         """The sqlite file that records runs."""
         return self.root / STATE_FOLDER / "journal.sqlite"
 
+    def state(self, name: str) -> Path:
+        """A file of what is known of this machine only; it may be deleted at any time."""
+        return self.root / STATE_FOLDER / name
+
+    @property
+    def settings_path(self) -> Path:
+        """What the user of this machine allows; it is never part of a repository."""
+        return self.root / STATE_FOLDER / "settings.yaml"
+
     def run_lock(self, network: str) -> Path:
         """The file that tells which run is at work on a network."""
         return self.root / STATE_FOLDER / "runs" / f"{network}.lock"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import safetensors.torch
@@ -11,12 +12,13 @@ from torch import Tensor, nn
 from legonet.blocks.build import output_shape
 from legonet.blocks.operations import Operations
 from legonet.blocks.weights import load_module
-from legonet.errors import GraphError
+from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
+from legonet.store.files import write_file
 from legonet.teachers.cuts import at_fraction
 from legonet.teachers.outputs import check_output, output_of
-from legonet.teachers.source import MemoryTeacher, TeacherSource
+from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
 from legonet.teachers.take_in import take_in
 from legonet.teachers.verify import expect_same
@@ -30,6 +32,7 @@ def arrive(
     task: str,
     cut: str | float,
     output: str | None = None,
+    example_shape: tuple[int, ...] | None = None,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; its category and its task are added too if they are new.
 
@@ -41,6 +44,7 @@ def arrive(
         task: that it was trained for.
         cut: the category module ends with the layer, module or operation of this name; or a fraction.
         output: which output counts, where the model gives several.
+        example_shape: of the images that it is traced with; default: the same.
 
     Returns:
         The new graph, and the teacher.
@@ -51,7 +55,7 @@ def arrive(
     """
     _expect_new(graph, name, category, task)
     where, shape = f"teachers.{name}", graph.input.shape
-    source, given = from_module(name, module, shape, cut, output)
+    source, given = from_module(name, module, shape, cut, output, example_shape)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
     if category not in graph.categories:
         entries["categories"][category] = {}
@@ -82,6 +86,7 @@ def from_module(
     input_shape: tuple[int, ...],
     cut: str | float,
     output: str | None = None,
+    example_shape: tuple[int, ...] | None = None,
 ) -> tuple[MemoryTeacher, tuple[int, ...]]:
     """Describe and copy a model.
 
@@ -92,6 +97,7 @@ def from_module(
         cut: the category module ends with the layer, module or operation of this name; or a fraction of the
             model's multiplications.
         output: which output counts, where the model gives several.
+        example_shape: of the images that it is traced with; default: the same.
 
     Returns:
         The teacher, and the shape of its output without the batch.
@@ -101,7 +107,7 @@ def from_module(
             has no such cut.
     """
     where = f"teachers.{name}"
-    found = take_in(module, input_shape, output=output, where=where)
+    found = take_in(module, example_shape or input_shape, output=output, where=where)
     state = {**module.state_dict(), **found.constants}
     if isinstance(found.architecture, Operations):
         state = {key: state[key] for key in found.architecture.tensors}
@@ -130,6 +136,28 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
     parts = source.parts()
     limit = int(SHARE * len(source.weights()))
     return dump_statistics(record(load_module(parts.f), load_module(parts.g), batches, limit))
+
+
+def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Path, int]:
+    """Record a teacher's statistics beside its weights.
+
+    Args:
+        source: the teacher.
+        images: gives its owner's images, normalised.
+
+    Returns:
+        The statistics file, and the number of images.
+
+    Raises:
+        SelectError: the teacher is in memory.
+    """
+    if not isinstance(source, FileTeacher):
+        raise SelectError(
+            f"teachers.{source.name}: is in memory; give `images` to add_teacher, or save the network"
+        )
+    shown = images()
+    write_file(source.statistics_path(), record_bytes(source, shown.split(256)))
+    return source.statistics_path(), len(shown)
 
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:

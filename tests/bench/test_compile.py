@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from legonet.bench import compile as bench
-from legonet.compile.assemble import Options
+from legonet.compile.options import Options
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from legonet.blocks.rescale import Rescale
-from legonet.compile.assemble import Options, join
+from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork, Path
+from legonet.compile.options import Options
 from legonet.errors import DataError
 from tests.compile.modules import Branching
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from legonet.compile.passes.fold import fold_batch_norm, fold_rescale
 from legonet.compile.passes.group import group
 from legonet.compile.passes.in_place import in_place
 from legonet.compile.passes.join import join, joined_layer
+from legonet.compile.passes.place import place
 from legonet.compile.passes.share import share
 from legonet.compile.passes.stems import stems
 from legonet.compile.program import (
@@ -220,6 +223,40 @@ class TestGroup:
         assert called(program)[0] == ("stems.a", "stems.b")
         assert [step.name for step in program.steps("stems.a")] == ["l0", "l1"]
 
+    def test_a_group_that_does_not_pay(self) -> None:
+        asked: list[tuple[tuple[str, ...], int]] = []
+
+        def pays(program: Program, calls: Sequence[Call], count: int) -> bool:
+            asked.append((tuple(call.bricks[0] for call in calls), count))
+            return calls[0].bricks[0].startswith("adapters")
+
+        program = share(zoo(*ADAPTER))
+        assert group(program, pays) == program  # adapters are proposed above a group of categories only
+        assert asked == [(("categories.a", "categories.b", "categories.c"), 2)]
+
+    def test_devices_are_left_apart(self) -> None:
+        program = share(zoo(*ADAPTER, names="abcd"))
+        spread = place(program, dict.fromkeys(program.bricks, 1), 2)
+        assert [call.bricks for call in group(spread).calls if call.is_group] == [
+            ("categories.a", "categories.c"),
+            ("categories.b", "categories.d"),
+            ("adapters.b:t", "adapters.d:t"),
+        ]
+        wide = [brick("categories", each, conv(3, 8), RELU, conv(8, 64), RELU) for each in "ab"]
+        two = naive_program([*wide, brick("tasks", "t", RELU)], [("a", "t", False), ("b", "t", False)])
+        moved = {
+            name: replace(each, device=1 if each.kind == "categories" else 0)
+            for name, each in two.bricks.items()
+        }
+        stems_of_two = group(replace(share(two), bricks=moved))
+        assert {name: each.device for name, each in stems_of_two.bricks.items()} == {
+            "stems.a": 1,
+            "stems.b": 1,
+            "categories.a": 1,
+            "categories.b": 1,
+            "tasks.t": 0,
+        }
+
     @pytest.mark.parametrize("first", [conv(3, 3, groups=3), conv(3, 64), {"type": "flatten"}])
     def test_what_cannot_be_grouped(self, first: dict[str, Any]) -> None:
         program = share(zoo(*ADAPTER))
@@ -229,6 +266,32 @@ class TestGroup:
         }
         program = Program(bricks, program.calls, program.outputs)
         assert not any(call.is_group for call in group(program).calls)
+
+
+class TestPlace:
+    def test_the_largest_goes_where_least_is(self) -> None:
+        program = share(zoo(*ADAPTER, names="abcd"))
+        weights = dict.fromkeys(program.bricks, 1) | {"categories.c": 50, "categories.b": 20}
+        placed = place(program, weights | {"tasks.t": 30}, 2)
+        devices = {name: each.device for name, each in placed.bricks.items()}
+        # With their adapters: c (51) goes where no task is, b (21) beside the task (30), then d and a.
+        categories = [devices[f"categories.{name}"] for name in "abcd"]
+        assert (devices["tasks.t"], *categories) == (0, 1, 0, 1, 0)
+        assert [devices[f"adapters.{name}:t"] for name in "bcd"] == categories[1:]
+        assert placed.calls == program.calls
+
+    def test_an_adapter_of_two_categories_is_with_the_first(self) -> None:
+        bricks = [brick("categories", each, conv(3, 4), RELU) for each in "ab"]
+        bricks += [brick("adapters", f"{each}:t", conv(4, 4), weights="w") for each in "ab"]
+        paths = [("a", "t", True), ("b", "t", True)]
+        program = share(naive_program([*bricks, brick("tasks", "t", RELU)], paths))
+        placed = place(program, dict.fromkeys(program.bricks, 1), 3)
+        devices = {name: each.device for name, each in placed.bricks.items()}
+        assert devices == {"categories.a": 1, "adapters.a:t": 1, "categories.b": 2, "tasks.t": 0}
+
+    def test_one_device(self) -> None:
+        program = share(zoo(*ADAPTER))
+        assert place(program, dict.fromkeys(program.bricks, 1), 1) == program
 
 
 class TestBatch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from legonet.compile.assemble import Options, join
+from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork
+from legonet.compile.options import Options
 from legonet.compile.passes import PASSES, TOLERANCE
+from legonet.compile.verdicts import Verdicts
 from tests.compile.modules import SHAPE, Parts, parts
 
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -24,11 +27,26 @@ some_passes = st.one_of(
     st.sampled_from(["all", "exact", "training"]), st.lists(st.sampled_from(list(PASSES)), unique=True)
 )
 formats = st.sampled_from(["contiguous", "channels-last"])
+devices = st.sampled_from([("cpu",), ("cpu", "cpu"), ("cpu", "cpu", "cpu")])
+
+
+class Drawn(Verdicts):
+    """As if groups had been measured, with any outcome."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+
+    def get(self, key: str) -> bool:
+        return self._random.random() < 0.5
+
+
+verdicts = st.builds(Drawn, st.integers(0, 9))
 
 
 def joined(made: Parts, options: Options) -> CompiledNetwork:
     copied = copy.deepcopy(made)  # layers keep a memory format
-    return join(copied.paths, copied.input, copied.categories, copied.adapters, copied.tasks, options)
+    return join(copied.paths, copied.input, copied.categories, copied.adapters, copied.tasks, options, SHAPE)
 
 
 def run(app: nn.Module, images: Tensor, made: Parts) -> dict[str, Tensor]:
@@ -49,11 +67,17 @@ def images(batch: int = 2) -> Tensor:
 
 
 @MANY
-@given(parts(), some_passes, formats, st.sampled_from([1, 3]))
+@given(parts(), some_passes, formats, st.sampled_from([1, 3]), devices, verdicts)
 def test_any_passes_give_what_the_modules_give(
-    made: Parts, passes: str | list[str], memory_format: str, batch: int
+    made: Parts,
+    passes: str | list[str],
+    memory_format: str,
+    batch: int,
+    device: tuple[str, ...],
+    measured: Drawn,
 ) -> None:
-    app = joined(made, Options(passes, memory_format=memory_format))
+    options = Options(passes, device=device, memory_format=memory_format, verdicts=measured)
+    app = joined(made, options)
     expect_close(run(app, images(batch), made), made.naive(images(batch)))
 
 

@@ -18,6 +18,7 @@ from legonet.compile.export.folder import load_folder, write_folder
 from legonet.compile.export.onnx import load_onnx, write_onnx
 from legonet.compile.export.pt2 import load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
+from legonet.compile.options import Running
 from legonet.errors import ExportError
 
 TOLERANCE = 1e-5
@@ -59,6 +60,11 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
         raise ExportError(
             f"{path}: found a network {'for images by category' if network.card else 'joined by hand'}; "
             "expected one for images that net.compile gave; compile it so"
+        )
+    if network.running != Running(memory_format=network.running.memory_format):
+        raise ExportError(
+            f"{path}: found a network that runs {network.running}; expected one on the CPU, in float32, as "
+            "it stands; compile it without device, dtype, torch_compile and cuda_graphs"
         )
     if path.exists() and path.is_dir() != (not path.suffix):
         raise ExportError(

@@ -82,7 +82,7 @@ class _Writer:
 
     @property
     def _channels_last(self) -> bool:
-        return self._network.memory_format == torch.channels_last
+        return self._network.running.memory_format == torch.channels_last
 
     def _about(self) -> str:
         channels, height, width = self._card.input

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from legonet.blocks.rescale import Rescale
-from legonet.compile.assemble import Options, join
+from legonet.compile.assemble import join
 from legonet.compile.card import Card, OutputCard
 from legonet.compile.network import CompiledNetwork, Normalise, Path
+from legonet.compile.options import Options
 
 
 def category() -> nn.Module:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from legonet.compile import export as exports
-from legonet.compile.assemble import Options, join
+from legonet.compile.assemble import join
 from legonet.compile.export import export
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.network import Path as CompiledPath
+from legonet.compile.options import Options
 from legonet.errors import ExportError
 from tests.compile.modules import Branching
 

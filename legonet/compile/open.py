@@ -1,0 +1,82 @@
+"""Compiles paths of a network where it lives: chooses them, makes their modules ready, joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from legonet.blocks.device import find_device
+from legonet.blocks.weights import load_module
+from legonet.compile.assemble import assemble
+from legonet.compile.choose import choose_paths, concerning
+from legonet.compile.network import CompiledNetwork, normalisation
+from legonet.compile.options import PLAIN, Options, each_device
+from legonet.compile.verdicts import PROCESS, Verdicts
+from legonet.graph.lock import Lock
+from legonet.graph.schema import Graph
+from legonet.run.prepare import lock_modules
+from legonet.run.site import Site, modules_of, teacher_of
+from legonet.store.workspace import Workspace
+from legonet.teachers.source import TeacherSource
+
+VERDICTS = "grouping.json"
+
+
+def compile_paths(
+    site: Site,
+    lock: Lock,
+    names: Sequence[str],
+    categories: Iterable[str] | None,
+    tasks: Iterable[str] | None,
+    options: Options,
+) -> CompiledNetwork:
+    """Join the modules of some paths; see `legonet.network.Network.compile`.
+
+    Args:
+        site: where the network lives. Only what the paths depend on is looked at.
+        lock: what has been built.
+        names: paths and applications, or
+        categories: every built path of these categories, and
+        tasks: of these tasks.
+        options: how.
+    """
+    devices = tuple(find_device(each) for each in each_device(options.device))
+    options = replace(options, device=devices, verdicts=find_verdicts(site.workspace))
+    found = site.survey(lock, graph=concerning(site.graph, names, categories, tasks))
+    chosen = choose_paths(site.graph, found.plan, names, categories, tasks)
+    paths = [edge.path for edge in chosen]
+    adapters = {edge.path: lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"}
+    now = lock_modules(found.graph, lock, found.teachers)
+    return site.with_modules(
+        found,
+        modules_of(now, paths),
+        lambda: assemble(site.graph, now, site.store, paths, adapters, options),
+    )
+
+
+def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | str) -> CompiledNetwork:
+    """A path with its adapter left out; see `legonet.network.Network.unadapted`."""
+    teacher_of(site.graph, path)
+    options = replace(PLAIN, device=find_device(device))
+    found = site.survey(lock)
+    now = lock_modules(found.graph, lock, found.teachers)
+    return site.with_modules(
+        found,
+        modules_of(now, [path]),
+        lambda: assemble(site.graph, now, site.store, [path], {path: None}, options),
+    )
+
+
+def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | str) -> nn.Module:
+    """A teacher as it was before it was cut; see `legonet.network.Network.teacher`."""
+    parts = source.parts()
+    model = nn.Sequential(normalisation(graph.input), load_module(parts.f), load_module(parts.g))
+    return model.to(find_device(device)).eval().requires_grad_(False)
+
+
+def find_verdicts(workspace: Workspace | None) -> Verdicts:
+    """What was measured before, on this machine if there is a workspace."""
+    return PROCESS if workspace is None else Verdicts(workspace.state(VERDICTS))
