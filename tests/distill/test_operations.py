@@ -64,6 +64,7 @@ def test_a_forward_pass() -> None:
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])
 def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("legonet.distill.methods.auto.JOINED", 256)
+    monkeypatch.setattr("legonet.distill.methods.auto.EXACT", 0.0)  # refined however good it is
     spec = Adapter.model_validate({"kernel": 3, "method": method})
     with Counted() as counter:
         fitted = fit(known, spec, given())
