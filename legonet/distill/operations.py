@@ -2,8 +2,8 @@
 
 Counted from what one image costs each module and from how often a method computes it, not while it computes:
 that would slow it down. A backward pass through a frozen module costs as much as a forward pass, through a
-trained one twice as much. What is small beside that, such as judging on held-out features, is left out, and so
-is what a fit may spare itself, such as refining an exact start.
+trained one twice as much. What is small beside that, such as judging on held-out features, is left out, and
+so is what a fit may spare itself, such as refining an exact start.
 """
 
 from __future__ import annotations
