@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
     from legonet.graph.arrival import Different
+    from legonet.plan.diff import Before
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
@@ -68,6 +69,7 @@ class Network:
         self.path: Path | None = None
         self._workspace: Workspace | None = None
         self._sources: dict[str, TeacherSource] = {}
+        self._planned: Before | None = None  # the last plan, which the next one goes on from
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -85,7 +87,7 @@ class Network:
         from legonet.teachers.source import FileTeacher
 
         workspace = Workspace.find(path)
-        self.graph, self.path, self._workspace = loaded.graph, path, workspace
+        self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
         self.lock, self.store = read_lock(lock_path(path)), workspace.store
         folder = path.absolute().parent
         self._sources = {
@@ -150,6 +152,7 @@ class Network:
         output: str | None = None,
         images: Tensor | None = None,
         different: Different = "keep",
+        example_shape: tuple[int, ...] | None = None,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -167,6 +170,7 @@ class Network:
                 that its modules can be transplanted without any.
             different: what becomes of a known category whose module is another one: `keep` it, and match the
                 two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
+            example_shape: of the images that the model is traced with; default: the network's.
 
         Raises:
             TeacherError: the model cannot be traced or cut, or its output does not fit the task.
@@ -178,7 +182,7 @@ class Network:
         from legonet.teachers.memory import record_bytes, with_statistics
 
         graph, source = arrive_differently(
-            self.graph, self._sources, name, module, category, task, cut, different, output
+            self.graph, self._sources, name, module, category, task, cut, different, output, example_shape
         )
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
@@ -216,11 +220,14 @@ class Network:
         Raises:
             LegonetError: a teacher's files cannot be read, or samples do not fit.
         """
-        if not samples:
-            return self._site().survey(self.lock).plan
-        from legonet.run.transplant import prints_of
+        prints = None
+        if samples:
+            from legonet.run.transplant import prints_of
 
-        return self._site().survey(self.lock, prints_of(self.graph, samples)).plan
+            prints = prints_of(self.graph, samples)
+        found = self._site().survey(self.lock, prints)
+        self._planned = found.before
+        return found.plan
 
     def _site(self) -> Site:
         """Where the network lives; needs no torch."""
@@ -228,7 +235,7 @@ class Network:
         from legonet.run.site import Site
 
         journal = Journal(None if self._workspace is None else self._workspace.journal_path)
-        return Site(self.graph, self.store, self._sources, journal, self._workspace)
+        return Site(self.graph, self.store, self._sources, journal, self._workspace, self._planned)
 
     def transplant(
         self,

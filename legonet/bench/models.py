@@ -10,7 +10,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +178,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     state = {**model.state_dict(), **found.constants}
     cuts = list_cuts(found.operations, shape, begun.name)
     chosen = list(_spread(cuts))
-    same, reason, pulled = bool(chosen), "" if chosen else "no single tensor crosses anywhere", bool(chosen)
+    same, pulled, reason = True, True, ""
     for cut in chosen:
         f, g = (_through_bytes(part, state) for part in split(found.operations, cut.name))
         with torch.no_grad():
@@ -188,18 +188,17 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
             pulled, reason = False, f"pullback at {cut.name} is {apart:.1e} from its reference"
     if not same:
         reason = "put together again it gives other bits"
-    return Outcome(
-        begun.name,
-        begun.group,
-        begun.side,
-        begun.parameters,
-        len(found.operations.steps),
-        len(cuts),
-        [cut.name for cut in chosen],
-        same,
-        pulled,
-        seconds,
-        reason,
+    if not chosen:
+        reason = "it has no place that a single tensor crosses"
+    return replace(
+        begun,
+        operations=len(found.operations.steps),
+        places=len(cuts),
+        cuts=[cut.name for cut in chosen],
+        same=same and bool(chosen),
+        pulled=pulled and bool(chosen),
+        seconds=seconds,
+        reason=reason,
     )
 
 
@@ -255,10 +254,12 @@ def run_models(
 
 
 def read_outcomes(file: Path) -> list[Outcome]:
-    """What a file of outcomes holds; nothing if there is none."""
+    """What a file of outcomes holds, in the order of `list_models`; nothing if there is none."""
     if not file.exists():
         return []
-    return [Outcome(**json.loads(line)) for line in file.read_text().splitlines()]
+    place = {pair: number for number, pair in enumerate(list_models())}
+    found = [Outcome(**json.loads(line)) for line in file.read_text().splitlines()]
+    return sorted(found, key=lambda each: place.get((each.group, each.name), len(place)))
 
 
 def write_table(outcomes: Iterable[Outcome]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -38,9 +38,12 @@ def closed_form_operations(student: Pullback, teacher: Pullback, kernel: int, dr
     """
     channels_out, height, width = student.input_shape
     channels_in = teacher.input_shape[0]
-    unknown, rows = channels_out * kernel**2, draws * height * width
+    window = student.window if student.window == teacher.window else 1
+    reach = 2 * -(-(kernel // 2) // window) + 1
+    read, rows = channels_out * reach**2, draws * height * width // window**2
+    unknown = channels_out * kernel**2
     pulled = draws * (pullback_operations(student) + pullback_operations(teacher))
-    summed = rows * unknown * (unknown + 1) + 2 * rows * unknown * channels_in  # half of a symmetric matrix
+    summed = rows * read * (read + 1) + 2 * rows * read * channels_in  # half of a symmetric matrix
     return pulled + summed + unknown**3 // 3 + 2 * unknown**2 * channels_in
 
 
@@ -52,10 +55,24 @@ def matmul_rate(dtype: torch.dtype, size: int = 1024, repeats: int = 10) -> floa
 
 def best_time(run: Callable[[], object], repeats: int) -> float:
     """Seconds of the fastest of several runs, after one that warms up: what else the machine does is out."""
-    run()
-    best = math.inf
-    for _ in range(repeats):
-        begin = time.perf_counter()
+    return best_times([run], repeats)[0]
+
+
+def best_times(runs: Sequence[Callable[[], object]], repeats: int, turn: int = 10) -> list[float]:
+    """The same of several things that take turns, so that all of them see the same machine.
+
+    Args:
+        runs: what to time.
+        repeats: of each.
+        turn: runs of one before the next one's turn: as in a loop, its data are in the processor's caches.
+    """
+    for run in runs:
         run()
-        best = min(best, time.perf_counter() - begin)
+    best = [math.inf] * len(runs)
+    for begin in range(0, repeats, turn):
+        for index, run in enumerate(runs):
+            for _ in range(min(turn, repeats - begin)):
+                started = time.perf_counter()
+                run()
+                best[index] = min(best[index], time.perf_counter() - started)
     return best

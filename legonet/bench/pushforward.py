@@ -71,8 +71,12 @@ def _surrogate(call: Call, masked: bool) -> Callable[..., Any]:
         return lambda t: t / 6
     if call.operation == "scaled_dot_product_attention":
         return lambda *t: call.at([torch.zeros_like(t[0]), torch.zeros_like(t[1]), t[2]])
-    if call.operation in ("amax", "max.dim"):
+    if call.operation == "amax":
         return lambda t: t.mean(call.argument(1), keepdim=call.argument(2, False))
+    if call.operation == "max.dim":  # its second result, the places, follows no value
+        return lambda t: [t.mean(call.argument(1), keepdim=call.argument(2, False))]
+    if call.operation == "adaptive_max_pool2d":
+        return lambda t: [F.adaptive_avg_pool2d(t, call.argument(1))]
     return lambda *tangents: _derivative(call, tangents)
 
 

@@ -18,7 +18,7 @@ from legonet.graph.dump import dump_yaml
 from legonet.graph.load import load_graph
 from legonet.graph.lock import Lock, LockedAdapter, dump_lock, read_lock, write_lock
 from legonet.graph.schema import Graph
-from legonet.plan.diff import diff
+from legonet.plan.diff import Before, diff
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.run.jobs import make_jobs
 from legonet.run.journal import Journal
@@ -81,6 +81,7 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
         at_most(f"plan for {edges:,} edges", points[0].seconds, "s", PLAN_SECONDS),
         at_most(f"graph, facts and plan of {edges:,} edges", mib, "MiB", PLAN_MIB),
         at_most(f"plan again after one arrival, {edges:,} edges", points[1].seconds, "s", AGAIN_SECONDS),
+        Figure(f"the same by a process that made no plan before, {edges:,} edges", points[2].seconds, "s"),
     )
     for share in (8, 4, 2, 1):
         modules, entries = 10_000 // share, 10_000 // part // share
@@ -91,23 +92,38 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
         per_item = _at(curves, measure, entries) / _at(curves, measure, entries // 4) / 4
         add(at_most(f"{measure}: seconds per item against a quarter of the size", per_item, "times", LINEAR))
     jobs = 10_000 // part
+    curves += [_schedule(jobs // share, False) for share in (4, 2)]
     curves += [_schedule(jobs, on_disk) for on_disk in (False, True)]
     per_job = [1000 * point.seconds / jobs for point in curves[-2:]]
     scheduler = f"scheduler, journal and lock file, per job of {jobs:,} that do nothing"
     synced = "the same with a store on this disk, which waits until it is written"
     add(at_most(scheduler, per_job[0], "ms", JOB_MILLISECONDS), Figure(synced, per_job[1], "ms"))
     arrivals = 10_000 // part
-    begin = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        events, fits = simulate(Path(folder), arrivals, SEED)
-    seconds = time.process_time() - begin
-    curves.append(Point("a year of arrivals", arrivals, seconds))
+        year = _Year(arrivals)
+        events, fits = simulate(Path(folder), arrivals, SEED, year.passed)
+    curves += year.curve
     add(
         Figure(f"a year of {arrivals:,} arrivals, seed {SEED}: events, each checked", events, "events"),
         Figure(f"a year of {arrivals:,} arrivals: adapters fitted", fits, "fits"),
-        Figure(f"a year of {arrivals:,} arrivals", seconds, "s"),
+        Figure(f"a year of {arrivals:,} arrivals", year.curve[-1].seconds, "s"),
     )
     return Scale(figures, curves)
+
+
+class _Year:
+    """How long a year took up to an eighth, a quarter, a half and all of its arrivals."""
+
+    def __init__(self, arrivals: int) -> None:
+        self.curve: list[Point] = []
+        self._waiting = [arrivals // share for share in (8, 4, 2, 1)]
+        self._begin = time.process_time()
+
+    def passed(self, arrived: int) -> None:
+        """Note the time, if one of them is reached."""
+        if self._waiting and arrived >= self._waiting[0]:
+            seconds = time.process_time() - self._begin
+            self.curve.append(Point("a year of arrivals", self._waiting.pop(0), seconds))
 
 
 def _at(curves: list[Point], measure: str, size: int) -> float:
@@ -154,12 +170,13 @@ def built(graph: Graph, facts: Facts) -> tuple[Lock, Facts]:
 def _plans(edges: int) -> tuple[list[Point], float]:
     """A plan from nothing, and one after an arrival; and what memory graph, facts and plan take."""
 
-    def measure() -> tuple[float, float, float]:
+    def measure() -> tuple[float, ...]:
         held = _held()
         graph, facts = network(edges)
         first = _best(lambda: diff(graph, Lock(), facts), 2)
         mib = (_peak() - held) / 2**20
         lock, facts = built(graph, facts)
+        before = Before(graph, lock, facts, diff(graph, lock, facts))
         name, teacher = next(iter(graph.teachers.items()))
         late = teacher.model_copy(update={"category": "late"})
         categories = {**graph.categories, "late": graph.categories[teacher.category]}
@@ -167,14 +184,16 @@ def _plans(edges: int) -> tuple[list[Point], float]:
         after = graph.model_copy(update={"categories": categories, "teachers": teachers})
         known = {**facts.teachers, "late": facts.teachers[name]._replace(category_module="f" * 64)}
         facts = Facts(known, facts.stored)
-        again = _best(lambda: diff(after, lock, facts), 3)
-        return first, again, mib
+        alone = _best(lambda: diff(after, lock, facts), 2)
+        again = _best(lambda: diff(after, lock, facts, before=before), 3)
+        return first, again, alone, mib
 
-    first, again, mib = _apart(measure)
-    return [Point("plan", edges, first), Point("plan again", edges, again)], mib
+    first, again, alone, mib = _apart(measure)
+    measures = {"plan": first, "plan again": again, "plan again, from nothing": alone}
+    return [Point(measure, edges, seconds) for measure, seconds in measures.items()], mib
 
 
-def _apart(measure: Callable[[], tuple[float, float, float]]) -> list[float]:
+def _apart(measure: Callable[[], tuple[float, ...]]) -> list[float]:
     """Measure in a process of its own, so that its memory is its own."""
     reader, writer = os.pipe()
     child = os.fork()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from legonet.distill.fit import Samples
@@ -16,7 +18,7 @@ from legonet.errors import DistillError
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher, VectorOutput
 from legonet.graph.select import settled
-from legonet.plan.diff import diff
+from legonet.plan.diff import Before, diff
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.plan import Plan
 from legonet.run.execute import Result
@@ -27,6 +29,8 @@ from legonet.run.options import Options, ordered
 from legonet.run.prepare import lock_modules
 from legonet.run.runner import run
 from legonet.store.blobs import MemoryStore, sha256
+
+FROM_NOTHING = 50  # events after which a plan is also made without the one before
 
 
 class Killed(BaseException):
@@ -68,6 +72,13 @@ def adapter_of(key: str) -> bytes:
     return f"adapter {key}".encode()
 
 
+@cache
+def address_of(key: str) -> str:
+    """Where the store has it."""
+    return sha256(adapter_of(key))
+
+
+@cache
 def locked_teacher(known: TeacherFacts) -> LockedTeacher:
     """The teacher as a lock file has it."""
     f, g = known.category_module, known.task_module
@@ -85,6 +96,7 @@ class World:
         modules: content hashes of each teacher's f and g_T.
         store: the blobs.
         fits: how often each key was fitted.
+        before: the last plan, from which the next one goes on.
     """
 
     folder: Path
@@ -93,6 +105,7 @@ class World:
     modules: dict[str, TeacherFacts] = field(default_factory=dict)
     store: MemoryStore = field(default_factory=MemoryStore)
     fits: Counter[str] = field(default_factory=Counter)
+    before: Before | None = None
     count: int = 0
 
     def __post_init__(self) -> None:
@@ -154,14 +167,26 @@ class World:
         """The graph as it stands, and the plan."""
         graph = settled(self.graph, self.lock, {n: each.task_module for n, each in self.modules.items()})
         adapters = (each.adapter for each in self.lock.adapters.values())
-        facts = Facts(self.modules, frozenset(sha for sha in adapters if self.store.has(sha)))
-        plan = diff(graph, self.lock, facts)
+        facts = Facts(dict(self.modules), frozenset(sha for sha in adapters if self.store.has(sha)))
+        plan = diff(graph, self.lock, facts, before=self.before)
+        self.before = Before(graph, self.lock, facts, plan)
         if plan.jobs:
             known = self.journal.fitted({edge.key or "" for edge in plan.jobs})
             known = {key: each for key, each in known.items() if self.store.has(each.adapter)}
             if known:
-                plan = diff(graph, self.lock, Facts(self.modules, facts.stored, fitted=known))
+                facts = Facts(facts.teachers, facts.stored, fitted=known)
+                plan = diff(graph, self.lock, facts, before=self.before)
         return graph, plan
+
+    def check_memory(self) -> None:
+        """The plan that goes on from the last one is the plan that is made from nothing.
+
+        Raises:
+            AssertionError: it is not.
+        """
+        _, plan = self.plan()
+        self.before = None
+        _expect(self.plan()[1] == plan, "the plan is that of a planner that remembers nothing")
 
     def run(self, chance: random.Random | None = None, rate: float = 0.0) -> bool:
         """Carry the plan out; whether it came to its end."""
@@ -192,7 +217,8 @@ class World:
         self.fits += executor.fitted
         touched = {edge.path for edge in plan.changes}
         for path, adapter in before.items():
-            if path not in touched and self.lock.adapters.get(path) != adapter:
+            now = self.lock.adapters.get(path)
+            if now is not adapter and now != adapter and path not in touched:
                 raise AssertionError(f"{path}: was not planned, and is another one now")
         return whole
 
@@ -200,7 +226,7 @@ class World:
         self.lock = lock
 
     def _stored(self, key: str) -> bool:
-        return self.store.has(sha256(adapter_of(key)))
+        return self.store.has(address_of(key))
 
     def check(self, whole: bool) -> None:
         """Everything that has to be true at any time; more after a run that came to its end.
@@ -213,15 +239,15 @@ class World:
         pairs = len(self.graph.categories) * len(self.graph.tasks)
         _expect(len(paths) == len(set(paths)) == pairs, "every pair stands in the plan once")
         for edge in plan:
-            locked = self.lock.adapters.get(edge.path)
             if edge.action == "keep":
-                _expect(locked is not None and locked.key == edge.key, f"{edge.path}: kept under its key")
-                _expect(locked is not None and self.store.has(locked.adapter), f"{edge.path}: stored")
-            if edge.action == "native":
-                _expect(edge.key is None, f"{edge.path}: native needs no adapter")
+                locked = self.lock.adapters.get(edge.path)
+                if locked is None or locked.key != edge.key or not self.store.has(locked.adapter):
+                    raise AssertionError(f"{edge.path}: kept, and not stored under its key")
+            elif edge.action == "native" and edge.key is not None:
+                raise AssertionError(f"{edge.path}: native, and has an adapter")
         for path, locked in self.lock.adapters.items():
-            known = locked.adapter == sha256(adapter_of(locked.key))
-            _expect(known, f"{path}: the lock names the adapter of its key")
+            if locked.adapter != address_of(locked.key):
+                raise AssertionError(f"{path}: the lock names another adapter than that of its key")
         if whole:
             _expect(not plan.changes, "after a run nothing is left to do")
 
@@ -231,13 +257,16 @@ def _expect(condition: bool, what: str) -> None:
         raise AssertionError(what)
 
 
-def simulate(folder: Path, arrivals: int, seed: int) -> tuple[int, int]:
+def simulate(
+    folder: Path, arrivals: int, seed: int, passed: Callable[[int], None] = lambda _: None
+) -> tuple[int, int]:
     """Live through a year, with every invariant checked after every event.
 
     Args:
         folder: for the journal.
         arrivals: of teachers; beside them teachers leave and are renamed, settings change, blobs are lost.
         seed: of all that is random.
+        passed: told after each event how many teachers have arrived so far.
 
     Returns:
         The number of events, and of fits.
@@ -245,14 +274,14 @@ def simulate(folder: Path, arrivals: int, seed: int) -> tuple[int, int]:
     Raises:
         AssertionError: an invariant does not hold.
     """
-    chance, world, events, arrived = random.Random(seed), World(folder), 0, 0  # noqa: S311 - no secrets
-    while arrived < arrivals:
+    chance, world, events, count = random.Random(seed), World(folder), 0, 0  # noqa: S311 - no secrets
+    while count < arrivals:
         events += 1
         kind, teachers = chance.random(), list(world.graph.teachers)
         if kind < 0.8 or len(teachers) < 3:
-            most = 3 + arrived // 10
+            most = 3 + count // 10
             world.arrive(f"c{chance.randrange(most)}", f"t{chance.randrange(12)}", chance.random() < 0.1)
-            arrived += 1
+            count += 1
         elif kind < 0.88:
             world.leave(chance.choice(teachers))
         elif kind < 0.93:
@@ -262,7 +291,11 @@ def simulate(folder: Path, arrivals: int, seed: int) -> tuple[int, int]:
         elif chance.random() < 0.05:
             world.change(chance.choice(sorted(world.graph.tasks)), chance.randrange(100))
         world.check(world.run(chance, rate=0.01))
+        if events % FROM_NOTHING == 0:
+            world.check_memory()
+        passed(count)
     while not world.run():
         pass
     world.check(whole=True)
+    world.check_memory()
     return events, world.fits.total()

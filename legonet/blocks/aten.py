@@ -14,12 +14,12 @@ def _words(text: str) -> list[str]:
 _ELEMENTWISE = _words(
     """
     abs add.Scalar add.Tensor addcmul addcdiv cos div.Scalar div.Tensor div.Tensor_mode erf exp eq.Scalar
-    eq.Tensor ge.Scalar gt.Scalar le.Scalar lt.Scalar lt.Tensor ge.Tensor floor floor_divide fmod.Scalar log
-    log1p logical_and logical_not logical_or masked_fill.Scalar masked_fill.Tensor maximum minimum
-    mul.Scalar mul.Tensor ne.Scalar ne.Tensor neg pow.Tensor_Scalar pow.Tensor_Tensor pow.Scalar reciprocal
-    remainder.Scalar round rsqrt rsub.Scalar rsub.Tensor sign sin sqrt square sub.Scalar sub.Tensor
-    where.ScalarOther where.ScalarSelf where.self lerp.Scalar lerp.Tensor multiply.Tensor subtract.Tensor
-    divide.Tensor true_divide.Tensor
+    eq.Tensor ge.Scalar gt.Scalar le.Scalar lt.Scalar lt.Tensor ge.Tensor floor floor_divide fmod.Scalar
+    log log1p logical_and logical_not logical_or masked_fill.Scalar masked_fill.Tensor maximum minimum
+    mul.Scalar mul.Tensor ne.Scalar ne.Tensor neg pow.Tensor_Scalar pow.Tensor_Tensor pow.Scalar
+    reciprocal remainder.Scalar round rsqrt rsub.Scalar rsub.Tensor sign sin sqrt square sub.Scalar
+    sub.Tensor where.ScalarOther where.ScalarSelf where.self lerp.Scalar lerp.Tensor multiply.Tensor
+    subtract.Tensor divide.Tensor true_divide.Tensor bitwise_and.Tensor bitwise_not bitwise_or.Tensor
     """
 )
 
@@ -42,7 +42,8 @@ _WEIGHTED = _words(
     """
     addmm baddbmm batch_norm bilinear bmm conv1d conv1d.padding conv2d conv2d.padding conv3d
     conv_transpose1d conv_transpose2d.input conv_transpose3d.input einsum group_norm instance_norm
-    layer_norm linear matmul mm mv dot outer rms_norm scaled_dot_product_attention embedding
+    gru.input layer_norm linear lstm.input matmul mm mv dot outer rms_norm scaled_dot_product_attention
+    embedding
     """
 )
 
@@ -58,20 +59,21 @@ _SHAPES = _words(
     """
     broadcast_to cat channel_shuffle chunk clone concat constant_pad_nd contiguous expand expand_as
     flatten.using_ints flip getitem index.Tensor index_select gather im2col col2im movedim.int
-    movedim.intlist moveaxis.int narrow numpy_T pad permute pixel_shuffle pixel_unshuffle reflection_pad2d
-    repeat repeat_interleave.self_int replication_pad2d reshape roll select.int slice.Tensor split.Tensor
-    split.sizes split_with_sizes squeeze squeeze.dim squeeze.dims stack swapaxes swapdims t
-    tensor_split.indices tensor_split.sections tile to.dtype transpose.int tril triu type_as unbind.int
-    unflatten.int unfold unsqueeze upsample_bicubic2d.vec upsample_bilinear2d.vec upsample_nearest2d.vec
-    _upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec grid_sampler view view_as fft_rfft2 fft_irfft2
-    view_as_real view_as_complex meshgrid meshgrid.indexing
+    movedim.intlist moveaxis.int narrow numpy_T pad permute pixel_shuffle pixel_unshuffle
+    reflection_pad2d repeat repeat_interleave.self_int replication_pad2d reshape reshape_as roll
+    select.int slice.Tensor split.Tensor split.sizes split_with_sizes squeeze squeeze.dim squeeze.dims
+    stack swapaxes swapdims t tensor_split.indices tensor_split.sections tile to.dtype transpose.int tril
+    triu type_as unbind.int unflatten.int unfold unsqueeze upsample_bicubic2d.vec upsample_bilinear2d.vec
+    upsample_nearest2d.vec _upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec grid_sampler view
+    view_as fft_rfft2 fft_irfft2 view_as_real view_as_complex meshgrid meshgrid.indexing slice_scatter
+    select_scatter index_put
     """
 )
 
 _MADE = _words(
     """
-    arange arange.start arange.start_step full full_like linspace new_full new_ones new_zeros ones ones_like
-    scalar_tensor zeros zeros_like
+    arange arange.start arange.start_step full full_like linspace new_full new_ones new_zeros ones
+    ones_like scalar_tensor zeros zeros_like zero fill.Scalar fill.Tensor
     """
 )
 

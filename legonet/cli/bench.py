@@ -279,7 +279,7 @@ def models(
     """Try architectures of torchvision and timm: traced, cut, put together again, pulled back."""
     from dataclasses import asdict
 
-    from legonet.bench.models import Outcome, run_models, write_table
+    from legonet.bench.models import Outcome, read_outcomes, run_models, write_table
     from legonet.store.files import write_file
 
     def tell(outcome: Outcome) -> None:
@@ -287,5 +287,5 @@ def models(
             print(f"{outcome.name}: {'passed' if outcome.passed else outcome.reason}", flush=True)
 
     outcomes = run_models(results / "models.jsonl", group or (), only, tell)
-    write_file(results / "models.md", write_table(outcomes).encode())
+    write_file(results / "models.md", write_table(read_outcomes(results / "models.jsonl")).encode())
     print(json.dumps([asdict(each) for each in outcomes], indent=2) if as_json else results / "models.md")

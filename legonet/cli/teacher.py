@@ -11,16 +11,24 @@ import typer
 from legonet.cli.options import Data, GraphFile, Help, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
+
+    from legonet.graph.arrival import Different
+    from legonet.teachers.cuts import Cut
 
 Code = Annotated[
     list[str] | None,
     typer.Option(
         "--allow-code",
-        metavar="PACKAGE.MODULE:FUNCTION",
-        help="Run this code, which makes the model; nothing else of the kind is run.",
+        metavar="CODE",
+        help="Run this code, which makes the model: package.module:function, or a .pt2 file; nothing else of "
+        "the kind is run. What .legonet/settings.yaml allows is run too.",
     ),
 ]
+EXAMPLE = "Of the images that it is traced with: channels, height, width"
+MODEL = "A block, torchvision:NAME, timm:NAME, a .pt2 file or package.module:function."
 Output = Annotated[
     str | None, typer.Option("--output", metavar="NAME", help="Which output, where the model gives several.")
 ]
@@ -65,14 +73,16 @@ def record(
 def inspect(
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL", help="A block, torchvision:NAME, timm:NAME or package.module:function."
-        ),
+        typer.Argument(metavar="MODEL", help=MODEL),
     ],
     shape: Annotated[
-        str, typer.Option("--shape", metavar="C,H,W", help="Of one image: channels, height, width.")
+        str, typer.Option("--example-shape", "--shape", metavar="C,H,W", help=f"{EXAMPLE}.")
     ] = "3,224,224",
     every: Annotated[bool, typer.Option("--all", help="Also places inside blocks.")] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", "-o", metavar="FILE", help="Draw it too: .svg, .png, .pdf or .dot."),
+    ] = None,
     output: Output = None,
     allow_code: Code = None,
     as_json: Json = False,
@@ -80,6 +90,7 @@ def inspect(
     """Show where a model can be cut: the places that a single tensor crosses, the recommended ones marked."""
     from dataclasses import asdict
 
+    from legonet.blocks.build import output_shape
     from legonet.cli.table import columns, show
     from legonet.teachers.cuts import ends, list_cuts
     from legonet.teachers.take_in import take_in
@@ -87,16 +98,18 @@ def inspect(
     size = _shape(shape)
     found = take_in(_model(model, allow_code), size, output=output, where=model)
     cuts = list_cuts(found.architecture, size, model)
+    chosen = cuts if every else ends(cuts)
+    if picture is not None:
+        _draw(picture, model, size, chosen, output_shape(found.architecture, size))
     if as_json:
         print(json.dumps({"model": model, "cuts": [asdict(cut) for cut in cuts]}, indent=2))
         return
-    chosen = cuts if every else ends(cuts)
     heading = ("", "cut", "shape", "weights below", "above", "multiplications below", "above")
     rows = [
         (
             "*" if cut.recommended else "",
             cut.module,
-            "x".join(map(str, cut.shape)),
+            _sizes(cut.shape),
             *(f"{count:,}" for count in (*cut.parameters, *cut.operations)),
         )
         for cut in chosen
@@ -104,6 +117,29 @@ def inspect(
     for line, cut in zip(columns([heading, *rows], right=range(3, 7)), [None, *chosen], strict=True):
         show(line, "bold" if cut is None or cut.recommended else "")
     print(f"\n{len(cuts)} places, {len(chosen)} shown; * recommended.")
+    if picture is not None:
+        print(picture)
+
+
+def _draw(
+    file: Path, model: str, size: tuple[int, ...], cuts: Sequence[Cut], output: tuple[int, ...]
+) -> None:
+    from legonet.render import render
+    from legonet.render.places import Place, picture
+
+    before, places = 0, []
+    for cut in cuts:
+        share = cut.operations[0] / max(1, sum(cut.operations))
+        places.append(
+            Place(cut.module, _sizes(cut.shape), share, cut.parameters[0] - before, cut.recommended)
+        )
+        before = cut.parameters[0]
+    above = cuts[-1].parameters[1] if cuts else 0
+    render(picture(model, _sizes(size), places, f"{_sizes(output)} · {above:,} weights"), file)
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 @app.command("add")
@@ -117,40 +153,90 @@ def add(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="A block, torchvision:NAME, timm:NAME or package.module:function.",
-        ),
-    ],
-    weights: Annotated[
-        Path,
-        typer.Option(
-            "--weights", metavar="FILE", help="safetensors, or .pt and .pth, of which no code is run."
+            help=MODEL,
         ),
     ],
     cut: Annotated[
         str, typer.Option("--cut", metavar="WHERE", help="A module, an operation, or a fraction such as 0.5.")
     ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="safetensors, or .pt and .pth, of which no code is run; a .pt2 file has its own.",
+        ),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option("--example-shape", metavar="C,H,W", help=f"{EXAMPLE}; default: the network's."),
+    ] = None,
+    different: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="What becomes of a known category whose module is another one: keep, replace or variant.",
+        ),
+    ] = "keep",
     output: Output = None,
     allow_code: Code = None,
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
-    from legonet.teachers.checkpoints import fill, read_checkpoint
+    from legonet.teachers.programs import ProgramModel
 
     network = legonet.load(graph)
     module = _model(model, allow_code, graph)
-    fill(module, read_checkpoint(weights, f"teachers.{name}"), f"teachers.{name}: {weights}")
-    network.add_teacher(name, module, category=category, task=task, cut=_cut(cut), output=output)
+    if not isinstance(module, ProgramModel) or weights is not None:
+        _fill(module, weights, name, model)
+    network.add_teacher(
+        name,
+        module,
+        category=category,
+        task=task,
+        cut=_cut(cut),
+        output=output,
+        different=_different(different),
+        example_shape=None if shape is None else _shape(shape),
+    )
     network.save(graph)
-    print(f"{graph}: teacher {name} added, cut at {network.graph.teachers[name].cut}.")
+    added = network.graph.teachers[name]
+    print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
 
 
-def _model(reference: str, allowed: list[str] | None, graph: Path = Path("graphs")) -> nn.Module:
+def _fill(module: nn.Module, weights: Path | None, name: str, model: str) -> None:
+    from legonet.errors import TeacherError
+    from legonet.teachers.checkpoints import fill, read_checkpoint
+    from legonet.teachers.programs import ProgramModel
+
+    where = f"teachers.{name}"
+    if weights is None:
+        raise TeacherError(f"{where}: no weights; expected those of {model}; add --weights FILE")
+    if isinstance(module, ProgramModel):
+        raise TeacherError(
+            f"{where}: {model} has weights of its own; expected no others; leave --weights out"
+        )
+    fill(module, read_checkpoint(weights, where), f"{where}: {weights}")
+
+
+def _different(word: str) -> Different:
+    from legonet.errors import SelectError
+
+    for each in ("keep", "replace", "variant"):
+        if word == each:
+            return each
+    raise SelectError(f"--different {word}: not known; expected keep, replace or variant; choose one")
+
+
+def _model(reference: str, allowed: list[str] | None, graph: Path = Path("graphs/any.yaml")) -> nn.Module:
     from legonet.store.workspace import Workspace
+    from legonet.teachers.allowed import allowed_code
     from legonet.teachers.references import find_model
 
-    folder = graph if graph.suffix else graph / "any.yaml"
-    return find_model(reference, Workspace.find(folder).block_folders, allowed or [])
+    workspace = Workspace.find(graph)
+    known = (*(allowed or []), *allowed_code(workspace))
+    return find_model(reference, workspace.block_folders, known)
 
 
 def _cut(text: str) -> str | float:
@@ -165,5 +251,5 @@ def _shape(text: str) -> tuple[int, ...]:
 
     sizes = text.replace("x", ",").split(",")
     if len(sizes) != 3 or not all(size.isdigit() and int(size) for size in sizes):
-        raise TeacherError(f"--shape {text}: expected channels,height,width, such as 3,224,224")
+        raise TeacherError(f"--example-shape {text}: expected channels,height,width, such as 3,224,224")
     return tuple(int(size) for size in sizes)

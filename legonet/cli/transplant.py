@@ -46,6 +46,10 @@ def transplant(
     address: Annotated[
         str | None, typer.Option(help="Of a Ray cluster; default: one on this machine.")
     ] = None,
+    shared_store: Annotated[
+        bool,
+        typer.Option("--shared-store", help="All machines see the workspace at this path; ship no blobs."),
+    ] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failed job.")] = False,
     retries: Annotated[int, typer.Option(min=0, help="Further attempts at a job whose process died.")] = 2,
     time_limit: _Limit = None,
@@ -82,6 +86,7 @@ def transplant(
         workers=workers,
         executor=_one_of("--executor", executor, ("inline", "process", "ray")),
         address=address,
+        shared=shared_store,
         keep_going=keep_going,
         retries=retries,
         seconds=None if time_limit is None else seconds_of(time_limit),

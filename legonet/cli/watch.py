@@ -62,6 +62,9 @@ def _take(box: Inbox, drop: Drop, options: Options, device: str) -> None:
     except OSError as error:  # a file that is gone or cannot be read now is looked at again
         print(f"! {drop.name}: {error.filename}: {error.strerror or error}; looked at again", flush=True)
         return
+    except Exception as error:
+        print(f"! {drop.name}: rejected: {_bug(error)}", flush=True)
+        return
     print(f"+ {drop.name}: added as {path}", flush=True)
     _build(box.graph, options, device)
 
@@ -75,8 +78,15 @@ def _build(graph: Path, options: Options, device: str) -> None:
     except LegonetError as error:
         print(f"! {error}", flush=True)
         return
+    except Exception as error:  # the next arrival may go better
+        print(f"! {_bug(error)}", flush=True)
+        return
     for each in result.results:
         figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
         print(f"  {each.path}: fitted: {figures} ({each.seconds:.1f} s)", flush=True)
     for message in result.failed.values():
         print(f"! {message}", flush=True)
+
+
+def _bug(error: Exception) -> str:
+    return f"a bug in legonet: {error!r}; please report it"

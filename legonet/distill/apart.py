@@ -93,4 +93,5 @@ def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor 
         value, output, wanted = value_and_jacobian(student, context.teacher, features, scale, 1.0, generator)
         return value + disagreement(output, wanted, scale, context.edge.meaning)
 
-    descend(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress)
+    state = context.descent()
+    descend(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from legonet.blocks.weights import Loaded, architecture_of
+from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.context import Edge, Progress, features_of, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
@@ -52,6 +53,7 @@ def fit_bridged(
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Fit the adapter of an edge whose teacher stands on another category module.
 
@@ -62,6 +64,7 @@ def fit_bridged(
         samples: images of the category, if there are any; their labels serve the adapter above the bridge.
         device: where to compute.
         progress: called with (step, steps, loss).
+        checkpoint: where descents leave their states.
 
     Returns:
         The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the bridge
@@ -79,7 +82,7 @@ def fit_bridged(
     upper = Fitted(nn.Sequential(), {})
     if not _same(edge.task_module, edge.teacher_module):
         on_own = replace(edge, category_module=own_category_module, source=shapes[1])
-        upper = fit(on_own, spec, samples, device, progress)
+        upper = fit(on_own, spec, samples, device, progress, checkpoint=checkpoint)
     f, own, student, teacher = (
         copy.deepcopy(module).to(device).eval().requires_grad_(False)
         for module in (edge.category_module, own_category_module, edge.task_module, edge.teacher_module)
@@ -95,7 +98,8 @@ def fit_bridged(
     missed = float((found - wanted).norm() / wanted.norm().clamp_min(1e-12))
     adapter = _joined(bridge, upper.adapter.to(device))
     whole, target = nn.Sequential(f, adapter, student), nn.Sequential(own, teacher)
-    agreement = _refine(edge, adapter, (whole, target), (seen, held_out), generator, progress)
+    state = None if checkpoint is None else checkpoint.descent(generator)
+    agreement = _refine(edge, adapter, (whole, target), (seen, held_out), generator, progress, state)
     kind = "given" if samples is not None and len(samples.images) >= FEW else "synthesised and given"
     kind = "synthesised" if samples is None or not len(samples.images) else kind
     note = (
@@ -175,6 +179,7 @@ def _refine(
     images: tuple[Tensor, Tensor],
     generator: torch.Generator,
     progress: Progress | None,
+    state: DescentState | None,
 ) -> float:
     """Change the adapter in place where that agrees better; returns the disagreement on held-out images."""
     (student, teacher), (seen, held_out) = pair, images
@@ -190,7 +195,7 @@ def _refine(
         return value + disagreement(output, answer, scale, edge.meaning)
 
     before, start = judge(), copy.deepcopy(adapter.state_dict())
-    descend(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress)
+    descend(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
     after = judge()
     if after < before:
         return after

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.weights import Loaded
+from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
 from legonet.graph.schema import Input, Output
 from legonet.teachers.statistics import Statistics
@@ -66,6 +67,7 @@ class Context:
         imagined: features that `legonet.distill.imagine` made before for the same teacher; None: make them.
         notes: what is lacking, for people; methods add to it.
         progress: called with (step, steps, loss).
+        checkpoint: where descents leave their states; None: nowhere.
     """
 
     edge: Edge
@@ -81,6 +83,11 @@ class Context:
     imagined: Tensor | None = None
     notes: list[str] = field(default_factory=list)
     progress: Progress | None = None
+    checkpoint: Checkpoint | None = None
+
+    def descent(self, *measured: list[float]) -> DescentState | None:
+        """The state of the next descent, which draws from the generator and whose loss adds to some lists."""
+        return None if self.checkpoint is None else self.checkpoint.descent(self.generator, *measured)
 
 
 def features_of(f: nn.Module, images: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from legonet.distill.checkpoint import DescentState
 from legonet.distill.context import Progress
 
 
@@ -19,6 +20,7 @@ def descend(
     decay: bool = False,
     progress: Progress | None = None,
     only: str = "",
+    state: DescentState | None = None,
 ) -> list[float]:
     """Change a module's weights, in place, along the gradient of a loss.
 
@@ -30,6 +32,7 @@ def descend(
         decay: let it fall to zero along half a cosine.
         progress: called with (step, steps, loss).
         only: change the parameters whose names end with this, such as `bias`; default: all.
+        state: where the descent leaves its state, and goes on from if there is one.
 
     Returns:
         The loss of each step.
@@ -40,7 +43,8 @@ def descend(
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if decay else None
     losses: list[float] = []
-    for step in range(steps):
+    done = 0 if state is None else state.restore(optimiser, schedule, losses)
+    for step in range(done, steps):
         value = loss()
         optimiser.zero_grad(set_to_none=True)
         value.backward()
@@ -50,6 +54,8 @@ def descend(
         losses.append(float(value.detach()))
         if progress:
             progress(step + 1, steps, losses[-1])
+        if state is not None:
+            state.step(step + 1, optimiser, schedule, losses)
     for parameter in parameters:
         parameter.requires_grad_(False)
         parameter.grad = None

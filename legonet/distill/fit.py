@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from legonet.blocks.adapter import build_adapter, set_beta
+from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Context, Edge, Progress, features_of
 from legonet.distill.methods.auto import fit_auto
 from legonet.distill.methods.back_distillation import fit_back_distillation
@@ -29,6 +30,8 @@ from legonet.graph.schema import (
     Jacobian,
     Ordinary,
 )
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 # One function per method: sets the context's adapter in place and returns what it measured.
 METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
@@ -66,6 +69,7 @@ def fit(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     imagined: Tensor | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Fit the adapter of one edge.
 
@@ -77,6 +81,7 @@ def fit(
         progress: called with (step, steps, loss) by methods that iterate.
         imagined: what `legonet.distill.imagine.imagine` made for this edge, where several adapters are fitted
             to one teacher; default: made anew.
+        checkpoint: where descents leave their states.
 
     Returns:
         The adapter in evaluation mode on the CPU, frozen.
@@ -89,7 +94,7 @@ def fit(
         torch.manual_seed(spec.seed)
         adapter = build_adapter(spec, edge.source, edge.target, edge.path)
     f, student, teacher = (
-        copy.deepcopy(module).to(device).eval().requires_grad_(False)
+        _frozen(module, torch.device(device))
         for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
     images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
@@ -106,11 +111,23 @@ def fit(
         generator=torch.Generator().manual_seed(spec.seed),
         device=device,
         progress=progress,
+        checkpoint=checkpoint,
     )
     set_beta(context.adapter, _beta(context))
     settings = spec.settings
     quality = METHODS[type(settings)](context, settings)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
+
+
+def _frozen(module: _Module, device: torch.device) -> _Module:
+    """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
+    there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
+    learns = any(each.training for each in module.modules()) or any(
+        p.requires_grad for p in module.parameters()
+    )
+    if there and not learns:
+        return module
+    return copy.deepcopy(module).to(device).eval().requires_grad_(False)
 
 
 def _expect_own_statistics(edge: Edge) -> None:

@@ -9,6 +9,10 @@ over draws of (G, masks) is linear least squares. Each row is one k x k patch of
 side the channels of D'_T at its middle. One Gram matrix of size (C_out k²) is accumulated over the
 draws and solved by one Cholesky factorisation in float64. The scalar alpha of equation (3) is absorbed.
 
+Where both task modules begin with a pooling of windows w x w, u_S and D'_T are constant over each window:
+their rows are sums of a few numbers, one row per window holds all of them, and the Gram matrix of windows,
+w² times cheaper, is spread to that of positions at the end, exactly; see `NormalEquations`.
+
 With several convolutions the others start as the identity, which ReLUs pass, because features after
 ReLU and pooling are not negative. Where the modules differ in height or width, the adapter's resampling
 stands above the first convolution and is part of u_S's pullback: the problem stays linear.
@@ -48,56 +52,95 @@ class Draw:
 class NormalEquations:
     """Accumulates the Gram matrix of k x k patches and their right-hand sides.
 
+    Maps that are constant over windows are given one value per window. The k x k patch at place p of a
+    window reads the windows round it, S_p of them at its k² taps, so that
+
+        Gram of positions = Σ_p S_pᵀ (Gram of windows) S_p,     right-hand side = Σ_p S_pᵀ (that of windows)
+
+    Rows of both are ordered by tap, then by channel.
+
     Args:
         channels_in: channels of D'_T, the features that the adapter takes.
         channels_out: channels of u, the features that the convolution gives.
         kernel: height and width of the convolution; odd.
         device: where the sums are kept, in float64.
+        window: height and width of the windows; 1: every position has its own value.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        device: torch.device | str,
+        window: int = 1,
+    ) -> None:
         self.kernel = kernel
         self.channels_out = channels_out
-        rows = channels_out * kernel * kernel
-        self.gram = torch.zeros(rows, rows, dtype=torch.float64, device=device)
-        self.right = torch.zeros(rows, channels_in, dtype=torch.float64, device=device)
+        self.window = window
+        self.reach = 2 * -(-(kernel // 2) // window) + 1  # windows that a patch reads, in each direction
+        rows = channels_out * self.reach**2
+        self._gram = torch.zeros(rows, rows, dtype=torch.float64, device=device)
+        self._right = torch.zeros(rows, channels_in, dtype=torch.float64, device=device)
 
     def add(self, u: Tensor, target: Tensor) -> None:
         """Add draws.
 
         Args:
-            u: (draws, channels_out, height, width), the gradient above the convolution.
-            target: (draws, channels_in, height, width), the gradient wanted below it.
+            u: (draws, channels_out, height, width), the gradient above the convolution, of each window.
+            target: (draws, channels_in, height, width), the gradient wanted below it, of each window.
         """
-        patches = F.unfold(u, self.kernel, padding=self.kernel // 2)
-        patches = patches.transpose(0, 1).reshape(patches.shape[1], -1).double()
+        patches = F.unfold(u, self.reach, padding=self.reach // 2).unflatten(1, (self.channels_out, -1))
+        patches = patches.permute(2, 1, 0, 3).reshape(len(self._gram), -1).double()
         wanted = target.transpose(0, 1).reshape(target.shape[1], -1).double()
         for begin in range(0, len(patches), BLOCK):  # the matrix is symmetric: its upper blocks suffice
             rows = slice(begin, begin + BLOCK)
-            self.gram[rows, begin:].addmm_(patches[rows], patches[begin:].T)
-        self.right.addmm_(patches, wanted.T)
+            self._gram[rows, begin:].addmm_(patches[rows], patches[begin:].T)
+        self._right.addmm_(patches, wanted.T)
 
-    def solve(self, ridge: float) -> Tensor:
+    def solve(self, ridge: float) -> tuple[Tensor, Tensor]:
         """Solve for the convolution.
 
         Args:
             ridge: relative to the mean of the Gram matrix's diagonal.
 
         Returns:
-            The weight (channels_out, channels_in, kernel, kernel) in float64.
+            The weight (channels_out, channels_in, kernel, kernel), and the Gram matrix of positions
+            (kernel² channels_out, kernel² channels_out); in float64.
         """
-        scale = self.gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-        ridged = self.symmetric()
+        gram, right = self._spread()
+        scale = gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+        ridged = gram.clone()
         ridged.diagonal().add_(max(ridge, 1e-14) * scale)
-        solution = torch.cholesky_solve(self.right, torch.linalg.cholesky(ridged))
+        solution = torch.cholesky_solve(right, torch.linalg.cholesky(ridged))
         # A patch is read as by a convolution; the pullback is the transposed one: turn the kernel round.
-        weight = solution.T.reshape(-1, self.channels_out, self.kernel, self.kernel)
-        return weight.transpose(0, 1).flip(-2, -1).contiguous()
+        weight = solution.unflatten(0, (self.kernel, self.kernel, self.channels_out)).flip(0, 1)
+        return weight.permute(2, 3, 0, 1).contiguous(), gram
 
-    def symmetric(self) -> Tensor:
-        """The whole Gram matrix (channels_out k², channels_out k²)."""
-        upper = self.gram.triu()
-        return upper + upper.triu(1).T
+    def _spread(self) -> tuple[Tensor, Tensor]:
+        """The Gram matrix and the right-hand side of positions."""
+        gram, right = self._gram.clone(), self._right
+        for begin in range(BLOCK, len(gram), BLOCK):
+            gram[begin:, begin - BLOCK : begin] = gram[begin - BLOCK : begin, begin:].T
+        if self.window == 1:
+            return gram, right
+        taps = torch.stack([self._taps(y, x) for y in range(self.window) for x in range(self.window)]).to(
+            gram
+        )
+        pairs = torch.einsum("pam,pbn->abmn", taps, taps).flatten(2).flatten(0, 1)
+        blocks = gram.view(taps.shape[2], self.channels_out, taps.shape[2], -1).transpose(1, 2)
+        spread = (pairs @ blocks.reshape(len(pairs[0]), -1)).view(self.kernel**2, -1, *blocks.shape[2:])
+        rows = self.channels_out * self.kernel**2
+        sides = taps.sum(0) @ right.view(taps.shape[2], -1)
+        return spread.transpose(1, 2).reshape(rows, rows), sides.view(rows, -1)
+
+    def _taps(self, y: int, x: int) -> Tensor:
+        """S_p: for each of the kernel² taps a one at that of the reach² windows which it reads."""
+        offsets = torch.arange(self.kernel) - self.kernel // 2
+        rows, columns = (
+            (place + offsets).div(self.window, rounding_mode="floor") + self.reach // 2 for place in (y, x)
+        )
+        return F.one_hot((rows[:, None] * self.reach + columns).flatten(), self.reach**2)
 
 
 class Excess:
@@ -109,7 +152,7 @@ class Excess:
 
     Args:
         conv: the adapter's first convolution, as solved.
-        gram: of the patches, as `NormalEquations.symmetric` gives it.
+        gram: of the patches, as `NormalEquations.solve` gives it.
     """
 
     def __init__(self, conv: nn.Conv2d, gram: Tensor) -> None:
@@ -123,7 +166,7 @@ class Excess:
         return self._square(self._conv.weight - self._solved) / self._energy
 
     def _square(self, weight: Tensor) -> Tensor:
-        rows = weight.transpose(0, 1).flip(-2, -1).flatten(1)  # (channels_in, channels_out k²)
+        rows = weight.flip(-2, -1).permute(1, 2, 3, 0).flatten(1)  # (channels_in, k² channels_out)
         return ((rows @ self._gram) * rows).sum()
 
 
@@ -168,6 +211,7 @@ def solve_adapter(
     above = nn.Sequential(
         *[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)]
     )
+    window, student, teacher = _windows(student, teacher, above)
     through = Pullback(above, (first.out_channels, *teacher.input_shape[1:]))
     beta = next((layer.beta for layer in adapter if isinstance(layer, Rescale)), first.weight.new_ones(()))
 
@@ -178,12 +222,12 @@ def solve_adapter(
 
     with torch.no_grad():
         equations = NormalEquations(
-            first.in_channels, first.out_channels, first.kernel_size[0], first.weight.device
+            first.in_channels, first.out_channels, first.kernel_size[0], first.weight.device, window
         )
         chunk = _chunk(student, teacher, first)
         for begin in range(0, draws, chunk):
             equations.add(*pair(min(chunk, draws - begin)))
-        weight = equations.solve(ridge)
+        weight, gram = equations.solve(ridge)
         # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of it,
         # no descent could ever use it.
         read = weight.flatten(1).any(1)
@@ -192,12 +236,30 @@ def solve_adapter(
             first.bias[read] = 0
         wrong = energy = 0.0
         for begin in range(0, checked := min(CHECKED, -(-draws // 4)), chunk):
-            u, wanted = pair(min(chunk, checked - begin))
+            u, wanted = (
+                each.repeat_interleave(window, -2).repeat_interleave(window, -1)
+                for each in pair(min(chunk, checked - begin))
+            )
             found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
             wrong += float((found - wanted).double().square().sum())
             energy += float(wanted.double().square().sum())
         residual = (wrong / max(energy, sys.float_info.min)) ** 0.5
-        return Solution(residual, Excess(first, equations.symmetric()))
+        return Solution(residual, Excess(first, gram))
+
+
+def _windows(
+    student: AnyPullback, teacher: AnyPullback, above: nn.Sequential
+) -> tuple[int, AnyPullback, AnyPullback]:
+    """The windows over which u_S and D'_T are constant, and the pullbacks that end with one value for each.
+
+    Below the pooling each value is divided by w², on both sides of the equations: that is left out.
+    """
+    pointwise = all(isinstance(layer, nn.Conv2d | nn.ReLU) for layer in above)  # the former are identities
+    if not (pointwise and isinstance(student, Pullback) and isinstance(teacher, Pullback)):
+        return 1, student, teacher
+    if student.window != teacher.window:
+        return 1, student, teacher
+    return student.window, student.above_window(), teacher.above_window()
 
 
 def _chunk(student: AnyPullback, teacher: AnyPullback, first: nn.Conv2d) -> int:

@@ -79,7 +79,8 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
         chosen = torch.randint(len(fitted), (BATCH,), generator=context.generator).to(features.device)
         return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
 
-    descend(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress)
+    state = context.descent()
+    descend(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)
     after = measure()
     if after < before:
         return after

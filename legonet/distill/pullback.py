@@ -13,13 +13,13 @@ Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equation (4b) and
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from legonet.blocks.build import leaves
 from legonet.blocks.interpret import OperationModule
@@ -71,10 +71,10 @@ def _average(layer: nn.MaxPool2d, gradient: Tensor, shape: Shape) -> Tensor:
         )
     kernel, stride = _pair(layer.kernel_size), _pair(layer.stride)
     if kernel == stride and _pair(layer.padding) == (0, 0) and not layer.ceil_mode:
-        spread = gradient.repeat_interleave(kernel[0], -2).repeat_interleave(kernel[1], -1)
+        size = [side * window for side, window in zip(gradient.shape[-2:], kernel, strict=True)]
+        spread = F.interpolate(gradient / (kernel[0] * kernel[1]), size, mode="nearest")
         bottom, right = shape[-2] - spread.shape[-2], shape[-1] - spread.shape[-1]
-        spread = F.pad(spread, (0, right, 0, bottom)) if bottom or right else spread
-        return spread / (kernel[0] * kernel[1])
+        return F.pad(spread, (0, right, 0, bottom)) if bottom or right else spread
     average = nn.AvgPool2d(kernel, stride, _pair(layer.padding), ceil_mode=layer.ceil_mode)
     return _transposed_jacobian(average, gradient, shape)
 
@@ -129,8 +129,6 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Identity: _identity,
     Rescale: _rescale,
 }
-
-KEEPS_SHAPE = (nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Identity, Rescale)
 
 
 def pullback(module: nn.Module, input_shape: Shape) -> Pullback | GraphPullback:
@@ -207,6 +205,29 @@ class Pullback:
                 gradient = RULES[type(layer)](layer, gradient, shape)
         return gradient
 
+    @property
+    def window(self) -> int:
+        """Height and width of the windows that the chain begins with a pooling of; 1: it does not.
+
+        D' is constant over each of them.
+        """
+        lowest = self.layers[0][1] if self.layers else None
+        if not isinstance(lowest, nn.MaxPool2d | nn.AvgPool2d) or _pair(lowest.padding) != (0, 0):
+            return 1
+        sizes = {*_pair(lowest.kernel_size), *_pair(lowest.stride)}
+        size = sizes.pop()
+        fits = not sizes and all(side % size == 0 for side in self.input_shape[-2:])
+        return size if fits else 1
+
+    def above_window(self) -> Pullback:
+        """The pullback down to the windows: one value for each, w² times what each of its positions gets."""
+        if self.window == 1:
+            return self
+        above = copy.copy(self)
+        above.layers, above.shapes = self.layers[1:], self.shapes[1:]
+        above.input_shape = above.shapes[0]
+        return above
+
 
 AnyPullback = Pullback | GraphPullback
 
@@ -246,16 +267,14 @@ def expect_alike(student: AnyPullback, teacher: AnyPullback, path: str) -> None:
 
 
 def _shapes(layers: Sequence[tuple[str, nn.Module]], shape: Shape) -> list[Shape]:
-    """The input shape of every layer, then the output's, found on the meta device: nothing is computed."""
+    """The input shape of every layer, then the output's, found with a batch of none: nothing is computed."""
     shapes = [shape]
-    value = torch.empty(1, *shape, device="meta")
+    like = next((weight for _, layer in layers for weight in layer.parameters()), torch.empty(0))
+    value = like.new_empty(0, *shape)
     for name, layer in layers:
-        if isinstance(layer, KEEPS_SHAPE):  # torch takes its time over these on the meta device
-            shapes.append(shapes[-1])
-            continue
         try:
-            weights = {key: tensor.to("meta", torch.float32) for key, tensor in layer.state_dict().items()}
-            value = functional_call(layer, weights, value)
+            with torch.no_grad():
+                value = layer(value)
         except (RuntimeError, ValueError) as error:
             raise DistillError(
                 f"layer '{name}': does not take features of shape {shapes[-1]}; "

@@ -66,18 +66,19 @@ def _words(text: str) -> list[str]:
 
 _LINEAR = _words(
     """
-    adaptive_avg_pool1d adaptive_avg_pool2d avg_pool1d avg_pool2d avg_pool3d addmm batch_norm broadcast_to
-    cat channel_shuffle chunk clone col2im concat constant_pad_nd contiguous conv1d conv1d.padding conv3d
-    conv_transpose1d conv_transpose2d.input conv_transpose3d.input cumsum expand expand_as fft_irfft2
-    fft_rfft2 flatten.using_ints flip gather getitem grid_sampler im2col index.Tensor index_select
-    lerp.Scalar masked_fill.Scalar masked_fill.Tensor mean mean.dim movedim.int movedim.intlist moveaxis.int
-    narrow neg numpy_T pad permute pixel_shuffle pixel_unshuffle reflection_pad2d repeat
-    repeat_interleave.self_int replication_pad2d reshape roll select.int slice.Tensor split.Tensor
-    split.sizes split_with_sizes squeeze squeeze.dim squeeze.dims stack sum sum.dim_IntList swapaxes
-    swapdims t tensor_split.indices tensor_split.sections tile to.dtype transpose.int tril triu type_as
-    unbind.int unflatten.int unfold unsqueeze upsample_bicubic2d.vec upsample_bilinear2d.vec
-    upsample_nearest2d.vec _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec view view_as
-    view_as_complex view_as_real where.ScalarOther where.ScalarSelf where.self
+    adaptive_avg_pool1d adaptive_avg_pool2d avg_pool1d avg_pool2d avg_pool3d addmm batch_norm
+    broadcast_to cat channel_shuffle chunk clone col2im concat constant_pad_nd contiguous conv1d
+    conv1d.padding conv3d conv_transpose1d conv_transpose2d.input conv_transpose3d.input cumsum expand
+    expand_as fft_irfft2 fft_rfft2 flatten.using_ints flip gather getitem grid_sampler im2col
+    index.Tensor index_put index_select lerp.Scalar masked_fill.Scalar masked_fill.Tensor mean mean.dim
+    movedim.int movedim.intlist moveaxis.int narrow neg numpy_T pad permute pixel_shuffle pixel_unshuffle
+    reflection_pad2d repeat repeat_interleave.self_int replication_pad2d reshape reshape_as roll
+    select.int select_scatter slice.Tensor slice_scatter split.Tensor split.sizes split_with_sizes
+    squeeze squeeze.dim squeeze.dims stack sum sum.dim_IntList swapaxes swapdims t tensor_split.indices
+    tensor_split.sections tile to.dtype transpose.int tril triu type_as unbind.int unflatten.int unfold
+    unsqueeze upsample_bicubic2d.vec upsample_bilinear2d.vec upsample_nearest2d.vec
+    _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec view view_as view_as_complex view_as_real
+    where.ScalarOther where.ScalarSelf where.self
     """
 )
 _SUMS = _words(
@@ -90,8 +91,8 @@ _MIXED = ["addcmul", "baddbmm", "lerp.Tensor"]
 _QUOTIENTS = _words("addcdiv div.Scalar div.Tensor divide.Tensor true_divide.Tensor")
 _SMOOTH = _words(
     """
-    clamp_max cos erf exp glu hardsigmoid log log1p log_sigmoid log_softmax.int reciprocal rsqrt sigmoid sin
-    softmax.int sqrt tanh pow.Scalar pow.Tensor_Tensor
+    clamp_max cos erf exp glu gru.input lstm.input hardsigmoid log log1p log_sigmoid log_softmax.int
+    reciprocal rsqrt sigmoid sin softmax.int sqrt tanh pow.Scalar pow.Tensor_Tensor
     """
 )
 _SIZES = _words(
@@ -99,7 +100,7 @@ _SIZES = _words(
     abs linalg_norm linalg_vector_norm norm.ScalarOpt_dim std.correction std.dim var.correction var.dim
     """
 )
-_MADE = _words("full_like new_full new_ones new_zeros ones_like zeros_like")
+_MADE = _words("fill.Scalar fill.Tensor zero full_like new_full new_ones new_zeros ones_like zeros_like")
 _RECTIFIED = _words(
     """
     celu clamp clamp_min elu gelu hardswish hardtanh leaky_relu mish prelu relu relu6 selu silu softplus

@@ -65,11 +65,9 @@ def givers(graph: Graph) -> Givers:
         graph: a graph, valid or not; names of teachers that do not exist are returned as they are. Where a
             task's choice depends on what has been built, take `settled` first.
     """
-    first_of_category: dict[str, str] = {}
-    first_of_task: dict[str, str] = {}
-    for name, teacher in graph.teachers.items():
-        first_of_category.setdefault(teacher.category, name)
-        first_of_task.setdefault(teacher.task, name)
+    teachers = graph.teachers.items()
+    first_of_category = {teacher.category: name for name, teacher in reversed(teachers)}
+    first_of_task = {teacher.task: name for name, teacher in reversed(teachers)}
     best = {name: best_teacher(graph, name) for name, part in graph.tasks.items() if part.choose == "best"}
     first_of_task |= {task: name for task, name in best.items() if name is not None}
     return Givers(

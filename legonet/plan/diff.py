@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Adapter, AnyMethod, Graph, Ordinary, Teacher
-from legonet.graph.select import best_teacher, givers
+from legonet.graph.select import Givers, best_teacher, givers
+from legonet.plan.again import NOTHING, Before, standing
 from legonet.plan.cost import History
 from legonet.plan.facts import Facts, Fitted, TeacherFacts
 from legonet.plan.plan import Action, Offer, Plan, PlannedEdge
 from legonet.plan.reasons import canonical, changes, fingerprint, short
 
-__all__ = ["Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
+__all__ = ["Before", "Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
 
 NO_SAMPLES = "none"
 NO_TEACHER = "none"
@@ -32,7 +34,9 @@ _PARTS = ("category module", "teacher", "statistics", "teacher's category module
 _Parts = tuple[str, str, str, str]
 
 
-def diff(graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY) -> Plan:
+def diff(
+    graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY, before: Before | None = None
+) -> Plan:
     """Plan what is to be built.
 
     Args:
@@ -40,28 +44,41 @@ def diff(graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY)
         lock: what has been built.
         facts: what is known of the teachers' files, the store, the samples and of earlier runs.
         history: what earlier jobs took.
+        before: an earlier plan, where there is one at hand: it makes this one no different, but quick.
 
     Returns:
         One edge per category and task, those with a teacher in order of arrival, then those without
         one, then those that are locked but need no adapter any more.
     """
-    planner = _Planner(graph, lock, facts, history)
-    edges = [planner.taught(name, teacher) for name, teacher in graph.teachers.items()]
-    if len(graph.teachers) < len(graph.tasks) * len(graph.categories):
-        taught = {(each.category, each.task) for each in graph.teachers.values()}
-        edges += [
-            planner.untaught(category, task)
-            for task in graph.tasks
-            for category in graph.categories
-            if (category, task) not in taught
-        ]
-    if lock.adapters:
+    given = givers(graph)
+    planner = _Planner(graph, lock, facts, history, given)
+    known, still_open = NOTHING if before is None else standing(before, graph, lock, facts, given)
+    edges = [known.get(name) or planner.taught(name, teacher) for name, teacher in graph.teachers.items()]
+    edges += [
+        still_open.get(f"{category}:{task}") or planner.untaught(category, task)
+        for category, task in _untaught(graph)
+    ]
+    actions = Counter(edge.action for edge in edges)
+    if actions["keep"] + actions["refit"] < len(lock.adapters):
         unused = lock.adapters.keys() - {edge.path for edge in edges if edge.key is not None}
-        standing = {edge.path: edge.reason for edge in edges if edge.path in unused}
+        reasons = {edge.path: edge.reason for edge in edges if edge.path in unused}
         for path in sorted(unused):
-            reason = standing.get(path, "the graph has no such path any more")
+            reason = reasons.get(path, "the graph has no such path any more")
             edges.append(PlannedEdge(path, "remove", f"its adapter is no longer used: {reason}"))
     return Plan(graph.name, tuple(edges), planner.offers())
+
+
+def _untaught(graph: Graph) -> list[tuple[str, str]]:
+    """The pairs without a teacher; of a category that has one for each task, none is looked at."""
+    if len(graph.teachers) == len(graph.tasks) * len(graph.categories):
+        return []
+    count = Counter(teacher.category for teacher in graph.teachers.values())
+    lacking = [category for category in graph.categories if count[category] < len(graph.tasks)]
+    some = set(lacking)
+    taught = {(each.category, each.task) for each in graph.teachers.values() if each.category in some}
+    return [
+        (category, task) for task in graph.tasks for category in lacking if (category, task) not in taught
+    ]
 
 
 class _Task(NamedTuple):
@@ -74,9 +91,8 @@ class _Task(NamedTuple):
 
 
 class _Planner:
-    def __init__(self, graph: Graph, lock: Lock, facts: Facts, history: History) -> None:
-        self._graph, self._lock, self._facts, self._history = graph, lock, facts, history
-        self._given = givers(graph)
+    def __init__(self, graph: Graph, lock: Lock, facts: Facts, history: History, given: Givers) -> None:
+        self._graph, self._lock, self._facts, self._history, self._given = graph, lock, facts, history, given
         self._input = canonical(graph.input.model_dump(mode="json"))
         self._shared: dict[tuple[str, int, bool], _Task] = {}
         self._twins: dict[str, Fitted] | None = None

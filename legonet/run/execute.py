@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.weights import Loaded, dump_chain, load_module, module_layers
 from legonet.distill.bridge import fit_bridged
+from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DistillError
@@ -38,6 +40,7 @@ def execute(
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    checkpoints: Path | None = None,
 ) -> Result:
     """Do one job.
 
@@ -47,25 +50,28 @@ def execute(
         samples: normalised images of the category, if there are any.
         device: where to compute.
         progress: called with (step, steps, loss).
+        checkpoints: a folder where long descents leave their states; None: nowhere.
 
     Raises:
         StoreError: a module is missing or damaged.
         DistillError: the adapter cannot be fitted by its method, or memory does not suffice.
     """
     begin, edge = time.monotonic(), load_edge(job, store)
+    checkpoint = None if checkpoints is None else Checkpoint(checkpoints, job.key, device)
     try:
         if job.own_category_module is None:
-            fitted = fit(edge, job.adapter, samples, device, progress)
+            fitted = fit(edge, job.adapter, samples, device, progress, checkpoint=checkpoint)
         else:
             own = _module(store, job.own_category_module, job)
-            fitted = fit_bridged(edge, own, job.adapter, samples, device, progress)
+            fitted = fit_bridged(edge, own, job.adapter, samples, device, progress, checkpoint)
     except torch.OutOfMemoryError as error:
         raise DistillError(
             f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
             "another device, fewer draws or a smaller batch"
         ) from error
     data = dump_chain("adapter", fitted.adapter)
-    return Result(job.path, data, fitted.quality, time.monotonic() - begin, fitted.notes)
+    notes = fitted.notes if checkpoint is None else [*fitted.notes, *checkpoint.notes]
+    return Result(job.path, data, fitted.quality, time.monotonic() - begin, notes)
 
 
 def load_edge(job: Job, store: BlobStore) -> Edge:

@@ -13,6 +13,7 @@ teacher.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,13 +100,17 @@ class Inbox:
             The path that the teacher is of.
 
         Raises:
-            LegonetError: why it is refused; it is set aside then, with the reason beside it.
+            Exception: why it is refused; it is set aside then, with the reason beside it.
+            OSError: a file cannot be read now; it stays where it is.
         """
         try:
             path = self._added(drop)
-        except LegonetError as error:
+        except OSError:
+            raise
+        except Exception as error:  # a bug too is no reason to look at the same drop for ever
+            text = str(error) if isinstance(error, LegonetError) else traceback.format_exc()
             reason = drop.entry.with_suffix(".reason.txt")
-            write_file(reason, f"{error}\n".encode())
+            write_file(reason, f"{text}\n".encode())
             self._move([*drop.files, reason], REJECTED)
             raise
         self._move(drop.files, ADDED)

@@ -64,13 +64,19 @@ class Journal:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with self._told():
             if self._open is not None:
                 with self._open:
                     yield self._open
                 return
             with closing(self._connect()) as database, database:
                 yield database
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What sqlite complains of, as people read it."""
+        try:
+            yield
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"{self.path}: the journal cannot be used ({error}); expected a sqlite file that may be "
@@ -101,9 +107,8 @@ class Journal:
         """
         self._mend()
         if self._open is None and self.path is not None:
-            with self._connection():
-                pass
-            self._open = self._connect()
+            with self._told():
+                self._open = self._connect()
         with self._connection() as database:
             cursor = database.execute(
                 "INSERT INTO runs (graph, started, state) VALUES (?, ?, 'running')", (graph, time.time())

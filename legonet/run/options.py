@@ -26,6 +26,7 @@ class Options:
         workers: jobs at a time.
         executor: default: `inline` for one worker, `process` for more.
         address: of a Ray cluster; default: one on this machine.
+        shared: every machine of the cluster sees the workspace under the same path; else blobs are shipped.
         keep_going: one failed job does not end the run.
         retries: further attempts at a job whose process died, or whose store failed.
         back_off: seconds before the second attempt; twice as many before each further one.
@@ -40,6 +41,7 @@ class Options:
     workers: int = 1
     executor: ExecutorName | None = None
     address: str | None = None
+    shared: bool = False
     keep_going: bool = False
     retries: int = 2
     back_off: float = 1.0

@@ -197,7 +197,7 @@ class _Loop:
                 continue
             soon = min((start - now for start, _ in self._waiting if start > now), default=1.0)
             for outcome in executor.wait(max(0.01, soon), self._step):
-                self._take(outcome)
+                self._take(outcome, executor)
 
     def _next(self, now: float, left: float | None) -> str | None:
         """The first job that may start; one that does not fit into the budget any more is dropped."""
@@ -212,7 +212,7 @@ class _Loop:
                 return path
         return None
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: Outcome, executor: Executor) -> None:
         """Note how an attempt ended."""
         path, result = outcome.path, outcome.result
         self._running.discard(path)
@@ -227,6 +227,7 @@ class _Loop:
             edge, "done", result.seconds, locked.quality, tuple(result.notes), adapter, seed, result.memory
         )
         self._journal.job(self._number, record)
+        executor.stored(self._jobs[path])
         if time.monotonic() >= self._next_save:
             self.save()
         self._tell(path, "done", result=result)

@@ -11,6 +11,7 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.plan.diff import Before
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, mend_blobs, store_blobs
 from legonet.run.survey import Prints, Survey, survey
@@ -31,6 +32,7 @@ class Site:
         sources: the teachers.
         journal: of runs.
         workspace: None for a network in memory.
+        before: an earlier plan of it, which the next one may go on from.
     """
 
     graph: Graph
@@ -38,6 +40,7 @@ class Site:
     sources: Sources
     journal: Journal
     workspace: Workspace | None = None
+    before: Before | None = None
 
     def survey(self, lock: Lock, prints: Prints | None = None, graph: Graph | None = None) -> Survey:
         """The plan of a graph, default the whole, and its teachers as their files are now.
@@ -47,7 +50,7 @@ class Site:
         """
         graph = graph or self.graph
         sources: Mapping[str, TeacherSource] = {name: self.sources[name] for name in graph.teachers}
-        return survey(graph, lock, self.store, sources, self.journal, prints or Prints())
+        return survey(graph, lock, self.store, sources, self.journal, prints or Prints(), self.before)
 
     def with_modules(self, found: Survey, needed: Iterable[str], make: Callable[[], _Made]) -> _Made:
         """Make something of modules that are put into the store first, from their teachers, if it lacks them.
@@ -72,8 +75,10 @@ class Site:
             mend_blobs(needed, self.sources, found.teachers, self.store)
             try:
                 return make()
+            except DamagedError:
+                raise  # another one, which is none of those that teachers give
             except StoreError:
-                raise error from None  # it is none of those that teachers give
+                raise error from None  # it is not, and was set aside
 
 
 def modules_of(lock: Lock, paths: Iterable[str]) -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import settled
-from legonet.plan.diff import Plan, diff
+from legonet.plan.diff import Before, Plan, diff
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers
 from legonet.store.blobs import BlobStore
@@ -35,15 +35,23 @@ class Survey:
         graph: with every choice settled.
         plan: what is to be done.
         teachers: as their files are now.
+        before: the plan as the next one may go on from.
     """
 
     graph: Graph
     plan: Plan
     teachers: Mapping[str, LockedTeacher]
+    before: Before
 
 
 def survey(
-    graph: Graph, lock: Lock, store: BlobStore, sources: Sources, journal: Journal, prints: Prints
+    graph: Graph,
+    lock: Lock,
+    store: BlobStore,
+    sources: Sources,
+    journal: Journal,
+    prints: Prints,
+    before: Before | None = None,
 ) -> Survey:
     """Plan what is to be built.
 
@@ -54,6 +62,7 @@ def survey(
         sources: the teachers.
         journal: asked for what jobs took, and for adapters that the lock does not name.
         prints: of the samples that are given.
+        before: an earlier plan of this network, where there is one at hand.
 
     Raises:
         LegonetError: a teacher's files cannot be read.
@@ -62,10 +71,11 @@ def survey(
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
     known = facts(teachers, lock, store, prints.fingerprints, prints.labelled)
     history = journal.history()
-    plan = diff(graph, lock, known, history)
+    plan = diff(graph, lock, known, history, before)
+    before = Before(graph, lock, known, plan)
     if plan.jobs:
         fitted = journal.fitted({edge.key for edge in plan.jobs if edge.key is not None})
         fitted = {key: each for key, each in fitted.items() if store.has(each.adapter)}
         if fitted:
-            plan = diff(graph, lock, replace(known, fitted=fitted), history)
-    return Survey(graph, plan, teachers)
+            plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
+    return Survey(graph, plan, teachers, before)

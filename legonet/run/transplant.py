@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -78,7 +79,7 @@ def transplant(
     with _owner(site, options):
         again = load()
         if again != lock:  # another run was at work until now
-            lock, found = again, site.survey(again, prints)
+            lock, found = again, replace(site, before=found.before).survey(again, prints)
             built = lock_modules(found.graph, lock, found.teachers)
         if accept is not None:
             accept(found.plan)
@@ -87,7 +88,8 @@ def transplant(
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
         mended = mend_blobs(blobs_of(jobs), site.sources, found.teachers, site.store)
         given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
-        executor, written = make_executor(site.store, where, options), [lock]
+        checkpoints = None if site.workspace is None else site.workspace.checkpoints
+        executor, written = make_executor(site.store, where, options, checkpoints), [lock]
 
         def keep(lock: Lock) -> None:
             save(lock)
@@ -124,18 +126,28 @@ def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(f"{edge.path}: its samples are not used: {edge.reason}" for edge in edges)
 
 
-def make_executor(store: BlobStore, device: torch.device | str, options: Options) -> Executor:
+def make_executor(
+    store: BlobStore, device: torch.device | str, options: Options, checkpoints: Path | None = None
+) -> Executor:
     """The executor that the options ask for.
+
+    Args:
+        store: holds the modules, takes the adapters.
+        device: where to compute.
+        options: which executor, with how many jobs at a time, and what one may take.
+        checkpoints: where long jobs leave their states.
 
     Raises:
         StoreError: it cannot be had here.
     """
     if options.chosen_executor == "inline":
-        return InlineExecutor(store, device)
+        return InlineExecutor(store, device, checkpoints)
     if options.chosen_executor == "process":
         from legonet.run.executors.process import Limits, ProcessExecutor
 
-        return ProcessExecutor(store, options.workers, str(device), Limits(options.seconds, options.memory))
+        limits = Limits(options.seconds, options.memory)
+        return ProcessExecutor(store, options.workers, str(device), limits, checkpoints)
     from legonet.run.executors.ray import RayExecutor
 
-    return RayExecutor(store, options.workers, str(device), options.address)
+    where = options.address, options.shared
+    return RayExecutor(store, options.workers, str(device), *where, checkpoints)

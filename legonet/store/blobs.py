@@ -98,8 +98,10 @@ class MemoryStore(BlobStore):
 
     def has(self, sha: str) -> bool:
         """Say whether there is a blob of this address."""
+        if sha in self._blobs:
+            return True
         _check_address(sha, "the store in memory")
-        return sha in self._blobs
+        return False
 
     def path(self, sha: str) -> Path:
         """Refuse: there are no files."""

@@ -20,7 +20,8 @@ class Orphans:
     """Files of the store that no lock file names.
 
     Attributes:
-        files: blobs, damaged ones that were set aside, and temporary files that were left behind.
+        files: blobs, damaged ones that were set aside, temporary files that were left behind, and states of
+            jobs that were not finished.
         bytes: that they take.
         kept: how many blobs lock files name.
         young: how many others are left alone, since a run may have written them just now.
@@ -64,9 +65,8 @@ def find_orphans(workspace: Workspace, age: float = YOUNG) -> Orphans:
         needed |= set(named(read_lock(path)))
     folder, now = workspace.store.folder, time.time()
     found, size, kept, young = list[Path](), 0, 0, 0
-    for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if not file.is_file():
-            continue
+    places = [each for each in (folder, workspace.checkpoints) if each.is_dir()]
+    for file in (file for place in places for file in sorted(place.rglob("*")) if file.is_file()):
         if file.name in needed and file == workspace.store.path(file.name):
             kept += 1
             continue

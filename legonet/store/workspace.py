@@ -58,9 +58,19 @@ class Workspace:
         """A file of what is known of this machine only; it may be deleted at any time."""
         return self.root / STATE_FOLDER / name
 
+    @property
+    def settings_path(self) -> Path:
+        """What the user of this machine allows; it is never part of a repository."""
+        return self.root / STATE_FOLDER / "settings.yaml"
+
     def run_lock(self, network: str) -> Path:
         """The file that tells which run is at work on a network."""
         return self.root / STATE_FOLDER / "runs" / f"{network}.lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder where long jobs leave their states."""
+        return self.root / STATE_FOLDER / "checkpoints"
 
     @property
     def block_folders(self) -> list[Path]:

@@ -30,6 +30,7 @@ def arrive_differently(
     cut: str | float,
     different: Different,
     output: str | None = None,
+    example_shape: tuple[int, ...] | None = None,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; see `legonet.graph.arrival` for `different`.
 
@@ -43,6 +44,7 @@ def arrive_differently(
         cut: likewise.
         different: what becomes of a known category whose module is another one.
         output: as of `legonet.teachers.memory.arrive`.
+        example_shape: likewise.
 
     Returns:
         The new graph, and the teacher.
@@ -54,12 +56,12 @@ def arrive_differently(
     if taken is not None and different == "variant":
         label = graph.categories[category].label or category
         category = variant_name(graph, category)
-        grown, source = arrive(graph, name, module, category, task, cut, output)
+        grown, source = arrive(graph, name, module, category, task, cut, output, example_shape)
         part = grown.categories[category].model_copy(update={"label": label})
         return grown.model_copy(update={"categories": {**grown.categories, category: part}}), source
     if taken is not None and different == "replace":
         base = without_teacher(graph, taken)
-    grown, source = arrive(base, name, module, category, task, cut, output)
+    grown, source = arrive(base, name, module, category, task, cut, output, example_shape)
     if taken is not None and different == "replace":
         grown = _in_place(graph, grown, taken, name)
     if known is None or known == taken or sources[known].parts().f_sha == source.parts().f_sha:

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import SymInt, Tensor, fx
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx.node import map_aggregate
 
 from legonet.blocks.aten import OPERATIONS
 from legonet.blocks.operations import DTYPES, INPUT, Operation, Operations, TensorSpec
 from legonet.errors import TeacherError
+from legonet.teachers.inline import inlined
+from legonet.teachers.tracing import UnknownCallError, short
+from legonet.teachers.writes import SAME, function_name, without_writes
 
 LARGEST_CONSTANT = 2**24  # elements
 _FOLDER = "constants"
 
-# What gives its first argument in evaluation mode, or only checks it.
-_NOTHING = frozenset(
-    [
-        "alias",
-        "dropout",
-        "feature_dropout",
-        "alpha_dropout",
-        "feature_alpha_dropout",
-        "detach",
-        "lift_fresh",
-        "lift",
-        "lift_fresh_copy",
-        "positive",
-        "resolve_conj",
-        "resolve_neg",
-    ]
-)
 _CHECKS = frozenset(
     ["_assert_async", "_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range", "sym_size"]
 )
@@ -72,7 +56,12 @@ class Converter:
         # What each node has become: an argument in JSON, or a constant that is known already.
         self._values: dict[fx.Node, Any] = {}
         self._known: dict[fx.Node, Any] = {}
-        self._names = _names(program.graph)
+        try:
+            self._graph = inlined(program.graph_module)
+            without_writes(self._graph)
+        except UnknownCallError as error:
+            raise self._error(error.node, str(error)) from error
+        self._names = _names(self._graph)
 
     def convert(self, output: int) -> Converted:
         """Convert the program up to one of its outputs.
@@ -81,14 +70,14 @@ class Converter:
             TeacherError: An operation is not on the list, or an argument follows the input's size.
         """
         specs = {spec.arg.name: spec for spec in self._program.graph_signature.input_specs}
-        for node in self._program.graph.nodes:
+        for node in self._graph.nodes:
             if node.op == "placeholder":
                 self._place(node, specs[node.name])
             elif node.op == "call_function":
                 self._call(node)
             elif node.op == "output":
-                wanted = list(self._program.graph_signature.user_outputs)[output]
-                found = next(each for each in _nodes(node.args) if each.name == wanted)
+                results = zip(node.args[0], self._program.graph_signature.output_specs, strict=True)
+                found = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT][output]
                 return Converted(Operations(self._steps, self._result(found), self._tensors), self._constants)
         raise AssertionError("a graph without output")
 
@@ -119,21 +108,18 @@ class Converter:
     def _call(self, node: fx.Node) -> None:
         if isinstance(node.meta.get("val"), int | SymInt) or node.meta.get("val") is None:
             return  # a size, which is read where it is used, or a check that gives nothing
-        name = _function(node)
+        name = function_name(node)
         packet = name.split(".")[0]
-        base = packet.removesuffix("_") if not packet.endswith("__") else packet
         if packet in _CHECKS:
             return
-        if base in _NOTHING:
+        if packet in SAME:
             self._same(node, node.args[0])
-            return
-        if self._is_constant(node, base):
-            self._fold(node, name)
-            return
-        if base in _CASTS or name in _CASTS:
+        elif self._is_constant(node, packet):
+            self._fold(node)
+        elif packet in _CASTS or name in _CASTS:
             self._cast(node)
-            return
-        self._add(node, name, packet)
+        else:
+            self._add(node, _EMPTY.get(name, name))
 
     def _same(self, node: fx.Node, source: Any) -> None:
         if source in self._known:
@@ -141,17 +127,17 @@ class Converter:
         else:
             self._values[node] = self._argument(source, node)
 
-    def _is_constant(self, node: fx.Node, base: str) -> bool:
+    def _is_constant(self, node: fx.Node, packet: str) -> bool:
         """Whether it follows neither the input, nor a weight, nor the batch's size."""
-        inputs = _nodes((node.args[1:] if base in _NEW else node.args, node.kwargs))
+        inputs = _nodes((node.args[1:] if packet in _NEW else node.args, node.kwargs))
         for each in inputs:
             value = each.meta.get("val")
             if isinstance(value, SymInt) or (each not in self._known and not isinstance(value, int)):
                 return False
         return True
 
-    def _fold(self, node: fx.Node, name: str) -> None:
-        """Compute a constant; what writes into one does so."""
+    def _fold(self, node: fx.Node) -> None:
+        """Compute a constant."""
 
         def known(value: Any) -> Any:
             if isinstance(value, fx.Node):
@@ -179,10 +165,8 @@ class Converter:
             dtype = {"dtype": str(after.dtype).removeprefix("torch.")}
             self._step(node, "to.dtype", (self._argument(node.args[0], node), dtype), {})
 
-    def _add(self, node: fx.Node, name: str, packet: str) -> None:
-        writes = packet.endswith("_") and not packet.endswith("__")
-        pure = _pure(name) if writes else _EMPTY.get(name, name)
-        if pure not in OPERATIONS:
+    def _add(self, node: fx.Node, name: str) -> None:
+        if name not in OPERATIONS:
             raise self._error(
                 node, f"the operation '{name}' is not on legonet's list (legonet/blocks/aten.py)"
             )
@@ -190,9 +174,7 @@ class Converter:
         keywords = {
             key: self._argument(each, node) for key, each in node.kwargs.items() if key not in _DROPPED
         }
-        self._step(node, pure, arguments, keywords)
-        if writes:
-            self._overwrite(node)
+        self._step(node, name, arguments, keywords)
 
     def _step(
         self, node: fx.Node, function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -201,23 +183,7 @@ class Converter:
         self._steps[name] = Operation(name, function, arguments, keywords, _module(node))
         self._values[node] = {"ref": name}
 
-    def _overwrite(self, node: fx.Node) -> None:
-        """Later readers of what was written into see the result; other views of it must not be read again."""
-        written = node.args[0]
-        if not isinstance(written, fx.Node):
-            return
-        order = {each: index for index, each in enumerate(self._program.graph.nodes)}
-        for other in _shared(written):
-            if other is not written and any(order[user] > order[node] for user in other.users):
-                raise self._error(node, "writes into a part of a tensor that is read later")
-        result = self._values[node]
-        for other in [
-            written,
-            *[each for each in self._values if self._values[each] == self._values[written]],
-        ]:
-            self._values[other] = result
-
-    def _result(self, node: fx.Node) -> str:
+    def _result(self, node: Any) -> str:
         value = self._values.get(node)
         if not isinstance(value, dict) or "ref" not in value or value["ref"] == INPUT:
             raise TeacherError(
@@ -297,17 +263,6 @@ def _nodes(value: Any) -> list[fx.Node]:
     return found
 
 
-def _function(node: fx.Node) -> str:
-    if node.target is operator.getitem:
-        return "getitem"
-    return str(node.target).removeprefix("aten.").removesuffix(".default")
-
-
-def _pure(name: str) -> str:
-    packet, _, overload = name.partition(".")
-    return f"{packet.removesuffix('_')}.{overload}" if overload else packet.removesuffix("_")
-
-
 def _module(node: fx.Node) -> str:
     """The innermost module of the model whose forward pass calls the operation."""
     stack = list(node.meta.get("nn_module_stack", {}).values())
@@ -322,7 +277,7 @@ def _source(node: fx.Node) -> str:
     if not trace:
         return ""
     file, _, rest = trace[-1].strip().removeprefix('File "').partition('", line ')
-    return f"{file}:{rest.split(',')[0]}"
+    return f"{short(file)}:{rest.split(',')[0]}"
 
 
 def _names(graph: fx.Graph) -> dict[fx.Node, str]:
@@ -351,7 +306,7 @@ def _containers(module: str) -> list[str]:
 
 
 def _plain(node: fx.Node) -> str:
-    return _function(node).split(".")[0].strip("_")
+    return function_name(node).split(".")[0].strip("_")
 
 
 def _fresh(base: str, several: bool, taken: set[str]) -> str:
@@ -361,31 +316,3 @@ def _fresh(base: str, several: bool, taken: set[str]) -> str:
         name = f"{base}_{number}"
     taken.add(name)
     return name
-
-
-def _shared(node: fx.Node) -> list[fx.Node]:
-    """All nodes that may show the same memory: views of it, and what it is a view of."""
-    root = node
-    while (below := _viewed(root)) is not None:
-        root = below
-    found, waiting = [], [root]
-    while waiting:
-        each = waiting.pop()
-        found.append(each)
-        waiting += [user for user in each.users if _viewed(user) is each]
-    return found
-
-
-_may_alias: Callable[[fx.Node], bool] = lambda node: any(  # noqa: E731
-    result.alias_info is not None and not result.alias_info.is_write
-    for result in getattr(getattr(node.target, "_schema", None), "returns", ())
-)
-
-
-def _viewed(node: fx.Node) -> fx.Node | None:
-    """What a node is a view of, if it may be one."""
-    if node.op != "call_function" or not node.args or not isinstance(node.args[0], fx.Node):
-        return None
-    is_part = node.target is operator.getitem
-    is_view = _may_alias(node) or _function(node).split(".")[0].strip("_") in _NOTHING
-    return node.args[0] if is_part or is_view else None

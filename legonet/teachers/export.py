@@ -8,6 +8,7 @@ and kept as a constant. `legonet.teachers.verify` compares the result with the m
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from legonet.blocks.operations import Operations, restricted
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.teachers.convert import Converted, Converter
+from legonet.teachers.programs import ProgramModel, expect_input
 from legonet.teachers.tracing import evaluating, line_of
 
 BATCH = 2  # images while tracing; any number but one, which torch.export would take as fixed
@@ -59,8 +61,12 @@ def export(
     Raises:
         TeacherError: The model cannot be traced; says where in its code and why.
     """
-    with evaluating(module):
-        program = _traced(module, input_shape, where)
+    if isinstance(module, ProgramModel):
+        expect_input(module.program, input_shape, where)
+        program = copy.deepcopy(module.program)
+    else:
+        with evaluating(module):
+            program = _traced(module, input_shape, where)
     chosen = _output(program, output, where)
     return exported(program, chosen, where)
 

@@ -32,6 +32,7 @@ def arrive(
     task: str,
     cut: str | float,
     output: str | None = None,
+    example_shape: tuple[int, ...] | None = None,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; its category and its task are added too if they are new.
 
@@ -43,6 +44,7 @@ def arrive(
         task: that it was trained for.
         cut: the category module ends with the layer, module or operation of this name; or a fraction.
         output: which output counts, where the model gives several.
+        example_shape: of the images that it is traced with; default: the same.
 
     Returns:
         The new graph, and the teacher.
@@ -53,7 +55,7 @@ def arrive(
     """
     _expect_new(graph, name, category, task)
     where, shape = f"teachers.{name}", graph.input.shape
-    source, given = from_module(name, module, shape, cut, output)
+    source, given = from_module(name, module, shape, cut, output, example_shape)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
     if category not in graph.categories:
         entries["categories"][category] = {}
@@ -84,6 +86,7 @@ def from_module(
     input_shape: tuple[int, ...],
     cut: str | float,
     output: str | None = None,
+    example_shape: tuple[int, ...] | None = None,
 ) -> tuple[MemoryTeacher, tuple[int, ...]]:
     """Describe and copy a model.
 
@@ -94,6 +97,7 @@ def from_module(
         cut: the category module ends with the layer, module or operation of this name; or a fraction of the
             model's multiplications.
         output: which output counts, where the model gives several.
+        example_shape: of the images that it is traced with; default: the same.
 
     Returns:
         The teacher, and the shape of its output without the batch.
@@ -103,7 +107,7 @@ def from_module(
             has no such cut.
     """
     where = f"teachers.{name}"
-    found = take_in(module, input_shape, output=output, where=where)
+    found = take_in(module, example_shape or input_shape, output=output, where=where)
     state = {**module.state_dict(), **found.constants}
     if isinstance(found.architecture, Operations):
         state = {key: state[key] for key in found.architecture.tensors}

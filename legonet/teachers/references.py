@@ -3,6 +3,8 @@
 vgg-slim                    a block of the workspace
 torchvision:resnet18        a library's architecture, with the weights of a file
 timm:efficientnet_b0        likewise, with the extra `zoo`
+model.pt2                   a file of torch.export, with its weights; torch's reader can be made to run code,
+                            so it is asked only where the user allows it
 package.module:function     what a function gives; it is code, so it is called only where the user allows it
 """
 
@@ -20,6 +22,7 @@ from legonet.blocks.build import build_block
 from legonet.blocks.files import find_block
 from legonet.blocks.library import LIBRARIES, build_model
 from legonet.errors import TeacherError
+from legonet.teachers.programs import SUFFIX, read_program
 
 
 def find_model(
@@ -37,6 +40,8 @@ def find_model(
         BlockError: There is no such block, library or architecture.
         TeacherError: It is code that is not allowed, or that gives no model.
     """
+    if reference.endswith(SUFFIX):
+        return _program(reference, allowed)
     library, _, name = reference.partition(":")
     if not name:
         return build_block(find_block(reference, block_folders), device).eval()
@@ -53,6 +58,20 @@ def _beside() -> Iterator[None]:
         yield
     finally:
         sys.path.pop(0)
+
+
+def _program(reference: str, allowed: Collection[str]) -> nn.Module:
+    if reference not in allowed:
+        raise TeacherError(
+            f"model {reference}: torch reads such a file with pickle, which can run code that is in it; "
+            "expected a block or one of the libraries "
+            f"{', '.join(LIBRARIES)}; if you trust its maker, add --allow-code {reference}"
+        )
+    if not Path(reference).is_file():
+        raise TeacherError(
+            f"model {reference}: no such file; expected a file of torch.export; check the path"
+        )
+    return read_program(Path(reference), f"model {reference}")
 
 
 def _called(reference: str, module: str, name: str, allowed: Collection[str]) -> nn.Module:

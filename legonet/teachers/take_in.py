@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
 from legonet.teachers.export import export
+from legonet.teachers.programs import ProgramModel
 from legonet.teachers.trace import describe
 
 
@@ -42,7 +43,7 @@ def take_in(
     Raises:
         TeacherError: It cannot be traced; says where and why.
     """
-    if output is None:
+    if output is None and not isinstance(module, ProgramModel):
         try:
             return TakenIn(dict(describe(module, input_shape, where=where)))
         except TeacherError:

@@ -8,9 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 _TORCH = os.path.dirname(torch.__file__)  # noqa: PTH120 - compared with the text of a traceback
+
+
+class UnknownCallError(Exception):
+    """A traced program calls what legonet cannot follow.
+
+    Attributes:
+        node: The call.
+    """
+
+    def __init__(self, node: fx.Node, found: str) -> None:
+        super().__init__(found)
+        self.node = node
 
 
 @contextmanager
@@ -30,4 +42,9 @@ def line_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     here = os.path.dirname(__file__)  # noqa: PTH120 - compared with the text of a traceback
     own = [each for each in frames if not each.filename.startswith((_TORCH, here, "<"))]
-    return f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
+    return f" at {short(own[-1].filename)}:{own[-1].lineno}" if own else ""
+
+
+def short(file: str) -> str:
+    """The name of a file of code: of an installed package, from the package on."""
+    return file.rpartition("site-packages/")[2]

@@ -30,6 +30,31 @@ def test_a_slice(name: str) -> None:
     assert len(outcome.cuts) == 3
 
 
+@pytest.mark.parametrize("name", ["timm:lcnet_050"])
+def test_a_slice_of_timm(name: str) -> None:
+    pytest.importorskip("timm")
+    outcome = measure("timm", name)
+    assert outcome.passed, outcome.reason
+
+
+class Branches(nn.Module):
+    """Two branches from the first to the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a(x).relu() + self.b(x)
+
+
+def test_a_model_without_a_place_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_build", lambda group, name: Branches())
+    outcome = measure("timm", "timm:branches")
+    assert outcome.reason == "it has no place that a single tensor crosses"
+    assert not outcome.passed
+
+
 def test_the_list() -> None:
     groups = [group for group, _ in list_models()]
     assert groups.count("classification") > 70
@@ -38,7 +63,8 @@ def test_the_list() -> None:
 
 
 def test_outcomes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "list_models", lambda groups: [("timm", "timm:none"), ("timm", "other:none")])
+    named = [("timm", "timm:none"), ("timm", "other:none")]
+    monkeypatch.setattr(models, "list_models", lambda groups=(): named)
     told: list[str] = []
     outcomes = run_models(tmp_path / "m.jsonl", told=lambda outcome: told.append(outcome.name))
     assert told == ["timm:none", "other:none"]

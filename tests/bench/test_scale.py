@@ -20,5 +20,5 @@ def test_the_network_has_one_teacher_for_every_pair() -> None:
 def test_every_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     found = scale.run_scale(True, said.append)
-    assert len(found.figures) == len(said) == 13
+    assert len(found.figures) == len(said) == 14
     assert all(point.seconds >= 0 for point in found.curves)

@@ -69,6 +69,7 @@ class Life(RuleBasedStateMachine):
     def holds(self) -> None:
         if hasattr(self, "world"):
             self.world.check(whole=False)
+            self.world.check_memory()
 
 
 Life.TestCase.settings = settings(

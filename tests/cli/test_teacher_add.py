@@ -89,6 +89,49 @@ def test_a_model_becomes_a_teacher(run: Callable[..., Any], graph: Path) -> None
     assert files(graph.parents[1]) == before
 
 
+def test_what_the_settings_allow_needs_no_option(run: Callable[..., Any], graph: Path) -> None:
+    (graph.parents[1] / ".legonet").mkdir()
+    (graph.parents[1] / ".legonet" / "settings.yaml").write_text(f"allow-code: ['{CODE}']\n")
+    assert run(*arguments(graph)).status == 0
+    assert run("teacher", "inspect", CODE, "--shape", "3,16,16").status == 0
+    refused = run(*arguments(graph, name="dog", category="dog", model="os.path:getcwd"))
+    assert "would run code of os.path" in refused.err
+
+
+def test_a_program_brings_its_weights(run: Callable[..., Any], graph: Path) -> None:
+    batch = torch.export.Dim("batch", min=1)
+    program = torch.export.export(Net(), (torch.zeros(2, 3, 16, 16),), dynamic_shapes=({0: batch},))
+    torch.export.save(program, "net.pt2")
+    given = [each for each in arguments(graph, model="net.pt2") if each not in ("--weights", "cat.pt")]
+    assert "torch reads such a file with pickle" in run(*given).err
+    assert (done := run(*given, "--allow-code", "net.pt2")).status == 0, done.err
+    assert run("validate", graph).status == 0
+    more = run(*given, "--allow-code", "net.pt2", "--weights", "cat.pt", "--name", "dog", "--category", "dog")
+    assert "net.pt2 has weights of its own" in more.err
+    without = [each for each in arguments(graph, name="dog") if each not in ("--weights", "cat.pt")]
+    assert (
+        "no weights; expected those of mynet:make; add --weights" in run(*without, "--allow-code", CODE).err
+    )
+
+
+def test_another_module_of_a_known_category(run: Callable[..., Any], graph: Path) -> None:
+    assert run(*arguments(graph), "--allow-code", CODE).status == 0
+    torch.manual_seed(1)
+    torch.save(Net().state_dict(), "other.pt")
+    given = arguments(graph, name="cat-2", weights="other.pt")
+    assert "--different often: not known" in run(*given, "--allow-code", CODE, "--different", "often").err
+    done = run(*given, "--allow-code", CODE, "--different", "variant")
+    assert done.status == 0, done.err
+    assert "added as cat@2:classify" in done.out
+    assert run("validate", graph).status == 0
+
+
+def test_it_may_be_traced_with_other_images(run: Callable[..., Any], graph: Path) -> None:
+    done = run(*arguments(graph), "--allow-code", CODE, "--example-shape", "3,32,32")
+    assert done.status == 0, done.err
+    assert run("validate", graph).status == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -127,6 +170,7 @@ def test_where_a_model_can_be_cut(run: Callable[..., Any], graph: Path) -> None:
     assert cuts["add"]["parameters"] == [4 * 27 + 4 + 4 * 36 + 4, 5]
     assert cuts["add"]["operations"] == [64 * 4 * (27 + 36), 4]
     assert any(cut["recommended"] for cut in cuts.values())
-    assert run("teacher", "inspect", "vgg-slim", "--shape", "3,32,32").status == 0
+    assert run("teacher", "inspect", "vgg-slim", "--shape", "3,32,32", "-o", "slim.svg").status == 0
+    assert "pool3" in Path("slim.svg").read_text()
     refused = run("teacher", "inspect", CODE, "--shape", "3,16")
     assert "expected channels,height,width" in refused.err

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,9 +52,12 @@ def drop(inbox: Path, make_model: Callable[..., nn.Module]) -> Callable[..., Non
     return drop
 
 
-def test_teachers_are_added_and_fitted(run: Run, graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
-    drop("dog-v1", 1, age=20)
-    drop("cow-v1", 2)
+def test_teachers_are_added_and_fitted(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legonet.run.inbox.SETTLED", 600.0)  # however slow this machine is
+    drop("dog-v1", 1, age=2000)
+    drop("cow-v1", 2, age=1000)
     drop("hen-v1", 3, age=0)  # still being copied
     lines = run("watch", inbox, graph, "--once").out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["+ dog-v1", "  dog", "+ cow-v1", "  cow"]
@@ -111,3 +117,70 @@ def test_no_inbox(run: Run, graph: Path) -> None:
     outcome = run("watch", graph.parent / "none", graph, "--once")
     assert outcome.status == 1
     assert "no such folder" in outcome.err
+
+
+def test_a_bug_sets_the_drop_aside(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("1 / 0")
+
+    drop("dog-v1", 1)
+    monkeypatch.setattr("legonet.run.inbox.read_teacher", fail)
+    outcome = run("watch", inbox, graph, "--once")
+    assert outcome.status == 0
+    assert "! dog-v1: rejected: a bug in legonet: ZeroDivisionError('1 / 0')" in outcome.out
+    assert "Traceback" in (inbox / "rejected" / "dog-v1.reason.txt").read_text()
+    monkeypatch.undo()
+    drop("dog-v1", 1)
+    monkeypatch.setattr("legonet.network.Network.transplant", fail)
+    assert "! a bug in legonet: ZeroDivisionError" in run("watch", inbox, graph, "--once").out
+    monkeypatch.undo()
+    assert "  dog:classify: fitted" in run("watch", inbox, graph, "--once").out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_it_goes_on_until_it_is_interrupted(graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
+    command = [sys.executable, "-m", "legonet", "watch", inbox, graph, "--every", "0.1s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            drop("dog-v1", 1, age=20)
+            drop("cow-v1", 2, "{category: cow", age=15)
+            wait_for(inbox / "rejected" / "cow-v1.reason.txt")
+            (inbox / "odd.yaml").mkdir()
+            (inbox / "alone.yaml").write_text("{category: dog")
+            inbox.rename(inbox.with_name("away"))  # a folder that is gone for a while
+            time.sleep(0.5)
+            inbox.with_name("away").rename(inbox)
+            drop("hen-v1", 3)
+            wait_for(inbox / "added" / "hen-v1.yaml")
+            wait_for_adapter(graph, "hen:classify")
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, err
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        "+ dog-v1",
+        "  dog",
+        "! cow-v1",
+        "+ hen-v1",
+        "  hen",
+    ]
+    assert "go on from here: legonet watch" in err
+    assert "Traceback" not in out + err
+    assert sorted(read_lock(lock_path(graph)).adapters) == ["dog:classify", "hen:classify"]
+
+
+def wait_for(file: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert file.exists()
+
+
+def wait_for_adapter(graph: Path, path: str) -> None:
+    deadline = time.monotonic() + 120
+    while path not in read_lock(lock_path(graph)).adapters and time.monotonic() < deadline:
+        time.sleep(0.05)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -140,7 +141,7 @@ def test_normal_equations_equal_a_dense_least_squares_solution() -> None:
     equations = NormalEquations(2, 3, 3, "cpu")
     equations.add(u[:4], wanted[:4])
     equations.add(u[4:], wanted[4:])
-    weight = equations.solve(0.0)
+    weight, _ = equations.solve(0.0)
     # The same problem written down column by column, for a general solver.
     columns = []
     for index in range(weight.numel() // 2):
@@ -151,6 +152,48 @@ def test_normal_equations_equal_a_dense_least_squares_solution() -> None:
     for channel in range(2):
         expected = torch.linalg.lstsq(design, wanted[:, channel].reshape(-1, 1)).solution.reshape(3, 3, 3)
         torch.testing.assert_close(weight[:, channel], expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("window", [2, 3, 4])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+def test_one_value_per_window_gives_the_sums_of_all_positions(kernel: int, window: int) -> None:
+    torch.manual_seed(0)
+    u, wanted = torch.randn(40, 3, 4, 5).double(), torch.randn(40, 2, 4, 5).double()
+
+    def everywhere(values: torch.Tensor) -> torch.Tensor:
+        return values.repeat_interleave(window, 2).repeat_interleave(window, 3)
+
+    windows, positions = NormalEquations(2, 3, kernel, "cpu", window), NormalEquations(2, 3, kernel, "cpu")
+    windows.add(u, wanted)
+    positions.add(everywhere(u), everywhere(wanted))
+    (weight, gram), (expected, expected_gram) = windows.solve(1e-3), positions.solve(1e-3)
+    torch.testing.assert_close(gram, expected_gram, rtol=1e-12, atol=1e-9)
+    torch.testing.assert_close(weight, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_modules_that_begin_with_pooling_are_solved_by_windows(
+    edge: Edge, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, teacher = (
+        nn.Sequential(nn.MaxPool2d(2), *leaf).requires_grad_(False)
+        for leaf in (edge.task_module.children(), edge.teacher_module.children())
+    )
+    size = (4, 16, 16)
+    pooled = replace(edge, task_module=student, teacher_module=teacher, source=size, target=size)
+    sizes = []
+    add = NormalEquations.add
+    monkeypatch.setattr(
+        NormalEquations, "add", lambda self, u, wanted: (sizes.append(u.shape[-2:]), add(self, u, wanted))[1]
+    )
+    by_windows, residual = solve(pooled, Adapter(depth=depth))
+    assert set(sizes) == {(8, 8)}
+    assert residual < 1e-6
+    monkeypatch.setattr(Pullback, "window", 1)
+    by_positions, _ = solve(pooled, Adapter(depth=depth))
+    assert set(sizes) == {(8, 8), (16, 16)}
+    x = torch.rand(5, 4, 16, 16).double()
+    torch.testing.assert_close(by_windows(x), by_positions(x), rtol=1e-4, atol=1e-4)
 
 
 def test_descent_on_the_same_loss_finds_nothing_better(edge: Edge) -> None:
@@ -172,7 +215,7 @@ def test_descent_on_the_same_loss_finds_nothing_better(edge: Edge) -> None:
 
     equations = NormalEquations(4, 4, 3, "cpu")
     equations.add(u, wanted)
-    closed = equations.solve(0.0)
+    closed, _ = equations.solve(0.0)
     start = torch.zeros_like(closed).requires_grad_()
     optimiser = torch.optim.LBFGS([start], max_iter=500, tolerance_grad=1e-14, line_search_fn="strong_wolfe")
 
@@ -200,9 +243,9 @@ def test_excess_is_what_a_change_adds_to_the_squared_distance() -> None:
         return (F.conv_transpose2d(u, weight, padding=1) - target).square().sum()
 
     with torch.no_grad():
-        conv.weight.copy_(equations.solve(0.0))
-        solved = conv.weight.clone()
-        excess = Excess(conv, equations.symmetric())
+        solved, gram = equations.solve(0.0)
+        conv.weight.copy_(solved)
+        excess = Excess(conv, gram)
         assert excess() == 0
         conv.weight.add_(torch.randn_like(solved), alpha=0.1)
         added = squared(conv.weight, wanted) - squared(solved, wanted)

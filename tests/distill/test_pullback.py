@@ -120,6 +120,35 @@ def test_gradient_of_the_adapter_weights_equals_double_backward() -> None:
         torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.AvgPool2d(2), nn.MaxPool2d(4, 4)])
+def test_below_a_pooling_the_gradient_is_constant_over_its_windows(pool: nn.Module) -> None:
+    torch.manual_seed(0)
+    pull = Pullback(nn.Sequential(pool, nn.Conv2d(3, 5, 3, padding=1), nn.ReLU()).double(), (3, 8, 8))
+    gradient = torch.rand(2, *pull.output_shape, dtype=torch.float64)
+    masks = draw_masks(2, pull.relu_shapes, 0.5, torch.Generator().manual_seed(0), dtype=torch.float64)
+    above = pull.above_window()
+    assert (pull.window, above.window) == (8 // pull.output_shape[-1], 1)
+    values = above(gradient, masks) / pull.window**2
+    spread = values.repeat_interleave(pull.window, 2).repeat_interleave(pull.window, 3)
+    torch.testing.assert_close(pull(gradient, masks), spread, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    "lowest",
+    [
+        nn.Conv2d(3, 3, 3, padding=1),
+        nn.MaxPool2d(3, 2, padding=1),
+        nn.MaxPool2d(2, 1),
+        nn.MaxPool2d((2, 4)),
+        nn.MaxPool2d(3),
+    ],
+)
+def test_other_lowest_layers_have_no_windows(lowest: nn.Module) -> None:
+    pull = Pullback(nn.Sequential(lowest, nn.ReLU()), (3, 8, 8))
+    assert pull.window == 1
+    assert pull.above_window() is pull
+
+
 def test_a_layer_without_a_rule_is_named() -> None:
     chain = nn.Sequential()
     chain.add_module("gate", nn.Sigmoid())

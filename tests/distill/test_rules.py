@@ -82,6 +82,16 @@ def with_statistics(module: nn.BatchNorm2d) -> nn.BatchNorm2d:
     return module
 
 
+def written(x: Tensor) -> Tensor:
+    """Values that are put into parts of a tensor, and what they replace."""
+    y = 2 * x
+    y[:, 1:3, ::2] = x[:, :2, :3]
+    y[:, :, 1].zero_()
+    y[:, [0, 2]] = 3 * x[:, 2:]
+    y[:, 3, 2:4] *= 7
+    return y
+
+
 LINEAR: dict[str, nn.Module] = {
     "conv": nn.Conv2d(4, 6, 3, stride=2, padding=1),
     "conv leaves rows over": nn.Conv2d(4, 6, 3, stride=(2, 3)),
@@ -115,6 +125,8 @@ LINEAR: dict[str, nn.Module] = {
         lambda x: torch.einsum("nchw,cd->ndhw", x, torch.arange(12.0).double().view(4, 3))
     ),
     "masked": Call(lambda x: x.masked_fill(torch.arange(8) > 3, 0.0)),
+    "written into": Call(lambda x: written(x)),
+    "reshape as": Call(lambda x: x.flatten(1).reshape_as(x) * 2),
     "where": Call(lambda x: torch.where(torch.arange(8) > 3, x, 2 * x)),
 }
 
@@ -150,6 +162,24 @@ def test_rectifiers_are_masks(name: str) -> None:
     expect_equal(module, lambda x: x * upper)
     shared = mask[:, :1]
     expect_equal(module, lambda x: x * (lower + (upper - lower) * shared), [shared])
+
+
+class Recurrent(nn.Module):
+    """What enters a recurrent layer: the first step's part of its result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn: nn.LSTM = nn.LSTM(8, 5, bias=False, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result, _ = self.rnn(x[:, 0])
+        return result[:, 0]
+
+
+def first_step(module: Recurrent) -> Callable[[Tensor], Tensor]:
+    """σ(0) tanh(σ(0) W_g x), by its derivative at 0: a quarter of W_g x."""
+    weight = module.get_parameter("rnn.weight_ih_l0").detach()[10:15]
+    return lambda x: x[:, 0, 0] @ weight.double().T / 4
 
 
 class Excite(nn.Module):
@@ -202,6 +232,7 @@ def gain(module: nn.Module, axes: int = 0) -> Tensor:
     return weight.view(-1, *[1] * axes)
 
 
+RECURRENT = Recurrent()
 FUSED, MANUAL = Attention(True), Attention(False)
 LAYER, GROUP, RMS = (
     with_gain(nn.LayerNorm([6, 8])),
@@ -225,6 +256,7 @@ SURROGATES: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {
     "hard gate": (Excite(nn.Hardsigmoid()), lambda x: x / 2),
     "gated linear unit": (Call(lambda x: F.glu(torch.cat([x, x.flip(1)], 1), 1)), lambda x: x / 2),
     "one and a gate": (Call(lambda x: x * (1 + torch.sigmoid(x))), lambda x: 1.5 * x),
+    "recurrent": (RECURRENT, first_step(RECURRENT)),
     "softmax": (nn.Softmax(1), lambda x: centred(x, (1,)) / 4),
     "fused attention": (FUSED, mean_attention(FUSED)),
     "attention by hand": (MANUAL, mean_attention(MANUAL)),

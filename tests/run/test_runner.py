@@ -257,7 +257,7 @@ def test_progress(network: Network) -> None:
 
 
 def test_memory_that_does_not_suffice(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fit(*_: Any) -> None:
+    def fit(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("legonet.run.execute.fit", fit)

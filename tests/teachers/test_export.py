@@ -128,6 +128,33 @@ def test_a_model_on_the_meta_device() -> None:
     assert export(model, SHAPE).operations.tensors["fc.weight"].shape == (1000, 512)
 
 
+class Modes(nn.Module):
+    """Parts without autocast and without gradients, one inside the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(device_type="cpu", enabled=False):
+            a = self.conv(images).relu_()
+            b = a + 1
+            with torch.no_grad():
+                c = self.conv(b)
+        return a * 2 + b * c
+
+
+def test_parts_without_autocast_and_gradients() -> None:
+    found = expect_the_same(Modes(), SHAPE)
+    assert [step.function for step in found.operations.steps.values()][:2] == ["conv2d", "relu"]
+
+
+class Autocast(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(device_type="cpu", dtype=torch.bfloat16):
+            return images @ images.transpose(2, 3)
+
+
 def test_one_of_several_outputs() -> None:
     found = export(Several(), SHAPE, output="high.0")
     assert list(found.operations.steps) == ["a", "relu", "b"]
@@ -190,6 +217,7 @@ class Broken(nn.Module):
             Drawing(),
             r"^m: the operation 'rand_like' is not on legonet's list .*, at .*test_export\.py:\d+; expected",
         ),
+        (Autocast(), "^m: computes with other types of numbers by autocast"),
         (TwoInputs(), "cannot be traced"),
         (Broken(), r"cannot be traced at .*test_export\.py:\d+: a bug of its own; expected a forward pass"),
     ],

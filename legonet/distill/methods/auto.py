@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ APART = 1.5  # times the steps without a common base
 PRIOR = 0.3  # weight of the pseudo-gradients' loss without images
 TRUST = 30  # given images that halve it
 LABELS = 0.1  # weight of the task loss
+EXACT = 1e-6  # disagreement at which there is nothing left to learn
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
        excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter
        near the closed form where the features say nothing; its weight falls with the number of images. The
        third term needs labels.
-    4. What agrees best with the teacher on held-out features is kept, be it the start.
+    4. What agrees best with the teacher on held-out features is kept, be it the start; an exact start is
+       not refined.
 
     Returns:
         `residual` of the closed form, unless the modules differ in architecture; `disagreement` on held-out
@@ -89,6 +92,8 @@ def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
         ("calibrated", trainer.calibrate),
         ("refined", lambda: trainer.refine(settings.steps)),
     ):
+        if agreement[best] < EXACT:
+            break
         step()
         agreement[name] = trainer.judge()
         if agreement[name] < agreement[best]:
@@ -111,10 +116,13 @@ class _Trainer:
         self._images = 0 if context.images is None else len(context.images)
         self._prior = PRIOR * TRUST / (TRUST + self._images)
         self._given = share_of_given(context, BATCH, HALF, material.imagined is not None)
-        # Made and answered once: the teacher is asked 64 times and not at each step.
-        joined = [cutmix(self._batch(), self._batch(), context.generator) for _ in range(JOINED // BATCH)]
-        self._joined = torch.cat(joined)
-        self._answers = outputs_of(context.teacher, self._joined)
+
+    @cached_property
+    def _joined(self) -> tuple[Tensor, Tensor]:
+        """Features, and the teacher's answers. The teacher is asked once and not at each step."""
+        generator, count = self._context.generator, JOINED // BATCH
+        features = torch.cat([cutmix(self._batch(), self._batch(), generator) for _ in range(count)])
+        return features, outputs_of(self._context.teacher, features)
 
     def judge(self) -> float:
         """Disagreement with the teacher on the held-out features."""
@@ -143,12 +151,14 @@ class _Trainer:
             LEARNING_RATE,
             decay=True,
             progress=self._context.progress,
+            state=self._context.descent(),
         )
 
     def _agree(self) -> Tensor:
-        context, chosen = self._context, self._choose(len(self._joined), BATCH)
-        found = context.student(context.adapter(self._joined[chosen]))
-        return disagreement(found, self._answers[chosen], self._scale, context.edge.meaning)
+        context, (features, answers) = self._context, self._joined
+        chosen = self._choose(len(features), BATCH)
+        found = context.student(context.adapter(features[chosen]))
+        return disagreement(found, answers[chosen], self._scale, context.edge.meaning)
 
     def _loss(self) -> Tensor:
         context, material, value = self._context, self._material, self._agree()

@@ -68,7 +68,14 @@ def fit_back_distillation(context: Context, settings: BackDistillation) -> dict[
             value = value + task_loss(scores, labels[chosen], edge.meaning)
         return value
 
-    descend(adapter, loss, settings.steps, settings.learning_rate, progress=context.progress)
+    descend(
+        adapter,
+        loss,
+        settings.steps,
+        settings.learning_rate,
+        progress=context.progress,
+        state=context.descent(residuals),
+    )
     return {"residual": last_tenth(residuals)}
 
 

@@ -116,5 +116,13 @@ def _descended(
     settings: Ordinary | Distillation | Jacobian,
     decay: bool = False,
 ) -> float:
-    losses = descend(context.adapter, loss, settings.steps, settings.learning_rate, decay, context.progress)
+    losses = descend(
+        context.adapter,
+        loss,
+        settings.steps,
+        settings.learning_rate,
+        decay,
+        context.progress,
+        state=context.descent(),
+    )
     return last_tenth(losses)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from legonet.distill.checkpoint import clear
 from legonet.distill.fit import Samples
 from legonet.run.execute import Result
 from legonet.run.jobs import Job
@@ -48,9 +50,11 @@ class Executor(ABC):
 
     Attributes:
         slots: how many jobs it does at a time.
+        checkpoints: a folder where long jobs leave their states, to go on from; None: nowhere.
     """
 
     slots: int = 1
+    checkpoints: Path | None = None
 
     @abstractmethod
     def submit(self, job: Job, samples: Samples | None = None) -> None:
@@ -67,6 +71,11 @@ class Executor(ABC):
         Returns:
             Every job that has ended since.
         """
+
+    def stored(self, job: Job) -> None:
+        """A job's result is stored: the states that it left are no longer needed."""
+        if self.checkpoints is not None:
+            clear(self.checkpoints, job.key)
 
     def close(self) -> None:  # noqa: B027 - an executor that holds nothing has nothing to let go
         """End every job that runs, at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from legonet.distill.fit import Samples
@@ -17,10 +19,13 @@ class InlineExecutor(Executor):
     Args:
         store: holds the modules, takes the adapters.
         device: where to compute.
+        checkpoints: where long jobs leave their states.
     """
 
-    def __init__(self, store: BlobStore, device: torch.device | str = "cpu") -> None:
-        self._store, self._device = store, device
+    def __init__(
+        self, store: BlobStore, device: torch.device | str = "cpu", checkpoints: Path | None = None
+    ) -> None:
+        self._store, self._device, self.checkpoints = store, device, checkpoints
         self._taken: list[tuple[Job, Samples | None]] = []
 
     def submit(self, job: Job, samples: Samples | None = None) -> None:
@@ -40,6 +45,7 @@ class InlineExecutor(Executor):
             listen(Step(job.path, done, steps, loss))
 
         try:
-            return Outcome(job.path, execute(job, self._store, samples, self._device, step))
+            result = execute(job, self._store, samples, self._device, step, self.checkpoints)
+            return Outcome(job.path, result)
         except Exception as error:  # one job's trouble; what to make of it is the scheduler's to say
             return Outcome(job.path, error=error)

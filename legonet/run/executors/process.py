@@ -60,12 +60,18 @@ class ProcessExecutor(Executor):
         workers: how many jobs at a time; each gets an equal share of the cores, and one GPU with `cuda`.
         device: where to compute.
         limits: of each job.
+        checkpoints: where long jobs leave their states.
     """
 
     def __init__(
-        self, store: BlobStore, workers: int = 2, device: str = "cpu", limits: Limits | None = None
+        self,
+        store: BlobStore,
+        workers: int = 2,
+        device: str = "cpu",
+        limits: Limits | None = None,
+        checkpoints: Path | None = None,
     ) -> None:
-        self.slots = workers
+        self.slots, self.checkpoints = workers, checkpoints
         self._store, self._device, self._limits = store, device, limits or Limits()
         self._folder = tempfile.TemporaryDirectory(prefix="legonet-", ignore_cleanup_errors=True)
         self._depot = store if isinstance(store, Store) else Store(Path(self._folder.name) / "blobs")
@@ -103,6 +109,7 @@ class ProcessExecutor(Executor):
             "cores": cores,
             "threads": max(1, len(cores)),
             "gpu": _gpu(slot, self._device),
+            "checkpoints": None if self.checkpoints is None else str(self.checkpoints.absolute()),
         }
         self._tell(order)
 

@@ -1,10 +1,15 @@
-"""Many machines: jobs as tasks of a Ray cluster, with blobs shipped both ways. Needs the extra `ray`."""
+"""Many machines: jobs as tasks of a Ray cluster. Needs the extra `ray`.
+
+Blobs are shipped both ways, each once, so that no machine needs to see the store; or all machines see its
+folder under the same path, and nothing but jobs and hashes is sent.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
 import traceback
+from pathlib import Path
 from typing import Any
 
 from legonet.distill.fit import Samples
@@ -21,7 +26,7 @@ from legonet.run.executors.wire import (
     samples_of,
 )
 from legonet.run.jobs import Job, blobs_of
-from legonet.store.blobs import BlobStore, MemoryStore
+from legonet.store.blobs import BlobStore, MemoryStore, Store
 
 try:
     ray: Any = importlib.import_module("ray")  # an extra: checks of types must not need it
@@ -32,20 +37,31 @@ except ImportError as error:
 
 
 class RayExecutor(Executor):
-    """Jobs as Ray tasks; no machine of the cluster needs to see the store.
+    """Jobs as Ray tasks.
 
     Args:
         store: holds the modules, takes the adapters.
         workers: how many jobs at a time.
         device: where a task computes; with `cuda` it asks for one GPU.
         address: of the cluster; None: one on this machine, unless the environment names another.
+        shared: every machine sees the store's folder under the same path; else blobs are shipped.
+        checkpoints: where long jobs leave their states; a folder that every machine sees too.
     """
 
     def __init__(
-        self, store: BlobStore, workers: int = 1, device: str = "cpu", address: str | None = None
+        self,
+        store: BlobStore,
+        workers: int = 1,
+        device: str = "cpu",
+        address: str | None = None,
+        shared: bool = False,
+        checkpoints: Path | None = None,
     ) -> None:
-        self.slots = workers
+        if shared and not isinstance(store, Store):
+            raise StoreError("a network in memory has no folder to be shared; expected one of a graph file")
+        self.slots, self.checkpoints = workers, checkpoints if shared else None
         self._store, self._device = store, device
+        self._folder = str(store.folder.absolute()) if shared and isinstance(store, Store) else None
         self._tasks: dict[Any, str] = {}
         self._shipped: dict[str, Any] = {}
         self._ended: list[Outcome] = []
@@ -62,8 +78,8 @@ class RayExecutor(Executor):
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
 
     def submit(self, job: Job, samples: Samples | None = None) -> None:
-        """Hand a job to the cluster; each blob is shipped once."""
-        named = sorted(blobs_of([job]))
+        """Hand a job to the cluster; each blob is shipped once, if at all."""
+        named = sorted(blobs_of([job])) if self._folder is None else []
         try:
             for sha in named:
                 if sha not in self._shipped:
@@ -73,7 +89,11 @@ class RayExecutor(Executor):
             return
         given = None if samples is None else samples_bytes(samples)
         blobs = [self._shipped[sha] for sha in named]
-        self._tasks[self._remote.remote(json.dumps(job_data(job)), given, self._device, *blobs)] = job.path
+        checkpoints = None if self.checkpoints is None else str(self.checkpoints.absolute())
+        order = json.dumps(
+            {"job": job_data(job), "device": self._device, "store": self._folder, "checkpoints": checkpoints}
+        )
+        self._tasks[self._remote.remote(order, given, *blobs)] = job.path
 
     def wait(self, timeout: float, listen: Listener) -> list[Outcome]:
         """Wait for a task's end; the cluster tells of no steps."""
@@ -91,6 +111,11 @@ class RayExecutor(Executor):
         if "error" in data:
             found = error_of(data)
             return Outcome(path, error=found, again=isinstance(found, StoreError))
+        if self._folder is not None:
+            try:
+                adapter = self._store.get(adapter.decode())
+            except StoreError as error:
+                return Outcome(path, error=error, again=True)
         return Outcome(path, Result(**data, adapter=adapter))
 
     def close(self) -> None:
@@ -103,24 +128,26 @@ class RayExecutor(Executor):
             ray.shutdown()
 
 
-def work(job: str, samples: bytes | None, device: str, *blobs: bytes) -> tuple[str, bytes]:
+def work(order: str, samples: bytes | None, *blobs: bytes) -> tuple[str, bytes]:
     """Do one job on a machine of the cluster.
 
     Args:
-        job: as JSON.
+        order: the job, the device, and the folder of the store if it is shared, as JSON.
         samples: as a safetensors file.
-        device: where to compute.
-        blobs: that the job names.
+        blobs: that the job names, if they are shipped.
 
     Returns:
-        The result as JSON, or the error, and the adapter's bytes.
+        The result as JSON, or the error; and the adapter's bytes, or its hash in the shared store.
     """
     try:
-        store = MemoryStore()
+        said = json.loads(order)
+        store = MemoryStore() if said["store"] is None else Store(said["store"])
         for blob in blobs:
             store.put(blob)
         given = None if samples is None else samples_of(samples)
-        result = execute(job_of(json.loads(job)), store, given, device)
-        return result_data(result), result.adapter
+        checkpoints = None if said["checkpoints"] is None else Path(said["checkpoints"])
+        result = execute(job_of(said["job"]), store, given, said["device"], None, checkpoints)
+        adapter = result.adapter if said["store"] is None else store.put(result.adapter).encode()
+        return result_data(result), adapter
     except Exception as error:
         return json.dumps(error_data(error, traceback.format_exc())), b""

@@ -99,7 +99,8 @@ def _work(order: dict[str, Any], replies: int) -> NoReturn:
         def step(done: int, steps: int, loss: float) -> None:
             _say(replies, {"id": order["id"], "step": done, "steps": steps, "loss": loss})
 
-        result = execute(job, store, samples, order["device"], step)
+        checkpoints = None if order["checkpoints"] is None else Path(order["checkpoints"])
+        result = execute(job, store, samples, order["device"], step, checkpoints)
         data = asdict(result) | {"adapter": store.put(result.adapter), "memory": _peak()}
         write_atomically(Path(order["result"]), json.dumps(data).encode())
         status = DONE

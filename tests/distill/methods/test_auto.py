@@ -72,6 +72,15 @@ def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: 
         torch.testing.assert_close(value, start.adapter.state_dict()[name])
 
 
+def test_an_exact_start_is_not_refined(lively_edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "descend", lambda *_, **__: pytest.fail("there is nothing to learn"))
+    given = record(lively_edge.category_module, lively_edge.teacher_module, [images(200)], 10**5)
+    edge = dataclasses.replace(lively_edge, statistics=given, generic_statistics=given)
+    fitted = fit(edge, SPEC)
+    assert fitted.quality["disagreement"] == fitted.quality["disagreement at the start"] < 1e-6
+    assert "keeps the start adapter" in fitted.notes[-1]
+
+
 def test_few_images_are_not_spared(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     gather = auto._gather

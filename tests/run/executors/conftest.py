@@ -1,0 +1,94 @@
+"""Jobs that take milliseconds or forever, and every executor to give them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from legonet.graph.schema import BinaryOutput, Input
+from legonet.run.executors.base import Executor
+from legonet.run.executors.inline import InlineExecutor
+from legonet.run.executors.process import ProcessExecutor
+from legonet.run.jobs import Job
+from legonet.store.blobs import MemoryStore, Store
+from legonet.teachers.memory import from_module
+from tests.run.executors.jobs import QUICK
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from legonet.graph.schema import Adapter
+
+
+@pytest.fixture(scope="session")
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture(scope="session")
+def make_job(make_model: Callable[..., nn.Module], store: MemoryStore) -> Callable[..., Job]:
+    shas = []
+    for seed in (0, 1):
+        parts = from_module("t", make_model(seed), (3, 8, 8), "pool1")[0].parts()
+        shas.append((store.put(parts.f), store.put(parts.g)))
+
+    def make(path: str = "dog:classify", adapter: Adapter = QUICK, **changes: Any) -> Job:
+        data = {
+            "path": path,
+            "key": "k",
+            "adapter": adapter,
+            "category_module": shas[1][0],
+            "task_module": shas[0][1],
+            "teacher_module": shas[1][1],
+            "own_category_module": None,
+            "donor_module": shas[0][0],
+            "input": Input(shape=(3, 8, 8)),
+            "meaning": BinaryOutput(kind="binary"),
+        }
+        return Job(**data | changes)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def process(store: MemoryStore) -> Iterator[ProcessExecutor]:
+    with ProcessExecutor(store, workers=2) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def ray(store: MemoryStore) -> Iterator[Executor]:
+    pytest.importorskip("ray")
+    from legonet.run.executors.ray import RayExecutor
+
+    with RayExecutor(store, workers=2) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def ray_shared(
+    store: MemoryStore, make_job: Callable[..., Job], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Executor]:
+    pytest.importorskip("ray")
+    from legonet.run.executors.ray import RayExecutor
+
+    make_job()  # whose blobs are in the store
+    folder = Store(tmp_path_factory.mktemp("shared") / "blobs")
+    for blob in store._blobs.values():
+        folder.put(blob)
+    with RayExecutor(folder, workers=2, shared=True) as executor:
+        yield executor
+
+
+RAY = (pytest.mark.slow, pytest.mark.filterwarnings("ignore"))  # Ray's own warnings
+
+
+@pytest.fixture(
+    params=["inline", "process", pytest.param("ray", marks=RAY), pytest.param("ray_shared", marks=RAY)]
+)
+def executor(request: pytest.FixtureRequest, store: MemoryStore) -> Executor:
+    if request.param == "inline":
+        return InlineExecutor(store)
+    return request.getfixturevalue(request.param)

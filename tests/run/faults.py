@@ -1,0 +1,239 @@
+"""What can go wrong below a run: it is killed at a write, or its disk is full, read-only, slow or failing.
+
+A run takes place in a child process. What it does to the workspace is counted: files opened to be written,
+renamed, removed, folders made, files synced, rows written to the journal. Its jobs are made up, unless a test
+says otherwise: what they give follows from their keys.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import legonet
+from legonet.errors import LegonetError
+from legonet.graph.lock import lock_path
+from legonet.run.execute import Result
+from legonet.run.executors import inline
+from legonet.run.journal import Journal
+from legonet.run.options import Options
+from legonet.store.blobs import Store
+
+REFUSED = 4  # how a run ends that says what is wrong
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+
+
+def copy(graph: Path, folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(graph.parents[1], folder)
+    return folder / "graphs" / "zoo.yaml"
+
+
+def made_up(job: Any, *rest: Any) -> Result:
+    return Result(job.path, f"adapter of {job.key}".encode() * 50, {"residual": len(job.path) / 7}, 0.0)
+
+
+def run(graph: Path, watch: Callable[[], None] | None = None, work: Callable[..., Result] = made_up) -> int:
+    """Run in a child; returns how it ended, negative for a signal."""
+    return ended(start(graph, watch, work))
+
+
+def start(
+    graph: Path,
+    watch: Callable[[], None] | None = None,
+    work: Callable[..., Result] = made_up,
+    said: int | None = None,
+) -> int:
+    """Start a run in a child; what it says of an error goes to a file descriptor. Returns the child's id."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            inline.execute = work
+            if watch is not None:
+                watch()
+            legonet.load(graph).transplant(options=Options(back_off=0.01, wait=True))
+            status = 0
+        except LegonetError as error:
+            status = REFUSED
+            if said is not None:
+                os.write(said, str(error).encode())
+        finally:
+            os._exit(status)
+    return child
+
+
+def ended(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def refused(graph: Path, watch: Callable[[], None]) -> tuple[int, str]:
+    """How a run ended, and what it said."""
+    reader, writer = os.pipe()
+    status = ended(start(graph, watch, said=writer))
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        return status, pipe.read()
+
+
+def finish(graph: Path) -> Path:
+    assert run(graph) == 0
+    assert legonet.load(graph).plan().changes == ()
+    return graph
+
+
+class Counter:
+    """Counts what a process does to a folder; at a number it is killed."""
+
+    def __init__(self, folder: Path, last: int | None, torn: random.Random | None = None) -> None:
+        self.folder, self.last, self.torn, self.count = str(folder), last, torn, 0
+
+    def __call__(self) -> None:
+        sys.addaudithook(self._hear)
+        fsync = os.fsync
+
+        def synced(handle: int) -> None:
+            self._another(handle)
+            fsync(handle)
+
+        os.fsync = synced
+        for name in ("begin", "job", "end"):
+            setattr(Journal, name, self._counted(getattr(Journal, name)))
+
+    def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            self._another()
+            value = method(*arguments)
+            self._another()
+            return value
+
+        return counted
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        written = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
+        if (written or event in CHANGES) and str(arguments[0]).startswith(self.folder):
+            self._another()
+
+    def _another(self, handle: int | None = None) -> None:
+        self.count += 1
+        if self.last is None or self.count < self.last:
+            return
+        if self.torn is not None and handle is not None:
+            with suppress(OSError):  # a folder is synced too
+                os.ftruncate(handle, self.torn.randrange(os.fstat(handle).st_size + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def points(graph: Path) -> int:
+    """How many there are in an undisturbed run."""
+    reader, writer = os.pipe()
+    counter = Counter(graph.parents[1], None)
+
+    def watch() -> None:
+        counter()
+        exit_ = os._exit
+
+        def tell(status: int) -> None:
+            os.write(writer, str(counter.count).encode())
+            exit_(status)
+
+        os._exit = tell  # pyright: ignore[reportAttributeAccessIssue]
+
+    assert run(graph, watch) == 0
+    os.close(writer)
+    return int(os.read(reader, 20))
+
+
+def contents(graph: Path) -> tuple[bytes, dict[str, bytes]]:
+    store = Store(graph.parents[1] / ".legonet" / "blobs")
+    files = [file for file in store.folder.rglob("*") if file.is_file() and len(file.name) == 64]
+    return lock_path(graph).read_bytes(), {file.name: store.get(file.name) for file in files}
+
+
+def expect_unharmed(graph: Path, undisturbed: Path, seed: object) -> None:
+    assert contents(finish(graph)) == contents(undisturbed), f"seed {seed}"
+
+
+class Disk:
+    """From its n-th use on, a folder fails.
+
+    Args:
+        folder: of the workspace.
+        first: use of the folder that fails.
+        code: of the error; one of a full disk leaves files to be read and removed.
+        chance: of all uses from then on, only a few fail, reads too.
+        rate: of those.
+    """
+
+    def __init__(
+        self, folder: Path, first: int, code: int, chance: random.Random | None = None, rate: float = 0.05
+    ) -> None:
+        self.folder, self.first, self.code = str(folder), first, code
+        self.chance, self.rate, self.count = chance, rate, 0
+
+    def __call__(self) -> None:
+        sys.addaudithook(self._hear)
+        fsync, connection = os.fsync, Journal._connection
+
+        def synced(handle: int) -> None:
+            self._use()
+            fsync(handle)
+
+        @contextmanager
+        def connected(journal: Journal) -> Iterator[sqlite3.Connection]:
+            with journal._told():
+                try:
+                    self._use()
+                except OSError as error:
+                    raise sqlite3.OperationalError("database or disk is full") from error
+            with connection(journal) as database:
+                yield database
+
+        os.fsync = synced
+        Journal._connection = connected  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not str(arguments[0] if arguments else "").startswith(self.folder):
+            return
+        opened = event == "open" and isinstance(arguments[2], int)
+        written = opened and arguments[2] & WRITES
+        freed = self.code == errno.ENOSPC and event in ("os.remove", "os.rmdir", "os.rename")
+        if written or (event in CHANGES and not freed) or (opened and self.chance is not None):
+            self._use(str(arguments[0]))
+
+    def _use(self, path: str | None = None) -> None:
+        self.count += 1
+        if self.count >= self.first and (self.chance is None or self.chance.random() < self.rate):
+            raise OSError(self.code, os.strerror(self.code), path)
+
+
+def slow() -> None:
+    """Whatever is synced takes its time."""
+    fsync = os.fsync
+
+    def synced(handle: int) -> None:
+        time.sleep(0.02)
+        fsync(handle)
+
+    os.fsync = synced
+
+
+def clock_goes_backwards() -> None:
+    now = [time.time()]
+
+    def earlier() -> float:
+        now[0] -= 3600
+        return now[0]
+
+    time.time = earlier
