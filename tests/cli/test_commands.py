@@ -233,6 +233,15 @@ class TestPredict:
         assert "9.png: cannot be read as an image" in outcome.err
         assert len(outcome.out.splitlines()) == 9
 
+    def test_a_bar_knows_how_many_there_are(self, photos: Path) -> None:
+        from legonet.cli.predict import _count
+
+        (photos / "dog" / "notes.txt").write_text("no image")
+        (photos / ".png").write_text("a name without an ending")
+        assert _count([photos]) == 9
+        assert _count([photos / "cat", photos / "dog" / "0.png", Path("missing.png")]) == 3 + 2
+        assert _count([photos, Path("-")]) is None
+
     def test_a_folder_without_images(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         assert "holds no image" in run("predict", graph_file, tmp_path / "empty").err
