@@ -17,7 +17,7 @@ from legonet.teachers.source import FileTeacher
 
 @pytest.fixture
 def source(graph_file: Path) -> FileTeacher:
-    found = legonet.load(graph_file)._source("dog-v1")
+    found = legonet.load(graph_file)._sources["dog-v1"]
     assert isinstance(found, FileTeacher)
     return found
 
