@@ -13,6 +13,7 @@ import typer
 from legonet.cli.options import GraphFile, Json, SampleFolders
 
 if TYPE_CHECKING:
+    from legonet.plan.cost import Cost
     from legonet.plan.plan import Plan, PlannedEdge
 
 MARKS = {"add": "+", "refit": "~", "remove": "-", "keep": "=", "native": "=", "open": "?"}
@@ -97,6 +98,16 @@ def estimate(planned: Plan) -> str:
     return f"; about {duration(sum(known))} on this machine{unknown}."
 
 
+def cost_text(cost: Cost) -> str:
+    """What a job takes, as people read it: time, operations, memory."""
+    parts = [duration(cost.seconds)]
+    if cost.operations is not None:
+        parts.append(f"{cost.operations / 10**9:.3g} GFLOP")
+    if cost.memory is not None:
+        parts.append(f"{cost.memory / 2**20:,.0f} MiB")
+    return ", ".join(parts)
+
+
 def duration(seconds: float) -> str:
     """Seconds as people read them."""
     if seconds < 100:
@@ -121,5 +132,5 @@ def _show_tree(planned: Plan) -> None:
 
 def _line(edge: PlannedEdge) -> str:
     parts = [f"{MARKS[edge.action]} {edge.path}", edge.action, edge.method or ""]
-    parts.append("" if edge.cost is None else f"about {duration(edge.cost.seconds)}")
+    parts.append("" if edge.cost is None else f"about {cost_text(edge.cost)}")
     return "  ".join(part for part in parts if part) + f"\n  {edge.reason}"

@@ -121,12 +121,12 @@ def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
 
 
 def _dry_run(graph: Any, planned: Any, options: Options) -> None:
-    from legonet.cli.plan import duration
+    from legonet.cli.plan import cost_text
     from legonet.run.options import ordered
 
     jobs = ordered(graph, planned.jobs, options)
     for number, edge in enumerate(jobs, start=1):
-        cost = "" if edge.cost is None else f", about {duration(edge.cost.seconds)}"
+        cost = "" if edge.cost is None else f", about {cost_text(edge.cost)}"
         print(f"[{number}/{len(jobs)}] {edge.path}: {edge.action} by {edge.method}{cost}: {edge.reason}")
     if not jobs:
         print("Nothing to fit.")

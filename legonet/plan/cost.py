@@ -14,11 +14,13 @@ class Cost(NamedTuple):
         seconds: of the job.
         memory: in bytes, at its peak; None where no process of its own measured it.
         basis: where the numbers come from, for people.
+        operations: multiplications and additions; None where no earlier job counted them.
     """
 
     seconds: float
     memory: int | None
     basis: str
+    operations: int | None = None
 
 
 class Took(NamedTuple):
@@ -28,6 +30,7 @@ class Took(NamedTuple):
     method: str
     seconds: float
     memory: int | None = None
+    operations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,15 @@ class History:
         """What a job will take: as its path took last, else as jobs of its method take; None if unknown."""
         own = self.paths.get((path, method))
         if own is not None:
-            return Cost(own.seconds, own.memory, "as it took last")
+            return Cost(own.seconds, own.memory, "as it took last", own.operations)
         if method not in self.methods:
             return None
         mean, count = self.methods[method]
-        return Cost(mean.seconds, mean.memory, f"mean of {count} by {method}")
+        return Cost(mean.seconds, mean.memory, f"mean of {count} by {method}", mean.operations)
 
 
 def _mean(method: str, jobs: list[Took]) -> Took:
     memory = max((job.memory for job in jobs if job.memory is not None), default=None)
-    return Took("", method, sum(job.seconds for job in jobs) / len(jobs), memory)
+    counted = [job.operations for job in jobs if job.operations is not None]
+    operations = round(sum(counted) / len(counted)) if counted else None
+    return Took("", method, sum(job.seconds for job in jobs) / len(jobs), memory, operations)

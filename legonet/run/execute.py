@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from legonet.distill.bridge import fit_bridged
 from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
+from legonet.distill.operations import fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
 from legonet.run.jobs import Job, blobs_of, make_job
@@ -24,7 +26,17 @@ from legonet.teachers.statistics import Statistics, parse_statistics
 
 @dataclass(frozen=True)
 class Result:
-    """A fitted adapter's bytes and what was measured; memory in bytes, where a process of its own tells."""
+    """A fitted adapter's bytes and what was measured.
+
+    Attributes:
+        path: `category:task`.
+        adapter: its bytes.
+        quality: measured by the fit.
+        seconds: that it took.
+        notes: for people.
+        memory: bytes at its peak, where a process of its own tells.
+        operations: that it took, about.
+    """
 
     path: str
     adapter: bytes
@@ -32,6 +44,7 @@ class Result:
     seconds: float
     notes: list[str] = field(default_factory=list)
     memory: int | None = None
+    operations: int | None = None
 
 
 def execute(
@@ -59,10 +72,10 @@ def execute(
     begin, edge = time.monotonic(), load_edge(job, store)
     checkpoint = None if checkpoints is None else Checkpoint(checkpoints, job.key, device)
     try:
-        if job.own_category_module is None:
+        own = None if job.own_category_module is None else _module(store, job.own_category_module, job)
+        if own is None:
             fitted = fit(edge, job.adapter, samples, device, progress, checkpoint=checkpoint)
         else:
-            own = _module(store, job.own_category_module, job)
             fitted = fit_bridged(edge, own, job.adapter, samples, device, progress, checkpoint)
     except torch.OutOfMemoryError as error:
         raise DistillError(
@@ -71,7 +84,12 @@ def execute(
         ) from error
     data = dump_chain("adapter", fitted.adapter)
     notes = fitted.notes if checkpoint is None else [*fitted.notes, *checkpoint.notes]
-    return Result(job.path, data, fitted.quality, time.monotonic() - begin, notes)
+    given = (0, False) if samples is None else (len(samples.images), samples.labels is not None)
+    operations = None
+    with suppress(Exception):  # no estimate is worth the loss of a fit
+        operations = fit_operations(edge, job.adapter, fitted.adapter, *given, own)
+    seconds = time.monotonic() - begin
+    return Result(job.path, data, fitted.quality, seconds, notes, operations=operations)
 
 
 def load_edge(job: Job, store: BlobStore) -> Edge:

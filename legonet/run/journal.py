@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 """
 # Columns that journals of earlier versions lack.
-_LATER = {"adapter": "TEXT", "seed": "INTEGER", "memory": "INTEGER"}
+_LATER = {"adapter": "TEXT", "seed": "INTEGER", "memory": "INTEGER", "operations": "INTEGER"}
 _AT_ONCE = 500  # variables of one query
 REMEMBERED = 10_000  # jobs that the history is made of
 
@@ -45,6 +45,7 @@ class JobRecord(NamedTuple):
     adapter: str | None = None
     seed: int = 0
     memory: int | None = None
+    operations: int | None = None
 
 
 class Journal:
@@ -157,6 +158,7 @@ class Journal:
             "adapter": record.adapter,
             "seed": record.seed,
             "memory": record.memory,
+            "operations": record.operations,
         }
         columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
         with self._connection() as database:
@@ -181,7 +183,8 @@ class Journal:
     def history(self) -> History:
         """What earlier jobs took; nothing where there is no journal or it cannot be read."""
         query = (
-            "SELECT path, method, seconds, memory FROM jobs WHERE state = 'done' ORDER BY rowid DESC LIMIT ?"
+            "SELECT path, method, seconds, memory, operations FROM jobs WHERE state = 'done' "
+            "ORDER BY rowid DESC LIMIT ?"
         )
         rows = self._read(query, [(REMEMBERED,)])
         return History.of(Took(*row) for row in reversed(rows))

@@ -223,9 +223,8 @@ class _Loop:
         adapter, seed = self._store.put(result.adapter), self._jobs[path].adapter.seed
         locked = self._adapters[path] = _locked(edge, result.quality, seed, adapter)
         self.results.append(result)
-        record = JobRecord(
-            edge, "done", result.seconds, locked.quality, tuple(result.notes), adapter, seed, result.memory
-        )
+        notes, taken = tuple(result.notes), (result.memory, result.operations)
+        record = JobRecord(edge, "done", result.seconds, locked.quality, notes, adapter, seed, *taken)
         self._journal.job(self._number, record)
         executor.stored(self._jobs[path])
         if time.monotonic() >= self._next_save:

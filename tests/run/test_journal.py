@@ -22,12 +22,12 @@ def test_how_long_a_path_took(tmp_path: Path) -> None:
     first, second = journal.begin("zoo"), journal.begin("zoo")
     assert second == first + 1
     journal.job(first, JobRecord(EDGE, "done", 2.5, {"residual": 0.1}))
-    journal.job(second, JobRecord(EDGE, "done", 1.5, notes=("a note",), memory=7))
+    journal.job(second, JobRecord(EDGE, "done", 1.5, notes=("a note",), memory=7, operations=90))
     journal.job(second, JobRecord(EDGE, "failed", 9.0))
     journal.end(second, "failed")
-    assert estimate(journal) == Cost(1.5, 7, "as it took last")
+    assert estimate(journal) == Cost(1.5, 7, "as it took last", 90)
     again = Journal(tmp_path / "deep" / "journal.sqlite")
-    assert estimate(again, "dog:classify") == Cost(2.0, 7, "mean of 2 by closed-form")
+    assert estimate(again, "dog:classify") == Cost(2.0, 7, "mean of 2 by closed-form", 90)
     assert estimate(again, method="auto") is None
 
 

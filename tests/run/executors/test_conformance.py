@@ -49,6 +49,8 @@ def test_the_same_bytes(executor: Executor, store: BlobStore, make_job: Callable
     assert outcome.result.adapter == expected.adapter
     assert outcome.result.quality == expected.quality
     assert outcome.result.notes == expected.notes
+    assert outcome.result.operations == expected.operations
+    assert expected.operations > 1000
 
 
 def finish_inline(store: BlobStore, job: Job) -> Any:

@@ -1,0 +1,83 @@
+"""The estimate is near what torch counts while it fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from legonet.distill.bridge import fit_bridged
+from legonet.distill.context import Edge
+from legonet.distill.fit import Samples, fit
+from legonet.distill.operations import fit_operations, operations_of
+from legonet.graph.schema import Adapter, Input
+from legonet.teachers.statistics import record
+
+
+class Counted(TorchDispatchMode):
+    """What is computed, also by gradients of gradients, which torch's own counter refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output, kwargs = function(*args, **(kwargs or {})), kwargs or {}
+        if function._overloadpacket in flop_registry:
+            self.operations += flop_registry[function._overloadpacket](*args, **kwargs, out_val=output)
+        return output
+
+
+METHODS: list[dict[str, Any]] = [
+    {"name": "auto", "steps": 12, "imagined": 16},
+    {"name": "closed-form", "draws": 64, "matching": 8},
+    {"name": "back-distillation", "steps": 12},
+    {"name": "ordinary", "steps": 12},
+    {"name": "distillation", "steps": 12},
+    {"name": "jacobian", "steps": 12},
+    {"name": "inversion", "steps": 12, "images": 16},
+]
+
+
+@pytest.fixture
+def known(edge: Edge) -> Edge:
+    images = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(7))
+    own = record(edge.category_module, edge.teacher_module, [images], 10**6)
+    return replace(edge, statistics=own, generic_statistics=own, input=Input(shape=(3, 16, 16)))
+
+
+def given() -> Samples:
+    images = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    return Samples(images, torch.arange(24) % 2)
+
+
+def test_a_forward_pass() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 8 * 8, 2))
+    assert operations_of(module, (3, 8, 8)) == 2 * (8 * 8 * 4 * 27 + 4 * 8 * 8 * 2)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])
+def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("legonet.distill.methods.auto.JOINED", 256)
+    monkeypatch.setattr("legonet.distill.methods.auto.EXACT", 0.0)  # refined however good it is
+    spec = Adapter.model_validate({"kernel": 3, "method": method})
+    with Counted() as counter:
+        fitted = fit(known, spec, given())
+    estimate = fit_operations(known, spec, fitted.adapter, 24, True)
+    assert estimate == pytest.approx(counter.operations, rel=0.35)
+
+
+def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("legonet.distill.bridge.STEPS", 20)
+    monkeypatch.setattr("legonet.distill.bridge.SYNTHESISED", 48)
+    own = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    spec = Adapter.model_validate({"kernel": 3, "method": METHODS[3]})
+    with Counted() as counter:
+        fitted = fit_bridged(known, own, spec, given())
+    estimate = fit_operations(known, spec, fitted.adapter, 24, True, own)
+    assert estimate == pytest.approx(counter.operations, rel=0.35)
