@@ -61,5 +61,5 @@ def peak_of(graph: str, path: str, folder: str) -> int:
             runpy.run_module("legonet", run_name="__main__")
         except SystemExit as end:
             if end.code:
-                raise RuntimeError(f"predict ended with {end.code}; its message is on standard error") from end
+                raise RuntimeError(f"predict ended with {end.code}; standard error says why") from end
     return peak()
