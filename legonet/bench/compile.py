@@ -67,6 +67,12 @@ class Zoo:
             for task in self.tasks
         )
 
+    def to(self, device: str) -> Zoo:
+        """Move all modules."""
+        for module in (self.input, *self.categories.values(), *self.adapters.values(), *self.tasks.values()):
+            module.to(device)
+        return self
+
     def compiled(self, *paths: Path, options: Options) -> CompiledNetwork:
         """Compile some paths, with a card; default: all."""
         chosen = paths or self.paths
@@ -111,7 +117,7 @@ def make_zoo(categories: int, tasks: tuple[str, ...] = tuple(TASKS), adapter: Ad
 
 
 def run_compile(repeats: int = 30, say: Callable[[str], None] = lambda _: None) -> list[Figure]:
-    """Measure everything with one thread.
+    """Measure everything with one thread; the ratios on a GPU too, where there is one.
 
     Args:
         repeats: pairs of runs; more for one path, whose ratio is to be known to a hundredth, and a third for
@@ -121,13 +127,15 @@ def run_compile(repeats: int = 30, say: Callable[[str], None] = lambda _: None) 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        figures: list[Figure] = []
         with torch.inference_mode():
-            say("one path against nn.Sequential")
-            figures = [*one_path(repeats)]
-            say("5 categories x 2 tasks against ten paths, and against sharing by hand")
-            figures += five_by_two(repeats)
-            say("50 category modules into one task against a loop")
-            figures += fifty(max(3, repeats // 3))
+            for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+                say(f"on {device}: one path against nn.Sequential")
+                figures += one_path(repeats, device)
+                say("5 categories x 2 tasks against ten paths, and against sharing by hand")
+                figures += five_by_two(repeats, device)
+                say("50 category modules into one task against a loop")
+                figures += fifty(max(3, repeats // 3), device)
         say("compile time, memory, exports")
         figures += [*compile_time(), *peak_memory(), *exports()]
         say("a network of 1,000 modules")
@@ -139,8 +147,13 @@ def run_compile(repeats: int = 30, say: Callable[[str], None] = lambda _: None) 
     return figures
 
 
-def ratio(reference: Callable[[], object], candidate: Callable[[], object], repeats: int) -> float:
-    """Seconds of the candidate over those of the reference: the median over pairs of runs."""
+def ratio(
+    reference: Callable[[], object], candidate: Callable[[], object], repeats: int, device: str = "cpu"
+) -> float:
+    """Seconds of the candidate over those of the reference: the median over pairs of runs.
+
+    Processor seconds on a CPU; on a GPU those that pass until it has done its work.
+    """
     for each in (reference, candidate, reference, candidate):
         each()
     found = []
@@ -148,11 +161,18 @@ def ratio(reference: Callable[[], object], candidate: Callable[[], object], repe
         seconds = {}
         pair = (reference, candidate) if number % 2 else (candidate, reference)
         for each in pair:
-            begin = time.process_time()
+            begin = _now(device)
             each()
-            seconds[each] = time.process_time() - begin
+            seconds[each] = _now(device) - begin
         found.append(seconds[candidate] / max(seconds[reference], 1e-9))
     return statistics.median(found)
+
+
+def _now(device: str) -> float:
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def images(batch: int) -> Tensor:
@@ -160,32 +180,37 @@ def images(batch: int) -> Tensor:
     return torch.rand(batch, *SHAPE, generator=torch.Generator().manual_seed(0))
 
 
-def one_path(repeats: int) -> Iterator[Figure]:
+def one_path(repeats: int, device: str = "cpu") -> Iterator[Figure]:
     """One transplanted path, of either memory format, with folding and without any pass."""
-    plain = Options("none", memory_format="contiguous")
+    plain = Options("none", memory_format="contiguous", device=device)
     for batch, count in ((1, 10 * repeats), (64, 2 * repeats)):
         for name, options, target in (
-            ("with folding", Options("all"), WITH_FOLDING),
+            ("with folding", Options("all", device=device), WITH_FOLDING),
             ("without", plain, WITHOUT),
         ):
-            found = _one_path(images(batch), options, count)
-            yield at_most(f"one path, {name}, batch {batch}: of nn.Sequential's time", found, "x", target)
+            found = _one_path(images(batch).to(device), options, count, device)
+            what = f"one path{_on(device)}, {name}, batch {batch}: of nn.Sequential's time"
+            yield at_most(what, found, "x", target)
 
 
-def _one_path(given: Tensor, options: Options, repeats: int) -> float:
+def _on(device: str) -> str:
+    return "" if device == "cpu" else f" on {device}"
+
+
+def _one_path(given: Tensor, options: Options, repeats: int, device: str) -> float:
     path = Path("c1", "classify", native=False)
-    zoo = make_zoo(2)
+    zoo = make_zoo(2).to(device)
     # Without passes both run the very same layers; with some, layers of their own in another memory format.
     app = (zoo if options.passes == "none" else make_zoo(2)).compiled(path, options=options)
     hand = zoo.by_hand(path)
-    return ratio(lambda: hand(given), lambda: app(given), repeats)
+    return ratio(lambda: hand(given), lambda: app(given), repeats, device)
 
 
-def five_by_two(repeats: int) -> Iterator[Figure]:
+def five_by_two(repeats: int, device: str = "cpu") -> Iterator[Figure]:
     """All ten paths of the animals' architectures, batch 1."""
-    zoo, given = make_zoo(5), images(1)
+    zoo, given = make_zoo(5).to(device), images(1).to(device)
     hands = [zoo.by_hand(path) for path in zoo.paths]
-    app = make_zoo(5).compiled(options=Options())
+    app = make_zoo(5).compiled(options=Options(device=device))
 
     def one_by_one() -> list[Tensor]:
         return [hand(given) for hand in hands]
@@ -203,22 +228,21 @@ def five_by_two(repeats: int) -> Iterator[Figure]:
             outputs.append(module(torch.cat(adapted)))
         return outputs
 
-    where = "5 categories x 2 tasks, batch 1: times as fast as"
-    faster = 1 / ratio(one_by_one, lambda: app(given), repeats)
+    where = f"5 categories x 2 tasks{_on(device)}, batch 1: times as fast as"
+    faster = 1 / ratio(one_by_one, lambda: app(given), repeats, device)
     yield at_least(f"{where} ten paths one by one", faster, "x", SHARED)
-    faster = 1 / ratio(shared, lambda: app(given), repeats)
+    faster = 1 / ratio(shared, lambda: app(given), repeats, device)
     yield at_least(f"{where} sharing written by hand", faster, "x", BY_HAND)
 
 
-def fifty(repeats: int, count: int = 50) -> Iterator[Figure]:
+def fifty(repeats: int, device: str = "cpu", count: int = 50) -> Iterator[Figure]:
     """Many category modules of one architecture into one task, batch 1."""
-    zoo, given = make_zoo(count, ("classify",)), images(1)
+    zoo, given = make_zoo(count, ("classify",)).to(device), images(1).to(device)
     hands = [zoo.by_hand(path) for path in zoo.paths]
-    app = make_zoo(count, ("classify",)).compiled(options=Options())
-    faster = 1 / ratio(lambda: [hand(given) for hand in hands], lambda: app(given), repeats)
-    yield at_least(
-        f"{count} category modules into one task, batch 1: times as fast as a loop", faster, "x", MANY
-    )
+    app = make_zoo(count, ("classify",)).compiled(options=Options(device=device))
+    faster = 1 / ratio(lambda: [hand(given) for hand in hands], lambda: app(given), repeats, device)
+    what = f"{count} category modules into one task{_on(device)}, batch 1: times as fast as a loop"
+    yield at_least(what, faster, "x", MANY)
 
 
 def compile_time(repeats: int = 5) -> Iterator[Figure]:

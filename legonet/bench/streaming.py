@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -53,11 +54,12 @@ def fill(folder: Path, count: int) -> None:
 
 
 def peak_of(graph: str, path: str, folder: str) -> int:
-    """Bytes that this process holds at most while it runs the command."""
-    from legonet.cli import main
-
+    """Bytes that this process holds at most while it runs the command, as `python -m legonet` does."""
     sys.argv = ["legonet", "predict", graph, folder, "--path", path, "--jsonl"]
     with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing):
-        status = main()
-    assert not status, status  # noqa: S101 - the command's own message is on standard error
+        try:
+            runpy.run_module("legonet", run_name="__main__")
+        except SystemExit as end:
+            if end.code:
+                raise RuntimeError(f"predict ended with {end.code}; standard error says why") from end
     return peak()

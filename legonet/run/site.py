@@ -60,7 +60,6 @@ class Site:
 
         Args:
             found: of the network.
-            lock: as `ready` gives it.
             needed: content hashes.
             make: reads them.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -40,10 +41,20 @@ def test_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "exports", lambda: iter(()))
     monkeypatch.setattr(bench, "opening", lambda: iter(()))
     monkeypatch.setattr(bench, "streaming", lambda graph, path: iter(()))
-    monkeypatch.setattr(bench, "fifty", lambda repeats: iter(()))
+    monkeypatch.setattr(bench, "fifty", lambda repeats, device: iter(()))
     monkeypatch.setattr(bench, "images", lambda batch: torch.rand(1, *bench.SHAPE))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     figures = bench.run_compile(2)
     assert [figure.bound for figure in figures] == ["at most"] * 4 + ["at least"] * 2 + ["at most"] * 2
     assert all(figure.value > 0 for figure in figures)
     data = json.loads(bench.write_json(figures))
     assert [each["measure"] for each in data["figures"]] == [figure.measure for figure in figures]
+
+
+def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meta device stands in for one: it takes no time, and everything has to be on it."""
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(bench, "Options", partial(Options, grouping="rule"))
+    figures = [*bench.five_by_two(1, "meta"), *bench.fifty(1, "meta", count=3)]
+    assert len(figures) == 3
+    assert all(" on meta, " in figure.measure and figure.value > 0 for figure in figures)

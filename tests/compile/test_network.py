@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,3 +185,32 @@ def test_only_what_is_chosen_is_looked_at(graph_file: Path) -> None:
     assert network.compile(categories=["cat", "dog"]).input_shape == (3, 8, 8)
     with pytest.raises(LegonetError, match=r"teachers\.cow-v1\.weights"):
         network.compile("cow:classify")
+
+
+def test_compiling_imports_neither_torchvision_nor_the_compiler(graph_file: Path) -> None:
+    """Either takes seconds."""
+    code = (
+        "import sys, torch, legonet; app = legonet.load(sys.argv[1]).compile(); app(torch.rand(1, 3, 8, 8)); "
+        "print([name for name in ('torchvision', 'torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(graph_file)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def damage(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_a_damaged_module_is_mended(graph_file: Path, images: torch.Tensor) -> None:
+    import legonet
+
+    network = legonet.load(graph_file)
+    wanted = network.compile("cat:classify", passes="none")(images)
+    path = network.store.path(network.lock.categories["cat"].module)
+    damage(path)
+    assert torch.equal(legonet.load(graph_file).compile("cat:classify", passes="none")(images), wanted)  # type: ignore[arg-type]
+    adapter = network.store.path(network.lock.adapters["dog:classify"].adapter)
+    damage(adapter)
+    with pytest.raises(LegonetError, match=f"{adapter.name}: the blob is damaged.*run `legonet transplant`"):
+        network.compile("dog:classify")
