@@ -268,6 +268,8 @@ def write_table(outcomes: Iterable[Outcome]) -> str:
     lines = [
         "# Models that nobody here wrote",
         "",
+        "Made by `legonet bench models --results docs/results`. Seconds are of one thread of a busy machine.",
+        "",
         "| group | models | passed | share |",
         "| --- | --: | --: | --: |",
     ]

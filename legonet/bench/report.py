@@ -85,6 +85,7 @@ def write_report(setting: Setting, choice: Choice, results: Path, docs: Path) ->
         mine = [each for each in summaries if each.experiment == name]
         page += _experiment(EXPERIMENTS[name], mine, choice.seeds)
     page += _speed([Figure(**each) for each in measured["figures"]], measured["threads"]) if measured else []
+    page += _others(docs)
     files[docs / PAGE] = ("\n".join(page).rstrip() + "\n").encode()
     for path, data in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -239,3 +240,14 @@ def _speed(figures: Sequence[Figure], threads: int) -> list[str]:
         "![Seconds of the closed form over its operations](benchmarks/speed.svg)",
         "",
     ]
+
+
+def _others(docs: Path) -> list[str]:
+    """Where the figures of other benches are, of those that there are."""
+    pages = {
+        "results/models.md": "`legonet bench models`: architectures of torchvision and timm as teachers",
+        "photos.md": "`legonet bench photos`: EfficientNet-Lite0 with ImageNet weights, and an edge from a "
+        "VGG-style category module to its task module",
+    }
+    found = [f"- [{page}]({page}): {what}" for page, what in pages.items() if (docs / page).is_file()]
+    return ["## Other models", "", *found, ""] if found else []

@@ -137,7 +137,9 @@ def _cut(
     place = cut if isinstance(cut, str) else at_fraction(found.architecture, input_shape, cut, where)
     f, _ = cut_architecture(found.architecture, place, where=where)
     shape = output_shape(f, input_shape, where=where)
-    if is_map(shape):
+    # Layers give channels first; so does all else where images are wide or high, and only squares tell.
+    first = not isinstance(found.architecture, Operations) or len(set(input_shape[1:])) > 1
+    if is_map(shape) or (len(shape) == 3 and first):
         return found, place
     if not isinstance(found.architecture, Operations):  # no layer makes a map of it
         exported = export(module, example_shape, output=output, where=where)

@@ -75,6 +75,14 @@ def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
     assert data["images"] == "animals, test"
 
 
+def test_pages_of_other_benches_are_linked(results: Path, tmp_path: Path) -> None:
+    assert "## Other models" not in write(results, tmp_path / "docs")
+    (tmp_path / "docs" / "photos.md").write_text("# A network of photos\n")
+    page = write(results, tmp_path / "docs")
+    assert "- [photos.md](photos.md): `legonet bench photos`" in page
+    assert "models.md" not in page
+
+
 def test_a_cell_with_fewer_seeds_says_so(results: Path, tmp_path: Path) -> None:
     arguments = ["bench", "report", "--results", str(results), "-o", str(tmp_path), "--seeds", "3"]
     assert main(arguments) == 0
