@@ -14,6 +14,7 @@ from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, find_edge
 from legonet.plan.plan import Plan
 from legonet.store.blobs import BlobStore, MemoryStore
+from legonet.store.collector import paused
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class Network:
             GraphError: the file has problems; the message lists all of them.
         """
         network = cls.__new__(cls)  # what a new network is, is not checked for one that has a file
-        network._open(load_graph(path), Path(path))
+        with paused():
+            network._open(load_graph(path), Path(path))
         return network
 
     def _open(self, loaded: LoadedGraph, path: Path) -> None:

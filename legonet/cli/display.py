@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ class Display:
 
         console = Console(stderr=True, highlight=False)
         self._lines = not quiet and not console.is_terminal
-        self._bars = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+        self._bars = Progress(
+            *columns,
+            console=console,
+            redirect_stdout=sys.stdout.isatty(),  # else what goes to a file or a pipe would end up here
+            disable=quiet or not console.is_terminal,
+        )
 
     def __enter__(self) -> Self:
         self._bars.start()

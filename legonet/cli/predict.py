@@ -66,8 +66,8 @@ def predict(
         *([MaskFiles(overlays, "overlay")] if overlays else []),
     ]
     found: list[dict[str, Any]] = []
-    files, total = _files(images)
-    with _Bar(total) as bar:
+    files = chain.from_iterable(map(_of, images))
+    with _Bar(images) as bar:
         while names := list(islice(files, batch)):
             pixels = _read(names, shape)
             results = compiled.results(pixels.to(where))
@@ -88,11 +88,11 @@ def predict(
         print(json.dumps({"predictions": found}, indent=2))
 
 
-def _files(given: list[Path]) -> tuple[Iterator[Path], int | None]:
-    """The images' files, as they are found, and their number if that costs nothing."""
-    plain = [each for each in given if str(each) != "-" and not each.is_dir()]
-    total = len(plain) if len(plain) == len(given) else None
-    return chain.from_iterable(map(_of, given)), total
+def _count(given: list[Path]) -> int | None:
+    """How many images there are, unless some are named on standard input."""
+    if any(str(each) == "-" for each in given):
+        return None
+    return sum(sum(len(names) for _, names in _folders(each)) if each.is_dir() else 1 for each in given)
 
 
 def _of(given: Path) -> Iterable[Path]:
@@ -107,14 +107,21 @@ def _walk(folder: Path) -> Iterator[Path]:
     from legonet.errors import DataError
 
     none = True
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if Path(name).suffix.lower() in EXTENSIONS:
-                none = False
-                yield Path(root, name)
+    for root, names in _folders(folder):
+        for name in names:
+            none = False
+            yield Path(root, name)
     if none:
         raise DataError(f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}")
+
+
+def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, with the names of their images."""
+    from legonet.data.folder import EXTENSIONS
+
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        yield root, sorted(name for name in names if Path(name).suffix.lower() in EXTENSIONS)
 
 
 def _read(files: Iterable[Path], shape: tuple[int, int, int]) -> Tensor:
@@ -142,13 +149,15 @@ def _shown(key: str, value: Any) -> str:
 class _Bar(Display):
     """Images done, on a terminal whose standard output goes elsewhere."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, given: list[Path]) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import TimeRemainingColumn as Remaining
 
-        text = TextColumn("images", markup=False)
+        text, left = TextColumn("images", markup=False), TextColumn("left", markup=False)
+        columns = MofNCompleteColumn(), text, BarColumn(), TimeElapsedColumn(), Remaining(), left
         # Where predictions are shown on the terminal themselves, a bar would be in their way.
-        columns = MofNCompleteColumn(), text, BarColumn(), TimeElapsedColumn()
         super().__init__(sys.stdout.isatty(), *columns)
+        total = None if self._bars.disable else _count(given)
         self._bar = self._bars.add_task("", total=total)
 
     def advance(self, count: int) -> None:

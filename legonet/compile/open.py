@@ -46,7 +46,7 @@ def compile_paths(
     devices = tuple(find_device(each) for each in each_device(options.device))
     options = replace(options, device=devices, verdicts=find_verdicts(site.workspace))
     found = site.survey(lock, graph=concerning(site.graph, names, categories, tasks))
-    chosen = choose_paths(site.graph, found.plan, names, categories, tasks)
+    chosen = choose_paths(found.graph, found.plan, names, categories, tasks)
     paths = [edge.path for edge in chosen]
     adapters = {edge.path: lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"}
     now = lock_modules(found.graph, lock, found.teachers)

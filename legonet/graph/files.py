@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, *, folder: Path | None = None) -> None:
+def write_atomically(
+    path: Path, data: bytes | Iterable[bytes | memoryview], *, folder: Path | None = None
+) -> None:
     """Write a file so that at any moment it has either its old bytes or all of the new ones.
 
     A link is followed: the file that it leads to is replaced. A new file gets the mode that `open` gives,
@@ -15,7 +18,7 @@ def write_atomically(path: Path, data: bytes, *, folder: Path | None = None) -> 
 
     Args:
         path: The file; its folder exists.
-        data: All its bytes.
+        data: All its bytes, in one or in pieces.
         folder: Where the temporary file is made, on the same file system; default: beside the file.
 
     Raises:
@@ -25,7 +28,7 @@ def write_atomically(path: Path, data: bytes, *, folder: Path | None = None) -> 
     temporary = (folder or target.parent) / f".{target.name[:16]}-{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         if target.is_file():

@@ -11,6 +11,7 @@ from legonet.graph.select import givers, split_path
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.reasons import fingerprint
 from legonet.store.blobs import BlobStore, sha256
+from legonet.store.modules import ModuleKind
 from legonet.teachers.source import TeacherSource
 
 Sources = Mapping[str, TeacherSource]
@@ -101,13 +102,16 @@ def store_blobs(
             _expect(name, "statistics", statistics, None if data is None else sha256(data))
             store.put(data or b"")
             missing.discard(statistics)
-        if missing & {locked.category_module, locked.task_module}:
-            parts = sources[name].parts()
-            _expect(name, "category module", locked.category_module, parts.f_sha)
-            _expect(name, "task module", locked.task_module, parts.g_sha)
-            store.put(parts.f)
-            store.put(parts.g)
-            missing -= {parts.f_sha, parts.g_sha}
+        for kind, sha in _halves(locked).items():
+            if sha in missing:
+                half = sources[name].half(kind)
+                _expect(name, kind.replace("-", " "), sha, half.sha)
+                store.put(half.pieces)
+                missing.discard(sha)
+
+
+def _halves(teacher: LockedTeacher) -> dict[ModuleKind, str]:
+    return {"category-module": teacher.category_module, "task-module": teacher.task_module}
 
 
 def mend_blobs(

@@ -7,7 +7,7 @@ import mmap
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -20,16 +20,27 @@ _Data = TypeVar("_Data", bytes, mmap.mmap)
 _SHA256 = re.compile(SHA256_PATTERN)
 
 
-def sha256(data: bytes) -> str:
+Pieces = Sequence[bytes | memoryview]
+"""A blob's bytes, one piece after the other: what is mapped need not be copied to be written."""
+
+
+def sha256(data: bytes | Pieces) -> str:
     """Compute the address of a blob: the lower-case hexadecimal sha256 of its bytes."""
-    return hashlib.sha256(data).hexdigest()
+    found = hashlib.sha256()
+    for piece in _pieces(data):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _pieces(data: bytes | Pieces) -> Pieces:
+    return [data] if isinstance(data, bytes) else data
 
 
 class BlobStore(ABC):
     """What every store can do."""
 
     @abstractmethod
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes | Pieces) -> str:
         """Keep a blob; one that is already there costs little.
 
         Returns:
@@ -82,10 +93,10 @@ class MemoryStore(BlobStore):
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes | Pieces) -> str:
         """Keep a blob. Returns its address."""
         sha = sha256(data)
-        self._blobs.setdefault(sha, bytes(data))
+        self._blobs.setdefault(sha, b"".join(_pieces(data)))
         return sha
 
     def get(self, sha: str) -> bytes:
@@ -129,12 +140,12 @@ class Store(BlobStore):
         """Say whether there is a file of this address; its bytes are not verified."""
         return self.path(sha).is_file()
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes | Pieces) -> str:
         """Write a blob: to a temporary file, flushed to the disk, then renamed."""
         sha = sha256(data)
         path = self.path(sha)
         try:
-            if path.is_file() and path.stat().st_size == len(data):
+            if path.is_file() and path.stat().st_size == sum(map(len, _pieces(data))):
                 return sha
             path.parent.mkdir(parents=True, exist_ok=True)
             (self.folder / "tmp").mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from legonet.errors import StoreError
-from legonet.store.tensors import RawTensor, read_tensors, write_tensors
+from legonet.store.tensors import RawTensor, read_tensors, tensor_pieces
 
 ModuleKind = Literal["category-module", "task-module", "adapter"]
 METADATA_KEY = "legonet"
@@ -53,9 +53,19 @@ def dump_module(
     Raises:
         StoreError: A tensor's bytes do not fit its shape and dtype.
     """
+    return b"".join(module_pieces(kind, layers, tensors, operations))
+
+
+def module_pieces(
+    kind: ModuleKind,
+    layers: Mapping[str, Any],
+    tensors: Mapping[str, RawTensor],
+    operations: Mapping[str, Any] | None = None,
+) -> list[bytes | memoryview]:
+    """What `dump_module` writes, in pieces; the tensors' bytes are not copied."""
     model = {"layers": _canonical(layers)} if operations is None else {"operations": operations}
     text = json.dumps({"kind": kind, **model}, separators=(",", ":"), allow_nan=False)
-    return write_tensors(tensors, {METADATA_KEY: text})
+    return tensor_pieces(tensors, {METADATA_KEY: text})
 
 
 def parse_module(data: bytes | memoryview, where: str = "module blob") -> ModuleBlob:

@@ -68,7 +68,12 @@ class TensorFile:
 
 
 def write_tensors(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> bytes:
-    """Write tensors as safetensors, so that a mapped file can be computed with as it lies.
+    """Write tensors as safetensors; see `tensor_pieces`."""
+    return b"".join(tensor_pieces(tensors, metadata))
+
+
+def tensor_pieces(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+    """Write tensors as safetensors in pieces, not copied; a mapped file can be computed with as it lies.
 
     Tensors of whole multiples of 64 bytes come first, each on such a multiple; then the others, larger
     elements first, so that each is aligned to its elements; then by name.
@@ -96,7 +101,7 @@ def write_tensors(tensors: Mapping[str, RawTensor], metadata: Mapping[str, str])
         offset += length
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)
-    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+    return [len(text).to_bytes(8, "little") + text, *parts]
 
 
 def _place(tensor: RawTensor, name: str) -> tuple[bool, int, str]:

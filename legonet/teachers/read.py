@@ -5,8 +5,10 @@ Needs no torch; only a block that a library builds is traced with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import mmap
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,12 @@ from legonet.blocks.parameters import Shape, is_counter, tensor_shapes
 from legonet.blocks.schema import Architecture, Block, Layers, layers_data
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import did_you_mean, listed
-from legonet.store.blobs import sha256
-from legonet.store.modules import ModuleKind, dump_module
+from legonet.store.blobs import Pieces, sha256
+from legonet.store.modules import ModuleKind, module_pieces
 from legonet.store.tensors import RawTensor, read_tensors
 
 LONGEST_LIST = 20
+_AT_ONCE = 2**20  # numbers
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 # How bytes are read to find what is not finite: the numbers, or (bits, exponent) for what NumPy lacks.
 _NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
@@ -29,24 +32,66 @@ _BITS = {"BF16": ("<u2", 0x7F80), "F8_E5M2": ("<u1", 0x7C), "F8_E4M3": ("<u1", 0
 
 
 @dataclass(frozen=True)
+class Half:
+    """One part of a teacher that is cut.
+
+    Attributes:
+        sha: The address of its blob.
+        layers: Its layers or operations.
+        pieces: Its blob; of a file, they are views of the file.
+    """
+
+    sha: str
+    layers: Architecture
+    pieces: Pieces = field(compare=False, repr=False)
+
+    @property
+    def blob(self) -> bytes:
+        """Its blob, copied."""
+        return b"".join(self.pieces)
+
+
+@dataclass(frozen=True)
 class TeacherParts:
     """A teacher, cut.
 
     Attributes:
-        f: Blob of the category module.
-        g: Blob of the task module g_T.
-        f_sha: Address of f.
-        g_sha: Address of g.
-        f_layers: Layers or operations up to and including the cut.
-        g_layers: Those after it.
+        below: The category module: up to and including the cut.
+        above: The task module g_T: after it.
     """
 
-    f: bytes
-    g: bytes
-    f_sha: str
-    g_sha: str
-    f_layers: Architecture
-    g_layers: Architecture
+    below: Half
+    above: Half
+
+    @property
+    def f(self) -> bytes:
+        """Blob of the category module."""
+        return self.below.blob
+
+    @property
+    def g(self) -> bytes:
+        """Blob of the task module g_T."""
+        return self.above.blob
+
+    @property
+    def f_sha(self) -> str:
+        """Address of f."""
+        return self.below.sha
+
+    @property
+    def g_sha(self) -> str:
+        """Address of g."""
+        return self.above.sha
+
+    @property
+    def f_layers(self) -> Architecture:
+        """Layers or operations up to and including the cut."""
+        return self.below.layers
+
+    @property
+    def g_layers(self) -> Architecture:
+        """Those after it."""
+        return self.above.layers
 
 
 def read_teacher(
@@ -56,7 +101,7 @@ def read_teacher(
 
     Args:
         architecture: The teacher's block, or its layers or operations.
-        weights: A safetensors file, or its bytes.
+        weights: A safetensors file, which is mapped and not copied, or its bytes.
         cut: f ends with the layer, module or operation of this name.
         where: What messages call the teacher.
 
@@ -68,17 +113,40 @@ def read_teacher(
             of another shape or dtype, or not finite (all in one message); or there is no such cut.
         BlockError: The block cannot be built.
     """
+    f, g = read_halves(architecture, weights, cut, where, ("category-module", "task-module"))
+    return TeacherParts(f, g)
+
+
+def read_halves(
+    architecture: Block | Architecture,
+    weights: bytes | Path,
+    cut: str,
+    where: str,
+    kinds: Sequence[ModuleKind],
+) -> list[Half]:
+    """Read some parts of a teacher; of a file, only the weights of these are read.
+
+    Args:
+        architecture: As of `read_teacher`, like the others.
+        weights: Likewise.
+        cut: Likewise.
+        where: Likewise.
+        kinds: Which parts, in the order in which they are given back.
+    """
     layers = teacher_layers(architecture) if isinstance(architecture, Block) else architecture
-    f_layers, g_layers = cut_architecture(layers, cut, where=where)
+    below, above = cut_architecture(layers, cut, where=where)
+    halves: dict[ModuleKind, Architecture] = {"category-module": below, "task-module": above}
     source = f"{where}: {weights}" if isinstance(weights, Path) else where
     try:
         tensors = read_tensors(_bytes(weights, source), source).tensors
     except StoreError as error:
         raise TeacherError(str(error)) from error
-    _check(tensors, layers, source)
-    f = _blob("category-module", f_layers, tensors)
-    g = _blob("task-module", g_layers, tensors)
-    return TeacherParts(f, g, sha256(f), sha256(g), f_layers, g_layers)
+    _check(tensors, layers, source, {name for kind in kinds for name in tensor_shapes(halves[kind])})
+    found = []
+    for kind in kinds:
+        pieces = _pieces(kind, halves[kind], tensors)
+        found.append(Half(sha256(pieces), halves[kind], pieces))
+    return found
 
 
 def teacher_layers(block: Block) -> Architecture:
@@ -151,24 +219,33 @@ def cut_layers(layers: Layers, cut: str, *, where: str = "teacher") -> tuple[Lay
     return {name: layers[name] for name in names[:place]}, {name: layers[name] for name in names[place:]}
 
 
-def _bytes(weights: bytes | Path, source: str) -> bytes:
+def _bytes(weights: bytes | Path, source: str) -> bytes | memoryview:
+    """The weights; a file's are mapped, so that only what is used is read."""
+    found: bytes | memoryview = b""
     if isinstance(weights, Path):
         try:
-            weights = weights.read_bytes()
+            with weights.open("rb") as file:
+                if os.fstat(file.fileno()).st_size:  # what is empty cannot be mapped
+                    found = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except OSError as error:
             raise TeacherError(
                 f"{source}: cannot be read: {error.strerror or error}; expected a safetensors file; "
                 "check the path"
             ) from error
-    if weights[:4] == b"PK\x03\x04" or weights[:2] == b"\x80\x02":
+    else:
+        found = weights
+    if found[:4] == b"PK\x03\x04" or found[:2] == b"\x80\x02":
         raise TeacherError(
             f"{source}: a pickled PyTorch checkpoint; expected a safetensors file, which runs no code; "
             "convert it with safetensors.torch.save_file(model.state_dict(), ...)"
         )
-    return weights
+    return found
 
 
-def _check(tensors: Mapping[str, RawTensor], architecture: Architecture, source: str) -> None:
+def _check(
+    tensors: Mapping[str, RawTensor], architecture: Architecture, source: str, looked_at: Collection[str]
+) -> None:
+    """Refuse weights of another model, and numbers among those that are looked at that are not finite."""
     expected = tensor_shapes(architecture)
     problems = [f"missing: {key} {list(shape)}" for key, shape in expected.items() if key not in tensors]
     problems += [
@@ -176,7 +253,8 @@ def _check(tensors: Mapping[str, RawTensor], architecture: Architecture, source:
     ]
     for key, shape in expected.items():
         if key in tensors:
-            problems += _tensor_problems(key, tensors[key], shape, is_counter(architecture, key))
+            counts = is_counter(architecture, key)
+            problems += _tensor_problems(key, tensors[key], shape, counts, key in looked_at)
     if not problems:
         return
     shown = problems[:LONGEST_LIST]
@@ -203,31 +281,34 @@ def _advice(tensors: Mapping[str, RawTensor], expected: Mapping[str, Shape]) -> 
     return "choose the block that the teacher was trained with, or correct the file"
 
 
-def _tensor_problems(key: str, tensor: RawTensor, shape: Shape, counts: bool) -> list[str]:
+def _tensor_problems(key: str, tensor: RawTensor, shape: Shape, counts: bool, looked_at: bool) -> list[str]:
     if tensor.shape != shape:
         return [f"shape: {key} {list(tensor.shape)}; the block has {list(shape)}"]
     if counts:
         return []
     if tensor.dtype not in _FLOATS:
         return [f"dtype: {key} {tensor.dtype}; expected floating-point, one of {', '.join(_FLOATS)}"]
-    count = _not_finite(tensor)
+    count = _not_finite(tensor) if looked_at else 0
     return [f"not finite: {key}, {count} of {_elements(shape)} values are NaN or infinite"] if count else []
 
 
 def _not_finite(tensor: RawTensor) -> int:
-    if tensor.dtype in _NUMPY:
-        values = np.frombuffer(tensor.data, dtype=_NUMPY[tensor.dtype])
-        return int(values.size - np.count_nonzero(np.isfinite(values)))
-    dtype, exponent = _BITS[tensor.dtype]
-    return int(np.count_nonzero((np.frombuffer(tensor.data, dtype=dtype) & exponent) == exponent))
+    """How many numbers are not finite; looked at in parts, as there may be many."""
+    dtype, exponent = (_NUMPY[tensor.dtype], None) if tensor.dtype in _NUMPY else _BITS[tensor.dtype]
+    values, count = np.frombuffer(tensor.data, dtype=dtype), 0
+    for start in range(0, values.size, _AT_ONCE):
+        part = values[start : start + _AT_ONCE]
+        wrong = ~np.isfinite(part) if exponent is None else (part & exponent) == exponent
+        count += int(np.count_nonzero(wrong))
+    return count
 
 
 def _elements(shape: Shape) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-def _blob(kind: ModuleKind, architecture: Architecture, tensors: Mapping[str, RawTensor]) -> bytes:
+def _pieces(kind: ModuleKind, architecture: Architecture, tensors: Mapping[str, RawTensor]) -> Pieces:
     own = {key: tensors[key] for key in tensor_shapes(architecture)}
     if isinstance(architecture, Operations):
-        return dump_module(kind, {}, own, architecture.data())
-    return dump_module(kind, layers_data(architecture), own)
+        return module_pieces(kind, {}, own, architecture.data())
+    return module_pieces(kind, layers_data(architecture), own)

@@ -16,8 +16,9 @@ from legonet.errors import StoreError, TeacherError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
 from legonet.store.blobs import sha256
+from legonet.store.modules import ModuleKind
 from legonet.store.workspace import Workspace
-from legonet.teachers.read import TeacherParts, read_teacher, teacher_layers
+from legonet.teachers.read import Half, TeacherParts, read_halves, read_teacher, teacher_layers
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
 SETTLED = 2 * 10**9  # nanoseconds
@@ -63,7 +64,20 @@ class TeacherSource(ABC):
         Raises:
             TeacherError: weights, layers and cut do not fit each other.
         """
-        return read_teacher(self.layers, self.weights(), self.cut, f"teachers.{self.name}")
+        return read_teacher(self.layers, self.content(), self.cut, f"teachers.{self.name}")
+
+    def half(self, kind: ModuleKind) -> Half:
+        """One part of the teacher; of a file, no more than its weights are read.
+
+        Raises:
+            TeacherError: as of `parts`.
+        """
+        (half,) = read_halves(self.layers, self.content(), self.cut, f"teachers.{self.name}", [kind])
+        return half
+
+    @abstractmethod
+    def content(self) -> bytes | Path:
+        """The weights: their bytes, or the file that holds them."""
 
     def fingerprint(self) -> str:
         """Hash of everything that the two modules are made from."""
@@ -113,6 +127,10 @@ class MemoryTeacher(TeacherSource):
         """The weights as a safetensors file."""
         return self._weights
 
+    def content(self) -> bytes:
+        """The weights as a safetensors file."""
+        return self._weights
+
     def statistics(self) -> bytes | None:
         """The statistics file's bytes, if any were recorded."""
         return self._statistics
@@ -157,6 +175,13 @@ class FileTeacher(TeacherSource):
         data = self._read(self.weights_path(), "weights")
         self._expect(sha256(data))
         return data
+
+    def content(self) -> Path:
+        """The weights file, its sha256 compared with the graph file's if that gives one."""
+        path = self.weights_path()
+        if self._spec.sha256 is not None:
+            self.weights_hash()
+        return path
 
     def weights_hash(self) -> str:
         """The weights file's sha256, checked against the graph file's if it gives one."""

@@ -27,12 +27,20 @@ class UnknownCallError(Exception):
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode; all its parts get their own mode back after it."""
+    """The module as it is used, in evaluation mode and frozen; it gets its own state back after it.
+
+    Frozen, because torch multiplies by a matrix that needs a gradient in another order, with other bits.
+    """
     modes = {each: each.training for each in module.modules()}
+    trained = [each for each in module.parameters() if each.requires_grad]
     module.eval()
+    for each in trained:
+        each.requires_grad_(False)
     try:
         yield
     finally:
+        for each in trained:
+            each.requires_grad_(True)
         for each, training in modes.items():
             each.training = training
 

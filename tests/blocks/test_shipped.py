@@ -26,7 +26,9 @@ def shipped(name: str) -> tuple[Block, Layers]:
 
 
 def test_names() -> None:
-    assert NAMES == ["vgg-slim", "vgg-slim-fcn", "vgg16", "vgg16-fcn"]
+    assert NAMES == [
+        "efficientnet-lite0", "vgg-slim", "vgg-slim-fcn", "vgg-slim-shrunk", "vgg16", "vgg16-fcn"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

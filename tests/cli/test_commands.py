@@ -233,6 +233,24 @@ class TestPredict:
         assert "9.png: cannot be read as an image" in outcome.err
         assert len(outcome.out.splitlines()) == 9
 
+    def test_predictions_go_past_the_bar(
+        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("rich.console.Console.is_terminal", True)
+        outcome = run("predict", graph_file, photos, "--path", "dog:classify", "--jsonl")
+        assert [json.loads(line)["path"] for line in outcome.out.splitlines()] == ["dog:classify"] * 9
+        assert "9/9" in outcome.err
+
+    def test_a_bar_knows_how_many_there_are(self, photos: Path) -> None:
+        from legonet.cli.predict import _count
+
+        (photos / "dog" / "notes.txt").write_text("no image")
+        (photos / ".png").write_text("a name without an ending")
+        assert _count([photos]) == 9
+        assert _count([photos / "cat", photos / "dog" / "0.png", Path("missing.png")]) == 3 + 2
+        assert _count([photos, Path("-")]) is None
+
     def test_a_folder_without_images(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         assert "holds no image" in run("predict", graph_file, tmp_path / "empty").err

@@ -104,3 +104,18 @@ def test_weights_of_another_model_are_listed() -> None:
         "  shape: 0.weight [2, 1, 5, 5]; the model has [2, 1, 3, 3]",
     ]
     assert all(torch.equal(value, before[name]) for name, value in filled.state_dict().items())
+
+
+@pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
+def test_a_file_that_ends_early_at_any_byte(form: str, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    weights = {"a.weight": torch.arange(3.0)}
+    if form == "safetensors":
+        safetensors.torch.save_file(weights, whole)
+    else:
+        torch.save(weights, whole, _use_new_zipfile_serialization=form == "zip")
+    data = whole.read_bytes()
+    for length in range(len(data)):
+        part.write_bytes(data[:length])
+        with pytest.raises(TeacherError, match="expected"):
+            read_checkpoint(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from legonet.blocks.operations import Operations
 from legonet.blocks.schema import Block, layers_from_data
 from legonet.blocks.weights import dump_chain, load_module
 from legonet.errors import TeacherError
-from legonet.store.blobs import sha256
-from legonet.teachers.read import cut_architecture, read_teacher, teacher_layers
+from legonet.store.blobs import MemoryStore, Store, sha256
+from legonet.teachers.read import cut_architecture, read_halves, read_teacher, teacher_layers
 
 LAYERS = layers_from_data(
     {
@@ -213,3 +214,46 @@ def test_a_blocks_own_layers_need_no_torch(teacher: nn.Sequential, tmp_path: Pat
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == read_teacher(LAYERS, tmp_path / "weights", "flatten").f_sha
+
+
+def test_a_file_that_ends_early_at_any_byte(teacher: nn.Sequential, tmp_path: Path) -> None:
+    data, file = saved(teacher.state_dict()), tmp_path / "part.safetensors"
+    for length in range(len(data)):
+        file.write_bytes(data[:length])
+        with pytest.raises(TeacherError, match=r"part\.safetensors"):
+            read_teacher(LAYERS, file, "features.2")
+
+
+def test_one_half_leaves_the_other_unread(tmp_path: Path) -> None:
+    """A large g_T whose numbers are bad is not looked at for f, and little memory is taken for any of it."""
+    layers = layers_from_data(
+        {
+            "conv": {"type": "conv", "in": 1, "out": 2, "kernel": 3},
+            "flatten": {"type": "flatten"},
+            "fc": {"type": "linear", "in": 2**11, "out": 2**13},
+        }
+    )
+    net, file = build_layers(layers).eval(), tmp_path / "large.safetensors"
+    net.get_parameter("fc.weight").data.zero_()[-1] = torch.inf
+    file.write_bytes(saved(net.state_dict()))
+    size = file.stat().st_size
+    assert size > 60e6
+    tracemalloc.start()
+    (f,) = read_halves(layers, file, "conv", "teacher", ["category-module"])
+    with pytest.raises(TeacherError, match=r"not finite: fc\.weight, 2048 of"):
+        read_halves(layers, file, "conv", "teacher", ["task-module"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < size / 8
+    assert f.sha == sha256(f.blob)
+    assert torch.equal(load_module(f.blob).state_dict()["conv.weight"], net.state_dict()["conv.weight"])
+
+
+def test_a_mapped_half_is_written_as_it_lies(teacher: nn.Sequential, tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(saved(teacher.state_dict()))
+    parts = read_teacher(LAYERS, file, "features.2")
+    assert parts == read_teacher(LAYERS, file.read_bytes(), "features.2")
+    for store in (Store(tmp_path / "blobs"), MemoryStore()):
+        assert store.put(parts.above.pieces) == parts.g_sha
+        assert store.get(parts.g_sha) == parts.g
