@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def _through(parts: tuple[nn.Module, ...], images: Tensor) -> Tensor:
     return images
 
 
-def rows(categories: list[str], images: list[int], seeds: int, folder: Path) -> Iterator[Row]:
+def rows(categories: Sequence[str], images: Sequence[int], seeds: int, folder: Path) -> Iterator[Row]:
     """One arrival after the other."""
     network = Network.load(shipped_folder("graphs") / "animals.yaml")
     network.store = MemoryStore()
