@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from legonet.distill.least_squares import windows_read
 from legonet.distill.pullback import Pullback
 
 
@@ -39,8 +40,7 @@ def closed_form_operations(student: Pullback, teacher: Pullback, kernel: int, dr
     channels_out, height, width = student.input_shape
     channels_in = teacher.input_shape[0]
     window = student.window if student.window == teacher.window else 1
-    reach = 2 * -(-(kernel // 2) // window) + 1
-    read, rows = channels_out * reach**2, draws * height * width // window**2
+    read, rows = channels_out * windows_read(kernel, window) ** 2, draws * height * width // window**2
     unknown = channels_out * kernel**2
     pulled = draws * (pullback_operations(student) + pullback_operations(teacher))
     summed = rows * read * (read + 1) + 2 * rows * read * channels_in  # half of a symmetric matrix

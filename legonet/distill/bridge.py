@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from legonet.blocks.weights import Loaded, architecture_of
 from legonet.distill.checkpoint import Checkpoint, DescentState
-from legonet.distill.context import Edge, Progress, features_of, outputs_of
+from legonet.distill.context import Edge, Progress, features_of, frozen, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.inversion import invert
@@ -84,7 +84,7 @@ def fit_bridged(
         on_own = replace(edge, category_module=own_category_module, source=shapes[1])
         upper = fit(on_own, spec, samples, device, progress, checkpoint=checkpoint)
     f, own, student, teacher = (
-        copy.deepcopy(module).to(device).eval().requires_grad_(False)
+        frozen(module, device)
         for module in (edge.category_module, own_category_module, edge.task_module, edge.teacher_module)
     )
     generator = torch.Generator().manual_seed(spec.seed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from legonet.graph.schema import Input, Output
 from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]
+_Module = TypeVar("_Module", bound=nn.Module)
 
 IMAGES = 64  # that go through f together
 FEATURES = 256  # that go through what stands above the cut together
@@ -88,6 +91,16 @@ class Context:
     def descent(self, *measured: list[float]) -> DescentState | None:
         """The state of the next descent, which draws from the generator and whose loss adds to some lists."""
         return None if self.checkpoint is None else self.checkpoint.descent(self.generator, *measured)
+
+
+def frozen(module: _Module, device: torch.device | str) -> _Module:
+    """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
+    device = torch.device(device)
+    there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
+    learns = any(each.requires_grad for each in module.parameters())
+    if there and not learns and not any(each.training for each in module.modules()):
+        return module
+    return copy.deepcopy(module).to(device).eval().requires_grad_(False)
 
 
 def features_of(f: nn.Module, images: Tensor) -> Tensor:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.distill.checkpoint import Checkpoint
-from legonet.distill.context import Context, Edge, Progress, features_of
+from legonet.distill.context import Context, Edge, Progress, features_of, frozen
 from legonet.distill.methods.auto import fit_auto
 from legonet.distill.methods.back_distillation import fit_back_distillation
 from legonet.distill.methods.closed_form import fit_closed_form
@@ -30,8 +29,6 @@ from legonet.graph.schema import (
     Jacobian,
     Ordinary,
 )
-
-_Module = TypeVar("_Module", bound=nn.Module)
 
 # One function per method: sets the context's adapter in place and returns what it measured.
 METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
@@ -94,8 +91,7 @@ def fit(
         torch.manual_seed(spec.seed)
         adapter = build_adapter(spec, edge.source, edge.target, edge.path)
     f, student, teacher = (
-        _frozen(module, torch.device(device))
-        for module in (edge.category_module, edge.task_module, edge.teacher_module)
+        frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
     images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
     context = Context(
@@ -117,17 +113,6 @@ def fit(
     settings = spec.settings
     quality = METHODS[type(settings)](context, settings)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
-
-
-def _frozen(module: _Module, device: torch.device) -> _Module:
-    """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
-    there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
-    learns = any(each.training for each in module.modules()) or any(
-        p.requires_grad for p in module.parameters()
-    )
-    if there and not learns:
-        return module
-    return copy.deepcopy(module).to(device).eval().requires_grad_(False)
 
 
 def _expect_own_statistics(edge: Edge) -> None:

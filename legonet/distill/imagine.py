@@ -6,14 +6,12 @@ f's own, of synthesised images. A mixture measures better than either (docs/meth
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 
 from legonet.blocks.weights import Loaded
 from legonet.distill.activity import match_activity
-from legonet.distill.context import Context, Edge, features_of
+from legonet.distill.context import Context, Edge, features_of, frozen
 from legonet.distill.inversion import invert
 from legonet.distill.synthesis import synthesise
 from legonet.graph.schema import Input
@@ -42,10 +40,7 @@ def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = 
         known.
     """
     generator, parts = torch.Generator().manual_seed(seed), []
-    f, teacher = (
-        copy.deepcopy(module).to(device).eval().requires_grad_(False)
-        for module in (edge.category_module, edge.teacher_module)
-    )
+    f, teacher = (frozen(module, device) for module in (edge.category_module, edge.teacher_module))
     if edge.statistics is not None:
         parts.append(drawn_features(edge.statistics, teacher, count // 2, generator, device))
     if edge.input is not None:

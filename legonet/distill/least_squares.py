@@ -49,6 +49,11 @@ class Draw:
     masks: list[Tensor]
 
 
+def windows_read(kernel: int, window: int) -> int:
+    """How many windows the patches of a window's positions read, in each direction."""
+    return 2 * -(-(kernel // 2) // window) + 1
+
+
 class NormalEquations:
     """Accumulates the Gram matrix of k x k patches and their right-hand sides.
 
@@ -78,7 +83,7 @@ class NormalEquations:
         self.kernel = kernel
         self.channels_out = channels_out
         self.window = window
-        self.reach = 2 * -(-(kernel // 2) // window) + 1  # windows that a patch reads, in each direction
+        self.reach = windows_read(kernel, window)
         rows = channels_out * self.reach**2
         self._gram = torch.zeros(rows, rows, dtype=torch.float64, device=device)
         self._right = torch.zeros(rows, channels_in, dtype=torch.float64, device=device)
