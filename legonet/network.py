@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from legonet.errors import GraphError
 from legonet.graph.build import extended, new_graph
+from legonet.graph.collector import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, find_edge
 from legonet.plan.plan import Plan
 from legonet.store.blobs import BlobStore, MemoryStore
-from legonet.store.collector import paused
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:

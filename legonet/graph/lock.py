@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from legonet.errors import GraphError
 from legonet.graph import json_text
+from legonet.graph.collector import paused
 from legonet.graph.files import write_atomically
 from legonet.graph.problems import format_report
 from legonet.graph.schema import Model, Name, PathName, Sha256
@@ -95,7 +96,8 @@ def read_lock(path: Path) -> Lock:
     except OSError as error:
         raise GraphError(f"{path}: cannot be read ({error.strerror}); expected a lock file") from error
     try:
-        return Lock.model_validate_json(data)
+        with paused():
+            return Lock.model_validate_json(data)
     except ValidationError as error:
         first = _first_problem(path, data)
         raise GraphError(

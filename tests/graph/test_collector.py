@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from legonet.store.collector import paused
+from legonet.graph.collector import paused
 
 
 @pytest.mark.parametrize("enabled", [True, False])
