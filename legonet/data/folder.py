@@ -12,9 +12,9 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from legonet.data.pictures import check_shape, image_size, read_image, read_mask
+from legonet.data.walk import EXTENSIONS
 from legonet.errors import DataError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 MASK_SUFFIX = ".mask"
 
 

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from legonet.cli import main
 
@@ -28,3 +31,16 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
         return Outcome(status, out, err)
 
     return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Images by category."""
+    random = np.random.default_rng(0)
+    for category in ("cat", "dog", "cow"):
+        folder = tmp_path / "photos" / category
+        folder.mkdir(parents=True)
+        for number in range(3):
+            pixels = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "photos"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
@@ -10,11 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-import legonet
 from legonet import __version__
 from legonet.graph.lock import lock_path, read_lock
 from legonet.store.workspace import STATE_FOLDER, Workspace
@@ -44,19 +40,6 @@ def fresh(graph_file: Path) -> Path:
     lock_path(graph_file).unlink()
     shutil.rmtree(Workspace.find(graph_file).root / STATE_FOLDER)
     return graph_file
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Images by category."""
-    random = np.random.default_rng(0)
-    for category in ("cat", "dog", "cow"):
-        folder = tmp_path / "photos" / category
-        folder.mkdir(parents=True)
-        for number in range(3):
-            pixels = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{number}.png")
-    return tmp_path / "photos"
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -166,94 +149,6 @@ class TestEvaluate:
         assert all(0 <= row[key] <= 1 for row in rows for key in ("teacher", "unadapted", "transplanted"))
         assert rows[0]["teacher"] == rows[0]["unadapted"] == rows[0]["transplanted"]
         assert set(data["says yes"]["classify"]) == {row["path"] for row in rows}
-
-
-class TestPredict:
-    def test_lines(self, run: Run, graph_file: Path, photos: Path) -> None:
-        lines = run("predict", graph_file, photos / "cat", "--path", "dog:classify").out.splitlines()
-        assert len(lines) == 3
-        assert re.fullmatch(r".*0\.png  dog:classify  (dog|other)  [+-]\d+\.\d{3}", lines[0])
-
-    def test_json(self, run: Run, graph_file: Path, photos: Path) -> None:
-        outcome = run("predict", graph_file, photos / "cat" / "0.png", photos / "dog", "--json")
-        found = json.loads(outcome.out)["predictions"]
-        assert len(found) == 4 * 3
-        assert set(found[0]) == {"image", "path", "label", "score"}
-        assert found[0]["label"] == ("cat" if found[0]["score"] > 0 else "other")
-
-    def test_masks(self, run: Run, tmp_path: Path, photos: Path) -> None:
-        from torch import nn
-
-        network = legonet.Network("zoo", (3, 8, 8))
-        model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
-        network.add_teacher("t", model, category="cat", task="mark", cut="1")
-        path = network.save(tmp_path / "zoo.yaml")
-        images = (photos / "cat" / "0.png", photos / "dog" / "0.png")
-        outcome = run("predict", path, *images, "--masks", tmp_path / "masks", "--json")
-        found = json.loads(outcome.out)["predictions"]
-        assert [Path(each["mask"]).name for each in found] == ["0.cat-mark.png", "0.cat-mark-2.png"]
-        for each in found:
-            pixels = np.asarray(Image.open(each["mask"]))
-            assert pixels.shape == (8, 8)
-            assert set(np.unique(pixels)) <= {0, 255}
-            assert each["share"] == pytest.approx((pixels == 255).mean(), abs=1e-4)
-        assert run("predict", path, images[0]).out.startswith(f"{images[0]}  cat:mark  cat  ")
-        shown = run("predict", path, images[0], "--overlays", tmp_path / "over", "--jsonl")
-        overlay = np.asarray(Image.open(json.loads(shown.out)["overlay"]))
-        assert overlay.shape == (8, 8, 3)
-        image = np.asarray(Image.open(images[0]).resize((8, 8), Image.Resampling.BILINEAR)).astype(int)
-        masked = np.asarray(Image.open(found[0]["mask"])) > 0
-        assert np.abs(overlay[~masked] - image[~masked]).max(initial=0) <= 1
-        assert (overlay[masked] != image[masked]).any() == masked.any()
-
-    def test_names_on_standard_input(
-        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        names = [str(photos / "cat" / "0.png"), str(photos / "dog" / "1.png")]
-        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(names) + "\n\n"))
-        lines = run("predict", graph_file, "-", "--path", "dog:classify", "--jsonl").out.splitlines()
-        assert [json.loads(line)["image"] for line in lines] == names
-
-    def test_batches_change_nothing(self, run: Run, graph_file: Path, photos: Path) -> None:
-        whole, single = (
-            json.loads(run("predict", graph_file, photos, "--batch", size, "--json").out)["predictions"]
-            for size in (32, 2)
-        )
-        assert len(whole) == 9 * 3
-        assert [each["image"] for each in whole] == sorted(each["image"] for each in whole)
-        for left, right in zip(whole, single, strict=True):
-            assert left["score"] == pytest.approx(right["score"], abs=2e-4)
-
-    def test_a_folder_is_read_as_it_is_computed(
-        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (photos / "dog" / "9.png").write_text("damaged")
-        outcome = run("predict", graph_file, photos, "--path", "cat:classify", "--batch", 1, "--jsonl")
-        assert outcome.status == 1
-        assert "9.png: cannot be read as an image" in outcome.err
-        assert len(outcome.out.splitlines()) == 9
-
-    def test_predictions_go_past_the_bar(
-        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setattr("rich.console.Console.is_terminal", True)
-        outcome = run("predict", graph_file, photos, "--path", "dog:classify", "--jsonl")
-        assert [json.loads(line)["path"] for line in outcome.out.splitlines()] == ["dog:classify"] * 9
-        assert "9/9" in outcome.err
-
-    def test_a_bar_knows_how_many_there_are(self, photos: Path) -> None:
-        from legonet.cli.predict import _count
-
-        (photos / "dog" / "notes.txt").write_text("no image")
-        (photos / ".png").write_text("a name without an ending")
-        assert _count([photos]) == 9
-        assert _count([photos / "cat", photos / "dog" / "0.png", Path("missing.png")]) == 3 + 2
-        assert _count([photos, Path("-")]) is None
-
-    def test_a_folder_without_images(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
-        (tmp_path / "empty").mkdir()
-        assert "holds no image" in run("predict", graph_file, tmp_path / "empty").err
 
 
 class TestCompile:

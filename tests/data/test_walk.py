@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from legonet.data.walk import count_images, walk_images
+from legonet.errors import DataError
+
+NAMES = ("a.png", "b/1.jpg", "b/2.JPG", "b/c/x.webp", "b-.bmp", "c.jpeg", "é.png")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    others = ("notes.txt", ".hidden.png", ".cache/1.png", "._a.png", ".png", "b/png")
+    for name in (*reversed(NAMES), *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def walk(folder: Path) -> tuple[list[str], list[str]]:
+    problems: list[DataError] = []
+    found = [each.relative_to(folder).as_posix() for each in walk_images(folder, problems.append)]
+    return found, [str(each) for each in problems]
+
+
+@pytest.mark.parametrize("held", [1, 2, 3, 100])
+def test_order_whatever_is_held(root: Path, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("legonet.data.walk.HELD", held)
+    assert walk(root) == (sorted(NAMES, key=lambda name: name.split("/")), [])
+    assert count_images(root) == len(NAMES)
+
+
+def test_few_names_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import heapq
+
+    sizes: list[int] = []
+
+    def nsmallest(count: int, names: object) -> list:
+        found = heapq_nsmallest(count, names)  # type: ignore[arg-type]
+        sizes.append(len(found))
+        return found
+
+    heapq_nsmallest = heapq.nsmallest
+    monkeypatch.setattr("legonet.data.walk.HELD", 4)
+    monkeypatch.setattr("legonet.data.walk.heapq.nsmallest", nsmallest)
+    for number in range(10):
+        (tmp_path / f"{number}.png").touch()
+    assert walk(tmp_path)[0] == [f"{number}.png" for number in range(10)]
+    assert sizes == [4, 4, 2]
+
+
+def test_links(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "z.png").touch()
+    for name, target in {"file.png": root / "a.png", "loop": root, "folder.png": elsewhere}.items():
+        (root / name).symlink_to(target)
+    (root / "lost.png").symlink_to("nowhere")
+    found, _ = walk(root)
+    assert set(found) == {*NAMES, "file.png", "lost.png"}
+    (elsewhere / "link").symlink_to(root)
+    assert walk(elsewhere / "link")[0] == found  # a link that is given itself is followed
+
+
+def test_no_image(tmp_path: Path) -> None:
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    found, problems = walk(tmp_path)
+    assert found == []
+    assert problems == [
+        f"{tmp_path}: holds no image; expected files ending in .png, .jpg, .jpeg, .bmp, .webp"
+    ]
+
+
+def test_a_folder_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "b":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    found, problems = walk(root)
+    assert found == ["a.png", "b-.bmp", "c.jpeg", "é.png"]
+    assert problems == [f"{root / 'b'}: cannot be read (Permission denied); expected a folder of images"]
+    assert count_images(root) == 4
