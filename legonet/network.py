@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from legonet.errors import GraphError
-from legonet.graph.build import extended, new_graph
+from legonet.design import Design
 from legonet.graph.collector import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
-from legonet.graph.schema import Graph
-from legonet.graph.select import adapter_spec, find_edge
 from legonet.plan.plan import Plan
 from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
@@ -25,17 +22,15 @@ if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
-    from legonet.graph.arrival import Different
     from legonet.plan.diff import Before
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
     from legonet.run.site import Site
-    from legonet.teachers.source import TeacherSource
 
 
-class Network:
+class Network(Design):
     """A transplant network: category modules, task modules, and the adapters between them.
 
     Made here it is in memory, with nothing on disk until `save`; `legonet.load` opens a graph file's.
@@ -63,13 +58,22 @@ class Network:
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
     ) -> None:
-        self.graph: Graph = new_graph(name, input_shape, mean, std)
+        super().__init__(name, input_shape, mean, std)
         self.lock = Lock()
         self.store: BlobStore = MemoryStore()
         self.path: Path | None = None
         self._workspace: Workspace | None = None
-        self._sources: dict[str, TeacherSource] = {}
         self._planned: Before | None = None  # the last plan, which the next one goes on from
+
+    def __repr__(self) -> str:
+        parts = {
+            "categories": self.graph.categories,
+            "tasks": self.graph.tasks,
+            "teachers": self.graph.teachers,
+        }
+        counts = [f"{len(names)} {what}" for what, names in parts.items()]
+        where = "in memory" if self.path is None else str(self.path)
+        return f"<Network {self.graph.name}: {', '.join(counts)}; {where}>"
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -114,103 +118,6 @@ class Network:
         write_lock(lock_path(file), self.lock)
         self._open(load_graph(file), file)
         return file
-
-    # Building in code.
-
-    def add_category(self, name: str, label: str | None = None) -> None:
-        """Add a category, with the label that people call it by; default: its name.
-
-        Raises:
-            GraphError: a name or label that a graph file could not have.
-        """
-        self.graph = extended(self.graph, {"categories": {name: {} if label is None else {"label": label}}})
-
-    def add_task(
-        self, name: str, output: Mapping[str, Any], adapter: Mapping[str, Any] | None = None
-    ) -> None:
-        """Add a task.
-
-        Args:
-            name: of the task.
-            output: its meaning as in a graph file, such as `{"kind": "binary"}`.
-            adapter: the adapter of each edge to it, as in a graph file.
-
-        Raises:
-            GraphError: a name, output or adapter that a graph file could not have.
-        """
-        entry = {"output": output} | ({} if adapter is None else {"adapter": adapter})
-        self.graph = extended(self.graph, {"tasks": {name: entry}})
-
-    def add_teacher(
-        self,
-        name: str,
-        module: nn.Module,
-        *,
-        category: str,
-        task: str,
-        cut: str | float,
-        output: str | None = None,
-        images: Tensor | None = None,
-        different: Different = "keep",
-        example_shape: tuple[int, ...] | None = None,
-    ) -> None:
-        """Add a trained model; its category and its task are added too if they are new.
-
-        Args:
-            name: of the teacher.
-            module: takes normalised images of the network's input shape. It is copied. It may be any
-                feed-forward model that torch.export can trace, such as torchvision's resnet18.
-            category: that it was trained for.
-            task: that it was trained for. A new task takes its meaning from the shape of the output: one
-                score is binary, a map is a mask, a vector is a vector.
-            cut: the category module ends with the layer, module or operation of this name, such as `layer2`;
-                or a fraction of the model's multiplications, such as 0.5.
-            output: which output counts, where the model gives several, such as `out`.
-            images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
-                that its modules can be transplanted without any.
-            different: what becomes of a known category whose module is another one: `keep` it, and match the
-                two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
-            example_shape: of the images that the model is traced with; default: the network's.
-
-        Raises:
-            TeacherError: the model cannot be traced or cut, or its output does not fit the task.
-            DataError: images of another shape or range.
-            GraphError: there is a teacher of this name, or one for this category and task.
-        """
-        from legonet.data.tensors import check_images
-        from legonet.teachers.arrival import arrive_differently
-        from legonet.teachers.memory import record_bytes, with_statistics
-
-        graph, source = arrive_differently(
-            self.graph, self._sources, name, module, category, task, cut, different, output, example_shape
-        )
-        if images is not None:
-            shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
-            source = with_statistics(source, record_bytes(source, shown.split(256)))
-        kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
-        self.graph, self._sources = graph, {**kept, name: source}
-
-    def connect(self, category: str, task: str, adapter: Mapping[str, Any] | None = None) -> None:
-        """Say how a category and a task are joined; `transplant` fits it.
-
-        Args:
-            category: of the network.
-            task: of the network.
-            adapter: as in a graph file, such as `{"kernel": 1, "depth": 3}`.
-
-        Raises:
-            SelectError: no such category or task.
-            GraphError: no such adapter, or one teacher gives both modules, so that none is needed.
-        """
-        adapter_spec(self.graph, category, task)  # refuses names that do not exist
-        path = f"{category}:{task}"
-        edge = find_edge(extended(self.graph, {"adapters": {path: {}}}), path)
-        if edge.native:
-            raise GraphError(
-                f"{path}: the teacher {edge.teacher} gives both modules; expected a path that joins modules "
-                "of two teachers; compile it as it is"
-            )
-        self.graph = extended(self.graph, {"adapters": {path: adapter or {}}})
 
     # Planning and building.
 
@@ -316,11 +223,6 @@ class Network:
         if self.path is not None:
             write_lock(lock_path(self.path), lock)
 
-    def _normalise(self, images: Tensor) -> Tensor:
-        from legonet.compile.network import normalisation
-
-        return normalisation(self.graph.input)(images)
-
     # Using it.
 
     def compile(
@@ -332,7 +234,7 @@ class Network:
         passes: str | Iterable[str] = "all",
         separate_inputs: bool = False,
         memory_format: str = "auto",
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         grouping: str = "measured",
         torch_compile: bool | str = False,
         cuda_graphs: bool = False,

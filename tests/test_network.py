@@ -302,3 +302,19 @@ class TestFiles:
         assert [edge.action for edge in network.plan()] == ["native", "add", "add"]
         network.transplant()
         assert lock_path(graph_file).read_bytes() == text
+
+
+def test_an_edge_looks_at_nothing_else(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("another teacher's files")
+
+    monkeypatch.setitem(network._sources, "cow-v1", type("Refuses", (), {"locked": refuse})())
+    edge = network.edge("dog:classify")
+    assert edge.path == "dog:classify"
+    assert network.unadapted("dog:classify").paths[0].name == "dog:classify"
+    with pytest.raises(AssertionError):
+        network.plan()
+
+
+def test_what_it_is_in_a_line(network: Network) -> None:
+    assert repr(network) == "<Network zoo: 3 categories, 1 tasks, 3 teachers; in memory>"

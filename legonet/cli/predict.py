@@ -60,12 +60,19 @@ def predict(
     from legonet.blocks.device import find_device
     from legonet.data.pictures import check_shape
     from legonet.errors import DataError
+    from legonet.graph.suggest import listed
 
     given, writers = GivenImages(images), mask_files(masks, overlays, images)
     network = legonet.load(graph)
     shape = check_shape(network.graph.input.shape)
     where = find_device(device)
     compiled = network.compile(*(path or []), device=where)
+    kinds = {network.graph.tasks[each.task].output.kind for each in compiled.paths}
+    if writers and "mask" not in kinds:
+        raise DataError(
+            f"--{writers[0].kind}s: found paths of {listed(sorted(kinds))} tasks; expected one that gives "
+            "masks; choose another --path, or leave the option out"
+        )
     show: Callable[[dict[str, Any]], None] = _Document() if as_json else _print_json if lines else _print_line
     predicted = 0
     with _Bar(given) as bar:

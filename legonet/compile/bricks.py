@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from legonet.compile.choose import choose_paths, concerning
+from legonet.compile.connect import contents, expect_built, ports_of
 from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.edit import add_entries
-from legonet.graph.select import givers, select_paths, split_path
+from legonet.graph.part import concerning
+from legonet.graph.select import select_paths, split_path
 from legonet.graph.suggest import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class Bricks:
     kind: str
     names: tuple[str, ...]
 
+    @property
+    def ports(self) -> dict[str, tuple[int, ...] | None]:
+        """The shape that each category gives, or each task takes; None without a teacher to tell."""
+        return {name: ports_of(self.network, self.kind, name) for name in self.names}
+
     def __or__(self, other: Bricks) -> Bricks:
         """These and the other ones, of the same kind."""
         if not isinstance(other, Bricks):
@@ -51,26 +57,36 @@ class Bricks:
             SelectError: the left side is no category or the right side no task, or a path is not built; the
                 message says what is missing, and what would build it.
         """
-        tasks = _together(other)
-        if tasks is None:
+        right = _together(other)
+        if right is None:
             return NotImplemented
-        _expect_one_network(self, tasks)
-        if (self.kind, tasks.kind) != ("categories", "tasks"):
+        _expect_one_network(self, right)
+        categories, tasks = self._taken_as("categories"), right._taken_as("tasks")
+        if (categories.kind, tasks.kind) != ("categories", "tasks"):
             raise SelectError(
-                f"{listed(self.names)} >> {listed(tasks.names)}: found {self.kind} >> {tasks.kind}; expected "
+                f"{listed(self.names)} >> {listed(right.names)}: found {self.kind} >> {right.kind}; expected "
                 'categories >> tasks; write such as net["cat"] >> net["classify"]'
             )
-        paths = [f"{category}:{task}" for category in self.names for task in tasks.names]
-        _expect_built(self.network, paths)
+        paths = [f"{category}:{task}" for category in categories.names for task in tasks.names]
+        expect_built(self.network, paths)
         return Application(self.network, tuple(paths))
 
+    def _taken_as(self, kind: str) -> Bricks:
+        """These names as bricks of a kind, where the network has both; the side of >> says which is meant."""
+        known = getattr(self.network.graph, kind)
+        return replace(self, kind=kind) if all(name in known for name in self.names) else self
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Application:
-    """Some paths of a network, as a value: equal to another one of the same paths, in whatever order."""
+    """Some paths of a network, as a value: equal to another one of the same paths, in whatever order.
 
-    network: Network = field(repr=False, compare=False)
-    paths: tuple[str, ...] = field(compare=False)
+    Those of two networks, such as of two versions of one, are compared by what their paths are made of, too:
+    they are equal if their modules and adapters are, bit for bit.
+    """
+
+    network: Network = field(repr=False)
+    paths: tuple[str, ...]
     chosen: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,12 +103,34 @@ class Application:
     def __contains__(self, path: object) -> bool:
         return path in self.chosen
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Application):
+            return NotImplemented
+        left, right = self._compared(other)
+        return left == right
+
+    def __hash__(self) -> int:
+        return hash(self.chosen)
+
+    def _compared(self, other: Application) -> tuple[frozenset[object], frozenset[object]]:
+        """Both as sets: of paths, or where there are two networks of paths and what they are made of."""
+        if self.network is other.network:
+            return frozenset(self.chosen), frozenset(other.chosen)
+        left, right = (frozenset(contents(each.network, each.paths).items()) for each in (self, other))
+        return left, right
+
     def __or__(self, other: Application) -> Application:
         """All paths of both."""
         if not isinstance(other, Application):
             return NotImplemented
         _expect_one_network(self, other)
         return Application(self.network, (*self.paths, *other.paths))
+
+    def __and__(self, other: Application) -> Application:
+        """The paths that both have."""
+        if not isinstance(other, Application):
+            return NotImplemented
+        return Application(self.network, tuple(path for path in self.paths if path in other.chosen))
 
     def __sub__(self, other: Application) -> Application:
         """The paths that the other one has not."""
@@ -102,15 +140,28 @@ class Application:
 
     def __le__(self, other: Application) -> bool:
         """Whether the other one has all these paths."""
-        return self.chosen <= other.chosen
+        left, right = self._compared(other)
+        return left <= right
+
+    def __lt__(self, other: Application) -> bool:
+        """Whether the other one has all these paths, and more."""
+        left, right = self._compared(other)
+        return left < right
+
+    def __rshift__(self, other: object) -> Application:
+        """Refuse a third brick: a path ends with its task.
+
+        Raises:
+            SelectError: always; the message says how several tasks are connected.
+        """
+        raise SelectError(
+            f"({listed(self.paths)}) >> …: found an application on the left, which ends with its tasks; "
+            'expected categories; for several tasks write such as net["cat"] >> net["classify", "segment"]'
+        )
 
     def compile(self, **options: Any) -> CompiledNetwork:
         """Join the paths to one nn.Module; options as of `Network.compile`."""
-        if not self.paths:
-            raise SelectError(
-                "application: found no path; expected at least one; connect a category to a task"
-            )
-        return self.network.compile(*self.paths, **options)
+        return self.network.compile(*self._expect_paths(), **options)
 
     def save_as(self, name: str) -> None:
         """Keep the paths as a named application of the network, and of its graph file if it has one.
@@ -118,15 +169,15 @@ class Application:
         Raises:
             GraphError: a name that a graph file could not have, or one that is taken.
         """
-        save_application(self.network, name, self.paths)
+        save_application(self.network, name, self._expect_paths())
 
     def render(self, path: str | Path) -> Path:
         """Draw these paths and nothing else; the file's suffix names the format."""
         from legonet.render import render
 
         network = self.network
-        graph = concerning(network.graph, self.paths)
-        edges = [edge for edge in network.plan() if edge.path in self.chosen]
+        graph = concerning(network.graph, self._expect_paths())
+        edges = [edge for edge in network._site().survey(network.lock, graph=graph).plan if edge.path in self]
         pairs = [split_path(each) for each in self.paths]
         kept = {
             "categories": {name: each for name, each in graph.categories.items() if name in dict(pairs)},
@@ -141,6 +192,13 @@ class Application:
             "applications": {},
         }
         return render(graph.model_copy(update=kept), path, lock=network.lock, plan=edges)
+
+    def _expect_paths(self) -> tuple[str, ...]:
+        if not self.paths:
+            raise SelectError(
+                "application: found no path; expected at least one; connect a category to a task"
+            )
+        return self.paths
 
 
 def save_application(network: Network, name: str, paths: Iterable[str]) -> None:
@@ -160,6 +218,12 @@ def save_application(network: Network, name: str, paths: Iterable[str]) -> None:
             f"{network.graph.name}: applications.{name}: is there already, with {listed(list(before))}; "
             "expected a new name; choose another one"
         )
+    for kind in ("categories", "tasks"):
+        if name in getattr(network.graph, kind):
+            raise GraphError(
+                f"{network.graph.name}: applications.{name}: found a name that is among the {kind}, so that "
+                f"net[{name!r}] is that brick; expected another one; choose one"
+            )
     graph = extended(network.graph, entry)
     if network.path is not None:
         text = network.path.read_text(encoding="utf-8")
@@ -176,12 +240,21 @@ def find_bricks(network: Network, names: str | tuple[str, ...]) -> Bricks | Appl
     """
     wanted = (names,) if isinstance(names, str) else names
     graph = network.graph
+    if (
+        not isinstance(wanted, list | tuple)
+        or not wanted
+        or not all(isinstance(name, str) for name in wanted)
+    ):
+        raise SelectError(
+            f"{graph.name}[{names!r}]: found no names; expected those of categories, of tasks, or of paths "
+            'and applications; write such as net["cat"]'
+        )
     for kind, known in (("categories", graph.categories), ("tasks", graph.tasks)):
         if wanted and all(name in known for name in wanted):
             return Bricks(network, kind, tuple(dict.fromkeys(wanted)))
     if wanted and all(":" in name or name in graph.applications for name in wanted):
         paths = select_paths(graph, wanted)
-        _expect_built(network, paths)
+        expect_built(network, paths)
         return Application(network, tuple(paths))
     everything = [*graph.categories, *graph.tasks, *graph.applications]
     strange = next((name for name in wanted if name not in everything and ":" not in name), None)
@@ -219,38 +292,3 @@ def _expect_one_network(left: Bricks | Application, right: Bricks | Application)
             f"found parts of two networks, {left.network.graph.name} and {right.network.graph.name}; "
             "expected parts of one; add the other's teachers to it"
         )
-
-
-def _expect_built(network: Network, paths: list[str]) -> None:
-    """Refuse paths that are not built; say which ports they would join."""
-    known = {edge.path: edge for edge in network.plan()}
-    for path in paths:
-        if path in known and known[path].action == "open":
-            raise SelectError(f"{path}: there is no adapter: {known[path].reason}{_ports(network, path)}")
-    choose_paths(network.graph, network.plan(), paths)
-
-
-def _ports(network: Network, path: str) -> str:
-    """The shapes on both sides of a path that is open, if there are modules to have any."""
-    category, task = split_path(path)
-    given = givers(network.graph)
-    teachers = given.categories[category], given.tasks[task]
-    if None in teachers:
-        return ""
-    left, right = (_features_shape(network, name) for name in teachers if name is not None)
-    fit = "they are of one shape" if left == right else "they differ"
-    return f"; {category} gives {_shape(left)}, {task} takes {_shape(right)}: {fit}"
-
-
-def _features_shape(network: Network, teacher: str) -> tuple[int, ...]:
-    """The shape at a teacher's cut: what its category module gives and its task module takes."""
-    from legonet.blocks.build import output_shape
-    from legonet.teachers.read import cut_architecture
-
-    source = network._sources[teacher]
-    below, _ = cut_architecture(source.layers, source.cut)
-    return output_shape(below, network.graph.input.shape, where=f"teachers.{teacher}")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return f"({', '.join(map(str, shape))})"

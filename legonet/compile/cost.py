@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from legonet.blocks.build import output_shape
+from legonet.blocks.flops import FlopCounter
 from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Dropout, Flatten, Identity, Linear
 from legonet.compile.program import Call, Program, Step
 
@@ -97,13 +98,10 @@ def _layer_cost(step: Step, shape: Shape) -> tuple[Shape, int]:
 
 
 def _module_cost(module: nn.Module, shape: Shape) -> tuple[Shape, int]:
-    from torch.utils.flop_counter import FlopCounterMode  # imports triton where it is installed
-
     first = next((each for each in module.parameters()), torch.empty(0))
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with torch.no_grad(), FlopCounter() as counter:
         output = module(torch.zeros((1, *shape), dtype=first.dtype, device=first.device))
-    return tuple(output.shape[1:]), counter.get_total_flops()
+    return tuple(output.shape[1:]), counter.total
 
 
 def _weights(step: Step, opaque: Mapping[str, nn.Module]) -> int:

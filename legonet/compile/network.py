@@ -15,6 +15,7 @@ from legonet.compile.build import Place
 from legonet.compile.card import Card
 from legonet.compile.engine import make_engine
 from legonet.compile.explain import Explanation, explain
+from legonet.compile.misfit import misfit
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Program
 from legonet.compile.results import Result, read_output
@@ -28,7 +29,7 @@ from legonet.compile.schedule import (
     schedule,
     straight,
 )
-from legonet.errors import DataError
+from legonet.errors import DataError, SelectError
 from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
 
@@ -78,6 +79,18 @@ class Bricks(nn.Module):
             super().__setattr__(name, value)
 
     def __getitem__(self, name: str) -> nn.Module:
+        """A module by name.
+
+        Raises:
+            SelectError: there is none; the message says what it is part of, where it is part of a group.
+        """
+        if name not in self._modules:
+            whole = next((each for each in self._modules if name in each.split("+")), None)
+            part = f" '{name}' runs as part of '{whole}';" if whole else ""
+            raise SelectError(
+                f"found no module '{name}';{part} there are {listed(self._modules) or 'none'}; name one "
+                "of them, or compile with passes that leave each module by itself, such as none"
+            )
         return cast(nn.Module, self._modules[name])
 
     def __iter__(self) -> Iterator[str]:
@@ -199,21 +212,52 @@ class CompiledNetwork(nn.Module):
 
         Returns:
             The output of a single path; of several, a dict by path.
+
+        Raises:
+            DataError: images of another shape, dtype or device, or given in another way.
         """
         if self._line is not None and isinstance(images, Tensor) and not self.inputs:
             value = self._laid_out(images)
-            for module in self._line:
-                value = module(value)
+            try:
+                for module in self._line:
+                    value = module(value)
+            except RuntimeError as error:
+                self._blame({IMAGES: images}, error)
+                raise
             return value
         outputs = self.by_path(images)
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
 
     def by_path(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run all paths; the outputs by path, of a single one too."""
-        return self._engine({name: self._laid_out(each) for name, each in self._inputs(images).items()})
+        given = self._inputs(images)
+        laid_out = {name: self._laid_out(each, name) for name, each in given.items()}
+        try:
+            return self._engine(laid_out)
+        except RuntimeError as error:
+            self._blame(given, error)
+            raise
 
-    def _laid_out(self, images: Tensor) -> Tensor:
+    def _laid_out(self, images: Tensor, name: str = IMAGES) -> Tensor:
+        """As convolutions take them. What would be computed, but with no sense, is refused here."""
+        shape = self.input_shape
+        if shape is not None and (
+            images.ndim != 4 or images.shape[1] != shape[0] or not images.is_floating_point()
+        ):
+            self._blame({name: images}, None)
         return images.contiguous(memory_format=self.running.memory_format) if images.ndim == 4 else images
+
+    def _blame(self, given: Mapping[str, Tensor], error: RuntimeError | None) -> None:
+        """Say what is wrong with the images, if anything is.
+
+        Raises:
+            DataError: something is.
+        """
+        first = None if self._landings else next(chain(self.input.buffers(), self.parameters()), None)
+        for name, images in given.items():
+            wrong = self.input_shape and misfit(images, self.input_shape, first, name)
+            if wrong:
+                raise DataError(wrong) from error
 
     def _compute(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         values: dict[str, Tensor | Stack] = dict(given)

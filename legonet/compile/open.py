@@ -11,11 +11,12 @@ from torch import nn
 from legonet.blocks.device import find_device
 from legonet.blocks.weights import load_module
 from legonet.compile.assemble import assemble
-from legonet.compile.choose import choose_paths, concerning
+from legonet.compile.choose import choose_paths
 from legonet.compile.network import CompiledNetwork, normalisation
 from legonet.compile.options import PLAIN, Options, each_device
 from legonet.compile.verdicts import PROCESS, Verdicts
 from legonet.graph.lock import Lock
+from legonet.graph.part import concerning
 from legonet.graph.schema import Graph
 from legonet.run.prepare import lock_modules
 from legonet.run.site import Site, modules_of, teacher_of
@@ -61,7 +62,7 @@ def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | 
     """A path with its adapter left out; see `legonet.network.Network.unadapted`."""
     teacher_of(site.graph, path)
     options = replace(PLAIN, device=find_device(device))
-    found = site.survey(lock)
+    found = site.survey(lock, graph=concerning(site.graph, [path]))
     now = lock_modules(found.graph, lock, found.teachers)
     return site.with_modules(
         found,

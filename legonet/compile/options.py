@@ -43,7 +43,7 @@ class Options:
     separate_inputs: bool = False
     device: Device | Sequence[Device] = "cpu"
     memory_format: str = "auto"
-    dtype: str = "float32"
+    dtype: str | torch.dtype = "float32"
     grouping: str = "measured"
     torch_compile: bool | str = False
     cuda_graphs: bool = False
@@ -106,7 +106,8 @@ def find_running(options: Options) -> Running:
     if devices[0].type == "cpu":
         formats["auto"] = torch.channels_last
     _expect("memory_format", options.memory_format, formats)
-    _expect("dtype", options.dtype, DTYPES)
+    dtype = str(options.dtype).removeprefix("torch.")
+    _expect("dtype", dtype, DTYPES)
     mode = "default" if options.torch_compile is True else options.torch_compile or None
     if mode is not None:
         _expect("torch_compile", mode, MODES)
@@ -116,7 +117,7 @@ def find_running(options: Options) -> Running:
         raise SelectError(
             f"cuda_graphs: found device {found}; expected one CUDA device; leave cuda_graphs out"
         )
-    return Running(devices, formats[options.memory_format], DTYPES[options.dtype], mode, options.cuda_graphs)
+    return Running(devices, formats[options.memory_format], DTYPES[dtype], mode, options.cuda_graphs)
 
 
 def each_device(given: Device | Sequence[Device]) -> tuple[Device, ...]:
@@ -131,11 +132,10 @@ def each_device(given: Device | Sequence[Device]) -> tuple[Device, ...]:
     return several
 
 
-def _expect(what: str, found: str, choices: Iterable[str]) -> None:
+def _expect(what: str, found: object, choices: Iterable[str]) -> None:
     if found not in choices:
-        raise SelectError(
-            f"{what}: found {found!r}; expected one of {', '.join(choices)}.{did_you_mean(found, choices)}"
-        )
+        meant = did_you_mean(str(found), choices)
+        raise SelectError(f"{what}: found {found!r}; expected one of {', '.join(choices)}.{meant}")
 
 
 def _expect_compiler(devices: Iterable[torch.device]) -> None:

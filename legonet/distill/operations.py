@@ -12,10 +12,10 @@ from math import prod
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from legonet.blocks.adapter import convolutions
 from legonet.blocks.build import build_architecture
+from legonet.blocks.flops import FlopCounter
 from legonet.blocks.weights import Loaded, architecture_of
 from legonet.distill import activity, bridge, inversion, matching
 from legonet.distill.context import Edge
@@ -37,9 +37,9 @@ from legonet.graph.schema import (
 def operations_of(module: Loaded, shape: Shape) -> int:
     """Operations of a module's forward pass for one image or feature of this shape."""
     empty = build_architecture(architecture_of(module), "meta").eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounter() as counter:
         empty(torch.empty((1, *shape), device="meta"))
-    return counter.get_total_flops()
+    return counter.total
 
 
 def fit_operations(

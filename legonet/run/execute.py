@@ -18,6 +18,7 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.operations import fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
+from legonet.graph.part import concerning
 from legonet.run.jobs import Job, blobs_of, make_job
 from legonet.run.site import Site, teacher_of
 from legonet.store.blobs import BlobStore
@@ -121,8 +122,9 @@ def open_edge(site: Site, lock: Lock, path: str) -> Edge:
     Raises:
         SelectError: no such path, or no teacher for it.
     """
-    found = site.survey(lock)
-    job = make_job(found.graph, path, teacher_of(site.graph, path), found.teachers)
+    teacher = teacher_of(site.graph, path)
+    found = site.survey(lock, graph=concerning(site.graph, [path]))
+    job = make_job(found.graph, path, teacher, found.teachers)
     needed = blobs_of([job])
     return site.with_modules(found, needed, lambda: load_edge(job, site.store))
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from legonet.blocks.build import build_architecture, leaves
+from legonet.blocks.flops import FlopCounter
 from legonet.blocks.interpret import OperationModule, operation_shapes
 from legonet.blocks.joints import following, joints
 from legonet.blocks.operations import Operations
@@ -135,16 +135,16 @@ def _of_graph(
 def _costs(module: OperationModule, input_shape: Shape) -> dict[str, int]:
     """The multiplications of each step, for one image, on the meta device."""
     costs: dict[str, int] = {}
-    counter, last = FlopCounterMode(display=False), [""]
+    counter, last = FlopCounter(), [""]
 
     def observe(step: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
         if last[0]:
-            costs[last[0]] = counter.get_total_flops()
+            costs[last[0]] = counter.total
         last[0] = step.name
 
     with torch.no_grad(), counter:
         module.run(torch.empty((1, *input_shape), device="meta"), observe)
-    costs[last[0]] = counter.get_total_flops()
+    costs[last[0]] = counter.total
     total, each = 0, {}
     for name, count in costs.items():
         each[name], total = (count - total) // 2, count
@@ -160,9 +160,9 @@ def _of_chain(
     costs: dict[str, int] = {}
     value: Tensor = torch.empty((1, *input_shape), device="meta")
     for name, layer in leaves(chain):
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), FlopCounter() as counter:
             value = layer(value)
-        shapes[name], costs[name] = tuple(value.shape[1:]), counter.get_total_flops() // 2
+        shapes[name], costs[name] = tuple(value.shape[1:]), counter.total // 2
     weights = dict.fromkeys(costs, 0)
     for key, shape in tensor_shapes(layers).items():
         owner, _, last = key.rpartition(".")

@@ -155,6 +155,13 @@ class TestMasks:
         assert "found one folder for masks and overlays" in both.err
         assert not (tmp_path / "m").exists()
 
+    def test_paths_without_masks(self, run: Run, graph_file: Path, photos: Path, tmp_path: Path) -> None:
+        outcome = run("predict", graph_file, photos, "--overlays", tmp_path / "m")
+        assert (outcome.status, outcome.out) == (1, "")
+        assert outcome.err.startswith(
+            "--overlays: found paths of binary tasks; expected one that gives masks"
+        )
+
 
 class TestWhatItTakes:
     def test_names_on_standard_input(

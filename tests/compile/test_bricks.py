@@ -48,8 +48,12 @@ def test_applications_are_values(net: Network) -> None:
     assert (cat | dog) - cat == dog
     assert cat <= cat | dog
     assert not cat | dog <= cat
+    assert cat < cat | dog
+    assert not cat < cat
+    assert (cat | dog) & dog == dog
     assert "cat:classify" in cat
     assert cat == net["cat:classify"]
+    assert cat != "cat:classify"
     assert len({cat, dog, cat | dog}) == 3
 
 
@@ -67,12 +71,41 @@ def test_a_named_application(net: Network, graph_file: Path) -> None:
         connected(net, "cow").save_as("pets")
     with pytest.raises(GraphError, match="applications"):
         pets.save_as("a/b")
+    with pytest.raises(GraphError, match=r"applications\.dog: found a name that is among the categories"):
+        pets.save_as("dog")
 
 
 def test_in_memory(network: Network) -> None:
     cat: Any = network["cat"] >> network["classify"]  # type: ignore[operator]
     cat.save_as("mine")
     assert network["mine"] == cat
+
+
+def test_applications_of_two_networks(net: Network, graph_file: Path) -> None:
+    """Such as of two versions: they are equal if they are made of the same bits."""
+    other = legonet.load(graph_file)
+    pets, same = connected(net, "cat", "dog"), connected(other, "cat", "dog")
+    assert pets == same
+    assert hash(pets) == hash(same)
+    other.connect("dog", "classify", {"kernel": 1})
+    other.transplant()
+    assert pets != connected(other, "cat", "dog")
+    assert connected(net, "cat") < connected(other, "cat", "dog")
+    assert not connected(net, "dog") <= connected(other, "cat", "dog")
+
+
+def test_a_name_of_a_category_and_a_task(make_model: Callable[..., nn.Module]) -> None:
+    """The side of >> says which one is meant."""
+    net = legonet.Network("zoo", (3, 8, 8))
+    net.add_teacher("a", make_model(0), category="pose", task="pose", cut="pool1")
+    pose: Any = net["pose"]
+    assert (pose >> pose).paths == ("pose:pose",)
+
+
+def test_ports(network: Network) -> None:
+    network.add_category("owl")
+    assert network["cat", "owl"].ports == {"cat": (4, 4, 4), "owl": None}  # type: ignore[union-attr]
+    assert network["classify"].ports == {"classify": (4, 4, 4)}  # type: ignore[union-attr]
 
 
 def test_a_picture_of_these_paths_only(net: Network, tmp_path: Path) -> None:
@@ -93,6 +126,14 @@ def test_a_picture_of_these_paths_only(net: Network, tmp_path: Path) -> None:
         (lambda net: net["dog", "classify"], "names of several kinds"),
         (lambda net: net["dog:clasify"], "Did you mean 'classify'"),
         (lambda net: (net["cat:classify"] - net["cat:classify"]).compile(), "found no path"),
+        (lambda net: (net["cat:classify"] - net["cat:classify"]).render("none.svg"), "found no path"),
+        (lambda net: (net["cat:classify"] - net["cat:classify"]).save_as("none"), "found no path"),
+        (lambda net: net[()], r"zoo\[\(\)\]: found no names"),
+        (lambda net: net[1], r"zoo\[1\]: found no names"),
+        (
+            lambda net: net["cat"] >> net["classify"] >> net["classify"],
+            r'\(cat:classify\) >> …: found an application on the left.*write such as net\["cat"\] >> ',
+        ),
         (lambda net: net["cat"] | legonet.load(net.path)["dog"], "parts of two networks, zoo and zoo"),
     ],
 )
@@ -109,19 +150,35 @@ def test_what_is_no_brick(net: Network) -> None:
 
 
 def test_a_path_without_an_adapter_yet(network: Network, make_model: Callable[..., nn.Module]) -> None:
-    with pytest.raises(
-        SelectError, match=r"dog:classify: not built yet \(dog-v1 arrived\); run `legonet transplant`"
-    ):
-        network["dog"] >> network["classify"]  # type: ignore[operator]
+    left: Any = network["dog", "cow"]
+    with pytest.raises(SelectError) as lacking:
+        left >> network["classify"]
+    assert str(lacking.value).splitlines() == [
+        f"{name}:classify: not built yet ({name}-v1 arrived); run `legonet transplant`, or call transplant()"
+        for name in ("dog", "cow")
+    ]
     model = make_model(0, 3)
     model.conv1_1, model.conv2_1 = nn.Conv2d(3, 7, 3, padding=1), nn.Conv2d(7, 6, 3, padding=1)
     network.add_teacher("fox-v1", model, category="fox", task="pose", cut="pool1")
-    with pytest.raises(
-        SelectError,
-        match=r"fox:classify: there is no adapter: no teacher of category fox and task classify; add one, or "
-        r"give labelled samples of it; "
-        r"fox gives \(7, 4, 4\), classify takes \(4, 4, 4\): they differ",
-    ):
-        network["fox"] >> network["classify"]  # type: ignore[operator]
-    with pytest.raises(SelectError, match=r"cat gives \(4, 4, 4\), pose takes \(7, 4, 4\): they differ"):
-        network["cat"] >> network["pose"]  # type: ignore[operator]
+    network.add_category("owl")
+    strange: Any = network["fox", "owl"]
+    with pytest.raises(SelectError) as lacking:
+        strange >> network["classify"]
+    assert str(lacking.value).splitlines() == [
+        "fox:classify: there is no adapter: fox gives (7, 4, 4), classify takes (4, 4, 4); no teacher of "
+        "category fox and task classify; add one, or give labelled samples of it; "
+        'net.add_teacher(…, category="fox", task="classify", …) builds it, and so do net.connect("fox", '
+        '"classify") and net.transplant(samples={"fox:classify": (images, labels)})',
+        "owl:classify: there is no adapter: owl gives nothing yet, classify takes (4, 4, 4); no teacher of "
+        'category owl and task classify; add one; net.add_teacher(…, category="owl", task="classify", …) '
+        "brings what is missing",
+    ]
+
+
+def test_what_would_build_it_does(network: Network, images: torch.Tensor) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.Conv2d(5, 2, 1))
+    network.add_teacher("fox-v1", model, category="fox", task="mark", cut="1")
+    network.connect("fox", "classify")
+    network.transplant(samples={"fox:classify": (images, torch.arange(12) % 2)})
+    fox: Any = network["fox"]
+    assert (fox >> network["classify"]).compile()(images).shape == (12, 1)

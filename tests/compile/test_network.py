@@ -16,7 +16,7 @@ from legonet.blocks.weights import load_module
 from legonet.compile.assemble import join
 from legonet.compile.network import Bricks, Normalise, normalisation
 from legonet.compile.network import Path as CompiledPath
-from legonet.errors import LegonetError
+from legonet.errors import DataError, LegonetError, SelectError
 from legonet.graph.schema import Input
 
 if TYPE_CHECKING:
@@ -214,3 +214,46 @@ def test_a_damaged_module_is_mended(graph_file: Path, images: torch.Tensor) -> N
     damage(adapter)
     with pytest.raises(LegonetError, match=f"{adapter.name}: the blob is damaged.*run `legonet transplant`"):
         network.compile("dog:classify")
+
+
+WRONG = {
+    "grey": (
+        lambda images: images[:, :1],
+        r"found float32 \(12, 1, 8, 8\) on cpu; .*; bring them to this shape",
+    ),
+    "large": (lambda images: images.repeat(1, 1, 2, 2), "bring them to this shape"),
+    "one": (lambda images: images[0], r"give a batch of one, images\[None\]"),
+    "bytes": (lambda images: (images * 255).byte(), r"found uint8 .*write images.to\(torch.float32\) / 255"),
+    "double": (lambda images: images.double(), r"found float64 .*; write images.to\(torch.float32\)"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("paths", [PATHS[:1], PATHS], ids=["one path", "several"])
+def test_images_that_do_not_fit(network: Network, images: torch.Tensor, wrong: str, paths: list[str]) -> None:
+    make, message = WRONG[wrong]
+    with pytest.raises(DataError, match=message) as refused:
+        network.compile(*paths)(make(images))
+    assert "expected float32 (batch, 3, 8, 8) in [0, 1] on cpu; " in str(refused.value)
+
+
+def test_images_of_a_category_that_do_not_fit(network: Network, images: torch.Tensor) -> None:
+    app = network.compile("cat:classify", "dog:classify", separate_inputs=True)
+    with pytest.raises(DataError, match=r"images\.dog: found uint8"):
+        app({"cat": images, "dog": (images * 255).byte()})
+
+
+def test_what_is_not_the_images_fault(network: Network, images: torch.Tensor) -> None:
+    app = network.compile("cat:classify", dtype="bfloat16")
+    app.tasks["classify"].fc2 = nn.Linear(3, 1)  # type: ignore[assignment]
+    with pytest.raises(RuntimeError):
+        app(images)
+
+
+def test_a_module_that_runs_within_another(network: Network) -> None:
+    app = network.compile(grouping="rule")
+    assert len(app.categories) == 1
+    with pytest.raises(SelectError, match=r"no module 'cat'; 'cat' runs as part of '.*cat.*'; there are "):
+        app.categories["cat"]
+    with pytest.raises(SelectError, match="no module 'fox'; there are classify; name one"):
+        app.tasks["fox"]

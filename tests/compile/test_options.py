@@ -54,6 +54,12 @@ def test_bfloat16(zoo: Zoo, wanted: dict[str, torch.Tensor], passes: str) -> Non
     assert {each.dtype for module in kept for each in module.state_dict().values()} == {torch.float32}
 
 
+def test_a_dtype_may_be_torchs(zoo: Zoo) -> None:
+    assert compiled(zoo, dtype=torch.bfloat16).running == compiled(zoo, dtype="bfloat16").running
+    with pytest.raises(SelectError, match=r"dtype: found torch\.float64; expected one of float32, bfloat16"):
+        compiled(zoo, dtype=torch.float64)
+
+
 def test_float16_is_autocast(zoo: Zoo, wanted: dict[str, torch.Tensor]) -> None:
     app = compiled(zoo, dtype="float16")
     assert {each.dtype for each in app.parameters()} == {torch.float32}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from legonet.data import walk as walk_module
 from legonet.data.walk import count_images, walk_images
 from legonet.errors import DataError
 
@@ -29,23 +30,20 @@ def walk(folder: Path) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("held", [1, 2, 3, 100])
 def test_order_whatever_is_held(root: Path, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("legonet.data.walk.HELD", held)
-    assert walk(root) == (sorted(NAMES, key=lambda name: name.split("/")), [])
+    assert walk(root) == (sorted(NAMES), [])
     assert count_images(root) == len(NAMES)
 
 
 def test_few_names_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import heapq
-
     sizes: list[int] = []
 
-    def nsmallest(count: int, names: object) -> list:
-        found = heapq_nsmallest(count, names)  # type: ignore[arg-type]
-        sizes.append(len(found))
+    def spy(folder: Path, last: str) -> list[str]:
+        sizes.append(len(found := following(folder, last)))
         return found
 
-    heapq_nsmallest = heapq.nsmallest
-    monkeypatch.setattr("legonet.data.walk.HELD", 4)
-    monkeypatch.setattr("legonet.data.walk.heapq.nsmallest", nsmallest)
+    following = walk_module._next
+    monkeypatch.setattr(walk_module, "HELD", 4)
+    monkeypatch.setattr(walk_module, "_next", spy)
     for number in range(10):
         (tmp_path / f"{number}.png").touch()
     assert walk(tmp_path)[0] == [f"{number}.png" for number in range(10)]

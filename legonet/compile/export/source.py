@@ -19,9 +19,10 @@ from legonet.blocks.schema import Layer
 from legonet.compile.build import SideBySide
 from legonet.compile.card import Card
 from legonet.compile.network import CompiledNetwork, Normalise
-from legonet.compile.program import Ref
+from legonet.compile.program import Call, Ref
 from legonet.compile.schedule import Run, find_module
 from legonet.errors import ExportError
+from legonet.graph.suggest import listed
 
 _LINE = 110
 
@@ -144,8 +145,9 @@ class _Writer:
             return f"{given[ref.call]}[{ref.member}]" if ref.call in several else given[ref.call]
 
         several: set[str] = set()
-        for run in self._network.runs:
-            name = self._values(" ".join(part for part in run.place if part))
+        for run, planned in zip(self._network.runs, self._network.program.calls, strict=True):
+            is_input = run.place == ("input", "")
+            name = self._values("normalised" if is_input else " ".join(part for part in run.place if part))
             call = f"self.{attributes[run.place]}"
             if run.how == "single":
                 lines.append(f"    {name} = {call}({value(run.reads[0])})")
@@ -156,6 +158,7 @@ class _Writer:
                     joined = f"torch.cat({given[run.reads[0].call]}, {run.axis})"
                 else:
                     joined = f"torch.cat([{', '.join(map(value, run.reads))}], {run.axis})"
+                lines.append(f"    # {_comment(planned)}")
                 lines += _chunked(name, call, joined, f"chunk({len(run.reads)}, {run.axis})")
                 several.add(run.name)
             given[run.name] = name
@@ -163,6 +166,14 @@ class _Writer:
         lines.append("    return {")
         lines += [f"        {json.dumps(path)}: {value(ref)}," for path, ref in outputs.items()]
         return [*lines, "    }"]
+
+
+def _comment(call: Call) -> str:
+    """What a call of several members is."""
+    if not call.is_group:
+        return f"{len(call.reads)} values as one batch"
+    said = f"{listed(call.bricks)} side by side in the channels"
+    return said if len(said) + 10 <= _LINE else f"{len(call.bricks)} modules side by side in the channels"
 
 
 def _chunked(name: str, call: str, joined: str, chunk: str) -> list[str]:
