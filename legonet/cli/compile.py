@@ -55,8 +55,9 @@ def compile(  # noqa: A001 - the command's name
 
         done = export(app, output)
         data |= {"output": str(done.path), "bytes": done.size, "difference": done.difference}
+        paths = f"{len(app.paths)} path{'s' * (len(app.paths) > 1)}"
         lines.append(
-            f"{done.path}: {len(app.paths)} paths, {done.size / 2**10:,.0f} KiB; read again, its outputs "
-            f"differ by {done.difference:.1e}"
+            f"{done.path}: {paths}, {done.size / 2**10:,.0f} KiB; read again, its outputs differ by "
+            f"{done.difference:.1e}"
         )
     print(json.dumps(data, indent=2) if as_json else "\n".join(lines))

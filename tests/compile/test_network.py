@@ -143,7 +143,7 @@ def test_bricks() -> None:
     bricks = Bricks({"train": nn.ReLU(), "eval": nn.Identity()})
     assert (list(bricks), len(bricks)) == (["train", "eval"], 2)
     assert isinstance(bricks["train"], nn.ReLU)
-    with pytest.raises(KeyError):
+    with pytest.raises(SelectError, match="no module 'forward'; there are train, eval; name one"):
         bricks["forward"]
 
 

@@ -5,7 +5,7 @@ Whatever is written is loaded again and compared with the network before it coun
 
 from __future__ import annotations
 
-import shutil
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from legonet.compile.export.folder import load_folder, write_folder
-from legonet.compile.export.onnx import load_onnx, write_onnx
-from legonet.compile.export.pt2 import load_pt2, write_pt2
+from legonet.compile.export.onnx import expect_extra, load_onnx, write_onnx
+from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import Running
 from legonet.errors import ExportError
@@ -48,7 +48,8 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
     Args:
         network: compiled for images, on the CPU.
         path: `app.pt2`: torch.export's format. `app.onnx`: ONNX, with weights inside. Any other name without
-            an ending: a folder with model.py, weights.safetensors, card.json and README.md.
+            an ending: a folder with model.py, weights.safetensors, card.json and README.md. Where they are
+            there already, these four are replaced, and other files of the folder stay.
 
     Raises:
         ExportError: an unknown ending, a network that a format cannot hold, or outputs that differ. Nothing
@@ -70,7 +71,7 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
         raise ExportError(
             f"{path}: is {'a folder' if path.is_dir() else 'a file'} already; choose another name"
         )
-    if path.is_dir() and not (path / "card.json").exists() and any(path.iterdir()):
+    if path.is_dir() and any(path.iterdir()) and not _was_exported(path):
         raise ExportError(
             f"{path}: a folder of something else; expected a new or an empty one; choose another"
         )
@@ -82,15 +83,30 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
             write(network, network.card, made)
             difference = _compare(network, load(made), path)
             size = sum(each.stat().st_size for each in [made, *made.rglob("*")] if each.is_file())
-            if path.is_dir():
-                shutil.rmtree(path)
-            made.replace(path)
+            for new, old in _replacements(made, path):
+                new.replace(old)
     except OSError as error:
         raise ExportError(
             f"{path}: cannot be written ({error.strerror or error}); expected a folder with room that may be "
             "written to; what was there is untouched"
         ) from error
     return Exported(path, size, difference)
+
+
+def _was_exported(folder: Path) -> bool:
+    """Whether a folder is one that was written here."""
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(card, dict) and {"name", "input", "outputs"} <= card.keys()
+
+
+def _replacements(made: Path, path: Path) -> list[tuple[Path, Path]]:
+    """What takes whose place; files of a folder that is there, one by one, since users keep others in it."""
+    if not path.is_dir():
+        return [(made, path)]
+    return [(each, path / each.name) for each in made.iterdir() if each.is_file()]
 
 
 def _format(path: Path) -> tuple[Callable[..., None], Callable[[Path], Run]]:
@@ -104,6 +120,8 @@ def _format(path: Path) -> tuple[Callable[..., None], Callable[[Path], Run]]:
             f"{path}: found the ending {path.suffix!r}; expected .pt2, .onnx, or none for a folder; "
             "the ending chooses the format"
         )
+    if path.suffix == ".onnx":
+        expect_extra(path)
     return formats[path.suffix]
 
 

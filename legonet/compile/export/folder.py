@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 from torch import Tensor
@@ -28,9 +29,17 @@ def write_folder(network: CompiledNetwork, card: Card, path: Path) -> None:
     (path / "README.md").write_text(_readme(card), encoding="utf-8")
 
 
+class _Uncached(SourceFileLoader):
+    """Leaves no `__pycache__` in the folder that is handed over."""
+
+    def set_data(self, path: str, data: object, *, _mode: int = 0) -> None:
+        """Keep no bytecode."""
+
+
 def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     """Load what was just written, as a user does; outputs by path."""
-    spec = importlib.util.spec_from_file_location("legonet_exported_model", path / "model.py")
+    name, file = "legonet_exported_model", path / "model.py"
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Uncached(name, str(file)))
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - the file is there
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -45,7 +54,7 @@ def _readme(card: Card) -> str:
     first = next(iter(card.outputs))
     return f"""# {card.name}
 
-A network of {len(card.outputs)} paths, written by legonet as plain Python.
+A network of {len(card.outputs)} path{"s" * (len(card.outputs) > 1)}, written by legonet as plain Python.
 It needs torch and safetensors, not legonet.
 
 ```python

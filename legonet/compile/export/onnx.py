@@ -22,7 +22,6 @@ CARD = "legonet"
 
 def write_onnx(network: CompiledNetwork, card: Card, path: Path) -> None:
     """Write it: one input, `images`, one output per path, the card among the metadata."""
-    _expect_extra(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
         made = torch.onnx.export(
@@ -40,7 +39,6 @@ def write_onnx(network: CompiledNetwork, card: Card, path: Path) -> None:
 
 def load_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     """Load it with onnxruntime; outputs by path."""
-    _expect_extra(path)
     import onnxruntime
 
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -53,7 +51,12 @@ def load_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     return run
 
 
-def _expect_extra(path: Path) -> None:
+def expect_extra(path: Path) -> None:
+    """Refuse to write ONNX where what that needs is not installed.
+
+    Raises:
+        ExportError: it is not.
+    """
     for name in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(name) is None:
             raise ExportError(

@@ -23,6 +23,8 @@ from tests.compile.modules import Branching
 
 FORMATS = ["app.pt2", "app.onnx", "app"]
 
+FILES = {"model.py", "weights.safetensors", "card.json", "README.md"}
+
 
 @pytest.fixture(scope="module")
 def exported(app: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -64,12 +66,7 @@ def test_onnx_as_a_user_reads_it(exported: dict[str, Path], app: CompiledNetwork
 
 def test_the_folder_needs_no_legonet(exported: dict[str, Path], app: CompiledNetwork, tmp_path: Path) -> None:
     folder = exported["app"]
-    assert {each.name for each in folder.iterdir() if each.is_file()} == {
-        "model.py",
-        "weights.safetensors",
-        "card.json",
-        "README.md",
-    }
+    assert {each.name for each in folder.iterdir()} - {"__pycache__"} == FILES
     images = torch.rand(2, 3, 6, 6)
     torch.save(images, tmp_path / "images.pt")
     script = (
@@ -86,6 +83,8 @@ def test_the_folder_is_readable(exported: dict[str, Path]) -> None:
     source = (exported["app"] / "model.py").read_text()
     assert "nn.Conv2d(12, 12, 1, groups=3)" in source
     assert "class Normalise" in source
+    assert "normalised = self.input(images)" in source
+    assert "side by side in the channels" in source
     assert "Rescale" not in source  # they are folded
     assert "Sequence" not in source
     assert max(map(len, source.splitlines())) <= 110
@@ -105,6 +104,32 @@ def test_again_over_what_was_exported(make: Callable[..., CompiledNetwork], tmp_
     export(make(), tmp_path / "app")
     assert (tmp_path / "app" / "model.py").read_text() != before
     assert [each.name for each in tmp_path.iterdir()] == ["app"]
+
+
+def test_what_a_user_put_into_the_folder_stays(
+    make: Callable[..., CompiledNetwork], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    folder = tmp_path / "app"
+    export(make("share"), folder)
+    assert {each.name for each in folder.iterdir()} == FILES
+    (folder / "test_model.py").write_text("mine")
+    (folder / "data").mkdir()
+    export(make(), folder)
+    assert {each.name for each in folder.iterdir()} == FILES | {"test_model.py", "data"}
+    assert (folder / "test_model.py").read_text() == "mine"
+    (folder / "card.json").write_text('{"name": "a card of something else"}')
+    with pytest.raises(ExportError, match="a folder of something else"):
+        export(make(), folder)
+
+
+def test_without_onnx(app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ExportError, match=r"^/.*/app\.onnx: onnx is not installed; expected the extra"
+    ):
+        export(app, tmp_path / "app.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_outputs_that_differ(app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
