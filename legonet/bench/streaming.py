@@ -18,7 +18,7 @@ from legonet.bench.memory import STATUS, peak
 from legonet.bench.targets import Figure, at_most
 
 FEW, MANY = 1_000, 5_000
-GROWTH = 5.0  # MiB: some names are held, at most 49,152 of less than 100 bytes each
+GROWTH = 5.0  # MiB: some names are held, at most 24,576 of less than 100 bytes each
 
 
 def streaming(graph: Path, path: str, few: int = FEW, many: int = MANY) -> Iterator[Figure]:

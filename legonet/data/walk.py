@@ -1,7 +1,7 @@
 """The images of a folder of any size, in order, while few of their names are held. Needs no torch.
 
 A folder tells its entries in no order, and to sort them all is to hold them all. So it is read in passes:
-each takes the names that come next, at most `HELD` of them. That is one pass for most folders, and seven
+each takes the names that come next, at most `HELD` of them. That is one pass for most folders, and thirteen
 for 100,000 images.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from legonet.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-HELD = 2**14  # names of a folder that are taken at a time; up to three times as many are held
+HELD = 2**13  # names of a folder that are taken at a time; up to three times as many are held
 
 Problem = Callable[[DataError], None]
 
