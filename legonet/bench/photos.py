@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,73 +23,31 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from legonet.bench.evaluate import measures, scores
-from legonet.bench.ordinary import learned, ordinary_learning
+from legonet.bench.ordinary import ordinary_learning
+from legonet.bench.photo_page import Edge, Photo, write_page
 from legonet.bench.photo_teachers import CUT, MEAN, STD, Effort, base, drawn, halves, pretrained, teacher
 from legonet.bench.train_teachers import save_state
 from legonet.data import animals
 from legonet.errors import DataError
 from legonet.graph.load import load_graph
-from legonet.graph.select import adapter_spec
 from legonet.network import Network
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 
 GRAPH = Path("graphs/photos.yaml")
-RESULTS, PAGE = "photos.json", "photos.md"
+RESULTS, PAGE, PICTURES, DRAWING = "photos.json", "photos.md", "photos", "network.svg"
 VGG = "horse"  # whose teacher is of the animals network
 RECORDED = 400  # images of a teacher's owner that its statistics are recorded on
 LABELLED = 100
 RESIZED, CROPPED = 256, 224  # of a photo, as ImageNet's weights expect it
+QUALITY = 80  # of a photo's picture
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Edge:
-    """One path on test images; errors are fractions from 0 to 1.
-
-    Attributes:
-        path: `category:task`.
-        below: the architecture of its category module.
-        teacher: error of the path's teacher.
-        unadapted: with no adapter; None where the shapes differ.
-        ordinary: of the same adapter trained by its task loss on 100 labelled images.
-        transplanted: with no image.
-        labelled: with 100 labelled images.
-        seconds: that the fit with no image took.
-    """
-
-    path: str
-    below: str
-    teacher: float
-    unadapted: float | None = None
-    ordinary: float | None = None
-    transplanted: float | None = None
-    labelled: float | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo that went through.
-
-    Attributes:
-        name: of the photo.
-        source: the package that carries it.
-        label: what the ImageNet network, cut and joined again, says.
-        share: how sure it is, from 0 to 1.
-        same: the parts give the whole network's very bits.
-    """
-
-    name: str
-    source: str
-    label: str
-    share: float
-    same: bool
-
-
-def make_teachers(graph: Path, effort: Effort, seed: int, say: Say) -> None:
-    """Write the weights of the graph's teachers, those that are not there yet."""
+def make_teachers(graph: Path, effort: Effort, seed: int, say: Say) -> list[str]:
+    """Write the weights of the graph's teachers that are not there yet, and record all; gives their names."""
     teachers, start = load_graph(graph).graph.teachers, None
+    made: list[str] = []
     for name, spec in teachers.items():
         file = graph.parent / spec.weights
         if file.exists():
@@ -100,11 +59,13 @@ def make_teachers(graph: Path, effort: Effort, seed: int, say: Say) -> None:
             start = base(effort, seed, say) if start is None else start
             state = teacher(start, spec.category, effort, seed).state_dict()
         save_floats(state, file)
+        made.append(name)
         say(f"{file}: written")
     network = Network.load(graph)
     for name, spec in network.graph.teachers.items():
         network.record(name, lambda category: drawn(category, Effort(images=RECORDED), seed).images)
         say(f"{name}: statistics of {RECORDED} images of {spec.category} recorded")
+    return made
 
 
 def save_floats(state: Mapping[str, Tensor], file: Path) -> None:
@@ -142,11 +103,9 @@ def measure_edges(graph: Path, say: Say, count: int | None = None) -> list[Edge]
         models: dict[str, nn.Module] = {"teacher": network.teacher(name)}
         if path not in native:
             few = animals.single_category(spec.category, seed=1, size=size, count=LABELLED)
-            given, plain = (few.images, few.labels), adapter_spec(network.graph, spec.category, spec.task)
             models["unadapted"] = network.unadapted(path)
-            models["ordinary"] = ordinary_learning(network, path, given, LABELLED)
+            models["ordinary"] = ordinary_learning(network, path, (few.images, few.labels), LABELLED)
             models["transplanted"] = network.compile(path)
-            models["labelled"] = learned(network, path, plain, given)
         errors = {each: _error(model, test) for each, model in models.items()}
         known = {each: value for each, value in errors.items() if value is not None}
         edges.append(Edge(path, spec.model, seconds=seconds.get(path), **known))
@@ -161,22 +120,33 @@ def _error(model: nn.Module, test: animals.Images) -> float | None:
         return None
 
 
-def see_photos() -> list[Photo]:
-    """Photos of scikit-image and scikit-learn, through the two parts of the ImageNet network.
+def see_photos(graph: Path, pictures: Path) -> list[Photo]:
+    """Photos of scikit-image and scikit-learn, through ImageNet's network in two parts and all paths.
+
+    Args:
+        graph: whose paths are fitted.
+        pictures: folder where each photo's middle is left, as a small picture.
 
     Raises:
         DataError: One of the packages is missing.
     """
+    network = Network.load(graph)
+    paths = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
+    application, size = network.compile(*paths), network.graph.input.shape[1]
     whole = pretrained()
     parts, names = halves(whole, CROPPED), importlib.import_module("timm.data").ImageNetInfo()
+    pictures.mkdir(parents=True, exist_ok=True)
     found = []
     for source, name, pixels in _photos():
-        images = ((prepared(pixels) - MEAN) / STD)[None]
+        middle(pixels, RESIZED, CROPPED).save(pictures / f"{name}.jpg", quality=QUALITY)
+        images = ((prepared(pixels, RESIZED, CROPPED) - MEAN) / STD)[None]
         with torch.no_grad():
             output, wanted = parts.above(parts.below(images)), whole(images)
+            scores = application(prepared(pixels, size, size)[None])
         share, label = output[0].softmax(0).max(0)
         said = names.index_to_description(int(label)).split(",")[0]
-        found.append(Photo(name, source, said, float(share), bool(torch.equal(output, wanted))))
+        told = {path: float(scores[path].sigmoid()) for path in paths}
+        found.append(Photo(name, source, said, float(share), bool(torch.equal(output, wanted)), told))
     return found
 
 
@@ -195,23 +165,25 @@ def _photos() -> Iterator[tuple[str, str, NDArray[np.uint8]]]:
         yield "scikit-learn", name, learn.load_sample_image(f"{name}.jpg")
 
 
-def prepared(pixels: NDArray[np.uint8], resized: int = RESIZED, cropped: int = CROPPED) -> Tensor:
-    """A photo as ImageNet's networks see it: its shorter side resized by bicubic interpolation, its middle.
+def middle(pixels: NDArray[np.uint8], resized: int, cropped: int) -> Image.Image:
+    """A photo's middle, a square: its shorter side resized by bicubic interpolation, then cropped.
 
     Args:
         pixels: (height, width, 3).
         resized: the shorter side.
         cropped: height and width of the middle.
-
-    Returns:
-        (3, cropped, cropped) in [0, 1].
     """
     image = Image.fromarray(pixels)
     scale = resized / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
     left, top = (image.width - cropped) // 2, (image.height - cropped) // 2
-    middle = np.asarray(image.crop((left, top, left + cropped, top + cropped)))
-    return torch.from_numpy(middle.copy()).permute(2, 0, 1).float() / 255
+    return image.crop((left, top, left + cropped, top + cropped))
+
+
+def prepared(pixels: NDArray[np.uint8], resized: int, cropped: int) -> Tensor:
+    """The middle of a photo as networks take it: (3, cropped, cropped) in [0, 1]."""
+    values = np.asarray(middle(pixels, resized, cropped))
+    return torch.from_numpy(values.copy()).permute(2, 0, 1).float() / 255
 
 
 def run_photos(
@@ -230,61 +202,29 @@ def run_photos(
     Returns:
         The files that were written.
     """
-    make_teachers(graph, effort, 0, say)
-    photos = see_photos()
+    begin, pictures = time.perf_counter(), docs / PICTURES
+    made = make_teachers(graph, effort, 0, say)
+    taught = time.perf_counter() - begin
     edges = measure_edges(graph, say, count)
-    data = {"edges": [asdict(each) for each in edges], "photos": [asdict(each) for each in photos]}
+    photos = see_photos(graph, pictures)
+    figures = {
+        each.path: {"error": each.teacher if each.transplanted is None else each.transplanted}
+        | {"teacher": each.teacher}
+        for each in edges
+    }
+    drawing = Network.load(graph).render(pictures / DRAWING, figures)
+    seconds = {"all": time.perf_counter() - begin} | ({"teachers": taught} if made else {})
+    data = {
+        "edges": [asdict(each) for each in edges],
+        "photos": [asdict(each) for each in photos],
+        "effort": asdict(effort),
+        "seconds": seconds,
+    }
     files = {
-        results / RESULTS: json.dumps({**data, "effort": asdict(effort)}, indent=1) + "\n",
-        docs / PAGE: write_page(edges, photos, effort),
+        results / RESULTS: json.dumps(data, indent=1) + "\n",
+        docs / PAGE: write_page(edges, photos, effort, seconds),
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, text.encode())
-    return list(files)
-
-
-def write_page(edges: Sequence[Edge], photos: Sequence[Photo], effort: Effort) -> str:
-    """The figures as Markdown."""
-    lines = [
-        "# A network of photos",
-        "",
-        "Made by `legonet bench photos`, which needs the extra `zoo`; the figures are in "
-        "[results/photos.json](results/photos.json).",
-        "",
-        "`graphs/photos.yaml` takes images of 96x96. The dog's and the cat's teachers are EfficientNet-Lite0 "
-        f"with ImageNet weights, cut at `{CUT}`, where half of the multiplications are below. What is below "
-        f"stays as ImageNet made it; what is above was tuned on {effort.images} composed animals, from one "
-        "start that was tuned on five other animals. The horse's teacher is the animals network's own "
-        "VGG-style classifier behind a layer that shrinks images to 32x32. All paths end in the dog's task "
-        "module. The weights are too large for the repository: the command makes them again.",
-        "",
-        "Errors on test images; 50 % is chance.",
-        "",
-        "| path | category module of | teacher | no adapter | ordinary, 100 images | 0 images | 100 images | "
-        "seconds of 0 images |",
-        "| --- | --- | --: | --: | --: | --: | --: | --: |",
-    ]
-    for edge in edges:
-        native = edge.transplanted is None
-        values = (edge.unadapted, edge.ordinary, edge.transplanted, edge.labelled)
-        shown = ["native"] * 4 if native else ["–" if each is None else f"{each:.1%}" for each in values]
-        took = "" if edge.seconds is None else f"{edge.seconds:.0f}"
-        lines.append(f"| {edge.path} | {edge.below} | {edge.teacher:.1%} | {' | '.join(shown)} | {took} |")
-    lines += [
-        "",
-        "A dash: the modules' shapes differ, so that they cannot be joined without an adapter.",
-        "",
-        "## Photos",
-        "",
-        f"Through the ImageNet network, cut at `{CUT}` and joined again: the shorter side resized to 256 by "
-        "bicubic interpolation, the middle 224x224, mean and deviation 0.5.",
-        "",
-        "| photo | from | says | sure | the whole network's bits |",
-        "| --- | --- | --- | --: | --- |",
-    ]
-    lines += [
-        f"| {each.name} | {each.source} | {each.label} | {each.share:.0%} | {'yes' if each.same else 'no'} |"
-        for each in photos
-    ]
-    return "\n".join(lines) + "\n"
+    return [*files, drawing, *(pictures / f"{each.name}.jpg" for each in photos)]

@@ -22,6 +22,8 @@ from legonet.bench.experiments import (
 )
 from legonet.bench.hidden import CATEGORY, hidden_components
 from legonet.bench.paper import ROWS, Choice, Setting, finished
+from legonet.bench.photo_page import Edge, edge_table
+from legonet.bench.photos import RESULTS as PHOTOS
 from legonet.bench.plots import plot_components, plot_costs, plot_errors
 from legonet.bench.rows import Summary, read_rows, summarise
 from legonet.bench.speed import SPEED, Cost
@@ -243,11 +245,24 @@ def _speed(figures: Sequence[Figure], threads: int) -> list[str]:
 
 
 def _others(docs: Path) -> list[str]:
-    """Where the figures of other benches are, of those that there are."""
-    pages = {
-        "results/models.md": "`legonet bench models`: architectures of torchvision and timm as teachers",
-        "photos.md": "`legonet bench photos`: EfficientNet-Lite0 with ImageNet weights, and an edge from a "
-        "VGG-style category module to its task module",
-    }
-    found = [f"- [{page}]({page}): {what}" for page, what in pages.items() if (docs / page).is_file()]
-    return ["## Other models", "", *found, ""] if found else []
+    """What other benches found, of those that were run."""
+    lines, models, photos = [], docs / "results" / "models.md", docs / "results" / PHOTOS
+    if models.is_file():
+        lines = [
+            "- [results/models.md](results/models.md): `legonet bench models`: architectures of torchvision "
+            "and timm as teachers",
+            "",
+        ]
+    if photos.is_file():
+        edges = [Edge(**each) for each in json.loads(photos.read_text())["edges"]]
+        lines += [
+            "### A pretrained network, and an edge between two architectures",
+            "",
+            *_paragraph(
+                "`legonet bench photos`: EfficientNet-Lite0 with ImageNet weights, cut at its middle, and a "
+                "VGG-style category module below its task module; more in [photos.md](photos.md)."
+            ),
+            *edge_table(edges),
+            "",
+        ]
+    return ["## Other models", "", *lines] if lines else []

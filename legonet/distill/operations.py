@@ -17,7 +17,7 @@ from legonet.blocks.adapter import convolutions
 from legonet.blocks.build import build_architecture
 from legonet.blocks.flops import FlopCounter
 from legonet.blocks.weights import Loaded, architecture_of
-from legonet.distill import activity, bridge, inversion, matching
+from legonet.distill import activity, bridge, inversion, matching, start
 from legonet.distill.context import Edge
 from legonet.distill.methods import auto
 from legonet.distill.methods.closed_form import SYNTHESISED
@@ -98,6 +98,8 @@ class _Count:
         settings, images = self._spec.settings, self._images
         if isinstance(settings, ClosedForm):
             known = self._drawn(SYNTHESISED) + images * self._f if settings.matching else 0
+            if settings.masks == "imagined":
+                known += self._imagined(start.IMAGINED) + (start.IMAGINED + images) * self._teacher
             return self._closed(settings.draws) + known + settings.matching * matching.BATCH * self._step
         if isinstance(settings, BackDistillation):
             once = self._g + self._teacher + 3 * self._h + (self._step if self._labelled else 0)
@@ -116,19 +118,20 @@ class _Count:
         return seen + settings.steps * batch * self._step
 
     def _auto(self, settings: Auto) -> int:
-        drawn = inverted = 0
-        if self._edge.statistics is not None:
-            drawn = settings.imagined // 2
-        if self._edge.input is not None:
-            inverted = settings.imagined - settings.imagined // 2
-        imagined = self._drawn(drawn) + self._inverted(inverted)
-        if not drawn and not inverted and not self._images:
-            return self._closed(ClosedForm(name="closed-form").draws)
+        imagined = self._imagined(settings.imagined)
+        if not imagined and not self._images:
+            return self._closed(settings.start.draws)
         steps = round(settings.steps * min(auto.MOST, 1 + self._images / auto.MANY))
         batch = auto.BATCH + (auto.BATCH // 2 if self._labelled else 0)
         calibrated = auto.CALIBRATION[0] * auto.BATCH * (self._step - self._h)  # of biases alone
         learned = auto.JOINED * self._teacher + calibrated + steps * batch * self._step
-        return self._closed(ClosedForm(name="closed-form").draws) + imagined + learned
+        return self._closed(settings.start.draws) + imagined + learned
+
+    def _imagined(self, count: int) -> int:
+        """Features of both kinds, half of each; nothing where neither can be made."""
+        drawn = count // 2 if self._edge.statistics is not None else 0
+        inverted = count - count // 2 if self._edge.input is not None else 0
+        return self._drawn(drawn) + self._inverted(inverted)
 
     @property
     def _step(self) -> int:

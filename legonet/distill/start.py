@@ -13,17 +13,20 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
 
 from legonet.distill.alignment import align
 from legonet.distill.context import Context
-from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.draws import draw_gradient
+from legonet.distill.imagine import imagined_features
 from legonet.distill.least_squares import Draw, Excess, Solution, solve_adapter
+from legonet.distill.masks import Chances, Masks, Seen
 from legonet.distill.pullback import AnyPullback, alike, expect_same_output, pullback
-from legonet.graph.schema import ClosedForm
+from legonet.graph.schema import Solving
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
 STRANGERS = 0.8
+IMAGINED = 256  # features whose masks are drawn
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Start:
     excess: Excess | None = None
 
 
-def start(context: Context, settings: ClosedForm) -> Start:
+def start(context: Context, settings: Solving) -> Start:
     """Set the context's adapter to the closed form, and note what people should know.
 
     Where g_S and g_T differ in architecture, it stays in its random start.
@@ -68,11 +71,11 @@ def start(context: Context, settings: ClosedForm) -> Start:
             "the adapter learns from outputs alone, which takes longer and needs images to be good"
         )
         return Start(None, common=False)
-    passes = _passes(context, settings)
-    solved = _solve(context, *pair, passes, settings)
+    masks = _masks(context, settings)
+    solved = _solve(context, *pair, masks, settings)
     found = Start(solved.residual, excess=solved.excess)
     if solved.residual > STRANGERS:
-        found = _align(context, pair[0], solved.residual, passes, settings)
+        found = _align(context, pair[0], solved.residual, masks, settings)
     if found.aligned:
         context.notes.append(
             f"{path}: the teacher's hidden units were reordered to match the generic module's"
@@ -90,16 +93,15 @@ def _align(
     context: Context,
     student: AnyPullback,
     residual: float,
-    passes: float | list[Tensor],
-    settings: ClosedForm,
+    masks: Masks,
+    settings: Solving,
 ) -> Start:
     """Solve again with aligned units; the adapter keeps the better of the two solutions."""
     before = copy.deepcopy(context.adapter.state_dict())
     alignment = align(context.teacher, context.student, context.edge.source)
     if alignment is not None:
-        chances = alignment.reordered(passes) if isinstance(passes, list) else passes
         aligned = pullback(alignment.module, context.edge.source)
-        again = _solve(context, student, aligned, chances, settings)
+        again = _solve(context, student, aligned, masks.reordered(alignment), settings)
         if again.residual < residual:
             common = again.residual <= STRANGERS
             return Start(again.residual, common, common, again.excess if common else None)
@@ -111,27 +113,32 @@ def _solve(
     context: Context,
     student: AnyPullback,
     teacher: AnyPullback,
-    passes: float | list[Tensor],
-    settings: ClosedForm,
+    masks: Masks,
+    settings: Solving,
 ) -> Solution:
     """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
 
     def draw(count: int) -> Draw:
         gradient = draw_gradient(count, student.output_shape, "uniform", context.generator)
-        masks = draw_masks(count, student.relu_shapes, passes, context.generator)
-        return Draw(gradient.to(context.device), [mask.to(context.device) for mask in masks])
+        drawn = masks.draw(count, student.relu_shapes, context.generator)
+        return Draw(gradient.to(context.device), [mask.to(context.device) for mask in drawn])
 
     return solve_adapter(context.adapter, student, teacher, draw, settings.draws, settings.ridge)
 
 
-def _passes(context: Context, settings: ClosedForm) -> float | list[Tensor]:
-    """How often each unit passes: as often as it was active, or with one probability."""
+def _masks(context: Context, settings: Solving) -> Masks:
+    """How units pass: together as in g_T, as often as each was active, or with one probability."""
+    if settings.masks == "imagined":
+        parts = (imagined_features(context, IMAGINED), context.features)
+        known = [each for each in parts if each is not None]
+        if known:
+            return Seen.of(context.teacher, torch.cat(known))
     if settings.masks == "random":
-        return float(settings.keep)
+        return Chances(float(settings.keep))
     if context.edge.statistics is None:
         context.notes.append(
             f"{context.edge.path}: masks are drawn with keep = {settings.keep}: the teacher has no "
             "statistics; run `legonet teacher record`"
         )
-        return float(settings.keep)
-    return context.edge.statistics.activity
+        return Chances(float(settings.keep))
+    return Chances(context.edge.statistics.activity)

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 FORMAT_VERSION = 1
 
@@ -100,15 +108,15 @@ class VectorOutput(Model):
 Output = Annotated[BinaryOutput | MaskOutput | VectorOutput, Field(discriminator="kind")]
 
 
-class ClosedForm(Model):
+class Solving(Model):
     """Least squares for the adapter's first convolution; see `legonet.distill.least_squares`."""
 
-    name: Literal["closed-form"]
     draws: Positive = Field(default=128, description="random draws of output gradient and ReLU masks")
-    masks: Literal["recorded", "random"] = Field(
+    masks: Literal["recorded", "random", "imagined"] = Field(
         default="recorded",
         description="'recorded': a unit passes as often as it was active on its owner's images, "
-        "where the teacher's statistics say so; 'random': with probability `keep`",
+        "where the teacher's statistics say so; 'random': with probability `keep`; 'imagined': units pass "
+        "together that the teacher's task module lets pass together, on synthesised and given features",
     )
     keep: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.5, description="probability that a random mask lets a unit pass"
@@ -116,6 +124,15 @@ class ClosedForm(Model):
     ridge: Annotated[Number, Field(ge=0)] = Field(
         default=1e-6, description="ridge, relative to the mean of the Gram matrix's diagonal"
     )
+
+
+class _ClosedForm(Model):  # fields of the last base come first: a method begins with its name
+    name: Literal["closed-form"]
+
+
+class ClosedForm(Solving, _ClosedForm):
+    """Least squares for the adapter's first convolution, and a short matching of outputs."""
+
     matching: Natural = Field(
         default=100, description="steps of output matching after the solution, which sets the output's offset"
     )
@@ -199,6 +216,9 @@ class Inversion(Model):
     )
 
 
+LEARNING_RATE = 3e-3  # of the refinement of `auto`
+
+
 class Auto(Model):
     """Closed form, calibration, refinement by whatever there is; the best by held-out agreement is kept."""
 
@@ -208,6 +228,19 @@ class Auto(Model):
         description="optimiser steps of the refinement; up to four times as many with many images",
     )
     imagined: Positive = Field(default=512, description="features that are synthesised to learn from")
+    learning_rate: Annotated[Number, Field(gt=0)] = Field(
+        default=LEARNING_RATE, description="of the refinement; deep task modules need a smaller one"
+    )
+    start: Solving = Field(default_factory=Solving, description="the closed form that it starts from")
+
+    @model_serializer(mode="wrap")
+    def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings that came later are written where they are set: what was fitted before keeps its key."""
+        data: dict[str, Any] = write(self)
+        for name, usual in (("learning_rate", LEARNING_RATE), ("start", Solving())):
+            if getattr(self, name) == usual:
+                data.pop(name, None)
+        return data
 
 
 AnyMethod = Auto | ClosedForm | BackDistillation | Ordinary | Distillation | Jacobian | Inversion

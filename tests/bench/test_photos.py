@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from legonet.bench.photo_page import Edge, Photo, write_page
 from legonet.bench.photo_teachers import CUT, MEAN, STD, Effort, halves, tune
-from legonet.bench.photos import GRAPH, VGG, Edge, Photo, prepared, save_floats, shrunk, write_page
+from legonet.bench.photos import GRAPH, VGG, prepared, save_floats, shrunk
 from legonet.blocks.build import build_layers, output_shape
 from legonet.blocks.files import find_block
 from legonet.blocks.operations import Operations
@@ -88,9 +89,13 @@ def test_only_what_is_above_the_cut_is_tuned(tmp_path: Path) -> None:
 def test_the_page() -> None:
     edges = [
         Edge("dog:classify", "efficientnet-lite0", 0.05),
-        Edge("horse:classify", "vgg-slim-shrunk", 0.02, None, 0.2, 0.15, 0.1, 12.3),
+        Edge("horse:classify", "vgg-slim-shrunk", 0.02, None, 0.2, 0.15, 12.3),
     ]
-    page = write_page(edges, [Photo("coffee", "scikit-image", "espresso", 0.95, True)], Effort())
-    assert "| dog:classify | efficientnet-lite0 | 5.0% | native | native | native | native |  |" in page
-    assert "| horse:classify | vgg-slim-shrunk | 2.0% | – | 20.0% | 15.0% | 10.0% | 12 |" in page
-    assert "| coffee | scikit-image | espresso | 95% | yes |" in page
+    told = {"dog:classify": 0.031, "horse:classify": 0.5}
+    photos = [Photo("coffee", "scikit-image", "espresso", 0.95, True, told)]
+    page = write_page(edges, photos, Effort(), {"teachers": 300.0, "all": 1200.0})
+    assert "| dog:classify | efficientnet-lite0 | 5.0 | native |  |  |  |" in page
+    assert "| horse:classify | vgg-slim-shrunk | 2.0 | shapes differ | 20.0 | 15.0 | 12 |" in page
+    assert "| ![coffee](photos/coffee.jpg) | espresso, 95% | yes | 3 | 50 |" in page
+    assert "took 20 minutes here, 5 of them for the teachers." in page
+    assert "teachers that were there already" in write_page(edges, photos, Effort(), {"all": 1200.0})

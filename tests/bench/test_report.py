@@ -75,11 +75,14 @@ def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
     assert data["images"] == "animals, test"
 
 
-def test_pages_of_other_benches_are_linked(results: Path, tmp_path: Path) -> None:
+def test_figures_of_other_benches_are_there(results: Path, tmp_path: Path) -> None:
     assert "## Other models" not in write(results, tmp_path / "docs")
-    (tmp_path / "docs" / "photos.md").write_text("# A network of photos\n")
+    edge = {"path": "horse:classify", "below": "vgg", "teacher": 0.02, "seconds": 9.0}
+    edge |= {"ordinary": 0.2, "transplanted": 0.125}
+    (tmp_path / "docs" / "results" / "photos.json").write_text(json.dumps({"edges": [edge]}))
     page = write(results, tmp_path / "docs")
-    assert "- [photos.md](photos.md): `legonet bench photos`" in page
+    assert "more in [photos.md](photos.md)" in page
+    assert "| horse:classify | vgg | 2.0 | shapes differ | 20.0 | 12.5 | 9 |" in page
     assert "models.md" not in page
 
 

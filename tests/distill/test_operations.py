@@ -36,6 +36,7 @@ class Counted(TorchDispatchMode):
 METHODS: list[dict[str, Any]] = [
     {"name": "auto", "steps": 12, "imagined": 16},
     {"name": "closed-form", "draws": 64, "matching": 8},
+    {"name": "closed-form", "draws": 64, "matching": 8, "masks": "imagined"},
     {"name": "back-distillation", "steps": 12},
     {"name": "ordinary", "steps": 12},
     {"name": "distillation", "steps": 12},

@@ -90,6 +90,18 @@ def test_reordered_units_are_put_back(edge: Edge, recorded: bool) -> None:
     assert not any("no common base" in note for note in fitted.notes)
 
 
+def test_masks_of_synthesised_features(edge: Edge) -> None:
+    """They need statistics, f's input or images; units that were reordered are followed."""
+    spec = Adapter(kernel=1, method=ClosedForm(name="closed-form", matching=0, masks="imagined"))
+    fitted = fit(with_statistics(with_teacher(edge, reordered(edge.teacher_module))), spec)
+    assert fitted.quality["residual"] < 1e-4
+    assert fit(edge, spec, Samples(torch.rand(12, 3, 16, 16))).notes == [
+        "cat:classify: beta is 1: the generic task module's teacher has no statistics; "
+        "run `legonet teacher record`"
+    ]
+    assert any("masks are drawn with keep = 0.5" in note for note in fit(edge, spec).notes)
+
+
 @pytest.mark.parametrize("make", [strangers, another_architecture])
 def test_strangers_are_named_and_learn_from_outputs(edge: Edge, make: object) -> None:
     apart = with_statistics(make(edge))  # type: ignore[operator]

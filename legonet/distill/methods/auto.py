@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -16,10 +16,9 @@ from legonet.distill.descent import descend
 from legonet.distill.imagine import imagined_features
 from legonet.distill.losses import disagreement, output_scale, task_loss
 from legonet.distill.start import Start, start
-from legonet.graph.schema import Auto, ClosedForm
+from legonet.graph.schema import Auto
 
 BATCH = 64
-LEARNING_RATE = 3e-3
 CALIBRATION = 30, 1e-2  # steps on the biases alone, and their learning rate
 JOINED = 8192  # features that are made by joining two
 HELD_OUT = 5  # one feature in so many is held out
@@ -76,7 +75,9 @@ def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
     Source: legonet; the loss is equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs
     beside the labels, as in Hinton et al., arXiv:1503.02531.
     """
-    begin = start(context, ClosedForm(name="closed-form"))
+    if settings.start.masks == "imagined":  # the start and what follows see the same features
+        context = replace(context, imagined=imagined_features(context, settings.imagined))
+    begin = start(context, settings.start)
     quality = {} if begin.residual is None else {"residual": begin.residual}
     material = _gather(context, settings.imagined)
     if material is None:
@@ -90,7 +91,7 @@ def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
     kept, best = copy.deepcopy(context.adapter.state_dict()), "start"
     for name, step in (
         ("calibrated", trainer.calibrate),
-        ("refined", lambda: trainer.refine(settings.steps)),
+        ("refined", lambda: trainer.refine(settings)),
     ):
         if agreement[best] < EXACT:
             break
@@ -136,19 +137,19 @@ class _Trainer:
         steps, learning_rate = CALIBRATION
         descend(self._context.adapter, self._agree, steps, learning_rate, decay=True, only="bias")
 
-    def refine(self, steps: int) -> None:
+    def refine(self, settings: Auto) -> None:
         """Change all weights; without a common base by `legonet.distill.apart`."""
         if not self._begin.common:
             own = own_features(self._context)
             imagined = self._material.imagined if own is None else own
-            learn_from_outputs(self._context, imagined, self._material.given, round(steps * APART))
+            learn_from_outputs(self._context, imagined, self._material.given, round(settings.steps * APART))
             return
         times = min(MOST, 1 + self._images / MANY)
         descend(
             self._context.adapter,
             self._loss,
-            round(steps * times),
-            LEARNING_RATE,
+            round(settings.steps * times),
+            settings.learning_rate,
             decay=True,
             progress=self._context.progress,
             state=self._context.descent(),

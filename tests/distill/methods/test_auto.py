@@ -11,7 +11,7 @@ from legonet.distill.context import Edge
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.imagine import imagine
 from legonet.distill.methods import auto
-from legonet.graph.schema import Adapter, Auto, ClosedForm, Input
+from legonet.graph.schema import Adapter, Auto, ClosedForm, Input, Solving
 from legonet.teachers.statistics import record
 
 SPEC = Adapter(method=Auto(name="auto", steps=60, imagined=60))
@@ -53,6 +53,24 @@ def test_it_agrees_better_than_its_start_on_images_never_seen(moved: Edge) -> No
     assert distance(moved, fitted) < distance(moved, fit(moved, ALONE))
 
 
+def test_another_start_and_learning_rate(moved: Edge) -> None:
+    start = Solving(masks="imagined", ridge=0.1, draws=64)
+    spec = Adapter(method=Auto(name="auto", steps=60, imagined=60, learning_rate=1e-3, start=start))
+    fitted, again = fit(moved, spec), fit(moved, spec)
+    assert fitted.quality["residual"] != fit(moved, SPEC).quality["residual"]
+    assert distance(moved, fitted) < distance(moved, fit(moved, ALONE))
+    assert torch.equal(fitted.adapter[1].weight, again.adapter[1].weight)  # type: ignore[arg-type]
+
+
+def test_settings_that_came_later_leave_keys_as_they_were() -> None:
+    """The key of an adapter and a bench's rows are made of this."""
+    settings = {"name": "auto", "steps": 60, "imagined": 60}
+    assert SPEC.settings.model_dump(mode="json") == settings
+    set_ones = Auto(name="auto", start=Solving(ridge=0.1), learning_rate=1e-3).model_dump(mode="json")
+    assert set_ones["learning_rate"] == 1e-3
+    assert set_ones["start"]["ridge"] == 0.1
+
+
 def test_images_and_labels_help(moved: Edge) -> None:
     given = images(120, 5)
     labels = (moved.teacher_module(moved.category_module(given))[:, 0] > 0).long()
@@ -63,9 +81,9 @@ def test_images_and_labels_help(moved: Edge) -> None:
 
 
 def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "LEARNING_RATE", 1e3)
     monkeypatch.setattr(auto, "CALIBRATION", (3, 1e3))
-    fitted, start = fit(moved, SPEC), fit(moved, ALONE)
+    wild = Adapter(method=Auto(name="auto", steps=60, imagined=60, learning_rate=1e3))
+    fitted, start = fit(moved, wild), fit(moved, ALONE)
     assert fitted.quality["disagreement"] == fitted.quality["disagreement at the start"]
     assert "auto keeps the start" in fitted.notes[-1]
     for name, value in fitted.adapter.state_dict().items():

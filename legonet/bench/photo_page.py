@@ -1,0 +1,152 @@
+"""The page of `legonet bench photos`, and its table for `docs/benchmarks.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from legonet.bench.photo_teachers import CUT, Effort
+
+CREDITS = (
+    "Photos: astronaut (NASA, public domain), chelsea (Stéfan van der Walt, CC0), coffee (Rachel Michetti, "
+    "CC0) and rocket (SpaceX, CC0) come with scikit-image; china (danielbuechele, CC BY 2.0) and flower "
+    "(vultilion, CC BY 2.0) with scikit-learn. Here they are resized and cropped."
+)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One path on test images; errors are fractions from 0 to 1.
+
+    Attributes:
+        path: `category:task`.
+        below: the architecture of its category module.
+        teacher: error of the path's teacher.
+        unadapted: with no adapter; None where the shapes differ.
+        ordinary: of the same adapter trained by its task loss on 100 labelled images.
+        transplanted: with no image.
+        seconds: that the fit with no image took.
+    """
+
+    path: str
+    below: str
+    teacher: float
+    unadapted: float | None = None
+    ordinary: float | None = None
+    transplanted: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that went through.
+
+    Attributes:
+        name: of the photo.
+        source: the package that carries it.
+        label: what the ImageNet network, cut and joined again, says.
+        share: how sure it is, from 0 to 1.
+        same: the parts give the whole network's very bits.
+        told: what each path of the network says of the photo, the probability of its category.
+    """
+
+    name: str
+    source: str
+    label: str
+    share: float
+    same: bool
+    told: dict[str, float]
+
+
+def write_page(
+    edges: Sequence[Edge], photos: Sequence[Photo], effort: Effort, seconds: Mapping[str, float]
+) -> str:
+    """The figures as Markdown.
+
+    Args:
+        edges: all paths of the network.
+        photos: that went through.
+        effort: how long the teachers were tuned.
+        seconds: that `all` took, and the `teachers` of it, unless they were there.
+    """
+    return (
+        "\n".join([*_network(edges, effort, seconds), *_seen(photos, [each.path for each in edges])]) + "\n"
+    )
+
+
+def _network(edges: Sequence[Edge], effort: Effort, seconds: Mapping[str, float]) -> Iterator[str]:
+    yield from (
+        "# A network of photos",
+        "",
+        "A network whose modules were trained on photos, and an edge between two architectures. "
+        "`legonet bench photos` makes this page and its figures "
+        f"([results/photos.json](results/photos.json)); it needs the extra `zoo` and took {_took(seconds)}. "
+        "The teachers' weights are too large for the repository: the command makes them.",
+        "",
+        "![The network](photos/network.svg)",
+        "",
+        "- **dog and cat**: EfficientNet-Lite0 with ImageNet weights, for images of 96x96, cut at "
+        f"`{CUT}`, where half of the multiplications are below. What is below stays as ImageNet made it, so "
+        f"both category modules are the same; what is above was tuned on {effort.images} composed animals "
+        "for each, from one start that had been tuned on five other animals. So the two task modules "
+        "understand each other's features in part, and *no adapter* is well below chance already.",
+        "- **horse**: the VGG-style classifier of the animals network, behind a layer that shrinks images to "
+        "32x32. Its features have another shape, and its task module has nothing in common with "
+        "EfficientNet's.",
+        "",
+        "All paths end in the dog's task module. The adapters are fitted without an image, by the settings "
+        "in `graphs/photos.yaml`, which were chosen on validation images of the cat and the horse "
+        "([method.md](method.md)).",
+        "",
+        *edge_table(edges),
+        "",
+    )
+
+
+def _took(seconds: Mapping[str, float]) -> str:
+    whole, teachers = f"{seconds['all'] / 60:.0f} minutes here", seconds.get("teachers")
+    if teachers is None:
+        return f"{whole}, with teachers that were there already"
+    return f"{whole}, {teachers / 60:.0f} of them for the teachers"
+
+
+def edge_table(edges: Sequence[Edge]) -> Iterator[str]:
+    """Errors of all paths, as Markdown."""
+    yield (
+        "Errors on test images in percent; 50 is chance. *Ordinary*: the same adapter, trained on 100 "
+        "labelled images."
+    )
+    yield ""
+    yield "| path | category module | teacher | no adapter | ordinary | **no image** | seconds of the fit |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    for edge in edges:
+        cells: tuple[str, ...] = ("native", "", "", "")
+        if edge.transplanted is not None:
+            values = (edge.unadapted, edge.ordinary, edge.transplanted)
+            took = "" if edge.seconds is None else f"{edge.seconds:.0f}"
+            cells = (*("shapes differ" if each is None else f"{each:.1%}" for each in values), took)
+        yield f"| {edge.path} | {edge.below} | {edge.teacher:.1%} | {' | '.join(cells)} |".replace("%", "")
+
+
+def _seen(photos: Sequence[Photo], paths: Sequence[str]) -> Iterator[str]:
+    yield from (
+        "## Photos go through",
+        "",
+        f"*ImageNet's label*: through the ImageNet network, cut at `{CUT}` and joined again; the shorter "
+        "side resized to 256 by bicubic interpolation, the middle 224x224, mean and deviation 0.5. *Same "
+        "bits*: as from the network that was never cut.",
+        "",
+        "The last columns are the network's own paths, compiled together, at 96x96: probabilities in "
+        "percent. They learned the outlines of composed animals, and none of these photos is one: that they "
+        "go through is what is shown, not what they are told to be.",
+        "",
+        f"| | ImageNet's label | same bits | {' | '.join(paths)} |",
+        f"| --- | --- | --- |{' ---: |' * len(paths)}",
+    )
+    for each in photos:
+        said = f"{each.label}, {each.share:.0%}"
+        told = " | ".join(f"{100 * each.told[path]:.0f}" for path in paths)
+        same = "yes" if each.same else "**no**"
+        yield f"| ![{each.name}](photos/{each.name}.jpg) | {said} | {same} | {told} |"
+    yield ""
+    yield CREDITS
