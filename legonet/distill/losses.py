@@ -91,7 +91,7 @@ def value_and_jacobian(
         teacher: g_T.
         features: x, (batch, channels, height, width).
         scale: s, the teacher's standard deviation, broadcastable to the outputs.
-        weight: of the gradients' mismatch.
+        weight: of the gradients' mismatch; with 0 they are not computed, which takes a third of the time.
         generator: a CPU generator.
 
     Returns:
@@ -100,6 +100,11 @@ def value_and_jacobian(
     Source: Czarnecki et al., arXiv:1706.04859; Srinivas and Fleuret, arXiv:1803.00443; D as in equation
     (2) of arXiv:1804.10272.
     """
+    if not weight:
+        with torch.no_grad():
+            wanted = teacher(features)
+        output = student(features)
+        return mismatch(output, wanted, scale), output, wanted
     x = features.detach().requires_grad_()
     output, wanted = student(x), teacher(x)
     signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1

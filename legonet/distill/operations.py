@@ -108,10 +108,10 @@ class _Count:
             return self._auto(settings)
         if isinstance(settings, Inversion):
             known = self._inverted(settings.images) + settings.images * self._f
-            return known + settings.steps * settings.batch * self._matched
+            return known + settings.steps * settings.batch * self._matched(settings.weight)
         seen, batch = images * self._f, min(settings.batch, images)
         if isinstance(settings, Jacobian):
-            return seen + settings.steps * batch * self._matched
+            return seen + settings.steps * batch * self._matched(settings.weight)
         if isinstance(settings, Distillation):
             seen += images * self._teacher
         assert isinstance(settings, Ordinary | Distillation)  # noqa: S101 - there are no others
@@ -138,9 +138,10 @@ class _Count:
         """One image of a step that trains h below g_S."""
         return 2 * self._g + 3 * self._h
 
-    @property
-    def _matched(self) -> int:
-        """One image of a step that matches gradients too."""
+    def _matched(self, weight: float) -> int:
+        """One image of a step that matches outputs, and gradients too if these have a weight."""
+        if not weight:
+            return self._step + self._teacher
         return 5 * self._g + 6 * self._h + 2 * self._teacher
 
     def _drawn(self, features: int) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
+from legonet.distill.losses import value_and_jacobian
 from legonet.distill.methods.on_samples import soft_loss
 from legonet.errors import DistillError
 from legonet.graph.schema import (
@@ -74,6 +76,18 @@ def test_jacobian_matching_needs_no_common_architecture(edge: Edge) -> None:
     fitted = fit(strange, adapter(Jacobian(name="jacobian", steps=300, learning_rate=2e-2)), given)
     images = samples().images
     assert distance(strange, fitted.adapter, images) < 0.7 * distance(strange, start.adapter, images)
+
+
+def test_gradients_without_a_weight_are_left_out(edge: Edge) -> None:
+    x, student = torch.randn(6, 4, 8, 8), copy.deepcopy(edge.task_module).requires_grad_()
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    found = value_and_jacobian(student, edge.teacher_module, x, 2.0, 0.0, generator)
+    assert torch.equal(generator.get_state(), before)
+    wanted = value_and_jacobian(student, edge.teacher_module, x, 2.0, 1e-9, generator)
+    for pair in zip(found, wanted, strict=True):
+        torch.testing.assert_close(*pair)
+    assert found[0].requires_grad
 
 
 @pytest.mark.parametrize("name", ["ordinary", "distillation", "jacobian"])

@@ -42,6 +42,7 @@ METHODS: list[dict[str, Any]] = [
     {"name": "distillation", "steps": 12},
     {"name": "jacobian", "steps": 12},
     {"name": "inversion", "steps": 12, "images": 16},
+    {"name": "inversion", "steps": 12, "images": 16, "weight": 0},
 ]
 
 
