@@ -23,6 +23,7 @@ from legonet.distill.imagine import imagined_features, inverted_features
 from legonet.distill.losses import disagreement, mismatch, output_scale, value_and_jacobian
 
 BATCH = 16
+OUTPUTS_ALONE = 64  # features of a step in which no gradient is matched
 LEARNING_RATE = 3e-3
 IMAGINED = 512  # features to synthesise
 HALF = 30  # given images that take half of a batch
@@ -66,7 +67,9 @@ def own_features(context: Context) -> Tensor | None:
     return torch.cat([inverted_features(context, given, count) for count in [IMAGINED // 2] * 2])
 
 
-def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor | None, steps: int) -> None:
+def learn_from_outputs(
+    context: Context, imagined: Tensor | None, given: Tensor | None, steps: int, gradients: float = 1.0
+) -> None:
     """Descend from where the adapter is, in place.
 
     Args:
@@ -74,23 +77,27 @@ def learn_from_outputs(context: Context, imagined: Tensor | None, given: Tensor 
         imagined: synthesised features, (batch, channels, height, width).
         given: features of images that were given and of copies of them, likewise; one of the two is there.
         steps: of Adam.
+        gradients: weight of their mismatch; with 0 outputs are all, and batches are larger.
     """
+    count = BATCH if gradients else OUTPUTS_ALONE
     student, generator = nn.Sequential(context.adapter, context.student), context.generator
     known = torch.cat([each for each in (imagined, given) if each is not None])
     scale = output_scale(outputs_of(context.teacher, known))
-    share = share_of_given(context, BATCH, HALF, imagined is not None)
+    share = share_of_given(context, count, HALF, imagined is not None)
 
     def batch() -> Tensor:
         parts = [
-            features[torch.randint(len(features), (count,), generator=generator).to(features.device)]
-            for features, count in ((given, share), (imagined, BATCH - share))
-            if features is not None and count
+            features[torch.randint(len(features), (part,), generator=generator).to(features.device)]
+            for features, part in ((given, share), (imagined, count - share))
+            if features is not None and part
         ]
-        return torch.cat(parts)[torch.randperm(BATCH, generator=generator)]
+        return torch.cat(parts)[torch.randperm(count, generator=generator)]
 
     def loss() -> Tensor:
         features = cutmix(batch(), batch(), generator)
-        value, output, wanted = value_and_jacobian(student, context.teacher, features, scale, 1.0, generator)
+        value, output, wanted = value_and_jacobian(
+            student, context.teacher, features, scale, gradients, generator
+        )
         return value + disagreement(output, wanted, scale, context.edge.meaning)
 
     state = context.descent()

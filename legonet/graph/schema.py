@@ -232,12 +232,17 @@ class Auto(Model):
         default=LEARNING_RATE, description="of the refinement; deep task modules need a smaller one"
     )
     start: Solving = Field(default_factory=Solving, description="the closed form that it starts from")
+    gradients: Annotated[Number, Field(ge=0)] = Field(
+        default=1.0,
+        description="without a common base: weight of the real gradients' mismatch beside the outputs'; with 0 "
+        "a step has four times as many features instead",
+    )
 
     @model_serializer(mode="wrap")
     def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Settings that came later are written where they are set: what was fitted before keeps its key."""
         data: dict[str, Any] = write(self)
-        for name, usual in (("learning_rate", LEARNING_RATE), ("start", Solving())):
+        for name, usual in (("learning_rate", LEARNING_RATE), ("start", Solving()), ("gradients", 1.0)):
             if getattr(self, name) == usual:
                 data.pop(name, None)
         return data

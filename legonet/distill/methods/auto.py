@@ -142,7 +142,10 @@ class _Trainer:
         if not self._begin.common:
             own = own_features(self._context)
             imagined = self._material.imagined if own is None else own
-            learn_from_outputs(self._context, imagined, self._material.given, round(settings.steps * APART))
+            steps = round(settings.steps * APART)
+            learn_from_outputs(
+                self._context, imagined, self._material.given, steps, float(settings.gradients)
+            )
             return
         times = min(MOST, 1 + self._images / MANY)
         descend(

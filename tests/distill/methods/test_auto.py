@@ -66,6 +66,7 @@ def test_settings_that_came_later_leave_keys_as_they_were() -> None:
     """The key of an adapter and a bench's rows are made of this."""
     settings = {"name": "auto", "steps": 60, "imagined": 60}
     assert SPEC.settings.model_dump(mode="json") == settings
+    assert Auto(name="auto", gradients=0).model_dump(mode="json")["gradients"] == 0
     set_ones = Auto(name="auto", start=Solving(ridge=0.1), learning_rate=1e-3).model_dump(mode="json")
     assert set_ones["learning_rate"] == 1e-3
     assert set_ones["start"]["ridge"] == 0.1
