@@ -234,8 +234,8 @@ class Auto(Model):
     start: Solving = Field(default_factory=Solving, description="the closed form that it starts from")
     gradients: Annotated[Number, Field(ge=0)] = Field(
         default=1.0,
-        description="without a common base: weight of the real gradients' mismatch beside the outputs'; with 0 "
-        "a step has four times as many features instead",
+        description="without a common base: weight of the real gradients' mismatch beside the outputs'; "
+        "with 0 a step has four times as many features instead",
     )
 
     @model_serializer(mode="wrap")

@@ -11,7 +11,7 @@ from legonet.blocks.adapter import build_adapter
 from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill import apart
-from legonet.distill.apart import learn_alone
+from legonet.distill.apart import learn_alone, learn_from_outputs, own_features
 from legonet.distill.context import Context, Edge, features_of
 from legonet.graph.schema import Adapter, Input
 from legonet.teachers.statistics import record
@@ -77,6 +77,13 @@ def test_it_learns_from_whatever_there_is(edge: Edge, recorded: bool, known: boo
     fit = context(edge, recorded, known, images)
     assert agreement(fit) < 0.4
     assert set(learn_alone(fit, steps=100)) == {"mismatch"}
+    assert agreement(fit) > 0.5
+
+
+def test_outputs_alone(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = context(edge, True, True, 0)
+    monkeypatch.setattr(torch.autograd, "grad", lambda *_, **__: pytest.fail("no gradient of an output"))
+    learn_from_outputs(fit, own_features(fit), None, steps=60, gradients=0)
     assert agreement(fit) > 0.5
 
 
