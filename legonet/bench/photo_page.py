@@ -137,8 +137,8 @@ def _seen(photos: Sequence[Photo], paths: Sequence[str]) -> Iterator[str]:
         "bits*: as from the network that was never cut.",
         "",
         "The last columns are the network's own paths, compiled together, at 96x96: probabilities in "
-        "percent. They learned the outlines of composed animals, and none of these photos is one: that they "
-        "go through is what is shown, not what they are told to be.",
+        "percent. They show that photos go through, and no more: the teachers learned the outlines of "
+        "composed animals, and none of these photos is one.",
         "",
         f"| | ImageNet's label | same bits | {' | '.join(paths)} |",
         f"| --- | --- | --- |{' ---: |' * len(paths)}",
