@@ -10,9 +10,9 @@ from torch import Tensor
 
 from legonet.bench.experiments import LEARNING_RATE, STEPS
 from legonet.compile.assemble import join
-from legonet.compile.network import CompiledNetwork, Path
+from legonet.compile.network import CompiledNetwork, Path, normalisation
 from legonet.distill.fit import Samples, fit
-from legonet.graph.schema import Adapter, Ordinary
+from legonet.graph.schema import Ordinary
 from legonet.graph.select import adapter_spec, split_path
 from legonet.network import Network
 
@@ -37,27 +37,12 @@ def ordinary_learning(
     category, task = split_path(path)
     method = Ordinary(name="ordinary", steps=STEPS, learning_rate=LEARNING_RATE, batch=BATCH)
     spec = adapter_spec(network.graph, category, task).model_copy(update={"method": method, "seed": seed})
-    return learned(network, path, spec, (samples[0][:count], samples[1][:count]))
-
-
-def learned(network: Network, path: str, spec: Adapter, samples: tuple[Tensor, Tensor]) -> CompiledNetwork:
-    """Fit a path's adapter from labelled images, beside the network, which stays as it is.
-
-    Args:
-        network: whose category and task module are joined.
-        path: `category:task`.
-        spec: of the adapter, with its method.
-        samples: images (batch, channels, height, width) in [0, 1], and labels.
-
-    Returns:
-        The path with the adapter.
-    """
-    category, task = split_path(path)
-    model, edge = network.unadapted(path), network.edge(path)
+    edge, stage = network.edge(path), normalisation(network.graph.input)
+    given = Samples(stage(samples[0][:count]), samples[1][:count])
     return join(
         (Path(category, task, native=False),),
-        model.input,
-        {category: model.categories[category]},
-        {path: fit(edge, spec, Samples(model.input(samples[0]), samples[1])).adapter},
-        {task: model.tasks[task]},
+        stage,
+        {category: edge.category_module},
+        {path: fit(edge, spec, given).adapter},
+        {task: edge.task_module},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from legonet.bench.photo_teachers import CUT, Effort
@@ -58,30 +58,25 @@ class Photo:
     told: dict[str, float]
 
 
-def write_page(
-    edges: Sequence[Edge], photos: Sequence[Photo], effort: Effort, seconds: Mapping[str, float]
-) -> str:
+def write_page(edges: Sequence[Edge], photos: Sequence[Photo], effort: Effort) -> str:
     """The figures as Markdown.
 
     Args:
         edges: all paths of the network.
         photos: that went through.
         effort: how long the teachers were tuned.
-        seconds: that `all` took, and the `teachers` of it, unless they were there.
     """
-    return (
-        "\n".join([*_network(edges, effort, seconds), *_seen(photos, [each.path for each in edges])]) + "\n"
-    )
+    return "\n".join([*_network(edges, effort), *_seen(photos, [each.path for each in edges])]) + "\n"
 
 
-def _network(edges: Sequence[Edge], effort: Effort, seconds: Mapping[str, float]) -> Iterator[str]:
+def _network(edges: Sequence[Edge], effort: Effort) -> Iterator[str]:
     yield from (
         "# A network of photos",
         "",
         "A network whose modules were trained on photos, and an edge between two architectures. "
         "`legonet bench photos` makes this page and its figures "
-        f"([results/photos.json](results/photos.json)); it needs the extra `zoo` and took {_took(seconds)}. "
-        "The teachers' weights are too large for the repository: the command makes them.",
+        f"([results/photos.json](results/photos.json)); it needs the extra `zoo`. The teachers' weights "
+        "are too large for the repository: the command makes them first, in about half of its time.",
         "",
         "![The network](photos/network.svg)",
         "",
@@ -101,13 +96,6 @@ def _network(edges: Sequence[Edge], effort: Effort, seconds: Mapping[str, float]
         *edge_table(edges),
         "",
     )
-
-
-def _took(seconds: Mapping[str, float]) -> str:
-    whole, teachers = f"{seconds['all'] / 60:.0f} minutes here", seconds.get("teachers")
-    if teachers is None:
-        return f"{whole}, with teachers that were there already"
-    return f"{whole}, {teachers / 60:.0f} of them for the teachers"
 
 
 def edge_table(edges: Sequence[Edge]) -> Iterator[str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,11 +28,13 @@ from legonet.bench.photo_page import Edge, Photo, write_page
 from legonet.bench.photo_teachers import CUT, MEAN, STD, Effort, base, drawn, halves, pretrained, teacher
 from legonet.bench.train_teachers import save_state
 from legonet.data import animals
-from legonet.errors import DataError
+from legonet.errors import DataError, SelectError
 from legonet.graph.load import load_graph
+from legonet.graph.select import adapter_spec
 from legonet.network import Network
+from legonet.run.journal import Journal
 from legonet.store.files import write_file
-from legonet.store.workspace import shipped_folder
+from legonet.store.workspace import Workspace, shipped_folder
 
 GRAPH = Path("graphs/photos.yaml")
 RESULTS, PAGE, PICTURES, DRAWING = "photos.json", "photos.md", "photos", "network.svg"
@@ -44,10 +46,9 @@ QUALITY = 80  # of a photo's picture
 Say = Callable[[str], None]
 
 
-def make_teachers(graph: Path, effort: Effort, seed: int, say: Say) -> list[str]:
-    """Write the weights of the graph's teachers that are not there yet, and record all; gives their names."""
+def make_teachers(graph: Path, effort: Effort, seed: int, say: Say) -> None:
+    """Write the weights of the graph's teachers that are not there yet, and record the statistics of all."""
     teachers, start = load_graph(graph).graph.teachers, None
-    made: list[str] = []
     for name, spec in teachers.items():
         file = graph.parent / spec.weights
         if file.exists():
@@ -59,13 +60,11 @@ def make_teachers(graph: Path, effort: Effort, seed: int, say: Say) -> list[str]
             start = base(effort, seed, say) if start is None else start
             state = teacher(start, spec.category, effort, seed).state_dict()
         save_floats(state, file)
-        made.append(name)
         say(f"{file}: written")
     network = Network.load(graph)
     for name, spec in network.graph.teachers.items():
         network.record(name, lambda category: drawn(category, Effort(images=RECORDED), seed).images)
         say(f"{name}: statistics of {RECORDED} images of {spec.category} recorded")
-    return made
 
 
 def save_floats(state: Mapping[str, Tensor], file: Path) -> None:
@@ -91,10 +90,9 @@ def measure_edges(graph: Path, say: Say, count: int | None = None) -> list[Edge]
         count: of test images; default: all.
     """
     network = Network.load(graph)
-    seconds = {}
     for result in network.transplant().results:
-        seconds[result.path] = result.seconds
         say(f"{result.path}: fitted without an image in {result.seconds:.0f} s")
+    took = Journal(Workspace.find(graph).journal_path).history().paths
     size, edges = network.graph.input.shape[1], []
     native = {each.path for each in network.plan() if each.action == "native"}
     for name, spec in network.graph.teachers.items():
@@ -103,21 +101,18 @@ def measure_edges(graph: Path, say: Say, count: int | None = None) -> list[Edge]
         models: dict[str, nn.Module] = {"teacher": network.teacher(name)}
         if path not in native:
             few = animals.single_category(spec.category, seed=1, size=size, count=LABELLED)
-            models["unadapted"] = network.unadapted(path)
+            with suppress(SelectError):  # modules of different shapes
+                models["unadapted"] = network.unadapted(path)
             models["ordinary"] = ordinary_learning(network, path, (few.images, few.labels), LABELLED)
             models["transplanted"] = network.compile(path)
-        errors = {each: _error(model, test) for each, model in models.items()}
-        known = {each: value for each, value in errors.items() if value is not None}
-        edges.append(Edge(path, spec.model, seconds=seconds.get(path), **known))
-        say(f"{path}: {', '.join(f'{each} {value:.1%}' for each, value in known.items())}")
+        errors = {
+            each: measures(scores(model, test.images), test.labels)["error"] for each, model in models.items()
+        }
+        method = adapter_spec(network.graph, spec.category, spec.task).settings.name
+        seconds = took[path, method].seconds if path not in native else None
+        edges.append(Edge(path, spec.model, seconds=seconds, **errors))
+        say(f"{path}: {', '.join(f'{each} {value:.1%}' for each, value in errors.items())}")
     return edges
-
-
-def _error(model: nn.Module, test: animals.Images) -> float | None:
-    try:
-        return measures(scores(model, test.images), test.labels)["error"]
-    except RuntimeError:  # modules of different shapes, without an adapter
-        return None
 
 
 def see_photos(graph: Path, pictures: Path) -> list[Photo]:
@@ -202,9 +197,8 @@ def run_photos(
     Returns:
         The files that were written.
     """
-    begin, pictures = time.perf_counter(), docs / PICTURES
-    made = make_teachers(graph, effort, 0, say)
-    taught = time.perf_counter() - begin
+    pictures = docs / PICTURES
+    make_teachers(graph, effort, 0, say)
     edges = measure_edges(graph, say, count)
     photos = see_photos(graph, pictures)
     figures = {
@@ -213,16 +207,14 @@ def run_photos(
         for each in edges
     }
     drawing = Network.load(graph).render(pictures / DRAWING, figures)
-    seconds = {"all": time.perf_counter() - begin} | ({"teachers": taught} if made else {})
     data = {
         "edges": [asdict(each) for each in edges],
         "photos": [asdict(each) for each in photos],
         "effort": asdict(effort),
-        "seconds": seconds,
     }
     files = {
         results / RESULTS: json.dumps(data, indent=1) + "\n",
-        docs / PAGE: write_page(edges, photos, effort, seconds),
+        docs / PAGE: write_page(edges, photos, effort),
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
