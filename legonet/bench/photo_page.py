@@ -74,9 +74,9 @@ def _network(edges: Sequence[Edge], effort: Effort) -> Iterator[str]:
         "# A network of photos",
         "",
         "A network whose modules were trained on photos, and an edge between two architectures. "
-        "`legonet bench photos` makes this page and its figures "
-        f"([results/photos.json](results/photos.json)); it needs the extra `zoo`. The teachers' weights "
-        "are too large for the repository: the command makes them first, in about half of its time.",
+        "`legonet bench photos --results docs/results` makes this page and its figures "
+        "([results/photos.json](results/photos.json)). It needs the extra `zoo`. The teachers' weights are "
+        "too large for the repository: the command makes them first.",
         "",
         "![The network](photos/network.svg)",
         "",

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+import legonet
+from legonet.bench import ordinary
 from legonet.bench.photo_page import Edge, Photo, write_page
 from legonet.bench.photo_teachers import CUT, MEAN, STD, Effort, halves, tune
-from legonet.bench.photos import GRAPH, VGG, prepared, save_floats, shrunk
+from legonet.bench.photos import GRAPH, VGG, measure_edges, prepared, save_floats, shrunk
 from legonet.blocks.build import build_layers, output_shape
 from legonet.blocks.files import find_block
 from legonet.blocks.operations import Operations
@@ -97,3 +100,27 @@ def test_the_page() -> None:
     assert "| dog:classify | efficientnet-lite0 | 5.0 | native |  |  |  |" in page
     assert "| horse:classify | vgg-slim-shrunk | 2.0 | shapes differ | 20.0 | 15.0 | 12 |" in page
     assert "| ![coffee](photos/coffee.jpg) | espresso, 95% | yes | 3 | 50 |" in page
+
+
+def test_edges_between_shapes_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path of its own, one between equal shapes, and one that cannot do without an adapter."""
+    monkeypatch.setattr(ordinary, "STEPS", 2)
+    settings = {"name": "auto", "steps": 2, "imagined": 8, "gradients": 0}
+    network = legonet.Network("few", input_shape=(3, 16, 16))
+    for number, (category, channels) in enumerate((("dog", 4), ("cat", 4), ("horse", 6))):
+        torch.manual_seed(number)
+        layers = nn.Conv2d(3, channels, 3), nn.ReLU(), nn.Conv2d(channels, 4, 3), nn.ReLU()
+        model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * 12 * 12, 1)).eval()
+        network.add_teacher(category, model, category=category, task="classify", cut="1")
+        if category != "dog":
+            network.connect(category, "classify", adapter={"method": settings})
+    network.save(tmp_path / "graphs" / "few.yaml")
+    said: list[str] = []
+    own, near, far = measure_edges(tmp_path / "graphs" / "few.yaml", said.append, 20)
+    assert [each.path for each in (own, near, far)] == ["dog:classify", "cat:classify", "horse:classify"]
+    assert (own.transplanted, own.seconds) == (None, None)
+    assert None not in (near.unadapted, near.ordinary, near.transplanted, near.seconds)
+    assert far.unadapted is None
+    assert None not in (far.ordinary, far.transplanted, far.seconds)
+    again = measure_edges(tmp_path / "graphs" / "few.yaml", said.append, 20)
+    assert again == [own, near, far]
