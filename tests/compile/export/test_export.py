@@ -125,9 +125,7 @@ def test_what_a_user_put_into_the_folder_stays(
 
 def test_without_onnx(app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(
-        ExportError, match=r"^/.*/app\.onnx: onnx is not installed; expected the extra"
-    ):
+    with pytest.raises(ExportError, match=r"^/.*/app\.onnx: onnx is not installed; expected the extra"):
         export(app, tmp_path / "app.onnx")
     assert list(tmp_path.iterdir()) == []
 
