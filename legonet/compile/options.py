@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -132,7 +132,7 @@ def each_device(given: Device | Sequence[Device]) -> tuple[Device, ...]:
     return several
 
 
-def _expect(what: str, found: object, choices: Iterable[str]) -> None:
+def _expect(what: str, found: object, choices: Collection[str]) -> None:
     if found not in choices:
         meant = did_you_mean(str(found), choices)
         raise SelectError(f"{what}: found {found!r}; expected one of {', '.join(choices)}.{meant}")

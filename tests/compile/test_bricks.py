@@ -152,7 +152,7 @@ def test_what_is_no_brick(net: Network) -> None:
 def test_a_path_without_an_adapter_yet(network: Network, make_model: Callable[..., nn.Module]) -> None:
     left: Any = network["dog", "cow"]
     with pytest.raises(SelectError) as lacking:
-        left >> network["classify"]
+        _ = left >> network["classify"]
     assert str(lacking.value).splitlines() == [
         f"{name}:classify: not built yet ({name}-v1 arrived); run `legonet transplant`, or call transplant()"
         for name in ("dog", "cow")
@@ -163,7 +163,7 @@ def test_a_path_without_an_adapter_yet(network: Network, make_model: Callable[..
     network.add_category("owl")
     strange: Any = network["fox", "owl"]
     with pytest.raises(SelectError) as lacking:
-        strange >> network["classify"]
+        _ = strange >> network["classify"]
     assert str(lacking.value).splitlines() == [
         "fox:classify: there is no adapter: fox gives (7, 4, 4), classify takes (4, 4, 4); no teacher of "
         "category fox and task classify; add one, or give labelled samples of it; "
