@@ -65,9 +65,9 @@ def givers(graph: Graph) -> Givers:
         graph: a graph, valid or not; names of teachers that do not exist are returned as they are. Where a
             task's choice depends on what has been built, take `settled` first.
     """
-    teachers = graph.teachers.items()
-    first_of_category = {teacher.category: name for name, teacher in reversed(teachers)}
-    first_of_task = {teacher.task: name for name, teacher in reversed(teachers)}
+    first_of_category, first_of_task = dict[str, str](), dict[str, str]()
+    for name, teacher in reversed(graph.teachers.items()):
+        first_of_category[teacher.category] = first_of_task[teacher.task] = name
     best = {name: best_teacher(graph, name) for name, part in graph.tasks.items() if part.choose == "best"}
     first_of_task |= {task: name for task, name in best.items() if name is not None}
     return Givers(
