@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from operator import attrgetter
 
 from legonet.graph.collector import paused
 from legonet.graph.lock import Lock, LockedAdapter
@@ -58,14 +59,17 @@ def diff(
     given = givers(graph)
     known, still_open = NOTHING if before is None else standing(before, graph, lock, facts, given)
     teachers = graph.teachers
-    unknown = {name: teachers[name] for name in teachers.keys() - known.keys()} if known else teachers
+    unknown = {name: each for name, each in teachers.items() if name not in known} if known else teachers
     shared = SharedInputs(graph, facts, given)
     planner = _Planner(graph, lock, facts, history, given, shared)
     as_built = kept(unknown, graph, lock, facts, given, shared)
     edges = [
-        known.get(name) or as_built.get(name) or planner.taught(name, teacher)
-        for name, teacher in teachers.items()
+        edge or planner.taught(name, teacher)
+        for (name, teacher), edge in zip(unknown.items(), as_built, strict=True)
     ]
+    if known:
+        planned = dict(zip(unknown, edges, strict=True))
+        edges = [known.get(name) or planned[name] for name in teachers]
     edges += [
         still_open.get(f"{category}:{task}") or planner.untaught(category, task)
         for category, task in _untaught(graph)
@@ -84,10 +88,12 @@ def _untaught(graph: Graph) -> list[tuple[str, str]]:
     """The pairs without a teacher; of a category that has one for each task, none is looked at."""
     if len(graph.teachers) == len(graph.tasks) * len(graph.categories):
         return []
-    count = Counter(teacher.category for teacher in graph.teachers.values())
+    categories = list(map(attrgetter("category"), graph.teachers.values()))
+    count = Counter(categories)
     lacking = [category for category in graph.categories if count[category] < len(graph.tasks)]
     some = set(lacking)
-    taught = {(each.category, each.task) for each in graph.teachers.values() if each.category in some}
+    pairs = zip(categories, graph.teachers.values(), strict=True)
+    taught = {(category, teacher.task) for category, teacher in pairs if category in some}
     return [
         (category, task) for task in graph.tasks for category in lacking if (category, task) not in taught
     ]

@@ -7,8 +7,9 @@ the time of all things for one path after the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
-from itertools import compress, repeat
+from itertools import repeat
 from operator import and_, attrgetter, eq
 
 from legonet.graph.lock import Lock, LockedAdapter
@@ -29,7 +30,7 @@ def kept(
     facts: Facts,
     given: Givers,
     shared: SharedInputs,
-) -> dict[str, PlannedEdge]:
+) -> list[PlannedEdge | None]:
     """The paths whose adapter is stored and built from just what it would be built from now.
 
     Args:
@@ -41,28 +42,31 @@ def kept(
         shared: what the paths of each task have in common.
 
     Returns:
-        The edges by teacher.
+        For each teacher its edge, or None where another one is to be planned.
     """
     if not lock.adapters:
-        return {}
+        return [None] * len(teachers)
     modules = {
         name: facts.teachers[giver].category_module for name, giver in given.categories.items() if giver
     }
     usual = {task: shared.of("", task) for task, giver in given.tasks.items() if giver}
     special, samples = graph.adapters, facts.samples
+    new = partial(tuple.__new__, PlannedEdge)  # `PlannedEdge._make`, but not a function of Python
 
     categories = list(map(attrgetter("category"), teachers.values()))
     tasks = list(map(attrgetter("task"), teachers.values()))
     paths = [f"{category}:{task}" for category, task in zip(categories, tasks, strict=True)]
-    common = [
-        shared.of(path, task) if path in special else usual[task]
-        for path, task in zip(paths, tasks, strict=True)
-    ]
+    common = list(map(usual.__getitem__, tasks))
+    if special:
+        common = [
+            shared.of(path, task) if path in special else each
+            for path, task, each in zip(paths, tasks, common, strict=True)
+        ]
     found = [lock.adapters.get(path, _ABSENT) for path in paths]
     inputs = list(map(attrgetter("inputs"), found))
-    seen = [
-        samples.get(path) or each.get("samples", NO_SAMPLES) for path, each in zip(paths, inputs, strict=True)
-    ]
+    seen = [each.get("samples", NO_SAMPLES) for each in inputs]
+    if samples:
+        seen = [samples.get(path) or each for path, each in zip(paths, seen, strict=True)]
     modules_below = list(map(modules.__getitem__, categories))
     owned = list(map(facts.teachers.__getitem__, teachers))
     elsewhere = [
@@ -80,7 +84,7 @@ def kept(
     stored = map(facts.stored.__contains__, map(attrgetter("adapter"), found))
     method = map(attrgetter("method"), common)
     edges = map(
-        PlannedEdge._make,
+        new,
         zip(
             paths,
             repeat("keep"),
@@ -92,4 +96,5 @@ def kept(
             *map(repeat, _REST),
         ),
     )
-    return dict(compress(zip(teachers, edges, strict=True), map(and_, map(eq, keys, locked), stored)))
+    same = map(and_, map(eq, keys, locked), stored)
+    return [edge if built else None for edge, built in zip(edges, same, strict=True)]
