@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from operator import attrgetter
 
 from legonet.graph.collector import paused
 from legonet.graph.lock import Lock, LockedAdapter
@@ -30,7 +29,7 @@ from legonet.plan.inputs import (
     SharedInputs,
     adapter_key,
 )
-from legonet.plan.kept import kept
+from legonet.plan.kept import Pairs, kept
 from legonet.plan.plan import Action, Offer, Plan, PlannedEdge
 from legonet.plan.reasons import changes, short
 
@@ -62,17 +61,17 @@ def diff(
     unknown = {name: each for name, each in teachers.items() if name not in known} if known else teachers
     shared = SharedInputs(graph, facts, given)
     planner = _Planner(graph, lock, facts, history, given, shared)
-    as_built = kept(unknown, graph, lock, facts, given, shared)
+    pairs = Pairs.of(unknown)
     edges = [
-        edge or planner.taught(name, teacher)
-        for (name, teacher), edge in zip(unknown.items(), as_built, strict=True)
+        edge or planner.taught(name, teachers[name])
+        for name, edge in zip(unknown, kept(pairs, graph, lock, facts, given, shared), strict=True)
     ]
     if known:
         planned = dict(zip(unknown, edges, strict=True))
         edges = [known.get(name) or planned[name] for name in teachers]
     edges += [
         still_open.get(f"{category}:{task}") or planner.untaught(category, task)
-        for category, task in _untaught(graph)
+        for category, task in _untaught(graph, Pairs.of(teachers) if known else pairs)
     ]
     actions = [edge.action for edge in edges]
     if actions.count("keep") + actions.count("refit") < len(lock.adapters):
@@ -84,16 +83,15 @@ def diff(
     return Plan(graph.name, tuple(edges), planner.offers())
 
 
-def _untaught(graph: Graph) -> list[tuple[str, str]]:
+def _untaught(graph: Graph, pairs: Pairs) -> list[tuple[str, str]]:
     """The pairs without a teacher; of a category that has one for each task, none is looked at."""
     if len(graph.teachers) == len(graph.tasks) * len(graph.categories):
         return []
-    categories = list(map(attrgetter("category"), graph.teachers.values()))
-    count = Counter(categories)
+    count = Counter(pairs.categories)
     lacking = [category for category in graph.categories if count[category] < len(graph.tasks)]
     some = set(lacking)
-    pairs = zip(categories, graph.teachers.values(), strict=True)
-    taught = {(category, teacher.task) for category, teacher in pairs if category in some}
+    both = zip(pairs.categories, pairs.tasks, strict=True)
+    taught = {(category, task) for category, task in both if category in some}
     return [
         (category, task) for task in graph.tasks for category in lacking if (category, task) not in taught
     ]

@@ -6,11 +6,12 @@ the time of all things for one path after the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from hashlib import sha256
-from itertools import repeat
-from operator import and_, attrgetter, eq
+from itertools import compress, count, repeat
+from operator import and_, attrgetter, eq, not_
+from typing import NamedTuple
 
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph, Teacher
@@ -23,8 +24,24 @@ _REST = PlannedEdge("", "keep", "")[7:]  # nothing is taken over, changes or cos
 _ABSENT = LockedAdapter.model_construct(key="", inputs={}, adapter="", method="", seed=0)
 
 
+class Pairs(NamedTuple):
+    """The categories and tasks of teachers, in the order of their names."""
+
+    names: Collection[str]
+    categories: list[str]
+    tasks: list[str]
+
+    @classmethod
+    def of(cls, teachers: Mapping[str, Teacher]) -> Pairs:
+        """Those of some teachers."""
+        each = teachers.values()
+        return cls(
+            teachers.keys(), list(map(attrgetter("category"), each)), list(map(attrgetter("task"), each))
+        )
+
+
 def kept(
-    teachers: Mapping[str, Teacher],
+    pairs: Pairs,
     graph: Graph,
     lock: Lock,
     facts: Facts,
@@ -34,7 +51,7 @@ def kept(
     """The paths whose adapter is stored and built from just what it would be built from now.
 
     Args:
-        teachers: whose paths are looked at.
+        pairs: of the teachers whose paths are looked at.
         graph: as for `legonet.plan.diff.diff`.
         lock: likewise.
         facts: likewise.
@@ -44,8 +61,9 @@ def kept(
     Returns:
         For each teacher its edge, or None where another one is to be planned.
     """
+    names, categories, tasks = pairs
     if not lock.adapters:
-        return [None] * len(teachers)
+        return [None] * len(names)
     modules = {
         name: facts.teachers[giver].category_module for name, giver in given.categories.items() if giver
     }
@@ -53,8 +71,6 @@ def kept(
     special, samples = graph.adapters, facts.samples
     new = partial(tuple.__new__, PlannedEdge)  # `PlannedEdge._make`, but not a function of Python
 
-    categories = list(map(attrgetter("category"), teachers.values()))
-    tasks = list(map(attrgetter("task"), teachers.values()))
     paths = [f"{category}:{task}" for category, task in zip(categories, tasks, strict=True)]
     common = list(map(usual.__getitem__, tasks))
     if special:
@@ -62,13 +78,13 @@ def kept(
             shared.of(path, task) if path in special else each
             for path, task, each in zip(paths, tasks, common, strict=True)
         ]
-    found = [lock.adapters.get(path, _ABSENT) for path in paths]
+    found = list(map(lock.adapters.get, paths, repeat(_ABSENT)))
     inputs = list(map(attrgetter("inputs"), found))
     seen = [each.get("samples", NO_SAMPLES) for each in inputs]
     if samples:
         seen = [samples.get(path) or each for path, each in zip(paths, seen, strict=True)]
     modules_below = list(map(modules.__getitem__, categories))
-    owned = list(map(facts.teachers.__getitem__, teachers))
+    owned = list(map(facts.teachers.__getitem__, names))
     elsewhere = [
         "" if own.category_module == f else own.category_module
         for f, own in zip(modules_below, owned, strict=True)
@@ -89,12 +105,15 @@ def kept(
             paths,
             repeat("keep"),
             repeat("nothing changed"),
-            teachers,
+            names,
             method,
             locked,
             inputs,
             *map(repeat, _REST),
         ),
     )
+    found_edges: list[PlannedEdge | None] = list(edges)
     same = map(and_, map(eq, keys, locked), stored)
-    return [edge if built else None for edge, built in zip(edges, same, strict=True)]
+    for index in compress(count(), map(not_, same)):
+        found_edges[index] = None
+    return found_edges
