@@ -17,15 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from legonet.bench.experiments import TARGETS, Trial
-from legonet.bench.operations import best_time, best_times, closed_form_operations, matmul_rate
 from legonet.bench.rig import Rig, Split, animals_rig
 from legonet.bench.targets import Figure, at_least, at_most
+from legonet.bench.timing import best_time, best_times, matmul_rate
 from legonet.blocks.adapter import build_adapter
 from legonet.blocks.build import build_layers, leaves, output_shape
 from legonet.blocks.files import find_block
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.fit import fit
+from legonet.distill.operations import closed_form_operations, operations_of
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, BinaryOutput
 from legonet.store.workspace import shipped_folder
@@ -309,5 +310,7 @@ def _chain(channels: int, side: int = 16) -> Edge:
 def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) -> Cost:
     spec = Adapter.model_validate({"method": {**CLOSED, "draws": draws}})
     seconds = best_time(lambda: fit(edge, spec), repeats)
-    pulls = Pullback(edge.task_module, edge.target), Pullback(edge.teacher_module, edge.source)
-    return Cost(varied, draws, channels, closed_form_operations(*pulls, spec.kernel, draws), seconds)
+    adapter, modules = build_adapter(spec, edge.source, edge.target), (edge.task_module, edge.teacher_module)
+    pulls = Pullback(modules[0], edge.target), Pullback(modules[1], edge.source)
+    once = sum(operations_of(module, edge.source) for module in (*modules, adapter))
+    return Cost(varied, draws, channels, closed_form_operations(adapter, *pulls, once, draws), seconds)

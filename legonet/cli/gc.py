@@ -28,7 +28,7 @@ def gc(
     if not place.exists():
         raise StoreError(f"{place}: no such file or folder; expected a graph file or a folder of a workspace")
     workspace = Workspace.find(place / "any" if place.is_dir() else place)
-    orphans = find_orphans(workspace, seconds_of(age))
+    orphans = find_orphans(workspace, seconds_of("--age", age, or_none=True))
     if delete:
         orphans.delete()
     if as_json:

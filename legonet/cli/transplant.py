@@ -82,15 +82,15 @@ def transplant(
     options = Options(
         only=tuple(only or ()),
         first=tuple(first or ()),
-        budget=None if budget is None else seconds_of(budget),
+        budget=None if budget is None else seconds_of("--budget", budget),
         workers=workers,
         executor=_one_of("--executor", executor, ("inline", "process", "ray")),
         address=address,
         shared=shared_store,
         keep_going=keep_going,
         retries=retries,
-        seconds=None if time_limit is None else seconds_of(time_limit),
-        memory=None if memory_limit is None else bytes_of(memory_limit),
+        seconds=None if time_limit is None else seconds_of("--time-limit", time_limit),
+        memory=None if memory_limit is None else bytes_of("--memory-limit", memory_limit),
         wait=wait,
     )
     form = _one_of("--progress", progress, ("auto", "json"))

@@ -39,7 +39,7 @@ def watch(
     box, options, pause = (
         Inbox(inbox, graph),
         Options(workers=workers, keep_going=True, wait=True),
-        seconds_of(every),
+        seconds_of("--every", every),
     )
     _build(graph, options, device)
     while True:
@@ -81,6 +81,8 @@ def _build(graph: Path, options: Options, device: str) -> None:
     except Exception as error:  # the next arrival may go better
         print(f"! {_bug(error)}", flush=True)
         return
+    for path in result.reused:
+        print(f"  {path}: taken over from an adapter that was built from the same", flush=True)
     for each in result.results:
         figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
         print(f"  {each.path}: fitted: {figures} ({each.seconds:.1f} s)", flush=True)

@@ -213,9 +213,7 @@ def solve_adapter(
     first, *others = convolutions(adapter)
     for conv in others:
         set_identity(conv)
-    above = nn.Sequential(
-        *[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)]
-    )
+    above = _above(adapter, first)
     window, student, teacher = _windows(student, teacher, above)
     through = Pullback(above, (first.out_channels, *teacher.input_shape[1:]))
     beta = next((layer.beta for layer in adapter if isinstance(layer, Rescale)), first.weight.new_ones(()))
@@ -240,10 +238,10 @@ def solve_adapter(
         if first.bias is not None:
             first.bias[read] = 0
         wrong = energy = 0.0
-        for begin in range(0, checked := min(CHECKED, -(-draws // 4)), chunk):
+        for begin in range(0, fresh := checked(draws), chunk):
             u, wanted = (
                 each.repeat_interleave(window, -2).repeat_interleave(window, -1)
-                for each in pair(min(chunk, checked - begin))
+                for each in pair(min(chunk, fresh - begin))
             )
             found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
             wrong += float((found - wanted).double().square().sum())
@@ -265,6 +263,36 @@ def _windows(
     if student.window != teacher.window:
         return 1, student, teacher
     return student.window, student.above_window(), teacher.above_window()
+
+
+def solving_operations(adapter: nn.Sequential, student: AnyPullback, teacher: AnyPullback, draws: int) -> int:
+    """Operations of the normal equations of so many draws, and of their solution; without the pullbacks.
+
+    Args:
+        adapter: that is solved for.
+        student: pullback of g_S.
+        teacher: pullback of g_T.
+        draws: how many draws in all.
+    """
+    first = convolutions(adapter)[0]
+    window, *_ = _windows(student, teacher, _above(adapter, first))
+    kernel, taken = first.kernel_size[0], first.in_channels
+    read, unknown = first.out_channels * windows_read(kernel, window) ** 2, first.out_channels * kernel**2
+    rows = draws * math.prod(teacher.input_shape[1:]) // window**2
+    gram = sum(min(BLOCK, read - begin) * (read - begin) for begin in range(0, read, BLOCK))
+    return 2 * rows * (gram + read * taken) + unknown**3 // 3 + 2 * unknown**2 * taken
+
+
+def checked(draws: int) -> int:
+    """Fresh draws that the residual of so many is measured over."""
+    return min(CHECKED, -(-draws // 4))
+
+
+def _above(adapter: nn.Sequential, first: nn.Conv2d) -> nn.Sequential:
+    """What of an adapter lies above its first convolution."""
+    return nn.Sequential(
+        *[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)]
+    )
 
 
 def _chunk(student: AnyPullback, teacher: AnyPullback, first: nn.Conv2d) -> int:

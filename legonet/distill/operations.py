@@ -13,15 +13,16 @@ from math import prod
 import torch
 from torch import nn
 
-from legonet.blocks.adapter import convolutions
 from legonet.blocks.build import build_architecture
 from legonet.blocks.flops import FlopCounter
 from legonet.blocks.weights import Loaded, architecture_of
 from legonet.distill import activity, bridge, inversion, matching, start
 from legonet.distill.context import Edge
+from legonet.distill.least_squares import checked, solving_operations
 from legonet.distill.methods import auto
 from legonet.distill.methods.closed_form import SYNTHESISED
-from legonet.distill.pullback import Shape
+from legonet.distill.pullback import AnyPullback, Shape, pullback
+from legonet.errors import DistillError
 from legonet.graph.schema import (
     Adapter,
     Auto,
@@ -152,12 +153,29 @@ class _Count:
         return images * (self._f + steps * 2 * (self._f + self._teacher))
 
     def _closed(self, draws: int) -> int:
-        """Pullbacks, those of the residual included, normal equations, and their solution."""
-        first, taken = convolutions(self._adapter)[0], self._source[0]
-        unknown = first.out_channels * prod(first.kernel_size)
-        rows = draws * prod(self._source[1:])
-        pulled = draws * 5 // 4 * (self._g + self._teacher + self._h)
-        return pulled + 2 * rows * unknown * (unknown + taken) + unknown**3 // 3
+        """Nothing where a module has no pullback, and so no closed form."""
+        edge, once = self._edge, self._g + self._teacher + self._h
+        try:
+            pulls = pullback(edge.task_module, edge.target), pullback(edge.teacher_module, self._source)
+        except DistillError:
+            return 0
+        return closed_form_operations(self._adapter, *pulls, once, draws)
+
+
+def closed_form_operations(
+    adapter: nn.Sequential, student: AnyPullback, teacher: AnyPullback, once: int, draws: int
+) -> int:
+    """About how many operations the closed form takes: pullbacks, normal equations, and their solution.
+
+    Args:
+        adapter: that is solved for.
+        student: pullback of g_S.
+        teacher: pullback of g_T.
+        once: operations of one pass through g_S, g_T and the adapter; a pullback takes as many.
+        draws: for the normal equations; those for the residual come on top.
+    """
+    pulled = (draws + checked(draws)) * once
+    return pulled + solving_operations(adapter, student, teacher, draws)
 
 
 def _shape(module: Loaded, image: Shape) -> Shape:

@@ -65,9 +65,9 @@ def givers(graph: Graph) -> Givers:
         graph: a graph, valid or not; names of teachers that do not exist are returned as they are. Where a
             task's choice depends on what has been built, take `settled` first.
     """
-    teachers = graph.teachers.items()
-    first_of_category = {teacher.category: name for name, teacher in reversed(teachers)}
-    first_of_task = {teacher.task: name for name, teacher in reversed(teachers)}
+    first_of_category, first_of_task = dict[str, str](), dict[str, str]()
+    for name, teacher in reversed(graph.teachers.items()):
+        first_of_category[teacher.category] = first_of_task[teacher.task] = name
     best = {name: best_teacher(graph, name) for name, part in graph.tasks.items() if part.choose == "best"}
     first_of_task |= {task: name for task, name in best.items() if name is not None}
     return Givers(
@@ -94,17 +94,22 @@ def settled(graph: Graph, lock: Lock, task_modules: Mapping[str, str]) -> Graph:
     Args:
         graph: as written.
         lock: what has been built.
-        task_modules: content hash of g_T by teacher; a teacher that was renamed is found by it.
+        task_modules: content hash of g_T by teacher; a teacher or a task that was renamed is found by it.
 
     Returns:
         A graph in which every task whose module is built names the teacher that gave it.
     """
     kept = {}
+    gone = {built.module: built for name, built in lock.tasks.items() if name not in graph.tasks}
     for name, part in graph.tasks.items():
-        built = lock.tasks.get(name)
-        if part.choose != "best" or part.teacher is not None or built is None:
+        if part.choose != "best" or part.teacher is not None:
             continue
         able = [each for each, teacher in graph.teachers.items() if teacher.task == name]
+        built = lock.tasks.get(name)
+        if built is None:  # unless it was renamed
+            built = next((gone[module] for each in able if (module := task_modules.get(each)) in gone), None)
+        if built is None:
+            continue
         same = [each for each in able if task_modules.get(each) == built.module]
         giver = built.teacher if built.teacher in able else next(iter(same), None)
         if giver is not None:

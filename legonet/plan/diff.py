@@ -10,30 +10,35 @@ over, and nothing is fitted. `docs/planning.md` has the whole table.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import NamedTuple
 
+from legonet.graph.collector import paused
 from legonet.graph.lock import Lock, LockedAdapter
-from legonet.graph.schema import Adapter, AnyMethod, Graph, Ordinary, Teacher
+from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import Givers, best_teacher, givers
 from legonet.plan.again import NOTHING, Before, standing
 from legonet.plan.cost import History
 from legonet.plan.facts import Facts, Fitted, TeacherFacts
+from legonet.plan.inputs import (
+    NO_SAMPLES,
+    NO_STATISTICS,
+    NO_TEACHER,
+    Own,
+    Shared,
+    SharedInputs,
+    adapter_key,
+)
+from legonet.plan.kept import Pairs, kept
 from legonet.plan.plan import Action, Offer, Plan, PlannedEdge
-from legonet.plan.reasons import canonical, changes, fingerprint, short
+from legonet.plan.reasons import changes, short
 
 __all__ = ["Before", "Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
 
-NO_SAMPLES = "none"
-NO_TEACHER = "none"
 _NO_HISTORY = History()
-_PARTS = ("category module", "teacher", "statistics", "teacher's category module")
-_Parts = tuple[str, str, str, str]
 
 
+@paused()  # all that is made stays
 def diff(
     graph: Graph, lock: Lock, facts: Facts, history: History = _NO_HISTORY, before: Before | None = None
 ) -> Plan:
@@ -51,15 +56,25 @@ def diff(
         one, then those that are locked but need no adapter any more.
     """
     given = givers(graph)
-    planner = _Planner(graph, lock, facts, history, given)
     known, still_open = NOTHING if before is None else standing(before, graph, lock, facts, given)
-    edges = [known.get(name) or planner.taught(name, teacher) for name, teacher in graph.teachers.items()]
+    teachers = graph.teachers
+    unknown = {name: each for name, each in teachers.items() if name not in known} if known else teachers
+    shared = SharedInputs(graph, facts, given)
+    planner = _Planner(graph, lock, facts, history, given, shared)
+    pairs = Pairs.of(unknown)
+    edges = [
+        edge or planner.taught(name, teachers[name])
+        for name, edge in zip(unknown, kept(pairs, graph, lock, facts, given, shared), strict=True)
+    ]
+    if known:
+        planned = dict(zip(unknown, edges, strict=True))
+        edges = [known.get(name) or planned[name] for name in teachers]
     edges += [
         still_open.get(f"{category}:{task}") or planner.untaught(category, task)
-        for category, task in _untaught(graph)
+        for category, task in _untaught(graph, Pairs.of(teachers) if known else pairs)
     ]
-    actions = Counter(edge.action for edge in edges)
-    if actions["keep"] + actions["refit"] < len(lock.adapters):
+    actions = [edge.action for edge in edges]
+    if actions.count("keep") + actions.count("refit") < len(lock.adapters):
         unused = lock.adapters.keys() - {edge.path for edge in edges if edge.key is not None}
         reasons = {edge.path: edge.reason for edge in edges if edge.path in unused}
         for path in sorted(unused):
@@ -68,59 +83,48 @@ def diff(
     return Plan(graph.name, tuple(edges), planner.offers())
 
 
-def _untaught(graph: Graph) -> list[tuple[str, str]]:
+def _untaught(graph: Graph, pairs: Pairs) -> list[tuple[str, str]]:
     """The pairs without a teacher; of a category that has one for each task, none is looked at."""
     if len(graph.teachers) == len(graph.tasks) * len(graph.categories):
         return []
-    count = Counter(teacher.category for teacher in graph.teachers.values())
+    count = Counter(pairs.categories)
     lacking = [category for category in graph.categories if count[category] < len(graph.tasks)]
     some = set(lacking)
-    taught = {(each.category, each.task) for each in graph.teachers.values() if each.category in some}
+    both = zip(pairs.categories, pairs.tasks, strict=True)
+    taught = {(category, task) for category, task in both if category in some}
     return [
         (category, task) for task in graph.tasks for category in lacking if (category, task) not in taught
     ]
 
 
-class _Task(NamedTuple):
-    """What all edges of a task with one adapter have in common."""
-
-    giver: str | None
-    method: str
-    digest: str
-    inputs: Mapping[str, str]
-
-
 class _Planner:
-    def __init__(self, graph: Graph, lock: Lock, facts: Facts, history: History, given: Givers) -> None:
-        self._graph, self._lock, self._facts, self._history, self._given = graph, lock, facts, history, given
-        self._input = canonical(graph.input.model_dump(mode="json"))
-        self._shared: dict[tuple[str, int, bool], _Task] = {}
+    def __init__(
+        self, graph: Graph, lock: Lock, facts: Facts, history: History, given: Givers, shared: SharedInputs
+    ) -> None:
+        self._graph, self._lock, self._facts, self._history = graph, lock, facts, history
+        self._given, self._shared = given, shared
         self._twins: dict[str, Fitted] | None = None
 
     def taught(self, name: str, teacher: Teacher) -> PlannedEdge:
-        """Plan a path that has a teacher; nothing but the key is made for one that is kept."""
+        """Plan a path that has a teacher, and is not `kept`."""
         category, task, known = teacher.category, teacher.task, self._facts.teachers
         f_giver, own, path = self._given.categories[category] or name, known[name], f"{category}:{task}"
-        f, shared = known[f_giver].category_module, self._of_task(path, task, False)
-        elsewhere = own.category_module != f
-        generic = known[shared.giver or name].task_module
-        if own.task_module == generic and not elsewhere:
+        f, shared = known[f_giver].category_module, self._shared.of(path, task)
+        elsewhere = own.category_module if own.category_module != f else ""
+        if own.task_module == shared.module and not elsewhere:
             gave = (
                 f"{name} gives both modules"
                 if name == shared.giver
                 else f"its task module is {shared.giver}'s"
             )
             return PlannedEdge(path, "native", f"{gave}; no adapter needed", name)
-        parts = (f, own.task_module, own.statistics or "none", own.category_module if elsewhere else "")
-        kept = self._kept(path, name, parts, shared)
-        if kept is not None:
-            return kept
         arrived = f"{name} arrived"
         if elsewhere:
             arrived += (
-                f"; its category module ({short(own.category_module)}) is not {category}'s "
+                f"; its category module ({short(elsewhere)}) is not {category}'s "
                 f"({short(f)}, of {f_giver}): the two are matched at the image"
             )
+        parts = Own(f, own.task_module, own.statistics or NO_STATISTICS, elsewhere)
         return self._fitted(path, name, parts, shared, arrived)
 
     def untaught(self, category: str, task: str) -> PlannedEdge:
@@ -134,36 +138,25 @@ class _Planner:
         given = path in self._facts.labelled
         if not given and (locked is None or locked.inputs.get("teacher") != NO_TEACHER):
             return PlannedEdge(path, "open", f"{reason}, or give labelled samples of it")
-        parts = (self._facts.teachers[f_giver].category_module, NO_TEACHER, "none", "")
-        shared = self._of_task(path, task, True)
-        kept = self._kept(path, None, parts, shared)
-        if kept is not None:
-            return kept
-        edge = self._fitted(path, None, parts, shared, "labelled samples make up for a teacher")
+        own = Own(self._facts.teachers[f_giver].category_module, NO_TEACHER, NO_STATISTICS, "")
+        shared = self._shared.of(path, task, untaught=True)
+        if locked is not None and locked.adapter in self._facts.stored:
+            samples = self._facts.samples.get(path) or locked.inputs.get("samples", NO_SAMPLES)
+            if adapter_key(own, samples, shared) == locked.key:
+                return PlannedEdge(
+                    path, "keep", "nothing changed", None, shared.method, locked.key, locked.inputs
+                )
+        edge = self._fitted(path, None, own, shared, "labelled samples make up for a teacher")
         if edge.reuse is not None or given:
             return edge
         return PlannedEdge(
             path, "open", f"{edge.reason}; give labelled samples of it again, or add a teacher"
         )
 
-    def _kept(self, path: str, teacher: str | None, parts: _Parts, shared: _Task) -> PlannedEdge | None:
-        """The edge if its adapter was built from the same, with whatever samples if none are given now."""
-        locked = self._lock.adapters.get(path)
-        if locked is None or locked.adapter not in self._facts.stored:
-            return None
-        samples = self._facts.samples.get(path) or locked.inputs.get("samples", NO_SAMPLES)
-        key = _key(parts, samples, shared.digest)
-        if key != locked.key:
-            return None
-        return PlannedEdge(path, "keep", "nothing changed", teacher, shared.method, key, locked.inputs)
-
-    def _fitted(
-        self, path: str, teacher: str | None, parts: _Parts, shared: _Task, arrived: str
-    ) -> PlannedEdge:
+    def _fitted(self, path: str, teacher: str | None, own: Own, shared: Shared, arrived: str) -> PlannedEdge:
         """Plan a path whose adapter is to be fitted."""
         locked, samples = self._lock.adapters.get(path), self._facts.samples.get(path) or NO_SAMPLES
-        own = {name: value for name, value in zip(_PARTS, parts, strict=True) if value}
-        key, inputs = _key(parts, samples, shared.digest), {**own, **shared.inputs, "samples": samples}
+        key, inputs = adapter_key(own, samples, shared), {**own.named(), **shared.inputs, "samples": samples}
         action: Action = "add" if locked is None else "refit"
         changed = () if locked is None else tuple(changes(locked.inputs, inputs))
         reason = arrived if locked is None else self._why(locked, [text for _, text in changed])
@@ -173,28 +166,6 @@ class _Planner:
         cost = None if reuse is not None else self._history.estimate(path, shared.method)
         changed = tuple(change for change, _ in changed)
         return PlannedEdge(path, action, reason, teacher, shared.method, key, inputs, reuse, changed, cost)
-
-    def _of_task(self, path: str, task: str, untaught: bool) -> _Task:
-        """What the edges of a task have in common; made once for each adapter that they have."""
-        part = self._graph.tasks[task]
-        spec = self._graph.adapters.get(path) or part.adapter
-        found = self._shared.get((task, id(spec), untaught))
-        if found is None:
-            giver = self._given.tasks[task]
-            generic = self._facts.teachers[giver or ""]
-            settings = method_settings(spec, untaught)
-            inputs = {
-                "task module": generic.task_module,
-                "task module's statistics": generic.statistics or "none",
-                "input": self._input,
-                "output": part.output.kind,
-                "adapter": canonical(spec.model_dump(mode="json", exclude={"method", "seed"})),
-                "method": canonical(settings.model_dump(mode="json")),
-                "seed": str(spec.seed),
-            }
-            found = _Task(giver, settings.name, fingerprint(inputs), inputs)
-            self._shared[task, id(spec), untaught] = found
-        return found
 
     def _why(self, locked: LockedAdapter, reasons: list[str]) -> str:
         if locked.adapter not in self._facts.stored:
@@ -220,7 +191,7 @@ class _Planner:
             if best is None or giver is None or _quality(self._graph, best) <= _quality(self._graph, giver):
                 continue
             paths = [f"{each.category}:{task}" for each in self._graph.teachers.values() if each.task == task]
-            costs = [self._history.estimate(path, self._of_task(path, task, False).method) for path in paths]
+            costs = [self._history.estimate(path, self._shared.of(path, task).method) for path in paths]
             known = [cost.seconds for cost in costs if cost is not None]
             refits = len(paths) - 1
             seconds = sum(known) / len(known) * refits if known else None
@@ -228,16 +199,6 @@ class _Planner:
         return tuple(found)
 
 
-def method_settings(spec: Adapter, untaught: bool) -> AnyMethod:
-    """How an edge is fitted: as its adapter says; without a teacher only `ordinary` can."""
-    settings = spec.settings
-    return Ordinary(name="ordinary") if untaught and not isinstance(settings, Ordinary) else settings
-
-
 def _quality(graph: Graph, teacher: str) -> float:
     quality = graph.teachers[teacher].quality
     return -math.inf if quality is None else quality
-
-
-def _key(parts: _Parts, samples: str, shared: str) -> str:
-    return hashlib.sha256("\n".join((*parts, samples, shared)).encode()).hexdigest()

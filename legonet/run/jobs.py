@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Adapter, Graph, Input, Output
 from legonet.graph.select import Givers, adapter_spec, givers, split_path
-from legonet.plan.diff import Plan, method_settings
+from legonet.plan.diff import Plan
+from legonet.plan.inputs import method_settings
 
 
 @dataclass(frozen=True)

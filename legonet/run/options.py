@@ -92,32 +92,48 @@ def _fits(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
-def seconds_of(text: str) -> float:
+_DURATIONS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def seconds_of(option: str, text: str, or_none: bool = False) -> float:
     """Read a duration such as `90s`, `10m` or `1.5h`; a bare number is in seconds.
 
+    Args:
+        option: that it was given with.
+        text: as it was given.
+        or_none: whether it may be 0.
+
     Raises:
-        SelectError: it is none.
+        SelectError: the option has none.
     """
-    return _number(text, {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}, "a duration such as 90s, 10m or 2h")
+    value = _number(text.strip(), _DURATIONS)
+    if value is None or (value == 0 and not or_none):
+        raise SelectError(f"{option} '{text}': expected a duration such as 90s, 10m or 2h; correct it")
+    return value
 
 
-def bytes_of(text: str) -> int:
+def bytes_of(option: str, text: str) -> int:
     """Read a size such as `800M` or `4G`, in powers of 1024; a bare number is in bytes.
 
+    Args:
+        option: that it was given with.
+        text: as it was given.
+
     Raises:
-        SelectError: it is none.
+        SelectError: the option has none.
     """
-    units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-    return int(_number(text.upper().removesuffix("B").removesuffix("I"), units, "a size such as 800M or 4G"))
+    value = _number(text.strip().upper().removesuffix("B").removesuffix("I"), _SIZES)
+    if value is None or value < 1:
+        raise SelectError(f"{option} '{text}': expected a size such as 800M or 4G; correct it")
+    return int(value)
 
 
-def _number(text: str, units: Mapping[str, int], expected: str) -> float:
-    digits = text.strip().rstrip("".join(units))
-    unit = text.strip()[len(digits) :]
+def _number(text: str, units: Mapping[str, int]) -> float | None:
+    """A finite number of units, not below 0; None if it is none."""
+    digits = text.rstrip("".join(units))
     try:
-        value = float(digits) * units[unit]
+        value = float(digits) * units[text[len(digits) :]]
     except (ValueError, KeyError):
-        raise SelectError(f"'{text}': expected {expected}") from None
-    if not 0 < value < float("inf"):
-        raise SelectError(f"'{text}': expected {expected}, more than nothing")
-    return value
+        return None
+    return value if 0 <= value < float("inf") else None

@@ -53,31 +53,40 @@ def facts(
 def lock_modules(graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher]) -> Lock:
     """The lock with the modules as they are now; its adapters stay."""
     given = givers(graph)
-    categories, tasks = {}, {}
-    for name, teacher in given.categories.items():
-        if teacher is not None:
-            module = teachers[teacher].category_module
-            categories[name] = _locked(lock, "categories", name, teacher, module)
-    for name, teacher in given.tasks.items():
-        if teacher is not None:
-            tasks[name] = _locked(lock, "tasks", name, teacher, teachers[teacher].task_module)
+    categories = {
+        name: LockedModule(teacher=giver, module=teachers[giver].category_module)
+        for name, giver in given.categories.items()
+        if giver is not None
+    }
+    tasks = {
+        name: LockedModule(teacher=giver, module=teachers[giver].task_module)
+        for name, giver in given.tasks.items()
+        if giver is not None
+    }
+    categories, tasks = _tuned(lock, "categories", categories), _tuned(lock, "tasks", tasks)
     return lock.model_copy(update={"teachers": dict(teachers), "categories": categories, "tasks": tasks})
 
 
-def _locked(lock: Lock, section: str, name: str, teacher: str, module: str) -> LockedModule:
-    """A module; its fine-tuned copy goes as soon as anything that it was fine-tuned with has changed."""
-    known = getattr(lock, section).get(name)
-    tuned = {}
-    if known is not None and known.tuned and known.tuned_with == tuning_context(lock, module, section, name):
-        tuned = {"tuned": known.tuned, "tuned_with": known.tuned_with}
-    return LockedModule(teacher=teacher, module=module, **tuned)
+def _tuned(lock: Lock, section: str, modules: dict[str, LockedModule]) -> dict[str, LockedModule]:
+    """Modules with their fine-tuned copies; one goes as soon as what it was fine-tuned with has changed."""
+    known: Mapping[str, LockedModule] = getattr(lock, section)
+    renamed = {old.module: name for name, old in known.items() if old.tuned and name not in modules}
+    kept = {}
+    for name, each in modules.items():
+        was = name if name in known else renamed.get(each.module, name)
+        old = known.get(was)
+        if old is None or old.tuned is None:
+            continue
+        if old.tuned_with == tuning_context(lock, each.module, section, was):
+            kept[name] = each.model_copy(update={"tuned": old.tuned, "tuned_with": old.tuned_with})
+    return modules | kept
 
 
 def tuning_context(lock: Lock, module: str, section: str, name: str) -> str:
-    """Hash of a module and of the adapters of all paths that use it."""
+    """Hash of a module and of the adapters of all paths that use it, whatever these are called."""
     place = 1 if section == "tasks" else 0
-    used = {path: each.adapter for path, each in lock.adapters.items() if split_path(path)[place] == name}
-    return fingerprint([module, used])
+    used = [each.adapter for path, each in lock.adapters.items() if split_path(path)[place] == name]
+    return fingerprint([module, sorted(used)])
 
 
 def store_blobs(

@@ -47,30 +47,34 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """The blobs; the first one written makes the folder."""
-        return Store(self.root / STATE_FOLDER / "blobs")
+        return Store(self.state("blobs"))
+
+    def state(self, *names: str) -> Path:
+        """A file or folder of what belongs to this machine and to no repository.
+
+        What has no property of its own here is a record of something that can be found out again: it may be
+        deleted at any time.
+        """
+        return self.root.joinpath(STATE_FOLDER, *names)
 
     @property
     def journal_path(self) -> Path:
         """The sqlite file that records runs."""
-        return self.root / STATE_FOLDER / "journal.sqlite"
-
-    def state(self, name: str) -> Path:
-        """A file of what is known of this machine only; it may be deleted at any time."""
-        return self.root / STATE_FOLDER / name
+        return self.state("journal.sqlite")
 
     @property
     def settings_path(self) -> Path:
-        """What the user of this machine allows; it is never part of a repository."""
-        return self.root / STATE_FOLDER / "settings.yaml"
+        """What the user of this machine allows."""
+        return self.state("settings.yaml")
 
     def run_lock(self, network: str) -> Path:
         """The file that tells which run is at work on a network."""
-        return self.root / STATE_FOLDER / "runs" / f"{network}.lock"
+        return self.state("runs", f"{network}.lock")
 
     @property
     def checkpoints(self) -> Path:
         """The folder where long jobs leave their states."""
-        return self.root / STATE_FOLDER / "checkpoints"
+        return self.state("checkpoints")
 
     @property
     def block_folders(self) -> list[Path]:

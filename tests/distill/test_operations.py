@@ -11,10 +11,12 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from legonet.blocks.adapter import build_adapter
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
-from legonet.distill.operations import fit_operations, operations_of
+from legonet.distill.operations import closed_form_operations, fit_operations, operations_of
+from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, Input
 from legonet.teachers.statistics import record
 
@@ -61,6 +63,26 @@ def given() -> Samples:
 def test_a_forward_pass() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 8 * 8, 2))
     assert operations_of(module, (3, 8, 8)) == 2 * (8 * 8 * 4 * 27 + 4 * 8 * 8 * 2)
+
+
+def chain(channels: int, *, pooled: bool = False) -> nn.Sequential:
+    below = [nn.MaxPool2d(2)] if pooled else []
+    return nn.Sequential(*below, nn.Conv2d(channels, 2 * channels, 3, padding=1))
+
+
+def test_the_closed_form_grows_with_draws_and_channels() -> None:
+    def count(channels: int, draws: int, pooled: bool = False) -> int:
+        shape = (channels, 8, 8)
+        adapter = build_adapter(Adapter(), shape, shape)
+        pull = Pullback(chain(channels, pooled=pooled), shape)
+        return closed_form_operations(adapter, pull, pull, 10**6, draws)
+
+    solving = 36**3 // 3 + 2 * 36**2 * 4
+    assert count(4, 40) - solving == 2 * (count(4, 20) - solving)
+    pulled = 25 * 10**6
+    assert 3 < (count(64, 20) - pulled) / (count(32, 20) - pulled) < 5
+    # one value for each window of four: a quarter of the rows
+    assert (count(4, 20) - pulled - solving) == 4 * (count(4, 20, pooled=True) - pulled - solving)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])

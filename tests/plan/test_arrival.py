@@ -216,6 +216,20 @@ class TestWhoGivesTheTaskModule:
         assert givers(settled(after, lock, modules)).tasks == {"classify": "tom"}
         assert diff(settled(after, lock, modules), lock, known).changes == ()
 
+    def test_that_of_a_renamed_task_stays(self) -> None:
+        best = {"classify": {"choose": "best"}}
+        before = graph(PETS, tasks=best)
+        lock = built(before, facts(before))
+        renamed = {name: (category, "sort") for name, (category, _) in PETS.items()}
+        after = graph(renamed, tasks={"sort": {"choose": "best"}}, teachers={"dog-v1": {"quality": 1.0}})
+        modules = {name: each.task_module for name, each in facts(after).teachers.items()}
+        now = settled(after, lock, modules)
+        assert givers(now).tasks == {"sort": "cat-v1"}
+        plan = diff(now, lock, facts(after))
+        assert plan.jobs == ()
+        assert plan.by_path["dog:sort"].reuse == Fitted("dog:classify", ADAPTER)
+        assert plan.offers[0].teacher == "dog-v1"
+
 
 class TestChanges:
     """Only what depends on a change is fitted again."""
@@ -260,6 +274,20 @@ class TestChanges:
             assert [(edge.path, edge.action) for edge in plan.changes] == [
                 (path, "remove") for path in removed
             ]
+
+    def test_who_gave_a_module_is_removed(self) -> None:
+        zoo = graph(ZOO)
+        now = graph({name: each for name, each in ZOO.items() if name != "cat-v1"})
+        plan = diff(now, built(zoo, facts(zoo)), facts(now))  # dog-v1 gives g_S from now on
+        assert {edge.path: edge.action for edge in plan.changes if edge.action != "remove"} == {
+            "cow:classify": "refit"
+        }
+        assert [edge.path for edge in plan if edge.action == "remove"] == ["dog:classify"]
+        other = {"dog-seg": ("f other", "g dog-seg")}
+        now = graph({name: each for name, each in ZOO.items() if name != "dog-v1"})
+        plan = diff(now, built(zoo, facts(zoo, other)), facts(now, other))  # and here dog-seg gives f
+        assert plan.by_path["dog:segment"].action == "refit"
+        assert plan.by_path["dog:segment"].changes[0] == ("category module", sha("f dog"), sha("f other"))
 
     def test_what_is_renamed(self) -> None:
         zoo = graph(ZOO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,26 @@ def test_it_goes_when_something_below_changes(graph_file: Path, make_model: Call
     result = network.transplant()
     assert any(note.startswith("tasks.classify: its fine-tuned module") for note in result.notes)
     assert read_lock(lock_path(graph_file)).tasks["classify"].tuned is None
+
+
+def test_it_stays_when_something_is_renamed(graph_file: Path) -> None:
+    network = legonet.load(graph_file)
+    assert not network.finetune(Tuning(task="classify", steps=2, tolerance=10.0)).worse
+    tuned = network.lock.tasks["classify"].tuned
+    text = graph_file.read_text()
+    for old, new in (("  dog:", "  hound:"), ("category: dog", "category: hound")):
+        assert old in text
+        text = text.replace(old, new)
+    for old, new in (("  classify:", "  sort:"), ("task: classify", "task: sort")):
+        assert old in text
+        text = text.replace(old, new)
+    graph_file.write_text(re.sub(r"(?ms)^applications:.*?(?=^\S|\Z)", "", text))
+    network = legonet.load(graph_file)
+    result = network.transplant()
+    assert result.results == ()
+    assert sorted(result.reused) == ["cow:sort", "hound:sort"]
+    assert not any("fine-tuned" in note for note in result.notes)
+    assert read_lock(lock_path(graph_file)).tasks["sort"].tuned == tuned
 
 
 def test_a_category_module_on_several_tasks(

@@ -74,10 +74,13 @@ def test_where_jobs_are_done(options: Options, executor: str) -> None:
 
 
 def test_durations_and_sizes() -> None:
-    assert [seconds_of(text) for text in ("90", "90s", "1.5m", "2h", "1d")] == [90, 90, 90, 7200, 86400]
-    assert [bytes_of(text) for text in ("5", "4G", "4gb", "4GiB", "800M")] == [5, *[2**32] * 3, 800 * 2**20]
+    durations = [seconds_of("--budget", text) for text in ("90", "90s", "1.5m", "2h", "1d")]
+    assert durations == [90, 90, 90, 7200, 86400]
+    sizes = [bytes_of("--memory-limit", text) for text in ("5", "4G", "4gb", "4GiB", "800M")]
+    assert sizes == [5, *[2**32] * 3, 800 * 2**20]
+    assert seconds_of("--age", "0s", or_none=True) == 0
     for text in ("", "ten", "3 weeks", "-1", "0", "inf", "m"):
-        with pytest.raises(SelectError, match="expected a duration"):
-            seconds_of(text)
-        with pytest.raises(SelectError, match="expected a size"):
-            bytes_of(text)
+        with pytest.raises(SelectError, match=f"--budget '{text}': expected a duration"):
+            seconds_of("--budget", text)
+        with pytest.raises(SelectError, match=f"--memory-limit '{text}': expected a size"):
+            bytes_of("--memory-limit", text)

@@ -1,0 +1,111 @@
+"""What an adapter is built from, and the hash of it. Needs no torch.
+
+A key is the hash of what is the path's own, the path's samples, and the hash of what all paths of a task with
+one adapter have in common.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from legonet.graph.schema import Adapter, AnyMethod, Graph, Ordinary
+from legonet.graph.select import Givers
+from legonet.plan.facts import Facts
+from legonet.plan.reasons import canonical, fingerprint
+
+NO_SAMPLES = "none"
+NO_TEACHER = "none"
+NO_STATISTICS = "none"
+
+
+class Own(NamedTuple):
+    """What one path's adapter is built from, besides samples and what its task's paths share.
+
+    Attributes:
+        category_module: f.
+        teacher: g_T.
+        statistics: of the teacher.
+        elsewhere: f', the teacher's own category module, where that is another one than the category's.
+    """
+
+    category_module: str
+    teacher: str
+    statistics: str
+    elsewhere: str
+
+    def named(self) -> dict[str, str]:
+        """As the lock file names them."""
+        named = {
+            "category module": self.category_module,
+            "teacher": self.teacher,
+            "statistics": self.statistics,
+        }
+        return {**named, "teacher's category module": self.elsewhere} if self.elsewhere else named
+
+
+class Shared(NamedTuple):
+    """What all paths of a task with one adapter have in common.
+
+    Attributes:
+        giver: the teacher that gives the task's module.
+        module: g_S.
+        method: by which adapters are fitted.
+        digest: hash of `inputs`.
+        inputs: as the lock file names them.
+    """
+
+    giver: str | None
+    module: str
+    method: str
+    digest: str
+    inputs: Mapping[str, str]
+
+
+class SharedInputs:
+    """What the paths of each task have in common, made once for each adapter that they have.
+
+    Args:
+        graph: what the network is.
+        facts: of its teachers.
+        given: who gives each of its modules.
+    """
+
+    def __init__(self, graph: Graph, facts: Facts, given: Givers) -> None:
+        self._graph, self._facts, self._given = graph, facts, given
+        self._input = canonical(graph.input.model_dump(mode="json"))
+        self._made: dict[tuple[str, int, bool], Shared] = {}
+
+    def of(self, path: str, task: str, untaught: bool = False) -> Shared:
+        """What a path shares; the task's module must be given."""
+        spec = self._graph.adapters.get(path) or self._graph.tasks[task].adapter
+        made = self._made.get((task, id(spec), untaught))
+        if made is None:
+            made = self._made[task, id(spec), untaught] = self._make(task, spec, untaught)
+        return made
+
+    def _make(self, task: str, spec: Adapter, untaught: bool) -> Shared:
+        giver, settings = self._given.tasks[task], method_settings(spec, untaught)
+        generic = self._facts.teachers[giver or ""]
+        inputs = {
+            "task module": generic.task_module,
+            "task module's statistics": generic.statistics or NO_STATISTICS,
+            "input": self._input,
+            "output": self._graph.tasks[task].output.kind,
+            "adapter": canonical(spec.model_dump(mode="json", exclude={"method", "seed"})),
+            "method": canonical(settings.model_dump(mode="json")),
+            "seed": str(spec.seed),
+        }
+        return Shared(giver, generic.task_module, settings.name, fingerprint(inputs), inputs)
+
+
+def method_settings(spec: Adapter, untaught: bool) -> AnyMethod:
+    """How an edge is fitted: as its adapter says; without a teacher only `ordinary` can."""
+    settings = spec.settings
+    return Ordinary(name="ordinary") if untaught and not isinstance(settings, Ordinary) else settings
+
+
+def adapter_key(own: Own, samples: str, shared: Shared) -> str:
+    """The hash of all that an adapter is built from."""
+    return hashlib.sha256("\n".join((*own, samples, shared.digest)).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""Which paths are kept as they are built, found for all of them at a time. Needs no torch.
+
+A plan of a large network consists of these. One thing looked up for all paths, then the next, takes half of
+the time of all things for one path after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from hashlib import sha256
+from itertools import compress, count, repeat
+from operator import and_, attrgetter, eq, not_
+from typing import NamedTuple
+
+from legonet.graph.lock import Lock, LockedAdapter
+from legonet.graph.schema import Graph, Teacher
+from legonet.graph.select import Givers
+from legonet.plan.facts import Facts
+from legonet.plan.inputs import NO_SAMPLES, NO_STATISTICS, SharedInputs
+from legonet.plan.plan import PlannedEdge
+
+_REST = PlannedEdge("", "keep", "")[7:]  # nothing is taken over, changes or costs anything
+_ABSENT = LockedAdapter.model_construct(key="", inputs={}, adapter="", method="", seed=0)
+
+
+class Pairs(NamedTuple):
+    """The categories and tasks of teachers, in the order of their names."""
+
+    names: Collection[str]
+    categories: list[str]
+    tasks: list[str]
+
+    @classmethod
+    def of(cls, teachers: Mapping[str, Teacher]) -> Pairs:
+        """Those of some teachers."""
+        each = teachers.values()
+        return cls(
+            teachers.keys(), list(map(attrgetter("category"), each)), list(map(attrgetter("task"), each))
+        )
+
+
+def kept(
+    pairs: Pairs,
+    graph: Graph,
+    lock: Lock,
+    facts: Facts,
+    given: Givers,
+    shared: SharedInputs,
+) -> list[PlannedEdge | None]:
+    """The paths whose adapter is stored and built from just what it would be built from now.
+
+    Args:
+        pairs: of the teachers whose paths are looked at.
+        graph: as for `legonet.plan.diff.diff`.
+        lock: likewise.
+        facts: likewise.
+        given: who gives each module of the graph.
+        shared: what the paths of each task have in common.
+
+    Returns:
+        For each teacher its edge, or None where another one is to be planned.
+    """
+    names, categories, tasks = pairs
+    if not lock.adapters:
+        return [None] * len(names)
+    modules = {
+        name: facts.teachers[giver].category_module for name, giver in given.categories.items() if giver
+    }
+    usual = {task: shared.of("", task) for task, giver in given.tasks.items() if giver}
+    special, samples = graph.adapters, facts.samples
+    new = partial(tuple.__new__, PlannedEdge)  # `PlannedEdge._make`, but not a function of Python
+
+    paths = [f"{category}:{task}" for category, task in zip(categories, tasks, strict=True)]
+    common = list(map(usual.__getitem__, tasks))
+    if special:
+        common = [
+            shared.of(path, task) if path in special else each
+            for path, task, each in zip(paths, tasks, common, strict=True)
+        ]
+    found = list(map(lock.adapters.get, paths, repeat(_ABSENT)))
+    inputs = list(map(attrgetter("inputs"), found))
+    seen = [each.get("samples", NO_SAMPLES) for each in inputs]
+    if samples:
+        seen = [samples.get(path) or each for path, each in zip(paths, seen, strict=True)]
+    modules_below = list(map(modules.__getitem__, categories))
+    owned = list(map(facts.teachers.__getitem__, names))
+    elsewhere = [
+        "" if own.category_module == f else own.category_module
+        for f, own in zip(modules_below, owned, strict=True)
+    ]
+    digests = map(attrgetter("digest"), common)
+    keys = [
+        sha256(f"{f}\n{g}\n{statistics or NO_STATISTICS}\n{other}\n{images}\n{digest}".encode()).hexdigest()
+        for f, (_, g, statistics), other, images, digest in zip(
+            modules_below, owned, elsewhere, seen, digests, strict=True
+        )
+    ]
+    locked = list(map(attrgetter("key"), found))
+    stored = map(facts.stored.__contains__, map(attrgetter("adapter"), found))
+    method = map(attrgetter("method"), common)
+    edges = map(
+        new,
+        zip(
+            paths,
+            repeat("keep"),
+            repeat("nothing changed"),
+            names,
+            method,
+            locked,
+            inputs,
+            *map(repeat, _REST),
+        ),
+    )
+    found_edges: list[PlannedEdge | None] = list(edges)
+    same = map(and_, map(eq, keys, locked), stored)
+    for index in compress(count(), map(not_, same)):
+        found_edges[index] = None
+    return found_edges
