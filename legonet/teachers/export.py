@@ -127,7 +127,7 @@ def _reason(error: Exception) -> str:
     if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
         return "a condition or a loop follows the values of a tensor"
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
-        return "it computes for one batch size only"
+        return "it computes for one batch size only (len(x) makes it so; x.shape[0] does not)"
     return text.split("\n")[0].rstrip(".") or type(error).__name__
 
 
