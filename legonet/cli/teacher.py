@@ -91,12 +91,13 @@ def inspect(
     from dataclasses import asdict
 
     from legonet.blocks.build import output_shape
+    from legonet.blocks.weightless import with_room
     from legonet.cli.table import columns, show
     from legonet.teachers.cuts import ends, list_cuts
     from legonet.teachers.take_in import take_in
 
     size = _shape(shape)
-    found = take_in(_model(model, allow_code), size, output=output, where=model)
+    found = take_in(with_room(_model(model, allow_code)), size, output=output, where=model)
     cuts = list_cuts(found.architecture, size, model)
     chosen = cuts if every else ends(cuts)
     if picture is not None:
@@ -198,6 +199,7 @@ def add(
         output=output,
         different=_different(different),
         example_shape=None if shape is None else _shape(shape),
+        copy=False,  # a file's weights stay in the file
     )
     network.save(graph)
     added = network.graph.teachers[name]

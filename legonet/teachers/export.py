@@ -63,12 +63,18 @@ def export(
     """
     if isinstance(module, ProgramModel):
         expect_input(module.program, input_shape, where)
-        program = copy.deepcopy(module.program)
+        program = _own_graph(module.program)
     else:
         with evaluating(module):
             program = _traced(module, input_shape, where)
     chosen = _output(program, output, where)
     return exported(program, chosen, where)
+
+
+def _own_graph(program: ExportedProgram) -> ExportedProgram:
+    """A copy whose graph may be changed; its tensors are the same ones."""
+    tensors = [*program.state_dict.values(), *program.constants.values()]
+    return copy.deepcopy(program, {id(each): each for each in tensors})
 
 
 def exported(program: ExportedProgram, output: int, where: str) -> Exported:
