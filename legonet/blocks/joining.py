@@ -15,6 +15,9 @@ from legonet.errors import BlockError
 from legonet.graph.schema import Adapter
 
 Shape = tuple[int, ...]
+MAPS = (
+    "cut both below flatten, or bring them in with `legonet teacher add`, which makes tokens and vectors maps"
+)
 
 
 def adapter_layers(spec: Adapter, source: Shape, target: Shape, where: str = "adapter") -> dict[str, Layer]:
@@ -36,7 +39,7 @@ def adapter_layers(spec: Adapter, source: Shape, target: Shape, where: str = "ad
     if len(source) != 3 or len(target) != 3:
         raise BlockError(
             f"{where}: the category module gives features of shape {source}, the task module takes {target}; "
-            "expected feature maps (channels, height, width) on both sides; cut both below flatten"
+            f"expected feature maps (channels, height, width) on both sides; {MAPS}"
         )
     if spec.channels is not None and spec.channels != (source[0], target[0]):
         raise BlockError(
