@@ -79,13 +79,14 @@ class Design:
         images: Tensor | None = None,
         different: Different = "keep",
         example_shape: tuple[int, ...] | None = None,
+        copy: bool = True,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
         Args:
             name: of the teacher.
-            module: takes normalised images of the network's input shape. It is copied. It may be any
-                feed-forward model that torch.export can trace, such as torchvision's resnet18.
+            module: takes normalised images of the network's input shape. It may be any feed-forward model
+                that torch.export can trace, such as torchvision's resnet18.
             category: that it was trained for.
             task: that it was trained for. A new task takes its meaning from the shape of the output: one
                 score is binary, a map is a mask, a vector is a vector.
@@ -97,6 +98,8 @@ class Design:
             different: what becomes of a known category whose module is another one: `keep` it, and match the
                 two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
             example_shape: of the images that the model is traced with; default: the network's.
+            copy: the module's weights; without, a large one takes no memory twice, but must not change
+                before the network is saved.
 
         Raises:
             TeacherError: the model cannot be traced or cut, or its output does not fit the task.
@@ -108,7 +111,17 @@ class Design:
         from legonet.teachers.memory import record_bytes, with_statistics
 
         graph, source = arrive_differently(
-            self.graph, self._sources, name, module, category, task, cut, different, output, example_shape
+            self.graph,
+            self._sources,
+            name,
+            module,
+            category,
+            task,
+            cut,
+            different,
+            output,
+            example_shape,
+            copy,
         )
         if images is not None:
             shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
     from legonet.plan.diff import Before
+    from legonet.plan.ports import Ports
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
@@ -135,6 +136,19 @@ class Network(Design):
         found = self._site().survey(self.lock, prints)
         self._planned = found.before
         return found.plan
+
+    def ports(self, plan: Plan) -> dict[str, Ports]:
+        """What each adapter of a plan of this network joins: both ports' shapes, and its layers in words.
+
+        Raises:
+            LegonetError: a teacher's block cannot be read, or two modules cannot be joined.
+        """
+        from legonet.plan.ports import find_ports
+        from legonet.teachers.port import PortFinder
+
+        graph = self.graph if self._planned is None else self._planned.graph
+        file = None if self._workspace is None else self._workspace.state("ports.json")
+        return find_ports(graph, plan, PortFinder(graph, self._sources, file))
 
     def _site(self) -> Site:
         """Where the network lives; needs no torch."""
@@ -335,16 +349,25 @@ class Network(Design):
         category = self.graph.teachers[name].category
         return record_file(source, lambda: self._normalise(images(category)))
 
-    def render(self, path: str | Path, figures: Mapping[str, Mapping[str, float]] | None = None) -> Path:
+    def render(
+        self,
+        path: str | Path,
+        figures: Mapping[str, Mapping[str, float]] | None = None,
+        *,
+        ports: bool = False,
+    ) -> Path:
         """Draw the network; the file's suffix names the format: svg, png, pdf, dot, mmd or html.
 
         Args:
             path: the picture.
             figures: numbers to write beside each path, such as `{"cat:classify": {"error": 0.04}}`.
+            ports: write on each adapter what shapes it joins, and its layers.
 
         Raises:
             RenderError: no such format, or the file cannot be written.
         """
-        from legonet.render import render
+        from legonet.render import make_view, render
 
-        return render(self.graph, path, lock=self.lock, plan=self.plan(), figures=figures)
+        plan = self.plan()
+        lines = {name: each.lines for name, each in self.ports(plan).items()} if ports else None
+        return render(make_view(self.graph, self.lock, plan, figures, lines), path)

@@ -15,6 +15,11 @@ from legonet.blocks.operations import INPUT, Operation, Operations, renamed, res
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 
+NOWHERE = (
+    "it cannot be cut: its branches run side by side from the image to the output, so that several tensors "
+    "cross everywhere; expected a place that one tensor crosses; choose another model, or one branch of it"
+)
+
 
 def following(operations: Operations) -> list[str]:
     """The steps that follow the input and lead to the output, in order."""
@@ -91,7 +96,10 @@ def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str
     Raises:
         TeacherError: There is no such step or module, or several tensors cross there.
     """
-    found, known = _find(operations, cut, where), joints(operations)
+    known = joints(operations)
+    if not known and len(following(operations)) > 1:
+        raise TeacherError(f"{where}: {NOWHERE}")
+    found = find_step(operations, cut, where=where)
     if found in known:
         return found
     if found == operations.output:
@@ -112,7 +120,12 @@ def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str
     )
 
 
-def _find(operations: Operations, cut: str, where: str) -> str:
+def find_step(operations: Operations, cut: str, *, where: str = "teacher") -> str:
+    """The step that a name means, whether the model can be cut there or not.
+
+    Raises:
+        TeacherError: There is no such step or module, or it is computed several times.
+    """
     if cut in operations.steps:
         return cut
     inside = [step for step in operations.steps.values() if _inside(step, cut)]
@@ -153,7 +166,7 @@ def _nearest(names: Sequence[str], known: Collection[str], found: str) -> str:
         f"'{name}' {side}"
         for name, side in zip([*below, *above], ["below"] * len(below) + ["above"], strict=False)
     ]
-    return " or ".join(shown) if shown else "no place: the model has none"
+    return " or ".join(shown)
 
 
 def split(operations: Operations, cut: str, *, where: str = "teacher") -> tuple[Operations, Operations]:

@@ -163,8 +163,13 @@ def _tensor(raw: RawTensor, device: str) -> Tensor:
     return flat.view(dtype).reshape(raw.shape).to(device)
 
 
-def raw_tensor(tensor: Tensor, name: str = "tensor") -> RawTensor:
+def raw_tensor(tensor: Tensor, name: str = "tensor", *, copy: bool = True) -> RawTensor:
     """Take a tensor's bytes.
+
+    Args:
+        tensor: on any device.
+        name: what messages call it.
+        copy: the bytes; else they are the tensor's own where they lie in a row in the processor's memory.
 
     Raises:
         StoreError: Its dtype is none that a blob can hold.
@@ -174,4 +179,5 @@ def raw_tensor(tensor: Tensor, name: str = "tensor") -> RawTensor:
             f"tensor {name}: dtype {tensor.dtype} cannot be stored; expected one of {', '.join(DTYPES)}"
         )
     plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-    return RawTensor(_NAMES[tensor.dtype], tuple(tensor.shape), plain.numpy().tobytes())
+    data = plain.numpy().tobytes() if copy else plain.numpy().data
+    return RawTensor(_NAMES[tensor.dtype], tuple(tensor.shape), data)

@@ -13,8 +13,11 @@ import typer
 from legonet.cli.options import GraphFile, Json, SampleFolders
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from legonet.plan.cost import Cost
     from legonet.plan.plan import Plan, PlannedEdge
+    from legonet.plan.ports import Ports
 
 MARKS = {"add": "+", "refit": "~", "remove": "-", "keep": "=", "native": "=", "open": "?"}
 STYLES = {
@@ -48,24 +51,30 @@ def plan(
         from legonet.store.files import write_file
 
         write_file(output, plan_text(planned, graph, output, folders).encode())
+    ports = network.ports(planned)
     if as_json:
-        print(json.dumps(planned.data(), indent=2))
+        data = planned.data()
+        for edge in data["edges"]:
+            joined = edge["action"] != "remove" and ports.get(edge["path"])
+            edge["ports"] = joined.data() if joined else None
+        print(json.dumps(data, indent=2))
         return
-    show_plan(planned)
+    show_plan(planned, ports)
     if planned.changes:
         target = graph if output is None else output
         print(f"Run: legonet transplant {shlex.quote(str(target))}")
 
 
-def show_plan(planned: Plan) -> None:
+def show_plan(planned: Plan, ports: Mapping[str, Ports]) -> None:
     """Print a plan: a tree by task on a terminal, lines elsewhere; then what it comes to."""
     from legonet.cli.table import columns, show
 
     if sys.stdout.isatty() and planned.edges:
-        _show_tree(planned)
+        _show_tree(planned, ports)
     else:
         rows = [
-            (MARKS[edge.action], edge.path, edge.action, edge.method or "", edge.reason) for edge in planned
+            (MARKS[edge.action], edge.path, edge.action, edge.method or "", _joins(edge, ports), edge.reason)
+            for edge in planned
         ]
         for edge, line in zip(planned, columns(rows), strict=True):
             show(line, STYLES[edge.action])
@@ -115,7 +124,12 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _show_tree(planned: Plan) -> None:
+def _joins(edge: PlannedEdge, ports: Mapping[str, Ports]) -> str:
+    """What its adapter joins; a path that is also to be removed says it once."""
+    return str(ports[edge.path]) if edge.path in ports and edge.action != "remove" else ""
+
+
+def _show_tree(planned: Plan, ports: Mapping[str, Ports]) -> None:
     from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
@@ -126,11 +140,12 @@ def _show_tree(planned: Plan) -> None:
         task = edge.path.partition(":")[2]
         if task not in branches:
             branches[task] = tree.add(Text(task, "bold"))
-        branches[task].add(Text(_line(edge), STYLES[edge.action]))
+        branches[task].add(Text(_line(edge, _joins(edge, ports)), STYLES[edge.action]))
     Console(highlight=False).print(tree)
 
 
-def _line(edge: PlannedEdge) -> str:
+def _line(edge: PlannedEdge, joins: str) -> str:
     parts = [f"{MARKS[edge.action]} {edge.path}", edge.action, edge.method or ""]
     parts.append("" if edge.cost is None else f"about {cost_text(edge.cost)}")
-    return "  ".join(part for part in parts if part) + f"\n  {edge.reason}"
+    lines = ["  ".join(part for part in parts if part), joins, edge.reason]
+    return "\n  ".join(line for line in lines if line)

@@ -24,7 +24,10 @@ def render(
         ),
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Write on each path what would be done and how long it takes.")
+        bool,
+        typer.Option(
+            "--plan", help="Write on each path what would be done, for how long, between what shapes."
+        ),
     ] = False,
     figures: Annotated[
         Path | None,
@@ -52,7 +55,7 @@ def render(
     if path:
         raise SelectError("--path: only --compiled draws some paths; add --compiled, or leave --path out")
     shown = _planned(network) if plan else _figures(figures)
-    print(network.render(output or graph.with_suffix(".svg"), shown))
+    print(network.render(output or graph.with_suffix(".svg"), shown, ports=plan))
 
 
 def _planned(network: Network) -> dict[str, dict[str, float]]:

@@ -91,34 +91,46 @@ def inspect(
     from dataclasses import asdict
 
     from legonet.blocks.build import output_shape
+    from legonet.blocks.joints import NOWHERE
+    from legonet.blocks.weightless import with_room
     from legonet.cli.table import columns, show
-    from legonet.teachers.cuts import ends, list_cuts
+    from legonet.errors import TeacherError
+    from legonet.teachers.cuts import ends, list_cuts, near
     from legonet.teachers.take_in import take_in
 
     size = _shape(shape)
-    found = take_in(_model(model, allow_code), size, output=output, where=model)
+    found = take_in(with_room(_model(model, allow_code)), size, output=output, where=model)
     cuts = list_cuts(found.architecture, size, model)
+    if not cuts:
+        raise TeacherError(f"{model}: {NOWHERE}")
     chosen = cuts if every else ends(cuts)
     if picture is not None:
         _draw(picture, model, size, chosen, output_shape(found.architecture, size))
     if as_json:
         print(json.dumps({"model": model, "cuts": [asdict(cut) for cut in cuts]}, indent=2))
         return
-    heading = ("", "cut", "shape", "weights below", "above", "multiplications below", "above")
+    heading = ("", "cut", "shape", "weights below", "above", "multiplications below", "above", "")
     rows = [
         (
             "*" if cut.recommended else "",
             cut.module,
             _sizes(cut.shape),
             *(f"{count:,}" for count in (*cut.parameters, *cut.operations)),
+            _also(cut, [] if every else near(cuts, cut)),
         )
         for cut in chosen
     ]
     for line, cut in zip(columns([heading, *rows], right=range(3, 7)), [None, *chosen], strict=True):
         show(line, "bold" if cut is None or cut.recommended else "")
-    print(f"\n{len(cuts)} places, {len(chosen)} shown; * recommended.")
+    print(f"\n{len(cuts)} places, {len(chosen)} shown; * recommended, = another name, ~ no weight between.")
     if picture is not None:
         print(picture)
+
+
+def _also(cut: Cut, others: Sequence[Cut]) -> str:
+    """Other names of a place, and of those that only pooling, activations and the like lie between."""
+    same = [f"= {name}" for name in cut.names if name != cut.module]
+    return ", ".join([*same, *(f"~ {each.module} {_sizes(each.shape)}" for each in reversed(others))])
 
 
 def _draw(
@@ -198,6 +210,7 @@ def add(
         output=output,
         different=_different(different),
         example_shape=None if shape is None else _shape(shape),
+        copy=False,  # a file's weights stay in the file
     )
     network.save(graph)
     added = network.graph.teachers[name]

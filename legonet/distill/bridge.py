@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from legonet.blocks.joining import MAPS
 from legonet.blocks.weights import Loaded, architecture_of
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.context import Edge, Progress, features_of, frozen, outputs_of
@@ -77,7 +78,7 @@ def fit_bridged(
     if any(len(shape) != 3 for shape in shapes):
         raise DistillError(
             f"{edge.path}: the category module gives features of shape {shapes[0]}, the teacher's own "
-            f"{shapes[1]}; expected feature maps (channels, height, width) of both; cut both below flatten"
+            f"{shapes[1]}; expected feature maps (channels, height, width) of both; {MAPS}"
         )
     upper = Fitted(nn.Sequential(), {})
     if not _same(edge.task_module, edge.teacher_module):

@@ -146,12 +146,12 @@ class GraphPullback:
 
     def _result(self, call: Call, step: Operation, like: Tensor) -> Any:
         """The result as `Data`, or a list of them."""
-        shapes = _shapes_of(call)
+        results = _results_of(call)
         nominal = _rule(step).nominal(call)
-        if isinstance(shapes, list):
-            several = nominal if nominal is not None else [None] * len(shapes)
-            return [Data(shape, like, _known(each)) for shape, each in zip(shapes, several, strict=True)]
-        return Data(shapes, like, _known(nominal))
+        if isinstance(results, list):
+            several = nominal if nominal is not None else [None] * len(results)
+            return [_data(each, like, value) for each, value in zip(results, several, strict=True)]
+        return _data(results, like, nominal)
 
 
 def _known(nominal: Tensor | None) -> Tensor | None:
@@ -169,8 +169,16 @@ def _rule(step: Operation) -> Rule:
     return RULES[step.function]
 
 
-def _shapes_of(call: Call) -> Any:
-    """The shapes of a call's results, on the meta device."""
+def _data(result: Tensor | Data, like: Tensor, nominal: Tensor | None) -> Data:
+    """A result; all are of the features' dtype, but for what a Fourier transform gives."""
+    if isinstance(result, Data):
+        return Data(result.shape, result.like, _known(nominal))
+    like = like.new_empty(0, dtype=result.dtype) if result.is_complex() else like
+    return Data(tuple(result.shape), like, _known(nominal))
+
+
+def _results_of(call: Call) -> Any:
+    """A call's results on the meta device, or a list of them."""
 
     def meta(value: Any) -> Any:
         if isinstance(value, Data):
@@ -182,9 +190,9 @@ def _shapes_of(call: Call) -> Any:
         return [meta(each) for each in value] if isinstance(value, list | tuple) else value
 
     if call.operation == "getitem":
-        return call.arguments[0][call.arguments[1]].shape
+        return call.arguments[0][call.arguments[1]]
     result = call.function(*meta(list(call.arguments)), **meta(dict(call.keywords)))
-    return tuple(result.shape) if isinstance(result, Tensor) else [tuple(each.shape) for each in result]
+    return result if isinstance(result, Tensor) else list(result)
 
 
 def _is_data(value: Any) -> bool:

@@ -137,7 +137,7 @@ def teacher_tip(view: View, number: int) -> str:
 
 def edge_tip(view: View, edge: EdgeView) -> str:
     """What is said of a path where there is room."""
-    parts = [part for part in (edge.caption, edge.reason or MEANING[edge.state]) if part]
+    parts = [part for part in (edge.caption, *edge.ports, edge.reason or MEANING[edge.state]) if part]
     if edge.figure:
         parts.append(edge.figure)
     if edge.teacher is not None:

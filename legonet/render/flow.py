@@ -38,6 +38,7 @@ _ROW = 30.0
 _OPEN_ROW = 16.0
 _TASK_GAP = 14.0
 _TAG_HEIGHT = 18.0
+MAX_PORTS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def _module_lines(module: ModuleView) -> tuple[Line, ...]:
 
 def _adapter_lines(view: View, edge: EdgeView) -> tuple[Line, ...]:
     lines = [Line(edge.caption or "adapter", TAG)]
+    lines += [Line(fit(each, MAX_PORTS, SMALL), SMALL, "soft") for each in edge.ports]
     if edge.teacher is not None:
         teacher = view.teacher(edge.teacher)
         if not (teacher.gave_category or teacher.gave_task):
@@ -171,8 +173,8 @@ def _rows(view: View) -> _Rows:
 def _row_height(view: View, edge: EdgeView) -> float:
     if edge.state == "open":
         return _OPEN_ROW
-    taller = edge.state != "native" and len(_adapter_lines(view, edge)) > 1
-    return _ROW + (8 if taller else 0)
+    more = 0 if edge.state == "native" else len(_adapter_lines(view, edge)) - 1
+    return _ROW + 8 * more
 
 
 def _tasks(layout: Layout, view: View, columns: _Columns, bottom: float) -> dict[str, tuple[float, float]]:

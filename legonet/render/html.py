@@ -111,7 +111,7 @@ def _paths(view: View) -> list[str]:
             [
                 escape(edge.path),
                 _state(edge),
-                escape(edge.caption or "–"),
+                "<br>".join(map(escape, (edge.caption or "–", *edge.ports))),
                 escape(f"{teacher.number} · {teacher.name}") if teacher else "–",
                 *(_value(name, values.get(name)) for name in measures),
                 _hash(edge.sha256),

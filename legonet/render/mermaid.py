@@ -94,7 +94,7 @@ def _edge(edge: EdgeView, node: str, ids: _Ids) -> list[str]:
     entry, leave = ("-.-", "-.->") if dotted else ("---", "-->")
     said = f'|"{escape(label)}"|' if label else ""
     return [
-        f'{node}["{escape(edge.caption or "adapter")}"]:::{style}',
+        f'{node}["{"<br/>".join(map(escape, (edge.caption or "adapter", *edge.ports)))}"]:::{style}',
         f"{category} {entry} {node}",
         f"{node} {leave}{said} {task}",
     ]

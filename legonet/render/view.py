@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
 from legonet.errors import RenderError
@@ -107,6 +107,8 @@ class EdgeView:
     """Everything known in numbers: the figures given, then the fit's own."""
     sha256: str | None = None
     key: str | None = None
+    ports: tuple[str, ...] = ()
+    """The shapes that its adapter joins, and its layers, a line for each; empty if nobody asked for them."""
 
     @property
     def path(self) -> str:
@@ -141,6 +143,7 @@ def make_view(
     lock: Lock | None = None,
     plan: Plan | Iterable[PlannedEdge] | None = None,
     figures: Figures | None = None,
+    ports: Mapping[str, tuple[str, ...]] | None = None,
 ) -> View:
     """Work out what a diagram of a graph shows; pure and deterministic.
 
@@ -150,6 +153,7 @@ def make_view(
         plan: what would be built; without it the state of an edge comes from graph and lock alone.
         figures: measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
             rates from 0 to 1.
+        ports: what is said of the shapes that an adapter joins and of its layers, by path.
 
     Returns:
         The view.
@@ -204,7 +208,8 @@ def make_view(
                 state, reason = _state(category.name, task.name, teacher, native, lock), ""
             number = numbers[teacher] if teacher else None
             figure = (figures or {}).get(path, {})
-            edges.append(_edge(graph, lock, path, state, reason, number, figure))
+            edge = _edge(graph, lock, path, state, reason, number, figure)
+            edges.append(replace(edge, ports=tuple(map(clean, (ports or {}).get(path, ())))))
     return View(
         name=graph.name,
         input=" × ".join(str(size) for size in graph.input.shape),

@@ -31,6 +31,7 @@ def arrive_differently(
     different: Different,
     output: str | None = None,
     example_shape: tuple[int, ...] | None = None,
+    copy: bool = True,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; see `legonet.graph.arrival` for `different`.
 
@@ -45,6 +46,7 @@ def arrive_differently(
         different: what becomes of a known category whose module is another one.
         output: as of `legonet.teachers.memory.arrive`.
         example_shape: likewise.
+        copy: likewise.
 
     Returns:
         The new graph, and the teacher.
@@ -56,12 +58,12 @@ def arrive_differently(
     if taken is not None and different == "variant":
         label = graph.categories[category].label or category
         category = variant_name(graph, category)
-        grown, source = arrive(graph, name, module, category, task, cut, output, example_shape)
+        grown, source = arrive(graph, name, module, category, task, cut, output, example_shape, copy)
         part = grown.categories[category].model_copy(update={"label": label})
         return grown.model_copy(update={"categories": {**grown.categories, category: part}}), source
     if taken is not None and different == "replace":
         base = without_teacher(graph, taken)
-    grown, source = arrive(base, name, module, category, task, cut, output, example_shape)
+    grown, source = arrive(base, name, module, category, task, cut, output, example_shape, copy)
     if taken is not None and different == "replace":
         grown = _in_place(graph, grown, taken, name)
     if known is None or known == taken or sources[known].parts().f_sha == source.parts().f_sha:

@@ -17,7 +17,7 @@ from torch import Tensor
 from legonet.blocks.build import build_architecture, leaves
 from legonet.blocks.flops import FlopCounter
 from legonet.blocks.interpret import OperationModule, operation_shapes
-from legonet.blocks.joints import following, joints
+from legonet.blocks.joints import NOWHERE, find_step, following, joints
 from legonet.blocks.operations import Operations
 from legonet.blocks.parameters import tensor_shapes
 from legonet.blocks.schema import Architecture, Layers
@@ -37,6 +37,7 @@ class Cut:
         shape: Of the tensor, without the batch.
         parameters: Numbers of weights below and above.
         operations: Multiplications below and above, for one image.
+        names: Every name that means this place, the module's first.
         recommended: Feature maps, at the end of a module, near a quarter, a half or three quarters.
     """
 
@@ -45,6 +46,7 @@ class Cut:
     shape: Shape
     parameters: tuple[int, int]
     operations: tuple[int, int]
+    names: tuple[str, ...] = ()
     recommended: bool = False
 
 
@@ -61,10 +63,10 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
     """
     if isinstance(architecture, Operations):
         places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
-        modules = _modules(architecture, places)
+        modules = _names(architecture, places)
     else:
         places, shapes, costs, weights = _of_chain(architecture, input_shape)
-        modules = {name: name for name in places}
+        modules = {name: [name] for name in places}
     order = list(costs)
     below, cuts, heavy = (0, 0), [], (sum(costs.values()), sum(weights.values()))
     for name in order:
@@ -72,10 +74,11 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
         if name in places and name in shapes:
             cut = Cut(
                 name,
-                modules[name],
+                modules[name][0],
                 shapes[name],
                 (below[1], heavy[1] - below[1]),
                 (below[0], heavy[0] - below[0]),
+                tuple(modules[name]),
             )
             cuts.append(cut)
     return _with_recommended(cuts)
@@ -91,7 +94,7 @@ def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float,
         raise TeacherError(f"{where}: cut {fraction}; expected a fraction between 0 and 1, or a name")
     cuts = list_cuts(architecture, input_shape, where)
     if not cuts:
-        raise TeacherError(f"{where}: no single tensor crosses anywhere; expected a model with such a place")
+        raise TeacherError(f"{where}: {NOWHERE}")
     maps = [cut for cut in cuts if len(cut.shape) == 3] or cuts
     return min(ends(maps), key=lambda cut: abs(_share(cut) - fraction)).name
 
@@ -171,15 +174,27 @@ def _of_chain(
     return list(layers)[:-1], shapes, costs, weights
 
 
-def _modules(operations: Operations, places: list[str]) -> dict[str, str]:
-    """For each joint the outermost module that ends with it."""
+def near(cuts: list[Cut], cut: Cut) -> list[Cut]:
+    """Other places between which and this one nothing is multiplied, such as before and after a pooling."""
+    return [each for each in cuts if each is not cut and each.operations[0] == cut.operations[0]]
+
+
+def _names(operations: Operations, places: list[str]) -> dict[str, list[str]]:
+    """For each joint every name that means it: the modules that end with it, the outermost first; its own."""
     ends: dict[str, str] = {}
     for name in following(operations):
         parts = operations.steps[name].module.split(".")
         for length in range(1, len(parts) + 1):
             ends[".".join(parts[:length])] = name
-    outermost: dict[str, str] = {}
+    names: dict[str, list[str]] = {place: [] for place in places}
     for module in sorted(ends, key=lambda name: name.count(".")):
-        if module:
-            outermost.setdefault(ends[module], module)
-    return {name: outermost.get(name, name) for name in places}
+        if module and ends[module] in names and _means(operations, module, ends[module]):
+            names[ends[module]].append(module)
+    return {place: list(dict.fromkeys([*found, place])) for place, found in names.items()}
+
+
+def _means(operations: Operations, name: str, place: str) -> bool:
+    try:
+        return find_step(operations, name) == place
+    except TeacherError:  # a module that is computed several times
+        return False

@@ -63,12 +63,18 @@ def export(
     """
     if isinstance(module, ProgramModel):
         expect_input(module.program, input_shape, where)
-        program = copy.deepcopy(module.program)
+        program = _own_graph(module.program)
     else:
         with evaluating(module):
             program = _traced(module, input_shape, where)
     chosen = _output(program, output, where)
     return exported(program, chosen, where)
+
+
+def _own_graph(program: ExportedProgram) -> ExportedProgram:
+    """A copy whose graph may be changed; its tensors are the same ones."""
+    tensors = [*program.state_dict.values(), *program.constants.values()]
+    return copy.deepcopy(program, {id(each): each for each in tensors})
 
 
 def exported(program: ExportedProgram, output: int, where: str) -> Exported:
@@ -127,7 +133,7 @@ def _reason(error: Exception) -> str:
     if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
         return "a condition or a loop follows the values of a tensor"
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
-        return "it computes for one batch size only"
+        return "it computes for one batch size only (len(x) makes it so; x.shape[0] does not)"
     return text.split("\n")[0].rstrip(".") or type(error).__name__
 
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 from torch import Tensor, nn
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.joints import find_cut
 from legonet.blocks.operations import Operations
-from legonet.blocks.weights import load_module
+from legonet.blocks.weights import load_module, raw_tensor
 from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
@@ -38,18 +37,20 @@ def arrive(
     cut: str | float,
     output: str | None = None,
     example_shape: tuple[int, ...] | None = None,
+    copy: bool = True,
 ) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; its category and its task are added too if they are new.
 
     Args:
         graph: as it is; it is not changed.
         name: of the teacher.
-        module: which is copied.
+        module: the model.
         category: that it was trained for.
         task: that it was trained for.
         cut: the category module ends with the layer, module or operation of this name; or a fraction.
         output: which output counts, where the model gives several.
         example_shape: of the images that it is traced with; default: the same.
+        copy: its weights; without, they must not change as long as the teacher is used.
 
     Returns:
         The new graph, and the teacher.
@@ -60,7 +61,7 @@ def arrive(
     """
     _expect_new(graph, name, category, task)
     where, shape = f"teachers.{name}", graph.input.shape
-    source, given = from_module(name, module, shape, cut, output, example_shape)
+    source, given = from_module(name, module, shape, cut, output, example_shape, copy)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
     if category not in graph.categories:
         entries["categories"][category] = {}
@@ -92,8 +93,9 @@ def from_module(
     cut: str | float,
     output: str | None = None,
     example_shape: tuple[int, ...] | None = None,
+    copy: bool = True,
 ) -> tuple[MemoryTeacher, tuple[int, ...]]:
-    """Describe and copy a model.
+    """Describe a model, and copy its weights.
 
     Args:
         name: of the teacher.
@@ -103,6 +105,7 @@ def from_module(
             model's multiplications.
         output: which output counts, where the model gives several.
         example_shape: of the images that it is traced with; default: the same.
+        copy: the weights; without, they must not change as long as the teacher is used.
 
     Returns:
         The teacher, and the shape of its output without the batch.
@@ -116,8 +119,8 @@ def from_module(
     state = {**module.state_dict(), **found.constants}
     if isinstance(found.architecture, Operations):
         state = {key: state[key] for key in found.architecture.tensors}
-    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
-    source = MemoryTeacher(name, place, found.architecture, safetensors.torch.save(plain))
+    plain = {key: raw_tensor(tensor, key, copy=copy) for key, tensor in state.items()}
+    source = MemoryTeacher(name, place, found.architecture, plain)
     source.parts()  # so that a wrong cut or bad weights are told now
     if isinstance(found.architecture, Operations):
         expect_same(module, found, state, input_shape, output, where)
@@ -163,7 +166,7 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
         TeacherError: no image.
     """
     parts = source.parts()
-    limit = int(SHARE * len(source.weights()))
+    limit = int(SHARE * sum(map(len, source.weights())))
     return dump_statistics(record(load_module(parts.f), load_module(parts.g), batches, limit))
 
 
@@ -191,4 +194,4 @@ def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Pa
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
     """The same teacher with statistics."""
-    return MemoryTeacher(source.name, source.cut, source.layers, source.weights(), statistics)
+    return MemoryTeacher(source.name, source.cut, source.layers, source.content(), statistics)

@@ -22,6 +22,9 @@ from typing import Any
 from legonet.blocks.operations import INPUT, Operation, Operations, renamed
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
+MAP = ".map"
+"""What the way to a map and back is called, behind the name of the place."""
+
 Shape = tuple[int, ...]
 _END = 2**63 - 1
 
@@ -37,7 +40,7 @@ def with_map(operations: Operations, place: str, shape: Shape) -> tuple[Operatio
     Returns:
         The model, and the place where it is cut now; both as they were where a map crosses.
     """
-    make = _Steps(f"{place}.map")
+    make = _Steps(place + MAP)
     way = _way(make, shape)
     if way is None:
         return operations, place

@@ -31,6 +31,9 @@ _NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 _BITS = {"BF16": ("<u2", 0x7F80), "F8_E5M2": ("<u1", 0x7C), "F8_E4M3": ("<u1", 0x7F)}
 
 
+Weights = bytes | Path | Mapping[str, RawTensor]
+
+
 @dataclass(frozen=True)
 class Half:
     """One part of a teacher that is cut.
@@ -95,13 +98,13 @@ class TeacherParts:
 
 
 def read_teacher(
-    architecture: Block | Architecture, weights: bytes | Path, cut: str, where: str = "teacher"
+    architecture: Block | Architecture, weights: Weights, cut: str, where: str = "teacher"
 ) -> TeacherParts:
     """Read a teacher's weights, check them and cut the teacher.
 
     Args:
         architecture: The teacher's block, or its layers or operations.
-        weights: A safetensors file, which is mapped and not copied, or its bytes.
+        weights: A safetensors file, which is mapped and not copied, its bytes, or tensors by name.
         cut: f ends with the layer, module or operation of this name.
         where: What messages call the teacher.
 
@@ -119,7 +122,7 @@ def read_teacher(
 
 def read_halves(
     architecture: Block | Architecture,
-    weights: bytes | Path,
+    weights: Weights,
     cut: str,
     where: str,
     kinds: Sequence[ModuleKind],
@@ -137,10 +140,7 @@ def read_halves(
     below, above = cut_architecture(layers, cut, where=where)
     halves: dict[ModuleKind, Architecture] = {"category-module": below, "task-module": above}
     source = f"{where}: {weights}" if isinstance(weights, Path) else where
-    try:
-        tensors = read_tensors(_bytes(weights, source), source).tensors
-    except StoreError as error:
-        raise TeacherError(str(error)) from error
+    tensors = _tensors(weights, source)
     _check(tensors, layers, source, {name for kind in kinds for name in tensor_shapes(halves[kind])})
     found = []
     for kind in kinds:
@@ -219,27 +219,37 @@ def cut_layers(layers: Layers, cut: str, *, where: str = "teacher") -> tuple[Lay
     return {name: layers[name] for name in names[:place]}, {name: layers[name] for name in names[place:]}
 
 
-def _bytes(weights: bytes | Path, source: str) -> bytes | memoryview:
-    """The weights; a file's are mapped, so that only what is used is read."""
-    found: bytes | memoryview = b""
-    if isinstance(weights, Path):
-        try:
-            with weights.open("rb") as file:
-                if os.fstat(file.fileno()).st_size:  # what is empty cannot be mapped
-                    found = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except OSError as error:
-            raise TeacherError(
-                f"{source}: cannot be read: {error.strerror or error}; expected a safetensors file; "
-                "check the path"
-            ) from error
-    else:
-        found = weights
+def mapped(path: Path, source: str) -> bytes | memoryview:
+    """A file's bytes, mapped, so that only what is used is read.
+
+    Raises:
+        TeacherError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return b""  # which cannot be mapped
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise TeacherError(
+            f"{source}: cannot be read: {error.strerror or error}; expected a safetensors file; "
+            "check the path"
+        ) from error
+
+
+def _tensors(weights: Weights, source: str) -> Mapping[str, RawTensor]:
+    if isinstance(weights, Mapping):
+        return weights
+    found = mapped(weights, source) if isinstance(weights, Path) else weights
     if found[:4] == b"PK\x03\x04" or found[:2] == b"\x80\x02":
         raise TeacherError(
             f"{source}: a pickled PyTorch checkpoint; expected a safetensors file, which runs no code; "
             "convert it with safetensors.torch.save_file(model.state_dict(), ...)"
         )
-    return found
+    try:
+        return read_tensors(found, source).tensors
+    except StoreError as error:
+        raise TeacherError(str(error)) from error
 
 
 def _check(

@@ -21,20 +21,21 @@ from torch import nn
 from legonet.blocks.build import build_block
 from legonet.blocks.files import find_block
 from legonet.blocks.library import LIBRARIES, build_model
+from legonet.blocks.weightless import without_values
 from legonet.errors import TeacherError
 from legonet.teachers.programs import SUFFIX, read_program
 
 
-def find_model(
-    reference: str, block_folders: Sequence[Path], allowed: Collection[str] = (), device: str = "cpu"
-) -> nn.Module:
-    """Build the model that a reference names, with random weights, in evaluation mode.
+def find_model(reference: str, block_folders: Sequence[Path], allowed: Collection[str] = ()) -> nn.Module:
+    """Build the model that a reference names, in evaluation mode; a `.pt2` file's has its weights.
+
+    Parameters of the others are on the meta device until `legonet.teachers.checkpoints.fill` gives them, so
+    that a large model takes no memory.
 
     Args:
         reference: See above.
         block_folders: Where blocks are looked up.
         allowed: References to code that the user allows to be run.
-        device: Where the weights are made; "meta" makes none, if the model's code lets it.
 
     Raises:
         BlockError: There is no such block, library or architecture.
@@ -44,9 +45,10 @@ def find_model(
         return _program(reference, allowed)
     library, _, name = reference.partition(":")
     if not name:
-        return build_block(find_block(reference, block_folders), device).eval()
+        block = find_block(reference, block_folders)
+        return without_values(lambda: build_block(block)).eval()
     if "." not in library and reference not in allowed:
-        return build_model(reference, {}, device, where="model").eval()
+        return without_values(lambda: build_model(reference, {}, where="model")).eval()
     return _called(reference, library, name, allowed)
 
 
@@ -82,7 +84,7 @@ def _called(reference: str, module: str, name: str, allowed: Collection[str]) ->
         )
     try:
         with _beside():
-            made = getattr(importlib.import_module(module), name)()
+            made = without_values(getattr(importlib.import_module(module), name))
     except Exception as error:  # whatever foreign code raises
         line = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         raise TeacherError(

@@ -23,8 +23,8 @@ from legonet.graph.outline import outline_of
 from legonet.graph.problems import format_report
 from legonet.graph.references import reference_problems
 from legonet.graph.schema import Graph
-from legonet.store.blobs import BlobStore
-from legonet.store.files import write_file
+from legonet.store.blobs import BlobStore, Pieces
+from legonet.store.files import holds, write_file
 from legonet.store.gc import named
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
 from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
@@ -75,7 +75,7 @@ class _Saving:
 
     graph: Graph
     path: Path
-    files: dict[Path, bytes] = field(default_factory=dict)
+    files: dict[Path, bytes | Pieces] = field(default_factory=dict)
     stale: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -126,9 +126,9 @@ class _Saving:
         changes = {"model": self._block(source), "weights": weights, "statistics": None}
         self.teachers[name] = self.teachers[name].model_copy(update=changes)
 
-    def _put(self, file: Path, data: bytes, ours: bool) -> None:
+    def _put(self, file: Path, data: bytes | Pieces, ours: bool) -> None:
         with suppress(OSError):
-            if file.read_bytes() == data:
+            if holds(file, [data] if isinstance(data, bytes) else data):
                 return
         if file.exists():
             self._expect(ours, file)
@@ -213,4 +213,4 @@ def _plain(entries: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, o
 def _copy_blobs(lock: Lock, store: BlobStore, target: BlobStore) -> None:
     for sha in named(lock):
         if store.has(sha) and not target.has(sha):
-            target.put(store.get(sha))
+            target.put([store.map(sha)])

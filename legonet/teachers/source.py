@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +15,19 @@ from legonet.blocks.schema import Architecture, Block, architecture_json
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
-from legonet.store.blobs import sha256
+from legonet.store.blobs import Pieces, sha256
 from legonet.store.modules import ModuleKind
+from legonet.store.tensors import RawTensor, tensor_pieces
 from legonet.store.workspace import Workspace
-from legonet.teachers.read import Half, TeacherParts, read_halves, read_teacher, teacher_layers
+from legonet.teachers.read import (
+    Half,
+    TeacherParts,
+    Weights,
+    mapped,
+    read_halves,
+    read_teacher,
+    teacher_layers,
+)
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
 SETTLED = 2 * 10**9  # nanoseconds
@@ -42,8 +51,8 @@ class TeacherSource(ABC):
         """Canonical text that the layers follow from, known without torch."""
 
     @abstractmethod
-    def weights(self) -> bytes:
-        """The weights file's bytes."""
+    def weights(self) -> Pieces:
+        """The weights file's bytes, one piece after the other; what is mapped is not copied."""
 
     @abstractmethod
     def statistics(self) -> bytes | None:
@@ -76,8 +85,8 @@ class TeacherSource(ABC):
         return half
 
     @abstractmethod
-    def content(self) -> bytes | Path:
-        """The weights: their bytes, or the file that holds them."""
+    def content(self) -> Weights:
+        """The weights by name, or the file that holds them."""
 
     def fingerprint(self) -> str:
         """Hash of everything that the two modules are made from."""
@@ -107,7 +116,7 @@ class MemoryTeacher(TeacherSource):
         name: str,
         cut: str,
         layers: Architecture,
-        weights: bytes,
+        weights: Mapping[str, RawTensor],
         statistics: bytes | None = None,
     ) -> None:
         super().__init__(name, cut)
@@ -123,12 +132,12 @@ class MemoryTeacher(TeacherSource):
         """The layers or operations as canonical JSON."""
         return architecture_json(self._layers)
 
-    def weights(self) -> bytes:
+    def weights(self) -> Pieces:
         """The weights as a safetensors file."""
-        return self._weights
+        return tensor_pieces(self._weights, {})
 
-    def content(self) -> bytes:
-        """The weights as a safetensors file."""
+    def content(self) -> Mapping[str, RawTensor]:
+        """The weights by name."""
         return self._weights
 
     def statistics(self) -> bytes | None:
@@ -170,11 +179,9 @@ class FileTeacher(TeacherSource):
             return architecture_json(block.architecture)
         return json.dumps([block.builder, block.arguments, block.input], sort_keys=True)
 
-    def weights(self) -> bytes:
-        """The weights file's bytes, checked against the graph file's sha256 if it gives one."""
-        data = self._read(self.weights_path(), "weights")
-        self._expect(sha256(data))
-        return data
+    def weights(self) -> Pieces:
+        """The weights file's bytes, mapped, checked against the graph file's sha256 if it gives one."""
+        return [mapped(self.content(), f"teachers.{self.name}.weights")]
 
     def content(self) -> Path:
         """The weights file, its sha256 compared with the graph file's if that gives one."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.files import find_block, list_blocks
+from legonet.blocks.joining import MAPS
 from legonet.blocks.schema import Architecture
 from legonet.errors import LegonetError
 from legonet.graph.check import check
@@ -94,8 +95,7 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem
             yield Problem(
                 ("teachers", name, "cut"),
                 f"the category module gives {_show(source)}, the task module of {donor} takes "
-                f"{_show(target)}; expected feature maps (channels, height, width) on both sides; cut both "
-                "below their flatten layer",
+                f"{_show(target)}; expected feature maps (channels, height, width) on both sides; {MAPS}",
             )
             continue
         spec = adapter_spec(graph, teacher.category, teacher.task)

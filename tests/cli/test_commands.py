@@ -61,10 +61,12 @@ class TestPlan:
     def test_lines(self, run: Run, fresh: Path) -> None:
         outcome = run("plan", fresh)
         assert outcome.status == 0
+        joined = "4x4x4 -> 4x4x4: scale, conv 3x3 4 -> 4, relu"
+        none = " " * len(joined)
         assert outcome.out.splitlines() == [
-            "=  cat:classify  native        cat-v1 gives both modules; no adapter needed",
-            "+  dog:classify  add     auto  dog-v1 arrived",
-            "+  cow:classify  add     auto  cow-v1 arrived",
+            f"=  cat:classify  native        {none}  cat-v1 gives both modules; no adapter needed",
+            f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
+            f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
             "",
             "2 to add.",
             f"Run: legonet transplant {fresh}",
@@ -78,6 +80,11 @@ class TestPlan:
 
     def test_json(self, run: Run, fresh: Path) -> None:
         data = json.loads(run("plan", fresh, "--json").out)
+        assert [edge["ports"] and edge["ports"]["gives"]["shape"] for edge in data["edges"]] == [
+            None,
+            [4, 4, 4],
+            [4, 4, 4],
+        ]
         assert [(edge["path"], edge["action"], edge["reason"]) for edge in data["edges"]] == [
             ("cat:classify", "native", "cat-v1 gives both modules; no adapter needed"),
             ("dog:classify", "add", "dog-v1 arrived"),

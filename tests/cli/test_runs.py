@@ -73,6 +73,7 @@ def test_estimates_and_hashes(run: Run, graph: Path) -> None:
     drawn = graph.with_suffix(".dot")
     assert run("render", graph, "--plan", "-o", drawn).status == 0
     assert "refit, about s" in drawn.read_text()
+    assert "scale, conv" in drawn.read_text()
 
 
 def test_what_is_chosen(run: Run, graph: Path) -> None:

@@ -170,7 +170,35 @@ def test_where_a_model_can_be_cut(run: Callable[..., Any], graph: Path) -> None:
     assert cuts["add"]["parameters"] == [4 * 27 + 4 + 4 * 36 + 4, 5]
     assert cuts["add"]["operations"] == [64 * 4 * (27 + 36), 4]
     assert any(cut["recommended"] for cut in cuts.values())
+    assert "relu_1" in cuts["relu_1"]["names"]
     assert run("teacher", "inspect", "vgg-slim", "--shape", "3,32,32", "-o", "slim.svg").status == 0
     assert "pool3" in Path("slim.svg").read_text()
+    slim = run("teacher", "inspect", "vgg-slim", "--shape", "3,32,32").out
+    (line,) = (line for line in slim.splitlines() if "pool3" in line)
+    assert "~ relu3_3 64x8x8" in line
     refused = run("teacher", "inspect", CODE, "--shape", "3,16")
     assert "expected channels,height,width" in refused.err
+
+
+class Sides(nn.Module):
+    """Two branches that meet at the output only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Conv2d(3, 1, 16), nn.Conv2d(3, 1, 16)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.left(images), self.right(images)], 1)
+
+
+def test_a_model_that_cannot_be_cut(
+    run: Callable[..., Any], graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Module, "make", lambda self: Sides())
+    torch.save(Sides().state_dict(), "sides.pt")
+    for cut in ("0.5", "left"):
+        done = run(*arguments(graph, weights="sides.pt", cut=cut), "--allow-code", CODE)
+        assert "its branches run side by side from the image to the output" in done.err
+    done = run("teacher", "inspect", CODE, "--shape", "3,16,16", "--allow-code", CODE)
+    assert (done.status, done.out) == (1, "")
+    assert "its branches run side by side" in done.err

@@ -17,6 +17,7 @@ from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.distill.operations import closed_form_operations, fit_operations, operations_of
 from legonet.distill.pullback import Pullback
+from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
 from legonet.teachers.statistics import record
 
@@ -105,3 +106,11 @@ def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> 
         fitted = fit_bridged(known, own, spec, given())
     estimate = fit_operations(known, spec, fitted.adapter, 24, True, own)
     assert estimate == pytest.approx(counter.operations, rel=0.35)
+
+
+def test_a_bridge_of_vectors_is_refused(known: Edge) -> None:
+    own = nn.Sequential(nn.Conv2d(3, 4, 8, 8), nn.Flatten()).eval()
+    with pytest.raises(
+        DistillError, match=r"\(4, 8, 8\), the teacher's own \(16,\); expected feature maps .*teacher add"
+    ):
+        fit_bridged(known, own, Adapter(), given())

@@ -167,19 +167,22 @@ def test_rectifiers_are_masks(name: str) -> None:
 class Recurrent(nn.Module):
     """What enters a recurrent layer: the first step's part of its result."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[nn.LSTM | nn.GRU]) -> None:
         super().__init__()
-        self.rnn: nn.LSTM = nn.LSTM(8, 5, bias=False, batch_first=True)
+        self.rnn: nn.LSTM | nn.GRU = kind(8, 5, bias=False, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
         result, _ = self.rnn(x[:, 0])
         return result[:, 0]
 
 
-def first_step(module: Recurrent) -> Callable[[Tensor], Tensor]:
-    """σ(0) tanh(σ(0) W_g x), by its derivative at 0: a quarter of W_g x."""
+def first_step(module: Recurrent, share: float) -> Callable[[Tensor], Tensor]:
+    """By its derivative at 0: of an LSTM's σ(0) tanh(σ(0) W_g x), a quarter of W_g x.
+
+    Of a GRU's (1 - σ(0)) tanh(W_n x), a half of W_n x.
+    """
     weight = module.get_parameter("rnn.weight_ih_l0").detach()[10:15]
-    return lambda x: x[:, 0, 0] @ weight.double().T / 4
+    return lambda x: x[:, 0, 0] @ weight.double().T * share
 
 
 class Excite(nn.Module):
@@ -232,7 +235,7 @@ def gain(module: nn.Module, axes: int = 0) -> Tensor:
     return weight.view(-1, *[1] * axes)
 
 
-RECURRENT = Recurrent()
+LSTM, GRU = Recurrent(nn.LSTM), Recurrent(nn.GRU)
 FUSED, MANUAL = Attention(True), Attention(False)
 LAYER, GROUP, RMS = (
     with_gain(nn.LayerNorm([6, 8])),
@@ -256,7 +259,8 @@ SURROGATES: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {
     "hard gate": (Excite(nn.Hardsigmoid()), lambda x: x / 2),
     "gated linear unit": (Call(lambda x: F.glu(torch.cat([x, x.flip(1)], 1), 1)), lambda x: x / 2),
     "one and a gate": (Call(lambda x: x * (1 + torch.sigmoid(x))), lambda x: 1.5 * x),
-    "recurrent": (RECURRENT, first_step(RECURRENT)),
+    "lstm": (LSTM, first_step(LSTM, 1 / 4)),
+    "gru": (GRU, first_step(GRU, 1 / 2)),
     "softmax": (nn.Softmax(1), lambda x: centred(x, (1,)) / 4),
     "fused attention": (FUSED, mean_attention(FUSED)),
     "attention by hand": (MANUAL, mean_attention(MANUAL)),

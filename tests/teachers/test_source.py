@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 import legonet
 from legonet.errors import LegonetError, TeacherError
 from legonet.network import Network
+from legonet.teachers.memory import from_module
 from legonet.teachers.source import FileTeacher
 
 
@@ -125,3 +128,13 @@ def test_a_block_that_is_gone(graph_file: Path) -> None:
     )
     with pytest.raises(LegonetError, match="no block 'cat-v1'"):
         legonet.load(graph_file).plan()
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_copy_does_not_follow_the_module(copy: bool) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 1))
+    source, _ = from_module("cat", module, (3, 8, 8), "1", copy=copy)
+    before = source.parts().f_sha
+    with torch.no_grad():
+        module.get_parameter("0.weight").add_(1)
+    assert (source.parts().f_sha == before) is copy

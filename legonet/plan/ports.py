@@ -1,0 +1,106 @@
+"""What an adapter joins: the ports of its two modules, and its layers in words. Needs no torch.
+
+A plan does not depend on this, so that it costs nothing until somebody looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from legonet.blocks.joining import Shape, adapter_layers, bridge_in_words, in_words, sizes
+from legonet.graph.schema import Graph
+from legonet.graph.select import adapter_spec, givers, split_path
+from legonet.plan.plan import Plan
+
+_KINDS = {1: "vector", 2: "tokens", 3: "channels last"}
+
+
+class Port(NamedTuple):
+    """What crosses at a teacher's cut.
+
+    Attributes:
+        shape: of the map, (channels, height, width).
+        own: what the teacher's own layers have there, where that is no map: a vector, tokens, channels last.
+    """
+
+    shape: Shape
+    own: Shape | None = None
+
+    def __str__(self) -> str:
+        if self.own is None:
+            return sizes(self.shape)
+        return f"{sizes(self.shape)} (of {_KINDS.get(len(self.own), 'a tensor')} {sizes(self.own)})"
+
+
+class Ports(NamedTuple):
+    """What an adapter joins.
+
+    Attributes:
+        gives: the category module's port.
+        takes: the task module's.
+        layers: the adapter's, in words.
+    """
+
+    gives: Port
+    takes: Port
+    layers: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, str]:
+        """The two shapes, and the layers between them."""
+        return f"{self.gives} -> {self.takes}", ", ".join(self.layers)
+
+    def __str__(self) -> str:
+        return ": ".join(self.lines)
+
+    def data(self) -> dict[str, Any]:
+        """Write it as plain data, as `legonet plan --json` prints it."""
+        return {
+            "gives": self.gives._asdict(),
+            "takes": self.takes._asdict(),
+            "layers": list(self.layers),
+        }
+
+
+def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict[str, Ports]:
+    """What the adapters of a plan join.
+
+    Args:
+        graph: that the plan was made for, every choice settled.
+        plan: edges that need no adapter are left out.
+        port_of: a teacher's port, by its name.
+
+    Returns:
+        By path.
+
+    Raises:
+        BlockError: two modules that no adapter joins.
+    """
+    given, ports, found = givers(graph), dict[str, Port](), dict[str, Ports]()
+    layers: dict[tuple[Shape, Shape, Shape, bool, int], tuple[str, ...]] = {}
+
+    def port(name: str | None) -> Port:
+        name = name or ""
+        if name not in ports:
+            ports[name] = port_of(name)
+        return ports[name]
+
+    for edge in plan:
+        if edge.action not in ("add", "keep", "refit"):
+            continue
+        category, task = split_path(edge.path)
+        spec = adapter_spec(graph, category, task)
+        gives, takes = port(given.categories[category]), port(given.tasks[task])
+        elsewhere = "teacher's category module" in edge.inputs
+        below = port(edge.teacher) if elsewhere else gives
+        above = not elsewhere or edge.inputs["teacher"] != edge.inputs["task module"]
+        kind = (gives.shape, below.shape, takes.shape, above, id(spec))
+        if kind not in layers:
+            words = bridge_in_words(gives.shape, below.shape) if elsewhere else []
+            if above:
+                chain = adapter_layers(spec, below.shape, takes.shape, edge.path)
+                words += in_words(chain, below.shape)
+            layers[kind] = tuple(words)
+        found[edge.path] = Ports(gives, takes, layers[kind])
+    return found

@@ -1,0 +1,99 @@
+"""What crosses at a teacher's cut: the port of its category module, and of its task module.
+
+Needs no torch for chains of layers. A graph of operations is run on torch's meta device, once: what was found
+is kept in a file of the workspace that may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from legonet.blocks.joints import find_cut
+from legonet.blocks.operations import Operations
+from legonet.blocks.shapes import Shape, chain_shape
+from legonet.errors import StoreError
+from legonet.graph.schema import Graph
+from legonet.plan.ports import Port
+from legonet.store.blobs import sha256
+from legonet.store.files import write_file
+from legonet.teachers.ports import MAP
+from legonet.teachers.read import cut_architecture
+from legonet.teachers.source import TeacherSource
+
+
+class PortFinder:
+    """Finds the ports of a graph's teachers.
+
+    Args:
+        graph: the network.
+        sources: its teachers.
+        file: of what is known already, if there is one.
+    """
+
+    def __init__(self, graph: Graph, sources: Mapping[str, TeacherSource], file: Path | None = None) -> None:
+        self._graph, self._sources, self._file = graph, sources, file
+        self._found: dict[tuple[type, str, str], Port] = {}
+        self._kept: dict[str, Port] | None = None
+
+    def __call__(self, teacher: str) -> Port:
+        """The port of a teacher; teachers of one model, cut at one place, have the same.
+
+        Raises:
+            LegonetError: its block cannot be read, or cut there.
+        """
+        source = self._sources[teacher]
+        kind = (type(source), self._graph.teachers[teacher].model, source.cut)
+        if kind not in self._found:
+            self._found[kind] = self._find(source)
+        return self._found[kind]
+
+    def _find(self, source: TeacherSource) -> Port:
+        kept, shape = self._known(), self._graph.input.shape
+        key = sha256(json.dumps([source.architecture, source.cut, shape]).encode())
+        if key in kept:
+            return kept[key]
+        architecture = source.layers
+        if not isinstance(architecture, Operations):
+            below, _ = cut_architecture(architecture, source.cut, where=f"teachers.{source.name}")
+            assert not isinstance(below, Operations)  # noqa: S101 - a part of a chain
+            return Port(chain_shape(below, shape))
+        kept[key] = _of_operations(architecture, source, shape)
+        self._keep(kept)
+        return kept[key]
+
+    def _known(self) -> dict[str, Port]:
+        if self._kept is None:
+            self._kept = {}
+            if self._file is not None:
+                with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+                    self._kept = _read(json.loads(self._file.read_text(encoding="utf-8")))
+        return self._kept
+
+    def _keep(self, kept: Mapping[str, Port]) -> None:
+        if self._file is not None:
+            data = json.dumps({key: port._asdict() for key, port in sorted(kept.items())}, indent=0)
+            with suppress(StoreError):  # found again next time
+                write_file(self._file, data.encode())
+
+
+def _read(data: Mapping[str, Mapping[str, list[int]]]) -> dict[str, Port]:
+    return {
+        key: Port(tuple(each["shape"]), None if each["own"] is None else tuple(each["own"]))
+        for key, each in data.items()
+    }
+
+
+def _of_operations(operations: Operations, source: TeacherSource, shape: Shape) -> Port:
+    from legonet.blocks.interpret import build_operations, operation_shapes
+
+    where = f"teachers.{source.name}"
+    place = find_cut(operations, source.cut, where=where)
+    below, _ = cut_architecture(operations, place, where=where)
+    assert isinstance(below, Operations)  # noqa: S101 - a part of a graph
+    shapes = operation_shapes(build_operations(below, "meta"), shape, where)
+    module = operations.steps[place].module
+    own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None
+    return Port(shapes[place], own)
