@@ -190,8 +190,8 @@ def _plans(edges: int) -> tuple[list[Point], float]:
         after = graph.model_copy(update={"categories": categories, "teachers": teachers})
         known = {**facts.teachers, "late": facts.teachers[name]._replace(category_module="f" * 64)}
         facts = Facts(known, facts.stored)
-        alone = _best(lambda: diff(after, lock, facts), 2)
-        again = _best(lambda: diff(after, lock, facts, before=before), 3)
+        alone = _best(lambda: diff(after, lock, facts), REPEATS)
+        again = _best(lambda: diff(after, lock, facts, before=before), REPEATS)
         return first, again, alone, mib
 
     first, again, alone, mib = _apart(measure)
