@@ -30,7 +30,7 @@ SCALE = "scale.json"
 TASKS = 100
 PLAN_SECONDS, PLAN_MIB, AGAIN_SECONDS, LOAD_SECONDS, JOB_MILLISECONDS = 3.0, 500.0, 0.3, 3.0, 5.0
 LINEAR = 1.3  # times as long per item as at a quarter of the size, at most
-REPEATS = 3
+REPEATS, STORES = 7, 3  # of what is in memory, and of what fills a store
 SEED = 20_260
 
 
@@ -266,7 +266,7 @@ def _files(entries: int) -> list[Point]:
     with tempfile.TemporaryDirectory() as folder:
         path, stores = (
             Path(folder) / "large.lock.json",
-            [Store(Path(folder) / str(n)) for n in range(REPEATS)],
+            [Store(Path(folder) / str(n)) for n in range(STORES)],
         )
         unused, store = iter(stores), stores[0]
         write_lock(path, lock)
@@ -279,7 +279,7 @@ def _files(entries: int) -> list[Point]:
         return [
             Point("write a lock file", entries, _best(lambda: dump_lock(lock), REPEATS)),
             Point("read a lock file", entries, _best(lambda: read_lock(path), REPEATS)),
-            Point("put blobs", entries, _best(put, REPEATS)),
+            Point("put blobs", entries, _best(put, STORES)),
             Point("get blobs", entries, _best(lambda: [store.get(sha256(b)) for b in blobs], REPEATS)),
         ]
 
