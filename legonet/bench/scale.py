@@ -7,8 +7,9 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from legonet.bench.targets import Figure, at_most
@@ -91,7 +92,8 @@ def run_scale(quick: bool, say: Callable[[str], None]) -> Scale:
     )
     for share in (8, 4, 2, 1):
         modules, entries = 10_000 // share, 10_000 // part // share
-        curves += [_load(modules), *_files(entries)]
+        curves += [_load(modules), *_blobs(entries)]
+    curves += _locks([entries // share for share in (8, 4, 2, 1)])
     loaded = _at(curves, "load and validate a graph file", modules)
     add(at_most(f"load and validate a graph file of {modules:,} modules", loaded, "s", LOAD_SECONDS))
     for measure in ("write a lock file", "read a lock file", "put blobs", "get blobs"):
@@ -226,12 +228,18 @@ def _peak() -> float:
 
 def _best(work: Callable[[], object], repeats: int) -> float:
     """Processor seconds of the fastest of several."""
-    best = float("inf")
+    return _best_in_turn([work], repeats)[0]
+
+
+def _best_in_turn(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """The same of each of several works, all done once before any is done again."""
+    best = [float("inf")] * len(works)
     for _ in range(repeats):
-        begin = time.process_time()
-        made = work()  # held, so that its end is not measured
-        best = min(best, time.process_time() - begin)
-        del made
+        for index, work in enumerate(works):
+            begin = time.process_time()
+            made = work()  # held, so that its end is not measured
+            best[index] = min(best[index], time.process_time() - begin)
+            del made
     return best
 
 
@@ -258,18 +266,30 @@ def _load(modules: int) -> Point:
     return Point("load and validate a graph file", modules, seconds)
 
 
-def _files(entries: int) -> list[Point]:
-    """A lock file of so many adapters, and a store of so many blobs."""
-    graph, facts = network(entries)
-    lock, _ = built(graph, facts)
+def _locks(sizes: Sequence[int]) -> list[Point]:
+    """Lock files of so many adapters. All sizes in turn, so that other work in between is no one's alone."""
+    locks = [built(*network(entries))[0] for entries in sizes]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{entries}.lock.json" for entries in sizes]
+        for path, lock in zip(paths, locks, strict=True):
+            write_lock(path, lock)
+        works = {
+            "write a lock file": [partial(dump_lock, lock) for lock in locks],
+            "read a lock file": [partial(read_lock, path) for path in paths],
+        }
+        return [
+            Point(measure, entries, seconds)
+            for measure, each in works.items()
+            for entries, seconds in zip(sizes, _best_in_turn(each, REPEATS), strict=True)
+        ]
+
+
+def _blobs(entries: int) -> list[Point]:
+    """A store of so many blobs."""
     blobs = [f"blob {number}".encode() * 20 for number in range(entries)]
     with tempfile.TemporaryDirectory() as folder:
-        path, stores = (
-            Path(folder) / "large.lock.json",
-            [Store(Path(folder) / str(n)) for n in range(STORES)],
-        )
+        stores = [Store(Path(folder) / str(n)) for n in range(STORES)]
         unused, store = iter(stores), stores[0]
-        write_lock(path, lock)
 
         def put() -> None:
             empty = next(unused)
@@ -277,8 +297,6 @@ def _files(entries: int) -> list[Point]:
                 empty.put(blob)
 
         return [
-            Point("write a lock file", entries, _best(lambda: dump_lock(lock), REPEATS)),
-            Point("read a lock file", entries, _best(lambda: read_lock(path), REPEATS)),
             Point("put blobs", entries, _best(put, STORES)),
             Point("get blobs", entries, _best(lambda: [store.get(sha256(b)) for b in blobs], REPEATS)),
         ]
