@@ -35,7 +35,7 @@ def ports_of(network: Network, kind: str, name: str) -> tuple[int, ...] | None:
     from legonet.teachers.read import cut_architecture
 
     source = network._sources[teacher]
-    below, _ = cut_architecture(source.layers, source.cut)
+    below, _ = cut_architecture(*source.model_and_cut())
     return output_shape(below, network.graph.input.shape, where=f"teachers.{teacher}")
 
 

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from legonet.blocks.build import output_shape
-from legonet.blocks.joints import find_cut
 from legonet.blocks.operations import Operations
 from legonet.blocks.weights import load_module, raw_tensor
 from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
 from legonet.store.files import write_file
-from legonet.teachers.cuts import at_fraction
-from legonet.teachers.export import export
+from legonet.teachers.maps import take_in_with_cut
 from legonet.teachers.outputs import check_output, output_of
-from legonet.teachers.ports import is_map, with_map
-from legonet.teachers.read import cut_architecture
 from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
-from legonet.teachers.take_in import TakenIn, take_in
 from legonet.teachers.verify import expect_same
 
 
@@ -115,7 +109,7 @@ def from_module(
             has no such cut.
     """
     where = f"teachers.{name}"
-    found, place = _cut(module, example_shape or input_shape, input_shape, cut, output, where)
+    found, place = take_in_with_cut(module, example_shape or input_shape, input_shape, cut, output, where)
     state = {**module.state_dict(), **found.constants}
     if isinstance(found.architecture, Operations):
         state = {key: state[key] for key in found.architecture.tensors}
@@ -125,31 +119,6 @@ def from_module(
     if isinstance(found.architecture, Operations):
         expect_same(module, found, state, input_shape, output, where)
     return source, output_shape(found.architecture, input_shape)
-
-
-def _cut(
-    module: nn.Module,
-    example_shape: tuple[int, ...],
-    input_shape: tuple[int, ...],
-    cut: str | float,
-    output: str | None,
-    where: str,
-) -> tuple[TakenIn, str]:
-    """The model, and where it is cut; what crosses there is a map."""
-    found = take_in(module, example_shape, output=output, where=where)
-    place = cut if isinstance(cut, str) else at_fraction(found.architecture, input_shape, cut, where)
-    f, _ = cut_architecture(found.architecture, place, where=where)
-    shape = output_shape(f, input_shape, where=where)
-    # Layers give channels first; so does all else where images are wide or high, and only squares tell.
-    first = not isinstance(found.architecture, Operations) or len(set(input_shape[1:])) > 1
-    if is_map(shape) or (len(shape) == 3 and first):
-        return found, place
-    if not isinstance(found.architecture, Operations):  # no layer makes a map of it
-        exported = export(module, example_shape, output=output, where=where)
-        found = TakenIn(exported.operations, exported.constants)
-    assert isinstance(found.architecture, Operations)  # noqa: S101 - exported if it was none
-    operations, place = with_map(found.architecture, find_cut(found.architecture, place, where=where), shape)
-    return replace(found, architecture=operations), place
 
 
 def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:

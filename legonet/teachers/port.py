@@ -19,7 +19,7 @@ from legonet.graph.schema import Graph
 from legonet.plan.ports import Port
 from legonet.store.blobs import sha256
 from legonet.store.files import write_file
-from legonet.teachers.ports import MAP
+from legonet.teachers.ports import MAP, expect_channels_first
 from legonet.teachers.read import cut_architecture
 from legonet.teachers.source import TeacherSource
 
@@ -55,12 +55,12 @@ class PortFinder:
         key = sha256(json.dumps([source.architecture, source.cut, shape]).encode())
         if key in kept:
             return kept[key]
-        architecture = source.layers
+        architecture, cut = source.model_and_cut()
         if not isinstance(architecture, Operations):
-            below, _ = cut_architecture(architecture, source.cut, where=f"teachers.{source.name}")
+            below, _ = cut_architecture(architecture, cut, where=f"teachers.{source.name}")
             assert not isinstance(below, Operations)  # noqa: S101 - a part of a chain
             return Port(chain_shape(below, shape))
-        kept[key] = _of_operations(architecture, source, shape)
+        kept[key] = _of_operations(architecture, cut, shape, f"teachers.{source.name}")
         self._keep(kept)
         return kept[key]
 
@@ -86,14 +86,14 @@ def _read(data: Mapping[str, Mapping[str, list[int]]]) -> dict[str, Port]:
     }
 
 
-def _of_operations(operations: Operations, source: TeacherSource, shape: Shape) -> Port:
+def _of_operations(operations: Operations, cut: str, shape: Shape, where: str) -> Port:
     from legonet.blocks.interpret import build_operations, operation_shapes
 
-    where = f"teachers.{source.name}"
-    place = find_cut(operations, source.cut, where=where)
+    place = find_cut(operations, cut, where=where)
     below, _ = cut_architecture(operations, place, where=where)
     assert isinstance(below, Operations)  # noqa: S101 - a part of a graph
     shapes = operation_shapes(build_operations(below, "meta"), shape, where)
+    expect_channels_first(operations, place, shapes[place], shape, where)
     module = operations.steps[place].module
     own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None
     return Port(shapes[place], own)

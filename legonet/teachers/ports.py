@@ -19,7 +19,10 @@ from dataclasses import replace
 from math import isqrt
 from typing import Any
 
+from legonet.blocks.joints import find_step
 from legonet.blocks.operations import INPUT, Operation, Operations, renamed
+from legonet.blocks.schema import Architecture
+from legonet.errors import TeacherError
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
 MAP = ".map"
@@ -59,6 +62,48 @@ def with_map(operations: Operations, place: str, shape: Shape) -> tuple[Operatio
 def is_map(shape: Shape) -> bool:
     """Whether a tensor of this shape is taken as (channels, height, width)."""
     return len(shape) == 3 and not shape[0] == shape[1] != shape[2]
+
+
+def is_taken_as_map(architecture: Architecture, place: str, shape: Shape, input_shape: Shape) -> bool:
+    """Whether a tensor counts as (channels, height, width) where a model is cut.
+
+    Layers give channels first; so does all else where images are wide or high, and only squares tell.
+
+    Args:
+        architecture: The model.
+        place: Where it is cut.
+        shape: Of what crosses there, without the batch.
+        input_shape: Of the images.
+    """
+    if is_map(shape):
+        return True
+    if len(shape) != 3:
+        return False
+    if not isinstance(architecture, Operations) or len(set(input_shape[1:])) > 1:
+        return True
+    return architecture.steps[find_step(architecture, place)].module.endswith(MAP)
+
+
+def expect_channels_first(
+    architecture: Architecture, place: str, shape: Shape, input_shape: Shape, where: str
+) -> None:
+    """Refuse channels-last features, as no adapter would tell them from a map.
+
+    Args:
+        architecture: As of `is_taken_as_map`, like all others.
+        place: Likewise.
+        shape: Likewise.
+        input_shape: Likewise.
+        where: What messages call the teacher.
+
+    Raises:
+        TeacherError: They are.
+    """
+    if len(shape) == 3 and not is_taken_as_map(architecture, place, shape, input_shape):
+        raise TeacherError(
+            f"{where}: cut '{place}' gives {shape}, channels last; expected a map (channels, height, width); "
+            "bring the teacher in with `legonet teacher add`, cut here, which makes it one"
+        )
 
 
 class _Steps:

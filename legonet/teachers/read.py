@@ -163,12 +163,21 @@ def teacher_layers(block: Block) -> Architecture:
 
     where = f"block {block.name}"
     found = take_in(build_block(block, "meta"), block.input, where=where)
-    if found.constants:
+    expect_no_constants(block, found.constants)
+    return found.architecture
+
+
+def expect_no_constants(block: Block, constants: Collection[str]) -> None:
+    """Refuse a library's model that computes with tensors that no weights file gives.
+
+    Raises:
+        TeacherError: It does.
+    """
+    if constants:
         raise TeacherError(
-            f"{where}: {block.builder} computes with {len(found.constants)} constants; expected weights "
+            f"block {block.name}: {block.builder} computes with {len(constants)} constants; expected weights "
             "only; bring it in with `legonet teacher add`, which keeps them beside the weights"
         )
-    return found.architecture
 
 
 def chain_layers(block: Block) -> Layers:
@@ -259,7 +268,9 @@ def _check(
     expected = tensor_shapes(architecture)
     problems = [f"missing: {key} {list(shape)}" for key, shape in expected.items() if key not in tensors]
     problems += [
-        f"not expected: {key} {list(tensor.shape)}" for key, tensor in tensors.items() if key not in expected
+        f"not expected: {key} {list(tensor.shape)}"
+        for key, tensor in tensors.items()
+        if key not in expected and not (isinstance(architecture, Operations) and _only_trains(key))
     ]
     for key, shape in expected.items():
         if key in tensors:
@@ -274,6 +285,11 @@ def _check(
         f"{source}: the weights do not fit the block; expected its tensors, finite and in its shapes; "
         f"{_advice(tensors, expected)}\n" + "\n".join(f"  {problem}" for problem in shown)
     )
+
+
+def _only_trains(key: str) -> bool:
+    """Batch norm's count of batches: in every state dict, and in no graph, which is a model's evaluation."""
+    return key.rsplit(".", 1)[-1] == "num_batches_tracked"
 
 
 def _advice(tensors: Mapping[str, RawTensor], expected: Mapping[str, Shape]) -> str:

@@ -19,6 +19,7 @@ from legonet.store.blobs import Pieces, sha256
 from legonet.store.modules import ModuleKind
 from legonet.store.tensors import RawTensor, tensor_pieces
 from legonet.store.workspace import Workspace
+from legonet.teachers.maps import block_with_cut
 from legonet.teachers.read import (
     Half,
     TeacherParts,
@@ -26,7 +27,6 @@ from legonet.teachers.read import (
     mapped,
     read_halves,
     read_teacher,
-    teacher_layers,
 )
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
@@ -40,10 +40,9 @@ class TeacherSource(ABC):
         self.name = name
         self.cut = cut
 
-    @property
     @abstractmethod
-    def layers(self) -> Architecture:
-        """The model's layers or operations, in order."""
+    def model_and_cut(self) -> tuple[Architecture, str]:
+        """The model's layers or operations, in order, and the place among them where it is cut."""
 
     @property
     @abstractmethod
@@ -73,7 +72,8 @@ class TeacherSource(ABC):
         Raises:
             TeacherError: weights, layers and cut do not fit each other.
         """
-        return read_teacher(self.layers, self.content(), self.cut, f"teachers.{self.name}")
+        layers, cut = self.model_and_cut()
+        return read_teacher(layers, self.content(), cut, f"teachers.{self.name}")
 
     def half(self, kind: ModuleKind) -> Half:
         """One part of the teacher; of a file, no more than its weights are read.
@@ -81,7 +81,8 @@ class TeacherSource(ABC):
         Raises:
             TeacherError: as of `parts`.
         """
-        (half,) = read_halves(self.layers, self.content(), self.cut, f"teachers.{self.name}", [kind])
+        layers, cut = self.model_and_cut()
+        (half,) = read_halves(layers, self.content(), cut, f"teachers.{self.name}", [kind])
         return half
 
     @abstractmethod
@@ -127,6 +128,10 @@ class MemoryTeacher(TeacherSource):
         """The model's layers or operations, in order."""
         return self._layers
 
+    def model_and_cut(self) -> tuple[Architecture, str]:
+        """The model as it was taken in, and its cut."""
+        return self._layers, self.cut
+
     @property
     def architecture(self) -> str:
         """The layers or operations as canonical JSON."""
@@ -166,10 +171,9 @@ class FileTeacher(TeacherSource):
         """The block that the model is built from."""
         return find_block(self._spec.model, self._workspace.block_folders)
 
-    @property
-    def layers(self) -> Architecture:
-        """The block's layers or operations; those of a builder are found by tracing it, which needs torch."""
-        return teacher_layers(self.block)
+    def model_and_cut(self) -> tuple[Architecture, str]:
+        """The block's model as it is cut; that of a builder is found by tracing it, which needs torch."""
+        return block_with_cut(self.block, self.cut, f"teachers.{self.name}")
 
     @property
     def architecture(self) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from legonet.blocks.build import output_shape
 from legonet.blocks.files import find_block, list_blocks
 from legonet.blocks.joining import MAPS
-from legonet.blocks.schema import Architecture
 from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import LoadedGraph, read_graph
@@ -16,8 +15,10 @@ from legonet.graph.problems import Problem
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.store.workspace import Workspace
+from legonet.teachers.maps import block_with_cut
 from legonet.teachers.outputs import expected_output
-from legonet.teachers.read import cut_architecture, teacher_layers
+from legonet.teachers.ports import expect_channels_first
+from legonet.teachers.read import cut_architecture
 
 Shape = tuple[int, ...]
 
@@ -54,8 +55,11 @@ def shape_problems(loaded: LoadedGraph, workspace: Workspace) -> Iterator[Proble
     features: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():
         try:
-            f, g = _layers(name, teacher, workspace)
+            block = find_block(teacher.model, workspace.block_folders)
+            model, cut = block_with_cut(block, teacher.cut, where := f"teachers.{name}")
+            f, g = cut_architecture(model, cut, where=where)
             shape = output_shape(f, graph.input.shape, where="the category module")
+            expect_channels_first(model, cut, shape, graph.input.shape, where)
             output = output_shape(g, shape, where="the task module")
         except LegonetError as error:
             key = "cut" if str(error).startswith("cut ") or ": cut '" in str(error) else "model"
@@ -66,11 +70,6 @@ def shape_problems(loaded: LoadedGraph, workspace: Workspace) -> Iterator[Proble
         if wrong:
             yield Problem(("teachers", name, "model"), wrong)
     yield from _edge_problems(graph, features)
-
-
-def _layers(name: str, teacher: Teacher, workspace: Workspace) -> tuple[Architecture, Architecture]:
-    block = find_block(teacher.model, workspace.block_folders)
-    return cut_architecture(teacher_layers(block), teacher.cut, where=f"teachers.{name}")
 
 
 def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:

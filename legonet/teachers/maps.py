@@ -1,0 +1,88 @@
+"""A model as it is cut: what crosses there is a map. Needs torch for models that no block file lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from legonet.blocks.joints import find_cut
+from legonet.blocks.operations import Operations
+from legonet.blocks.schema import Architecture, Block
+from legonet.teachers.ports import is_taken_as_map, with_map
+from legonet.teachers.read import cut_architecture, expect_no_constants
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from legonet.teachers.take_in import TakenIn
+
+Shape = tuple[int, ...]
+
+
+def take_in_with_cut(
+    module: nn.Module,
+    example_shape: Shape,
+    input_shape: Shape,
+    cut: str | float,
+    output: str | None,
+    where: str,
+) -> tuple[TakenIn, str]:
+    """Describe a model so that a map crosses where it is cut.
+
+    Args:
+        module: Any model that leads one tensor to its output; its weights are not looked at.
+        example_shape: Of the images that it is traced with.
+        input_shape: Of the network's.
+        cut: A layer, module or operation, or a fraction of the model's multiplications.
+        output: Which output counts, where the model gives several.
+        where: What messages call the teacher.
+
+    Returns:
+        The model, and the place.
+
+    Raises:
+        TeacherError: The model cannot be traced, or has no such cut.
+    """
+    from legonet.blocks.build import output_shape
+    from legonet.teachers.cuts import at_fraction
+    from legonet.teachers.export import export
+    from legonet.teachers.take_in import TakenIn, take_in
+
+    found = take_in(module, example_shape, output=output, where=where)
+    place = cut if isinstance(cut, str) else at_fraction(found.architecture, input_shape, cut, where)
+    f, _ = cut_architecture(found.architecture, place, where=where)
+    shape = output_shape(f, input_shape, where=where)
+    if is_taken_as_map(found.architecture, place, shape, input_shape):
+        return found, place
+    if not isinstance(found.architecture, Operations):  # no layer makes a map of it
+        exported = export(module, example_shape, output=output, where=where)
+        found = TakenIn(exported.operations, exported.constants)
+    assert isinstance(found.architecture, Operations)  # noqa: S101 - exported if it was none
+    operations, place = with_map(found.architecture, find_cut(found.architecture, place, where=where), shape)
+    return replace(found, architecture=operations), place
+
+
+def block_with_cut(block: Block, cut: str, where: str) -> tuple[Architecture, str]:
+    """A block's layers or operations as they are cut; what a library builds is traced.
+
+    Args:
+        block: Layers and operations stay as its file lists them.
+        cut: The layer, module or operation that the graph file names.
+        where: What messages call the teacher.
+
+    Returns:
+        The model, and the place; a map crosses there if a library builds the block.
+
+    Raises:
+        BlockError: The block cannot be built.
+        TeacherError: The library's model cannot be traced, has no such cut, or has constants that no weights
+            file gives.
+    """
+    if block.architecture is not None:
+        return block.architecture, cut
+    from legonet.blocks.build import build_block
+
+    module = build_block(block, "meta")
+    found, place = take_in_with_cut(module, block.input, block.input, cut, None, where)
+    expect_no_constants(block, found.constants)
+    return found.architecture, place
