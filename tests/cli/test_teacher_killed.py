@@ -1,4 +1,4 @@
-"""Killed anywhere, `legonet teacher add` leaves the graph file whole, and the next one ends as if nothing had been."""
+"""Killed anywhere, `legonet teacher add` leaves the graph file whole; the next one ends as ever."""
 
 from __future__ import annotations
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import log
 from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
 
 from legonet.blocks.interpret import OperationModule, build_operations
 from legonet.blocks.operations import Operation, Operations, TensorSpec
@@ -166,19 +169,46 @@ NOTHING: dict[str, Arguments] = {
     "new_full": [X, [BATCH, 3], 2.0],
     **{name: [X, [BATCH, 3]] for name in ("new_ones", "new_zeros")},
 }
-# By their surrogates and through whole models, in test_rules.py and by `legonet bench models`.
+PAIR = Step("view", X, [BATCH])
+CALLED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
+    "addcdiv": ([X, FLIPPED, Weight(8)], MAP),
+    "bilinear": ([X, Step("expand", Weight(1, 3), [BATCH, -1]), Weight(5, 8, 3)], ROW),
+    "dot": ([PAIR, Step("view", Step("expand", Weight(1, 1), [BATCH, 1]), [BATCH])], (1,)),
+    "outer": ([PAIR, Weight(5)], (1,)),
+}
+"""Linear in one of their arguments, which no model of test_rules.py calls."""
+Surrogate = Callable[[torch.Tensor], torch.Tensor]
+SURROGATES: dict[str, tuple[Arguments, tuple[int, ...], Surrogate]] = {
+    "adaptive_max_pool1d": ([X, [2]], LINE, lambda x: functional.adaptive_avg_pool1d(x, 2)),
+    "amin": ([X, [2]], MAP, lambda x: x.mean(2)),
+    "max_pool1d": ([X, [2]], LINE, lambda x: functional.avg_pool1d(x, 2)),
+    "max_pool3d": ([X, [2]], SPACE, lambda x: functional.avg_pool3d(x, 2)),
+    "minimum": ([X, FLIPPED], MAP, lambda x: (x + x.flip(1)) / 2),
+    "pow.Tensor_Tensor": ([Weight(value=torch.full((8,), 3.0).double()), X], MAP, lambda x: x * log(3)),
+}
+SIZES: dict[str, Step] = {
+    "abs": Step("abs", X),
+    "linalg_norm": Step("linalg_norm", X, None, [2], True),
+    "norm.ScalarOpt_dim": Step("norm.ScalarOpt_dim", X, 2, [2], True),
+    "square": Step("square", X),
+    "std.correction": Step("unsqueeze", Step("std.correction", X, [2]), 2),
+    "std.dim": Step("std.dim", X, [2], True, True),
+    "var.correction": Step("unsqueeze", Step("var.correction", X, [2]), 2),
+    "var.dim": Step("var.dim", X, [2], True, True),
+}
+"""What measures features: 1, whatever they are, so that nothing follows it."""
+MASKED = words("celu relu6 softplus")
+# By their surrogates, in models that are traced: test_rules.py.
 ELSEWHERE = words(
     """
-    abs addcdiv adaptive_max_pool1d adaptive_max_pool2d amax amin bilinear celu clamp clamp_min dot einsum elu
-    gelu group_norm gru.input hardswish hardtanh instance_norm layer_norm leaky_relu linalg_norm
-    linalg_vector_norm lstm.input max.dim max_pool1d max_pool2d max_pool3d maximum minimum mish
-    norm.ScalarOpt_dim outer pow.Tensor_Scalar pow.Tensor_Tensor prelu relu relu6 rms_norm
-    scaled_dot_product_attention selu silu softplus square std.correction std.dim var.correction var.dim
+    adaptive_max_pool2d amax clamp clamp_min einsum elu gelu group_norm gru.input hardswish hardtanh
+    instance_norm layer_norm leaky_relu linalg_vector_norm lstm.input max.dim max_pool2d maximum mish
+    pow.Tensor_Scalar prelu relu rms_norm scaled_dot_product_attention selu silu
     """
 )
 SEVERAL = words(
     """
-    chunk split.Tensor split.sizes split_with_sizes tensor_split.indices tensor_split.sections unbind.int
+    adaptive_max_pool1d chunk split.Tensor split.sizes split_with_sizes tensor_split.indices tensor_split.sections unbind.int
     """
 )
 
@@ -205,8 +235,8 @@ def model(function: str, arguments: Arguments) -> OperationModule:
 
     result = call(function, arguments)
     if function in SEVERAL:
-        result = call("getitem", [result, 1])
-    if function in ("mean", "sum"):  # over everything, the batch included
+        result = call("getitem", [result, 0 if function in SURROGATES else 1])
+    if function in ("mean", "sum", "dot"):  # over everything, the batch included
         result = call("expand", [result, [BATCH, 1]])
     if function in ("view_as_complex", "fft_rfft2"):
         result = call("view_as_real", [result])
@@ -234,10 +264,10 @@ def pulled(
     return pull(gradient), expected
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", [*EXACT, *CALLED])
 def test_it_is_the_exact_transpose(name: str) -> None:
     torch.manual_seed(0)
-    arguments, shape = EXACT[name]
+    arguments, shape = (EXACT | CALLED)[name]
     found, expected = pulled(name, arguments, shape, torch.randn(3, *shape, dtype=torch.float64))
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
     assert expected.abs().max() > 0
@@ -259,7 +289,41 @@ def test_what_follows_no_value_pulls_nothing(name: str) -> None:
     assert not pull(torch.ones(3, *pull.output_shape, dtype=torch.float64)).any()
 
 
+def by_autograd(surrogate: Surrogate, gradient: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    point = torch.randn(3, *shape, dtype=torch.float64, requires_grad=True)
+    (expected,) = torch.autograd.grad(surrogate(point), point, gradient)
+    return expected
+
+
+@pytest.mark.parametrize("name", SURROGATES)
+def test_it_is_that_of_its_surrogate(name: str) -> None:
+    torch.manual_seed(0)
+    arguments, shape, surrogate = SURROGATES[name]
+    pull = GraphPullback(model(name, arguments), shape)
+    gradient = torch.randn(3, *pull.output_shape, dtype=torch.float64)
+    torch.testing.assert_close(
+        pull(gradient), by_autograd(surrogate, gradient, shape), rtol=1e-11, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_size_is_one(name: str) -> None:
+    gradient = torch.randn(3, *MAP, dtype=torch.float64)
+    for operation in ("mul.Tensor", "div.Tensor"):
+        pull = GraphPullback(model(operation, [X, SIZES[name]]), MAP)
+        torch.testing.assert_close(pull(gradient), gradient)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_it_is_a_mask(name: str) -> None:
+    pull, gradient = GraphPullback(model(name, [X]), MAP), torch.randn(3, *MAP, dtype=torch.float64)
+    mask = (torch.rand(3, *MAP) < 0.5).double()
+    assert torch.equal(pull(gradient, [mask]), gradient * mask)
+    assert torch.equal(pull(gradient), gradient)
+
+
 def test_every_rule_is_held_against_something() -> None:
-    tested = [EXACT.keys(), SMOOTH.keys(), NOTHING.keys(), ELSEWHERE]
+    tables = (EXACT, CALLED, SMOOTH, NOTHING, SURROGATES, SIZES)
+    tested = [*(table.keys() for table in tables), MASKED, ELSEWHERE]
     assert set().union(*tested) == set(RULES)
     assert sum(map(len, tested)) == len(RULES)
