@@ -40,7 +40,7 @@ def add(graph: Path, counter: Counter) -> int:
 
 
 def kept(graph: Path) -> dict[str, bytes]:
-    """All files but those that a kill left half written, whose names say so, and what follows from the others."""
+    """All files but those whose names say that a kill left them, and the lock file, which follows."""
     root = graph.parents[1]
     names = {str(file.relative_to(root)): data for file, data in files(root).items()}
     return {name: data for name, data in names.items() if not name.endswith((".tmp", ".lock.json"))}

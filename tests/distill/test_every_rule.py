@@ -208,7 +208,8 @@ ELSEWHERE = words(
 )
 SEVERAL = words(
     """
-    adaptive_max_pool1d chunk split.Tensor split.sizes split_with_sizes tensor_split.indices tensor_split.sections unbind.int
+    adaptive_max_pool1d chunk split.Tensor split.sizes split_with_sizes tensor_split.indices
+    tensor_split.sections unbind.int
     """
 )
 
