@@ -9,10 +9,11 @@ and kept as a constant. `legonet.teachers.verify` compares the result with the m
 from __future__ import annotations
 
 import copy
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 import torch
@@ -119,13 +120,14 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch reports what it tries by logging; the error says it all."""
-    logger = logging.getLogger("torch")
-    level, logger.disabled = logger.disabled, True
+    """Torch logs and prints what it tries; the error says it all."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        yield
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
     finally:
-        logger.disabled = level
+        logging.disable(before)
 
 
 def _reason(error: Exception) -> str:

@@ -278,12 +278,15 @@ def _check(
             problems += _tensor_problems(key, tensors[key], shape, counts, key in looked_at)
     if not problems:
         return
+    advice = _advice(tensors, expected)
+    if all(problem.startswith("not finite") for problem in problems):
+        advice = "its training diverged or the file is damaged: take weights from before that"
     shown = problems[:LONGEST_LIST]
     if len(problems) > len(shown):
         shown.append(f"and {len(problems) - len(shown)} more")
     raise TeacherError(
         f"{source}: the weights do not fit the block; expected its tensors, finite and in its shapes; "
-        f"{_advice(tensors, expected)}\n" + "\n".join(f"  {problem}" for problem in shown)
+        f"{advice}\n" + "\n".join(f"  {problem}" for problem in shown)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import Any
 
 import pytest
@@ -226,3 +227,18 @@ class Broken(nn.Module):
 def test_models_that_cannot_be_taken_in(module: nn.Module, message: str) -> None:
     with pytest.raises(TeacherError, match=message):
         export(module, SHAPE, where="m")
+
+
+def test_torchs_own_reports_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints the graph that it got so far, and logs; the error says where and why."""
+
+    class Talks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            print("so far")
+            logging.getLogger("torch.fx").critical("so far")
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(TeacherError, match="a condition or a loop follows the values of a tensor"):
+        export(Talks(), (3, 8, 8))
+    assert capsys.readouterr() == ("", "")
+    assert logging.root.manager.disable == 0
