@@ -162,7 +162,8 @@ class _Saving:
 
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
-        data |= {**architecture_entry(source.layers), "cuts": [source.cut]}
+        layers, cut = source.model_and_cut()
+        data |= {**architecture_entry(layers), "cuts": [cut]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:
