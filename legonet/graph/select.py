@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from legonet.errors import SelectError
@@ -151,25 +151,6 @@ def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:
     return graph.adapters.get(f"{category}:{task}") or graph.tasks[task].adapter
 
 
-def edges(graph: Graph) -> list[Edge]:
-    """All edges: one for each teacher in order of arrival, then the open ones that `adapters` names.
-
-    Args:
-        graph: a valid graph.
-    """
-    given = givers(graph)
-    found: dict[str, Edge] = {}
-    for name, teacher in graph.teachers.items():
-        native = given.categories.get(teacher.category) == name == given.tasks.get(teacher.task)
-        edge = Edge(teacher.category, teacher.task, name, native)
-        found.setdefault(edge.path, edge)
-    for path in graph.adapters:
-        if path not in found:
-            category, task = split_path(path)
-            found[path] = Edge(category, task, None, False)
-    return list(found.values())
-
-
 def find_edge(graph: Graph, path: str) -> Edge:
     """The edge of a path.
 
@@ -180,8 +161,11 @@ def find_edge(graph: Graph, path: str) -> Edge:
     Raises:
         SelectError: it is no path, or not one of this graph.
     """
-    known = {edge.path: edge for edge in edges(graph)}
-    return known[_path(path, known, graph)]
+    known = _teachers(graph)
+    category, task = split_path(_path(path, known, graph))
+    teacher, given = known[path], givers(graph)
+    native = given.categories[category] == teacher == given.tasks[task]
+    return Edge(category, task, teacher, teacher is not None and native)
 
 
 def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:
@@ -197,7 +181,7 @@ def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:
     Raises:
         SelectError: a name that does not exist, or a path that no teacher connects.
     """
-    known = {edge.path: edge for edge in edges(graph)}
+    known = _teachers(graph)
     chosen: dict[str, None] = {}
     names = list(names)
     for name in names:
@@ -216,18 +200,26 @@ def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:
                 f"category:task.{did_you_mean(name, everything)}"
             )
     if not names:
-        chosen = {path: None for path, edge in known.items() if edge.teacher is not None}
+        chosen = {path: None for path, teacher in known.items() if teacher is not None}
         if not chosen:
             raise SelectError(f"{graph.name}: no path; expected at least one teacher; add a teacher")
     return list(chosen)
 
 
-def _path(path: str, known: dict[str, Edge], graph: Graph) -> str:
+def _teachers(graph: Graph) -> dict[str, str | None]:
+    """The teacher of each path in order of arrival, then None for the open ones that `adapters` names."""
+    found: dict[str, str | None] = {}
+    for name, teacher in graph.teachers.items():
+        found.setdefault(f"{teacher.category}:{teacher.task}", name)
+    return found | {path: None for path in graph.adapters if path not in found}
+
+
+def _path(path: str, known: Collection[str], graph: Graph) -> str:
     category, task = split_path(path)
     _known("category", category, graph, path)
     _known("task", task, graph, path)
     if path not in known:
-        others = [edge.path for edge in known.values() if edge.category == category]
+        others = [each for each in known if split_path(each)[0] == category]
         there = f"'{category}' has {listed(others)}" if others else f"'{category}' has no teacher"
         raise SelectError(
             f"{graph.name}: {path}: no teacher of category '{category}' and task '{task}'; {there}; "

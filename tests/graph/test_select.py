@@ -6,7 +6,7 @@ import pytest
 
 from legonet.errors import SelectError
 from legonet.graph.load import parse_graph
-from legonet.graph.select import adapter_spec, edges, giver, givers, select_paths, split_path
+from legonet.graph.select import adapter_spec, find_edge, giver, givers, select_paths, split_path
 
 GRAPH = parse_graph(
     """
@@ -65,21 +65,20 @@ def test_giver_of_what_does_not_exist():
         giver(GRAPH, category="cat", task="classify")
 
 
-def test_edges_and_which_are_native():
-    found = {edge.path: edge for edge in edges(GRAPH)}
-    assert list(found) == [
-        "dog:classify", "cat:classify", "dog:segment", "cow:classify", "cat:segment", "cow:segment",
-    ]  # fmt: skip
+def test_edges_that_are_not_native():
+    paths = ["dog:classify", "cat:classify", "dog:segment", "cow:classify", "cat:segment", "cow:segment"]
+    found = {path: find_edge(GRAPH, path) for path in paths}
+    assert select_paths(GRAPH) == paths[:-1]
+    assert [each.path for each in found.values()] == paths
     assert [path for path, edge in found.items() if edge.native] == []
     assert [path for path, edge in found.items() if edge.teacher is None] == ["cow:segment"]
 
 
 def test_an_edge_is_native_when_one_teacher_gives_both_modules():
     plain = parse_graph((Path(__file__).parents[1] / "graphs/valid/twelve-lines.yaml").read_text(), "x").graph
-    assert [(edge.path, edge.native) for edge in edges(plain)] == [
-        ("dog:classify", True),
-        ("cat:classify", False),
-    ]
+    paths = select_paths(plain)
+    assert paths == ["dog:classify", "cat:classify"]
+    assert [find_edge(plain, path).native for path in paths] == [True, False]
 
 
 def test_adapter_of_an_edge():
