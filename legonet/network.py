@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
     from legonet.run.site import Site
+    from legonet.teachers.port import PortFinder
 
 
 class Network(Design):
@@ -144,11 +145,15 @@ class Network(Design):
             LegonetError: a teacher's block cannot be read, or two modules cannot be joined.
         """
         from legonet.plan.ports import find_ports
-        from legonet.teachers.port import PortFinder
 
         graph = self.graph if self._planned is None else self._planned.graph
+        return find_ports(graph, plan, self._port_finder())
+
+    def _port_finder(self) -> PortFinder:
+        from legonet.teachers.port import PortFinder
+
         file = None if self._workspace is None else self._workspace.state("ports.json")
-        return find_ports(graph, plan, PortFinder(graph, self._sources, file))
+        return PortFinder(self.graph, self._sources, file)
 
     def _site(self) -> Site:
         """Where the network lives; needs no torch."""

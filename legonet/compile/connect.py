@@ -1,4 +1,4 @@
-"""What connecting bricks needs: adapters that are built, and their ports, which need torch."""
+"""What connecting bricks needs: adapters that are built, and their ports."""
 
 from __future__ import annotations
 
@@ -29,14 +29,7 @@ def ports_of(network: Network, kind: str, name: str) -> tuple[int, ...] | None:
         Without the batch; None without a teacher.
     """
     teacher = getattr(givers(network.graph), kind)[name]
-    if teacher is None:
-        return None
-    from legonet.blocks.build import output_shape
-    from legonet.teachers.read import cut_architecture
-
-    source = network._sources[teacher]
-    below, _ = cut_architecture(*source.model_and_cut())
-    return output_shape(below, network.graph.input.shape, where=f"teachers.{teacher}")
+    return None if teacher is None else network._port_finder()(teacher).shape
 
 
 def expect_built(network: Network, paths: Sequence[str]) -> None:

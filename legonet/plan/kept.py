@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import partial
-from hashlib import sha256
 from itertools import compress, count, repeat
 from operator import and_, attrgetter, eq, not_
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import Givers
 from legonet.plan.facts import Facts
-from legonet.plan.inputs import NO_SAMPLES, NO_STATISTICS, SharedInputs
+from legonet.plan.inputs import NO_SAMPLES, SharedInputs, adapter_keys
 from legonet.plan.plan import PlannedEdge
 
 _REST = PlannedEdge("", "keep", "")[7:]  # nothing is taken over, changes or costs anything
@@ -83,19 +82,12 @@ def kept(
     seen = [each.get("samples", NO_SAMPLES) for each in inputs]
     if samples:
         seen = [samples.get(path) or each for path, each in zip(paths, seen, strict=True)]
-    modules_below = list(map(modules.__getitem__, categories))
-    owned = list(map(facts.teachers.__getitem__, names))
-    elsewhere = [
-        "" if own.category_module == f else own.category_module
-        for f, own in zip(modules_below, owned, strict=True)
-    ]
-    digests = map(attrgetter("digest"), common)
-    keys = [
-        sha256(f"{f}\n{g}\n{statistics or NO_STATISTICS}\n{other}\n{images}\n{digest}".encode()).hexdigest()
-        for f, (_, g, statistics), other, images, digest in zip(
-            modules_below, owned, elsewhere, seen, digests, strict=True
-        )
-    ]
+    keys = adapter_keys(
+        map(modules.__getitem__, categories),
+        map(facts.teachers.__getitem__, names),
+        seen,
+        map(attrgetter("digest"), common),
+    )
     locked = list(map(attrgetter("key"), found))
     stored = map(facts.stored.__contains__, map(attrgetter("adapter"), found))
     method = map(attrgetter("method"), common)
