@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from operator import attrgetter
 
 from legonet.graph.collector import paused
 from legonet.graph.lock import Lock, LockedAdapter
-from legonet.graph.schema import Graph, Teacher
+from legonet.graph.schema import Graph
 from legonet.graph.select import Givers, best_teacher, givers
 from legonet.plan.again import NOTHING, Before, standing
 from legonet.plan.cost import History
@@ -62,10 +63,7 @@ def diff(
     shared = SharedInputs(graph, facts, given)
     planner = _Planner(graph, lock, facts, history, given, shared)
     pairs = Pairs.of(unknown)
-    edges = [
-        edge or planner.taught(name, teachers[name])
-        for name, edge in zip(unknown, kept(pairs, graph, lock, facts, given, shared), strict=True)
-    ]
+    edges = kept(pairs, graph, lock, facts, given, shared, planner.taught)
     if known:
         planned = dict(zip(unknown, edges, strict=True))
         edges = [known.get(name) or planned[name] for name in teachers]
@@ -73,7 +71,7 @@ def diff(
         still_open.get(f"{category}:{task}") or planner.untaught(category, task)
         for category, task in _untaught(graph, Pairs.of(teachers) if known else pairs)
     ]
-    actions = [edge.action for edge in edges]
+    actions = list(map(attrgetter("action"), edges))
     if actions.count("keep") + actions.count("refit") < len(lock.adapters):
         unused = lock.adapters.keys() - {edge.path for edge in edges if edge.key is not None}
         reasons = {edge.path: edge.reason for edge in edges if edge.path in unused}
@@ -105,8 +103,9 @@ class _Planner:
         self._given, self._shared = given, shared
         self._twins: dict[str, Fitted] | None = None
 
-    def taught(self, name: str, teacher: Teacher) -> PlannedEdge:
-        """Plan a path that has a teacher, and is not `kept`."""
+    def taught(self, name: str) -> PlannedEdge:
+        """Plan the path of a teacher, which is not `kept`."""
+        teacher = self._graph.teachers[name]
         category, task, known = teacher.category, teacher.task, self._facts.teachers
         f_giver, own, path = self._given.categories[category] or name, known[name], f"{category}:{task}"
         f, shared = known[f_giver].category_module, self._shared.of(path, task)

@@ -6,9 +6,9 @@ the time of all things for one path after the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from itertools import compress, count, repeat
+from itertools import compress, repeat
 from operator import and_, attrgetter, eq, not_
 from typing import NamedTuple
 
@@ -46,8 +46,9 @@ def kept(
     facts: Facts,
     given: Givers,
     shared: SharedInputs,
-) -> list[PlannedEdge | None]:
-    """The paths whose adapter is stored and built from just what it would be built from now.
+    otherwise: Callable[[str], PlannedEdge],
+) -> list[PlannedEdge]:
+    """Edges of teachers: kept where the adapter is stored and built from what it would be built from now.
 
     Args:
         pairs: of the teachers whose paths are looked at.
@@ -56,13 +57,14 @@ def kept(
         facts: likewise.
         given: who gives each module of the graph.
         shared: what the paths of each task have in common.
+        otherwise: plans the edge of a teacher that is not kept.
 
     Returns:
-        For each teacher its edge, or None where another one is to be planned.
+        The edge of each teacher.
     """
     names, categories, tasks = pairs
     if not lock.adapters:
-        return [None] * len(names)
+        return list(map(otherwise, names))
     modules = {
         name: facts.teachers[giver].category_module for name, giver in given.categories.items() if giver
     }
@@ -91,21 +93,22 @@ def kept(
     locked = list(map(attrgetter("key"), found))
     stored = map(facts.stored.__contains__, map(attrgetter("adapter"), found))
     method = map(attrgetter("method"), common)
-    edges = map(
-        new,
-        zip(
-            paths,
-            repeat("keep"),
-            repeat("nothing changed"),
-            names,
-            method,
-            locked,
-            inputs,
-            *map(repeat, _REST),
-        ),
+    edges: list[PlannedEdge] = list(
+        map(
+            new,
+            zip(
+                paths,
+                repeat("keep"),
+                repeat("nothing changed"),
+                names,
+                method,
+                locked,
+                inputs,
+                *map(repeat, _REST),
+            ),
+        )
     )
-    found_edges: list[PlannedEdge | None] = list(edges)
-    same = map(and_, map(eq, keys, locked), stored)
-    for index in compress(count(), map(not_, same)):
-        found_edges[index] = None
-    return found_edges
+    other = map(not_, map(and_, map(eq, keys, locked), stored))
+    for index, name in compress(enumerate(names), other):
+        edges[index] = otherwise(name)
+    return edges
