@@ -6,6 +6,9 @@ the method `ordinary`, with the settings of `legonet bench paper`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from legonet.bench.experiments import LEARNING_RATE, STEPS
@@ -34,15 +37,29 @@ def ordinary_learning(
     Returns:
         The path with the trained adapter.
     """
-    category, task = split_path(path)
     method = Ordinary(name="ordinary", steps=STEPS, learning_rate=LEARNING_RATE, batch=BATCH)
-    spec = adapter_spec(network.graph, category, task).model_copy(update={"method": method, "seed": seed})
-    edge, stage = network.edge(path), normalisation(network.graph.input)
-    given = Samples(stage(samples[0][:count]), samples[1][:count])
+    images = normalisation(network.graph.input)(samples[0][:count])
+    return fitted_path(network, path, {"method": method, "seed": seed}, Samples(images, samples[1][:count]))
+
+
+def fitted_path(
+    network: Network, path: str, settings: Mapping[str, Any], samples: Samples | None = None
+) -> CompiledNetwork:
+    """A path with an adapter of its own, that is fitted as the graph says but for some settings.
+
+    Args:
+        network: whose category and task module are joined; it stays as it is.
+        path: `category:task`.
+        settings: of `legonet.graph.schema.Adapter`, instead of the graph's.
+        samples: that it is fitted from, normalised.
+    """
+    category, task = split_path(path)
+    spec = adapter_spec(network.graph, category, task).model_copy(update=settings)
+    edge = network.edge(path)
     return join(
         (Path(category, task, native=False),),
-        stage,
+        normalisation(network.graph.input),
         {category: edge.category_module},
-        {path: fit(edge, spec, given).adapter},
+        {path: fit(edge, spec, samples).adapter},
         {task: edge.task_module},
     )

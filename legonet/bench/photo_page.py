@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,17 +24,17 @@ class Edge:
         below: the architecture of its category module.
         teacher: error of the path's teacher.
         unadapted: with no adapter; None where the shapes differ.
-        ordinary: of the same adapter trained by its task loss on 100 labelled images.
-        transplanted: with no image.
-        seconds: that the fit with no image took.
+        ordinary: of the same adapter trained by its task loss on 100 labelled images, for each seed.
+        transplanted: with no image, for each seed; none of a native path.
+        seconds: that the first seed's fit with no image took.
     """
 
     path: str
     below: str
     teacher: float
     unadapted: float | None = None
-    ordinary: float | None = None
-    transplanted: float | None = None
+    ordinary: Sequence[float] = ()
+    transplanted: Sequence[float] = ()
     seconds: float | None = None
 
 
@@ -100,20 +101,31 @@ def _network(edges: Sequence[Edge], effort: Effort) -> Iterator[str]:
 
 def edge_table(edges: Sequence[Edge]) -> Iterator[str]:
     """Errors of all paths, as Markdown."""
+    seeds = max(len(each.transplanted) for each in edges)
     yield (
         "Errors on test images in percent; 50 is chance. *Ordinary*: the same adapter, trained on 100 "
-        "labelled images."
+        f"labelled images. Both fits: mean of {seeds} seed{'s' * (seeds != 1)}, ± the standard deviation."
     )
     yield ""
     yield "| path | category module | teacher | no adapter | ordinary | **no image** | seconds of the fit |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
-    for edge in edges:
-        cells: tuple[str, ...] = ("native", "", "", "")
-        if edge.transplanted is not None:
-            values = (edge.unadapted, edge.ordinary, edge.transplanted)
-            took = "" if edge.seconds is None else f"{edge.seconds:.0f}"
-            cells = (*("shapes differ" if each is None else f"{each:.1%}" for each in values), took)
-        yield f"| {edge.path} | {edge.below} | {edge.teacher:.1%} | {' | '.join(cells)} |".replace("%", "")
+    yield from map(edge_row, edges)
+
+
+def edge_row(edge: Edge) -> str:
+    """One path's line of the table."""
+    cells: tuple[str, ...] = ("native", "", "", "")
+    if edge.transplanted:
+        plain = "shapes differ" if edge.unadapted is None else percent([edge.unadapted])
+        took = "" if edge.seconds is None else f"{edge.seconds:.0f}"
+        cells = (plain, percent(edge.ordinary), percent(edge.transplanted), took)
+    return f"| {edge.path} | {edge.below} | {percent([edge.teacher])} | {' | '.join(cells)} |"
+
+
+def percent(errors: Sequence[float]) -> str:
+    """The mean of some errors, and the standard deviation where there are several."""
+    spread = f" ± {100 * statistics.stdev(errors):.1f}" if len(errors) > 1 else ""
+    return f"{100 * statistics.mean(errors):.1f}{spread}"
 
 
 def _seen(photos: Sequence[Photo], paths: Sequence[str]) -> Iterator[str]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import statistics
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from legonet.bench.evaluate import measures, scores
-from legonet.bench.ordinary import ordinary_learning
-from legonet.bench.photo_page import Edge, Photo, write_page
+from legonet.bench.ordinary import fitted_path, ordinary_learning
+from legonet.bench.photo_page import Edge, Photo, edge_row, write_page
 from legonet.bench.photo_teachers import CUT, MEAN, STD, Effort, base, drawn, halves, pretrained, teacher
 from legonet.bench.train_teachers import save_state
 from legonet.data import animals
+from legonet.data.animals import Images
 from legonet.errors import DataError, SelectError
 from legonet.graph.load import load_graph
 from legonet.graph.select import adapter_spec
@@ -81,12 +83,13 @@ def shrunk(category: str) -> dict[str, Tensor]:
     return {**state, "conv1_1.weight": state["conv1_1.weight"] * (STD / animals.STD[0])}
 
 
-def measure_edges(graph: Path, say: Say, count: int | None = None) -> list[Edge]:
+def measure_edges(graph: Path, say: Say, seeds: int = 1, count: int | None = None) -> list[Edge]:
     """Fit the adapters and measure all paths.
 
     Args:
         graph: whose teachers are there.
         say: told of what is done.
+        seeds: of the fits; the network itself has the adapters of the graph's own seed, the first.
         count: of test images; default: all.
     """
     network = Network.load(graph)
@@ -98,21 +101,34 @@ def measure_edges(graph: Path, say: Say, count: int | None = None) -> list[Edge]
     for name, spec in network.graph.teachers.items():
         path = f"{spec.category}:{spec.task}"
         test = animals.single_category(spec.category, "test", size=size, count=count)
-        models: dict[str, nn.Module] = {"teacher": network.teacher(name)}
+        edge = Edge(path, spec.model, _error(network.teacher(name), test))
         if path not in native:
             few = animals.single_category(spec.category, seed=1, size=size, count=LABELLED)
-            with suppress(SelectError):  # modules of different shapes
-                models["unadapted"] = network.unadapted(path)
-            models["ordinary"] = ordinary_learning(network, path, (few.images, few.labels), LABELLED)
-            models["transplanted"] = network.compile(path)
-        errors = {
-            each: measures(scores(model, test.images), test.labels)["error"] for each, model in models.items()
-        }
-        method = adapter_spec(network.graph, spec.category, spec.task).settings.name
-        seconds = took[path, method].seconds if path not in native else None
-        edges.append(Edge(path, spec.model, seconds=seconds, **errors))
-        say(f"{path}: {', '.join(f'{each} {value:.1%}' for each, value in errors.items())}")
+            given = few.images, few.labels
+            method = adapter_spec(network.graph, spec.category, spec.task).settings.name
+            ordinary = (ordinary_learning(network, path, given, LABELLED, seed) for seed in range(seeds))
+            again = (fitted_path(network, path, {"seed": seed}) for seed in range(1, seeds))
+            edge = replace(
+                edge,
+                unadapted=_unadapted(network, path, test),
+                ordinary=[_error(each, test) for each in ordinary],
+                transplanted=[_error(each, test) for each in chain([network.compile(path)], again)],
+                seconds=took[path, method].seconds,
+            )
+        edges.append(edge)
+        say(edge_row(edge))
     return edges
+
+
+def _error(model: nn.Module, test: Images) -> float:
+    return measures(scores(model, test.images), test.labels)["error"]
+
+
+def _unadapted(network: Network, path: str, test: Images) -> float | None:
+    try:
+        return _error(network.unadapted(path), test)
+    except SelectError:  # modules of different shapes
+        return None
 
 
 def see_photos(graph: Path, pictures: Path) -> list[Photo]:
@@ -182,7 +198,7 @@ def prepared(pixels: NDArray[np.uint8], resized: int, cropped: int) -> Tensor:
 
 
 def run_photos(
-    graph: Path, results: Path, docs: Path, effort: Effort, say: Say, count: int | None = None
+    graph: Path, results: Path, docs: Path, effort: Effort, say: Say, seeds: int = 1, count: int | None = None
 ) -> list[Path]:
     """Make what is missing, measure, and write the figures and the page.
 
@@ -192,6 +208,7 @@ def run_photos(
         docs: folder of the page.
         effort: how long teachers are tuned.
         say: told of what is done.
+        seeds: of the fits.
         count: of test images; default: all.
 
     Returns:
@@ -199,11 +216,10 @@ def run_photos(
     """
     pictures = docs / PICTURES
     make_teachers(graph, effort, 0, say)
-    edges = measure_edges(graph, say, count)
+    edges = measure_edges(graph, say, seeds, count)
     photos = see_photos(graph, pictures)
     figures = {
-        each.path: {"error": each.teacher if each.transplanted is None else each.transplanted}
-        | {"teacher": each.teacher}
+        each.path: {"error": statistics.mean(each.transplanted or [each.teacher]), "teacher": each.teacher}
         for each in edges
     }
     drawing = Network.load(graph).render(pictures / DRAWING, figures)

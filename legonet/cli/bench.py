@@ -300,6 +300,7 @@ def photos(
         int, typer.Option(min=8, metavar="N", help="Images that each teacher is tuned on.")
     ] = 1600,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds over them.")] = 4,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of the fits.")] = 3,
     test: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Test images of each path; default: 1,000.")
     ] = None,
@@ -310,5 +311,5 @@ def photos(
     from legonet.bench.photo_teachers import Effort
     from legonet.bench.photos import run_photos
 
-    for path in run_photos(graph, results, docs, Effort(images=images, rounds=rounds), _say, test):
+    for path in run_photos(graph, results, docs, Effort(images=images, rounds=rounds), _say, seeds, test):
         print(path)

@@ -78,7 +78,7 @@ def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
 def test_figures_of_other_benches_are_there(results: Path, tmp_path: Path) -> None:
     assert "## Other models" not in write(results, tmp_path / "docs")
     edge = {"path": "horse:classify", "below": "vgg", "teacher": 0.02, "seconds": 9.0}
-    edge |= {"ordinary": 0.2, "transplanted": 0.125}
+    edge |= {"ordinary": [0.2], "transplanted": [0.125]}
     (tmp_path / "docs" / "results" / "photos.json").write_text(json.dumps({"edges": [edge]}))
     page = write(results, tmp_path / "docs")
     assert "more in [photos.md](photos.md)" in page
