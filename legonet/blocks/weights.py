@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -14,6 +16,7 @@ from legonet.blocks.operations import operations_from_data
 from legonet.blocks.registry import KINDS, describe_module
 from legonet.blocks.schema import Architecture, Layer, layers_data, layers_from_data
 from legonet.errors import BlockError, StoreError
+from legonet.store.mapping import map_file
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
 from legonet.store.tensors import ALIGNMENT, RawTensor
 
@@ -46,7 +49,7 @@ def load_module(
     """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
 
     Args:
-        blob: The blob's bytes, or its file. Bytes in memory that may be written to are used as they are.
+        blob: The blob's bytes, or its file, which is mapped. Memory that may be written to is used as it is.
         device: Where the weights go.
         where: What messages call the blob, if bytes are given.
 
@@ -59,24 +62,46 @@ def load_module(
     if isinstance(blob, Path):
         where = str(blob)
         try:
-            blob = blob.read_bytes()
+            with blob.open("rb") as file:
+                blob = memoryview(map_file(file)) if os.fstat(file.fileno()).st_size else b""
         except OSError as error:
             raise StoreError(
                 f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
             ) from error
     parsed = parse_module(blob, where)
-    architecture = _architecture(parsed, where)
     try:
-        module = build_architecture(architecture, "meta", where=where)
-        module.requires_grad_(False)
-        state = {name: _tensor(raw, device) for name, raw in parsed.tensors.items()}
-        module.load_state_dict(state, assign=True)
+        return make_module(_architecture(parsed, where), parsed.tensors, device, where=where)
     except (RuntimeError, BlockError) as error:
         raise StoreError(f"{where}: its weights do not fit its layers: {error}; build it again") from error
+
+
+def make_module(
+    architecture: Architecture,
+    tensors: Mapping[str, RawTensor],
+    device: str = "cpu",
+    *,
+    where: str = "module",
+) -> Loaded:
+    """Make a module of its weights: frozen, in evaluation mode, dtypes as stored.
+
+    Args:
+        architecture: Its layers or operations.
+        tensors: By name. Memory that may be written to is used as it is.
+        device: Where the weights go.
+        where: What messages call the module.
+
+    Raises:
+        BlockError: The architecture cannot be built.
+        RuntimeError: The weights are of another one.
+    """
+    module = build_architecture(architecture, "meta", where=where)
+    module.requires_grad_(False)
+    state = {name: _tensor(raw, device) for name, raw in tensors.items()}
+    module.load_state_dict(state, assign=True)
     return module.eval()
 
 
-def module_layers(blob: bytes, *, where: str = "module blob") -> Architecture:
+def module_layers(blob: bytes | memoryview, *, where: str = "module blob") -> Architecture:
     """Read the layers or operations of a blob, without its weights.
 
     Raises:

@@ -19,7 +19,7 @@ def gc(
     age: Annotated[str, typer.Option(metavar="DURATION", help="Only what is older.")] = "1h",
     as_json: Json = False,
 ) -> None:
-    """Say what the store holds that no lock file needs any more, and free it when asked to."""
+    """Say what is stored that nothing needs any more, and what killed commands left; free it if asked to."""
     from legonet.errors import StoreError
     from legonet.run.options import seconds_of
     from legonet.store.gc import find_orphans

@@ -222,6 +222,7 @@ def _fill(module: nn.Module, weights: Path | None, name: str, model: str) -> Non
     from legonet.errors import TeacherError
     from legonet.teachers.checkpoints import fill, read_checkpoint
     from legonet.teachers.programs import ProgramModel
+    from legonet.teachers.scratch import Scratch
 
     where = f"teachers.{name}"
     if weights is None:
@@ -230,7 +231,8 @@ def _fill(module: nn.Module, weights: Path | None, name: str, model: str) -> Non
         raise TeacherError(
             f"{where}: {model} has weights of its own; expected no others; leave --weights out"
         )
-    fill(module, read_checkpoint(weights, where), f"{where}: {weights}")
+    scratch = Scratch(weights.parent)
+    fill(module, read_checkpoint(weights, where, scratch), f"{where}: {weights}", scratch)
 
 
 def _different(word: str) -> Different:

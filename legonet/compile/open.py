@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from legonet.blocks.device import find_device
-from legonet.blocks.weights import load_module
+from legonet.blocks.weights import make_module
 from legonet.compile.assemble import assemble
 from legonet.compile.choose import choose_paths
 from legonet.compile.network import CompiledNetwork, normalisation
@@ -74,7 +74,8 @@ def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | 
 def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | str) -> nn.Module:
     """A teacher as it was before it was cut; see `legonet.network.Network.teacher`."""
     parts = source.parts()
-    model = nn.Sequential(normalisation(graph.input), load_module(parts.f), load_module(parts.g))
+    halves = [make_module(half.layers, half.tensors) for half in (parts.below, parts.above)]
+    model = nn.Sequential(normalisation(graph.input), *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 
 

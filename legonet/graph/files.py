@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,6 +39,11 @@ def write_atomically(
         temporary.unlink(missing_ok=True)
         raise
     _flush_folder(target.parent)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that `write_atomically` was writing when it was killed, if it is old."""
+    return re.fullmatch(r"\..{1,16}-[0-9a-f]{16}\.tmp", path.name) is not None
 
 
 def _flush_folder(folder: Path) -> None:

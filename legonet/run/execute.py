@@ -130,12 +130,12 @@ def open_edge(site: Site, lock: Lock, path: str) -> Edge:
 
 
 def _module(store: BlobStore, sha: str, job: Job) -> Loaded:
-    return load_module(store.get(sha), where=f"{job.path}: module {sha[:10]}")
+    return load_module(store.map(sha), where=f"{job.path}: module {sha[:10]}")
 
 
 def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:
     return output_shape(
-        module_layers(store.get(sha)), job.input.shape, where=f"{job.path}: module {sha[:10]}"
+        module_layers(store.map(sha)), job.input.shape, where=f"{job.path}: module {sha[:10]}"
     )
 
 

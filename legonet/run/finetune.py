@@ -178,7 +178,7 @@ class _Loader:
 
     def load(self, sha: str) -> Loaded:
         """A module on the device."""
-        return load_module(self._store.get(sha), where=f"module {sha[:10]}").to(self._device)
+        return load_module(self._store.map(sha), where=f"module {sha[:10]}").to(self._device)
 
     def path(self, name: str, tuning: Tuning, given: tuple[Tensor, Tensor | None] | None) -> TunedPath:
         """A path, its teacher, and images of it."""

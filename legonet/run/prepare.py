@@ -138,7 +138,7 @@ def mend_blobs(
     for sha in sorted(needed):
         try:
             if store.has(sha):
-                store.get(sha)
+                store.map(sha)
         except DamagedError as error:
             damaged.append(f"{error}; it was built again")
     store_blobs(needed, sources, teachers, store)

@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 from legonet.errors import DamagedError, StoreError
 from legonet.graph.files import write_atomically
 from legonet.graph.schema import SHA256_PATTERN
+from legonet.store.mapping import map_file
 
 _Data = TypeVar("_Data", bytes, mmap.mmap)
 _SHA256 = re.compile(SHA256_PATTERN)
@@ -167,7 +168,7 @@ class Store(BlobStore):
         with self._open(sha) as file:
             if os.fstat(file.fileno()).st_size == 0:  # which cannot be mapped, and is no blob of this address
                 return memoryview(self._verified(sha, b""))
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            mapped = map_file(file)
         return memoryview(self._verified(sha, mapped))
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Which blobs of a workspace nothing needs any more. Needs no torch."""
+"""Which files of a workspace nothing needs any more. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legonet.errors import StoreError
+from legonet.graph.files import is_temporary
 from legonet.graph.lock import Lock, read_lock
+from legonet.store.unfinished import left_over
 from legonet.store.workspace import Workspace
 
 YOUNG = 3600  # seconds: what a run that is at work has just written is no orphan
@@ -17,18 +19,20 @@ YOUNG = 3600  # seconds: what a run that is at work has just written is no orpha
 
 @dataclass(frozen=True)
 class Orphans:
-    """Files of the store that no lock file names.
+    """Files of the store that no lock file names, and what was left anywhere by a command that was killed.
 
     Attributes:
-        files: blobs, damaged ones that were set aside, temporary files that were left behind, and states of
-            jobs that were not finished.
+        files: blobs, damaged ones that were set aside, states of jobs that were not finished, temporary
+            files, and teachers' weights and blocks that no graph file came to name.
         bytes: that they take.
+        state: the workspace's folder of what belongs to this machine.
         kept: how many blobs lock files name.
         young: how many others are left alone, since a run may have written them just now.
     """
 
     files: tuple[Path, ...]
     bytes: int
+    state: Path
     kept: int
     young: int
 
@@ -45,9 +49,10 @@ class Orphans:
                 raise StoreError(
                     f"{file}: cannot be deleted ({error.strerror or error}); check the folder's permissions"
                 ) from error
-            with suppress(OSError):  # not empty
-                file.parent.rmdir()
-                file.parent.parent.rmdir()
+            if file.is_relative_to(self.state):
+                with suppress(OSError):  # not empty
+                    file.parent.rmdir()
+                    file.parent.parent.rmdir()
 
 
 def find_orphans(workspace: Workspace, age: float = YOUNG) -> Orphans:
@@ -66,7 +71,9 @@ def find_orphans(workspace: Workspace, age: float = YOUNG) -> Orphans:
     folder, now = workspace.store.folder, time.time()
     found, size, kept, young = list[Path](), 0, 0, 0
     places = [each for each in (folder, workspace.checkpoints) if each.is_dir()]
-    for file in (file for place in places for file in sorted(place.rglob("*")) if file.is_file()):
+    stored = {file for place in places for file in place.rglob("*") if file.is_file()}
+    torn = {file for file in workspace.root.rglob(".*.tmp") if is_temporary(file)}
+    for file in sorted(stored | torn | left_over(workspace)):
         if file.name in needed and file == workspace.store.path(file.name):
             kept += 1
             continue
@@ -76,7 +83,7 @@ def find_orphans(workspace: Workspace, age: float = YOUNG) -> Orphans:
             continue
         found.append(file)
         size += state.st_size
-    return Orphans(tuple(found), size, kept, young)
+    return Orphans(tuple(found), size, workspace.state(), kept, young)
 
 
 def named(lock: Lock) -> Iterable[str]:

@@ -121,6 +121,11 @@ def _unknown_dtype(name: str, dtype: object) -> str:
     return f"tensor {name}: dtype {dtype!r} is not known; expected one of {', '.join(ITEM_BYTES)}"
 
 
+def is_pickle(start: bytes | memoryview) -> bool:
+    """Whether a file that begins so is a pickle; a header of 640 bytes begins with the same two."""
+    return bytes(start[:1]) == b"\x80" and bytes(start[8:9]) != b"{"
+
+
 def read_tensors(data: bytes | memoryview, where: str) -> TensorFile:
     """Read a safetensors file without copying; nothing in it is trusted.
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from legonet.errors import TeacherError
+from legonet.errors import StoreError, TeacherError
+from legonet.store.tensors import is_pickle, read_tensors
+from legonet.teachers.mapped import MappedArchive, map_bytes, raw_view
+from legonet.teachers.scratch import Scratch
 
 # Where training scripts put the weights, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
@@ -21,13 +23,18 @@ PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "backbone.")
 LONGEST_LIST = 20
 _COUNTER = "num_batches_tracked"
 
+# What a file holds, and what makes of a tensor in it one with values.
+_Load = Callable[[Path], tuple[Any, Callable[[Tensor], Tensor]]]
 
-def read_checkpoint(path: Path, where: str = "weights") -> dict[str, Tensor]:
+
+def read_checkpoint(path: Path, where: str = "weights", scratch: Scratch | None = None) -> dict[str, Tensor]:
     """Read a file of weights; they stay on the disk until they are used.
 
     Args:
         path: A safetensors file, or a checkpoint of torch.save.
         where: What messages call it.
+        scratch: Where weights go that cannot be mapped: those of torch before 1.6, which lie anywhere in the
+            file; default: beside it.
 
     Returns:
         Tensors by name, as in the file.
@@ -35,56 +42,69 @@ def read_checkpoint(path: Path, where: str = "weights") -> dict[str, Tensor]:
     Raises:
         TeacherError: The file cannot be read, is damaged, holds code, or no weights.
     """
-    place = f"{where}: {path}"
+    place, scratch = f"{where}: {path}", scratch or Scratch(path.parent)
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(9)
     except OSError as error:
         raise TeacherError(
             f"{place}: cannot be read: {error.strerror or error}; expected a file of weights; check the path"
         ) from error
-    if start[:2] == b"PK" or start[:1] == b"\x80":
-        return _unwrapped(_pickled(path, place, mapped=start[:2] == b"PK"), place)
+    if start[:4] == b"PK\x03\x04":
+        return _unwrapped(path, place, _zipped)
+    if is_pickle(start):
+        return _unwrapped(path, place, partial(_old, scratch=scratch))
     try:
-        return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
+        tensors = read_tensors(map_bytes(path), str(path)).tensors
+    except (StoreError, OSError) as error:
         raise TeacherError(
-            f"{place}: {error}; expected a whole safetensors file, or a checkpoint of torch.save; copy it "
-            "again"
+            f"{place}: {str(error).removeprefix(f'{path}: ')}; or a checkpoint of torch.save"
         ) from error
+    return {name: raw_view(raw) for name, raw in tensors.items()}
 
 
-def _pickled(path: Path, place: str, mapped: bool) -> Any:
+def _zipped(path: Path) -> tuple[Any, Callable[[Tensor], Tensor]]:
+    archive = MappedArchive(path)
+    return archive.checkpoint(), archive.tensor
+
+
+def _old(path: Path, scratch: Scratch) -> tuple[Any, Callable[[Tensor], Tensor]]:
+    def place(storage: Any, location: str) -> Any:
+        return scratch.room(storage.nbytes()).untyped_storage()
+
+    return torch.load(path, map_location=place, weights_only=True), lambda tensor: tensor
+
+
+def _unwrapped(path: Path, place: str, load: _Load) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the pickle's protocol
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            found, tensor = load(path)
+            while isinstance(found, Mapping) and not _is_state(found):
+                inside = [found[key] for key in WRAPPERS if isinstance(found.get(key), Mapping)]
+                if not inside:
+                    break
+                found = inside[0]
+            if isinstance(found, Mapping) and _is_state(found):
+                return {str(name): tensor(value) for name, value in found.items()}
     except pickle.UnpicklingError as error:
         raise TeacherError(
             f"{place}: holds more than weights ({_line(error)}), and reading that would run code; expected "
             "tensors only; where you trust its maker, load it there and save model.state_dict() again"
         ) from error
+    except TeacherError:
+        raise
     except Exception as error:  # what a damaged pickle leads to is not bounded
         raise TeacherError(
             f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint; copy or save it again"
         ) from error
+    what = listed_keys(found) if isinstance(found, Mapping) else f"a {type(found).__name__}"
+    raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")
 
 
 def _line(error: Exception) -> str:
     text = str(error).split("WeightsUnpickler error:")[-1].strip().split("\n")[0]
     return text.split(". ")[0].split(" was not an allowed")[0].rstrip(".") or type(error).__name__
-
-
-def _unwrapped(found: Any, place: str) -> dict[str, Tensor]:
-    while isinstance(found, Mapping) and not _is_state(found):
-        inside = [found[key] for key in WRAPPERS if isinstance(found.get(key), Mapping)]
-        if not inside:
-            break
-        found = inside[0]
-    if not isinstance(found, Mapping) or not _is_state(found):
-        what = listed_keys(found) if isinstance(found, Mapping) else f"a {type(found).__name__}"
-        raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")
-    return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
 
 
 def listed_keys(found: Mapping[Any, Any]) -> str:
@@ -97,13 +117,16 @@ def _is_state(found: Mapping[Any, Any]) -> bool:
     return bool(found) and all(isinstance(value, Tensor) for value in found.values())
 
 
-def fill(module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights") -> None:
+def fill(
+    module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights", scratch: Scratch | None = None
+) -> None:
     """Give a model its weights; prefixes that wrappers put before every name are taken off.
 
     Args:
         module: On any device; on "meta" it takes the tensors as they are.
         weights: By name.
         where: What messages call them.
+        scratch: Where weights go whose number type is not the model's; default: into memory.
 
     Raises:
         TeacherError: Weights are missing, not expected or of another shape; the model is unchanged.
@@ -128,7 +151,8 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights
             f"expected, {len(wrong)} of another shape; expected those of {type(module).__name__}; choose "
             "the model that they were trained in\n" + "\n".join(f"  {problem}" for problem in shown)
         )
-    given = {name: value.to(expected[name].dtype) for name, value in named.items()}
+    convert = Tensor.to if scratch is None else scratch.converted
+    given = {name: convert(value, expected[name].dtype) for name, value in named.items()}
     module.load_state_dict(given, strict=False, assign=True)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from legonet.blocks.build import output_shape
 from legonet.blocks.operations import Operations
-from legonet.blocks.weights import load_module, raw_tensor
+from legonet.blocks.weights import make_module, raw_tensor
 from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
@@ -136,7 +136,8 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
     """
     parts = source.parts()
     limit = int(SHARE * sum(map(len, source.weights())))
-    return dump_statistics(record(load_module(parts.f), load_module(parts.g), batches, limit))
+    f, g = (make_module(half.layers, half.tensors) for half in (parts.below, parts.above))
+    return dump_statistics(record(f, g, batches, limit))
 
 
 def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Path, int]:

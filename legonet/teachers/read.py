@@ -5,7 +5,6 @@ Needs no torch; only a block that a library builds is traced with it.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,9 @@ from legonet.blocks.schema import Architecture, Block, Layers, layers_data
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.store.blobs import Pieces, sha256
+from legonet.store.mapping import map_file
 from legonet.store.modules import ModuleKind, module_pieces
-from legonet.store.tensors import RawTensor, read_tensors
+from legonet.store.tensors import RawTensor, is_pickle, read_tensors
 
 LONGEST_LIST = 20
 _AT_ONCE = 2**20  # numbers
@@ -41,11 +41,13 @@ class Half:
     Attributes:
         sha: The address of its blob.
         layers: Its layers or operations.
-        pieces: Its blob; of a file, they are views of the file.
+        tensors: Its weights by name; of a file, they are views of the file.
+        pieces: Its blob, of the same views.
     """
 
     sha: str
     layers: Architecture
+    tensors: Mapping[str, RawTensor] = field(compare=False, repr=False)
     pieces: Pieces = field(compare=False, repr=False)
 
     @property
@@ -144,8 +146,9 @@ def read_halves(
     _check(tensors, layers, source, {name for kind in kinds for name in tensor_shapes(halves[kind])})
     found = []
     for kind in kinds:
-        pieces = _pieces(kind, halves[kind], tensors)
-        found.append(Half(sha256(pieces), halves[kind], pieces))
+        own = {key: tensors[key] for key in tensor_shapes(halves[kind])}
+        pieces = _pieces(kind, halves[kind], own)
+        found.append(Half(sha256(pieces), halves[kind], own, pieces))
     return found
 
 
@@ -238,7 +241,7 @@ def mapped(path: Path, source: str) -> bytes | memoryview:
         with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 return b""  # which cannot be mapped
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            return memoryview(map_file(file))
     except OSError as error:
         raise TeacherError(
             f"{source}: cannot be read: {error.strerror or error}; expected a safetensors file; "
@@ -250,7 +253,7 @@ def _tensors(weights: Weights, source: str) -> Mapping[str, RawTensor]:
     if isinstance(weights, Mapping):
         return weights
     found = mapped(weights, source) if isinstance(weights, Path) else weights
-    if found[:4] == b"PK\x03\x04" or found[:2] == b"\x80\x02":
+    if found[:4] == b"PK\x03\x04" or is_pickle(found):
         raise TeacherError(
             f"{source}: a pickled PyTorch checkpoint; expected a safetensors file, which runs no code; "
             "convert it with safetensors.torch.save_file(model.state_dict(), ...)"
@@ -337,7 +340,6 @@ def _elements(shape: Shape) -> int:
 
 
 def _pieces(kind: ModuleKind, architecture: Architecture, tensors: Mapping[str, RawTensor]) -> Pieces:
-    own = {key: tensors[key] for key in tensor_shapes(architecture)}
     if isinstance(architecture, Operations):
-        return module_pieces(kind, {}, own, architecture.data())
-    return module_pieces(kind, layers_data(architecture), own)
+        return module_pieces(kind, {}, tensors, architecture.data())
+    return module_pieces(kind, layers_data(architecture), tensors)

@@ -26,6 +26,7 @@ from legonet.graph.schema import Graph
 from legonet.store.blobs import BlobStore, Pieces
 from legonet.store.files import holds, write_file
 from legonet.store.gc import named
+from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
 from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
 
@@ -60,12 +61,22 @@ def save_network(
         saving.take(name, source)
     saved, text = saving.finished()
     _copy_blobs(lock, store, saving.workspace.store)
-    for file, data in saving.files.items():
-        write_file(file, data)
-    for file in saving.stale:
-        file.unlink(missing_ok=True)
-    if text is not None:
-        write_file(path, text.encode())
+    new = [file for file in saving.files if not file.exists()]
+    saving.unfinished.begin(new)
+    try:
+        for file, data in saving.files.items():
+            write_file(file, data)
+        for file in saving.stale:
+            file.unlink(missing_ok=True)
+        if text is not None:
+            write_file(path, text.encode())
+    except BaseException:
+        for file in new:
+            with suppress(OSError):  # what cannot be removed is recorded
+                file.unlink(missing_ok=True)
+        raise
+    finally:
+        saving.unfinished.end()
     return saved
 
 
@@ -82,6 +93,8 @@ class _Saving:
         self.workspace = Workspace.find(self.path)
         self.folder = self.path.absolute().parent
         self.previous = self._previous()
+        self.unfinished = Unfinished(self.workspace, self.path)
+        self.left = self.unfinished.left()
         self.teachers = dict(self.graph.teachers)
         self.blocks: dict[str, Block] = {}
         for name, file in list_blocks(self.workspace.block_folders).items():
@@ -121,7 +134,7 @@ class _Saving:
         if statistics is not None:
             self._put(beside, statistics, ours)
         elif beside.exists():
-            self._expect(ours, beside)
+            self._expect(ours or beside in self.left, beside)
             self.stale.append(beside)
         changes = {"model": self._block(source), "weights": weights, "statistics": None}
         self.teachers[name] = self.teachers[name].model_copy(update=changes)
@@ -131,7 +144,7 @@ class _Saving:
             if holds(file, [data] if isinstance(data, bytes) else data):
                 return
         if file.exists():
-            self._expect(ours, file)
+            self._expect(ours or file in self.left, file)
         self.files[file] = data
 
     def _expect(self, ours: bool, file: Path) -> None:

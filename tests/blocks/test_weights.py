@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from legonet.blocks.schema import layers_data, layers_from_data
 from legonet.blocks.weights import DTYPES, architecture_of, dump_chain, load_module, module_layers, raw_tensor
 from legonet.errors import BlockError, StoreError
 from legonet.graph.schema import Adapter
+from legonet.store.mapping import map_file
 from legonet.store.modules import dump_module
 from legonet.store.tensors import RawTensor
 
@@ -51,6 +53,18 @@ def test_it_is_frozen_and_in_evaluation_mode(module: nn.Sequential) -> None:
     loaded = load_module(dump_chain("task-module", module))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert not any(each.training for each in loaded.modules())
+
+
+def test_memory_that_may_be_written_to_is_used_as_it_is(tmp_path: Path) -> None:
+    module = build_layers(layers_from_data({"fc": {"type": "linear", "in": 16, "out": 16, "bias": False}}))
+    path, weight = tmp_path / "blob", module.get_parameter("fc.weight")
+    path.write_bytes(dump_chain("task-module", module))
+    with path.open("rb") as file:
+        blob = memoryview(map_file(file))
+    loaded = load_module(blob).get_parameter("fc.weight")
+    assert 0 < loaded.data_ptr() - np.frombuffer(blob, np.uint8).ctypes.data < len(blob)
+    assert torch.equal(loaded, weight)
+    assert torch.equal(load_module(path).get_parameter("fc.weight"), weight)
 
 
 def test_it_shares_no_memory_with_the_blob(module: nn.Sequential) -> None:

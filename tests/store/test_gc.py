@@ -9,6 +9,7 @@ import pytest
 from legonet.errors import LegonetError
 from legonet.graph.lock import Lock, LockedAdapter, LockedTeacher, write_lock
 from legonet.store.gc import find_orphans
+from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import Workspace
 
 
@@ -52,6 +53,30 @@ def test_a_broken_lock_file_frees_nothing(workspace: Workspace) -> None:
     (workspace.root / "graphs" / "one.lock.json").write_text("{")
     with pytest.raises(LegonetError, match=r"one\.lock\.json"):
         find_orphans(workspace)
+
+
+def test_what_killed_commands_left(workspace: Workspace) -> None:
+    graph, teachers = workspace.root / "graphs" / "zoo.yaml", workspace.root / "graphs" / "teachers"
+    named, left = teachers / "cat.safetensors", teachers / "dog.safetensors"
+    torn = teachers / f".dog.safetensors-{'0a' * 8}.tmp"
+    block, own = workspace.root / "blocks" / "dog.yaml", teachers / ".notes.tmp"
+    for file in (named, left, torn, block, own):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"bytes")
+    graph.write_text(
+        "legonet: 1\nname: zoo\ninput: {shape: [3, 8, 8]}\ncategories: {cat: {}}\n"
+        "tasks: {classify: {output: {kind: vector, names: [a]}}}\nteachers:\n"
+        "  cat: {category: cat, task: classify, model: net, weights: teachers/cat.safetensors, cut: a}\n"
+    )
+    Unfinished(workspace, graph).begin([named, left, block])
+    assert Unfinished(workspace, graph).left() == {left, block}
+    assert not {left, block, torn} & {*find_orphans(workspace).files}  # a command may be at work
+    find_orphans(workspace, 0).delete()
+    assert not any(file.exists() for file in (left, torn, block))
+    assert named.exists()
+    assert own.exists()
+    find_orphans(workspace, 0).delete()
+    assert not workspace.state("unfinished").exists()
 
 
 def test_no_store_yet(tmp_path: Path) -> None:

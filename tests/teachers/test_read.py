@@ -20,6 +20,7 @@ from legonet.blocks.schema import Block, layers_from_data
 from legonet.blocks.weights import dump_chain, load_module
 from legonet.errors import TeacherError
 from legonet.store.blobs import MemoryStore, Store, sha256
+from legonet.teachers.checkpoints import read_checkpoint
 from legonet.teachers.read import cut_architecture, read_halves, read_teacher, teacher_layers
 
 LAYERS = layers_from_data(
@@ -170,6 +171,20 @@ def test_a_file_cut_short(length: int) -> None:
     data = saved(build_layers(LAYERS).state_dict())
     with pytest.raises(TeacherError, match=r"^t: .*; expected a whole safetensors file"):
         read_teacher(LAYERS, data[:length], "flatten", "t")
+
+
+@pytest.mark.parametrize("start", ["P", "\x80"])
+def test_a_header_whose_length_looks_like_another_format(
+    start: str, teacher: nn.Sequential, tmp_path: Path
+) -> None:
+    data = saved(teacher.state_dict())
+    length = int.from_bytes(data[:8], "little")
+    wanted = {"P": 0x14B50, "\x80": 0x10280}[start]  # "PK", and a pickle of protocol 2
+    header = data[8 : 8 + length] + b" " * (wanted - length)
+    (tmp_path / "w").write_bytes(wanted.to_bytes(8, "little") + header + data[8 + length :])
+    assert read_teacher(LAYERS, tmp_path / "w", "flatten") == read_teacher(LAYERS, data, "flatten")
+    found = read_checkpoint(tmp_path / "w")
+    assert all(torch.equal(found[name], value) for name, value in teacher.state_dict().items())
 
 
 def test_other_files(tmp_path: Path, teacher: nn.Sequential) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 import legonet
 from legonet.errors import GraphError, LegonetError, StoreError
 from legonet.network import Network
+from legonet.teachers import save
 from legonet.teachers.validate import problems_of
 
 
@@ -178,3 +179,22 @@ def test_json_stays_json(network: Network, make_model: Callable[..., nn.Module],
     network.add_teacher("fox-v1", make_model(9), category="fox", task="classify", cut="pool1")
     network.save(tmp_path / "zoo.json")
     assert "fox-v1" in json.loads((tmp_path / "zoo.json").read_text())["teachers"]
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_a_write_that_fails_leaves_nothing(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    write, count = save.write_file, 0
+
+    def fails(path: Path, data: bytes) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            raise StoreError("the disk is full")
+        write(path, data)
+
+    monkeypatch.setattr(save, "write_file", fails)
+    with pytest.raises(StoreError, match="the disk is full"):
+        network.save(tmp_path / "graphs" / "zoo.yaml")
+    assert files(tmp_path) == {}
