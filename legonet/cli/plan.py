@@ -98,23 +98,37 @@ def show_plan(planned: Plan, ports: Mapping[str, Ports]) -> None:
 
 
 def estimate(planned: Plan) -> str:
-    """How long a plan's jobs take, as far as it is known: the end of a sentence."""
-    costs = [edge.cost for edge in planned.jobs]
-    known = [cost.seconds for cost in costs if cost is not None]
-    if not known:
+    """What a plan's jobs take, as far as it is known: the end of a sentence."""
+    jobs = planned.jobs
+    if not jobs:
         return "."
-    unknown = "" if len(known) == len(costs) else f", and {len(costs) - len(known)} of unknown length"
-    return f"; about {duration(sum(known))} on this machine{unknown}."
+    costs = [edge.cost for edge in jobs if edge.cost is not None]
+    counted = [cost.operations for cost in costs if cost.operations is not None]
+    known = [cost.seconds for cost in costs if cost.seconds is not None]
+    work = f"; about {operations_text(sum(counted))}" if counted else ""
+    if len(counted) not in (0, len(jobs)):
+        work += f" and what {len(jobs) - len(counted)} more take"
+    if not known:
+        return f"{work}. How long that takes is not known until the first job has run on this machine."
+    unknown = "" if len(known) == len(jobs) else f", and {len(jobs) - len(known)} of unknown length"
+    return f"{work}; about {duration(sum(known))} on this machine{unknown}."
 
 
 def cost_text(cost: Cost) -> str:
     """What a job takes, as people read it: time, operations, memory."""
-    parts = [duration(cost.seconds)]
+    parts = [] if cost.seconds is None else [duration(cost.seconds)]
     if cost.operations is not None:
-        parts.append(f"{cost.operations / 10**9:.3g} GFLOP")
+        parts.append(operations_text(cost.operations))
     if cost.memory is not None:
         parts.append(f"{cost.memory / 2**20:,.0f} MiB")
     return ", ".join(parts)
+
+
+def operations_text(operations: int) -> str:
+    """Operations as people read them."""
+    units = {"TFLOP": 10**12, "GFLOP": 10**9, "MFLOP": 10**6, "kFLOP": 10**3}
+    unit, size = next((each for each in units.items() if operations >= each[1]), ("FLOP", 1))
+    return f"{operations / size:.3g} {unit}"
 
 
 def duration(seconds: float) -> str:

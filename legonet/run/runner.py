@@ -204,7 +204,7 @@ class _Loop:
         for place, (start, path) in enumerate(self._waiting):
             if left is not None:
                 cost = self._edges[path][1].cost
-                if left <= 0 or (cost is not None and cost.seconds > left):
+                if left <= 0 or (cost is not None and (cost.seconds or 0.0) > left):
                     self._waiting.pop(place)
                     return self._next(now, left)
             if start <= now:

@@ -39,7 +39,8 @@ def prints_of(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> Print
 
 def _prints(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> Prints:
     labelled = frozenset(path for path, (_, labels) in read.items() if labels is not None)
-    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled)
+    images = {path: len(each) for path, (each, _) in read.items()}
+    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled, images)
 
 
 def transplant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,13 @@ def graph(saved: Path, tmp_path: Path) -> Path:
 def test_a_plan_is_carried_out_once_agreed(run: Run, graph: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     outcome = run("plan", graph, "-o", plan)
-    assert outcome.out.splitlines()[-2:] == ["2 to add.", f"Run: legonet transplant {plan}"]
+    summary, command = outcome.out.splitlines()[-2:]
+    assert re.fullmatch(
+        r"2 to add; about [\d.]+ [kM]FLOP\. How long that takes is not known until the first job has run on "
+        r"this machine\.",
+        summary,
+    )
+    assert command == f"Run: legonet transplant {plan}"
     assert run("transplant", plan).out.splitlines()[-1] == "2 fitted."
     assert run("transplant", plan).out == "Nothing to do.\n"
     lines = run("plan", graph).out.splitlines()
@@ -68,7 +75,7 @@ def test_estimates_and_hashes(run: Run, graph: Path) -> None:
     outcome = run("plan", graph)
     assert "2 to refit; about " in outcome.out
     edge = json.loads(run("plan", graph, "--json").out)["edges"][1]
-    assert edge["cost"]["basis"] == "as it took last"
+    assert edge["cost"]["basis"] == "as it took last, for other settings"
     assert [change["input"] for change in edge["changes"]] == ["method"]
     drawn = graph.with_suffix(".dot")
     assert run("render", graph, "--plan", "-o", drawn).status == 0
