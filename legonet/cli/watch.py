@@ -13,6 +13,7 @@ from legonet.cli.options import Device
 if TYPE_CHECKING:
     from legonet.run.inbox import Drop, Inbox
     from legonet.run.options import Options
+    from legonet.run.runner import Progress
 
 
 def watch(
@@ -74,7 +75,7 @@ def _build(graph: Path, options: Options, device: str) -> None:
     from legonet.errors import LegonetError
 
     try:
-        result = legonet.load(graph).transplant(device=device, options=options)
+        result = legonet.load(graph).transplant(device=device, options=options, progress=_waits)
     except LegonetError as error:
         print(f"! {error}", flush=True)
         return
@@ -88,6 +89,11 @@ def _build(graph: Path, options: Options, device: str) -> None:
         print(f"  {each.path}: fitted: {figures} ({each.seconds:.1f} s)", flush=True)
     for message in result.failed.values():
         print(f"! {message}", flush=True)
+
+
+def _waits(progress: Progress) -> None:
+    if progress.state == "waiting":
+        print(f"  {progress.message}", flush=True)
 
 
 def _bug(error: Exception) -> str:

@@ -77,7 +77,7 @@ def transplant(
         if accept is not None:
             accept(found.plan)
         return Run(lock, notes=_unused(found.plan, read))
-    with _owner(site, options):
+    with _owner(site, options, progress):
         again = load()
         if again != lock:  # another run was at work until now
             lock, found = again, replace(site, before=found.before).survey(again, prints)
@@ -106,10 +106,17 @@ def transplant(
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
 
 
-def _owner(site: Site, options: Options) -> AbstractContextManager[object]:
+def _owner(
+    site: Site, options: Options, progress: Callable[[Progress], None] | None
+) -> AbstractContextManager[object]:
     if site.workspace is None:
         return nullcontext()
-    return RunLock(site.workspace.run_lock(site.graph.name), options.wait)
+
+    def told(message: str) -> None:
+        if progress is not None:
+            progress(Progress("", "waiting", message=message))
+
+    return RunLock(site.workspace.run_lock(site.graph.name), options.wait, told)
 
 
 def _no_longer_tuned(before: Lock, after: Lock) -> tuple[str, ...]:

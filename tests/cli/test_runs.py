@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,29 @@ def test_one_run_at_a_time(run: Run, graph: Path) -> None:
         outcome = run("transplant", graph)
     assert outcome.status == 1
     assert f"another run is at work on this network: process {os.getpid()}" in outcome.err
+
+
+def test_whom_it_waits_for(run: Run, graph: Path) -> None:
+    """Another process is at work until this one has said that it waits."""
+    held = RunLock(graph.parents[1] / ".legonet" / "runs" / "zoo.lock")
+    held.__enter__()
+    threading.Timer(1.0, held.__exit__, (None, None, None)).start()
+    outcome = run("transplant", graph, "--wait")
+    assert outcome.status == 0
+    waits, *_ = outcome.err.splitlines()
+    assert waits.startswith(f"another run is at work on this network: process {os.getpid()} on ")
+    assert outcome.out.splitlines()[-1] == "2 fitted."
+
+
+def test_interrupted_while_it_waits(run: Run, graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with RunLock(graph.parents[1] / ".legonet" / "runs" / "zoo.lock"):
+        monkeypatch.setattr("legonet.run.owner.time.sleep", interrupt)
+        outcome = run("transplant", graph, "--wait")
+    assert outcome.status == 130
+    assert outcome.err.splitlines()[-1].startswith("interrupted; run the same command again")
 
 
 def test_gc(run: Run, graph: Path) -> None:
