@@ -27,10 +27,11 @@ def watch(
     """Add every teacher that is dropped into a folder, and fit what it needs.
 
     A drop is NAME.yaml, with category, task, model and cut, beside NAME.safetensors. Those that are taken
-    move to INBOX/added, bad ones to INBOX/rejected, each with its reason.
+    move to INBOX/added, bad ones to INBOX/rejected, each with its reason. One of which a file is missing is
+    left there, and mentioned once.
     """
     from legonet.errors import StoreError
-    from legonet.run.inbox import Inbox
+    from legonet.run.inbox import SETTLED, STALE, Inbox
     from legonet.run.options import Options, seconds_of
 
     if not inbox.is_dir():
@@ -46,6 +47,8 @@ def watch(
     while True:
         for drop in list(box.ready()):
             _take(box, drop, options, device)
+        for waits in box.incomplete(SETTLED if once else STALE):
+            print(f"? {waits}", flush=True)
         if once:
             return
         time.sleep(pause)
