@@ -150,10 +150,7 @@ class Network(Design):
         return find_ports(graph, plan, self._port_finder())
 
     def _port_finder(self) -> PortFinder:
-        from legonet.teachers.port import PortFinder
-
-        file = None if self._workspace is None else self._workspace.state("ports.json")
-        return PortFinder(self.graph, self._sources, file)
+        return self._site().port_finder()
 
     def _site(self) -> Site:
         """Where the network lives; needs no torch."""

@@ -15,6 +15,7 @@ from legonet.errors import BlockError
 from legonet.graph.schema import Adapter
 
 Shape = tuple[int, ...]
+BRIDGE_KERNEL = 3
 MAPS = (
     "cut both below flatten, or bring them in with `legonet teacher add`, which makes tokens and vectors maps"
 )
@@ -75,15 +76,22 @@ def _resampling(source: Shape, target: Shape) -> Iterator[tuple[str, Mapping[str
         yield "upsample", {"type": "upsample", "size": target}
 
 
-def bridge_in_words(source: Shape, own: Shape) -> list[str]:
-    """What stands below an adapter whose teacher has a category module of its own: `legonet.distill.bridge`.
+def bridge_layers(source: Shape, own: Shape) -> dict[str, Layer]:
+    """The layers below an adapter whose teacher has a category module of its own: `legonet.distill.bridge`.
 
     Args:
         source: of the category module's features.
         own: of those of the teacher's own category module.
     """
-    resampled = {name: layer(data) for name, data in _resampling(source[1:], own[1:])}
-    return [*in_words(resampled, source), f"bridge conv 3x3 {source[0]} -> {own[0]}"]
+    channels, kernel = {"in": source[0], "out": own[0]}, BRIDGE_KERNEL
+    conv = {"type": "conv", **channels, "kernel": kernel, "padding": kernel // 2}
+    return {name: layer(data) for name, data in (*_resampling(source[1:], own[1:]), ("conv", conv))}
+
+
+def bridge_in_words(source: Shape, own: Shape) -> list[str]:
+    """A bridge's layers as people read them."""
+    *resampled, conv = in_words(bridge_layers(source, own), source)
+    return [*resampled, f"bridge {conv}"]
 
 
 def in_words(layers: Mapping[str, Layer], source: Shape) -> list[str]:

@@ -1,7 +1,7 @@
-"""The shape of what a chain of layers gives, by arithmetic: without torch, which takes seconds to import.
+"""What a chain of layers gives and costs, by arithmetic: without torch, which takes seconds to import.
 
-`legonet.blocks.build.output_shape` says the same by running the layers on torch's meta device, and refuses
-what does not fit; `tests/blocks/test_shapes.py` holds the two against each other.
+`legonet.blocks.build.output_shape` and `legonet.blocks.flops` say the same by running the layers on torch's
+meta device, and refuse what does not fit; `tests/blocks/test_shapes.py` holds the two against each other.
 """
 
 from __future__ import annotations
@@ -35,6 +35,42 @@ def chain_shape(layers: Layers, shape: Shape) -> Shape:
     for each in layers.values():
         shape = _above(each, shape)
     return shape
+
+
+def chain_operations(layers: Layers, shape: Shape) -> int:
+    """Operations of a chain for one input: two for each multiplication with its addition, as torch counts.
+
+    Args:
+        layers: as of `chain_shape`.
+        shape: likewise.
+    """
+    total = 0
+    for each in layers.values():
+        above = _above(each, shape)
+        if isinstance(each, Conv):
+            total += 2 * prod(above) * each.in_channels // each.groups * prod(each.kernel)
+        elif isinstance(each, ConvTranspose):
+            total += 2 * prod(shape) * each.out_channels // each.groups * prod(each.kernel)
+        elif isinstance(each, Linear):
+            total += 2 * prod(above) * each.in_features
+        shape = above
+    return total
+
+
+def lowest_window(layers: Layers, shape: Shape) -> int:
+    """Height and width of the windows that a chain begins with a pooling of; 1: it does not.
+
+    As `legonet.distill.pullback.Pullback.window`, but of layers that are not built.
+
+    Args:
+        layers: as of `chain_shape`.
+        shape: likewise.
+    """
+    lowest = next(iter(layers.values()), None)
+    if not isinstance(lowest, MaxPool | AvgPool) or lowest.padding != (0, 0):
+        return 1
+    size, *others = {*lowest.kernel, *lowest.stride}
+    return 1 if others or any(side % size for side in shape[-2:]) else size
 
 
 def _above(layer: Layer, shape: Shape) -> Shape:

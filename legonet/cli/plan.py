@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +30,8 @@ STYLES = {
     "native": "dim",
     "open": "cyan",
 }
+LISTED = 20  # paths that stay as they are; more are counted
+COUNTED = 20  # tasks that are counted apart
 
 
 def plan(
@@ -37,9 +41,15 @@ def plan(
         typer.Option("--output", "-o", metavar="PLAN", help="Write it here, for `legonet transplant PLAN`."),
     ] = None,
     samples: SampleFolders = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="List the paths that stay as they are, however many there are.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what `legonet transplant` would do for each path, and why. Changes nothing."""
+    """Say what `legonet transplant` would do for each path, and why. Changes nothing.
+
+    Where many paths stay as they are, these are counted for each task, and not listed.
+    """
     import legonet
     from legonet.cli.samples import folders_of, open_samples
 
@@ -51,7 +61,8 @@ def plan(
         from legonet.store.files import write_file
 
         write_file(output, plan_text(planned, graph, output, folders).encode())
-    ports = network.ports(planned)
+    shown = planned if every or as_json else listed(planned)
+    ports = network.ports(shown)
     if as_json:
         data = planned.data()
         for edge in data["edges"]:
@@ -59,25 +70,57 @@ def plan(
             edge["ports"] = joined.data() if joined else None
         print(json.dumps(data, indent=2))
         return
-    show_plan(planned, ports)
+    show_plan(planned, shown, ports)
     if planned.changes:
         target = graph if output is None else output
         print(f"Run: legonet transplant {shlex.quote(str(target))}")
 
 
-def show_plan(planned: Plan, ports: Mapping[str, Ports]) -> None:
-    """Print a plan: a tree by task on a terminal, lines elsewhere; then what it comes to."""
+def listed(planned: Plan) -> Plan:
+    """The part of a plan that is shown path by path: what changes, and what does not where that is little."""
+    if len(planned.edges) - len(planned.changes) <= LISTED:
+        return planned
+    return replace(planned, edges=planned.changes)
+
+
+def counts(planned: Plan, shown: Plan) -> dict[str, str]:
+    """What is not shown path by path: how much of it is kept, native and open, by pattern of paths."""
+    if shown.edges == planned.edges:
+        return {}
+    by_task: dict[str, Counter[str]] = {}
+    for edge in planned:
+        if edge.action in ("keep", "native", "open"):
+            by_task.setdefault(f"*:{edge.path.partition(':')[2]}", Counter())[edge.action] += 1
+    if len(by_task) > COUNTED:
+        by_task = {"*:*": sum(by_task.values(), Counter())}
+    return {
+        pattern: ", ".join(f"{number:,} {action}" for action, number in sorted(found.items()))
+        for pattern, found in by_task.items()
+    }
+
+
+def show_plan(planned: Plan, shown: Plan, ports: Mapping[str, Ports]) -> None:
+    """Print a plan: a tree by task on a terminal, lines elsewhere; then what it comes to.
+
+    Args:
+        planned: the whole.
+        shown: its paths that are listed; the others are counted.
+        ports: of the paths that are listed.
+    """
     from legonet.cli.table import columns, show
 
+    counted = counts(planned, shown)
     if sys.stdout.isatty() and planned.edges:
-        _show_tree(planned, ports)
+        _show_tree(shown, counted, ports)
     else:
         rows = [
             (MARKS[edge.action], edge.path, edge.action, edge.method or "", _joins(edge, ports), edge.reason)
-            for edge in planned
+            for edge in shown
         ]
-        for edge, line in zip(planned, columns(rows), strict=True):
-            show(line, STYLES[edge.action])
+        rows += [(MARKS["keep"], pattern, text, "", "", "") for pattern, text in counted.items()]
+        styles = [*(STYLES[edge.action] for edge in shown), *(STYLES["keep"] for _ in counted)]
+        for style, line in zip(styles, columns(rows), strict=True):
+            show(line, style)
     if planned.edges:
         print()
     for offer in planned.offers:
@@ -95,26 +138,42 @@ def show_plan(planned: Plan, ports: Mapping[str, Ports]) -> None:
         )
     else:
         print("Nothing to do: every adapter is as the graph file says.")
+    if counted:
+        print(f"{len(planned.edges) - len(shown.edges):,} paths stay as they are; --all lists them.")
 
 
 def estimate(planned: Plan) -> str:
-    """How long a plan's jobs take, as far as it is known: the end of a sentence."""
-    costs = [edge.cost for edge in planned.jobs]
-    known = [cost.seconds for cost in costs if cost is not None]
-    if not known:
+    """What a plan's jobs take, as far as it is known: the end of a sentence."""
+    jobs = planned.jobs
+    if not jobs:
         return "."
-    unknown = "" if len(known) == len(costs) else f", and {len(costs) - len(known)} of unknown length"
-    return f"; about {duration(sum(known))} on this machine{unknown}."
+    costs = [edge.cost for edge in jobs if edge.cost is not None]
+    counted = [cost.operations for cost in costs if cost.operations is not None]
+    known = [cost.seconds for cost in costs if cost.seconds is not None]
+    work = f"; about {operations_text(sum(counted))}" if counted else ""
+    if len(counted) not in (0, len(jobs)):
+        work += f" and what {len(jobs) - len(counted)} more take"
+    if not known:
+        return f"{work}. How long that takes is not known until the first job has run on this machine."
+    unknown = "" if len(known) == len(jobs) else f", and {len(jobs) - len(known)} of unknown length"
+    return f"{work}; about {duration(sum(known))} on this machine{unknown}."
 
 
 def cost_text(cost: Cost) -> str:
     """What a job takes, as people read it: time, operations, memory."""
-    parts = [duration(cost.seconds)]
+    parts = [] if cost.seconds is None else [duration(cost.seconds)]
     if cost.operations is not None:
-        parts.append(f"{cost.operations / 10**9:.3g} GFLOP")
+        parts.append(operations_text(cost.operations))
     if cost.memory is not None:
         parts.append(f"{cost.memory / 2**20:,.0f} MiB")
     return ", ".join(parts)
+
+
+def operations_text(operations: int) -> str:
+    """Operations as people read them."""
+    units = {"TFLOP": 10**12, "GFLOP": 10**9, "MFLOP": 10**6, "kFLOP": 10**3}
+    unit, size = next((each for each in units.items() if operations >= each[1]), ("FLOP", 1))
+    return f"{operations / size:.3g} {unit}"
 
 
 def duration(seconds: float) -> str:
@@ -129,18 +188,24 @@ def _joins(edge: PlannedEdge, ports: Mapping[str, Ports]) -> str:
     return str(ports[edge.path]) if edge.path in ports and edge.action != "remove" else ""
 
 
-def _show_tree(planned: Plan, ports: Mapping[str, Ports]) -> None:
+def _show_tree(shown: Plan, counted: Mapping[str, str], ports: Mapping[str, Ports]) -> None:
     from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
-    tree = Tree(Text(planned.graph, "bold"))
-    branches: dict[str, Tree] = {}
-    for edge in planned:
-        task = edge.path.partition(":")[2]
+    tree = Tree(Text(shown.graph, "bold"))
+    branches: dict[str, Tree] = {"*": tree}
+
+    def add(path: str, text: str, style: str) -> None:
+        task = path.partition(":")[2]
         if task not in branches:
             branches[task] = tree.add(Text(task, "bold"))
-        branches[task].add(Text(_line(edge, _joins(edge, ports)), STYLES[edge.action]))
+        branches[task].add(Text(text, style))
+
+    for edge in shown:
+        add(edge.path, _line(edge, _joins(edge, ports)), STYLES[edge.action])
+    for pattern, text in counted.items():
+        add(pattern, f"{MARKS['keep']} {pattern}  {text}", STYLES["keep"])
     Console(highlight=False).print(tree)
 
 

@@ -63,7 +63,7 @@ def _planned(network: Network) -> dict[str, dict[str, float]]:
     return {
         edge.path: {f"{edge.action}, about s": edge.cost.seconds}
         for edge in network.plan().jobs
-        if edge.cost is not None
+        if edge.cost is not None and edge.cost.seconds is not None
     }
 
 

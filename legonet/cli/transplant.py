@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -193,6 +194,9 @@ class _Display(Display):
             if progress.result is not None:
                 data |= {"seconds": progress.result.seconds, "quality": progress.result.quality}
             print(json.dumps(data), flush=True)
+            return
+        if progress.state == "waiting":
+            print(progress.message, file=sys.stderr, flush=True)
             return
         self._draw(progress)
 

@@ -13,6 +13,7 @@ from legonet.cli.options import Device
 if TYPE_CHECKING:
     from legonet.run.inbox import Drop, Inbox
     from legonet.run.options import Options
+    from legonet.run.runner import Progress
 
 
 def watch(
@@ -26,10 +27,11 @@ def watch(
     """Add every teacher that is dropped into a folder, and fit what it needs.
 
     A drop is NAME.yaml, with category, task, model and cut, beside NAME.safetensors. Those that are taken
-    move to INBOX/added, bad ones to INBOX/rejected, each with its reason.
+    move to INBOX/added, bad ones to INBOX/rejected, each with its reason. One of which a file is missing is
+    left there, and mentioned once.
     """
     from legonet.errors import StoreError
-    from legonet.run.inbox import Inbox
+    from legonet.run.inbox import SETTLED, STALE, Inbox
     from legonet.run.options import Options, seconds_of
 
     if not inbox.is_dir():
@@ -45,6 +47,8 @@ def watch(
     while True:
         for drop in list(box.ready()):
             _take(box, drop, options, device)
+        for waits in box.incomplete(SETTLED if once else STALE):
+            print(f"? {waits}", flush=True)
         if once:
             return
         time.sleep(pause)
@@ -74,7 +78,7 @@ def _build(graph: Path, options: Options, device: str) -> None:
     from legonet.errors import LegonetError
 
     try:
-        result = legonet.load(graph).transplant(device=device, options=options)
+        result = legonet.load(graph).transplant(device=device, options=options, progress=_waits)
     except LegonetError as error:
         print(f"! {error}", flush=True)
         return
@@ -88,6 +92,11 @@ def _build(graph: Path, options: Options, device: str) -> None:
         print(f"  {each.path}: fitted: {figures} ({each.seconds:.1f} s)", flush=True)
     for message in result.failed.values():
         print(f"! {message}", flush=True)
+
+
+def _waits(progress: Progress) -> None:
+    if progress.state == "waiting":
+        print(f"  {progress.message}", flush=True)
 
 
 def _bug(error: Exception) -> str:

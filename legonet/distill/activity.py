@@ -22,9 +22,9 @@ from torch import Tensor
 
 from legonet.blocks.observe import observed
 from legonet.blocks.weights import Loaded
+from legonet.distill.amounts import ACTIVITY_STEPS as STEPS
 from legonet.teachers.statistics import Statistics
 
-STEPS = 60
 LEARNING_RATE = 0.05  # in standard deviations of a channel
 SOFTNESS = 0.3  # of the count of active units, in standard deviations of their inputs
 ACTIVITY_WEIGHT = 10.0

@@ -25,8 +25,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from legonet.blocks.joining import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.joining import MAPS
 from legonet.blocks.weights import Loaded, architecture_of
+from legonet.distill.amounts import BRIDGE_BATCH as BATCH
+from legonet.distill.amounts import BRIDGE_FEW as FEW
+from legonet.distill.amounts import BRIDGE_STEPS as STEPS
+from legonet.distill.amounts import BRIDGE_SYNTHESISED as SYNTHESISED
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.context import Edge, Progress, features_of, frozen, outputs_of
 from legonet.distill.descent import descend
@@ -37,13 +42,8 @@ from legonet.distill.pullback import Shape
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 
-KERNEL = 3
 RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
-SYNTHESISED = 512  # images
-FEW = 64  # images that are given; fewer are joined by synthesised ones
 HELD_OUT = 5  # one image in so many is only measured on
-STEPS = 150
-BATCH = 16
 LEARNING_RATE = 1e-3
 
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill.activity import Strangeness
+from legonet.distill.amounts import INVERSION_STEPS as STEPS
 from legonet.graph.schema import Input
 from legonet.teachers.statistics import Statistics
 
-STEPS = 30
 LEARNING_RATE = 0.02  # in units of the image's range
 
 

@@ -33,12 +33,12 @@ from torch import Tensor, nn
 
 from legonet.blocks.adapter import convolutions, set_identity
 from legonet.blocks.rescale import Rescale
+from legonet.distill.amounts import GRAM_BLOCK as BLOCK
+from legonet.distill.amounts import checked, windows_read
 from legonet.distill.pullback import AnyPullback, Pullback
 
 CHUNK = 32  # draws that are in memory together, at most
 MEMORY = 2**28  # bytes that one chunk of draws may take, unless a single draw takes more
-BLOCK = 192  # rows of the Gram matrix that are computed together
-CHECKED = 32  # fresh draws for the residual, at most; a quarter of those of the fit
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,6 @@ class Draw:
 
     gradient: Tensor
     masks: list[Tensor]
-
-
-def windows_read(kernel: int, window: int) -> int:
-    """How many windows the patches of a window's positions read, in each direction."""
-    return 2 * -(-(kernel // 2) // window) + 1
 
 
 class NormalEquations:
@@ -263,29 +258,6 @@ def _windows(
     if student.window != teacher.window:
         return 1, student, teacher
     return student.window, student.above_window(), teacher.above_window()
-
-
-def solving_operations(adapter: nn.Sequential, student: AnyPullback, teacher: AnyPullback, draws: int) -> int:
-    """Operations of the normal equations of so many draws, and of their solution; without the pullbacks.
-
-    Args:
-        adapter: that is solved for.
-        student: pullback of g_S.
-        teacher: pullback of g_T.
-        draws: how many draws in all.
-    """
-    first = convolutions(adapter)[0]
-    window, *_ = _windows(student, teacher, _above(adapter, first))
-    kernel, taken = first.kernel_size[0], first.in_channels
-    read, unknown = first.out_channels * windows_read(kernel, window) ** 2, first.out_channels * kernel**2
-    rows = draws * math.prod(teacher.input_shape[1:]) // window**2
-    gram = sum(min(BLOCK, read - begin) * (read - begin) for begin in range(0, read, BLOCK))
-    return 2 * rows * (gram + read * taken) + unknown**3 // 3 + 2 * unknown**2 * taken
-
-
-def checked(draws: int) -> int:
-    """Fresh draws that the residual of so many is measured over."""
-    return min(CHECKED, -(-draws // 4))
 
 
 def _above(adapter: nn.Sequential, first: nn.Conv2d) -> nn.Sequential:

@@ -1,28 +1,24 @@
-"""About how many operations a fit takes: two for each multiplication with its addition.
+"""About how many operations a fit takes: two for each multiplication with its addition. Needs no torch.
 
-Counted from what one image costs each module and from how often a method computes it, not while it computes:
-that would slow it down. A backward pass through a frozen module costs as much as a forward pass, through a
-trained one twice as much. What is small beside that, such as judging on held-out features, is left out, and
-so is what a fit may spare itself, such as refining an exact start.
+Counted from what one image costs each module and from how often a method computes it: before a fit, to plan
+it, and after one, to note it; not while it computes, which would slow it down. A backward pass through a
+frozen module costs as much as a forward pass, through a trained one twice as much. What is small beside
+that, such as judging on held-out features, is left out, and so is what only a fit finds out: that an exact
+start needs no refinement, or that two modules have no common base, so that it learns in another way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from typing import NamedTuple
 
-import torch
-from torch import nn
-
-from legonet.blocks.build import build_architecture
-from legonet.blocks.flops import FlopCounter
-from legonet.blocks.weights import Loaded, architecture_of
-from legonet.distill import activity, bridge, inversion, matching, start
-from legonet.distill.context import Edge
-from legonet.distill.least_squares import checked, solving_operations
-from legonet.distill.methods import auto
-from legonet.distill.methods.closed_form import SYNTHESISED
-from legonet.distill.pullback import AnyPullback, Shape, pullback
-from legonet.errors import DistillError
+from legonet.blocks.joining import BRIDGE_KERNEL, adapter_layers, bridge_layers
+from legonet.blocks.schema import AdaptiveAvgPool, Conv, Layer, Upsample
+from legonet.blocks.shapes import Shape, chain_operations
+from legonet.blocks.sizes import Size
+from legonet.distill import amounts
+from legonet.distill.amounts import checked, windows_read
 from legonet.graph.schema import (
     Adapter,
     Auto,
@@ -35,73 +31,82 @@ from legonet.graph.schema import (
 )
 
 
-def operations_of(module: Loaded, shape: Shape) -> int:
-    """Operations of a module's forward pass for one image or feature of this shape."""
-    empty = build_architecture(architecture_of(module), "meta").eval()
-    with torch.no_grad(), FlopCounter() as counter:
-        empty(torch.empty((1, *shape), device="meta"))
-    return counter.total
+class Joined(NamedTuple):
+    """What an adapter is fitted between, as far as its operations depend on it.
+
+    Attributes:
+        category_module: f, of one image.
+        task_module: g_S, of one feature that it takes.
+        teacher_module: g_T, likewise.
+        target: shape of the features that g_S takes.
+        own: f', the category module under g_T, where it is not f: the two are matched at the image.
+        same: g_T is g_S, so that nothing stands above that match.
+        statistics: the teacher's owner recorded them.
+    """
+
+    category_module: Size
+    task_module: Size
+    teacher_module: Size
+    target: Shape
+    own: Size | None = None
+    same: bool = False
+    statistics: bool = False
 
 
-def fit_operations(
-    edge: Edge,
-    spec: Adapter,
-    adapter: nn.Sequential,
-    images: int = 0,
-    labelled: bool = False,
-    own: Loaded | None = None,
-) -> int:
+def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: bool = False) -> int:
     """About how many operations the fit of an adapter takes.
 
     Args:
-        edge: between which it was fitted.
-        spec: its method and settings.
-        adapter: as it was fitted.
-        images: how many were given.
+        joined: between which it is fitted.
+        spec: its shape, its method and settings.
+        images: how many are given.
         labelled: whether with labels.
-        own: the category module under g_T, where it is not the edge's.
+
+    Raises:
+        BlockError: no adapter joins the two.
     """
-    return _Count(edge, spec, adapter, (images, labelled), own).total()
+    return _Count(joined, spec, images, labelled).total()
 
 
 class _Count:
-    def __init__(
-        self, edge: Edge, spec: Adapter, adapter: nn.Sequential, given: tuple[int, bool], own: Loaded | None
-    ) -> None:
-        self._edge, self._spec, self._adapter = edge, spec, adapter
-        self._images, self._labelled = given
-        image = edge.input.shape if edge.input is not None else None
-        below = own if own is not None else edge.category_module
-        self._bridged = own is not None
-        self._source = edge.source if own is None or image is None else _shape(own, image)
-        self._f = 0 if image is None else operations_of(below, image)
-        self._kept_f = 0 if image is None else operations_of(edge.category_module, image)
-        self._g, self._teacher = (
-            operations_of(edge.task_module, edge.target),
-            operations_of(edge.teacher_module, self._source),
-        )
-        self._h = operations_of(adapter, edge.source)
+    def __init__(self, joined: Joined, spec: Adapter, images: int, labelled: bool) -> None:
+        self._joined, self._spec, self._images, self._labelled = joined, spec, images, labelled
+        below = joined.own or joined.category_module
+        self._source, self._f = below.gives, below.operations
+        self._g, self._teacher = joined.task_module.operations, joined.teacher_module.operations
+        none = joined.own is not None and joined.same
+        self._layers = {} if none else adapter_layers(spec, self._source, joined.target)
+        self._h = chain_operations(self._layers, self._source)
 
     def total(self) -> int:
         """Of the method, and of matching at the image where there is any."""
-        found = self._method()
-        if not self._bridged:
-            return found
-        made = 0 if self._images >= bridge.FEW else bridge.SYNTHESISED
-        rows = prod(self._source[1:]) * (self._images + made)
-        unknown = self._edge.source[0] * bridge.KERNEL**2 + 1
-        solved = 2 * rows * unknown * (unknown + self._source[0])
-        through = self._kept_f + self._h + self._g
-        steps = bridge.STEPS * bridge.BATCH * (6 * through + 2 * (self._f + self._teacher))
-        return found + self._inverted(made) + solved + steps
+        if self._joined.own is None:
+            return self._method()
+        return self._matched_at_image() + (self._method() if self._layers else 0)
+
+    def _matched_at_image(self) -> int:
+        source, own = self._joined.category_module.gives, self._source
+        bridge = bridge_layers(source, own)
+        made = 0 if self._images >= amounts.BRIDGE_FEW else amounts.BRIDGE_SYNTHESISED
+        images = made + self._images
+        unknown = source[0] * BRIDGE_KERNEL**2 + 1
+        solved = 2 * prod(own[1:]) * images * unknown * (unknown + own[0])
+        kept_f = self._joined.category_module.operations
+        through = kept_f + chain_operations(bridge, source) + self._h + self._g
+        once = 6 * through + 2 * (self._f + self._teacher)
+        features = images * (kept_f + self._f)
+        return self._inverted(made) + features + solved + amounts.BRIDGE_STEPS * amounts.BRIDGE_BATCH * once
 
     def _method(self) -> int:
         settings, images = self._spec.settings, self._images
         if isinstance(settings, ClosedForm):
-            known = self._drawn(SYNTHESISED) + images * self._f if settings.matching else 0
+            known = images * self._f if settings.matching else 0
+            known += self._drawn(amounts.MATCHING_SYNTHESISED) if settings.matching else 0
             if settings.masks == "imagined":
-                known += self._imagined(start.IMAGINED) + (start.IMAGINED + images) * self._teacher
-            return self._closed(settings.draws) + known + settings.matching * matching.BATCH * self._step
+                known += self._imagined(amounts.START_IMAGINED)
+                known += (amounts.START_IMAGINED + images) * self._teacher
+            matched = settings.matching * amounts.MATCHING_BATCH * self._step
+            return self._closed(settings.draws) + known + matched
         if isinstance(settings, BackDistillation):
             once = self._g + self._teacher + 3 * self._h + (self._step if self._labelled else 0)
             return settings.steps * settings.batch * once
@@ -119,20 +124,15 @@ class _Count:
         return seen + settings.steps * batch * self._step
 
     def _auto(self, settings: Auto) -> int:
-        imagined = self._imagined(settings.imagined)
-        if not imagined and not self._images:
-            return self._closed(settings.start.draws)
-        steps = round(settings.steps * min(auto.MOST, 1 + self._images / auto.MANY))
-        batch = auto.BATCH + (auto.BATCH // 2 if self._labelled else 0)
-        calibrated = auto.CALIBRATION[0] * auto.BATCH * (self._step - self._h)  # of biases alone
-        learned = auto.JOINED * self._teacher + calibrated + steps * batch * self._step
-        return self._closed(settings.start.draws) + imagined + learned
+        steps = round(settings.steps * min(amounts.AUTO_MOST, 1 + self._images / amounts.AUTO_MANY))
+        batch = amounts.AUTO_BATCH + (amounts.AUTO_BATCH // 2 if self._labelled else 0)
+        calibrated = amounts.AUTO_CALIBRATION * amounts.AUTO_BATCH * (self._step - self._h)  # biases alone
+        learned = amounts.AUTO_JOINED * self._teacher + calibrated + steps * batch * self._step
+        return self._closed(settings.start.draws) + self._imagined(settings.imagined) + learned
 
     def _imagined(self, count: int) -> int:
-        """Features of both kinds, half of each; nothing where neither can be made."""
-        drawn = count // 2 if self._edge.statistics is not None else 0
-        inverted = count - count // 2 if self._edge.input is not None else 0
-        return self._drawn(drawn) + self._inverted(inverted)
+        """Features of both kinds, half of each."""
+        return self._drawn(count // 2) + self._inverted(count - count // 2)
 
     @property
     def _step(self) -> int:
@@ -146,39 +146,38 @@ class _Count:
         return 5 * self._g + 6 * self._h + 2 * self._teacher
 
     def _drawn(self, features: int) -> int:
-        return features * activity.STEPS * 2 * self._teacher if self._edge.statistics is not None else 0
+        return features * amounts.ACTIVITY_STEPS * 2 * self._teacher if self._joined.statistics else 0
 
     def _inverted(self, images: int) -> int:
-        steps = inversion.STEPS if self._edge.statistics is not None else 0
+        steps = amounts.INVERSION_STEPS if self._joined.statistics else 0
         return images * (self._f + steps * 2 * (self._f + self._teacher))
 
     def _closed(self, draws: int) -> int:
-        """Nothing where a module has no pullback, and so no closed form."""
-        edge, once = self._edge, self._g + self._teacher + self._h
-        try:
-            pulls = pullback(edge.task_module, edge.target), pullback(edge.teacher_module, self._source)
-        except DistillError:
-            return 0
-        return closed_form_operations(self._adapter, *pulls, once, draws)
+        windows = {self._joined.task_module.window, self._joined.teacher_module.window}
+        return closed_form_operations(self._layers, self._source, self._g + self._teacher, draws, windows)
 
 
 def closed_form_operations(
-    adapter: nn.Sequential, student: AnyPullback, teacher: AnyPullback, once: int, draws: int
+    adapter: Mapping[str, Layer], source: Shape, once: int, draws: int, windows: set[int]
 ) -> int:
     """About how many operations the closed form takes: pullbacks, normal equations, and their solution.
 
     Args:
         adapter: that is solved for.
-        student: pullback of g_S.
-        teacher: pullback of g_T.
-        once: operations of one pass through g_S, g_T and the adapter; a pullback takes as many.
+        source: shape of the features that it takes.
+        once: operations of one pass through g_S and g_T; a pullback takes as many.
         draws: for the normal equations; those for the residual come on top.
+        windows: of the poolings that g_S and g_T begin with.
     """
-    pulled = (draws + checked(draws)) * once
-    return pulled + solving_operations(adapter, student, teacher, draws)
-
-
-def _shape(module: Loaded, image: Shape) -> Shape:
-    empty = build_architecture(architecture_of(module), "meta").eval()
-    with torch.no_grad():
-        return tuple(empty(torch.empty((1, *image), device="meta")).shape[1:])
+    first = next(each for each in adapter.values() if isinstance(each, Conv))
+    resampled = any(isinstance(each, AdaptiveAvgPool | Upsample) for each in adapter.values())
+    window = 1 if resampled or len(windows) > 1 else next(iter(windows))
+    kernel, taken = first.kernel[0], first.in_channels
+    read, unknown = first.out_channels * windows_read(kernel, window) ** 2, first.out_channels * kernel**2
+    rows = draws * prod(source[1:]) // window**2
+    block = amounts.GRAM_BLOCK
+    gram = sum(min(block, read - begin) * (read - begin) for begin in range(0, read, block))
+    solved = 2 * rows * (gram + read * taken) + unknown**3 // 3 + 2 * unknown**2 * taken
+    lowest = 2 * prod(source[1:]) * unknown * taken  # what it solves for is only pulled through to be checked
+    above = chain_operations(adapter, source) - lowest
+    return (draws + checked(draws)) * (once + above) + checked(draws) * lowest + solved

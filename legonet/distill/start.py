@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from legonet.distill.alignment import align
+from legonet.distill.amounts import START_IMAGINED as IMAGINED
 from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient
 from legonet.distill.imagine import imagined_features
@@ -26,7 +27,6 @@ from legonet.graph.schema import Solving
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
 STRANGERS = 0.8
-IMAGINED = 256  # features whose masks are drawn
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
-"""What a job will take on this machine, from what earlier jobs took."""
+"""What a job will take on this machine.
+
+Operations are counted beforehand; seconds and memory follow from what earlier jobs took.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,13 +14,13 @@ class Cost(NamedTuple):
     """An estimate.
 
     Attributes:
-        seconds: of the job.
+        seconds: of the job; None before any job has run that tells how fast this machine is.
         memory: in bytes, at its peak; None where no process of its own measured it.
         basis: where the numbers come from, for people.
-        operations: multiplications and additions; None where no earlier job counted them.
+        operations: two for each multiplication with its addition; None where they cannot be counted.
     """
 
-    seconds: float
+    seconds: float | None
     memory: int | None
     basis: str
     operations: int | None = None
@@ -33,17 +36,57 @@ class Took(NamedTuple):
     operations: int | None = None
 
 
+class Pace(NamedTuple):
+    """How fast some jobs were.
+
+    Attributes:
+        jobs: how many.
+        seconds: of one, on average.
+        memory: of the largest.
+        per_operation: seconds of one, over those whose operations were counted.
+    """
+
+    jobs: int
+    seconds: float
+    memory: int | None
+    per_operation: float | None
+
+    @classmethod
+    def of(cls, jobs: list[Took]) -> Pace:
+        """That of one job or more."""
+        memory = max((job.memory for job in jobs if job.memory is not None), default=None)
+        operations = sum(job.operations or 0 for job in jobs)
+        counted = sum(job.seconds for job in jobs if job.operations)
+        seconds = sum(job.seconds for job in jobs) / len(jobs)
+        return cls(len(jobs), seconds, memory, counted / operations if operations else None)
+
+
+Count = Callable[[str, str | None], int | None]
+"""About how many operations the fit of a path takes, by path and teacher; None where that is not known."""
+
+
+def _unknown(path: str, teacher: str | None) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class History:
-    """What is known of earlier jobs.
+    """What is known of earlier jobs, and how to count the operations of one to come.
 
     Attributes:
         paths: the last job of each path and method.
-        methods: for each method, the mean over its jobs, and how many they are.
+        methods: how fast the jobs of each method were.
+        every: how fast all of them were; None without any.
+        count: the operations of a fit.
     """
 
     paths: Mapping[tuple[str, str], Took] = field(default_factory=dict)
-    methods: Mapping[str, tuple[Took, int]] = field(default_factory=dict)
+    methods: Mapping[str, Pace] = field(default_factory=dict)
+    every: Pace | None = None
+    count: Count = _unknown
+    _at_a_pace: dict[tuple[str, int | None], Cost | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, jobs: Iterable[Took]) -> History:
@@ -53,22 +96,41 @@ class History:
         for job in jobs:
             paths[job.path, job.method] = job
             by_method.setdefault(job.method, []).append(job)
-        means = {method: (_mean(method, took), len(took)) for method, took in by_method.items()}
-        return cls(paths, means)
+        every = [job for each in by_method.values() for job in each]
+        paces = {method: Pace.of(took) for method, took in by_method.items()}
+        return cls(paths, paces, Pace.of(every) if every else None)
 
-    def estimate(self, path: str, method: str) -> Cost | None:
-        """What a job will take: as its path took last, else as jobs of its method take; None if unknown."""
-        own = self.paths.get((path, method))
+    def estimate(self, path: str, method: str, teacher: str | None = None) -> Cost | None:
+        """What a job will take; None where nothing is known.
+
+        Seconds are those that its path took last, else at the pace of its method's jobs, else at that of all
+        jobs; for more operations as much longer.
+
+        Args:
+            path: `category:task`.
+            method: by which it is fitted.
+            teacher: of the path.
+        """
+        operations, own = self.count(path, teacher), self.paths.get((path, method))
         if own is not None:
-            return Cost(own.seconds, own.memory, "as it took last", own.operations)
-        if method not in self.methods:
+            times = operations / own.operations if operations and own.operations else 1.0
+            basis = "as it took last" + ("" if times == 1 else ", for other settings")
+            return Cost(own.seconds * times, own.memory, basis, operations or own.operations)
+        like = method, operations
+        if like not in self._at_a_pace:
+            self._at_a_pace[like] = self._estimate(method, operations)
+        return self._at_a_pace[like]
+
+    def _estimate(self, method: str, operations: int | None) -> Cost | None:
+        pace = self.methods.get(method)
+        if pace is not None:
+            what = f"{pace.jobs} by {method}"
+            if operations is None or pace.per_operation is None:
+                return Cost(pace.seconds, pace.memory, f"mean of {what}", operations)
+            return Cost(operations * pace.per_operation, pace.memory, f"at the pace of {what}", operations)
+        if operations is None:
             return None
-        mean, count = self.methods[method]
-        return Cost(mean.seconds, mean.memory, f"mean of {count} by {method}", mean.operations)
-
-
-def _mean(method: str, jobs: list[Took]) -> Took:
-    memory = max((job.memory for job in jobs if job.memory is not None), default=None)
-    counted = [job.operations for job in jobs if job.operations is not None]
-    operations = round(sum(counted) / len(counted)) if counted else None
-    return Took("", method, sum(job.seconds for job in jobs) / len(jobs), memory, operations)
+        if self.every is None or self.every.per_operation is None:
+            return Cost(None, None, "operations are counted; nothing has run yet", operations)
+        seconds = operations * self.every.per_operation
+        return Cost(seconds, None, f"at the pace of {self.every.jobs} by other methods", operations)

@@ -49,7 +49,7 @@ def diff(
         graph: what the network is; `legonet.graph.select.settled` where tasks choose their best teacher.
         lock: what has been built.
         facts: what is known of the teachers' files, the store, the samples and of earlier runs.
-        history: what earlier jobs took.
+        history: what earlier jobs took, and how operations are counted.
         before: an earlier plan, where there is one at hand: it makes this one no different, but quick.
 
     Returns:
@@ -162,7 +162,7 @@ class _Planner:
         reuse = self._reusable(key)
         if reuse is not None:
             reason = f"{reason}; the adapter of {reuse.path} was built from the same and is taken over"
-        cost = None if reuse is not None else self._history.estimate(path, shared.method)
+        cost = None if reuse is not None else self._history.estimate(path, shared.method, teacher)
         changed = tuple(change for change, _ in changed)
         return PlannedEdge(path, action, reason, teacher, shared.method, key, inputs, reuse, changed, cost)
 
@@ -189,9 +189,16 @@ class _Planner:
             best = best_teacher(self._graph, task) if part.choose == "best" else None
             if best is None or giver is None or _quality(self._graph, best) <= _quality(self._graph, giver):
                 continue
-            paths = [f"{each.category}:{task}" for each in self._graph.teachers.values() if each.task == task]
-            costs = [self._history.estimate(path, self._shared.of(path, task).method) for path in paths]
-            known = [cost.seconds for cost in costs if cost is not None]
+            paths = {
+                f"{each.category}:{task}": name
+                for name, each in self._graph.teachers.items()
+                if each.task == task
+            }
+            costs = [
+                self._history.estimate(path, self._shared.of(path, task).method, name)
+                for path, name in paths.items()
+            ]
+            known = [cost.seconds for cost in costs if cost is not None and cost.seconds is not None]
             refits = len(paths) - 1
             seconds = sum(known) / len(known) * refits if known else None
             found.append(Offer(task, best, giver, refits, seconds))

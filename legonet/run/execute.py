@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 
 from legonet.blocks.build import output_shape
-from legonet.blocks.weights import Loaded, dump_chain, load_module, module_layers
+from legonet.blocks.sizes import size_of
+from legonet.blocks.weights import Loaded, architecture_of, dump_chain, load_module, module_layers
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
-from legonet.distill.operations import fit_operations
+from legonet.distill.operations import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
 from legonet.graph.part import concerning
@@ -88,9 +89,24 @@ def execute(
     given = (0, False) if samples is None else (len(samples.images), samples.labels is not None)
     operations = None
     with suppress(Exception):  # no estimate is worth the loss of a fit
-        operations = fit_operations(edge, job.adapter, fitted.adapter, *given, own)
+        operations = fit_operations(_joined(job, edge, own), job.adapter, *given)
     seconds = time.monotonic() - begin
     return Result(job.path, data, fitted.quality, seconds, notes, operations=operations)
+
+
+def _joined(job: Job, edge: Edge, own: Loaded | None) -> Joined:
+    """What was joined, as far as operations depend on it."""
+    f = size_of(architecture_of(edge.category_module), job.input.shape)
+    below = None if own is None else size_of(architecture_of(own), job.input.shape)
+    return Joined(
+        f,
+        size_of(architecture_of(edge.task_module), edge.target),
+        size_of(architecture_of(edge.teacher_module), (below or f).gives),
+        edge.target,
+        below,
+        job.teacher_module == job.task_module,
+        edge.statistics is not None,
+    )
 
 
 def load_edge(job: Job, store: BlobStore) -> Edge:

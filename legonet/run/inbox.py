@@ -38,6 +38,8 @@ from legonet.teachers.validate import problems_of
 TEACHERS = "teachers"
 ADDED, REJECTED, REPLACED = "added", "rejected", "replaced"
 SETTLED = 2.0  # seconds that a drop's files must not have changed
+STALE = 60.0  # seconds after which what is missing of a drop is told
+WEIGHTS = ".safetensors"
 
 
 class Dropped(Model):
@@ -62,7 +64,7 @@ class Drop:
     @property
     def weights(self) -> Path:
         """The teacher's weights."""
-        return self.entry.with_name(f"{self.name}.safetensors")
+        return self.entry.with_name(f"{self.name}{WEIGHTS}")
 
     @property
     def statistics(self) -> Path:
@@ -85,13 +87,35 @@ class Inbox:
 
     def __init__(self, folder: Path, graph: Path) -> None:
         self.folder, self.graph = folder, graph
+        self._told: dict[str, float] = {}
 
     def ready(self) -> Iterator[Drop]:
         """The drops that are complete: nothing of them has changed for a while; the oldest first."""
         drops = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
         for drop in sorted(drops, key=lambda drop: (_changed(drop.entry), drop.name)):
-            if drop.weights.is_file() and all(_is_settled(file) for file in drop.files):
+            if drop.weights.is_file() and all(_stands(file) for file in drop.files):
                 yield drop
+
+    def incomplete(self, seconds: float = STALE) -> Iterator[str]:
+        """The files that have lain there for a while without the other half of their drop; each is told once.
+
+        Args:
+            seconds: that they must not have changed.
+        """
+        pairs = [(file, file.with_suffix(WEIGHTS)) for file in self.folder.glob("*.yaml")]
+        for file in self.folder.glob(f"*{WEIGHTS}"):
+            name = file.name.removesuffix(STATISTICS_SUFFIX).removesuffix(WEIGHTS)
+            pairs.append((file, file.with_name(f"{name}.yaml")))
+        for file, other in sorted(pairs):
+            changed = _changed(file)
+            if not file.is_file() or other.is_file() or self._told.get(file.name) == changed:
+                continue
+            if _stands(file, seconds):
+                self._told[file.name] = changed
+                yield (
+                    f"{file.name} has not changed for {seconds:.0f} s and waits for {other.name}, which is "
+                    "not there; put it beside, or take it away"
+                )
 
     def take(self, drop: Drop) -> str:
         """Check a drop and add its teacher to the graph file; a refused one leaves no trace there.
@@ -240,5 +264,5 @@ def _changed(file: Path) -> float:
         return 0.0
 
 
-def _is_settled(file: Path) -> bool:
-    return abs(time.time() - _changed(file)) > SETTLED  # a file from the future is as settled as an old one
+def _stands(file: Path, seconds: float = SETTLED) -> bool:
+    return abs(time.time() - _changed(file)) > seconds  # a file from the future is as settled as an old one

@@ -79,11 +79,12 @@ def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: Options) -> list
             )
     applied = {path for each in graph.applications.values() for path in each}
 
-    def usefulness(edge: PlannedEdge) -> tuple[bool, bool, bool, float]:
+    def usefulness(edge: PlannedEdge) -> tuple[bool, bool, bool, float, int]:
         asked = (not _fits(edge.path, options.first), edge.path not in applied)
-        if options.budget is None:
-            return (*asked, False, 0.0)
-        return (*asked, edge.action != "add", edge.cost.seconds if edge.cost is not None else 0.0)
+        if options.budget is None or edge.cost is None:
+            return (*asked, options.budget is not None and edge.action != "add", 0.0, 0)
+        cost = edge.cost
+        return (*asked, edge.action != "add", cost.seconds or 0.0, cost.operations or 0)
 
     return sorted(wanted, key=usefulness)
 

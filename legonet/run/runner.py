@@ -21,7 +21,7 @@ from legonet.store.blobs import BlobStore
 
 SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took
 
-State = Literal["started", "step", "done", "failed", "again"]
+State = Literal["started", "step", "done", "failed", "again", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,22 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        path: of the job that something happened to.
-        state: what happened: it was started, made a step, is done, failed, or will be tried again.
+        path: of the job that something happened to; empty of a run that waits.
+        state: what happened: it was started, made a step, is done, failed, or will be tried again; or the run
+            waits for another one.
         index: of the job, in order.
         jobs: how many there are.
         step: of `steps` in it.
         steps: none where the method does not iterate.
         loss: of the step.
         result: of a job that is done.
-        message: why it failed.
+        message: why it failed, or for whom it waits.
     """
 
     path: str
     state: State
-    index: int
-    jobs: int
+    index: int = 0
+    jobs: int = 0
     step: int = 0
     steps: int = 0
     loss: float | None = None
@@ -204,7 +205,7 @@ class _Loop:
         for place, (start, path) in enumerate(self._waiting):
             if left is not None:
                 cost = self._edges[path][1].cost
-                if left <= 0 or (cost is not None and cost.seconds > left):
+                if left <= 0 or (cost is not None and (cost.seconds or 0.0) > left):
                     self._waiting.pop(place)
                     return self._next(now, left)
             if start <= now:

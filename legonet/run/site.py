@@ -17,6 +17,7 @@ from legonet.run.prepare import Sources, mend_blobs, store_blobs
 from legonet.run.survey import Prints, Survey, survey
 from legonet.store.blobs import BlobStore
 from legonet.store.workspace import Workspace
+from legonet.teachers.port import PortFinder
 from legonet.teachers.source import TeacherSource
 
 _Made = TypeVar("_Made")
@@ -50,7 +51,15 @@ class Site:
         """
         graph = graph or self.graph
         sources: Mapping[str, TeacherSource] = {name: self.sources[name] for name in graph.teachers}
-        return survey(graph, lock, self.store, sources, self.journal, prints or Prints(), self.before)
+        ports = self.port_finder()
+        return survey(
+            graph, lock, self.store, sources, self.journal, prints or Prints(), ports.crossing, self.before
+        )
+
+    def port_finder(self) -> PortFinder:
+        """Finds what crosses at the teachers' cuts; what was found is kept in the workspace."""
+        file = None if self.workspace is None else self.workspace.state("ports.json")
+        return PortFinder(self.graph, self.sources, file)
 
     def with_modules(self, found: Survey, needed: Iterable[str], make: Callable[[], _Made]) -> _Made:
         """Make something of modules that are put into the store first, from their teachers, if it lacks them.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import settled
 from legonet.plan.diff import Before, Plan, diff
+from legonet.run.count import OperationCount
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers
 from legonet.store.blobs import BlobStore
+from legonet.teachers.port import Crossing
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,12 @@ class Prints:
     Attributes:
         fingerprints: by path.
         labelled: paths whose samples have labels.
+        images: how many, by path.
     """
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     labelled: frozenset[str] = frozenset()
+    images: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def survey(
     sources: Sources,
     journal: Journal,
     prints: Prints,
+    crossing: Callable[[str], Crossing],
     before: Before | None = None,
 ) -> Survey:
     """Plan what is to be built.
@@ -62,6 +67,7 @@ def survey(
         sources: the teachers.
         journal: asked for what jobs took, and for adapters that the lock does not name.
         prints: of the samples that are given.
+        crossing: a teacher's cut, by its name.
         before: an earlier plan of this network, where there is one at hand.
 
     Raises:
@@ -70,7 +76,8 @@ def survey(
     teachers = lock_teachers(sources, lock)
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
     known = facts(teachers, lock, store, prints.fingerprints, prints.labelled)
-    history = journal.history()
+    count = OperationCount(graph, teachers, crossing, prints.images, prints.labelled)
+    history = replace(journal.history(), count=count)
     plan = diff(graph, lock, known, history, before)
     before = Before(graph, lock, known, plan)
     if plan.jobs:

@@ -39,7 +39,8 @@ def prints_of(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> Print
 
 def _prints(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> Prints:
     labelled = frozenset(path for path, (_, labels) in read.items() if labels is not None)
-    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled)
+    images = {path: len(each) for path, (each, _) in read.items()}
+    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled, images)
 
 
 def transplant(
@@ -76,7 +77,7 @@ def transplant(
         if accept is not None:
             accept(found.plan)
         return Run(lock, notes=_unused(found.plan, read))
-    with _owner(site, options):
+    with _owner(site, options, progress):
         again = load()
         if again != lock:  # another run was at work until now
             lock, found = again, replace(site, before=found.before).survey(again, prints)
@@ -105,10 +106,17 @@ def transplant(
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
 
 
-def _owner(site: Site, options: Options) -> AbstractContextManager[object]:
+def _owner(
+    site: Site, options: Options, progress: Callable[[Progress], None] | None
+) -> AbstractContextManager[object]:
     if site.workspace is None:
         return nullcontext()
-    return RunLock(site.workspace.run_lock(site.graph.name), options.wait)
+
+    def told(message: str) -> None:
+        if progress is not None:
+            progress(Progress("", "waiting", message=message))
+
+    return RunLock(site.workspace.run_lock(site.graph.name), options.wait, told)
 
 
 def _no_longer_tuned(before: Lock, after: Lock) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What crosses at a teacher's cut: the port of its category module, and of its task module.
+"""What crosses at a teacher's cut, and what one image costs below and above it.
 
 Needs no torch for chains of layers. A graph of operations is run on torch's meta device, once: what was found
 is kept in a file of the workspace that may be deleted at any time.
@@ -10,10 +10,12 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from legonet.blocks.joints import find_cut
 from legonet.blocks.operations import Operations
-from legonet.blocks.shapes import Shape, chain_shape
+from legonet.blocks.shapes import Shape
+from legonet.blocks.sizes import Size, size_of
 from legonet.errors import StoreError
 from legonet.graph.schema import Graph
 from legonet.plan.ports import Port
@@ -22,6 +24,20 @@ from legonet.store.files import write_file
 from legonet.teachers.ports import MAP, expect_channels_first
 from legonet.teachers.read import cut_architecture
 from legonet.teachers.source import TeacherSource
+
+
+class Crossing(NamedTuple):
+    """A teacher's cut.
+
+    Attributes:
+        port: what crosses there.
+        below: f.
+        above: g_T.
+    """
+
+    port: Port
+    below: Size
+    above: Size
 
 
 class PortFinder:
@@ -35,8 +51,8 @@ class PortFinder:
 
     def __init__(self, graph: Graph, sources: Mapping[str, TeacherSource], file: Path | None = None) -> None:
         self._graph, self._sources, self._file = graph, sources, file
-        self._found: dict[tuple[type, str, str], Port] = {}
-        self._kept: dict[str, Port] | None = None
+        self._found: dict[tuple[type, str, str], Crossing] = {}
+        self._kept: dict[str, Crossing] | None = None
 
     def __call__(self, teacher: str) -> Port:
         """The port of a teacher; teachers of one model, cut at one place, have the same.
@@ -44,27 +60,35 @@ class PortFinder:
         Raises:
             LegonetError: its block cannot be read, or cut there.
         """
+        return self.crossing(teacher).port
+
+    def crossing(self, teacher: str) -> Crossing:
+        """The port of a teacher, and the sizes of its two modules.
+
+        Raises:
+            LegonetError: as of a call.
+        """
         source = self._sources[teacher]
         kind = (type(source), self._graph.teachers[teacher].model, source.cut)
         if kind not in self._found:
             self._found[kind] = self._find(source)
         return self._found[kind]
 
-    def _find(self, source: TeacherSource) -> Port:
-        kept, shape = self._known(), self._graph.input.shape
+    def _find(self, source: TeacherSource) -> Crossing:
+        kept, shape, where = self._known(), self._graph.input.shape, f"teachers.{source.name}"
         key = sha256(json.dumps([source.architecture, source.cut, shape]).encode())
         if key in kept:
             return kept[key]
         architecture, cut = source.model_and_cut()
         if not isinstance(architecture, Operations):
-            below, _ = cut_architecture(architecture, cut, where=f"teachers.{source.name}")
-            assert not isinstance(below, Operations)  # noqa: S101 - a part of a chain
-            return Port(chain_shape(below, shape))
-        kept[key] = _of_operations(architecture, cut, shape, f"teachers.{source.name}")
+            parts = cut_architecture(architecture, cut, where=where)
+            below = size_of(parts[0], shape)
+            return Crossing(Port(below.gives), below, size_of(parts[1], below.gives))
+        kept[key] = _of_operations(architecture, cut, shape, where)
         self._keep(kept)
         return kept[key]
 
-    def _known(self) -> dict[str, Port]:
+    def _known(self) -> dict[str, Crossing]:
         if self._kept is None:
             self._kept = {}
             if self._file is not None:
@@ -72,28 +96,31 @@ class PortFinder:
                     self._kept = _read(json.loads(self._file.read_text(encoding="utf-8")))
         return self._kept
 
-    def _keep(self, kept: Mapping[str, Port]) -> None:
+    def _keep(self, kept: Mapping[str, Crossing]) -> None:
         if self._file is not None:
-            data = json.dumps({key: port._asdict() for key, port in sorted(kept.items())}, indent=0)
+            data = {key: [part._asdict() for part in found] for key, found in sorted(kept.items())}
             with suppress(StoreError):  # found again next time
-                write_file(self._file, data.encode())
+                write_file(self._file, json.dumps(data, indent=0).encode())
 
 
-def _read(data: Mapping[str, Mapping[str, list[int]]]) -> dict[str, Port]:
+def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
     return {
-        key: Port(tuple(each["shape"]), None if each["own"] is None else tuple(each["own"]))
-        for key, each in data.items()
+        key: Crossing(
+            Port(tuple(port["shape"]), None if port["own"] is None else tuple(port["own"])),
+            *(Size(int(part["operations"]), tuple(part["gives"]), int(part["window"])) for part in sizes),
+        )
+        for key, (port, *sizes) in data.items()
     }
 
 
-def _of_operations(operations: Operations, cut: str, shape: Shape, where: str) -> Port:
+def _of_operations(operations: Operations, cut: str, shape: Shape, where: str) -> Crossing:
     from legonet.blocks.interpret import build_operations, operation_shapes
 
     place = find_cut(operations, cut, where=where)
-    below, _ = cut_architecture(operations, place, where=where)
+    below, above = cut_architecture(operations, place, where=where)
     assert isinstance(below, Operations)  # noqa: S101 - a part of a graph
     shapes = operation_shapes(build_operations(below, "meta"), shape, where)
     expect_channels_first(operations, place, shapes[place], shape, where)
     module = operations.steps[place].module
     own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None
-    return Port(shapes[place], own)
+    return Crossing(Port(shapes[place], own), size_of(below, shape), size_of(above, shapes[place]))

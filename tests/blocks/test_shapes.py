@@ -1,17 +1,23 @@
-"""The shape of a chain by arithmetic is the one that torch finds."""
+"""The shapes and operations of a chain by arithmetic are those that torch finds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from legonet.blocks.build import output_shape
+from legonet.blocks.build import build_layers, output_shape
+from legonet.blocks.flops import FlopCounter
+from legonet.blocks.operations import INPUT, Operation, Operations, TensorSpec
 from legonet.blocks.schema import layers_from_data
 from legonet.blocks.shapes import chain_shape
-from legonet.errors import BlockError
+from legonet.blocks.sizes import size_of
+from legonet.distill.pullback import Pullback
+from legonet.errors import BlockError, DistillError
 
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
 PADDING = st.tuples(st.integers(0, 2), st.integers(0, 2))
@@ -42,10 +48,44 @@ def test_arithmetic_and_torch_agree(data: dict[str, Any], shape: tuple[int, ...]
         expected = output_shape(layers, shape)
     except BlockError:
         return  # torch refuses it, and so does a check of the graph
-    assert chain_shape(layers, shape) == expected
+    assert size_of(layers, shape)[:2] == (counted(build_layers(layers), shape), expected)
+
+
+def counted(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """As torch counts."""
+    with torch.no_grad(), FlopCounter() as counter:
+        module.eval().to("meta")(torch.empty((1, *shape), device="meta"))
+    return counter.total
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("more", [{"type": "conv"}, {"type": "conv-transpose", "stride": 2}])
+def test_operations_of_grouped_convolutions(groups: int, more: dict[str, Any]) -> None:
+    sizes = {"in": 6, "out": 12, "kernel": [3, 2], "groups": groups}
+    layers = layers_from_data({"a": more | sizes, "b": {"type": "relu"}})
+    assert size_of(layers, (6, 9, 8)).operations == counted(build_layers(layers), (6, 9, 8))
+
+
+def test_operations_of_a_graph() -> None:
+    arguments = {"ref": INPUT}, {"tensor": "w"}
+    graph = Operations(
+        {"a": Operation("a", "conv2d", arguments, {})}, "a", {"w": TensorSpec((4, 3, 3, 3), "float32")}
+    )
+    assert size_of(graph, (3, 8, 8)) == (2 * 6 * 6 * 4 * 27, (4, 6, 6), 1)
+
+
+@given(_of("max-pool", **WINDOW) | _of("avg-pool", **WINDOW), st.integers(1, 8), st.integers(1, 8))
+def test_windows_that_a_chain_begins_with(data: dict[str, Any], height: int, width: int) -> None:
+    layers, shape = layers_from_data({"layer": data}), (2, height, width)
+    try:
+        expected = Pullback(build_layers(layers), shape).window
+    except DistillError:
+        return
+    assert size_of(layers, shape).window == expected
 
 
 @pytest.mark.parametrize("shape", [(6,), (5, 6)])
 def test_linear_layers_change_the_last_axis(shape: tuple[int, ...]) -> None:
     layers = layers_from_data({"linear": {"type": "linear", "in": 6, "out": 4}, "relu": {"type": "relu"}})
     assert chain_shape(layers, shape) == output_shape(layers, shape) == (*shape[:-1], 4)
+    assert size_of(layers, shape).operations == counted(build_layers(layers), shape)

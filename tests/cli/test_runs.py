@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +45,13 @@ def graph(saved: Path, tmp_path: Path) -> Path:
 def test_a_plan_is_carried_out_once_agreed(run: Run, graph: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     outcome = run("plan", graph, "-o", plan)
-    assert outcome.out.splitlines()[-2:] == ["2 to add.", f"Run: legonet transplant {plan}"]
+    summary, command = outcome.out.splitlines()[-2:]
+    assert re.fullmatch(
+        r"2 to add; about [\d.]+ [kM]FLOP\. How long that takes is not known until the first job has run on "
+        r"this machine\.",
+        summary,
+    )
+    assert command == f"Run: legonet transplant {plan}"
     assert run("transplant", plan).out.splitlines()[-1] == "2 fitted."
     assert run("transplant", plan).out == "Nothing to do.\n"
     lines = run("plan", graph).out.splitlines()
@@ -68,7 +76,7 @@ def test_estimates_and_hashes(run: Run, graph: Path) -> None:
     outcome = run("plan", graph)
     assert "2 to refit; about " in outcome.out
     edge = json.loads(run("plan", graph, "--json").out)["edges"][1]
-    assert edge["cost"]["basis"] == "as it took last"
+    assert edge["cost"]["basis"] == "as it took last, for other settings"
     assert [change["input"] for change in edge["changes"]] == ["method"]
     drawn = graph.with_suffix(".dot")
     assert run("render", graph, "--plan", "-o", drawn).status == 0
@@ -119,6 +127,29 @@ def test_one_run_at_a_time(run: Run, graph: Path) -> None:
         outcome = run("transplant", graph)
     assert outcome.status == 1
     assert f"another run is at work on this network: process {os.getpid()}" in outcome.err
+
+
+def test_whom_it_waits_for(run: Run, graph: Path) -> None:
+    """Another process is at work until this one has said that it waits."""
+    held = RunLock(graph.parents[1] / ".legonet" / "runs" / "zoo.lock")
+    held.__enter__()
+    threading.Timer(1.0, held.__exit__, (None, None, None)).start()
+    outcome = run("transplant", graph, "--wait")
+    assert outcome.status == 0
+    waits, *_ = outcome.err.splitlines()
+    assert waits.startswith(f"another run is at work on this network: process {os.getpid()} on ")
+    assert outcome.out.splitlines()[-1] == "2 fitted."
+
+
+def test_interrupted_while_it_waits(run: Run, graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with RunLock(graph.parents[1] / ".legonet" / "runs" / "zoo.lock"):
+        monkeypatch.setattr("legonet.run.owner.time.sleep", interrupt)
+        outcome = run("transplant", graph, "--wait")
+    assert outcome.status == 130
+    assert outcome.err.splitlines()[-1].startswith("interrupted; run the same command again")
 
 
 def test_gc(run: Run, graph: Path) -> None:

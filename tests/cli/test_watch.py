@@ -14,6 +14,7 @@ import safetensors.torch
 
 import legonet
 from legonet.graph.lock import lock_path, read_lock
+from legonet.run.inbox import Inbox
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,6 +112,27 @@ def test_a_variant_and_a_new_version(run: Run, graph: Path, inbox: Path, drop: C
     assert "  cat@2:classify: fitted" in out  # on the new version's task module
     assert list(legonet.load(graph).graph.teachers) == ["cat-v1", "cat-v2"]
     assert len(list((inbox / "replaced").iterdir())) == 1
+
+
+def test_what_a_drop_lacks_is_told_once(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop("dog-v1", 1)
+    (inbox / "dog-v1.yaml").rename(inbox / "dog-v1.yml")
+    (inbox / "cow-v1.yaml").write_text("{category: cow")
+    (inbox / "folder.yaml").mkdir()
+    monkeypatch.setattr("legonet.run.inbox.SETTLED", -1.0)
+    box = Inbox(inbox, graph)
+    assert not list(box.incomplete(600.0))
+    assert list(box.incomplete(-1.0)) == [
+        f"{has} has not changed for -1 s and waits for {lacks}, which is not there; put it beside, or take "
+        "it away"
+        for has, lacks in (("cow-v1.yaml", "cow-v1.safetensors"), ("dog-v1.safetensors", "dog-v1.yaml"))
+    ]
+    assert not list(box.incomplete(-1.0))
+    os.utime(inbox / "cow-v1.yaml", (1, 1))  # it has changed since
+    assert [each.split()[0] for each in box.incomplete(600.0)] == ["cow-v1.yaml"]
+    assert "? cow-v1.yaml has not changed for" in run("watch", inbox, graph, "--once").out
 
 
 def test_no_inbox(run: Run, graph: Path) -> None:

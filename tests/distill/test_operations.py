@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,12 +11,14 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from legonet.blocks.adapter import build_adapter
+from legonet.blocks.joining import adapter_layers
+from legonet.blocks.sizes import size_of
+from legonet.blocks.weights import chain_layers
+from legonet.distill import amounts
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
-from legonet.distill.operations import closed_form_operations, fit_operations, operations_of
-from legonet.distill.pullback import Pullback
+from legonet.distill.operations import Joined, closed_form_operations, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
 from legonet.teachers.statistics import record
@@ -31,8 +33,10 @@ class Counted(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output, kwargs = function(*args, **(kwargs or {})), kwargs or {}
-        if function._overloadpacket in flop_registry:
-            self.operations += flop_registry[function._overloadpacket](*args, **kwargs, out_val=output)
+        packet = function._overloadpacket
+        packet = torch.ops.aten.addmm if packet is torch.ops.aten.addmm_ else packet
+        if packet in flop_registry:
+            self.operations += flop_registry[packet](*args, **kwargs, out_val=output)
         return output
 
 
@@ -56,55 +60,71 @@ def known(edge: Edge) -> Edge:
     return replace(edge, statistics=own, generic_statistics=own, input=Input(shape=(3, 16, 16)))
 
 
+def patched(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
+    """Of the fit, and of its estimate."""
+    shared = "_".join(name.split(".")[-2:]).upper()
+    assert hasattr(amounts, shared)
+    monkeypatch.setattr(f"legonet.distill.{name}", value)
+    monkeypatch.setattr(amounts, shared, value)
+
+
 def given() -> Samples:
     images = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     return Samples(images, torch.arange(24) % 2)
 
 
-def test_a_forward_pass() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4 * 8 * 8, 2))
-    assert operations_of(module, (3, 8, 8)) == 2 * (8 * 8 * 4 * 27 + 4 * 8 * 8 * 2)
-
-
-def chain(channels: int, *, pooled: bool = False) -> nn.Sequential:
-    below = [nn.MaxPool2d(2)] if pooled else []
-    return nn.Sequential(*below, nn.Conv2d(channels, 2 * channels, 3, padding=1))
+def joined(edge: Edge, own: nn.Sequential | None = None) -> Joined:
+    f = size_of(chain_layers(cast(nn.Sequential, edge.category_module)), (3, 16, 16))
+    below = None if own is None else size_of(chain_layers(own), (3, 16, 16))
+    student, teacher = (
+        size_of(chain_layers(cast(nn.Sequential, module)), edge.source)
+        for module in (edge.task_module, edge.teacher_module)
+    )
+    return Joined(f, student, teacher, edge.target, below, statistics=edge.statistics is not None)
 
 
 def test_the_closed_form_grows_with_draws_and_channels() -> None:
-    def count(channels: int, draws: int, pooled: bool = False) -> int:
+    def count(channels: int, draws: int, windows: tuple[int, int] = (1, 1)) -> int:
         shape = (channels, 8, 8)
-        adapter = build_adapter(Adapter(), shape, shape)
-        pull = Pullback(chain(channels, pooled=pooled), shape)
-        return closed_form_operations(adapter, pull, pull, 10**6, draws)
+        return closed_form_operations(
+            adapter_layers(Adapter(), shape, shape), shape, 10**6, draws, {*windows}
+        )
 
     solving = 36**3 // 3 + 2 * 36**2 * 4
     assert count(4, 40) - solving == 2 * (count(4, 20) - solving)
-    pulled = 25 * 10**6
+    pulled = 25 * 10**6 + 5 * 2 * 36 * 4 * 64
     assert 3 < (count(64, 20) - pulled) / (count(32, 20) - pulled) < 5
     # one value for each window of four: a quarter of the rows
-    assert (count(4, 20) - pulled - solving) == 4 * (count(4, 20, pooled=True) - pulled - solving)
+    assert (count(4, 20) - pulled - solving) == 4 * (count(4, 20, (2, 2)) - pulled - solving)
+    assert count(4, 20, (1, 2)) == count(4, 20)
+
+
+def test_windows_are_of_no_use_to_an_adapter_that_resamples() -> None:
+    layers = adapter_layers(Adapter(), (4, 8, 8), (4, 6, 6))
+    assert closed_form_operations(layers, (4, 8, 8), 0, 20, {2}) == closed_form_operations(
+        layers, (4, 8, 8), 0, 20, {1}
+    )
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])
 def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("legonet.distill.methods.auto.JOINED", 256)
+    patched(monkeypatch, "methods.auto.JOINED", 256)
     monkeypatch.setattr("legonet.distill.methods.auto.EXACT", 0.0)  # refined however good it is
     spec = Adapter.model_validate({"kernel": 3, "method": method})
     with Counted() as counter:
-        fitted = fit(known, spec, given())
-    estimate = fit_operations(known, spec, fitted.adapter, 24, True)
+        fit(known, spec, given())
+    estimate = fit_operations(joined(known), spec, 24, True)
     assert estimate == pytest.approx(counter.operations, rel=0.35)
 
 
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("legonet.distill.bridge.STEPS", 20)
-    monkeypatch.setattr("legonet.distill.bridge.SYNTHESISED", 48)
+    patched(monkeypatch, "bridge.STEPS", 20)
+    patched(monkeypatch, "bridge.SYNTHESISED", 48)
     own = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)).eval()
     spec = Adapter.model_validate({"kernel": 3, "method": METHODS[3]})
     with Counted() as counter:
-        fitted = fit_bridged(known, own, spec, given())
-    estimate = fit_operations(known, spec, fitted.adapter, 24, True, own)
+        fit_bridged(known, own, spec, given())
+    estimate = fit_operations(joined(known, own), spec, 24, True)
     assert estimate == pytest.approx(counter.operations, rel=0.35)
 
 

@@ -27,7 +27,7 @@ def test_how_long_a_path_took(tmp_path: Path) -> None:
     journal.end(second, "failed")
     assert estimate(journal) == Cost(1.5, 7, "as it took last", 90)
     again = Journal(tmp_path / "deep" / "journal.sqlite")
-    assert estimate(again, "dog:classify") == Cost(2.0, 7, "mean of 2 by closed-form", 90)
+    assert estimate(again, "dog:classify") == Cost(2.0, 7, "mean of 2 by closed-form")
     assert estimate(again, method="auto") is None
 
 

@@ -19,7 +19,7 @@ def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs" / "zoo.lock"
     with RunLock(path):
         monkeypatch.setattr(owner.time, "time", lambda: 0.0)  # a clock that went backwards
-        message = rf"another run is at work .*: process {os.getpid()} on .*, since 0 s; .* --wait"
+        message = rf"another run is at work .*: process {os.getpid()} on .*, for 0 s, since .*; .* --wait"
         with pytest.raises(StoreError, match=message), RunLock(path):
             pass
     with RunLock(path):
@@ -40,6 +40,37 @@ def test_waiting(tmp_path: Path) -> None:
         seen.append("first")
     thread.join(10)
     assert seen == ["first", "second"]
+
+
+def test_who_is_waited_for_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, told = tmp_path / "zoo.lock", []
+    naps = iter(range(5))
+
+    def nap(_: float) -> None:
+        if next(naps, None) is None:
+            raise KeyboardInterrupt
+
+    open_files = len(list(Path("/dev/fd").iterdir()))
+    with RunLock(path):
+        monkeypatch.setattr(owner.time, "sleep", nap)
+        with pytest.raises(KeyboardInterrupt), RunLock(path, wait=True, told=told.append):
+            pass
+    (message,) = told
+    assert f"process {os.getpid()} on" in message
+    assert message.endswith("; waiting for its end")
+    assert len(list(Path("/dev/fd").iterdir())) == open_files
+    with RunLock(path):  # what was interrupted holds nothing
+        pass
+
+
+def test_a_short_wait_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, told = tmp_path / "zoo.lock", []
+    first = RunLock(path)
+    first.__enter__()
+    monkeypatch.setattr(owner.time, "sleep", lambda _: first.__exit__(None, None, None))
+    with RunLock(path, wait=True, told=told.append):
+        pass
+    assert not told
 
 
 def test_a_dead_owner_holds_nothing(tmp_path: Path) -> None:

@@ -9,6 +9,11 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from legonet.distill.amounts import AUTO_BATCH as BATCH
+from legonet.distill.amounts import AUTO_CALIBRATION as STEPS_OF_BIASES
+from legonet.distill.amounts import AUTO_JOINED as JOINED
+from legonet.distill.amounts import AUTO_MANY as MANY
+from legonet.distill.amounts import AUTO_MOST as MOST
 from legonet.distill.apart import learn_from_outputs, own_features
 from legonet.distill.augment import augmented_features, cutmix, share_of_given
 from legonet.distill.context import Context, outputs_of
@@ -18,14 +23,10 @@ from legonet.distill.losses import disagreement, output_scale, task_loss
 from legonet.distill.start import Start, start
 from legonet.graph.schema import Auto
 
-BATCH = 64
-CALIBRATION = 30, 1e-2  # steps on the biases alone, and their learning rate
-JOINED = 8192  # features that are made by joining two
 HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
 HALF = 5  # given images that take half of a batch, the imagined ones the other half
-MANY = 400  # so many given images are worth as many steps again
-MOST = 4  # times the steps, at most
+CALIBRATION = STEPS_OF_BIASES, 1e-2  # steps on the biases alone, and their learning rate
 APART = 1.5  # times the steps without a common base
 PRIOR = 0.3  # weight of the pseudo-gradients' loss without images
 TRUST = 30  # given images that halve it

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from legonet.distill.amounts import MATCHING_SYNTHESISED as SYNTHESISED
 from legonet.distill.apart import learn_alone
 from legonet.distill.context import Context
 from legonet.distill.matching import known_features, match_outputs
 from legonet.distill.start import start
 from legonet.graph.schema import ClosedForm
 
-SYNTHESISED = 256  # features drawn from the statistics for output matching
 PATIENCE = 6  # times as many steps without a common base
 
 

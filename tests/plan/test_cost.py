@@ -1,0 +1,38 @@
+"""Where estimates come from, the surest first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from legonet.plan.cost import Cost, History, Took
+
+CAT, DOG = "cat:classify", "dog:classify"
+JOBS = [Took(CAT, "auto", 9.0), Took(CAT, "auto", 4.0, 70, 100), Took(DOG, "auto", 8.0, 50, 100)]
+LAST, OTHER = "as it took last", "as it took last, for other settings"
+COUNTED = "operations are counted; nothing has run yet"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "path", "method", "operations", "expected"),
+    [
+        ([], CAT, "auto", None, None),
+        ([], CAT, "auto", 100, Cost(None, None, COUNTED, 100)),
+        (JOBS, CAT, "auto", None, Cost(4.0, 70, LAST, 100)),
+        (JOBS, CAT, "auto", 100, Cost(4.0, 70, LAST, 100)),
+        (JOBS, CAT, "auto", 300, Cost(12.0, 70, OTHER, 300)),
+        (JOBS[:1], CAT, "auto", 300, Cost(9.0, None, LAST, 300)),
+        (JOBS, "cow:classify", "auto", None, Cost(7.0, 70, "mean of 3 by auto")),
+        (JOBS, "cow:classify", "auto", 200, Cost(12.0, 70, "at the pace of 3 by auto", 200)),
+        (JOBS[:1], "cow:classify", "auto", 200, Cost(9.0, None, "mean of 1 by auto", 200)),
+        (JOBS, CAT, "jacobian", None, None),
+        (JOBS, CAT, "jacobian", 50, Cost(3.0, None, "at the pace of 3 by other methods", 50)),
+        (JOBS[:1], CAT, "jacobian", 50, Cost(None, None, COUNTED, 50)),
+    ],
+)
+def test_an_estimate(
+    jobs: list[Took], path: str, method: str, operations: int | None, expected: Cost | None
+) -> None:
+    history = replace(History.of(jobs), count=lambda path, teacher: operations)
+    assert history.estimate(path, method, "teacher") == expected
