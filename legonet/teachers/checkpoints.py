@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.library import LIBRARIES
 from legonet.errors import TeacherError
 
 # Where training scripts put the weights, and what wrappers put before every name.
@@ -97,13 +98,16 @@ def _is_state(found: Mapping[Any, Any]) -> bool:
     return bool(found) and all(isinstance(value, Tensor) for value in found.values())
 
 
-def fill(module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights") -> None:
+def fill(
+    module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights", model: str | None = None
+) -> None:
     """Give a model its weights; prefixes that wrappers put before every name are taken off.
 
     Args:
         module: On any device; on "meta" it takes the tensors as they are.
         weights: By name.
         where: What messages call them.
+        model: What messages call the model; default: by its class.
 
     Raises:
         TeacherError: Weights are missing, not expected or of another shape; the model is unchanged.
@@ -111,7 +115,7 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights
     expected = module.state_dict()
     named = _best(weights, expected)
     missing = [name for name in expected if name not in named and not name.endswith(_COUNTER)]
-    unexpected = [name for name in named if name not in expected]
+    unexpected = [name for name in named if name not in expected and not name.endswith(_COUNTER)]
     wrong = [
         f"shape: {name} {list(named[name].shape)}; the model has {list(value.shape)}"
         for name, value in expected.items()
@@ -125,11 +129,19 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights
             shown.append(f"and {len(problems) - len(shown)} more")
         raise TeacherError(
             f"{where}: the weights are of another model: {len(missing)} missing, {len(unexpected)} not "
-            f"expected, {len(wrong)} of another shape; expected those of {type(module).__name__}; choose "
-            "the model that they were trained in\n" + "\n".join(f"  {problem}" for problem in shown)
+            f"expected, {len(wrong)} of another shape; expected those of {model or type(module).__name__}; "
+            f"{_advice(model, bool(missing or unexpected))}\n" + "\n".join(f"  {each}" for each in shown)
         )
-    given = {name: value.to(expected[name].dtype) for name, value in named.items()}
+    given = {name: value.to(expected[name].dtype) for name, value in named.items() if name in expected}
     module.load_state_dict(given, strict=False, assign=True)
+
+
+def _advice(model: str | None, other_names: bool) -> str:
+    choose = "choose the model that they were trained in"
+    library = model is not None and model.partition(":")[0] in LIBRARIES
+    if other_names or not library:
+        return choose
+    return f"{choose}: a file in blocks/ with `builder: {model}` and its `arguments`, such as num_classes"
 
 
 def _best(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
