@@ -27,6 +27,7 @@ Code = Annotated[
         "the kind is run. What .legonet/settings.yaml allows is run too.",
     ),
 ]
+HERE = Path("graphs/any.yaml")  # a place in the workspace of the working folder
 EXAMPLE = "Of the images that it is traced with: channels, height, width"
 MODEL = "A block, torchvision:NAME, timm:NAME, a .pt2 file or package.module:function."
 Output = Annotated[
@@ -76,8 +77,14 @@ def inspect(
         typer.Argument(metavar="MODEL", help=MODEL),
     ],
     shape: Annotated[
-        str, typer.Option("--example-shape", "--shape", metavar="C,H,W", help=f"{EXAMPLE}.")
-    ] = "3,224,224",
+        str | None,
+        typer.Option(
+            "--example-shape",
+            "--shape",
+            metavar="C,H,W",
+            help=f"{EXAMPLE}; default: what a block names, else 3,224,224.",
+        ),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Also places inside blocks.")] = False,
     picture: Annotated[
         Path | None,
@@ -95,10 +102,13 @@ def inspect(
     from legonet.blocks.weightless import with_room
     from legonet.cli.table import columns, show
     from legonet.errors import TeacherError
+    from legonet.store.workspace import Workspace
     from legonet.teachers.cuts import ends, list_cuts, near
+    from legonet.teachers.references import input_of
     from legonet.teachers.take_in import take_in
 
-    size = _shape(shape)
+    named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
+    size = named or (3, 224, 224)
     found = take_in(with_room(_model(model, allow_code)), size, output=output, where=model)
     cuts = list_cuts(found.architecture, size, model)
     if not cuts:
@@ -232,7 +242,7 @@ def _fill(module: nn.Module, weights: Path | None, name: str, model: str) -> Non
             f"{where}: {model} has weights of its own; expected no others; leave --weights out"
         )
     scratch = Scratch(weights.parent)
-    fill(module, read_checkpoint(weights, where, scratch), f"{where}: {weights}", scratch)
+    fill(module, read_checkpoint(weights, where, scratch), f"{where}: {weights}", scratch, model)
 
 
 def _different(word: str) -> Different:
@@ -244,7 +254,7 @@ def _different(word: str) -> Different:
     raise SelectError(f"--different {word}: not known; expected keep, replace or variant; choose one")
 
 
-def _model(reference: str, allowed: list[str] | None, graph: Path = Path("graphs/any.yaml")) -> nn.Module:
+def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:
     from legonet.store.workspace import Workspace
     from legonet.teachers.allowed import allowed_code
     from legonet.teachers.references import find_model

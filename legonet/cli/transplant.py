@@ -99,7 +99,7 @@ def transplant(
         planned = network.plan(given)
         if agreed is not None:
             agreed.accept(planned)
-        _dry_run(network.graph, planned, options)
+        _dry_run(network.graph, planned, options, as_json)
         return 0
     accept = None if agreed is None else agreed.accept
     with _Display(as_json, form == "json", tensorboard) as display:
@@ -121,11 +121,14 @@ def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
     return value
 
 
-def _dry_run(graph: Any, planned: Any, options: Options) -> None:
+def _dry_run(graph: Any, planned: Any, options: Options, as_json: bool) -> None:
     from legonet.cli.plan import cost_text
     from legonet.run.options import ordered
 
     jobs = ordered(graph, planned.jobs, options)
+    if as_json:
+        print(json.dumps({"jobs": [edge.data() for edge in jobs]}, indent=2))
+        return
     for number, edge in enumerate(jobs, start=1):
         cost = "" if edge.cost is None else f", about {cost_text(edge.cost)}"
         print(f"[{number}/{len(jobs)}] {edge.path}: {edge.action} by {edge.method}{cost}: {edge.reason}")

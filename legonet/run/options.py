@@ -30,8 +30,8 @@ class Options:
         keep_going: one failed job does not end the run.
         retries: further attempts at a job whose process died, or whose store failed.
         back_off: seconds before the second attempt; twice as many before each further one.
-        seconds: that one attempt may take; needs processes.
-        memory: bytes that one attempt may hold; needs processes.
+        seconds: that one attempt may take; the executor `process` alone keeps to it.
+        memory: bytes that one attempt may hold; likewise.
         wait: for another run of the same network to end; else it is refused.
     """
 
@@ -51,11 +51,20 @@ class Options:
 
     @property
     def chosen_executor(self) -> ExecutorName:
-        """Where the jobs are done."""
+        """Where the jobs are done.
+
+        Raises:
+            SelectError: limits are asked for where nothing can keep them.
+        """
+        limited = self.seconds is not None or self.memory is not None
+        if limited and self.executor in ("inline", "ray"):
+            raise SelectError(
+                f"executor {self.executor}: stops no job at a limit of time or memory; expected process; "
+                "choose it, or leave the limit out"
+            )
         if self.executor is not None:
             return self.executor
-        alone = self.workers == 1 and self.seconds is None and self.memory is None
-        return "inline" if alone else "process"
+        return "inline" if self.workers == 1 and not limited else "process"
 
 
 def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: Options) -> list[PlannedEdge]:

@@ -151,6 +151,7 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
             )
     for source_file, target in copies:
         write_file(target, source_file.read_bytes())
+    (folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
     # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
     write_file(folder / STATE_FOLDER / ".gitignore", b"*\n")
     return [target for _, target in copies]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.library import LIBRARIES
 from legonet.errors import StoreError, TeacherError
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.mapped import MappedArchive, map_bytes, raw_view
@@ -118,7 +119,11 @@ def _is_state(found: Mapping[Any, Any]) -> bool:
 
 
 def fill(
-    module: nn.Module, weights: Mapping[str, Tensor], where: str = "weights", scratch: Scratch | None = None
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    where: str = "weights",
+    scratch: Scratch | None = None,
+    model: str | None = None,
 ) -> None:
     """Give a model its weights; prefixes that wrappers put before every name are taken off.
 
@@ -127,6 +132,7 @@ def fill(
         weights: By name.
         where: What messages call them.
         scratch: Where weights go whose number type is not the model's; default: into memory.
+        model: What messages call the model; default: by its class.
 
     Raises:
         TeacherError: Weights are missing, not expected or of another shape; the model is unchanged.
@@ -134,7 +140,7 @@ def fill(
     expected = module.state_dict()
     named = _best(weights, expected)
     missing = [name for name in expected if name not in named and not name.endswith(_COUNTER)]
-    unexpected = [name for name in named if name not in expected]
+    unexpected = [name for name in named if name not in expected and not name.endswith(_COUNTER)]
     wrong = [
         f"shape: {name} {list(named[name].shape)}; the model has {list(value.shape)}"
         for name, value in expected.items()
@@ -148,12 +154,20 @@ def fill(
             shown.append(f"and {len(problems) - len(shown)} more")
         raise TeacherError(
             f"{where}: the weights are of another model: {len(missing)} missing, {len(unexpected)} not "
-            f"expected, {len(wrong)} of another shape; expected those of {type(module).__name__}; choose "
-            "the model that they were trained in\n" + "\n".join(f"  {problem}" for problem in shown)
+            f"expected, {len(wrong)} of another shape; expected those of {model or type(module).__name__}; "
+            f"{_advice(model, bool(missing or unexpected))}\n" + "\n".join(f"  {each}" for each in shown)
         )
     convert = Tensor.to if scratch is None else scratch.converted
-    given = {name: convert(value, expected[name].dtype) for name, value in named.items()}
+    given = {name: convert(value, expected[name].dtype) for name, value in named.items() if name in expected}
     module.load_state_dict(given, strict=False, assign=True)
+
+
+def _advice(model: str | None, other_names: bool) -> str:
+    choose = "choose the model that they were trained in"
+    library = model is not None and model.partition(":")[0] in LIBRARIES
+    if other_names or not library:
+        return choose
+    return f"{choose}: a file in blocks/ with `builder: {model}` and its `arguments`, such as num_classes"
 
 
 def _best(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -38,7 +38,7 @@ class Cut:
         parameters: Numbers of weights below and above.
         operations: Multiplications below and above, for one image.
         names: Every name that means this place, the module's first.
-        recommended: Feature maps, at the end of a module, near a quarter, a half or three quarters.
+        recommended: Feature maps or tokens, near a quarter, a half or three quarters.
     """
 
     name: str
@@ -85,7 +85,7 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
 
 
 def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float, where: str) -> str:
-    """The cut that leaves about this fraction of the operations below it: a feature map if there is one.
+    """The cut that leaves about this fraction of the operations below it: a map or tokens if there are any.
 
     Raises:
         TeacherError: The fraction is not between 0 and 1, or the model cannot be cut.
@@ -95,8 +95,13 @@ def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float,
     cuts = list_cuts(architecture, input_shape, where)
     if not cuts:
         raise TeacherError(f"{where}: {NOWHERE}")
-    maps = [cut for cut in cuts if len(cut.shape) == 3] or cuts
-    return min(ends(maps), key=lambda cut: abs(_share(cut) - fraction)).name
+    good = [cut for cut in cuts if _has_places(cut.shape)] or cuts
+    return min(ends(good), key=lambda cut: abs(_share(cut) - fraction)).name
+
+
+def _has_places(shape: Shape) -> bool:
+    """Whether features of several places cross: a map, (channels, height, width), or tokens."""
+    return (len(shape) == 3 and prod(shape[1:]) > 1) or (len(shape) == 2 and shape[0] > 1)
 
 
 def _share(cut: Cut) -> float:
@@ -110,10 +115,8 @@ def ends(cuts: list[Cut]) -> list[Cut]:
 
 
 def _with_recommended(cuts: list[Cut]) -> list[Cut]:
-    maps = [cut for cut in cuts if len(cut.shape) == 3 and prod(cut.shape[1:]) > 1]
-    chosen = {
-        min(ends(maps), key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if maps
-    }
+    good = ends([cut for cut in cuts if _has_places(cut.shape)])
+    chosen = {min(good, key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if good}
     return [Cut(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
 
 

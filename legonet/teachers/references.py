@@ -13,16 +13,18 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from torch import nn
 
 from legonet.blocks.build import build_block
-from legonet.blocks.files import find_block
+from legonet.blocks.files import find_block, list_blocks
 from legonet.blocks.library import LIBRARIES, build_model
+from legonet.blocks.schema import Block
 from legonet.blocks.weightless import without_values
-from legonet.errors import TeacherError
+from legonet.errors import BlockError, TeacherError
+from legonet.graph.suggest import did_you_mean
 from legonet.teachers.programs import SUFFIX, read_program
 
 
@@ -45,11 +47,32 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
         return _program(reference, allowed)
     library, _, name = reference.partition(":")
     if not name:
-        block = find_block(reference, block_folders)
+        block = _block(reference, block_folders)
         return without_values(lambda: build_block(block)).eval()
-    if "." not in library and reference not in allowed:
+    if library in LIBRARIES and reference not in allowed:
         return without_values(lambda: build_model(reference, {}, where="model")).eval()
     return _called(reference, library, name, allowed)
+
+
+def input_of(reference: str, block_folders: Sequence[Path]) -> tuple[int, ...] | None:
+    """The shape of the images that a block names, (channels, height, width); None of what is no block.
+
+    Raises:
+        BlockError: There is no such block.
+    """
+    is_block = ":" not in reference and not reference.endswith(SUFFIX)
+    return _block(reference, block_folders).input if is_block else None
+
+
+def _block(name: str, block_folders: Sequence[Path]) -> Block:
+    try:
+        return find_block(name, block_folders)
+    except BlockError as error:
+        for library in LIBRARIES if name not in list_blocks(block_folders) else ():
+            with suppress(ImportError):
+                if name in LIBRARIES[library].names():
+                    raise BlockError(f"{error} Or '{library}:{name}'?") from error
+        raise
 
 
 @contextmanager
@@ -81,6 +104,7 @@ def _called(reference: str, module: str, name: str, allowed: Collection[str]) ->
         raise TeacherError(
             f"model {reference}: would run code of {module}; expected a block or one of the libraries "
             f"{', '.join(LIBRARIES)}; if you trust that code, add --allow-code {reference}"
+            f"{did_you_mean(module, LIBRARIES).replace(' Did', '. Did')}"
         )
     try:
         with _beside():

@@ -96,7 +96,7 @@ def record(f: nn.Module, g: Loaded, batches: Iterable[Tensor], limit: int) -> St
     if fixed > limit:
         raise TeacherError(
             f"the mean feature map and the activities take {fixed} bytes of the {limit} allowed "
-            f"({SHARE:.0%} of the weights); choose a higher cut"
+            f"({SHARE:.0%} of the weights); choose a higher cut, or record none"
         )
     factors_rank, spectrum_rank = _ranks(mean.shape, count, limit - fixed)
     centred = maps - mean

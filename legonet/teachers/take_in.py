@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from legonet.blocks.interpret import OperationModule
 from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
 from legonet.teachers.export import export
@@ -43,6 +44,8 @@ def take_in(
     Raises:
         TeacherError: It cannot be traced; says where and why.
     """
+    if output is None and isinstance(module, OperationModule):
+        return TakenIn(module.operations)  # a block of operations: traced again, they would lose their names
     if output is None and not isinstance(module, ProgramModel):
         try:
             return TakenIn(dict(describe(module, input_shape, where=where)))

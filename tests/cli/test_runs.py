@@ -87,6 +87,10 @@ def test_estimates_and_hashes(run: Run, graph: Path) -> None:
 def test_what_is_chosen(run: Run, graph: Path) -> None:
     lines = run("transplant", graph, "--dry-run", "--first", "cow:*").out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["[1/2] cow", "[2/2] dog"]
+    jobs = json.loads(run("transplant", graph, "--dry-run", "--first", "cow:*", "--json").out)["jobs"]
+    assert [(job["path"], job["action"]) for job in jobs] == [(path, "add") for path in reversed(JOBS)]
+    refused = run("transplant", graph, "--executor", "inline", "--time-limit", "1h")
+    assert (refused.status, "executor inline: stops no job at a limit" in refused.err) == (1, True)
     outcome = run("transplant", graph, "--only", "cow:*")
     assert outcome.out.splitlines()[-2:] == ["1 still planned: dog:classify", "1 fitted."]
     outcome = run("transplant", graph, "--budget", "0.000001s")

@@ -180,6 +180,26 @@ def test_where_a_model_can_be_cut(run: Callable[..., Any], graph: Path) -> None:
     assert "expected channels,height,width" in refused.err
 
 
+def test_a_block_keeps_its_names(run: Callable[..., Any], graph: Path) -> None:
+    """A second teacher of a model names the block that the first one left, and cuts it at the same place."""
+    assert run(*arguments(graph), "--allow-code", CODE).status == 0
+    shown = run("teacher", "inspect", "cat")  # with images as the block names them
+    assert shown.status == 0, shown.err
+    assert "4x8x8" in shown.out
+    torch.manual_seed(1)
+    torch.save(Net().state_dict(), "dog.pt")
+    done = run(*arguments(graph, name="dog", category="dog", model="cat", weights="dog.pt", cut="relu_2"))
+    assert (done.status, done.err) == (0, "")
+    assert "model: cat\n    weights: teachers/dog.safetensors\n    cut: relu_2" in graph.read_text()
+
+
+def test_models_named_otherwise_are_told_how(run: Callable[..., Any], graph: Path) -> None:
+    assert "mynet:make: would run code of mynet" in (refused := run("teacher", "inspect", CODE)).err
+    assert "add --allow-code mynet:make" in refused.err
+    assert ". Did you mean 'torchvision'?" in run("teacher", "inspect", "torchvisoin:resnet18").err
+    assert "Or 'torchvision:resnet18'?" in run("teacher", "inspect", "resnet18").err
+
+
 class Sides(nn.Module):
     """Two branches that meet at the output only."""
 

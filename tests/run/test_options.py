@@ -73,6 +73,13 @@ def test_where_jobs_are_done(options: Options, executor: str) -> None:
     assert options.chosen_executor == executor
 
 
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def test_limits_that_nothing_keeps_are_refused(executor: Any) -> None:
+    for options in (Options(executor=executor, seconds=3.0), Options(executor=executor, memory=3)):
+        with pytest.raises(SelectError, match=f"executor {executor}: stops no job at a limit"):
+            _ = options.chosen_executor
+
+
 def test_durations_and_sizes() -> None:
     durations = [seconds_of("--budget", text) for text in ("90", "90s", "1.5m", "2h", "1d")]
     assert durations == [90, 90, 90, 7200, 86400]

@@ -42,6 +42,7 @@ def test_a_new_workspace(root: Path) -> None:
     assert {file.read_bytes() for file in written} == {
         file.read_bytes() for file in shipped_folder("blocks").iterdir()
     }
+    assert (root / "graphs").is_dir()
     assert (root / ".legonet" / ".gitignore").read_text() == "*\n"
     assert init_workspace(root, example=False) == written
 

@@ -10,8 +10,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from legonet.blocks.interpret import build_operations
+from legonet.blocks.operations import Operations
 from legonet.errors import TeacherError
 from legonet.teachers.checkpoints import fill, read_checkpoint
+from legonet.teachers.take_in import take_in
 
 
 def model() -> nn.Module:
@@ -50,6 +53,16 @@ def test_safetensors_and_other_precision(tmp_path: Path) -> None:
     fill(filled, read_checkpoint(tmp_path / "w.safetensors"))
     assert filled.state_dict()["0.weight"].dtype == torch.float32
     assert torch.equal(filled.state_dict()["0.weight"], half["0.weight"].float())
+
+
+def test_counters_of_batches_are_no_weights() -> None:
+    """What a traced model does not have, since no evaluation reads it."""
+    traced = take_in(model().eval(), (1, 3, 3), output="0").architecture
+    assert isinstance(traced, Operations)
+    filled = build_operations(traced)
+    assert "1.num_batches_tracked" not in filled.state_dict()
+    fill(filled, prefixed("module."))
+    assert torch.equal(filled.state_dict()["0.weight"], prefixed("")["0.weight"])
 
 
 class Code:
@@ -104,6 +117,14 @@ def test_weights_of_another_model_are_listed() -> None:
         "  shape: 0.weight [2, 1, 5, 5]; the model has [2, 1, 3, 3]",
     ]
     assert all(torch.equal(value, before[name]) for name, value in filled.state_dict().items())
+
+
+def test_a_head_of_another_width_needs_arguments() -> None:
+    state = prefixed("") | {"1.bias": torch.zeros(5)}
+    with pytest.raises(TeacherError, match=r"`builder: torchvision:net` and its `arguments`, such as num_cl"):
+        fill(model(), state, model="torchvision:net")
+    with pytest.raises(TeacherError, match="those of mynet:make; choose the model that they were trained in"):
+        fill(model(), state, model="mynet:make")
 
 
 @pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
