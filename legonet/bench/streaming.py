@@ -18,6 +18,7 @@ from legonet.bench.memory import STATUS, peak
 from legonet.bench.targets import Figure, at_most
 
 FEW, MANY = 1_000, 5_000
+LINKS = 30_000  # to one file; some file systems allow no more than 65,000
 GROWTH = 5.0  # MiB: some names are held, at most 24,576 of less than 100 bytes each
 
 
@@ -27,7 +28,7 @@ def streaming(graph: Path, path: str, few: int = FEW, many: int = MANY) -> Itera
     Args:
         graph: a graph file.
         path: a built path of it, or a native one.
-        few: images, all of them links to one file.
+        few: images, all of one content.
         many: likewise.
     """
     if not STATUS.exists():
@@ -47,10 +48,14 @@ def fill(folder: Path, count: int) -> None:
     from PIL import Image
 
     pixels = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8)
-    first = folder / "image-000000.png"
-    Image.fromarray(pixels.numpy()).save(first)
-    for number in range(1, count):
-        os.link(first, folder / f"image-{number:06d}.png")
+    first = folder
+    for number in range(count):
+        file = folder / f"image-{number:06d}.png"
+        if number % LINKS == 0:
+            first = file
+            Image.fromarray(pixels.numpy()).save(first)
+        else:
+            os.link(first, file)
 
 
 def peak_of(graph: str, path: str, folder: str) -> int:
