@@ -188,7 +188,7 @@ def _refine(
     scale = output_scale(wanted)
 
     def judge() -> float:
-        return float(disagreement(outputs_of(student, held_out), wanted, scale, edge.meaning))
+        return max(0.0, float(disagreement(outputs_of(student, held_out), wanted, scale, edge.meaning)))
 
     def loss() -> Tensor:
         chosen = seen[torch.randint(len(seen), (BATCH,), generator=generator).to(seen.device)]

@@ -50,6 +50,11 @@ _MESSAGES = (
     ),
     (
         "<stream end>",
+        "flow node",  # whose place is the end
+        "the file ends inside brackets; expected the closing bracket; add it",
+    ),
+    (
+        "<stream end>",
         "flow",
         "the file ends inside brackets opened at line {opened}; expected the closing bracket; add it",
     ),

@@ -136,7 +136,9 @@ class _Planner:
             return PlannedEdge(path, "open", reason)
         given = path in self._facts.labelled
         if not given and (locked is None or locked.inputs.get("teacher") != NO_TEACHER):
-            return PlannedEdge(path, "open", f"{reason}, or give labelled samples of it")
+            return PlannedEdge(
+                path, "open", f"{reason}, or name {path} under `adapters` and give labelled samples of it"
+            )
         own = Own(self._facts.teachers[f_giver].category_module, NO_TEACHER, NO_STATISTICS, "")
         shared = self._shared.of(path, task, untaught=True)
         if locked is not None and locked.adapter in self._facts.stored:

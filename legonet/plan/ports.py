@@ -78,7 +78,7 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
         BlockError: two modules that no adapter joins.
     """
     given, ports, found = givers(graph), dict[str, Port](), dict[str, Ports]()
-    layers: dict[tuple[Shape, Shape, Shape, bool, int], tuple[str, ...]] = {}
+    layers: dict[tuple[Shape, Shape, Shape, bool, bool, int], tuple[str, ...]] = {}
 
     def port(name: str | None) -> Port:
         name = name or ""
@@ -95,7 +95,7 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
         elsewhere = "teacher's category module" in edge.inputs
         below = port(edge.teacher) if elsewhere else gives
         above = not elsewhere or edge.inputs["teacher"] != edge.inputs["task module"]
-        kind = (gives.shape, below.shape, takes.shape, above, id(spec))
+        kind = (gives.shape, below.shape, takes.shape, above, elsewhere, id(spec))
         if kind not in layers:
             words = bridge_in_words(gives.shape, below.shape) if elsewhere else []
             if above:

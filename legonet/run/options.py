@@ -20,7 +20,7 @@ class Options:
     """How a run goes about its jobs.
 
     Attributes:
-        only: paths, or patterns such as `*:segment`; default: every job of the plan.
+        only: paths, or patterns such as `*:segment`, that are fitted or removed; default: all of the plan.
         first: paths or patterns of jobs that come before all others.
         budget: seconds; a job starts only if its estimate fits into what is left.
         workers: jobs at a time.
@@ -66,6 +66,10 @@ class Options:
             return self.executor
         return "inline" if self.workers == 1 and not limited else "process"
 
+    def wants(self, path: str) -> bool:
+        """Whether `only` leaves this path in."""
+        return not self.only or _fits(path, self.only)
+
 
 def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: Options) -> list[PlannedEdge]:
     """The jobs that are wanted, the most useful first.
@@ -77,7 +81,7 @@ def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: Options) -> list
     Raises:
         SelectError: a pattern that fits no path of the graph.
     """
-    wanted = [edge for edge in jobs if not options.only or _fits(edge.path, options.only)]
+    wanted = [edge for edge in jobs if options.wants(edge.path)]
     paths = [f"{each.category}:{each.task}" for each in graph.teachers.values()]
     known = [*paths, *graph.adapters, *(edge.path for edge in jobs)]
     for pattern in (*options.only, *options.first):

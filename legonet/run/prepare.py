@@ -50,8 +50,18 @@ def facts(
     return Facts(known, stored, samples, labelled)
 
 
-def lock_modules(graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher]) -> Lock:
-    """The lock with the modules as they are now; its adapters stay."""
+def lock_modules(
+    graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher], store: BlobStore | None = None
+) -> Lock:
+    """The lock with the modules as they are now; its adapters stay.
+
+    Args:
+        graph: every choice settled.
+        lock: what has been built.
+        teachers: as `lock_teachers` found them.
+        store: asked for fine-tuned copies, which only `legonet finetune` makes again: a lost one goes;
+            default: not asked, so that whoever reads a lost one hears of it.
+    """
     given = givers(graph)
     categories = {
         name: LockedModule(teacher=giver, module=teachers[giver].category_module)
@@ -63,12 +73,15 @@ def lock_modules(graph: Graph, lock: Lock, teachers: Mapping[str, LockedTeacher]
         for name, giver in given.tasks.items()
         if giver is not None
     }
-    categories, tasks = _tuned(lock, "categories", categories), _tuned(lock, "tasks", tasks)
+    categories = _tuned(lock, "categories", categories, store)
+    tasks = _tuned(lock, "tasks", tasks, store)
     return lock.model_copy(update={"teachers": dict(teachers), "categories": categories, "tasks": tasks})
 
 
-def _tuned(lock: Lock, section: str, modules: dict[str, LockedModule]) -> dict[str, LockedModule]:
-    """Modules with their fine-tuned copies; one goes as soon as what it was fine-tuned with has changed."""
+def _tuned(
+    lock: Lock, section: str, modules: dict[str, LockedModule], store: BlobStore | None
+) -> dict[str, LockedModule]:
+    """Modules with their fine-tuned copies; one goes with its blob, or when what it was tuned with does."""
     known: Mapping[str, LockedModule] = getattr(lock, section)
     renamed = {old.module: name for name, old in known.items() if old.tuned and name not in modules}
     kept = {}
@@ -76,6 +89,8 @@ def _tuned(lock: Lock, section: str, modules: dict[str, LockedModule]) -> dict[s
         was = name if name in known else renamed.get(each.module, name)
         old = known.get(was)
         if old is None or old.tuned is None:
+            continue
+        if store is not None and not store.has(old.tuned):
             continue
         if old.tuned_with == tuning_context(lock, each.module, section, was):
             kept[name] = each.model_copy(update={"tuned": old.tuned, "tuned_with": old.tuned_with})

@@ -171,7 +171,7 @@ class _Loop:
                 self._adapters[edge.path] = _locked(
                     edge, edge.reuse.quality, edge.reuse.seed, edge.reuse.adapter
                 )
-            elif edge.action == "remove":
+            elif edge.action == "remove" and self._options.wants(edge.path):
                 removed.append(edge.path)
                 self._adapters.pop(edge.path, None)
         if reused or removed:

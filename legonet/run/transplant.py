@@ -72,7 +72,7 @@ def transplant(
     prints = _prints(read)
     lock = load()
     found = site.survey(lock, prints)
-    built = lock_modules(found.graph, lock, found.teachers)
+    built = lock_modules(found.graph, lock, found.teachers, site.store)
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
             accept(found.plan)
@@ -81,7 +81,7 @@ def transplant(
         again = load()
         if again != lock:  # another run was at work until now
             lock, found = again, replace(site, before=found.before).survey(again, prints)
-            built = lock_modules(found.graph, lock, found.teachers)
+            built = lock_modules(found.graph, lock, found.teachers, site.store)
         if accept is not None:
             accept(found.plan)
         order = ordered(found.graph, found.plan.jobs, options)
@@ -99,10 +99,12 @@ def transplant(
         result = run(
             found.plan, order, jobs, built, site.store, site.journal, keep, executor, options, given, progress
         )
-        ended = lock_modules(found.graph, result.lock, found.teachers)
+        ended = lock_modules(found.graph, result.lock, found.teachers, site.store)
         if ended != written[-1]:
             save(ended)
-        result = replace(result, lock=ended, notes=(*_no_longer_tuned(lock, ended), *result.notes))
+        result = replace(
+            result, lock=ended, notes=(*_no_longer_tuned(lock, ended, site.store), *result.notes)
+        )
     return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
 
 
@@ -119,14 +121,18 @@ def _owner(
     return RunLock(site.workspace.run_lock(site.graph.name), options.wait, told)
 
 
-def _no_longer_tuned(before: Lock, after: Lock) -> tuple[str, ...]:
-    return tuple(
-        f"{section}.{name}: its fine-tuned module was made with other adapters, and is not used any more; "
-        "run `legonet finetune` again"
-        for section in ("categories", "tasks")
-        for name, part in getattr(after, section).items()
-        if part.tuned is None and name in getattr(before, section) and getattr(before, section)[name].tuned
-    )
+def _no_longer_tuned(before: Lock, after: Lock, store: BlobStore) -> tuple[str, ...]:
+    notes = []
+    for section in ("categories", "tasks"):
+        for name, part in getattr(after, section).items():
+            old = getattr(before, section).get(name)
+            if part.tuned is None and old is not None and old.tuned:
+                why = "was made with other adapters" if store.has(old.tuned) else "is not in the store"
+                notes.append(
+                    f"{section}.{name}: its fine-tuned module {why}, and is not used any more; run `legonet "
+                    "finetune` again"
+                )
+    return tuple(notes)
 
 
 def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:

@@ -76,7 +76,8 @@ def _expect_new(graph: Graph, name: str, category: str, task: str) -> None:
         if (teacher.category, teacher.task) == (category, task):
             raise GraphError(
                 f"teachers.{name}: {category}:{task} has the teacher {other} already; expected one teacher "
-                "for each path; leave one of them out"
+                "for each path; leave one of them out, or say what becomes of them: `different` may be "
+                "replace (a new version) or variant"
             )
 
 

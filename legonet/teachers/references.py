@@ -24,7 +24,6 @@ from legonet.blocks.library import LIBRARIES, build_model
 from legonet.blocks.schema import Block
 from legonet.blocks.weightless import without_values
 from legonet.errors import BlockError, TeacherError
-from legonet.graph.suggest import did_you_mean
 from legonet.teachers.programs import SUFFIX, read_program
 
 
@@ -49,7 +48,7 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
     if not name:
         block = _block(reference, block_folders)
         return without_values(lambda: build_block(block)).eval()
-    if library in LIBRARIES and reference not in allowed:
+    if "." not in library and reference not in allowed:
         return without_values(lambda: build_model(reference, {}, where="model")).eval()
     return _called(reference, library, name, allowed)
 
@@ -104,7 +103,6 @@ def _called(reference: str, module: str, name: str, allowed: Collection[str]) ->
         raise TeacherError(
             f"model {reference}: would run code of {module}; expected a block or one of the libraries "
             f"{', '.join(LIBRARIES)}; if you trust that code, add --allow-code {reference}"
-            f"{did_you_mean(module, LIBRARIES).replace(' Did', '. Did')}"
         )
     try:
         with _beside():

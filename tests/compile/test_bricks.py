@@ -166,7 +166,8 @@ def test_a_path_without_an_adapter_yet(network: Network, make_model: Callable[..
         _ = strange >> network["classify"]
     assert str(lacking.value).splitlines() == [
         "fox:classify: there is no adapter: fox gives (7, 4, 4), classify takes (4, 4, 4); no teacher of "
-        "category fox and task classify; add one, or give labelled samples of it; "
+        "category fox and task classify; add one, or name fox:classify under `adapters` and give labelled "
+        "samples of it; "
         'net.add_teacher(…, category="fox", task="classify", …) builds it, and so do net.connect("fox", '
         '"classify") and net.transplant(samples={"fox:classify": (images, labels)})',
         "owl:classify: there is no adapter: owl gives nothing yet, classify takes (4, 4, 4); no teacher of "

@@ -151,7 +151,8 @@ def test_known_category_different_f_becomes_a_variant() -> None:
 def test_a_pair_without_a_teacher_is_open() -> None:
     plan = arrives("cow-seg", "cow", "segment")
     assert plan.by_path["dog:segment"].reason == (
-        "no teacher of category dog and task segment; add one, or give labelled samples of it"
+        "no teacher of category dog and task segment; add one, or name dog:segment under `adapters` and give "
+        "labelled samples of it"
     )
 
 

@@ -193,7 +193,8 @@ def test_another_module_for_a_known_category_is_matched_at_the_image(lock: Lock)
     )
     assert action(plan, "cat:mark") == (
         "open",
-        "no teacher of category cat and task mark; add one, or give labelled samples of it",
+        "no teacher of category cat and task mark; add one, or name cat:mark under `adapters` and give "
+        "labelled samples of it",
     )
     shared = facts({"dog-v2": TeacherFacts(F_DOG, OTHER)})
     assert action(diff(graph(tasks=tasks, teachers=more), lock, shared), "dog:mark")[0] == "native"

@@ -83,6 +83,14 @@ def test_a_teacher_with_a_category_module_of_its_own(task_module: str, above: st
     assert str(found["cat:classify"]) == f"40x14x14 -> 40x14x14: bridge conv 3x3 40 -> 48{above}"
 
 
+def test_a_bridge_is_told_of_paths_that_have_one() -> None:
+    """Two paths of one task, between the same shapes: only one of them has a category module of its own."""
+    inputs = {"teacher's category module": "f2", "teacher": "g2", "task module": "g1"}
+    edges = (PlannedEdge("cat:classify", "add", "", "cat-v1", inputs=inputs), *plan(dog="add"))
+    found = find_ports(graph(), Plan("zoo", edges), ports({"dog-v1": LARGE, "cat-v1": LARGE}))
+    assert ["bridge" in str(found[path]) for path in ("cat:classify", "dog:classify")] == [True, False]
+
+
 def test_what_is_not_built_joins_nothing() -> None:
     assert find_ports(graph(), plan(dog="native", cat="open", cow="remove"), ports({})) == {}
 

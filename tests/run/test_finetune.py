@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import legonet
-from legonet.errors import SelectError
+from legonet.errors import SelectError, StoreError
 from legonet.graph.lock import lock_path, read_lock
 from legonet.run import finetune
 from legonet.run.finetune import Tuning
@@ -67,6 +67,23 @@ def test_it_goes_when_something_below_changes(graph_file: Path, make_model: Call
     result = network.transplant()
     assert any(note.startswith("tasks.classify: its fine-tuned module") for note in result.notes)
     assert read_lock(lock_path(graph_file)).tasks["classify"].tuned is None
+
+
+def test_it_goes_with_its_blob(graph_file: Path, images: torch.Tensor) -> None:
+    """As in a clone of a repository: the lock file names it, and nothing but fine-tuning makes it."""
+    network = legonet.load(graph_file)
+    before = network.compile("dog:classify")(images)
+    assert not network.finetune(Tuning(task="classify", steps=2, tolerance=10.0)).worse
+    tuned = network.lock.tasks["classify"].tuned
+    (blob,) = (file for file in (graph_file.parents[1] / ".legonet").rglob(f"*{tuned}"))
+    blob.unlink()
+    again = legonet.load(graph_file)
+    with pytest.raises(StoreError, match="run `legonet transplant`"):
+        again.compile("dog:classify")
+    (note,) = again.transplant().notes
+    assert note.startswith("tasks.classify: its fine-tuned module is not in the store")
+    assert torch.equal(again.compile("dog:classify")(images), before)
+    assert again.transplant().notes == ()
 
 
 def test_it_stays_when_something_is_renamed(graph_file: Path) -> None:

@@ -16,6 +16,7 @@ import legonet
 from legonet.errors import DistillError, StoreError
 from legonet.graph.lock import lock_path, read_lock
 from legonet.run.executors import inline
+from legonet.run.options import Options
 from legonet.run.runner import Progress
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ def test_a_removed_teacher_takes_its_adapter_along(graph_file: Path) -> None:
     teachers = {name: each for name, each in network.graph.teachers.items() if name != "cow-v1"}
     network.graph = network.graph.model_copy(update={"teachers": teachers})
     network._sources.pop("cow-v1")
+    assert network.transplant(options=Options(only=["dog:*"])).removed == ()  # no other path is touched
+    assert "cow:classify" in read_lock(lock_path(graph_file)).adapters
     result = network.transplant()
     assert (result.removed, result.results) == (("cow:classify",), ())
     assert read_lock(lock_path(graph_file)).adapters == {"dog:classify": kept}

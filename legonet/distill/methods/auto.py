@@ -131,7 +131,8 @@ class _Trainer:
         found = outputs_of(
             nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
         )
-        return float(disagreement(found, self._wanted, self._scale, self._context.edge.meaning))
+        found = disagreement(found, self._wanted, self._scale, self._context.edge.meaning)
+        return max(0.0, float(found))  # of equal outputs, a rounding error below 0
 
     def calibrate(self) -> None:
         """Set the biases."""
