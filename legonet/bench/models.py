@@ -28,6 +28,7 @@ from legonet.errors import LegonetError
 from legonet.store.modules import dump_module
 from legonet.teachers.cuts import Cut, list_cuts
 from legonet.teachers.export import export
+from legonet.teachers.tracing import evaluating
 from legonet.teachers.verify import chosen_output
 
 CUTS = (0.25, 0.5, 0.75)  # of the multiplications lie below
@@ -115,7 +116,7 @@ def measure(group: str, name: str) -> Outcome:
                 name, group, parameters=parameters, reason=f"not run: more than {LARGEST:.0f} weights"
             )
         torch.manual_seed(0)
-        model = _build(group, name).eval()
+        model = awake(_build(group, name)).eval()
         side, output = _first_size(model)
         return _tried(model, output, Outcome(name, group, side, parameters))
     except LegonetError as error:
@@ -124,6 +125,18 @@ def measure(group: str, name: str) -> Outcome:
         return Outcome(name, group, reason=f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}")
     finally:
         gc.collect()
+
+
+def awake(model: nn.Module) -> nn.Module:
+    """Give weights that are all zero random values, in place.
+
+    Heads and last layers of branches begin at zero in many libraries; a model's output would be zero, or
+    follow no branch, and two models with equal outputs could compute anything.
+    """
+    for parameter in model.parameters():
+        if not parameter.is_meta and not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return model
 
 
 def _count(group: str, name: str) -> int:
@@ -173,7 +186,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     found = export(model, shape, output=output, where=begun.name)
     seconds = round(time.perf_counter() - start, 2)
     images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(model):
         wanted = chosen_output(model(images), output)
     state = {**model.state_dict(), **found.constants}
     cuts = list_cuts(found.operations, shape, begun.name)

@@ -29,16 +29,20 @@ class UnknownCallError(Exception):
 def evaluating(module: nn.Module) -> Iterator[None]:
     """The module as it is used, in evaluation mode and frozen; it gets its own state back after it.
 
-    Frozen, because torch multiplies by a matrix that needs a gradient in another order, with other bits.
+    Frozen, because torch multiplies by a matrix that needs a gradient in another order, with other bits. So
+    does its fast path of attention, which is not taken.
     """
+    fast = torch.backends.mha.get_fastpath_enabled()
     modes = {each: each.training for each in module.modules()}
     trained = [each for each in module.parameters() if each.requires_grad]
     module.eval()
     for each in trained:
         each.requires_grad_(False)
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
         for each in trained:
             each.requires_grad_(True)
         for each, training in modes.items():

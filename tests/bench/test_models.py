@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from legonet.bench import models
 from legonet.bench.models import (
     TIMM,
+    awake,
     list_models,
     measure,
     pullback_error,
@@ -34,6 +35,29 @@ def test_a_slice(name: str) -> None:
 def test_a_slice_of_timm(name: str) -> None:
     pytest.importorskip("timm")
     outcome = measure("timm", name)
+    assert outcome.passed, outcome.reason
+
+
+class Asleep(nn.Module):
+    """As libraries begin them: a branch and a head of zeros, with attention that has a fast path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 16, 16), nn.Linear(8, 2)
+        self.tokens = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.tokens.linear2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.tokens(self.stem(x).flatten(2).transpose(1, 2)).mean(1))
+
+
+def test_weights_that_begin_at_zero_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = awake(Asleep())
+    assert all(bool(parameter.any()) for parameter in model.parameters())
+    monkeypatch.setattr(models, "_build", lambda group, name: model)
+    outcome = measure("timm", "timm:asleep")
     assert outcome.passed, outcome.reason
 
 

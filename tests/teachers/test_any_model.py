@@ -146,3 +146,26 @@ def test_a_model_with_broken_weights_is_refused() -> None:
     with pytest.raises(TeacherError, match=r"not finite: upper\.weight, 36 of 5184 values are NaN"):
         network.add_teacher("cat", model, category="cat", task="classify", cut="act_2")
     assert not network.graph.teachers
+
+
+class Attending(nn.Module):
+    """Attention by torch's own module, for which evaluation has a fast path with other bits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.head = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 1)
+        self.first, self.second = (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True) for _ in range(2))
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.patches(images).flatten(2).transpose(1, 2)
+        return self.head(self.second(self.first(tokens)).mean(1))
+
+
+def test_attention_that_torch_computes_on_a_fast_path() -> None:
+    torch.manual_seed(0)
+    model, images = Attending().eval(), torch.rand(3, 3, 16, 16)
+    net = Network("zoo", input_shape=(3, 16, 16))
+    net.add_teacher("cat-v1", model, category="cat", task="classify", cut="first")
+    assert torch.backends.mha.get_fastpath_enabled()
+    with torch.no_grad():
+        torch.testing.assert_close(net.compile("cat:classify")(images), model(images))
