@@ -46,7 +46,7 @@ def finetune(
         return ROLLED_BACK if tuned.worse else 0
     rows = [("path", "measure", "before", "after", "images", "")]
     for path, each in tuned.paths.items():
-        figures = (f"{each.before:.4f}", f"{each.after:.4f}", str(each.images))
+        figures = (f"{each.before:.4g}", f"{each.after:.4g}", str(each.images))
         rows.append((path, each.measure, *figures, "worse" if path in tuned.worse else ""))
     print("\n".join(columns(rows, right=(2, 3, 4))))
     if tuned.worse:

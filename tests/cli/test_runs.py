@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import legonet
+from legonet.distill.finetune import Judgement
 from legonet.graph.lock import lock_path, read_lock
+from legonet.network import Network
 from legonet.run.executors import inline
+from legonet.run.finetune import Tuned
 from legonet.run.owner import RunLock
 
 if TYPE_CHECKING:
@@ -186,3 +189,21 @@ def test_the_users_fault(run: Run, graph: Path, command: str, message: str) -> N
     assert outcome.status == 1, outcome
     assert message in outcome.err
     assert "Traceback" not in outcome.out + outcome.err
+
+
+def test_small_figures_of_fine_tuning_are_told(
+    run: Run, graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {"dog:classify": Judgement("disagreement", 0.0, 3.2e-7, 64)}
+    told = lambda self, *_, **__: Tuned(self.lock, paths, ("dog:classify",))  # noqa: E731
+    monkeypatch.setattr(Network, "finetune", told)
+    outcome = run("finetune", graph, "--task", "classify", "--tolerance", "0")
+    assert outcome.status == 1
+    assert outcome.out.splitlines()[1].split() == [
+        "dog:classify",
+        "disagreement",
+        "0",
+        "3.2e-07",
+        "64",
+        "worse",
+    ]
