@@ -216,9 +216,11 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
 
 
 def _spread(cuts: list[Cut]) -> Iterator[Cut]:
-    for wanted in CUTS:
-        if cuts:
-            yield min(cuts, key=lambda cut: abs(cut.operations[0] / max(1, sum(cut.operations)) - wanted))
+    left = list(cuts)
+    for wanted in CUTS[: len(cuts)]:
+        cut = min(left, key=lambda cut: abs(cut.operations[0] / max(1, sum(cut.operations)) - wanted))
+        left.remove(cut)
+        yield cut
 
 
 def _through_bytes(operations: Operations, state: dict[str, Tensor]) -> OperationModule:
