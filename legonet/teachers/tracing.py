@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import torch
 from torch import fx, nn
 
 _TORCH = os.path.dirname(torch.__file__)  # noqa: PTH120 - compared with the text of a traceback
+_IMPORTING = os.path.dirname(importlib.__file__)  # noqa: PTH120 - likewise
 
 
 class UnknownCallError(Exception):
@@ -49,7 +51,7 @@ def line_of(error: BaseException) -> str:
     """` at file:line`, the innermost line of an error that is the model's own; else nothing."""
     frames = traceback.extract_tb(error.__traceback__)
     here = os.path.dirname(__file__)  # noqa: PTH120 - compared with the text of a traceback
-    own = [each for each in frames if not each.filename.startswith((_TORCH, here, "<"))]
+    own = [each for each in frames if not each.filename.startswith((_TORCH, _IMPORTING, here, "<"))]
     return f" at {short(own[-1].filename)}:{own[-1].lineno}" if own else ""
 
 
