@@ -117,10 +117,10 @@ def _called(reference: str, module: str, name: str, allowed: Collection[str]) ->
         try:
             made = without_values(getattr(importlib.import_module(module), name))
         except Exception as error:  # whatever foreign code raises
-            line = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+            line = str(error).strip().split("\n")[0].rstrip(".")
             raise TeacherError(
-                f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: {line}; expected "
-                "a function without arguments that gives an nn.Module; correct it, or its name"
+                f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: {line}; "
+                "expected a function without arguments that gives an nn.Module; correct it, or its name"
             ) from error
     if not isinstance(made, nn.Module):
         raise TeacherError(
