@@ -56,7 +56,7 @@ def take_in_with_cut(
         return found, place
     if not isinstance(found.architecture, Operations):  # no layer makes a map of it
         exported = export(module, example_shape, output=output, where=where)
-        found = TakenIn(exported.operations, exported.constants)
+        found = TakenIn(exported.operations, exported.constants, exported.reordered)
     assert isinstance(found.architecture, Operations)  # noqa: S101 - exported if it was none
     operations, place = with_map(found.architecture, find_cut(found.architecture, place, where=where), shape)
     return replace(found, architecture=operations), place
