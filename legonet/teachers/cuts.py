@@ -17,7 +17,7 @@ from torch import Tensor
 from legonet.blocks.build import build_architecture, leaves
 from legonet.blocks.flops import FlopCounter
 from legonet.blocks.interpret import OperationModule, operation_shapes
-from legonet.blocks.joints import NOWHERE, find_step, following, joints
+from legonet.blocks.joints import NOWHERE, joints, names_of
 from legonet.blocks.operations import Operations
 from legonet.blocks.parameters import tensor_shapes
 from legonet.blocks.schema import Architecture, Layers
@@ -63,7 +63,7 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
     """
     if isinstance(architecture, Operations):
         places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
-        modules = _names(architecture, places)
+        modules = names_of(architecture, places)
     else:
         places, shapes, costs, weights = _of_chain(architecture, input_shape)
         modules = {name: [name] for name in places}
@@ -180,24 +180,3 @@ def _of_chain(
 def near(cuts: list[Cut], cut: Cut) -> list[Cut]:
     """Other places between which and this one nothing is multiplied, such as before and after a pooling."""
     return [each for each in cuts if each is not cut and each.operations[0] == cut.operations[0]]
-
-
-def _names(operations: Operations, places: list[str]) -> dict[str, list[str]]:
-    """For each joint every name that means it: the modules that end with it, the outermost first; its own."""
-    ends: dict[str, str] = {}
-    for name in following(operations):
-        parts = operations.steps[name].module.split(".")
-        for length in range(1, len(parts) + 1):
-            ends[".".join(parts[:length])] = name
-    names: dict[str, list[str]] = {place: [] for place in places}
-    for module in sorted(ends, key=lambda name: name.count(".")):
-        if module and ends[module] in names and _means(operations, module, ends[module]):
-            names[ends[module]].append(module)
-    return {place: list(dict.fromkeys([*found, place])) for place, found in names.items()}
-
-
-def _means(operations: Operations, name: str, place: str) -> bool:
-    try:
-        return find_step(operations, name) == place
-    except TeacherError:  # a module that is computed several times
-        return False
