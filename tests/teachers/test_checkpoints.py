@@ -127,6 +127,35 @@ def test_a_head_of_another_width_needs_arguments() -> None:
         fill(model(), state, model="mynet:make")
 
 
+def test_one_of_several_sets_of_weights(tmp_path: Path) -> None:
+    plain, average = prefixed("module."), {name: value + 1 for name, value in prefixed("").items()}
+    torch.save({"epoch": 3, "model_ema": {"module": average}, "state_dict": plain}, tmp_path / "w.pt")
+    told: list[str] = []
+    assert set(read_checkpoint(tmp_path / "w.pt", tell=told.append)) == set(plain)
+    assert told == [f"{tmp_path / 'w.pt'}: has state_dict and model_ema.module; state_dict was taken"]
+    for key in ("model_ema", "model_ema.module"):
+        found = read_checkpoint(tmp_path / "w.pt", key=key)
+        assert all(torch.equal(found[name], value) for name, value in average.items())
+    with pytest.raises(TeacherError, match=r"has no 'model_emo'; its sets of weights are .* Did you mean"):
+        read_checkpoint(tmp_path / "w.pt", key="model_emo")
+    torch.save({"model_ema": average}, tmp_path / "w.pt")
+    assert set(read_checkpoint(tmp_path / "w.pt")) == set(average)
+
+
+@pytest.mark.parametrize("form", ["zip", "safetensors"])
+def test_weights_whose_names_begin_with_a_key(form: str, tmp_path: Path) -> None:
+    both = {**prefixed("online."), **{name: value + 1 for name, value in prefixed("ema.").items()}}
+    if form == "zip":
+        torch.save(both, tmp_path / "w")
+    else:
+        safetensors.torch.save_file(both, tmp_path / "w")
+    found = read_checkpoint(tmp_path / "w", key="ema")
+    assert set(found) == set(prefixed(""))
+    assert torch.equal(found["0.bias"], both["ema.0.bias"])
+    with pytest.raises(TeacherError, match="has no 'average'; it is one set of weights"):
+        read_checkpoint(tmp_path / "w", key="average")
+
+
 @pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
 def test_a_file_that_ends_early_at_any_byte(form: str, tmp_path: Path) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"

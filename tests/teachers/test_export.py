@@ -16,7 +16,7 @@ from legonet.blocks.interpret import OperationModule, build_operations
 from legonet.blocks.joints import joints, split
 from legonet.blocks.operations import Operations, operations_from_data
 from legonet.errors import TeacherError
-from legonet.teachers.cuts import list_cuts
+from legonet.teachers.cuts import at_fraction, list_cuts
 from legonet.teachers.export import Exported, export
 
 SHAPE = (3, 16, 16)
@@ -95,6 +95,22 @@ def test_skips_cross_with_the_features(cut: str, crossing: str) -> None:
     assert found["cat_2"]
     for place in found:
         split(operations, place)
+
+
+def test_the_recommended_places_are_ends_of_modules() -> None:
+    class Block(nn.Module):
+        def __init__(self, cost: int) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, cost, padding=cost // 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x + self.first(x)
+            return x + self.second(x)
+
+    operations = export(nn.Sequential(nn.Conv2d(3, 2, 1), Block(3), Block(5)), (3, 16, 16)).operations
+    found = [cut.module for cut in list_cuts(operations, (3, 16, 16)) if cut.recommended]
+    assert found == ["1"]
+    assert at_fraction(operations, (3, 16, 16), 0.34, "model") == "2.add_1"  # as near as can be
 
 
 class Several(nn.Module):
