@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 from legonet.blocks.aten import RECTIFIERS
 from legonet.blocks.operations import INPUT, Operation, Operations, renamed, restricted
+from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 
@@ -147,6 +148,13 @@ def find_step(operations: Operations, cut: str, *, where: str = "teacher") -> st
         f"{where}: cut '{cut}' is no module and no operation that its output follows; expected one of "
         f"{listed(_called(operations, known))}.{did_you_mean(cut, sorted(names))}"
     )
+
+
+def means_any(architecture: Architecture, cut: str) -> bool:
+    """Whether a name is one of a model's layers, operations or modules."""
+    if not isinstance(architecture, Operations):
+        return cut in architecture
+    return cut in architecture.steps or any(_inside(step, cut) for step in architecture.steps.values())
 
 
 def _inside(step: Operation, module: str) -> bool:

@@ -220,7 +220,7 @@ def add(
         module,
         category=category,
         task=task,
-        cut=_cut(cut),
+        cut=cut,
         output=output,
         different=_different(different),
         example_shape=None if shape is None else _shape(shape),
@@ -267,13 +267,6 @@ def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))
     return find_model(reference, workspace.block_folders, known)
-
-
-def _cut(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -25,6 +25,10 @@ AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "backbone.")
 LONGEST_LIST = 20
 _COUNTER = "num_batches_tracked"
+_OTHER_ARCHIVES = {
+    "archive_format": "a file of torch.export, which is a model: give it as that",
+    "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
+}
 
 # What a file holds, and what makes of a tensor in it one with values.
 _Load = Callable[[Path], tuple[Any, Callable[[Tensor], Tensor]]]
@@ -68,8 +72,10 @@ def read_checkpoint(
     try:
         tensors = read_tensors(map_bytes(path), str(path)).tensors
     except (StoreError, OSError) as error:
+        found = str(error).removeprefix(f"{path}: ").partition("; expected")[0]
         raise TeacherError(
-            f"{place}: {str(error).removeprefix(f'{path}: ')}; or a checkpoint of torch.save"
+            f"{place}: {found}; expected a whole safetensors file, or a checkpoint of torch.save; copy or "
+            "save it again"
         ) from error
     chosen = tensors if key is None else _chosen(tensors, key, place)
     return {name: raw_view(raw) for name, raw in chosen.items()}
@@ -77,6 +83,12 @@ def read_checkpoint(
 
 def _zipped(path: Path) -> tuple[Any, Callable[[Tensor], Tensor]]:
     archive = MappedArchive(path)
+    names = archive.names()
+    for name, what in _OTHER_ARCHIVES.items():
+        if name in names:
+            raise ValueError(f"it is {what}")
+    if "data.pkl" not in names:
+        raise ValueError("it is a zip file of something else")
     return archive.checkpoint(), archive.tensor
 
 
@@ -109,7 +121,8 @@ def _unwrapped(
         raise
     except Exception as error:  # what a damaged pickle leads to is not bounded
         raise TeacherError(
-            f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint; copy or save it again"
+            f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint of torch.save; copy or "
+            "save it again"
         ) from error
     what = listed_keys(found) if isinstance(found, Mapping) else f"a {type(found).__name__}"
     raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")

@@ -50,7 +50,7 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
     if not name:
         block = _block(reference, block_folders)
         return without_values(lambda: build_block(block)).eval()
-    if library in LIBRARIES and reference not in allowed:
+    if library in LIBRARIES:
         return without_values(lambda: build_model(reference, {}, where="model")).eval()
     return _called(reference, library, name, allowed)
 

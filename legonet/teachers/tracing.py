@@ -11,8 +11,10 @@ from contextlib import contextmanager
 import torch
 from torch import fx, nn
 
-_TORCH = os.path.dirname(torch.__file__)  # noqa: PTH120 - compared with the text of a traceback
-_IMPORTING = os.path.dirname(importlib.__file__)  # noqa: PTH120 - likewise
+import legonet
+
+# Whose lines are not the model's own: compared with the text of a traceback.
+_OTHERS = tuple(os.path.join(os.path.dirname(str(each.__file__)), "") for each in (torch, importlib, legonet))  # noqa: PTH118, PTH120
 
 
 class UnknownCallError(Exception):
@@ -50,8 +52,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def line_of(error: BaseException) -> str:
     """` at file:line`, the innermost line of an error that is the model's own; else nothing."""
     frames = traceback.extract_tb(error.__traceback__)
-    here = os.path.dirname(__file__)  # noqa: PTH120 - compared with the text of a traceback
-    own = [each for each in frames if not each.filename.startswith((_TORCH, _IMPORTING, here, "<"))]
+    own = [each for each in frames if not each.filename.startswith((*_OTHERS, "<"))]
     return f" at {short(own[-1].filename)}:{own[-1].lineno}" if own else ""
 
 

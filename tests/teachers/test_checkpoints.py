@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -100,6 +102,23 @@ def test_what_is_no_weights(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "w.pt")
     with pytest.raises(TeacherError, match="none: cannot be read: No such file"):
         read_checkpoint(tmp_path / "none")
+
+
+def test_files_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("<!DOCTYPE html><title>Not found</title>")
+    np.savez(tmp_path / "numpy", weight=np.zeros(3))
+    torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.zeros(1, 2),)), tmp_path / "program.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of TorchScript's age
+        torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), tmp_path / "script")
+    for name, message in {
+        "page": "its header would have .*; expected a whole safetensors file, or a checkpoint of torch.save",
+        "numpy.npz": "it is a zip file of something else; expected a whole checkpoint of torch.save",
+        "program.pt2": "it is a file of torch.export, which is a model: give it as that",
+        "script": "it is a TorchScript archive: load it where you trust",
+    }.items():
+        with pytest.raises(TeacherError, match=message):
+            read_checkpoint(tmp_path / name)
 
 
 def test_weights_of_another_model_are_listed() -> None:
