@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 from legonet.blocks.aten import RECTIFIERS
 from legonet.blocks.operations import INPUT, Operation, Operations, renamed, restricted
+from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 
@@ -105,18 +106,18 @@ def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str
     if found == operations.output:
         raise TeacherError(
             f"{where}: cut '{cut}' is the model's output, so that no task module is left; expected one of "
-            f"{listed(known[::-1])}"
+            f"{listed(_called(operations, known[::-1]))}"
         )
     names = following(operations)
     if found not in names:
         raise TeacherError(
             f"{where}: cut '{cut}' does not lie between the input and the output; expected one of "
-            f"{listed(known)}"
+            f"{listed(_called(operations, known))}"
         )
     tensors = crossing(operations, found)
     raise TeacherError(
-        f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(tensors)}; expected a place that one "
-        f"tensor crosses; cut at {_nearest(names, known, found)}"
+        f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(_called(operations, tensors))}; expected "
+        f"a place that one tensor crosses; cut at {_nearest(operations, known, found)}"
     )
 
 
@@ -144,9 +145,16 @@ def find_step(operations: Operations, cut: str, *, where: str = "teacher") -> st
     known = joints(operations)
     names = {*known, *(prefix for name in known for prefix in _prefixes(operations.steps[name].module))}
     raise TeacherError(
-        f"{where}: cut '{cut}' is no module and no operation; expected one of {listed(known)}."
-        f"{did_you_mean(cut, sorted(names))}"
+        f"{where}: cut '{cut}' is no module and no operation that its output follows; expected one of "
+        f"{listed(_called(operations, known))}.{did_you_mean(cut, sorted(names))}"
     )
+
+
+def means_any(architecture: Architecture, cut: str) -> bool:
+    """Whether a name is one of a model's layers, operations or modules."""
+    if not isinstance(architecture, Operations):
+        return cut in architecture
+    return cut in architecture.steps or any(_inside(step, cut) for step in architecture.steps.values())
 
 
 def _inside(step: Operation, module: str) -> bool:
@@ -158,15 +166,38 @@ def _prefixes(module: str) -> list[str]:
     return [".".join(parts[: length + 1]) for length in range(len(parts))] if module else []
 
 
-def _nearest(names: Sequence[str], known: Collection[str], found: str) -> str:
+def _nearest(operations: Operations, known: Collection[str], found: str) -> str:
+    names = following(operations)
     place = names.index(found)
     below = [name for name in names[:place] if name in known][-1:]
     above = [name for name in names[place + 1 :] if name in known][:1]
-    shown = [
-        f"'{name}' {side}"
-        for name, side in zip([*below, *above], ["below"] * len(below) + ["above"], strict=False)
-    ]
-    return " or ".join(shown)
+    shown = [f"'{name}' below" for name in _called(operations, below)]
+    return " or ".join([*shown, *(f"'{name}' above" for name in _called(operations, above))])
+
+
+def names_of(operations: Operations, places: Sequence[str]) -> dict[str, list[str]]:
+    """For each result every name that means it: the modules that end with it, outermost first; its own."""
+    ends: dict[str, str] = {}
+    for name in following(operations):
+        for module in _prefixes(operations.steps[name].module):
+            ends[module] = name
+    names: dict[str, list[str]] = {place: [] for place in places}
+    for module in sorted(ends, key=lambda name: name.count(".")):
+        if ends[module] in names and _means(operations, module, ends[module]):
+            names[ends[module]].append(module)
+    return {place: list(dict.fromkeys([*found, place])) for place, found in names.items()}
+
+
+def _called(operations: Operations, places: Sequence[str]) -> list[str]:
+    """Results by the names that people know them by."""
+    return [names[0] for names in names_of(operations, places).values()]
+
+
+def _means(operations: Operations, name: str, place: str) -> bool:
+    try:
+        return find_step(operations, name) == place
+    except TeacherError:  # a module that is computed several times
+        return False
 
 
 def split(operations: Operations, cut: str, *, where: str = "teacher") -> tuple[Operations, Operations]:

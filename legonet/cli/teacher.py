@@ -189,6 +189,10 @@ def add(
             help="safetensors, or .pt and .pth, of which no code is run; a .pt2 file has its own.",
         ),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="NAME", help="Which set of weights of several: state_dict_ema, ...."),
+    ] = None,
     shape: Annotated[
         str | None,
         typer.Option("--example-shape", metavar="C,H,W", help=f"{EXAMPLE}; default: the network's."),
@@ -210,13 +214,13 @@ def add(
     network = legonet.load(graph)
     module = _model(model, allow_code, graph)
     if not isinstance(module, ProgramModel) or weights is not None:
-        _fill(module, weights, name, model)
+        _fill(module, weights, name, model, key)
     network.add_teacher(
         name,
         module,
         category=category,
         task=task,
-        cut=_cut(cut),
+        cut=cut,
         output=output,
         different=_different(different),
         example_shape=None if shape is None else _shape(shape),
@@ -228,7 +232,7 @@ def add(
     print(f"Run: legonet plan {graph}")
 
 
-def _fill(module: nn.Module, weights: Path | None, name: str, model: str) -> None:
+def _fill(module: nn.Module, weights: Path | None, name: str, model: str, key: str | None) -> None:
     from legonet.errors import TeacherError
     from legonet.teachers.checkpoints import fill, read_checkpoint
     from legonet.teachers.programs import ProgramModel
@@ -242,7 +246,8 @@ def _fill(module: nn.Module, weights: Path | None, name: str, model: str) -> Non
             f"{where}: {model} has weights of its own; expected no others; leave --weights out"
         )
     scratch = Scratch(weights.parent)
-    fill(module, read_checkpoint(weights, where, scratch), f"{where}: {weights}", scratch, model)
+    read = read_checkpoint(weights, where, scratch, key, lambda text: print(f"{text}; --key chooses."))
+    fill(module, read, f"{where}: {weights}", scratch, model)
 
 
 def _different(word: str) -> Different:
@@ -262,13 +267,6 @@ def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))
     return find_model(reference, workspace.block_folders, known)
-
-
-def _cut(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _shape(text: str) -> tuple[int, ...]:

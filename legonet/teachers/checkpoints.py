@@ -14,21 +14,33 @@ from torch import Tensor, nn
 
 from legonet.blocks.library import LIBRARIES
 from legonet.errors import StoreError, TeacherError
+from legonet.graph.suggest import did_you_mean, listed
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.mapped import MappedArchive, map_bytes, raw_view
 from legonet.teachers.scratch import Scratch
 
 # Where training scripts put the weights, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
+AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "backbone.")
 LONGEST_LIST = 20
 _COUNTER = "num_batches_tracked"
+_OTHER_ARCHIVES = {
+    "archive_format": "a file of torch.export, which is a model: give it as that",
+    "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
+}
 
 # What a file holds, and what makes of a tensor in it one with values.
 _Load = Callable[[Path], tuple[Any, Callable[[Tensor], Tensor]]]
 
 
-def read_checkpoint(path: Path, where: str = "weights", scratch: Scratch | None = None) -> dict[str, Tensor]:
+def read_checkpoint(
+    path: Path,
+    where: str = "weights",
+    scratch: Scratch | None = None,
+    key: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> dict[str, Tensor]:
     """Read a file of weights; they stay on the disk until they are used.
 
     Args:
@@ -36,6 +48,8 @@ def read_checkpoint(path: Path, where: str = "weights", scratch: Scratch | None 
         where: What messages call it.
         scratch: Where weights go that cannot be mapped: those of torch before 1.6, which lie anywhere in the
             file; default: beside it.
+        key: Which of several sets of weights, such as `state_dict_ema`; default: the plain ones.
+        tell: Is told which was taken if there are several.
 
     Returns:
         Tensors by name, as in the file.
@@ -52,20 +66,29 @@ def read_checkpoint(path: Path, where: str = "weights", scratch: Scratch | None 
             f"{place}: cannot be read: {error.strerror or error}; expected a file of weights; check the path"
         ) from error
     if start[:4] == b"PK\x03\x04":
-        return _unwrapped(path, place, _zipped)
+        return _unwrapped(path, place, _zipped, key, tell)
     if is_pickle(start):
-        return _unwrapped(path, place, partial(_old, scratch=scratch))
+        return _unwrapped(path, place, partial(_old, scratch=scratch), key, tell)
     try:
         tensors = read_tensors(map_bytes(path), str(path)).tensors
     except (StoreError, OSError) as error:
+        found = str(error).removeprefix(f"{path}: ").partition("; expected")[0]
         raise TeacherError(
-            f"{place}: {str(error).removeprefix(f'{path}: ')}; or a checkpoint of torch.save"
+            f"{place}: {found}; expected a whole safetensors file, or a checkpoint of torch.save; copy or "
+            "save it again"
         ) from error
-    return {name: raw_view(raw) for name, raw in tensors.items()}
+    chosen = tensors if key is None else _chosen(tensors, key, place)
+    return {name: raw_view(raw) for name, raw in chosen.items()}
 
 
 def _zipped(path: Path) -> tuple[Any, Callable[[Tensor], Tensor]]:
     archive = MappedArchive(path)
+    names = archive.names()
+    for name, what in _OTHER_ARCHIVES.items():
+        if name in names:
+            raise ValueError(f"it is {what}")
+    if "data.pkl" not in names:
+        raise ValueError("it is a zip file of something else")
     return archive.checkpoint(), archive.tensor
 
 
@@ -76,18 +99,19 @@ def _old(path: Path, scratch: Scratch) -> tuple[Any, Callable[[Tensor], Tensor]]
     return torch.load(path, map_location=place, weights_only=True), lambda tensor: tensor
 
 
-def _unwrapped(path: Path, place: str, load: _Load) -> dict[str, Tensor]:
+def _unwrapped(
+    path: Path, place: str, load: _Load, key: str | None, tell: Callable[[str], None] | None
+) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the pickle's protocol
             found, tensor = load(path)
-            while isinstance(found, Mapping) and not _is_state(found):
-                inside = [found[key] for key in WRAPPERS if isinstance(found.get(key), Mapping)]
-                if not inside:
-                    break
-                found = inside[0]
-            if isinstance(found, Mapping) and _is_state(found):
-                return {str(name): tensor(value) for name, value in found.items()}
+            found = found if key is None else _chosen(found, key, place)
+            sets = _sets(found)
+            if len(sets) > 1 and tell is not None:
+                tell(f"{path}: has {listed(list(sets), ' and ')}; {next(iter(sets))} was taken")
+            for state in sets.values():
+                return {str(name): tensor(value) for name, value in state.items()}
     except pickle.UnpicklingError as error:
         raise TeacherError(
             f"{place}: holds more than weights ({_line(error)}), and reading that would run code; expected "
@@ -97,7 +121,8 @@ def _unwrapped(path: Path, place: str, load: _Load) -> dict[str, Tensor]:
         raise
     except Exception as error:  # what a damaged pickle leads to is not bounded
         raise TeacherError(
-            f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint; copy or save it again"
+            f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint of torch.save; copy or "
+            "save it again"
         ) from error
     what = listed_keys(found) if isinstance(found, Mapping) else f"a {type(found).__name__}"
     raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")
@@ -108,14 +133,38 @@ def _line(error: Exception) -> str:
     return text.split(". ")[0].split(" was not an allowed")[0].rstrip(".") or type(error).__name__
 
 
+def _sets(found: Any, above: str = "") -> dict[str, Mapping[Any, Any]]:
+    """The sets of weights in what a file holds, by where they are; the plain ones first."""
+    if not isinstance(found, Mapping):
+        return {}
+    if found and all(isinstance(value, Tensor) for value in found.values()):
+        return {above: found}
+    sets: dict[str, Mapping[Any, Any]] = {}
+    for key in (*WRAPPERS, *AVERAGES):
+        sets |= _sets(found.get(key), f"{above}.{key}" if above else key)
+    return sets
+
+
+def _chosen(found: Any, key: str, place: str) -> Mapping[Any, Any]:
+    """What a key names: a part, a part of a part, or those of a set of weights whose names begin with it."""
+    part = found
+    for name in key.split("."):
+        part = part.get(name) if isinstance(part, Mapping) else None
+    if isinstance(part, Mapping):
+        return part
+    begins = f"{key}."
+    inside = [name for name in found if str(name).startswith(begins)] if isinstance(found, Mapping) else []
+    if inside:
+        return {name.removeprefix(begins): found[name] for name in inside}
+    known = [name for name in _sets(found) if name]
+    what = f"its sets of weights are {listed(known)}" if known else "it is one set of weights"
+    raise TeacherError(f"{place}: has no '{key}'; {what}; choose one.{did_you_mean(key, known)}")
+
+
 def listed_keys(found: Mapping[Any, Any]) -> str:
     """The first keys of a mapping, for messages."""
     keys = [str(key) for key in list(found)[:5]]
     return f"the keys {', '.join(keys)}" if keys else "nothing"
-
-
-def _is_state(found: Mapping[Any, Any]) -> bool:
-    return bool(found) and all(isinstance(value, Tensor) for value in found.values())
 
 
 def fill(

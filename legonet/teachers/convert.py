@@ -34,10 +34,11 @@ _DROPPED = frozenset(("device", "pin_memory", "layout", "memory_format", "non_bl
 
 @dataclass(frozen=True)
 class Converted:
-    """Operations, and the constants that they take."""
+    """Operations, the constants that they take, and whether the model asks for another order of memory."""
 
     operations: Operations
     constants: dict[str, Tensor]
+    reordered: bool
 
 
 class Converter:
@@ -78,7 +79,8 @@ class Converter:
             elif node.op == "output":
                 results = zip(node.args[0], self._program.graph_signature.output_specs, strict=True)
                 found = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT][output]
-                return Converted(Operations(self._steps, self._result(found), self._tensors), self._constants)
+                operations = Operations(self._steps, self._result(found), self._tensors)
+                return Converted(operations, self._constants, any(map(_reorders, self._graph.nodes)))
         raise AssertionError("a graph without output")
 
     def _place(self, node: fx.Node, spec: Any) -> None:
@@ -251,6 +253,11 @@ class Converter:
 
 class NoConstantsError(TeacherError):
     """A model without values has constants that no weights file will give."""
+
+
+def _reorders(node: fx.Node) -> bool:
+    formats = (torch.channels_last, torch.channels_last_3d)
+    return any(each in formats for each in (*node.args, *node.kwargs.values()))
 
 
 def _spec(tensor: Tensor, *, buffer: bool) -> TensorSpec:

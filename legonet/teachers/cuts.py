@@ -17,8 +17,8 @@ from torch import Tensor
 from legonet.blocks.build import build_architecture, leaves
 from legonet.blocks.flops import FlopCounter
 from legonet.blocks.interpret import OperationModule, operation_shapes
-from legonet.blocks.joints import NOWHERE, find_step, following, joints
-from legonet.blocks.operations import Operations
+from legonet.blocks.joints import NOWHERE, joints, names_of
+from legonet.blocks.operations import Operation, Operations
 from legonet.blocks.parameters import tensor_shapes
 from legonet.blocks.schema import Architecture, Layers
 from legonet.errors import TeacherError
@@ -38,7 +38,8 @@ class Cut:
         parameters: Numbers of weights below and above.
         operations: Multiplications below and above, for one image.
         names: Every name that means this place, the module's first.
-        recommended: Feature maps or tokens, near a quarter, a half or three quarters.
+        ends: A module ends there, or the model's own forward pass computes it.
+        recommended: Feature maps or tokens, at the end of a module, near a quarter, a half or three quarters.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Cut:
     parameters: tuple[int, int]
     operations: tuple[int, int]
     names: tuple[str, ...] = ()
+    ends: bool = True
     recommended: bool = False
 
 
@@ -63,7 +65,7 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
     """
     if isinstance(architecture, Operations):
         places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
-        modules = _names(architecture, places)
+        modules = names_of(architecture, places)
     else:
         places, shapes, costs, weights = _of_chain(architecture, input_shape)
         modules = {name: [name] for name in places}
@@ -79,6 +81,7 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
                 (below[1], heavy[1] - below[1]),
                 (below[0], heavy[0] - below[0]),
                 tuple(modules[name]),
+                not isinstance(architecture, Operations) or _ends(architecture.steps[name], modules[name]),
             )
             cuts.append(cut)
     return _with_recommended(cuts)
@@ -96,7 +99,7 @@ def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float,
     if not cuts:
         raise TeacherError(f"{where}: {NOWHERE}")
     good = [cut for cut in cuts if _has_places(cut.shape)] or cuts
-    return min(ends(good), key=lambda cut: abs(_share(cut) - fraction)).name
+    return min(ends(good), key=lambda cut: abs(_share(cut) - fraction)).module
 
 
 def _has_places(shape: Shape) -> bool:
@@ -114,8 +117,13 @@ def ends(cuts: list[Cut]) -> list[Cut]:
     return list(by_cost.values()) or cuts
 
 
+def _ends(step: Operation, names: list[str]) -> bool:
+    return not step.module or step.module in names
+
+
 def _with_recommended(cuts: list[Cut]) -> list[Cut]:
     good = ends([cut for cut in cuts if _has_places(cut.shape)])
+    good = [cut for cut in good if cut.ends] or good
     chosen = {min(good, key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if good}
     return [Cut(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
 
@@ -180,24 +188,3 @@ def _of_chain(
 def near(cuts: list[Cut], cut: Cut) -> list[Cut]:
     """Other places between which and this one nothing is multiplied, such as before and after a pooling."""
     return [each for each in cuts if each is not cut and each.operations[0] == cut.operations[0]]
-
-
-def _names(operations: Operations, places: list[str]) -> dict[str, list[str]]:
-    """For each joint every name that means it: the modules that end with it, the outermost first; its own."""
-    ends: dict[str, str] = {}
-    for name in following(operations):
-        parts = operations.steps[name].module.split(".")
-        for length in range(1, len(parts) + 1):
-            ends[".".join(parts[:length])] = name
-    names: dict[str, list[str]] = {place: [] for place in places}
-    for module in sorted(ends, key=lambda name: name.count(".")):
-        if module and ends[module] in names and _means(operations, module, ends[module]):
-            names[ends[module]].append(module)
-    return {place: list(dict.fromkeys([*found, place])) for place, found in names.items()}
-
-
-def _means(operations: Operations, name: str, place: str) -> bool:
-    try:
-        return find_step(operations, name) == place
-    except TeacherError:  # a module that is computed several times
-        return False

@@ -38,10 +38,12 @@ class Exported:
     Attributes:
         operations: The graph.
         constants: Tensors that no state dict of the model has, by their names in the graph.
+        reordered: The model asks for an order of memory, such as channels last, which the graph does not.
     """
 
     operations: Operations
     constants: dict[str, Tensor]
+    reordered: bool = False
 
 
 def export(
@@ -98,7 +100,7 @@ def exported(program: ExportedProgram, output: int, where: str) -> Exported:
     steps = {name: step for name, step in operations.steps.items() if name in needed}
     operations = restricted(operations, steps, operations.output)
     constants = {name: value for name, value in converted.constants.items() if name in operations.tensors}
-    return Exported(operations, constants)
+    return Exported(operations, constants, converted.reordered)
 
 
 def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> ExportedProgram:

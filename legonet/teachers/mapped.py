@@ -65,8 +65,11 @@ class MappedArchive:
 
     def __init__(self, path: Path) -> None:
         self._path, self._memory = path, map_bytes(path)
-        with zipfile.ZipFile(path) as archive:
-            self._records = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self._records = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
+        except zipfile.BadZipFile as error:
+            raise zipfile.BadZipFile("it is cut short or damaged") from error
 
     def stored(self) -> bool:
         """Whether its records can be mapped: not compressed, and in this machine's order of bytes."""

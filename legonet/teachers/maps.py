@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from legonet.blocks.joints import find_cut
+from legonet.blocks.joints import find_cut, means_any
 from legonet.blocks.operations import Operations
 from legonet.blocks.schema import Architecture, Block
 from legonet.teachers.ports import is_taken_as_map, with_map
@@ -33,7 +34,8 @@ def take_in_with_cut(
         module: Any model that leads one tensor to its output; its weights are not looked at.
         example_shape: Of the images that it is traced with.
         input_shape: Of the network's.
-        cut: A layer, module or operation, or a fraction of the model's multiplications.
+        cut: A layer, module or operation, or a fraction of the model's multiplications; one that is
+            written as a text is a name if the model has it.
         output: Which output counts, where the model gives several.
         where: What messages call the teacher.
 
@@ -49,6 +51,7 @@ def take_in_with_cut(
     from legonet.teachers.take_in import TakenIn, take_in
 
     found = take_in(module, example_shape, output=output, where=where)
+    cut = _fraction(found.architecture, cut)
     place = cut if isinstance(cut, str) else at_fraction(found.architecture, input_shape, cut, where)
     f, _ = cut_architecture(found.architecture, place, where=where)
     shape = output_shape(f, input_shape, where=where)
@@ -56,10 +59,18 @@ def take_in_with_cut(
         return found, place
     if not isinstance(found.architecture, Operations):  # no layer makes a map of it
         exported = export(module, example_shape, output=output, where=where)
-        found = TakenIn(exported.operations, exported.constants)
+        found = TakenIn(exported.operations, exported.constants, exported.reordered)
     assert isinstance(found.architecture, Operations)  # noqa: S101 - exported if it was none
     operations, place = with_map(found.architecture, find_cut(found.architecture, place, where=where), shape)
     return replace(found, architecture=operations), place
+
+
+def _fraction(architecture: Architecture, cut: str | float) -> str | float:
+    """What a cut means that may be a fraction; `0.5` is also the name of a layer of nested chains."""
+    with suppress(ValueError):
+        if isinstance(cut, str) and 0 < float(cut) < 1 and not means_any(architecture, cut):
+            return float(cut)
+    return cut
 
 
 def block_with_cut(block: Block, cut: str, where: str) -> tuple[Architecture, str]:

@@ -24,7 +24,9 @@ from legonet.blocks.library import LIBRARIES, build_model
 from legonet.blocks.schema import Block
 from legonet.blocks.weightless import without_values
 from legonet.errors import BlockError, TeacherError
+from legonet.teachers.named import find_module, no_function, no_module
 from legonet.teachers.programs import SUFFIX, read_program
+from legonet.teachers.tracing import line_of
 
 
 def find_model(reference: str, block_folders: Sequence[Path], allowed: Collection[str] = ()) -> nn.Module:
@@ -48,7 +50,7 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
     if not name:
         block = _block(reference, block_folders)
         return without_values(lambda: build_block(block)).eval()
-    if "." not in library and reference not in allowed:
+    if library in LIBRARIES:
         return without_values(lambda: build_model(reference, {}, where="model")).eval()
     return _called(reference, library, name, allowed)
 
@@ -99,20 +101,27 @@ def _program(reference: str, allowed: Collection[str]) -> nn.Module:
 
 
 def _called(reference: str, module: str, name: str, allowed: Collection[str]) -> nn.Module:
-    if reference not in allowed:
-        raise TeacherError(
-            f"model {reference}: would run code of {module}; expected a block or one of the libraries "
-            f"{', '.join(LIBRARIES)}; if you trust that code, add --allow-code {reference}"
-        )
-    try:
-        with _beside():
+    with _beside():
+        spec = find_module(module)
+        found, hint = no_module(module, LIBRARIES) if spec is None else no_function(spec, name)
+        if found and module not in sys.modules:
+            raise TeacherError(
+                f"model {reference}: {found}; expected package.module:function, a block, or a model of "
+                f"{' or '.join(LIBRARIES)}; correct it.{hint}"
+            )
+        if reference not in allowed:
+            raise TeacherError(
+                f"model {reference}: would run code of {module}; expected a block or one of the libraries "
+                f"{', '.join(LIBRARIES)}; if you trust that code, add --allow-code {reference}"
+            )
+        try:
             made = without_values(getattr(importlib.import_module(module), name))
-    except Exception as error:  # whatever foreign code raises
-        line = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-        raise TeacherError(
-            f"model {reference}: cannot be made: {type(error).__name__}: {line}; expected a function "
-            "without arguments that gives an nn.Module; correct it, or its name"
-        ) from error
+        except Exception as error:  # whatever foreign code raises
+            line = str(error).strip().split("\n")[0].rstrip(".")
+            raise TeacherError(
+                f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: {line}; "
+                "expected a function without arguments that gives an nn.Module; correct it, or its name"
+            ) from error
     if not isinstance(made, nn.Module):
         raise TeacherError(
             f"model {reference}: gave a {type(made).__name__}; expected an nn.Module; correct the function"

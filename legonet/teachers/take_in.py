@@ -21,10 +21,12 @@ class TakenIn:
     Attributes:
         architecture: A chain of layers, or a graph of operations.
         constants: Tensors that the model computes with and that its state dict does not have, by name.
+        reordered: The model asks for an order of memory, such as channels last; the architecture does not.
     """
 
     architecture: Architecture
     constants: dict[str, Tensor] = field(default_factory=dict)
+    reordered: bool = False
 
 
 def take_in(
@@ -52,4 +54,4 @@ def take_in(
         except TeacherError:
             pass  # no chain of known layers, so a graph
     exported = export(module, input_shape, output=output, where=where)
-    return TakenIn(exported.operations, exported.constants)
+    return TakenIn(exported.operations, exported.constants, exported.reordered)

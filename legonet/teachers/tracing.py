@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from contextlib import contextmanager
 import torch
 from torch import fx, nn
 
-_TORCH = os.path.dirname(torch.__file__)  # noqa: PTH120 - compared with the text of a traceback
+import legonet
+
+# Whose lines are not the model's own: compared with the text of a traceback.
+_OTHERS = tuple(os.path.join(os.path.dirname(str(each.__file__)), "") for each in (torch, importlib, legonet))  # noqa: PTH118, PTH120
 
 
 class UnknownCallError(Exception):
@@ -52,8 +56,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def line_of(error: BaseException) -> str:
     """` at file:line`, the innermost line of an error that is the model's own; else nothing."""
     frames = traceback.extract_tb(error.__traceback__)
-    here = os.path.dirname(__file__)  # noqa: PTH120 - compared with the text of a traceback
-    own = [each for each in frames if not each.filename.startswith((_TORCH, here, "<"))]
+    own = [each for each in frames if not each.filename.startswith((*_OTHERS, "<"))]
     return f" at {short(own[-1].filename)}:{own[-1].lineno}" if own else ""
 
 

@@ -103,7 +103,7 @@ def test_a_cut_by_a_modules_name_is_what_it_gives(operations: Operations) -> Non
         (
             "block.conv",
             "t: 2 tensors cross at 'block.conv': stem, block.conv; expected a place that one tensor crosses; "
-            "cut at 'stem' below or 'block.add' above",
+            "cut at 'stem' below or 'block' above",
         ),
         (
             "fc",
@@ -111,10 +111,11 @@ def test_a_cut_by_a_modules_name_is_what_it_gives(operations: Operations) -> Non
         ),
         (
             "blok",
-            "t: cut 'blok' is no module and no operation; expected one of stem, block.add, shifted, pool, ",
+            "t: cut 'blok' is no module and no operation that its output follows; expected one of stem, "
+            "block, shifted, pool, ",
         ),
         ("table", "t: cut 'table' does not lie between the input and the output; expected one of stem, "),
-        ("", "t: cut '' is no module and no operation; expected one of "),
+        ("", "t: cut '' is no module and no operation that its output follows; expected one of "),
     ],
 )
 def test_places_that_are_no_cuts(operations: Operations, cut: str, message: str) -> None:

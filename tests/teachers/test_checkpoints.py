@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -102,6 +104,23 @@ def test_what_is_no_weights(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "none")
 
 
+def test_files_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("<!DOCTYPE html><title>Not found</title>")
+    np.savez(tmp_path / "numpy", weight=np.zeros(3))
+    torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.zeros(1, 2),)), tmp_path / "program.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of TorchScript's age
+        torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), tmp_path / "script")
+    for name, message in {
+        "page": "its header would have .*; expected a whole safetensors file, or a checkpoint of torch.save",
+        "numpy.npz": "it is a zip file of something else; expected a whole checkpoint of torch.save",
+        "program.pt2": "it is a file of torch.export, which is a model: give it as that",
+        "script": "it is a TorchScript archive: load it where you trust",
+    }.items():
+        with pytest.raises(TeacherError, match=message):
+            read_checkpoint(tmp_path / name)
+
+
 def test_weights_of_another_model_are_listed() -> None:
     state = prefixed("")
     del state["0.bias"]
@@ -125,6 +144,35 @@ def test_a_head_of_another_width_needs_arguments() -> None:
         fill(model(), state, model="torchvision:net")
     with pytest.raises(TeacherError, match="those of mynet:make; choose the model that they were trained in"):
         fill(model(), state, model="mynet:make")
+
+
+def test_one_of_several_sets_of_weights(tmp_path: Path) -> None:
+    plain, average = prefixed("module."), {name: value + 1 for name, value in prefixed("").items()}
+    torch.save({"epoch": 3, "model_ema": {"module": average}, "state_dict": plain}, tmp_path / "w.pt")
+    told: list[str] = []
+    assert set(read_checkpoint(tmp_path / "w.pt", tell=told.append)) == set(plain)
+    assert told == [f"{tmp_path / 'w.pt'}: has state_dict and model_ema.module; state_dict was taken"]
+    for key in ("model_ema", "model_ema.module"):
+        found = read_checkpoint(tmp_path / "w.pt", key=key)
+        assert all(torch.equal(found[name], value) for name, value in average.items())
+    with pytest.raises(TeacherError, match=r"has no 'model_emo'; its sets of weights are .* Did you mean"):
+        read_checkpoint(tmp_path / "w.pt", key="model_emo")
+    torch.save({"model_ema": average}, tmp_path / "w.pt")
+    assert set(read_checkpoint(tmp_path / "w.pt")) == set(average)
+
+
+@pytest.mark.parametrize("form", ["zip", "safetensors"])
+def test_weights_whose_names_begin_with_a_key(form: str, tmp_path: Path) -> None:
+    both = {**prefixed("online."), **{name: value + 1 for name, value in prefixed("ema.").items()}}
+    if form == "zip":
+        torch.save(both, tmp_path / "w")
+    else:
+        safetensors.torch.save_file(both, tmp_path / "w")
+    found = read_checkpoint(tmp_path / "w", key="ema")
+    assert set(found) == set(prefixed(""))
+    assert torch.equal(found["0.bias"], both["ema.0.bias"])
+    with pytest.raises(TeacherError, match="has no 'average'; it is one set of weights"):
+        read_checkpoint(tmp_path / "w", key="average")
 
 
 @pytest.mark.parametrize("form", ["zip", "old", "safetensors"])

@@ -16,6 +16,7 @@ from legonet.blocks.interpret import OperationModule, build_operations
 from legonet.blocks.joints import joints, split
 from legonet.blocks.operations import Operations, operations_from_data
 from legonet.errors import TeacherError
+from legonet.teachers.cuts import at_fraction, list_cuts
 from legonet.teachers.export import Exported, export
 
 SHAPE = (3, 16, 16)
@@ -52,6 +53,64 @@ class Branched(nn.Module):
         z = functional.max_pool2d(first - second.view(images.shape[0], 8, 8, 8), 2).flatten(2)
         z = torch.cat([z.amax(2), z.mean(2)], 1)
         return self.head(self.drop(z))
+
+
+class UNet(nn.Module):
+    """Skips from each step down to its step up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down1, self.down2, self.mid = _conv(3, 2), _conv(2, 4), _conv(4, 8)
+        self.up2, self.up1, self.head = _conv(12, 4), _conv(6, 2), nn.Conv2d(2, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        first = self.down1(images)
+        second = self.down2(functional.max_pool2d(first, 2))
+        x = functional.interpolate(self.mid(functional.max_pool2d(second, 2)), scale_factor=2.0)
+        x = functional.interpolate(self.up2(torch.cat([x, second], 1)), scale_factor=2.0)
+        return self.head(self.up1(torch.cat([x, first], 1)))
+
+
+def _conv(source: int, target: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(source, target, 3, padding=1), nn.ReLU())
+
+
+@pytest.mark.parametrize(
+    ("cut", "crossing"),
+    [
+        ("down2", "2 tensors cross at 'down2': down1, down2"),
+        ("mid", "3 tensors cross at 'mid': down1, down2, mid"),
+        ("up2", "2 tensors cross at 'up2': down1, up2"),
+    ],
+)
+def test_skips_cross_with_the_features(cut: str, crossing: str) -> None:
+    operations = export(UNet(), (3, 16, 16), where="unet").operations
+    with pytest.raises(TeacherError) as caught:
+        split(operations, cut, where="unet")
+    assert str(caught.value) == (
+        f"unet: {crossing}; expected a place that one tensor crosses; cut at 'down1' below or 'cat_2' above"
+    )
+    found = {cut.module: cut.recommended for cut in list_cuts(operations, (3, 16, 16), "unet")}
+    assert found["down1"]
+    assert found["cat_2"]
+    for place in found:
+        split(operations, place)
+
+
+def test_the_recommended_places_are_ends_of_modules() -> None:
+    class Block(nn.Module):
+        def __init__(self, cost: int) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, cost, padding=cost // 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x + self.first(x)
+            return x + self.second(x)
+
+    operations = export(nn.Sequential(nn.Conv2d(3, 2, 1), Block(3), Block(5)), (3, 16, 16)).operations
+    found = [cut.module for cut in list_cuts(operations, (3, 16, 16)) if cut.recommended]
+    assert found == ["1"]
+    assert at_fraction(operations, (3, 16, 16), 0.34, "model") == "2.add_1"  # as near as can be
 
 
 class Several(nn.Module):

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 import legonet
 from legonet.blocks.build import output_shape
 from legonet.blocks.library import build_model
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
-from legonet.teachers.maps import block_with_cut
+from legonet.teachers.maps import block_with_cut, take_in_with_cut
 from legonet.teachers.read import cut_architecture, read_teacher
 from legonet.teachers.validate import problems_of
 from tests.teachers.test_ports import Last
@@ -42,6 +43,20 @@ teachers:
 
 def block(**keys: Any) -> Block:
     return Block.model_validate({"legonet-block": 1, "name": "b", "input": [3, 64, 64], **keys})
+
+
+@pytest.mark.parametrize(
+    ("cut", "place"), [("2", "2"), ("0.5", "1"), ("0.1", "0.1"), (0.1, "0.0"), (0.9, "2"), ("0.9", "2")]
+)
+def test_a_text_is_a_name_before_it_is_a_fraction(cut: str | float, place: str) -> None:
+    inner = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1))
+    layers = [nn.Conv2d(3, 3, 3) for _ in range(3)]
+    _, found = take_in_with_cut(
+        nn.Sequential(inner, *layers, nn.ReLU()), (3, 9, 9), (3, 9, 9), cut, None, "t"
+    )
+    assert found == place
+    with pytest.raises(TeacherError, match="cut '9' is no layer"):
+        take_in_with_cut(nn.Sequential(inner, *layers), (3, 9, 9), (3, 9, 9), "9", None, "t")
 
 
 @pytest.fixture
