@@ -28,7 +28,7 @@ from legonet.teachers.export import export
 def test_a_slice(name: str) -> None:
     outcome = measure("classification", name)
     assert outcome.passed, outcome.reason
-    assert len(outcome.cuts) == 3
+    assert len(set(outcome.cuts)) == 3
 
 
 @pytest.mark.parametrize("name", ["timm:lcnet_050"])
