@@ -7,14 +7,14 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import fx, nn
 
-import legonet
-
 # Whose lines are not the model's own: compared with the text of a traceback.
-_OTHERS = tuple(os.path.join(os.path.dirname(str(each.__file__)), "") for each in (torch, importlib, legonet))  # noqa: PTH118, PTH120
+_FOLDERS = Path(torch.__file__).parent, Path(importlib.__file__).parent, Path(__file__).parents[1]
+_OTHERS = tuple(f"{folder}{os.sep}" for folder in _FOLDERS)
 
 
 class UnknownCallError(Exception):
