@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -85,6 +86,11 @@ class Plan:
     graph: str
     edges: tuple[PlannedEdge, ...]
     offers: tuple[Offer, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = Counter(edge.action for edge in self.edges)
+        found = ", ".join(f"{number} {action}" for action, number in counts.items())
+        return f"<Plan of {self.graph}: {found or 'no path'}>"
 
     def __iter__(self) -> Iterator[PlannedEdge]:
         return iter(self.edges)

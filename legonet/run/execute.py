@@ -41,7 +41,7 @@ class Result:
     """
 
     path: str
-    adapter: bytes
+    adapter: bytes = field(repr=False)
     quality: dict[str, float]
     seconds: float
     notes: list[str] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +59,7 @@ class Tuned:
         worse: paths that got worse than the tolerance allows; none: the module was accepted.
     """
 
-    lock: Lock
+    lock: Lock = field(repr=False)
     paths: Mapping[str, Judgement]
     worse: tuple[str, ...]
 

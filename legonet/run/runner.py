@@ -64,6 +64,8 @@ class Run:
         planned: jobs that were left for later, since the budget or `only` left them out.
         failed: jobs that failed, and why.
         notes: what people should know, such as statistics that are lacking.
+        kept: paths whose adapters were there already.
+        open: paths that cannot be built as yet.
     """
 
     lock: Lock
@@ -73,6 +75,14 @@ class Run:
     planned: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = {"fitted": self.results, "kept": self.kept, "open": self.open, "failed": self.failed}
+        more = {"taken over": self.reused, "removed": self.removed, "still planned": self.planned}
+        counts |= {what: paths for what, paths in more.items() if paths}
+        return f"<Run: {', '.join(f'{len(paths)} {what}' for what, paths in counts.items())}>"
 
 
 def run(

@@ -76,7 +76,7 @@ def transplant(
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
             accept(found.plan)
-        return Run(lock, notes=_unused(found.plan, read))
+        return Run(lock, notes=_unused(found.plan, read), **_others(found.plan))
     with _owner(site, options, progress):
         again = load()
         if again != lock:  # another run was at work until now
@@ -105,7 +105,8 @@ def transplant(
         result = replace(
             result, lock=ended, notes=(*_no_longer_tuned(lock, ended, site.store), *result.notes)
         )
-    return replace(result, notes=(*_unused(found.plan, read), *mended, *result.notes))
+    notes = (*_unused(found.plan, read), *mended, *result.notes)
+    return replace(result, notes=notes, **_others(found.plan))
 
 
 def _owner(
@@ -119,6 +120,14 @@ def _owner(
             progress(Progress("", "waiting", message=message))
 
     return RunLock(site.workspace.run_lock(site.graph.name), options.wait, told)
+
+
+def _others(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The paths of which a run has nothing to do."""
+    return {
+        name: tuple(edge.path for edge in plan if edge.action == action)
+        for name, action in (("kept", "keep"), ("open", "open"))
+    }
 
 
 def _no_longer_tuned(before: Lock, after: Lock, store: BlobStore) -> tuple[str, ...]:

@@ -54,6 +54,18 @@ def test_it_fits_what_the_plan_lists(fresh: Path) -> None:
     assert [edge.action for edge in legonet.load(fresh).plan()] == ["native", "keep", "keep"]
 
 
+def test_what_it_did_in_one_line(network: Network, make_model: Callable[..., nn.Module]) -> None:
+    assert repr(network.plan()) == "<Plan of zoo: 1 native, 2 add>"
+    result = network.transplant(options=Options(only=["cow:*"]))
+    assert repr(result) == "<Run: 1 fitted, 0 kept, 0 open, 0 failed, 1 still planned>"
+    assert "adapter=" not in repr(result.results[0])
+    network.add_teacher("cow-marks", make_model(9), category="cow", task="mark", cut="pool1")
+    assert repr(network.transplant()) == "<Run: 1 fitted, 1 kept, 2 open, 0 failed>"
+    again = network.transplant()
+    assert repr(again) == "<Run: 0 fitted, 2 kept, 2 open, 0 failed>"
+    assert again.open == ("cat:mark", "dog:mark")
+
+
 def test_a_second_run_touches_nothing(graph_file: Path) -> None:
     files = {file: file.read_bytes() for file in graph_file.parents[1].rglob("*") if file.is_file()}
     times = {file: file.stat().st_mtime_ns for file in files}
