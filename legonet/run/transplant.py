@@ -76,7 +76,7 @@ def transplant(
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
             accept(found.plan)
-        return Run(lock, notes=_unused(found.plan, read), **_others(found.plan))
+        return _with_others(Run(lock, notes=_unused(found.plan, read)), found.plan)
     with _owner(site, options, progress):
         again = load()
         if again != lock:  # another run was at work until now
@@ -106,7 +106,7 @@ def transplant(
             result, lock=ended, notes=(*_no_longer_tuned(lock, ended, site.store), *result.notes)
         )
     notes = (*_unused(found.plan, read), *mended, *result.notes)
-    return replace(result, notes=notes, **_others(found.plan))
+    return _with_others(replace(result, notes=notes), found.plan)
 
 
 def _owner(
@@ -122,12 +122,12 @@ def _owner(
     return RunLock(site.workspace.run_lock(site.graph.name), options.wait, told)
 
 
-def _others(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """The paths of which a run has nothing to do."""
-    return {
-        name: tuple(edge.path for edge in plan if edge.action == action)
-        for name, action in (("kept", "keep"), ("open", "open"))
-    }
+def _with_others(result: Run, plan: Plan) -> Run:
+    """The result, with the paths that there was nothing to do for."""
+    kept, still_open = (
+        tuple(edge.path for edge in plan if edge.action == action) for action in ("keep", "open")
+    )
+    return replace(result, kept=kept, open=still_open)
 
 
 def _no_longer_tuned(before: Lock, after: Lock, store: BlobStore) -> tuple[str, ...]:

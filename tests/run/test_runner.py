@@ -59,7 +59,7 @@ def test_what_it_did_in_one_line(network: Network, make_model: Callable[..., nn.
     result = network.transplant(options=Options(only=["cow:*"]))
     assert repr(result) == "<Run: 1 fitted, 0 kept, 0 open, 0 failed, 1 still planned>"
     assert "adapter=" not in repr(result.results[0])
-    network.add_teacher("cow-marks", make_model(9), category="cow", task="mark", cut="pool1")
+    network.add_teacher("cow-marks", make_model(2), category="cow", task="mark", cut="pool1")
     assert repr(network.transplant()) == "<Run: 1 fitted, 1 kept, 2 open, 0 failed>"
     again = network.transplant()
     assert repr(again) == "<Run: 0 fitted, 2 kept, 2 open, 0 failed>"
