@@ -223,10 +223,8 @@ class Network(Design):
         """
         from legonet.run.finetune import tune_at
 
-        tuned = tune_at(self._site(), self.lock, samples, self._normalise, tuning, device, progress)
-        if not tuned.worse:
-            self._save_lock(tuned.lock)
-        return tuned
+        made = self._read_lock, self._save_lock
+        return tune_at(self._site(), *made, samples, self._normalise, tuning, device, progress)
 
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""

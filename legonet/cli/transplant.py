@@ -39,7 +39,7 @@ def transplant(
         str | None,
         typer.Option(metavar="DURATION", help="The most useful jobs that fit into so long, such as 10m."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs at a time.")] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", help="Jobs at a time.")] = 1,
     executor: Annotated[
         str | None,
         typer.Option(help="inline, process or ray; default: process with several workers."),

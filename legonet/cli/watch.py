@@ -21,7 +21,7 @@ def watch(
     graph: Annotated[Path, typer.Argument(metavar="GRAPH", help="The graph file that they are added to.")],
     once: Annotated[bool, typer.Option("--once", help="Take what is there, and end.")] = False,
     every: Annotated[str, typer.Option(metavar="DURATION", help="How often to look.")] = "2s",
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs at a time.")] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", help="Jobs at a time.")] = 1,
     device: Device = "cpu",
 ) -> None:
     """Add every teacher that is dropped into a folder, and fit what it needs.

@@ -66,7 +66,8 @@ class Tuned:
 
 def tune_at(
     site: Site,
-    lock: Lock,
+    load: Callable[[], Lock],
+    save: Callable[[Lock], None],
     samples: Mapping[str, GivenSamples] | None,
     normalise: Callable[[Tensor], Tensor],
     tuning: Tuning,
@@ -77,23 +78,42 @@ def tune_at(
 
     Args:
         site: where the network lives.
-        lock: what has been built.
+        load: reads the lock as it is once no other run can write it.
+        save: writes it, if the module is accepted.
         samples: by path.
         normalise: turns images in [0, 1] into what category modules take.
         tuning: how.
         device: where to compute.
         progress: called with (step, steps, loss).
+
+    Raises:
+        StoreError: another run is at work on the network.
     """
-    found, where = site.survey(lock), find_device(device)
-    read = read_given(site.graph, samples or {})
+    where, read = find_device(device), read_given(site.graph, samples or {})
+    given = {path: (normalise(images), labels) for path, (images, labels) in read.items()}
+    with site.alone():
+        tuned = _tune_now(site, load(), given, tuning, where, progress)
+        if not tuned.worse:
+            save(tuned.lock)
+    return tuned
+
+
+def _tune_now(
+    site: Site,
+    lock: Lock,
+    given: Mapping[str, tuple[Tensor, Tensor | None]],
+    tuning: Tuning,
+    device: torch.device,
+    progress: Progress | None,
+) -> Tuned:
+    found = site.survey(lock)
     paths = [edge.path for edge in found.plan if edge.action in ("keep", "native")]
     now = lock_modules(found.graph, lock, found.teachers)
     needed = modules_of(now, paths)
     for each in found.teachers.values():
         needed |= {each.category_module, each.task_module, each.statistics or each.task_module}
     mend_blobs(needed, site.sources, found.teachers, site.store)
-    given = {path: (normalise(images), labels) for path, (images, labels) in read.items()}
-    return tune(found.graph, found.plan, now, site.store, given, tuning, where, progress)
+    return tune(found.graph, found.plan, now, site.store, given, tuning, device, progress)
 
 
 def tune(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ from legonet.graph.schema import Graph
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.plan import PlannedEdge
 
+PER_CORE = 16  # processes, at most; each holds a model's memory
 ExecutorName = Literal["inline", "process", "ray"]
 
 
@@ -33,6 +35,9 @@ class Options:
         seconds: that one attempt may take; the executor `process` alone keeps to it.
         memory: bytes that one attempt may hold; likewise.
         wait: for another run of the same network to end; else it is refused.
+
+    Raises:
+        SelectError: no worker, or more processes than this machine could bear.
     """
 
     only: Sequence[str] = ()
@@ -48,6 +53,13 @@ class Options:
     seconds: float | None = None
     memory: int | None = None
     wait: bool = False
+
+    def __post_init__(self) -> None:
+        cores = os.cpu_count() or 1
+        most = PER_CORE * cores if self.chosen_executor == "process" else None
+        if self.workers < 1 or (most is not None and self.workers > most):
+            limit = "1 or more" if most is None else f"1 to {most}, {PER_CORE} for each of {cores} cores"
+            raise SelectError(f"--workers {self.workers}: expected {limit}; correct it")
 
     @property
     def chosen_executor(self) -> ExecutorName:

@@ -66,7 +66,7 @@ class RunLock:
             if not self._wait:
                 raise StoreError(
                     f"{self._path}: another run is at work on this network: {self._owner()}; expected none; "
-                    "wait for it with --wait, or end it"
+                    "run the command again once it has ended (`legonet transplant --wait` waits), or end it"
                 )
             attempts += 1
             if attempts == SETTLED and self._told is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.diff import Before
 from legonet.run.journal import Journal
+from legonet.run.owner import RunLock
 from legonet.run.prepare import Sources, mend_blobs, store_blobs
 from legonet.run.survey import Prints, Survey, survey
 from legonet.store.blobs import BlobStore
@@ -55,6 +57,19 @@ class Site:
         return survey(
             graph, lock, self.store, sources, self.journal, prints or Prints(), ports.crossing, self.before
         )
+
+    def alone(
+        self, wait: bool = False, told: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[object]:
+        """No other process changes what has been built while this is entered.
+
+        Args:
+            wait: for one that is at work; else it is refused.
+            told: once, for whom it waits.
+        """
+        if self.workspace is None:
+            return nullcontext()
+        return RunLock(self.workspace.run_lock(self.graph.name), wait, told)
 
     def port_finder(self) -> PortFinder:
         """Finds what crosses at the teachers' cuts; what was found is kept in the workspace."""

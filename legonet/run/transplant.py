@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.jobs import blobs_of, make_jobs
 from legonet.run.options import Options, ordered
-from legonet.run.owner import RunLock
 from legonet.run.prepare import lock_modules, mend_blobs
 from legonet.run.runner import Progress, Run, run
 from legonet.run.samples import GivenSamples, fingerprint_samples, read_given
@@ -77,7 +75,12 @@ def transplant(
         if accept is not None:
             accept(found.plan)
         return _with_others(Run(lock, notes=_unused(found.plan, read)), found.plan)
-    with _owner(site, options, progress):
+
+    def told(message: str) -> None:
+        if progress is not None:
+            progress(Progress("", "waiting", message=message))
+
+    with site.alone(options.wait, told):
         again = load()
         if again != lock:  # another run was at work until now
             lock, found = again, replace(site, before=found.before).survey(again, prints)
@@ -107,19 +110,6 @@ def transplant(
         )
     notes = (*_unused(found.plan, read), *mended, *result.notes)
     return _with_others(replace(result, notes=notes), found.plan)
-
-
-def _owner(
-    site: Site, options: Options, progress: Callable[[Progress], None] | None
-) -> AbstractContextManager[object]:
-    if site.workspace is None:
-        return nullcontext()
-
-    def told(message: str) -> None:
-        if progress is not None:
-            progress(Progress("", "waiting", message=message))
-
-    return RunLock(site.workspace.run_lock(site.graph.name), options.wait, told)
 
 
 def _with_others(result: Run, plan: Plan) -> Run:

@@ -180,7 +180,7 @@ def test_gc(run: Run, graph: Path) -> None:
         ("transplant {graph} --executor cloud", "--executor cloud: expected one of inline, process, ray"),
         ("transplant {graph} --progress dots", "--progress dots: expected one of auto, json"),
         ("transplant {graph} --only fox:*", "'fox:*' fits no path"),
-        ("transplant {graph} --workers 0", "Invalid value for '--workers'"),
+        ("transplant {graph} --workers 0", "--workers 0: expected 1"),
         ("gc {graph}/none", "no such file or folder"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 
 import legonet
 from legonet.errors import SelectError, StoreError
-from legonet.graph.lock import lock_path, read_lock
+from legonet.graph.lock import lock_path, read_lock, write_lock
 from legonet.run import finetune
 from legonet.run.finetune import Tuning
 from legonet.store.gc import find_orphans
@@ -146,3 +146,19 @@ def test_paths_that_are_not_built(graph_file: Path) -> None:
     (graph_file.parents[1] / ".legonet" / "journal.sqlite").unlink()
     with pytest.raises(SelectError, match="dog:classify, cow:classify not fitted"):
         legonet.load(graph_file).finetune(QUICK)
+
+
+def test_not_while_another_run_is_at_work(graph_file: Path) -> None:
+    network = legonet.load(graph_file)
+    with network._site().alone(), pytest.raises(StoreError, match="another run is at work on this network"):
+        legonet.load(graph_file).finetune(QUICK)
+
+
+def test_what_another_process_built_meanwhile_stays(graph_file: Path) -> None:
+    built = read_lock(lock_path(graph_file))
+    some = built.model_copy(update={"adapters": dict(list(built.adapters.items())[:1])})
+    write_lock(lock_path(graph_file), some)
+    stale = legonet.load(graph_file)
+    write_lock(lock_path(graph_file), built)
+    assert not stale.finetune(Tuning(task="classify", steps=2, tolerance=10.0)).worse
+    assert read_lock(lock_path(graph_file)).adapters == built.adapters

@@ -41,6 +41,16 @@ JOBS = [job("cat:classify", "refit", 1.0), job("dog:classify", "add", 9.0), job(
 JOBS.append(job("cat:segment", "add", 3.0))
 
 
+@pytest.mark.parametrize("workers", [0, -1, 10**6])
+def test_workers_that_no_machine_has(workers: int) -> None:
+    with pytest.raises(SelectError, match=rf"--workers {workers}: expected 1 (or more|to \d+)"):
+        Options(workers=workers)
+
+
+def test_many_machines_have_many_workers() -> None:
+    assert Options(workers=10**6, executor="ray").workers == 10**6
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

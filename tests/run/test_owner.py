@@ -19,7 +19,7 @@ def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs" / "zoo.lock"
     with RunLock(path):
         monkeypatch.setattr(owner.time, "time", lambda: 0.0)  # a clock that went backwards
-        message = rf"another run is at work .*: process {os.getpid()} on .*, for 0 s, since .*; .* --wait"
+        message = rf"another run is at work .*: process {os.getpid()} on .*, for 0 s, since .*; .*--wait"
         with pytest.raises(StoreError, match=message), RunLock(path):
             pass
     with RunLock(path):
