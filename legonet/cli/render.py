@@ -59,12 +59,14 @@ def render(
 
 
 def _planned(network: Network) -> dict[str, dict[str, float]]:
-    """What is to be done for a path and for how many seconds, as its figure."""
-    return {
-        edge.path: {f"{edge.action}, about s": edge.cost.seconds}
-        for edge in network.plan().jobs
-        if edge.cost is not None and edge.cost.seconds is not None
-    }
+    """What is to be done for a path and for how many seconds, or operations, as its figure."""
+    figures: dict[str, dict[str, float]] = {}
+    for edge in network.plan().jobs:
+        if edge.cost is not None and edge.cost.seconds is not None:
+            figures[edge.path] = {f"{edge.action}, about s": edge.cost.seconds}
+        elif edge.cost is not None and edge.cost.operations is not None:
+            figures[edge.path] = {f"{edge.action}, about GFLOP": edge.cost.operations / 10**9}
+    return figures
 
 
 def _figures(path: Path | None) -> dict[str, dict[str, float]]:

@@ -74,6 +74,9 @@ def test_another_world_is_refused(run: Run, graph: Path, tmp_path: Path) -> None
 
 
 def test_estimates_and_hashes(run: Run, graph: Path) -> None:
+    drawn = graph.with_suffix(".dot")
+    assert run("render", graph, "--plan", "-o", drawn).status == 0
+    assert "add, about GFLOP" in drawn.read_text()
     run("transplant", graph)
     graph.write_text(graph.read_text().replace("draws: 2", "draws: 3"))
     outcome = run("plan", graph)
@@ -81,7 +84,6 @@ def test_estimates_and_hashes(run: Run, graph: Path) -> None:
     edge = json.loads(run("plan", graph, "--json").out)["edges"][1]
     assert edge["cost"]["basis"] == "as it took last, for other settings"
     assert [change["input"] for change in edge["changes"]] == ["method"]
-    drawn = graph.with_suffix(".dot")
     assert run("render", graph, "--plan", "-o", drawn).status == 0
     assert "refit, about s" in drawn.read_text()
     assert "scale, conv" in drawn.read_text()
