@@ -37,7 +37,7 @@ class Options:
         wait: for another run of the same network to end; else it is refused.
 
     Raises:
-        SelectError: no worker, or more processes than this machine could bear.
+        SelectError: no worker, more processes than a machine bears, or limits where nothing keeps them.
     """
 
     only: Sequence[str] = ()
@@ -55,6 +55,11 @@ class Options:
     wait: bool = False
 
     def __post_init__(self) -> None:
+        if self.limited and self.executor in ("inline", "ray"):
+            raise SelectError(
+                f"executor {self.executor}: stops no job at a limit of time or memory; expected process; "
+                "choose it, or leave the limit out"
+            )
         cores = os.cpu_count() or 1
         most = PER_CORE * cores if self.chosen_executor == "process" else None
         if self.workers < 1 or (most is not None and self.workers > most):
@@ -62,21 +67,16 @@ class Options:
             raise SelectError(f"--workers {self.workers}: expected {limit}; correct it")
 
     @property
-    def chosen_executor(self) -> ExecutorName:
-        """Where the jobs are done.
+    def limited(self) -> bool:
+        """Whether an attempt at a job may take so much and no more."""
+        return self.seconds is not None or self.memory is not None
 
-        Raises:
-            SelectError: limits are asked for where nothing can keep them.
-        """
-        limited = self.seconds is not None or self.memory is not None
-        if limited and self.executor in ("inline", "ray"):
-            raise SelectError(
-                f"executor {self.executor}: stops no job at a limit of time or memory; expected process; "
-                "choose it, or leave the limit out"
-            )
+    @property
+    def chosen_executor(self) -> ExecutorName:
+        """Where the jobs are done."""
         if self.executor is not None:
             return self.executor
-        return "inline" if self.workers == 1 and not limited else "process"
+        return "inline" if self.workers == 1 and not self.limited else "process"
 
     def wants(self, path: str) -> bool:
         """Whether `only` leaves this path in."""
