@@ -6,12 +6,13 @@ Needs no torch for chains of layers; see `legonet.teachers.port`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from legonet.distill.operations import Joined, fit_operations
 from legonet.errors import LegonetError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Adapter, Graph
-from legonet.graph.select import givers
+from legonet.graph.select import Givers, givers
 from legonet.plan.inputs import method_settings
 from legonet.teachers.port import Crossing
 
@@ -37,9 +38,12 @@ class OperationCount:
     ) -> None:
         self._graph, self._teachers, self._find = graph, teachers, crossing
         self._images, self._labelled = images, labelled
-        self._given = givers(graph)
         self._crossings: dict[str | None, Crossing | None] = {None: None}
         self._counts: dict[tuple[object, ...], int | None] = {}
+
+    @cached_property
+    def _given(self) -> Givers:
+        return givers(self._graph)
 
     def __call__(self, path: str, teacher: str | None) -> int | None:
         """Of one path.
