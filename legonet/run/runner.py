@@ -171,6 +171,7 @@ class _Loop:
         self._running: set[str] = set()
         self._attempts: dict[str, int] = {}
         self._next_save = 0.0
+        self._took, self._counted = 0.0, 0  # seconds and operations of the jobs that are done
 
     def without_fitting(self, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """All that needs no fitting: adapters taken over, and removed ones."""
@@ -211,17 +212,27 @@ class _Loop:
                 self._take(outcome, executor)
 
     def _next(self, now: float, left: float | None) -> str | None:
-        """The first job that may start; one that does not fit into the budget any more is dropped."""
-        for place, (start, path) in enumerate(self._waiting):
-            if left is not None:
-                cost = self._edges[path][1].cost
-                if left <= 0 or (cost is not None and (cost.seconds or 0.0) > left):
-                    self._waiting.pop(place)
-                    return self._next(now, left)
-            if start <= now:
+        """The first job that may start; those that do not fit into the budget any more are dropped."""
+        place = 0
+        while place < len(self._waiting):
+            start, path = self._waiting[place]
+            if left is not None and (left <= 0 or self._seconds(path) > left):
+                self._waiting.pop(place)
+            elif start <= now:
                 self._waiting.pop(place)
                 return path
+            else:
+                place += 1
         return None
+
+    def _seconds(self, path: str) -> float:
+        """What a job takes: as planned, else at the pace of the jobs that are done; 0 where nothing tells."""
+        cost = self._edges[path][1].cost
+        if cost is None:
+            return 0.0
+        if cost.seconds is None:
+            return (cost.operations or 0) * self._took / max(1, self._counted)
+        return cost.seconds
 
     def _take(self, outcome: Outcome, executor: Executor) -> None:
         """Note how an attempt ended."""
@@ -234,6 +245,8 @@ class _Loop:
         adapter, seed = self._store.put(result.adapter), self._jobs[path].adapter.seed
         locked = self._adapters[path] = _locked(edge, result.quality, seed, adapter)
         self.results.append(result)
+        if result.operations:
+            self._took, self._counted = self._took + result.seconds, self._counted + result.operations
         notes, taken = tuple(result.notes), (result.memory, result.operations)
         record = JobRecord(edge, "done", result.seconds, locked.quality, notes, adapter, seed, *taken)
         self._journal.job(self._number, record)

@@ -41,7 +41,8 @@ class Script(Executor):
         answers = self.answers.get(path, [])
         answer = answers.pop(0) if answers else ""
         if not answer:
-            return [Outcome(path, Result(path, path.encode(), {"residual": 0.123456789}, 1.0))]
+            figures = {"residual": 0.123456789}
+            return [Outcome(path, Result(path, path.encode(), figures, 1.0, operations=100))]
         return [Outcome(path, error=DistillError(answer), again=answer == "crashed")]
 
     def close(self) -> None:
@@ -158,6 +159,21 @@ def test_the_budget_leaves_out_what_does_not_fit(go: Callable[..., Run]) -> None
 def test_what_is_of_unknown_length_starts_within_the_budget(go: Callable[..., Run]) -> None:
     unknown = tuple(edge._replace(cost=None) for edge in EDGES)
     assert len(go(Script(), unknown, budget=1.0).results) == 3
+
+
+def test_the_first_job_tells_what_the_others_take(go: Callable[..., Run]) -> None:
+    """One second for 100 operations: b would take two seconds, and only one and a half are left."""
+    edges = tuple(
+        edge._replace(cost=Cost(None, None, "", operations))
+        for edge, operations in zip(EDGES, (100, 200, 150), strict=True)
+    )
+    assert [each.path for each in go(Script(), edges, budget=1.5).results] == ["a:t", "c:t"]
+
+
+def test_thousands_of_jobs_may_be_left_out(go: Callable[..., Run]) -> None:
+    cost = Cost(9.0, None, "")
+    edges = tuple(EDGES[0]._replace(path=f"c{number}:t", cost=cost) for number in range(2000))
+    assert len(go(Script(), edges, budget=1.0).planned) == 2000
 
 
 def test_an_interrupt_saves_what_is_done(go: Callable[..., Run]) -> None:
