@@ -154,7 +154,7 @@ def estimate(planned: Plan) -> str:
     if len(counted) not in (0, len(jobs)):
         work += f" and what {len(jobs) - len(counted)} more take"
     if not known:
-        return f"{work}. How long that takes is not known until the first job has run on this machine."
+        return f"{work}. How long that takes is not known until the first of them has run on this machine."
     unknown = "" if len(known) == len(jobs) else f", and {len(jobs) - len(known)} of unknown length"
     return f"{work}; about {duration(sum(known))} on this machine{unknown}."
 

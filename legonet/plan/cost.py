@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+REACH = 100  # times as large as any job before: most of the time of small ones is no computing
+
 
 class Cost(NamedTuple):
     """An estimate.
@@ -43,22 +45,37 @@ class Pace(NamedTuple):
         jobs: how many.
         seconds: of one, on average.
         memory: of the largest.
-        per_operation: seconds of one, over those whose operations were counted.
+        took: seconds of those whose operations were counted.
+        operations: theirs.
+        largest: operations of one.
     """
 
-    jobs: int
-    seconds: float
-    memory: int | None
-    per_operation: float | None
+    jobs: int = 0
+    seconds: float = 0.0
+    memory: int | None = None
+    took: float = 0.0
+    operations: int = 0
+    largest: int = 0
 
     @classmethod
     def of(cls, jobs: list[Took]) -> Pace:
         """That of one job or more."""
         memory = max((job.memory for job in jobs if job.memory is not None), default=None)
-        operations = sum(job.operations or 0 for job in jobs)
-        counted = sum(job.seconds for job in jobs if job.operations)
+        counted = [job.operations for job in jobs if job.operations]
+        took = sum(job.seconds for job in jobs if job.operations)
         seconds = sum(job.seconds for job in jobs) / len(jobs)
-        return cls(len(jobs), seconds, memory, counted / operations if operations else None)
+        return cls(len(jobs), seconds, memory, took, sum(counted), max(counted, default=0))
+
+    def after(self, seconds: float, operations: int) -> Pace:
+        """This pace and one more job whose operations were counted."""
+        more = {"took": self.took + seconds, "operations": self.operations + operations}
+        return self._replace(**more, largest=max(self.largest, operations))
+
+    def seconds_of(self, operations: int) -> float | None:
+        """What so many operations take at this pace; None where they are far more than those of any job."""
+        if not self.operations or operations > REACH * self.largest:
+            return None
+        return operations * self.took / self.operations
 
 
 Count = Callable[[str, str | None], int | None]
@@ -112,8 +129,8 @@ class History:
             teacher: of the path.
         """
         operations, own = self.count(path, teacher), self.paths.get((path, method))
-        if own is not None:
-            times = operations / own.operations if operations and own.operations else 1.0
+        times = operations / own.operations if own is not None and operations and own.operations else 1.0
+        if own is not None and times <= REACH:
             basis = "as it took last" + ("" if times == 1 else ", for other settings")
             return Cost(own.seconds * times, own.memory, basis, operations or own.operations)
         like = method, operations
@@ -123,14 +140,13 @@ class History:
 
     def _estimate(self, method: str, operations: int | None) -> Cost | None:
         pace = self.methods.get(method)
-        if pace is not None:
-            what = f"{pace.jobs} by {method}"
-            if operations is None or pace.per_operation is None:
-                return Cost(pace.seconds, pace.memory, f"mean of {what}", operations)
-            return Cost(operations * pace.per_operation, pace.memory, f"at the pace of {what}", operations)
+        if pace is not None and (operations is None or not pace.operations):
+            return Cost(pace.seconds, pace.memory, f"mean of {pace.jobs} by {method}", operations)
         if operations is None:
             return None
-        if self.every is None or self.every.per_operation is None:
-            return Cost(None, None, "operations are counted; nothing has run yet", operations)
-        seconds = operations * self.every.per_operation
-        return Cost(seconds, None, f"at the pace of {self.every.jobs} by other methods", operations)
+        memory = None if pace is None else pace.memory
+        for each, whose in ((pace, method), (self.every, "any method")):
+            seconds = None if each is None else each.seconds_of(operations)
+            if each is not None and seconds is not None:
+                return Cost(seconds, memory, f"at the pace of {each.jobs} by {whose}", operations)
+        return Cost(None, memory, "operations are counted; nothing like it has run yet", operations)

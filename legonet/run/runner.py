@@ -11,6 +11,7 @@ from typing import Literal
 from legonet.distill.fit import Samples
 from legonet.errors import LegonetError, StoreError
 from legonet.graph.lock import Lock, LockedAdapter
+from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.run.execute import Result
 from legonet.run.executors.base import Executor, Outcome, Step
@@ -171,7 +172,7 @@ class _Loop:
         self._running: set[str] = set()
         self._attempts: dict[str, int] = {}
         self._next_save = 0.0
-        self._took, self._counted = 0.0, 0  # seconds and operations of the jobs that are done
+        self._pace = Pace()  # of the jobs that are done
 
     def without_fitting(self, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """All that needs no fitting: adapters taken over, and removed ones."""
@@ -230,9 +231,9 @@ class _Loop:
         cost = self._edges[path][1].cost
         if cost is None:
             return 0.0
-        if cost.seconds is None:
-            return (cost.operations or 0) * self._took / max(1, self._counted)
-        return cost.seconds
+        if cost.seconds is None and cost.operations is not None:
+            return self._pace.seconds_of(cost.operations) or 0.0
+        return cost.seconds or 0.0
 
     def _take(self, outcome: Outcome, executor: Executor) -> None:
         """Note how an attempt ended."""
@@ -246,7 +247,7 @@ class _Loop:
         locked = self._adapters[path] = _locked(edge, result.quality, seed, adapter)
         self.results.append(result)
         if result.operations:
-            self._took, self._counted = self._took + result.seconds, self._counted + result.operations
+            self._pace = self._pace.after(result.seconds, result.operations)
         notes, taken = tuple(result.notes), (result.memory, result.operations)
         record = JobRecord(edge, "done", result.seconds, locked.quality, notes, adapter, seed, *taken)
         self._journal.job(self._number, record)

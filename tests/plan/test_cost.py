@@ -10,8 +10,9 @@ from legonet.plan.cost import Cost, History, Took
 
 CAT, DOG = "cat:classify", "dog:classify"
 JOBS = [Took(CAT, "auto", 9.0), Took(CAT, "auto", 4.0, 70, 100), Took(DOG, "auto", 8.0, 50, 100)]
+ANY = "at the pace of 4 by any method"
 LAST, OTHER = "as it took last", "as it took last, for other settings"
-COUNTED = "operations are counted; nothing has run yet"
+COUNTED = "operations are counted; nothing like it has run yet"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,10 @@ COUNTED = "operations are counted; nothing has run yet"
         (JOBS, "cow:classify", "auto", 200, Cost(12.0, 70, "at the pace of 3 by auto", 200)),
         (JOBS[:1], "cow:classify", "auto", 200, Cost(9.0, None, "mean of 1 by auto", 200)),
         (JOBS, CAT, "jacobian", None, None),
-        (JOBS, CAT, "jacobian", 50, Cost(3.0, None, "at the pace of 3 by other methods", 50)),
+        (JOBS, CAT, "jacobian", 50, Cost(3.0, None, "at the pace of 3 by any method", 50)),
+        (JOBS, CAT, "auto", 10_001, Cost(None, 70, COUNTED, 10_001)),  # a hundred times as many as any job
+        (JOBS, "cow:classify", "auto", 10_001, Cost(None, 70, COUNTED, 10_001)),
+        ([*JOBS, Took(DOG, "jacobian", 9.0, 80, 9800)], CAT, "auto", 20_000, Cost(42.0, 70, ANY, 20_000)),
         (JOBS[:1], CAT, "jacobian", 50, Cost(None, None, COUNTED, 50)),
     ],
 )

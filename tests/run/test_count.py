@@ -46,7 +46,7 @@ def test_as_many_as_are_noted_afterwards(
     (result,) = network.transplant(samples).results
     assert job.cost is not None
     assert job.cost.operations == result.operations
-    assert job.cost[:3] == (None, None, "operations are counted; nothing has run yet")
+    assert job.cost[:3] == (None, None, "operations are counted; nothing like it has run yet")
 
 
 @pytest.mark.usefixtures("quick")
