@@ -121,7 +121,7 @@ def join(
             made[places[call.name]] = made[places[call.name]].to(running.devices[0])
     if len(running.devices) == 1:
         made = {name: each.to(running.devices[0]) for name, each in made.items()}
-    made = {name: each.to(memory_format=running.memory_format) for name, each in made.items()}
+    made = {name: running.ordered(each) for name, each in made.items()}
     network = CompiledNetwork(paths, input_stage, trace, made, places, running, input_shape)
     return network.eval().requires_grad_(False)
 

@@ -85,7 +85,7 @@ class Measured:
         one = transferred(build_group(parts, self._layers, shared), device, running.weights_dtype)
         many = [transferred(build_brick(part, self._layers), device, running.weights_dtype) for part in parts]
         for module in (one, *many):
-            module.eval().to(memory_format=running.memory_format)
+            running.ordered(module.eval())
 
         def group() -> object:
             return one(given[0] if stacked is None else stacked)
@@ -107,9 +107,7 @@ class Measured:
         steps = [
             (
                 replace(run, last=()),
-                transferred(modules[run.place], device, running.weights_dtype)
-                .eval()
-                .to(memory_format=running.memory_format),
+                running.ordered(transferred(modules[run.place], device, running.weights_dtype).eval()),
             )
             for run in schedule(part, places)
         ]

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor, nn
 
 from legonet.compile.verdicts import PROCESS, Verdicts
 from legonet.errors import SelectError
@@ -86,6 +87,14 @@ class Running:
         if self.cuda_graphs:
             said.append("as CUDA graphs")
         return ", ".join(said)
+
+    def ordered(self, module: nn.Module) -> nn.Module:
+        """The module, its weights in the memory format; only tensors of four axes have channels last."""
+
+        def order(tensor: Tensor) -> Tensor:
+            return tensor.to(memory_format=self.memory_format) if tensor.ndim == 4 else tensor
+
+        return module._apply(order)
 
     def context(self) -> AbstractContextManager[object]:
         """Where the network has to be called: autocast, or nothing."""

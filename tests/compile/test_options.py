@@ -17,7 +17,7 @@ from legonet.compile.assemble import join
 from legonet.compile.export import export
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.network import Path as Route
-from legonet.compile.options import Options
+from legonet.compile.options import Options, Running
 from legonet.errors import DataError, ExportError, LegonetError, SelectError
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def test_bfloat16(zoo: Zoo, wanted: dict[str, torch.Tensor], passes: str) -> Non
     assert {each.dtype for each in app.parameters()} == {torch.bfloat16}
     kept = [*zoo.categories.values(), *zoo.tasks.values(), *zoo.adapters.values(), app.input]
     assert {each.dtype for module in kept for each in module.state_dict().values()} == {torch.float32}
+
+
+def test_only_tensors_of_four_axes_have_channels_last() -> None:
+    """A Swin's masks have five."""
+    module = nn.Conv2d(2, 3, 3)
+    module.register_buffer("mask", torch.zeros(1, 2, 3, 4, 5))
+    ordered = Running(memory_format=torch.channels_last).ordered(module)
+    assert ordered.get_parameter("weight").is_contiguous(memory_format=torch.channels_last)
+    assert ordered.get_buffer("mask").is_contiguous()
 
 
 def test_a_dtype_may_be_torchs(zoo: Zoo) -> None:

@@ -119,7 +119,8 @@ def test_a_changed_byte_is_an_error_or_other_content_but_no_crash(place: int, ch
         found = read_tensors(bytes(data), "file")
     except StoreError:
         return
-    assert found.metadata != {"k": "v"} or plain(found.tensors) != plain(read_tensors(GOOD, "file").tensors)
+    same = found.metadata == {"k": "v"} and plain(found.tensors) == plain(read_tensors(GOOD, "file").tensors)
+    assert not same or chr(data[place]).isspace()  # a header may be padded with any
 
 
 @given(st.binary(max_size=64))
