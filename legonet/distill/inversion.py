@@ -31,6 +31,7 @@ def invert(
     count: int,
     generator: torch.Generator,
     device: torch.device | str = "cpu",
+    beside: nn.Module | None = None,
 ) -> Tensor:
     """Synthesise images for a teacher.
 
@@ -42,6 +43,8 @@ def invert(
         count: how many.
         generator: a CPU generator.
         device: where f and g_T are.
+        beside: another module below g_T, which is to answer to the same images as f does; see
+            `legonet.distill.bridge`.
 
     Returns:
         Normalised images (count, channels, height, width).
@@ -57,7 +60,10 @@ def invert(
     images.requires_grad_()
     optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
-        loss = strangeness(f((images - mean) / std))
+        shown = (images - mean) / std
+        loss = strangeness(f(shown))
+        if beside is not None:
+            loss = loss + strangeness(beside(shown))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
