@@ -58,14 +58,12 @@ def invert(
     with torch.no_grad():
         strangeness = Strangeness(f((images - mean) / std), teacher, statistics)
     images.requires_grad_()
+    modules = [f] if beside is None else [f, beside]
     optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
-        shown = (images - mean) / std
-        loss = strangeness(f(shown))
-        if beside is not None:
-            loss = loss + strangeness(beside(shown))
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        for below in modules:  # one after the other: less memory
+            strangeness(below((images - mean) / std)).backward()
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)
