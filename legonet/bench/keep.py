@@ -8,7 +8,8 @@ and g_T have nothing in common with them. The category keeps its f; teacher and 
 image (`legonet.distill.bridge`). Beside it stands what `different: variant` gives, which takes f' in as a
 category of its own.
 
-Errors are on test images. Same seed, same machine, same number of threads: same figures.
+Errors are on test images. What was measured before stays in the file until it is measured again. Same seed,
+same machine, same number of threads: same figures.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def arrive(network: Network, category: str, images: int, seed: int = 0, folder: 
     normalise, test = normalisation(network.graph.input), animals.single_category(category, "test")
     given = normalise(animals.single_category(category, seed=seed).images[:images])
     samples, spec = (Samples(given) if images else None), Adapter(seed=seed)
-    kept = fit_bridged(edge, stranger.category_module, spec, samples)
     joined = fit(stranger, spec, samples)
+    kept = fit_bridged(edge, stranger.category_module, spec, samples, upper=joined)
     shown = normalise(test.images)
 
     def error(*parts: nn.Module) -> float:
@@ -123,16 +124,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where the table goes")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    found: list[Row] = []
+    file = options.results / KEEP
+    known = [Row(**each) for each in json.loads(file.read_text())] if file.exists() else []
+    found = {(each.category, each.images, each.seed): each for each in known}
     categories, images = options.category or list(TARGETS), options.images or list(IMAGES)
     heads = f"{'teacher':>9}{'keep':>8}{'variant':>9}{'bridge misses':>15}"
     print(f"{'category':<10}{'images':>6}{heads}", flush=True)
     for row in rows(categories, images, options.seeds, options.folder):
-        found.append(row)
+        found[row.category, row.images, row.seed] = row
         errors = f"{row.teacher:>9.1%}{row.keep:>8.1%}{row.variant:>9.1%}{row.bridge:>15.0%}"
         print(f"{row.category:<10}{row.images:>6}{errors}", flush=True)
-        text = json.dumps([asdict(each) for each in found], indent=2)
-        write_file(options.results / KEEP, f"{text}\n".encode())
+        text = json.dumps([asdict(found[key]) for key in sorted(found)], indent=2)
+        write_file(file, f"{text}\n".encode())
     return 0
 
 

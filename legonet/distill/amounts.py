@@ -22,10 +22,10 @@ AUTO_MANY = 400  # so many given images are worth as many steps again
 AUTO_MOST = 4  # times the steps, at most
 
 # Matching at the image.
-BRIDGE_SYNTHESISED = 512  # images
-BRIDGE_FEW = 64  # images that are given; fewer are joined by synthesised ones
-BRIDGE_STEPS = 150
-BRIDGE_BATCH = 16
+BRIDGE_SYNTHESISED = 512  # images as they are drawn, and as many that are moved
+BRIDGE_JOINED = 6144  # images that are made by joining two
+BRIDGE_STEPS = 300
+BRIDGE_BATCH = 64
 
 
 def checked(draws: int) -> int:

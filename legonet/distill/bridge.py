@@ -5,21 +5,26 @@ adapter begins with a bridge, a convolution B that turns f's features into f''s,
 
     min_B  Σ ‖B f(I) − f'(I)‖²  +  ridge · ‖B‖²
 
-over unlabelled images I: linear least squares. Above it stands the adapter that the edge would have had on
-f' itself; nothing above it where g_T is g_S. Without an image I is synthesised from the teacher. Then all of
-it is refined by outputs and by gradients that are pulled back to the image,
+over unlabelled images I: linear least squares. They are those that are given, and leaves, which show nothing
+(`legonet.data.leaves`). Above it stands the adapter that the edge would have had on f' itself; nothing
+where g_T is g_S. Then all of it is refined by
 
-    smooth L1(y_S, y_T)  +  disagreement(y_S, y_T)  +  ‖D_S − D_T‖² / ‖D_T‖²,      D = ∂(G · y) / ∂I
+    smooth L1(y_S, y_T)  +  disagreement(y_S, y_T)
 
-and kept only where that agrees better with the teacher on images that were held out.
+on images that are joined at random lines, and kept only where that agrees better with the teacher on images
+that were held out. Beside those above there are leaves, moved by pullback to the image until both f'
+and B ∘ f show g_T what its owner recorded: what f' alone sees in an image may be an accident of its weights,
+and teaches f nothing; what two modules of different origin see is there.
 
-Source: legonet; the matching of gradients is equation (2) of arXiv:1804.10272, taken at the image.
+Source: legonet.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -29,21 +34,24 @@ from legonet.blocks.joining import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.joining import MAPS
 from legonet.blocks.weights import Loaded, architecture_of
 from legonet.distill.amounts import BRIDGE_BATCH as BATCH
-from legonet.distill.amounts import BRIDGE_FEW as FEW
+from legonet.distill.amounts import BRIDGE_JOINED as JOINED
 from legonet.distill.amounts import BRIDGE_STEPS as STEPS
 from legonet.distill.amounts import BRIDGE_SYNTHESISED as SYNTHESISED
+from legonet.distill.augment import cutmix
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.context import Edge, Progress, features_of, frozen, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.inversion import invert
-from legonet.distill.losses import disagreement, output_scale, value_and_jacobian
+from legonet.distill.losses import disagreement, mismatch, output_scale
 from legonet.distill.pullback import Shape
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter
+from legonet.graph.schema import Adapter, Input
 
 RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
 HELD_OUT = 5  # one image in so many is only measured on
+FEW = 40  # given images are held out too from this number on
+HALF = 200  # given images that take half of what is learned from
 LEARNING_RATE = 1e-3
 
 
@@ -55,6 +63,7 @@ def fit_bridged(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
+    upper: Fitted | None = None,
 ) -> Fitted:
     """Fit the adapter of an edge whose teacher stands on another category module.
 
@@ -66,6 +75,7 @@ def fit_bridged(
         device: where to compute.
         progress: called with (step, steps, loss).
         checkpoint: where descents leave their states.
+        upper: what stands above the bridge, where it was fitted on f' before; default: fitted now.
 
     Returns:
         The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the bridge
@@ -74,14 +84,19 @@ def fit_bridged(
     Raises:
         DistillError: features that no convolution joins, or what the method refuses.
     """
-    shapes = edge.source, _shape(own_category_module, edge)
+    if edge.input is None:
+        raise DistillError(
+            f"{edge.path}: the network's input is not known; expected it, to match two modules"
+        )
+    shapes = edge.source, _shape(own_category_module, edge.input)
     if any(len(shape) != 3 for shape in shapes):
         raise DistillError(
             f"{edge.path}: the category module gives features of shape {shapes[0]}, the teacher's own "
             f"{shapes[1]}; expected feature maps (channels, height, width) of both; {MAPS}"
         )
-    upper = Fitted(nn.Sequential(), {})
-    if not _same(edge.task_module, edge.teacher_module):
+    if upper is None and _same(edge.task_module, edge.teacher_module):
+        upper = Fitted(nn.Sequential(), {})
+    elif upper is None:
         on_own = replace(edge, category_module=own_category_module, source=shapes[1])
         upper = fit(on_own, spec, samples, device, progress, checkpoint=checkpoint)
     f, own, student, teacher = (
@@ -89,49 +104,63 @@ def fit_bridged(
         for module in (edge.category_module, own_category_module, edge.task_module, edge.teacher_module)
     )
     generator = torch.Generator().manual_seed(spec.seed)
-    images = _images(edge, own, teacher, samples, generator, device)
-    held_out, seen = images[::HELD_OUT], images[torch.arange(len(images)) % HELD_OUT != 0]
-    if not len(seen):
-        seen = images
-    bridge = _solve(features_of(f, seen), features_of(own, seen), shapes)
+    synthesise = partial(invert, own, teacher, edge.input)
+    given = torch.zeros(0, *edge.input.shape) if samples is None else samples.images
+    given = given[torch.randperm(len(given), generator=generator)].to(device)
+    given, given_held_out = _split(given) if len(given) >= FEW else (given, given[:0])
+    drawn, drawn_held_out = _split(synthesise(None, SYNTHESISED, generator, device))
+    known, held_out = torch.cat([given, drawn]), torch.cat([given_held_out, drawn_held_out])
+    bridge = _solve(features_of(f, known), features_of(own, known), shapes)
     wanted = features_of(own, held_out)
-    found = outputs_of(bridge, features_of(f, held_out))
-    missed = float((found - wanted).norm() / wanted.norm().clamp_min(1e-12))
-    adapter = _joined(bridge, upper.adapter.to(device))
-    whole, target = nn.Sequential(f, adapter, student), nn.Sequential(own, teacher)
-    state = None if checkpoint is None else checkpoint.descent(generator)
-    agreement = _refine(edge, adapter, (whole, target), (seen, held_out), generator, progress, state)
-    kind = "given" if samples is not None and len(samples.images) >= FEW else "synthesised and given"
-    kind = "synthesised" if samples is None or not len(samples.images) else kind
-    note = (
-        f"{edge.path}: matched at the image on {len(seen)} {kind} images: the bridge misses "
-        f"{missed:.0%} of the teacher's own features; disagreement of the outputs on {len(held_out)} "
-        f"held-out images: {agreement:.3f}"
+    missed = outputs_of(bridge, features_of(f, held_out)) - wanted
+    missing = float(missed.norm() / wanted.norm().clamp_min(1e-12))
+    below = nn.Sequential(f, bridge)
+    moved, moved_held_out = _split(synthesise(edge.statistics, SYNTHESISED, generator, device, beside=below))
+    held_out = torch.cat([held_out, moved_held_out])
+    adapter, target = _joined(bridge, upper.adapter.to(device)), nn.Sequential(own, teacher)
+    features, answers = [], []
+    for images in _images(given, torch.cat([drawn, moved]), generator):
+        features.append(features_of(f, images))
+        answers.append(outputs_of(target, images))
+    agreement = _refine(
+        edge,
+        (adapter, student),
+        (torch.cat(features), torch.cat(answers)),
+        (features_of(f, held_out), outputs_of(target, held_out)),
+        generator,
+        progress,
+        None if checkpoint is None else checkpoint.descent(generator),
     )
-    quality = {**upper.quality, "bridge": missed, "disagreement": agreement}
+    count = len(given) + len(given_held_out)
+    shown = f"{count} given and {2 * SYNTHESISED}" if count else f"{2 * SYNTHESISED}"
+    note = (
+        f"{edge.path}: matched at the image on {shown} synthesised images: the bridge misses {missing:.0%} "
+        f"of the teacher's own features; disagreement of the outputs on {len(held_out)} held-out images: "
+        f"{agreement:.3f}"
+    )
+    quality = {**upper.quality, "bridge": missing, "disagreement": agreement}
     return Fitted(adapter.requires_grad_(False).cpu().eval(), quality, [*upper.notes, note])
 
 
-def _images(
-    edge: Edge,
-    own: nn.Module,
-    teacher: Loaded,
-    samples: Samples | None,
-    generator: torch.Generator,
-    device: torch.device | str,
-) -> Tensor:
-    """Those that are given, and synthesised ones where these are few; normalised, in random order."""
-    parts = [] if samples is None else [samples.images.to(device)]
-    if sum(map(len, parts)) < FEW:
-        if edge.input is None:
-            raise DistillError(
-                f"{edge.path}: neither images nor the network's input are known; expected one of them, to "
-                "match two category modules at the image; give images"
-            )
-        made = invert(own, teacher, edge.input, edge.statistics, SYNTHESISED, generator, device)
-        parts.append(made)
-    images = torch.cat(parts)
-    return images[torch.randperm(len(images), generator=generator).to(images.device)]
+def _split(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Those to learn from, and those that are held out."""
+    return images[torch.arange(len(images)) % HELD_OUT != 0], images[::HELD_OUT]
+
+
+def _images(given: Tensor, synthesised: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+    """Batches of images, each joined to another along a line; the more are given, the more of these."""
+    share = round(BATCH * len(given) / (len(given) + HALF))
+
+    def batch() -> Tensor:
+        parts = [
+            images[torch.randint(len(images), (count,), generator=generator).to(images.device)]
+            for images, count in ((given, share), (synthesised, BATCH - share))
+            if count
+        ]
+        return torch.cat(parts)[torch.randperm(BATCH, generator=generator).to(synthesised.device)]
+
+    for _ in range(JOINED // BATCH):
+        yield cutmix(batch(), batch(), generator)
 
 
 def _solve(
@@ -175,25 +204,39 @@ def _solve(
 
 def _refine(
     edge: Edge,
-    adapter: nn.Sequential,
-    pair: tuple[nn.Sequential, nn.Sequential],
-    images: tuple[Tensor, Tensor],
+    above: tuple[nn.Sequential, nn.Module],
+    seen: tuple[Tensor, Tensor],
+    held_out: tuple[Tensor, Tensor],
     generator: torch.Generator,
     progress: Progress | None,
     state: DescentState | None,
 ) -> float:
-    """Change the adapter in place where that agrees better; returns the disagreement on held-out images."""
-    (student, teacher), (seen, held_out) = pair, images
-    wanted = outputs_of(teacher, held_out)
-    scale = output_scale(wanted)
+    """Change the adapter in place where that agrees better.
+
+    Args:
+        edge: what the output means.
+        above: the adapter and g_S.
+        seen: features f(I) and the teacher's answers, to learn from.
+        held_out: likewise, to judge by.
+        generator: chooses batches.
+        progress: called with (step, steps, loss).
+        state: where the descent leaves its state.
+
+    Returns:
+        The disagreement on the held-out images.
+    """
+    (adapter, _), (features, answers), (others, wanted) = above, seen, held_out
+    student, scale = nn.Sequential(*above), output_scale(wanted)
 
     def judge() -> float:
-        return max(0.0, float(disagreement(outputs_of(student, held_out), wanted, scale, edge.meaning)))
+        return max(0.0, float(disagreement(outputs_of(student, others), wanted, scale, edge.meaning)))
 
     def loss() -> Tensor:
-        chosen = seen[torch.randint(len(seen), (BATCH,), generator=generator).to(seen.device)]
-        value, output, answer = value_and_jacobian(student, teacher, chosen, scale, 1.0, generator)
-        return value + disagreement(output, answer, scale, edge.meaning)
+        chosen = torch.randint(len(features), (BATCH,), generator=generator).to(features.device)
+        found = student(features[chosen])
+        return mismatch(found, answers[chosen], scale) + disagreement(
+            found, answers[chosen], scale, edge.meaning
+        )
 
     before, start = judge(), copy.deepcopy(adapter.state_dict())
     descend(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
@@ -206,7 +249,7 @@ def _refine(
 
 def _joined(bridge: nn.Sequential, upper: nn.Sequential) -> nn.Sequential:
     joined = nn.Sequential()
-    for part in (bridge, upper):
+    for part in (bridge, copy.deepcopy(upper)):
         for name, layer in part.named_children():
             joined.add_module(name, layer)
     return joined
@@ -220,10 +263,6 @@ def _same(left: Loaded, right: Loaded) -> bool:
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def _shape(module: Loaded, edge: Edge) -> Shape:
-    if edge.input is None:
-        raise DistillError(
-            f"{edge.path}: the network's input is not known; expected it, to match two modules"
-        )
+def _shape(module: Loaded, given: Input) -> Shape:
     with torch.no_grad():
-        return tuple(module(torch.zeros(1, *edge.input.shape)).shape[1:])
+        return tuple(module(torch.zeros(1, *given.shape)).shape[1:])

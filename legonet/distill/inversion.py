@@ -31,6 +31,7 @@ def invert(
     count: int,
     generator: torch.Generator,
     device: torch.device | str = "cpu",
+    beside: nn.Module | None = None,
 ) -> Tensor:
     """Synthesise images for a teacher.
 
@@ -42,6 +43,8 @@ def invert(
         count: how many.
         generator: a CPU generator.
         device: where f and g_T are.
+        beside: another module below g_T, which is to answer to the same images as f does; see
+            `legonet.distill.bridge`.
 
     Returns:
         Normalised images (count, channels, height, width).
@@ -55,11 +58,12 @@ def invert(
     with torch.no_grad():
         strangeness = Strangeness(f((images - mean) / std), teacher, statistics)
     images.requires_grad_()
+    modules = [f] if beside is None else [f, beside]
     optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
-        loss = strangeness(f((images - mean) / std))
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        for below in modules:  # one after the other: less memory
+            strangeness(below((images - mean) / std)).backward()
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)

@@ -86,16 +86,16 @@ class _Count:
 
     def _matched_at_image(self) -> int:
         source, own = self._joined.category_module.gives, self._source
-        bridge = bridge_layers(source, own)
-        made = 0 if self._images >= amounts.BRIDGE_FEW else amounts.BRIDGE_SYNTHESISED
-        images = made + self._images
+        bridge = chain_operations(bridge_layers(source, own), source)
+        kept_f, synthesised = self._joined.category_module.operations, amounts.BRIDGE_SYNTHESISED
         unknown = source[0] * BRIDGE_KERNEL**2 + 1
-        solved = 2 * prod(own[1:]) * images * unknown * (unknown + own[0])
-        kept_f = self._joined.category_module.operations
-        through = kept_f + chain_operations(bridge, source) + self._h + self._g
-        once = 6 * through + 2 * (self._f + self._teacher)
-        features = images * (kept_f + self._f)
-        return self._inverted(made) + features + solved + amounts.BRIDGE_STEPS * amounts.BRIDGE_BATCH * once
+        solved = 2 * prod(own[1:]) * (self._images + synthesised) * unknown * (unknown + own[0])
+        beside = 2 * amounts.INVERSION_STEPS * (kept_f + bridge + self._teacher)
+        moved = self._inverted(synthesised) + (synthesised * beside if self._joined.statistics else 0)
+        seen = self._images + 2 * synthesised + amounts.BRIDGE_JOINED
+        answered = seen * (kept_f + self._f + self._teacher)
+        steps = amounts.BRIDGE_STEPS * amounts.BRIDGE_BATCH * (self._step + 3 * bridge)
+        return solved + moved + answered + steps
 
     def _method(self) -> int:
         settings, images = self._spec.settings, self._images

@@ -98,6 +98,7 @@ def test_matching_at_the_image(
 ) -> None:
     monkeypatch.setattr("legonet.distill.bridge.STEPS", 12)
     monkeypatch.setattr("legonet.distill.bridge.SYNTHESISED", 16)
+    monkeypatch.setattr("legonet.distill.bridge.JOINED", 128)
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS["ordinary"]})
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
     own = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()

@@ -8,6 +8,7 @@ from legonet.distill.context import Edge, features_of
 from legonet.distill.inversion import invert
 from legonet.graph.schema import Input
 from legonet.teachers.statistics import Statistics, record
+from tests.distill.conftest import category_module
 
 GIVEN = Input(shape=(3, 16, 16), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
 
@@ -53,3 +54,17 @@ def test_images_stay_images(edge: Edge) -> None:
 def test_without_statistics_they_stay_as_drawn(edge: Edge) -> None:
     images = invert(edge.category_module, edge.teacher_module, GIVEN, None, 8, generator())
     torch.testing.assert_close(images, drawn(8))
+
+
+def test_a_module_beside_sees_what_f_sees(edge: Edge) -> None:
+    other, statistics = category_module(4), recorded(edge)
+    alone, both = (
+        invert(edge.category_module, edge.teacher_module, GIVEN, statistics, 64, generator(), beside=beside)
+        for beside in (None, other)
+    )
+    before = [features_of(module, drawn(64)) for module in (edge.category_module, other)]
+    strangeness = Strangeness(before[0], edge.teacher_module, statistics)
+    with torch.no_grad():
+        assert strangeness(features_of(edge.category_module, both)) < 0.7 * strangeness(before[0])
+        assert strangeness(features_of(other, both)) < 0.7 * strangeness(before[1])
+        assert strangeness(features_of(other, both)) < 0.7 * strangeness(features_of(other, alone))

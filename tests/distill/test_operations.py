@@ -120,6 +120,7 @@ def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPa
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     patched(monkeypatch, "bridge.STEPS", 20)
     patched(monkeypatch, "bridge.SYNTHESISED", 48)
+    patched(monkeypatch, "bridge.JOINED", 128)
     own = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)).eval()
     spec = Adapter.model_validate({"kernel": 3, "method": METHODS[3]})
     with Counted() as counter:

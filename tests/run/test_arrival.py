@@ -24,6 +24,7 @@ QUICK: dict[str, Any] = {"kernel": 1, "method": {"name": "closed-form", "draws":
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "STEPS", 2)
     monkeypatch.setattr(bridge, "SYNTHESISED", 64)
+    monkeypatch.setattr(bridge, "JOINED", 128)
 
 
 def marks(network: Network) -> None:
@@ -50,7 +51,7 @@ def test_keep_matches_the_two_at_the_image(
     assert set(result.results[0].quality) == {"bridge", "disagreement"}
     assert result.results[0].quality["bridge"] < 0.5  # of random features much is linear in each other
     note = result.results[0].notes[-1]
-    assert ("given images" if given else "synthesised images") in note
+    assert ("80 given and 128" if given else " 128") + " synthesised images" in note
     assert network.lock.categories["cat"].module == f
     assert {path: network.lock.adapters[path] for path in before} == before
     assert disagreement(network, "cat:mark", "cat-mark", images) < 0.5
