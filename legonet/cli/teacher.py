@@ -209,12 +209,12 @@ def add(
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
-    from legonet.teachers.programs import ProgramModel
+    from legonet.teachers.checkpoints import fill_from
 
     network = legonet.load(graph)
     module = _model(model, allow_code, graph)
-    if not isinstance(module, ProgramModel) or weights is not None:
-        _fill(module, weights, name, model, key)
+    where = f"teachers.{name}"
+    fill_from(module, weights, where, model, key, lambda text: print(f"{text}; --key chooses."))
     network.add_teacher(
         name,
         module,
@@ -230,24 +230,6 @@ def add(
     added = network.graph.teachers[name]
     print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
-
-
-def _fill(module: nn.Module, weights: Path | None, name: str, model: str, key: str | None) -> None:
-    from legonet.errors import TeacherError
-    from legonet.teachers.checkpoints import fill, read_checkpoint
-    from legonet.teachers.programs import ProgramModel
-    from legonet.teachers.scratch import Scratch
-
-    where = f"teachers.{name}"
-    if weights is None:
-        raise TeacherError(f"{where}: no weights; expected those of {model}; add --weights FILE")
-    if isinstance(module, ProgramModel):
-        raise TeacherError(
-            f"{where}: {model} has weights of its own; expected no others; leave --weights out"
-        )
-    scratch = Scratch(weights.parent)
-    read = read_checkpoint(weights, where, scratch, key, lambda text: print(f"{text}; --key chooses."))
-    fill(module, read, f"{where}: {weights}", scratch, model)
 
 
 def _different(word: str) -> Different:

@@ -26,9 +26,10 @@ def watch(
 ) -> None:
     """Add every teacher that is dropped into a folder, and fit what it needs.
 
-    A drop is NAME.yaml, with category, task, model and cut, beside NAME.safetensors. Those that are taken
-    move to INBOX/added, bad ones to INBOX/rejected, each with its reason. One of which a file is missing is
-    left there, and mentioned once.
+    A drop is NAME.yaml, with category, task, model and cut as `legonet teacher add` takes them, beside
+    NAME.safetensors, .pt or .pth, or NAME.pt2 where settings allow it. Those that are taken move to
+    INBOX/added, bad ones to INBOX/rejected, each with its reason. One of which a file is missing is left
+    there, and mentioned once.
     """
     from legonet.errors import StoreError
     from legonet.run.inbox import SETTLED, STALE, Inbox

@@ -1,13 +1,15 @@
 """A folder into which teachers are dropped: each complete one is checked and added to the graph file.
 
-A drop is a file `NAME.yaml` with what a graph file says of a teacher, but for its weights, and beside it
-`NAME.safetensors` and, if there are any, `NAME.statistics.safetensors`:
+A drop is a file `NAME.yaml` with what `legonet teacher add` takes, and beside it the weights,
+`NAME.safetensors`, `NAME.pt` or `NAME.pth`, and, if there are any, `NAME.statistics.safetensors`:
 
     {category: cat, task: classify, model: vgg-slim, cut: pool2}
 
-For a new task it also says `output`. `different: variant` makes a category of its own, `cat@2`, of a teacher
-whose category module is not that of its category; `different: replace` makes a new version of the path's
-teacher.
+The model is a block, one of a library, such as `torchvision:resnet18`, or `NAME.pt2` beside it, which has its
+weights. That file counts as code, as a function does that makes a model: only the workspace's settings allow
+it. For a new task the drop also says `output`. `different: variant` makes a category of its own, `cat@2`, of
+a teacher whose category module is not that of its category; `different: replace` makes a new version of the
+path's teacher. Needs torch.
 """
 
 from __future__ import annotations
@@ -21,25 +23,32 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from legonet.blocks.files import find_block
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
 from legonet.graph.arrival import teacher_of, variant_name
+from legonet.graph.build import extended
 from legonet.graph.dump import graph_data
-from legonet.graph.edit import add_entries
 from legonet.graph.load import load_graph, parse_yaml
+from legonet.graph.lock import Lock
+from legonet.graph.problems import format_report
 from legonet.graph.schema import Graph, Label, Model, Name, Number, Output
 from legonet.graph.select import givers
+from legonet.graph.suggest import listed
 from legonet.store.files import write_file
 from legonet.store.workspace import Workspace
-from legonet.teachers.read import read_teacher
-from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher
-from legonet.teachers.validate import problems_of
+from legonet.teachers.allowed import allowed_code
+from legonet.teachers.checkpoints import fill_from
+from legonet.teachers.memory import expect_new, from_module, with_statistics
+from legonet.teachers.programs import SUFFIX
+from legonet.teachers.references import find_model
+from legonet.teachers.save import FOLDER, save_network
+from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, MemoryTeacher
+from legonet.teachers.statistics import parse_statistics
+from legonet.teachers.validate import shape_problems
 
-TEACHERS = "teachers"
 ADDED, REJECTED, REPLACED = "added", "rejected", "replaced"
 SETTLED = 2.0  # seconds that a drop's files must not have changed
 STALE = 60.0  # seconds after which what is missing of a drop is told
-WEIGHTS = ".safetensors"
+WEIGHTS = (".safetensors", ".pt", ".pth", SUFFIX)
 
 
 class Dropped(Model):
@@ -48,7 +57,8 @@ class Dropped(Model):
     category: Name
     task: Name
     model: Label
-    cut: Label
+    cut: Label | Number
+    key: Label | None = None
     quality: Number | None = None
     output: Output | None = None
     different: Literal["keep", "replace", "variant"] = "keep"
@@ -62,9 +72,10 @@ class Drop:
     entry: Path
 
     @property
-    def weights(self) -> Path:
-        """The teacher's weights."""
-        return self.entry.with_name(f"{self.name}{WEIGHTS}")
+    def weights(self) -> list[Path]:
+        """The teacher's weights, or the program that has them; more than one file is one too many."""
+        files = [self.entry.with_name(f"{self.name}{suffix}") for suffix in WEIGHTS]
+        return [file for file in files if file.is_file()]
 
     @property
     def statistics(self) -> Path:
@@ -74,7 +85,7 @@ class Drop:
     @property
     def files(self) -> list[Path]:
         """Those that are there."""
-        return [file for file in (self.entry, self.weights, self.statistics) if file.is_file()]
+        return [file for file in (self.entry, *self.weights, self.statistics) if file.is_file()]
 
 
 class Inbox:
@@ -93,7 +104,7 @@ class Inbox:
         """The drops that are complete: nothing of them has changed for a while; the oldest first."""
         drops = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
         for drop in sorted(drops, key=lambda drop: (_changed(drop.entry), drop.name)):
-            if drop.weights.is_file() and all(_stands(file) for file in drop.files):
+            if drop.weights and all(_stands(file, SETTLED) for file in drop.files):
                 yield drop
 
     def incomplete(self, seconds: float = STALE) -> Iterator[str]:
@@ -102,19 +113,23 @@ class Inbox:
         Args:
             seconds: that they must not have changed.
         """
-        pairs = [(file, file.with_suffix(WEIGHTS)) for file in self.folder.glob("*.yaml")]
-        for file in self.folder.glob(f"*{WEIGHTS}"):
-            name = file.name.removesuffix(STATISTICS_SUFFIX).removesuffix(WEIGHTS)
-            pairs.append((file, file.with_name(f"{name}.yaml")))
-        for file, other in sorted(pairs):
+        entries = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
+        either = listed(WEIGHTS, " or ")
+        waiting = [(drop.entry, f"{drop.name}{either}") for drop in entries if not drop.weights]
+        for suffix in WEIGHTS:
+            for file in self.folder.glob(f"*{suffix}"):
+                name = file.name.removesuffix(STATISTICS_SUFFIX).removesuffix(suffix)
+                if not (entry := file.with_name(f"{name}.yaml")).is_file():
+                    waiting.append((file, entry.name))
+        for file, lacks in sorted(waiting):
             changed = _changed(file)
-            if not file.is_file() or other.is_file() or self._told.get(file.name) == changed:
+            if not file.is_file() or self._told.get(file.name) == changed:
                 continue
             if _stands(file, seconds):
                 self._told[file.name] = changed
                 yield (
-                    f"{file.name} has not changed for {seconds:.0f} s and waits for {other.name}, which is "
-                    "not there; put it beside, or take it away"
+                    f"{file.name} has not changed for {seconds:.0f} s and waits for {lacks}, which is not "
+                    "there; put it beside, or take it away"
                 )
 
     def take(self, drop: Drop) -> str:
@@ -142,18 +157,16 @@ class Inbox:
 
     def _added(self, drop: Drop) -> str:
         said, graph = _read(drop), load_graph(self.graph).graph
-        workspace = Workspace.find(self.graph)
-        block = find_block(said.model, workspace.block_folders)
-        parts = read_teacher(block, drop.weights, said.cut, str(drop.entry))
+        arriving = self._arriving(drop, said, graph)
         known = graph.teachers.get(drop.name)
-        if known is not None and self._source(graph, drop.name).parts() == parts:
+        if known is not None and self._source(graph, drop.name).parts() == arriving.parts():
             return f"{known.category}:{known.task}"  # a kill came between adding and moving
         taken = teacher_of(graph, said.category, said.task)
         if taken is not None and said.different == "replace":
-            return self._replace(drop, said, graph, taken)
+            return self._replace(drop, graph, taken, arriving)
         category, giver = said.category, givers(graph).categories.get(said.category)
         if giver is not None and said.different != "keep":
-            differs = self._source(graph, giver).parts().f_sha != parts.f_sha
+            differs = self._source(graph, giver).parts().f_sha != arriving.parts().f_sha
             if said.different == "variant" and (differs or taken is not None):
                 category = variant_name(graph, category)
             elif differs:
@@ -162,13 +175,43 @@ class Inbox:
                     f"the category's module, drop it without `different` and write `teacher: {drop.name}` "
                     f"under categories.{category}"
                 )
-        self._write(drop, said, graph, category)
+        self._write(drop, said, graph, category, arriving)
         return f"{category}:{said.task}"
 
-    def _write(self, drop: Drop, said: Dropped, graph: Graph, category: str) -> None:
+    def _arriving(self, drop: Drop, said: Dropped, graph: Graph) -> MemoryTeacher:
+        """The dropped teacher, read as `legonet teacher add` reads one; its weights stay in their file."""
+        file, *more = drop.weights
+        if more:
+            raise TeacherError(
+                f"{drop.entry}: beside it are {', '.join(each.name for each in drop.weights)}; expected one "
+                "file of weights; take the others away"
+            )
+        workspace, where, program = (
+            Workspace.find(self.graph),
+            f"teachers.{drop.name}",
+            f"{drop.name}{SUFFIX}",
+        )
+        is_program = said.model.endswith(SUFFIX)
+        if is_program and said.model != program:  # what is allowed elsewhere is not what was dropped
+            raise TeacherError(
+                f"{drop.entry}: model {said.model}; expected {program}, beside it; rename the file"
+            )
+        reference = str(drop.entry.with_name(program)) if is_program else said.model
+        module = find_model(reference, workspace.block_folders, allowed_code(workspace))
+        weights = None if is_program and file.suffix == SUFFIX else file
+        fill_from(module, weights, where, said.model, said.key)
+        source, _ = from_module(drop.name, module, graph.input.shape, said.cut, copy=False)
+        if drop.statistics.is_file():
+            statistics = drop.statistics.read_bytes()
+            parse_statistics(statistics, str(drop.statistics))
+            source = with_statistics(source, statistics)
+        return source
+
+    def _write(self, drop: Drop, said: Dropped, graph: Graph, category: str, arriving: MemoryTeacher) -> None:
         """Add the teacher to the graph file and put its files beside it, or leave both as they were."""
-        entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
-        entry |= {"weights": f"{TEACHERS}/{drop.name}.safetensors", "cut": said.cut}
+        expect_new(graph, drop.name, category, said.task)
+        entry: dict[str, Any] = {"category": category, "task": said.task, "model": drop.name}
+        entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut}
         entry |= {} if said.quality is None else {"quality": said.quality}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
@@ -181,47 +224,31 @@ class Inbox:
                     "{kind: binary}"
                 )
             entries["tasks"] = {said.task: {"output": graph_data(said.output)}}
-        before = self.graph.read_bytes()
-        as_json = self.graph.suffix == ".json"
-        text = add_entries(before.decode(), entries, str(self.graph), as_json)
-        placed = self._place(drop)
-        try:
-            write_file(self.graph, text.encode())
-            problems = problems_of(self.graph)
-            if problems:
-                raise GraphError(problems)
-        except BaseException:
-            write_file(self.graph, before)
-            for file in placed:
-                file.unlink(missing_ok=True)
-            raise
+        grown, new = extended(graph, entries), {drop.name: arriving}
+        sources = {name: self._source(graph, name) for name in graph.teachers}
+        problems = list(shape_problems(grown, {**sources, **new}))
+        if problems:
+            raise GraphError(format_report(problems, str(drop.entry)))
+        save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph)
 
-    def _place(self, drop: Drop) -> list[Path]:
-        """Copy weights and statistics to where the graph file finds them."""
-        folder = self.graph.absolute().parent / TEACHERS
-        placed = [folder / file.name for file in (drop.weights, drop.statistics) if file.is_file()]
-        for file in placed:
-            if file.exists():
-                raise StoreError(f"{file}: is there already; expected a new name; drop it under another")
-        for file in placed:
-            write_file(file, (self.folder / file.name).read_bytes())
-        return placed
-
-    def _replace(self, drop: Drop, said: Dropped, graph: Graph, taken: str) -> str:
+    def _replace(self, drop: Drop, graph: Graph, taken: str, arriving: MemoryTeacher) -> str:
         """A new version: the files of the path's teacher are exchanged, its entry stays."""
-        old = graph.teachers[taken]
-        if (said.model, said.cut, None) != (old.model, old.cut, old.sha256):
+        old, source = graph.teachers[taken], self._source(graph, taken)
+        if arriving.model_and_cut() != source.model_and_cut() or old.sha256 is not None:
             raise TeacherError(
                 f"{drop.entry}: replaces {taken} of model {old.model}, cut {old.cut}"
                 f"{', with a sha256' if old.sha256 else ''}; expected the same, without sha256"
             )
-        source, moment = self._source(graph, taken), time.time_ns()
-        pairs = [(drop.weights, source.weights_path()), (drop.statistics, source.statistics_path())]
-        for new, target in pairs:
+        moment, beside = time.time_ns(), arriving.statistics()
+        new = {
+            source.weights_path(): arriving.weights(),
+            source.statistics_path(): None if beside is None else [beside],
+        }
+        for target, pieces in new.items():
             if target.is_file():
                 write_file(self.folder / REPLACED / f"{moment}-{target.name}", target.read_bytes())
-            if new.is_file():
-                write_file(target, new.read_bytes())
+            if pieces is not None:
+                write_file(target, pieces)
             else:
                 target.unlink(missing_ok=True)
         return f"{old.category}:{old.task}"
@@ -264,5 +291,5 @@ def _changed(file: Path) -> float:
         return 0.0
 
 
-def _stands(file: Path, seconds: float = SETTLED) -> bool:
+def _stands(file: Path, seconds: float) -> bool:
     return abs(time.time() - _changed(file)) > seconds  # a file from the future is as settled as an old one

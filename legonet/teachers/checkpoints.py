@@ -17,6 +17,7 @@ from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.mapped import MappedArchive, map_bytes, raw_view
+from legonet.teachers.programs import ProgramModel
 from legonet.teachers.scratch import Scratch
 
 # Where training scripts put the weights, and what wrappers put before every name.
@@ -165,6 +166,41 @@ def listed_keys(found: Mapping[Any, Any]) -> str:
     """The first keys of a mapping, for messages."""
     keys = [str(key) for key in list(found)[:5]]
     return f"the keys {', '.join(keys)}" if keys else "nothing"
+
+
+def fill_from(
+    module: nn.Module,
+    path: Path | None,
+    where: str,
+    model: str,
+    key: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> None:
+    """Give a model the weights of a file; a program has its own, and needs none.
+
+    Args:
+        module: As of `legonet.teachers.references.find_model`.
+        path: As of `read_checkpoint`; None if there is none.
+        where: What messages call the teacher.
+        model: What messages call the model.
+        key: As of `read_checkpoint`.
+        tell: Likewise.
+
+    Raises:
+        TeacherError: There are no weights where the model needs some, or some where it needs none; the file
+            cannot be read, or is of another model.
+    """
+    if isinstance(module, ProgramModel):
+        if path is not None:
+            raise TeacherError(
+                f"{where}: {model} has weights of its own; expected no others; leave {path} out"
+            )
+        return
+    if path is None:
+        raise TeacherError(f"{where}: no weights; expected those of {model}; add --weights FILE")
+    scratch = Scratch(path.parent)
+    read = read_checkpoint(path, where, scratch, key, tell)
+    fill(module, read, f"{where}: {path}", scratch, model)
 
 
 def fill(

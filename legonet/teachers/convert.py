@@ -70,10 +70,11 @@ class Converter:
         Raises:
             TeacherError: An operation is not on the list, or an argument follows the input's size.
         """
-        specs = {spec.arg.name: spec for spec in self._program.graph_signature.input_specs}
+        # In the order of the placeholders; names are not kept when a graph with an `input` is copied.
+        specs = iter(self._program.graph_signature.input_specs)
         for node in self._graph.nodes:
             if node.op == "placeholder":
-                self._place(node, specs[node.name])
+                self._place(node, next(specs))
             elif node.op == "call_function":
                 self._call(node)
             elif node.op == "output":

@@ -53,7 +53,7 @@ def arrive(
         TeacherError: the model cannot be traced, has no such cut, or its output does not fit the task.
         GraphError: there is a teacher of this name, or one for this category and task.
     """
-    _expect_new(graph, name, category, task)
+    expect_new(graph, name, category, task)
     where, shape = f"teachers.{name}", graph.input.shape
     source, given = from_module(name, module, shape, cut, output, example_shape, copy)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
@@ -69,7 +69,12 @@ def arrive(
     return extended(graph, entries), source
 
 
-def _expect_new(graph: Graph, name: str, category: str, task: str) -> None:
+def expect_new(graph: Graph, name: str, category: str, task: str) -> None:
+    """Refuse a teacher whose name or path has one already.
+
+    Raises:
+        GraphError: it has.
+    """
     if name in graph.teachers:
         raise GraphError(f"teachers.{name}: is there already; expected a new name; choose another one")
     for other, teacher in graph.teachers.items():

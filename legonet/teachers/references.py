@@ -91,13 +91,17 @@ def _program(reference: str, allowed: Collection[str]) -> nn.Module:
         raise TeacherError(
             f"model {reference}: torch reads such a file with pickle, which can run code that is in it; "
             "expected a block or one of the libraries "
-            f"{', '.join(LIBRARIES)}; if you trust its maker, add --allow-code {reference}"
+            f"{', '.join(LIBRARIES)}; if you trust its maker, allow it: {_allow(reference)}"
         )
     if not Path(reference).is_file():
         raise TeacherError(
             f"model {reference}: no such file; expected a file of torch.export; check the path"
         )
     return read_program(Path(reference), f"model {reference}")
+
+
+def _allow(reference: str) -> str:
+    return f"--allow-code {reference}, or `allow-code: [{reference}]` in .legonet/settings.yaml"
 
 
 def _called(reference: str, module: str, name: str, allowed: Collection[str]) -> nn.Module:
@@ -112,7 +116,7 @@ def _called(reference: str, module: str, name: str, allowed: Collection[str]) ->
         if reference not in allowed:
             raise TeacherError(
                 f"model {reference}: would run code of {module}; expected a block or one of the libraries "
-                f"{', '.join(LIBRARIES)}; if you trust that code, add --allow-code {reference}"
+                f"{', '.join(LIBRARIES)}; if you trust that code, allow it: {_allow(reference)}"
             )
         try:
             made = without_values(getattr(importlib.import_module(module), name))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from legonet.blocks.build import output_shape
-from legonet.blocks.files import find_block, list_blocks
+from legonet.blocks.files import list_blocks
 from legonet.blocks.joining import MAPS
 from legonet.errors import LegonetError
 from legonet.graph.check import check
-from legonet.graph.load import LoadedGraph, read_graph
+from legonet.graph.load import read_graph
 from legonet.graph.problems import Problem
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.store.workspace import Workspace
-from legonet.teachers.maps import block_with_cut
 from legonet.teachers.outputs import expected_output
 from legonet.teachers.ports import expect_channels_first
 from legonet.teachers.read import cut_architecture
+from legonet.teachers.source import FileTeacher, TeacherSource
 
 Shape = tuple[int, ...]
 
@@ -42,21 +42,30 @@ def problems_of(path: Path) -> str:
     blocks = list_blocks(workspace.block_folders)
     problems = check(reading.loaded, workspace, list(blocks))
     if not problems:
-        problems = list(shape_problems(reading.loaded, workspace))
+        graph, folder = reading.loaded.graph, path.absolute().parent
+        teachers = graph.teachers.items()
+        problems = list(
+            shape_problems(
+                graph, {name: FileTeacher(name, each, folder, workspace) for name, each in teachers}
+            )
+        )
     return reading.report(problems)
 
 
-def shape_problems(loaded: LoadedGraph, workspace: Workspace) -> Iterator[Problem]:
+def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterator[Problem]:
     """What does not fit along the paths of a graph whose references are right.
 
     Shapes are found on torch's meta device: no weights, no computing.
+
+    Args:
+        graph: what the network is.
+        sources: its teachers.
     """
-    graph = loaded.graph
     features: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():
         try:
-            block = find_block(teacher.model, workspace.block_folders)
-            model, cut = block_with_cut(block, teacher.cut, where := f"teachers.{name}")
+            where = f"teachers.{name}"
+            model, cut = sources[name].model_and_cut()
             f, g = cut_architecture(model, cut, where=where)
             shape = output_shape(f, graph.input.shape, where="the category module")
             expect_channels_first(model, cut, shape, graph.input.shape, where)

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import safetensors.torch
+import torch
+import torchvision
 
 import legonet
 from legonet.graph.lock import lock_path, read_lock
@@ -53,6 +57,27 @@ def drop(inbox: Path, make_model: Callable[..., nn.Module]) -> Callable[..., Non
     return drop
 
 
+@pytest.fixture
+def put(inbox: Path) -> Callable[..., None]:
+    """Drop what is said of a teacher, and a file that `write` writes, a while ago."""
+
+    def put(name: str, said: str, suffix: str, write: Callable[[Path], object]) -> None:
+        (inbox / f"{name}.yaml").write_text(f"{{task: classify, {said}}}\n")
+        write(inbox / f"{name}{suffix}")
+        for file in inbox.glob(f"{name}.*"):
+            os.utime(file, (1, 1))
+
+    return put
+
+
+def archive() -> bytes:
+    """What begins like a file of torch.export."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as file:
+        file.writestr("model/archive_format", "pt2")
+    return data.getvalue()
+
+
 def test_teachers_are_added_and_fitted(
     run: Run, graph: Path, inbox: Path, drop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +106,7 @@ def test_teachers_are_added_and_fitted(
             "{category: dog, task: mark, model: cat-v1, cut: pool1, output: {kind: mask}}",
             "gives (1); task mark (mask) expects",
         ),
-        ("{category: cat, task: classify, model: cat-v1, cut: pool1}", "already have the teacher"),
+        ("{category: cat, task: classify, model: cat-v1, cut: pool1}", "has the teacher cat-v1 already"),
     ],
 )
 def test_bad_ones_are_set_aside(
@@ -98,6 +123,97 @@ def test_bad_ones_are_set_aside(
     assert not (graph.parent / "teachers" / "dog-v1.safetensors").exists()
     drop("dog-v1", 1)
     assert "+ dog-v1: added as dog:classify" in run("watch", inbox, graph, "--once").out
+
+
+def test_what_teacher_add_takes_is_taken(
+    run: Run,
+    graph: Path,
+    inbox: Path,
+    put: Callable[..., None],
+    make_model: Callable[..., nn.Module],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrapped = {"state_dict": {f"module.{name}": each for name, each in make_model(1).state_dict().items()}}
+    put("dog-v1", "category: dog, model: cat-v1, cut: 0.5", ".pth", lambda file: torch.save(wrapped, file))
+    library = "{legonet-block: 1, name: net, input: [3, 8, 8], builder: 'torchvision:resnet18', "
+    (graph.parents[1] / "blocks" / "net.yaml").write_text(f"{library}arguments: {{num_classes: 1}}}}\n")
+    resnet = torchvision.models.resnet18(num_classes=1).eval()
+    put(
+        "cow-v1",
+        "category: cow, model: net, cut: layer2",
+        ".pt",
+        lambda to: torch.save(resnet.state_dict(), to),
+    )
+    batch = torch.export.Dim("batch", min=1)
+    program = torch.export.export(make_model(3), (torch.rand(2, 3, 8, 8),), dynamic_shapes=({0: batch},))
+    put(
+        "hen-v1",
+        "category: hen, model: hen-v1.pt2, cut: 0.5",
+        ".pt2",
+        lambda to: torch.export.save(program, to),
+    )
+    out = run("watch", inbox, graph, "--once").out
+    assert "+ dog-v1: added as dog:classify" in out
+    assert "+ cow-v1: added as cow:classify" in out
+    reference = inbox / "hen-v1.pt2"
+    assert f"! hen-v1: rejected: model {reference}: torch reads such a file with pickle" in out
+    (graph.parents[1] / ".legonet" / "settings.yaml").write_text(f"allow-code: ['{reference}']\n")
+    for file in (inbox / "rejected").glob("hen-v1.[yp]*"):
+        file.rename(inbox / file.name)
+    assert "+ hen-v1: added as hen:classify" in run("watch", inbox, graph, "--once").out
+    network, images = legonet.load(graph), torch.rand(2, 3, 8, 8)
+    assert graph.read_text().startswith(COMMENT)
+    assert torch.equal(network.teacher("dog-v1")(images), make_model(1)(images))
+    assert torch.equal(network.teacher("cow-v1")(images), resnet(images))
+    assert torch.equal(network.teacher("hen-v1")(images), make_model(3)(images))
+    # A new version, as the library names the model, not as the graph file does.
+    resnet.fc.bias.data += 1
+    said = "category: cow, model: net, cut: layer2, different: replace"
+    put("cow-v2", said, ".pth", lambda to: torch.save(resnet.state_dict(), to))
+    assert "+ cow-v2: added as cow:classify" in run("watch", inbox, graph, "--once").out
+    assert torch.equal(legonet.load(graph).teacher("cow-v1")(images), resnet(images))
+
+
+@pytest.mark.parametrize(
+    ("said", "suffix", "reason"),
+    [
+        ("model: 'torchvision:resnet19', cut: 0.5", ".pt", "resnet19"),
+        ("model: 'torchvision:resnet18', cut: 0.5", ".pt", "the weights are of another model"),
+        ("model: 'mine.models:make', cut: 0.5", ".pt", "no module 'mine'"),
+        ("model: 'legonet.network:load', cut: 0.5", ".pt", "in .legonet/settings.yaml"),
+        ("model: /elsewhere/dog-v1.pt2, cut: 0.5", ".pt2", "expected dog-v1.pt2, beside it; rename the file"),
+        ("model: cat-v1, cut: pool1", ".pt2", "a file of torch.export, which is a model"),
+        ("model: cat-v1, cut: pool1, key: ema", ".pt", "has no 'ema'"),
+    ],
+)
+def test_bad_models_are_set_aside(
+    run: Run,
+    graph: Path,
+    inbox: Path,
+    put: Callable[..., None],
+    make_model: Callable[..., nn.Module],
+    said: str,
+    suffix: str,
+    reason: str,
+) -> None:
+    run("watch", inbox, graph, "--once")  # what is there is built first
+    before = {file: file.read_bytes() for file in graph.parents[1].rglob("*") if file.is_file()}
+    whole = {".pt": torch.save, ".pt2": lambda _, to: to.write_bytes(archive())}[suffix]
+    put("dog-v1", f"category: dog, {said}", suffix, lambda to: whole(make_model(1).state_dict(), to))
+    assert run("watch", inbox, graph, "--once").out.startswith("! dog-v1: rejected: ")
+    assert reason in (inbox / "rejected" / "dog-v1.reason.txt").read_text()
+    assert (inbox / "rejected" / f"dog-v1{suffix}").is_file()
+    assert {file: file.read_bytes() for file in graph.parents[1].rglob("*") if file.is_file()} == before
+
+
+def test_two_files_of_weights(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None], make_model: Callable[..., nn.Module]
+) -> None:
+    drop("dog-v1", 1)
+    torch.save(make_model(2).state_dict(), inbox / "dog-v1.pt")
+    os.utime(inbox / "dog-v1.pt", (1, 1))
+    out = run("watch", inbox, graph, "--once").out
+    assert "beside it are dog-v1.safetensors, dog-v1.pt; expected one file of weights" in out
 
 
 def test_a_variant_and_a_new_version(run: Run, graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
@@ -127,7 +243,10 @@ def test_what_a_drop_lacks_is_told_once(
     assert list(box.incomplete(-1.0)) == [
         f"{has} has not changed for -1 s and waits for {lacks}, which is not there; put it beside, or take "
         "it away"
-        for has, lacks in (("cow-v1.yaml", "cow-v1.safetensors"), ("dog-v1.safetensors", "dog-v1.yaml"))
+        for has, lacks in (
+            ("cow-v1.yaml", "cow-v1.safetensors, .pt, .pth or .pt2"),
+            ("dog-v1.safetensors", "dog-v1.yaml"),
+        )
     ]
     assert not list(box.incomplete(-1.0))
     os.utime(inbox / "cow-v1.yaml", (1, 1))  # it has changed since
@@ -148,7 +267,7 @@ def test_a_bug_sets_the_drop_aside(
         raise ZeroDivisionError("1 / 0")
 
     drop("dog-v1", 1)
-    monkeypatch.setattr("legonet.run.inbox.read_teacher", fail)
+    monkeypatch.setattr("legonet.run.inbox.from_module", fail)
     outcome = run("watch", inbox, graph, "--once")
     assert outcome.status == 0
     assert "! dog-v1: rejected: a bug in legonet: ZeroDivisionError('1 / 0')" in outcome.out

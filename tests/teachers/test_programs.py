@@ -53,6 +53,11 @@ def test_a_file_is_a_model(tmp_path: Path) -> None:
     assert torch.equal(built(images), model(images))
 
 
+def test_an_input_that_is_called_input(tmp_path: Path) -> None:
+    saved(tmp_path / "net.pt2", model=nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten()))
+    assert from_module("net", read_program(tmp_path / "net.pt2", "m"), SHAPE, "1")[1] == (72,)
+
+
 def test_it_is_read_only_where_it_is_allowed(tmp_path: Path) -> None:
     saved(tmp_path / "net.pt2")
     with pytest.raises(TeacherError, match=r"net\.pt2: torch reads such a file with pickle.*--allow-code"):
