@@ -37,6 +37,7 @@ from legonet.plan.reasons import changes, short
 __all__ = ["Before", "Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
 
 _NO_HISTORY = History()
+_SAMPLES_AGAIN = "give labelled samples of it again, or add a teacher"
 
 
 @paused()  # all that is made stays
@@ -141,18 +142,19 @@ class _Planner:
             )
         own = Own(self._facts.teachers[f_giver].category_module, NO_TEACHER, NO_STATISTICS, "")
         shared = self._shared.of(path, task, untaught=True)
-        if locked is not None and locked.adapter in self._facts.stored:
-            samples = self._facts.samples.get(path) or locked.inputs.get("samples", NO_SAMPLES)
+        if locked is not None:
+            samples = self._facts.samples[path] if given else locked.inputs.get("samples", NO_SAMPLES)
             if adapter_key(own, samples, shared) == locked.key:
-                return PlannedEdge(
-                    path, "keep", "nothing changed", None, shared.method, locked.key, locked.inputs
-                )
+                what = None, shared.method, locked.key, locked.inputs
+                if locked.adapter in self._facts.stored:
+                    return PlannedEdge(path, "keep", "nothing changed", *what)
+                if not given:  # the lock file goes on naming what is wanted
+                    lost = f"its adapter {short(locked.adapter)} is not in the store; {_SAMPLES_AGAIN}"
+                    return PlannedEdge(path, "open", lost, *what)
         edge = self._fitted(path, None, own, shared, "labelled samples make up for a teacher")
         if edge.reuse is not None or given:
             return edge
-        return PlannedEdge(
-            path, "open", f"{edge.reason}; give labelled samples of it again, or add a teacher"
-        )
+        return PlannedEdge(path, "open", f"{edge.reason}; {_SAMPLES_AGAIN}")
 
     def _fitted(self, path: str, teacher: str | None, own: Own, shared: Shared, arrived: str) -> PlannedEdge:
         """Plan a path whose adapter is to be fitted."""

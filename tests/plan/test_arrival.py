@@ -172,6 +172,24 @@ def test_labelled_samples_close_an_open_pair() -> None:
     assert edge.reason.endswith("give labelled samples of it again, or add a teacher")
 
 
+def test_such_an_adapter_is_lost() -> None:
+    pets = graph({**PETS, "cat-seg": ("cat", "segment")})
+    given: dict[str, Any] = {"samples": {"dog:segment": "a" * 64}, "labelled": frozenset({"dog:segment"})}
+    lock = built(pets, facts(pets, **given))
+    alone = lock.model_copy(update={"adapters": {"dog:segment": lock.adapters["dog:segment"]}})
+    plan = diff(pets, alone, facts(pets, stored=frozenset()))
+    assert plan.by_path["dog:segment"].reason == (
+        "its adapter 1111111111 is not in the store; give labelled samples of it again, or add a teacher"
+    )
+    assert [(edge.path, edge.action) for edge in plan if edge.path == "dog:segment"] == [
+        ("dog:segment", "open")
+    ]
+    again = diff(pets, alone, facts(pets, stored=frozenset(), **given)).by_path["dog:segment"]
+    assert (again.action, again.key) == ("refit", alone.adapters["dog:segment"].key)
+    unlabelled: Any = {"samples": {"dog:segment": "b" * 64}}  # which nothing can be made of
+    assert diff(pets, lock, facts(pets, **unlabelled)).by_path["dog:segment"].action == "keep"
+
+
 class TestWhoGivesTheTaskModule:
     def test_the_first(self) -> None:
         assert givers(graph(PETS)).tasks == {"classify": "cat-v1"}

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from legonet.distill import bridge
-from legonet.errors import GraphError
+from legonet.errors import GraphError, SelectError
+from legonet.store.blobs import MemoryStore
 
 if TYPE_CHECKING:
     from torch import nn
@@ -133,6 +134,14 @@ def test_an_open_pair_is_fitted_from_labelled_samples(
     assert [each.path for each in result.results] == ["cow:mark"]
     assert network.plan().changes == ()
     assert network.compile("cow:mark")(images).shape == (12, 2)
+    network.store = MemoryStore()  # the store is lost; the lock file is not
+    lost = network.transplant()
+    assert not lost.removed
+    assert network.plan().by_path["cow:mark"].action == "open"
+    with pytest.raises(SelectError, match="give labelled samples of it again"):
+        network.compile("cow:mark")
+    again = network.transplant({"cow:mark": (images, labels)})
+    assert [(each.path, each.adapter) for each in again.results] == [("cow:mark", result.results[0].adapter)]
 
 
 def test_a_bridge_to_a_vector(network: Network, make_model: Callable[..., nn.Module]) -> None:
