@@ -138,6 +138,20 @@ class Network(Design):
         self._planned = found.before
         return found.plan
 
+    def verify(self) -> tuple[str, ...]:
+        """Read all that has been built; what is damaged is set aside, so that the plan builds it again.
+
+        Returns:
+            What was damaged, for people.
+
+        Raises:
+            StoreError: a blob cannot be read.
+        """
+        from legonet.run.prepare import set_aside
+        from legonet.store.gc import named
+
+        return set_aside(named(self._read_lock()), self.store)
+
     def ports(self, plan: Plan) -> dict[str, Ports]:
         """What each adapter of a plan of this network joins: both ports' shapes, and its layers in words.
 

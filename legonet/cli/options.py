@@ -31,6 +31,10 @@ SampleFolders = Annotated[
         help="Images of a path's category; may be given several times.",
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="First read all that has been built; set aside what is damaged."),
+]
 Device = Annotated[
     str,
     typer.Option(

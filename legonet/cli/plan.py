@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from legonet.cli.options import GraphFile, Json, SampleFolders
+from legonet.cli.options import GraphFile, Json, SampleFolders, Verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from legonet.network import Network
     from legonet.plan.cost import Cost
     from legonet.plan.plan import Plan, PlannedEdge
     from legonet.plan.ports import Ports
@@ -44,9 +45,10 @@ def plan(
     every: Annotated[
         bool, typer.Option("--all", help="List the paths that stay as they are, however many there are.")
     ] = False,
+    verify: Verify = False,
     as_json: Json = False,
 ) -> None:
-    """Say what `legonet transplant` would do for each path, and why. Changes nothing.
+    """Say what `legonet transplant` would do for each path, and why. Changes nothing but what --verify says.
 
     Where many paths stay as they are, these are counted for each task, and not listed.
     """
@@ -55,6 +57,8 @@ def plan(
 
     network = legonet.load(graph)
     folders = folders_of(samples or [])
+    if verify:
+        say_damaged(network)
     planned = network.plan(open_samples(folders, network))
     if output is not None:
         from legonet.plan.files import plan_text
@@ -74,6 +78,12 @@ def plan(
     if planned.changes:
         target = graph if output is None else output
         print(f"Run: legonet transplant {shlex.quote(str(target))}")
+
+
+def say_damaged(network: Network) -> None:
+    """Set aside what is damaged of all that has been built, and say what it was."""
+    for each in network.verify():
+        print(f"note: {each}", file=sys.stderr)
 
 
 def listed(planned: Plan) -> Plan:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from legonet.cli.display import Display
-from legonet.cli.options import Device, Json, SampleFolders
+from legonet.cli.options import Device, Json, SampleFolders, Verify
 
 if TYPE_CHECKING:
     from legonet.run.options import Options
@@ -58,6 +58,7 @@ def transplant(
         str | None, typer.Option(metavar="SIZE", help="That one job may hold, such as 4G.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
+    verify: Verify = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs; do nothing.")] = False,
     progress: Annotated[
         str, typer.Option(metavar="FORM", help="auto, or json: one JSON object per line and event.")
@@ -72,6 +73,7 @@ def transplant(
     Without samples no image is used. Stopped, it goes on where it was when it is run again.
     """
     import legonet
+    from legonet.cli.plan import say_damaged
     from legonet.cli.samples import folders_of, open_samples
     from legonet.plan.files import is_plan, read_plan
     from legonet.run.options import Options, bytes_of, seconds_of
@@ -94,6 +96,8 @@ def transplant(
         memory=None if memory_limit is None else bytes_of("--memory-limit", memory_limit),
         wait=wait,
     )
+    if verify:
+        say_damaged(network)
     form = _one_of("--progress", progress, ("auto", "json"))
     if dry_run:
         planned = network.plan(given)

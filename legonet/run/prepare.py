@@ -149,14 +149,28 @@ def mend_blobs(
     Raises:
         StoreError: as of `store_blobs`.
     """
-    needed, damaged = set(needed), []
-    for sha in sorted(needed):
+    needed = set(needed)
+    damaged = set_aside(needed, store)
+    store_blobs(needed, sources, teachers, store)
+    return tuple(f"{each}; it was built again" for each in damaged)
+
+
+def set_aside(needed: Iterable[str], store: BlobStore) -> tuple[str, ...]:
+    """Read what the store has of some blobs; damaged ones are set aside: they are missing then.
+
+    Returns:
+        What was damaged, for people.
+
+    Raises:
+        StoreError: a blob cannot be read.
+    """
+    damaged = []
+    for sha in sorted(set(needed)):
         try:
             if store.has(sha):
                 store.map(sha)
         except DamagedError as error:
-            damaged.append(f"{error}; it was built again")
-    store_blobs(needed, sources, teachers, store)
+            damaged.append(str(error))
     return tuple(damaged)
 
 

@@ -19,6 +19,8 @@ from legonet.network import Network
 from legonet.run.executors import inline
 from legonet.run.finetune import Tuned
 from legonet.run.owner import RunLock
+from legonet.store.gc import named
+from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from torch import nn
@@ -109,6 +111,29 @@ def test_progress_for_machines(run: Run, graph: Path) -> None:
         (path, state) for path in JOBS for state in ("started", "done")
     ]
     assert [each["path"] for each in lines[-1]["fitted"]] == JOBS
+
+
+def test_damaged_blobs_are_found(run: Run, graph: Path) -> None:
+    run("transplant", graph)
+    lock = lock_path(graph).read_bytes()
+    store, blobs = Workspace.find(graph).store, sorted(set(named(read_lock(lock_path(graph)))))
+    adapter = read_lock(lock_path(graph)).adapters["dog:classify"].adapter
+    assert run("plan", graph, "--verify").err == ""
+    for sha in blobs:
+        store.path(sha).write_bytes(store.path(sha).read_bytes()[:-1])
+    assert "+ " not in run("plan", graph).out  # which asks only whether they are there
+    outcome = run("plan", graph, "--verify", "--json")
+    assert outcome.err.count("the blob is damaged") == len(blobs)
+    assert all(sha in outcome.err for sha in blobs)
+    edges = {edge["path"]: edge for edge in json.loads(outcome.out)["edges"]}
+    assert edges["dog:classify"]["action"] == "refit"
+    assert f"its adapter {adapter[:10]} is not in the store" in edges["dog:classify"]["reason"]
+    run("transplant", graph)
+    assert lock_path(graph).read_bytes() == lock
+    store.path(adapter).write_bytes(b"")
+    assert "the blob is damaged" in run("transplant", graph, "--verify").err
+    assert store.get(adapter)
+    assert lock_path(graph).read_bytes() == lock
 
 
 def test_keep_going(run: Run, graph: Path) -> None:
