@@ -26,6 +26,8 @@ def find_device(name: torch.device | str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")
+        if "device type at start of" in reason:  # all that torch was ever built for follows
+            reason = "not known"
         raise LegonetError(
             f"device {name}: {reason}; expected a device of this machine; try cpu, or auto"
         ) from error

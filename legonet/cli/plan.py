@@ -146,8 +146,10 @@ def show_plan(planned: Plan, shown: Plan, ports: Mapping[str, Ports]) -> None:
             ", ".join(f"{number} to {action}" for action, number in count.items() if number)
             + estimate(planned)
         )
-    else:
+    elif planned.edges:
         print("Nothing to do: every adapter is as the graph file says.")
+    else:
+        print("Nothing to do: there is no path yet; `legonet teacher add` brings in teachers.")
     if counted:
         print(f"{len(planned.edges) - len(shown.edges):,} paths stay as they are; --all lists them.")
 

@@ -152,7 +152,8 @@ def _say(result: Run) -> None:
     if result.planned:
         print(f"{len(result.planned)} still planned: {', '.join(result.planned)}")
     changed = result.results or result.removed or result.reused or result.failed or result.planned
-    print(f"{len(result.results)} fitted." if changed else "Nothing to do.")
+    nothing = "Nothing to fit." if result.notes else "Nothing to do."  # a note may be of what was done
+    print(f"{len(result.results)} fitted." if changed else nothing)
 
 
 def _data(result: Run) -> dict[str, Any]:

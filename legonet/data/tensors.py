@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from legonet.errors import DataError
+from legonet.graph.suggest import kind_of
 
 
 def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor:
@@ -25,7 +26,7 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
     """
     expected = f"expected a tensor of shape (batch, {', '.join(map(str, shape))})"
     if not isinstance(images, Tensor):
-        raise DataError(f"{where}: images are a {type(images).__name__}; {expected}; give images as a tensor")
+        raise DataError(f"{where}: images are {kind_of(images)}; {expected}; give images as a tensor")
     if images.ndim and not len(images):
         raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
     if images.ndim != 4 or tuple(images.shape[1:]) != tuple(shape):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from legonet.errors import GraphError
 from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.schema import Graph
+from legonet.graph.suggest import kind_of
 
 _WIDTH = 88
 _MOST_INLINE = 4
@@ -112,7 +113,7 @@ def _scalar(value: Any) -> str:
             raise GraphError(f"found {value}; expected a finite number; correct it")
         return repr(value)
     if not isinstance(value, str):
-        raise GraphError(f"found a {type(value).__name__}; expected text, numbers, lists or mappings")
+        raise GraphError(f"found {kind_of(value)}; expected text, numbers, lists or mappings")
     return value if _is_plain(value) else _quoted(value)
 
 

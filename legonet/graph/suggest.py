@@ -37,6 +37,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{match}'?" if match is not None else ""
 
 
+def kind_of(value: object) -> str:
+    """The type of a value with its article, such as "an int"; torch.fx's own lists are lists."""
+    name = type(value).__name__.removeprefix("immutable_")
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
 def listed(names: Collection[str], last: str = ", ") -> str:
     """Names in their order, with commas; a long list is cut and says how many follow.
 

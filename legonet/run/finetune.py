@@ -17,6 +17,7 @@ from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
+from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
 from legonet.run.prepare import lock_modules, mend_blobs, tuning_context
@@ -170,7 +171,10 @@ def _paths(graph: Graph, plan: Plan, tuning: Tuning) -> list[str]:
     what, name = ("task", tuning.task) if tuning.task is not None else ("category", tuning.category)
     known = graph.tasks if what == "task" else graph.categories
     if name not in known:
-        raise SelectError(f"{graph.name}: no {what} '{name}'; expected one of {', '.join(known)}")
+        raise SelectError(
+            f"{graph.name}: no {what} '{name}'; expected one of {listed(list(known))}; correct the name."
+            f"{did_you_mean(name or '', known)}"
+        )
     place = 1 if what == "task" else 0
     edges = [edge for edge in plan if split_path(edge.path)[place] == name and edge.action != "remove"]
     waiting = [edge.path for edge in edges if edge.action in ("add", "refit")]

@@ -14,6 +14,7 @@ from legonet.data.tensors import check_images
 from legonet.errors import DataError
 from legonet.graph.schema import BinaryOutput, Graph, MaskOutput, Output
 from legonet.graph.select import find_edge, split_path
+from legonet.graph.suggest import kind_of
 
 GivenSamples = Dataset[Any] | tuple[Tensor, Tensor | None]
 
@@ -64,7 +65,7 @@ def read_samples(
 def _of_pair(given: Any, where: str) -> tuple[Any, Any]:
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
         raise DataError(
-            f"{where}: a {type(given).__name__}; expected (images, labels) or a dataset of such pairs; "
+            f"{where}: {kind_of(given)}; expected (images, labels) or a dataset of such pairs; "
             "give (images, None) for images without labels"
         )
     return given[0], given[1]
@@ -101,7 +102,7 @@ def _of_dataset(given: Dataset[Any], where: str) -> tuple[Tensor, Tensor | None]
 def _item(item: Any, index: int, where: str) -> tuple[Tensor, Any]:
     if not isinstance(item, Sequence) or len(item) != 2 or not isinstance(item[0], Tensor):
         raise DataError(
-            f"{where}: item {index} is a {type(item).__name__}; expected a pair of an image tensor and a "
+            f"{where}: item {index} is {kind_of(item)}; expected a pair of an image tensor and a "
             "label; give the dataset a transform that makes tensors"
         )
     return item[0], item[1]
@@ -112,8 +113,7 @@ def _labels(given: Any, count: int, shape: tuple[int, int, int], meaning: Output
         labels = torch.as_tensor(given).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{where}: labels are a {type(given).__name__}; expected a tensor, or None for images "
-            "without labels"
+            f"{where}: labels are {kind_of(given)}; expected a tensor, or None for images without labels"
         ) from error
     if isinstance(meaning, BinaryOutput):
         expected, most = (count,), 1

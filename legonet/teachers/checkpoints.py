@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from legonet.blocks.library import LIBRARIES
 from legonet.errors import StoreError, TeacherError
-from legonet.graph.suggest import did_you_mean, listed
+from legonet.graph.suggest import did_you_mean, kind_of, listed
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.mapped import MappedArchive, map_bytes, raw_view
 from legonet.teachers.programs import ProgramModel
@@ -125,7 +125,7 @@ def _unwrapped(
             f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint of torch.save; copy or "
             "save it again"
         ) from error
-    what = listed_keys(found) if isinstance(found, Mapping) else f"a {type(found).__name__}"
+    what = listed_keys(found) if isinstance(found, Mapping) else kind_of(found)
     raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")
 
 

@@ -68,7 +68,7 @@ class MappedArchive:
         try:
             with zipfile.ZipFile(path) as archive:
                 self._records = {entry.filename.partition("/")[2]: entry for entry in archive.infolist()}
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, OSError) as error:  # its directory may point to before its beginning
             raise zipfile.BadZipFile("it is cut short or damaged") from error
 
     def stored(self) -> bool:

@@ -24,6 +24,7 @@ from legonet.blocks.library import LIBRARIES, build_model
 from legonet.blocks.schema import Block
 from legonet.blocks.weightless import without_values
 from legonet.errors import BlockError, TeacherError
+from legonet.graph.suggest import kind_of
 from legonet.teachers.named import find_module, no_function, no_module
 from legonet.teachers.programs import SUFFIX, read_program
 from legonet.teachers.tracing import line_of
@@ -128,6 +129,6 @@ def _called(reference: str, module: str, name: str, allowed: Collection[str]) ->
             ) from error
     if not isinstance(made, nn.Module):
         raise TeacherError(
-            f"model {reference}: gave a {type(made).__name__}; expected an nn.Module; correct the function"
+            f"model {reference}: gave {kind_of(made)}; expected an nn.Module; correct the function"
         )
     return made.eval()

@@ -13,7 +13,7 @@ from legonet.blocks.build import output_shape
 from legonet.blocks.registry import KINDS, describe_module
 from legonet.blocks.schema import Layer, name_conflict
 from legonet.errors import BlockError, TeacherError
-from legonet.graph.suggest import listed
+from legonet.graph.suggest import kind_of, listed
 from legonet.teachers.functions import as_module
 from legonet.teachers.tracing import evaluating, line_of
 
@@ -198,7 +198,7 @@ def _kind_of(value: object) -> str:
         return getattr(value.target, "__name__", str(value.target))
     if isinstance(value, nn.Module):
         return type(value).__name__
-    return f"a {type(value).__name__.removeprefix('immutable_')}"
+    return kind_of(value)
 
 
 def _sizes(graph: fx.Graph) -> Iterator[fx.Node]:

@@ -43,6 +43,7 @@ def photos(tmp_path: Path) -> Path:
         ("transplant {graph} --samples dog:classify=none", "none"),
         ("evaluate {graph} --data {folder}/none", "none"),
         ("evaluate {graph} --path zebra:classify", "no category 'zebra'"),
+        ("evaluate {graph} --device gpu", "device gpu: not known; expected a device of this machine"),
         ("predict {graph}", "Missing argument 'IMAGE"),
         ("predict {graph} none.png", "none.png: no such file; expected an image"),
         ("predict {graph} {photos}/broken.png", "broken.png: cannot be read as an image"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import legonet
 from legonet.cli.plan import COUNTED, LISTED, listed, show_plan
 from legonet.plan.plan import Action, Plan, PlannedEdge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def plan(*groups: tuple[str, Action, int]) -> Plan:
@@ -84,3 +86,8 @@ def test_a_tree(shown: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
     assert f"= *:a  {LISTED} keep, 1 native" in text
     assert text.index("~ refit0:b") < text.index("= *:b  2 open")
     assert "keep3:a" not in text
+
+
+def test_a_network_without_a_path(run: Callable[..., Any], tmp_path: Path) -> None:
+    path = legonet.Network("zoo", (3, 8, 8)).save(tmp_path / "graphs" / "zoo.yaml")
+    assert run("plan", path).out.startswith("Nothing to do: there is no path yet;")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 
 from legonet.graph.positions import dotted, show
 from legonet.graph.problems import LONGEST_REPORT, Problem, format_report
-from legonet.graph.suggest import closest, did_you_mean, listed
+from legonet.graph.suggest import closest, did_you_mean, kind_of, listed
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,7 @@ def test_a_long_report_is_cut():
     lines = format_report(problems, "zoo").splitlines()
     assert len(lines) == LONGEST_REPORT + 1
     assert lines[-1] == "zoo: and 900 more problems"
+
+
+def test_kinds() -> None:
+    assert [kind_of(each) for each in (1, [], OrderedDict())] == ["an int", "a list", "an OrderedDict"]

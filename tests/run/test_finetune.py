@@ -131,7 +131,7 @@ def test_a_category_module_on_several_tasks(
     ("tuning", "message"),
     [
         (Tuning(), "expected a task or a category"),
-        (Tuning(task="clasify"), "no task 'clasify'"),
+        (Tuning(task="clasify"), "no task 'clasify'.*Did you mean 'classify'"),
         (Tuning(category="fox"), "no category 'fox'"),
         (Tuning(category="dog"), "category 'dog' has 1 built path; expected two or more"),
     ],

@@ -188,3 +188,10 @@ def test_a_file_that_ends_early_at_any_byte(form: str, tmp_path: Path) -> None:
         part.write_bytes(data[:length])
         with pytest.raises(TeacherError, match="expected"):
             read_checkpoint(part)
+
+
+def test_a_directory_that_begins_before_the_file(tmp_path: Path) -> None:
+    torch.save(nn.Linear(2, 2).state_dict(), file := tmp_path / "cut.pth")
+    file.write_bytes(file.read_bytes()[:4] + file.read_bytes()[-40:])
+    with pytest.raises(TeacherError, match="cut short or damaged"):
+        read_checkpoint(file)
