@@ -57,7 +57,8 @@ def record(
 ) -> None:
     """Record statistics on the owner's images, so that transplanting needs none.
 
-    They are written beside the weights and take at most a tenth of their size.
+    They are written beside the weights and take at most a tenth of their size, but for small teachers with
+    large features.
     """
     import legonet
     from legonet.data.source import open_source

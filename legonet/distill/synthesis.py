@@ -30,13 +30,10 @@ def synthesise(statistics: Statistics, count: int, generator: torch.Generator) -
     Returns:
         (count, channels, height, width).
     """
-    stationary = count // 2
-    features = torch.cat(
-        [
-            _low_rank(statistics, count - stationary, generator),
-            _stationary(statistics, stationary, generator),
-        ]
-    )
+    stationary = count // 2 if len(statistics.spectrum) else 0  # there was no room for it
+    features = _low_rank(statistics, count - stationary, generator)
+    if stationary:
+        features = torch.cat([features, _stationary(statistics, stationary, generator)])
     rectified = bool((statistics.mean >= 0).all())
     return features.relu() if rectified else features
 

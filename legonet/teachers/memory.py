@@ -135,7 +135,7 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
         batches: (batch, channels, height, width).
 
     Returns:
-        The statistics file, at most a tenth of the weights' size.
+        The statistics file, at most a tenth of the weights' size; of a small teacher as `FLOOR` says.
 
     Raises:
         TeacherError: no image.

@@ -22,6 +22,11 @@ from legonet.errors import TeacherError
 
 FORMAT = "legonet-statistics"
 SHARE = 0.1  # of the weights' bytes: what the statistics may take at most
+# The limit is there so that statistics are no copy of the images. Of means, which average over all of them,
+# no image can be read, so that a teacher whose mean map is larger than a tenth of its weights may have it all
+# the same. Only covariances could come to hold images: they may take this many bytes then, and no more than a
+# tenth of what the images' features would.
+FLOOR = 2**16
 
 
 def allowance(*modules: nn.Module) -> int:
@@ -64,13 +69,14 @@ def record(f: nn.Module, g: Loaded, batches: Iterable[Tensor], limit: int) -> St
         f: the category module.
         g: the task module g_T.
         batches: normalised images (batch, channels, height, width).
-        limit: bytes that the file may take; the ranks are chosen to stay below.
+        limit: bytes that the file may take; the ranks are chosen to stay below. One that has no room for the
+            mean map and a factor is that of a small teacher: see `FLOOR`.
 
     Returns:
         The statistics.
 
     Raises:
-        TeacherError: no image, or a limit too small for the mean map and the activities.
+        TeacherError: no image, or features that are no map.
     """
     features, outputs, active, count = [], [], [], 0
     with torch.no_grad():
@@ -93,12 +99,10 @@ def record(f: nn.Module, g: Loaded, batches: Iterable[Tensor], limit: int) -> St
     output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim == 4 else output
     activity = [total / count for total in active]
     fixed = 2 * mean.numel() + sum(each.numel() for each in activity) + 4096
-    if fixed > limit:
-        raise TeacherError(
-            f"the mean feature map and the activities take {fixed} bytes of the {limit} allowed "
-            f"({SHARE:.0%} of the weights); choose a higher cut, or record none"
-        )
-    factors_rank, spectrum_rank = _ranks(mean.shape, count, limit - fixed)
+    room = limit - fixed
+    if room < 2 * mean.numel():  # not even one factor
+        room = min(FLOOR, int(SHARE * 2 * maps.numel()))
+    factors_rank, spectrum_rank = _ranks(mean.shape, count, room)
     centred = maps - mean
     return Statistics(
         images=count,

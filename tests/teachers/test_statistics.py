@@ -62,9 +62,21 @@ def test_the_file_keeps_to_its_limit_and_uses_it() -> None:
         assert limit / 3 < size <= limit
 
 
-def test_a_limit_that_is_too_small_is_told() -> None:
-    with pytest.raises(TeacherError, match=r"bytes of the 1000 allowed .* choose a higher cut"):
-        recorded(1000)
+def test_a_small_teacher_has_its_means_and_few_factors() -> None:
+    """Means are no copy of an image; covariances take at most a tenth of what the features would."""
+    whole, small = recorded(), recorded(1000)
+    torch.testing.assert_close(small.mean, whole.mean)
+    ranks = len(small.factors), len(small.spectrum)
+    assert 0 < ranks[0] <= 30
+    taken = 2 * small.factors.numel() + 4 * small.spectrum.numel()
+    assert taken <= 2 * 300 * small.mean.numel() / 10
+    assert len(dump_statistics(recorded(1000))) < 2**16
+    f, g = modules()
+    few = record(f, g, [images(5)], 1000)  # a factor of five images would be a fifth of them
+    assert (len(few.factors), len(few.spectrum)) == (0, 0)
+    generator = torch.Generator().manual_seed(0)
+    kept = parse_statistics(dump_statistics(few), "cat")
+    assert synthesise(kept, 4, generator).isfinite().all()
 
 
 def test_no_image_is_told() -> None:
