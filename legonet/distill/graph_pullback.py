@@ -164,7 +164,7 @@ def _rule(step: Operation) -> Rule:
         raise DistillError(
             f"{step.name}: operation '{step.function}' has no pullback rule; expected one of "
             f"legonet.distill.rules; cut the teacher above it, or add one: "
-            f"legonet.distill.rules.register('{step.function}', ...)"
+            f"legonet.distill.rules.register('{step.function}', ...); docs/method.md has an example"
         )
     return RULES[step.function]
 
