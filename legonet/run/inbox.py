@@ -210,7 +210,7 @@ class Inbox:
     def _write(self, drop: Drop, said: Dropped, graph: Graph, category: str, arriving: MemoryTeacher) -> None:
         """Add the teacher to the graph file and put its files beside it, or leave both as they were."""
         expect_new(graph, drop.name, category, said.task)
-        entry: dict[str, Any] = {"category": category, "task": said.task, "model": drop.name}
+        entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
         entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut}
         entry |= {} if said.quality is None else {"quality": said.quality}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
