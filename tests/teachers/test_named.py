@@ -50,7 +50,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("torchvison:resnet18", "no module 'torchvison'; .* Did you mean 'torchvision'?"),
         (
             "zoonets.models:alias",
-            "would run code of zoonets.models; .* add --allow-code zoonets.models:alias",
+            "would run code of zoonets.models; .* --allow-code zoonets.models:alias",
         ),
         ("zoonets.models:turn", "would run code"),
         ("zoonets.open:mak", "would run code"),
