@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
     from legonet.run.site import Site
-    from legonet.teachers.port import PortFinder
 
 
 class Network(Design):
@@ -161,10 +160,7 @@ class Network(Design):
         from legonet.plan.ports import find_ports
 
         graph = self.graph if self._planned is None else self._planned.graph
-        return find_ports(graph, plan, self._port_finder())
-
-    def _port_finder(self) -> PortFinder:
-        return self._site().port_finder()
+        return find_ports(graph, plan, self._site().port_finder())
 
     def _site(self) -> Site:
         """Where the network lives; needs no torch."""
@@ -237,8 +233,8 @@ class Network(Design):
         """
         from legonet.run.finetune import tune_at
 
-        made = self._read_lock, self._save_lock
-        return tune_at(self._site(), *made, samples, self._normalise, tuning, device, progress)
+        site, load, save = self._site(), self._read_lock, self._save_lock
+        return tune_at(site, load, save, samples, self._normalise, tuning, device, progress)
 
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""

@@ -29,7 +29,7 @@ def ports_of(network: Network, kind: str, name: str) -> tuple[int, ...] | None:
         Without the batch; None without a teacher.
     """
     teacher = getattr(givers(network.graph), kind)[name]
-    return None if teacher is None else network._port_finder()(teacher).shape
+    return None if teacher is None else network._site().port_finder()(teacher).shape
 
 
 def expect_built(network: Network, paths: Sequence[str]) -> None:

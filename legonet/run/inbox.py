@@ -186,11 +186,7 @@ class Inbox:
                 f"{drop.entry}: beside it are {', '.join(each.name for each in drop.weights)}; expected one "
                 "file of weights; take the others away"
             )
-        workspace, where, program = (
-            Workspace.find(self.graph),
-            f"teachers.{drop.name}",
-            f"{drop.name}{SUFFIX}",
-        )
+        workspace, program = Workspace.find(self.graph), f"{drop.name}{SUFFIX}"
         is_program = said.model.endswith(SUFFIX)
         if is_program and said.model != program:  # what is allowed elsewhere is not what was dropped
             raise TeacherError(
@@ -199,7 +195,7 @@ class Inbox:
         reference = str(drop.entry.with_name(program)) if is_program else said.model
         module = find_model(reference, workspace.block_folders, allowed_code(workspace))
         weights = None if is_program and file.suffix == SUFFIX else file
-        fill_from(module, weights, where, said.model, said.key)
+        fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
         source, _ = from_module(drop.name, module, graph.input.shape, said.cut, copy=False)
         if drop.statistics.is_file():
             statistics = drop.statistics.read_bytes()
