@@ -40,13 +40,14 @@ from legonet.bench.train_teachers import (
     train_base,
 )
 from legonet.blocks.build import build_layers, leaves
-from legonet.blocks.schema import Block, Conv, Layer, Linear
+from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.alignment import reorder
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.graph.schema import Adapter, MethodName
+from legonet.ir.notation import Conv, Layer, Linear
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder

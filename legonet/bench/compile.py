@@ -27,7 +27,7 @@ from legonet.bench.opening import opening
 from legonet.bench.streaming import streaming
 from legonet.bench.targets import Figure, at_least, at_most
 from legonet.blocks.adapter import build_adapter
-from legonet.blocks.build import build_layers, output_shape
+from legonet.blocks.build import build_layers
 from legonet.blocks.files import find_block
 from legonet.compile.assemble import join
 from legonet.compile.card import Card, OutputCard
@@ -36,6 +36,7 @@ from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.compile.options import Options
 from legonet.compile.verdicts import Verdicts
 from legonet.graph.schema import Adapter
+from legonet.ir.sizes import output_shape
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_layers
 

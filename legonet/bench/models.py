@@ -19,12 +19,12 @@ import torchvision
 from torch import Tensor, nn
 
 from legonet.bench.pushforward import push_forward
-from legonet.blocks.interpret import OperationModule
-from legonet.blocks.joints import split
-from legonet.blocks.operations import Operations
-from legonet.blocks.weights import load_module, raw_tensor
-from legonet.distill.graph_pullback import GraphPullback
+from legonet.distill.pullback import Pullback
 from legonet.errors import LegonetError
+from legonet.ir.cuts import split
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import load_module, raw_tensor
 from legonet.store.modules import dump_module
 from legonet.teachers.cuts import Cut, list_cuts
 from legonet.teachers.export import export
@@ -223,16 +223,16 @@ def _spread(cuts: list[Cut]) -> Iterator[Cut]:
         yield cut
 
 
-def _through_bytes(operations: Operations, state: dict[str, Tensor]) -> OperationModule:
+def _through_bytes(operations: ModelGraph, state: dict[str, Tensor]) -> GraphModule:
     tensors = {name: raw_tensor(state[name], name) for name in operations.tensors}
     module = load_module(dump_module("category-module", {}, tensors, operations.data()))
-    assert isinstance(module, OperationModule)  # noqa: S101 - what was written
+    assert isinstance(module, GraphModule)  # noqa: S101 - what was written
     return module
 
 
-def pullback_error(module: OperationModule, shape: tuple[int, ...]) -> float:
+def pullback_error(module: GraphModule, shape: tuple[int, ...]) -> float:
     """|⟨G, J x⟩ − ⟨Jᵀ G, x⟩| / (‖Jᵀ G‖ ‖x‖); see `legonet.bench.pushforward`."""
-    pull, generator = GraphPullback(module, shape), torch.Generator().manual_seed(2)
+    pull, generator = Pullback(module, shape), torch.Generator().manual_seed(2)
     gradient = torch.randn(DRAWS, *pull.output_shape, generator=generator)
     x = torch.randn(DRAWS, *shape, generator=generator)
     below = pull(gradient)

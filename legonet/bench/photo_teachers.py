@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from legonet.blocks.interpret import OperationModule, build_operations
-from legonet.blocks.joints import split
-from legonet.blocks.operations import Operations
 from legonet.data import animals
 from legonet.data.animals import CATEGORIES, Images
 from legonet.errors import DataError
+from legonet.ir.cuts import split
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.teachers.export import export
 
 CUT = "blocks.4.1"  # about half of the multiplications are below it
@@ -96,8 +96,8 @@ class Halves:
         above: features to the output.
     """
 
-    below: OperationModule
-    above: OperationModule
+    below: GraphModule
+    above: GraphModule
 
 
 def halves(model: nn.Module, side: int = SIDE, cut: str = CUT) -> Halves:
@@ -105,8 +105,8 @@ def halves(model: nn.Module, side: int = SIDE, cut: str = CUT) -> Halves:
     operations = export(model, (3, side, side)).operations
     state = model.state_dict()
 
-    def filled(part: Operations) -> OperationModule:
-        module = build_operations(part, "meta")
+    def filled(part: ModelGraph) -> GraphModule:
+        module = build_graph(part, "meta")
         module.load_state_dict({name: state[name] for name in part.tensors}, assign=True)
         return module
 
@@ -121,7 +121,7 @@ def features(below: nn.Module, images: Tensor) -> Tensor:
 
 
 def tune(
-    above: OperationModule,
+    above: GraphModule,
     given: Tensor,
     labels: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],

@@ -21,15 +21,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.functional import jvp
 
-from legonet.blocks.aten import RECTIFIERS
-from legonet.blocks.interpret import OperationModule
-from legonet.blocks.joints import rectifiers
-from legonet.blocks.operations import INPUT
-from legonet.distill.graph_pullback import GraphPullback
-from legonet.distill.nominal import Call
+from legonet.distill.pullback import Pullback
+from legonet.ir.cuts import rectifiers
+from legonet.ir.graph import INPUT
+from legonet.ir.interpreter import GraphModule
+from legonet.ops.call import Call
+from legonet.ops.table import RECTIFIERS
 
 
-def push_forward(pull: GraphPullback, module: OperationModule, x: Tensor) -> Tensor:
+def push_forward(pull: Pullback, module: GraphModule, x: Tensor) -> Tensor:
     """J x.
 
     Args:
@@ -41,14 +41,14 @@ def push_forward(pull: GraphPullback, module: OperationModule, x: Tensor) -> Ten
         (draws, *output_shape).
     """
     calls, takes = pull.calls(len(x), x)
-    masked, values = set(rectifiers(module.operations)), dict[str, Any]({INPUT: x})
+    masked, values = set(rectifiers(module.graph)), dict[str, Any]({INPUT: x})
     for name, call in calls.items():
         tangents = [values[source] for source in takes[name]]
         if call.operation == "getitem":
             values[name] = tangents[0][call.arguments[1]]
         else:
             values[name] = _surrogate(call, name in masked)(*tangents)
-    return values[module.operations.output]
+    return values[module.graph.output]
 
 
 def _surrogate(call: Call, masked: bool) -> Callable[..., Any]:

@@ -21,17 +21,16 @@ from legonet.bench.rig import Rig, Split, animals_rig
 from legonet.bench.targets import Figure, at_least, at_most
 from legonet.bench.timing import best_time, best_times, matmul_rate
 from legonet.blocks.adapter import build_adapter
-from legonet.blocks.build import build_layers, leaves, output_shape
+from legonet.blocks.adapter_layers import adapter_layers
+from legonet.blocks.build import build_layers, leaves
 from legonet.blocks.files import find_block
-from legonet.blocks.joining import adapter_layers
-from legonet.blocks.sizes import size_of
-from legonet.blocks.weights import architecture_of
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.fit import fit
 from legonet.distill.operations import closed_form_operations
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, BinaryOutput
+from legonet.ir.sizes import output_shape, size_of
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_layers
 
@@ -314,7 +313,7 @@ def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) 
     spec = Adapter.model_validate({"method": {**CLOSED, "draws": draws}})
     seconds = best_time(lambda: fit(edge, spec), repeats)
     adapter, modules = adapter_layers(spec, edge.source, edge.target), (edge.task_module, edge.teacher_module)
-    sizes = [size_of(architecture_of(module), edge.source) for module in modules]
+    sizes = [size_of(module.graph, edge.source) for module in modules]
     once = sum(size.operations for size in sizes)
     windows = {size.window for size in sizes}
     operations = closed_form_operations(adapter, edge.source, once, draws, windows)

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from legonet.blocks.build import build_layers
-from legonet.blocks.schema import Block, Conv, ConvTranspose, Layers, Linear
+from legonet.blocks.schema import Block
 from legonet.data import animals
 from legonet.data.animals import OTHERS, Images
+from legonet.ir.notation import Conv, ConvTranspose, Layers, Linear
 
 State = dict[str, Tensor]
 Loss = Callable[[Tensor, Images], Tensor]

@@ -8,8 +8,6 @@ from functools import partial
 import torch
 from torch import nn
 
-from legonet.blocks.build import output_shape
-from legonet.blocks.weights import Loaded, architecture_of, load_module
 from legonet.compile.build import build_modules
 from legonet.compile.card import make_card
 from legonet.compile.measure import Measured
@@ -25,6 +23,9 @@ from legonet.errors import BlockError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import load_module
+from legonet.ir.sizes import output_shape
 from legonet.store.blobs import BlobStore
 
 
@@ -156,19 +157,17 @@ class _Reader:
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
-        self._read: dict[str, Loaded] = {}
+        self._read: dict[str, GraphModule] = {}
 
-    def __call__(self, sha: str, where: str) -> Loaded:
+    def __call__(self, sha: str, where: str) -> GraphModule:
         if sha not in self._read:
             self._read[sha] = load_module(self._store.map(sha), where=f"{where}: module {sha[:10]}")
         return self._read[sha]
 
 
-def _expect_joint(path: str, f: Loaded, g: Loaded, input_shape: tuple[int, int, int]) -> None:
+def _expect_joint(path: str, f: GraphModule, g: GraphModule, input_shape: tuple[int, int, int]) -> None:
     """Refuse a path whose modules cannot be joined without an adapter."""
     try:
-        output_shape(
-            architecture_of(g), output_shape(architecture_of(f), input_shape), where=f"{path}: task module"
-        )
+        output_shape(g.graph, output_shape(f.graph, input_shape), where=f"{path}: task module")
     except BlockError as error:
         raise SelectError(f"{error}; without an adapter the two modules do not fit") from error

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from legonet.blocks.registry import make_layer
 from legonet.blocks.rescale import Rescale
-from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Layer, Relu
-from legonet.blocks.schema import Rescale as RescaleLayer
 from legonet.compile.program import Brick, Program, Step, joined_name
 from legonet.compile.weights import Layers
+from legonet.ir.notation import BatchNorm, Conv, ConvTranspose, Layer, Relu
+from legonet.ir.notation import Rescale as RescaleLayer
 
 Place = tuple[str, str]
 """Kind and name of a module in a compiled network, such as ("categories", "cat")."""

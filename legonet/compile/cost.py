@@ -10,10 +10,10 @@ from math import prod
 import torch
 from torch import nn
 
-from legonet.blocks.build import output_shape
-from legonet.blocks.flops import FlopCounter
-from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Dropout, Flatten, Identity, Linear
 from legonet.compile.program import Call, Program, Step
+from legonet.ir.flops import FlopCounter
+from legonet.ir.notation import BatchNorm, Conv, ConvTranspose, Dropout, Flatten, Identity, Linear
+from legonet.ir.sizes import output_shape
 
 Shape = tuple[int, ...]
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from legonet.blocks.schema import layers_data
 from legonet.compile.build import build_brick, build_group, build_modules
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Brick, Call, Program
@@ -20,6 +19,7 @@ from legonet.compile.schedule import Stack, member, run_schedule, schedule
 from legonet.compile.transfer import transferred
 from legonet.compile.verdicts import Verdicts
 from legonet.compile.weights import Layers
+from legonet.ir.notation import layers_data
 
 PAYS = 0.95  # of the time of its members, that a group may take at most
 PAIRS, CLEAR = 9, 1.3  # it is measured so often, or until three pairs agree by so much

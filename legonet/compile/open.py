@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from legonet.blocks.device import find_device
-from legonet.blocks.weights import make_module
 from legonet.compile.assemble import assemble
 from legonet.compile.choose import choose_paths
 from legonet.compile.network import CompiledNetwork, normalisation
@@ -18,6 +17,7 @@ from legonet.compile.verdicts import PROCESS, Verdicts
 from legonet.graph.lock import Lock
 from legonet.graph.part import concerning
 from legonet.graph.schema import Graph
+from legonet.ir.modules import make_module
 from legonet.run.prepare import lock_modules
 from legonet.run.site import Site, modules_of, teacher_of
 from legonet.store.workspace import Workspace

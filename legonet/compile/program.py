@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from legonet.blocks.schema import Layer
+from legonet.ir.notation import Layer
 
 IMAGES = "images"
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from legonet.blocks.build import leaves
 from legonet.blocks.registry import describe_module
-from legonet.blocks.schema import Layer
 from legonet.compile.program import Brick, Joined, Normed, Scaled, Step, Weights
+from legonet.ir.notation import Layer
 
 _BEGINNING = 64  # bytes of a tensor that are compared before the whole
 

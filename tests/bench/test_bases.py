@@ -8,9 +8,9 @@ import torch
 from legonet.bench.bases import DROPPED, NARROWER, different_bases
 from legonet.bench.teacher_training import initial, plain
 from legonet.bench.train_teachers import CLASSIFY, Task, save_state
-from legonet.blocks.build import output_shape
 from legonet.distill.alignment import align
 from legonet.distill.pullback import Pullback
+from legonet.ir.sizes import output_shape
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder

@@ -19,8 +19,8 @@ from legonet.bench.models import (
     run_models,
     write_table,
 )
-from legonet.blocks.interpret import build_operations
 from legonet.distill import rules
+from legonet.ir.interpreter import build_graph
 from legonet.teachers.export import export
 
 
@@ -112,7 +112,7 @@ class Net(nn.Module):
 def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     net = Net()
-    module = build_operations(export(net, (4, 8, 8)).operations)
+    module = build_graph(export(net, (4, 8, 8)).operations)
     module.load_state_dict(net.state_dict())
     assert pullback_error(module, (4, 8, 8)) < 1e-5
     wrong = rules.Rule(lambda call, gradient: [2 * gradient], rules.RULES["conv2d"].nominal, "wrong")  # type: ignore[operator]

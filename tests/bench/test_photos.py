@@ -16,11 +16,12 @@ from legonet.bench import ordinary
 from legonet.bench.photo_page import Edge, Photo, write_page
 from legonet.bench.photo_teachers import CUT, MEAN, STD, Effort, halves, tune
 from legonet.bench.photos import GRAPH, VGG, measure_edges, prepared, save_floats, shrunk
-from legonet.blocks.build import build_layers, output_shape
+from legonet.blocks.build import build_layers
 from legonet.blocks.files import find_block
-from legonet.blocks.operations import Operations
 from legonet.data import animals
 from legonet.graph.load import load_graph
+from legonet.ir.graph import ModelGraph
+from legonet.ir.sizes import output_shape
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_architecture
 
@@ -37,7 +38,7 @@ def test_the_graph_and_its_blocks_fit() -> None:
         assert output_shape(block.architecture, graph.input.shape) == (1,)
         f, _ = cut_architecture(block.architecture, teacher.cut)
         shapes.add(output_shape(f, graph.input.shape))
-        assert isinstance(f, Operations) == (teacher.cut == CUT)
+        assert isinstance(f, ModelGraph) == (teacher.cut == CUT)
     assert shapes == {(112, 6, 6), (64, 8, 8)}
 
 

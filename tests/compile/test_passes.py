@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from legonet.blocks.schema import layer
 from legonet.compile.passes import CHOICES, PASSES, choose_passes
 from legonet.compile.passes.batch import batch
 from legonet.compile.passes.drop import drop
@@ -32,6 +31,7 @@ from legonet.compile.program import (
     naive_program,
 )
 from legonet.errors import SelectError
+from legonet.ir.notation import layer
 
 RELU: dict[str, Any] = {"type": "relu"}
 

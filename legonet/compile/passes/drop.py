@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from legonet.blocks.schema import Dropout, Identity
 from legonet.compile.program import Program, with_steps
+from legonet.ir.notation import Dropout, Identity
 
 
 def drop(program: Program) -> Program:

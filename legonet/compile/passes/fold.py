@@ -6,8 +6,8 @@ gamma (W x + b - mu) / s + delta = (gamma W / s) x + gamma (b - mu) / s + delta,
 
 from __future__ import annotations
 
-from legonet.blocks.schema import BatchNorm, Conv, ConvTranspose, Linear, Rescale
 from legonet.compile.program import Normed, Program, Scaled, Step, with_steps
+from legonet.ir.notation import BatchNorm, Conv, ConvTranspose, Linear, Rescale
 
 
 def fold_rescale(program: Program) -> Program:

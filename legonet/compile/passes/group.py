@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
-from legonet.blocks.schema import (
+from legonet.compile.program import Brick, Call, Program, Step, fresh_name, merge_calls, split_brick
+from legonet.ir.notation import (
     AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
@@ -27,7 +28,6 @@ from legonet.blocks.schema import (
     Rescale,
     Upsample,
 )
-from legonet.compile.program import Brick, Call, Program, Step, fresh_name, merge_calls, split_brick
 
 WIDEST = 32
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from legonet.blocks.schema import AvgPool, BatchNorm, Conv, ConvTranspose, Linear, MaxPool, Relu
 from legonet.compile.program import Program, Step, with_steps
+from legonet.ir.notation import AvgPool, BatchNorm, Conv, ConvTranspose, Linear, MaxPool, Relu
 
 _FRESH = (Conv, ConvTranspose, Linear, BatchNorm, MaxPool, AvgPool)
 """Layers whose output is a tensor of their own, which their gradient does not need."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from legonet.blocks.schema import Conv, Layer, Linear
 from legonet.compile.program import (
     Brick,
     Call,
@@ -24,6 +23,7 @@ from legonet.compile.program import (
     rewired,
     split_brick,
 )
+from legonet.ir.notation import Conv, Layer, Linear
 
 
 def join(program: Program) -> Program:

@@ -1,9 +1,9 @@
-"""A model as a graph of operations: what no chain of layers can say, such as residuals and concatenations.
+"""A model as a graph of operations, which is all that legonet computes with.
 
-Each operation names one of PyTorch's own (ATen) functions, from a list that is fixed here, and its arguments:
-numbers, earlier operations, and tensors by the names of the model's state dict. It is data: nothing in it is
-code, and what is not on the list is refused when it is read. The batch's size is the only number that may
-follow the input. Needs no torch.
+Each operation names one of PyTorch's own (ATen) functions, from the table in `legonet.ops.table`, and its
+arguments: numbers, earlier operations, and tensors by the names of the model's state dict. It is data: nothing
+in it is code, and what is not in the table is refused when it is read. The batch's size is the only number
+that may depend on the input. Needs no torch.
 
 Arguments in JSON: null, true, 3, 0.5, "bilinear", lists of them, and
 
@@ -19,11 +19,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from legonet.blocks.aten import OPERATIONS
 from legonet.graph.suggest import listed
+from legonet.ir.notation import Layers, layers_data
+from legonet.ops.table import ROWS
 
 INPUT = "input"
 LONGEST_NAME = 512
@@ -84,21 +85,34 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Operations:
+class ModelGraph:
     """A model.
 
     Attributes:
         steps: By name, in the order of computing.
-        output: The name of the operation that gives the output.
-        tensors: Those that the operations take, by name.
+        output: The name of the operation that gives the output; `input` for a model without operations.
+        tensors: Those of the state dict, by name; all are taken by operations, but for batch norm's counters
+            in a graph that has a notation.
+        notation: The layers that it was lowered from, if it was: its form in block files, blobs and hashes.
     """
 
     steps: Mapping[str, Operation]
     output: str
     tensors: Mapping[str, TensorSpec]
+    notation: Layers | None = field(default=None, compare=False)
+
+    def entry(self) -> dict[str, Any]:
+        """Write it as a block's key and plain data: `layers` where it has a notation, else `operations`."""
+        return (
+            {"operations": self.data()} if self.notation is None else {"layers": layers_data(self.notation)}
+        )
+
+    def without_notation(self) -> ModelGraph:
+        """The same operations, with the tensors that they take and no others."""
+        return restricted(replace(self, notation=None), self.steps, self.output)
 
     def data(self) -> dict[str, Any]:
-        """Write it as plain data; `operations_from_data` reads it back."""
+        """Write it as plain data; `graph_from_data` reads it back."""
         tensors: dict[str, Any] = {}
         for name, spec in self.tensors.items():
             tensors[name] = {"shape": list(spec.shape)}
@@ -111,19 +125,24 @@ class Operations:
         }
 
     def json(self) -> str:
-        """Write it as JSON, always in the same bytes."""
-        return json.dumps(self.data(), separators=(",", ":"), allow_nan=False)
+        """Write its notation, or else its operations, as JSON, always in the same bytes."""
+        data = self.data() if self.notation is None else layers_data(self.notation)
+        return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
     def last_uses(self) -> dict[str, str]:
         """For each result, `input` included, the last operation that takes it."""
         return {name: step.name for step in self.steps.values() for name in step.references()}
 
 
-def restricted(operations: Operations, steps: Mapping[str, Operation], output: str) -> Operations:
-    """A part of a model: these steps, and the tensors that they take."""
+def restricted(graph: ModelGraph, steps: Mapping[str, Operation], output: str) -> ModelGraph:
+    """A part of a model: these steps, and the tensors that they take; of a chain, a chain."""
     used = {name for step in steps.values() for name in step.tensors()}
-    tensors = {name: spec for name, spec in operations.tensors.items() if name in used}
-    return Operations(dict(steps), output, tensors)
+    notation = None
+    if graph.notation is not None:
+        notation = {name: layer for name, layer in graph.notation.items() if name in steps}
+        used |= {name for name in graph.tensors if name.rpartition(".")[0] in notation}
+    tensors = {name: spec for name, spec in graph.tensors.items() if name in used}
+    return ModelGraph(dict(steps), output, tensors, notation)
 
 
 def renamed(step: Operation, old: str, new: str) -> Operation:
@@ -139,7 +158,7 @@ def renamed(step: Operation, old: str, new: str) -> Operation:
     return replace(step, arguments=tuple(change(step.arguments)), keywords=change(step.keywords))
 
 
-def operations_from_data(data: Any) -> Operations:
+def graph_from_data(data: Any) -> ModelGraph:
     """Read a model; nothing in the data is trusted.
 
     Raises:
@@ -164,7 +183,7 @@ def operations_from_data(data: Any) -> Operations:
         steps[step.name] = step
     if data["output"] not in steps:
         raise ValueError(f"output: '{data['output']}' is no operation")
-    operations = Operations(steps, data["output"], tensors)
+    operations = ModelGraph(steps, data["output"], tensors)
     unused = set(tensors) - {name for step in steps.values() for name in step.tensors()}
     if unused:
         raise ValueError(f"tensors: no operation takes {listed(sorted(unused))}")
@@ -194,8 +213,8 @@ def _step(data: Any) -> Operation:
     if not isinstance(data, Mapping) or not {"name", "op", "args"} <= set(data):
         raise ValueError("steps: expected name, op and args of each")
     name = _name(data["name"])
-    if data["op"] not in OPERATIONS:
-        raise ValueError(f"{name}: operation {data['op']!r} is not allowed; expected one of legonet's list")
+    if data["op"] not in ROWS:
+        raise ValueError(f"{name}: operation {data['op']!r} is not allowed; expected one of legonet's table")
     keywords, module = data.get("kwargs", {}), data.get("module", name)
     if not isinstance(data["args"], list) or not isinstance(keywords, Mapping) or not isinstance(module, str):
         raise ValueError(f"{name}: expected a list of args, kwargs by name and a module's name")

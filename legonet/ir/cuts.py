@@ -1,6 +1,6 @@
-"""Where a graph of operations can be cut in two: its joints, which a single tensor crosses. Needs no torch.
+"""Where a graph of operations can be cut in two: its cut points, which a single tensor crosses. Needs no torch.
 
-A result is a joint if every way from the model's input to its output leads through it: an articulation point
+A result is a cut point if every way from the model's input to its output leads through it: an articulation point
 of the graph. In the order of computing that is the case where nothing before it that follows the input is
 taken by anything after it. What does not follow the input, such as a position embedding, is computed on
 whichever side takes it.
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from legonet.blocks.aten import RECTIFIERS
-from legonet.blocks.operations import INPUT, Operation, Operations, renamed, restricted
-from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.graph import INPUT, ModelGraph, Operation, renamed, restricted
+from legonet.ops.call import Call
+from legonet.ops.table import ROWS
 
 NOWHERE = (
     "it cannot be cut: its branches run side by side from the image to the output, so that several tensors "
@@ -22,7 +22,7 @@ NOWHERE = (
 )
 
 
-def following(operations: Operations) -> list[str]:
+def following(operations: ModelGraph) -> list[str]:
     """The steps that follow the input and lead to the output, in order."""
     below: set[str] = {INPUT}
     for step in operations.steps.values():
@@ -35,20 +35,19 @@ def following(operations: Operations) -> list[str]:
     return [name for name in operations.steps if name in below and name in above]
 
 
-def rectifiers(operations: Operations) -> list[str]:
+def rectifiers(operations: ModelGraph) -> list[str]:
     """The steps between input and output that let a unit pass where it is active, in order."""
     return [name for name in following(operations) if _rectifies(operations.steps[name])]
 
 
 def _rectifies(step: Operation) -> bool:
-    """Whether it stops what is below zero; what clips elsewhere is no rectifier."""
-    if step.function in ("clamp", "clamp_min", "hardtanh"):
-        least = step.arguments[1] if len(step.arguments) > 1 else step.keywords.get("min")
-        return isinstance(least, int | float) and least == 0
-    return step.function in RECTIFIERS
+    rectifies = ROWS[step.function].rectifies
+    return rectifies is not None and rectifies(
+        Call(step.name, step.function, rectifies, step.arguments, step.keywords)
+    )
 
 
-def joints(operations: Operations) -> list[str]:
+def cut_points(operations: ModelGraph) -> list[str]:
     """The results where a model can be cut, in order; the output is not among them."""
     names = following(operations)
     index = {name: number for number, name in enumerate(names)}
@@ -61,7 +60,7 @@ def joints(operations: Operations) -> list[str]:
     return [name for name in found if not _gives_several(operations, name)]
 
 
-def _last_uses(operations: Operations, names: Sequence[str], index: dict[str, int]) -> dict[str, int]:
+def _last_uses(operations: ModelGraph, names: Sequence[str], index: dict[str, int]) -> dict[str, int]:
     last: dict[str, int] = {}
     for name in names:
         for reference in operations.steps[name].references():
@@ -69,13 +68,13 @@ def _last_uses(operations: Operations, names: Sequence[str], index: dict[str, in
     return last
 
 
-def _gives_several(operations: Operations, name: str) -> bool:
+def _gives_several(operations: ModelGraph, name: str) -> bool:
     """A result of several tensors, such as a split's, is taken apart by `getitem`."""
     users = [step for step in operations.steps.values() if name in step.references()]
     return any(step.function == "getitem" for step in users)
 
 
-def crossing(operations: Operations, name: str) -> list[str]:
+def crossing(operations: ModelGraph, name: str) -> list[str]:
     """The tensors that are needed above a step and computed below it or by it, in order."""
     names = following(operations)
     place = names.index(name)
@@ -83,7 +82,7 @@ def crossing(operations: Operations, name: str) -> list[str]:
     return [each for each in (INPUT, *names[: place + 1]) if each in above]
 
 
-def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str:
+def find_cut(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str:
     """Find the result that a cut names.
 
     Args:
@@ -97,7 +96,7 @@ def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str
     Raises:
         TeacherError: There is no such step or module, or several tensors cross there.
     """
-    known = joints(operations)
+    known = cut_points(operations)
     if not known and len(following(operations)) > 1:
         raise TeacherError(f"{where}: {NOWHERE}")
     found = find_step(operations, cut, where=where)
@@ -121,7 +120,7 @@ def find_cut(operations: Operations, cut: str, *, where: str = "teacher") -> str
     )
 
 
-def find_step(operations: Operations, cut: str, *, where: str = "teacher") -> str:
+def find_step(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str:
     """The step that a name means, whether the model can be cut there or not.
 
     Raises:
@@ -142,7 +141,7 @@ def find_step(operations: Operations, cut: str, *, where: str = "teacher") -> st
         )
     if inside and cut:
         return inside[-1].name
-    known = joints(operations)
+    known = cut_points(operations)
     names = {*known, *(prefix for name in known for prefix in _prefixes(operations.steps[name].module))}
     raise TeacherError(
         f"{where}: cut '{cut}' is no module and no operation that its output follows; expected one of "
@@ -150,11 +149,9 @@ def find_step(operations: Operations, cut: str, *, where: str = "teacher") -> st
     )
 
 
-def means_any(architecture: Architecture, cut: str) -> bool:
+def means_any(graph: ModelGraph, cut: str) -> bool:
     """Whether a name is one of a model's layers, operations or modules."""
-    if not isinstance(architecture, Operations):
-        return cut in architecture
-    return cut in architecture.steps or any(_inside(step, cut) for step in architecture.steps.values())
+    return cut in graph.steps or any(_inside(step, cut) for step in graph.steps.values())
 
 
 def _inside(step: Operation, module: str) -> bool:
@@ -166,7 +163,7 @@ def _prefixes(module: str) -> list[str]:
     return [".".join(parts[: length + 1]) for length in range(len(parts))] if module else []
 
 
-def _nearest(operations: Operations, known: Collection[str], found: str) -> str:
+def _nearest(operations: ModelGraph, known: Collection[str], found: str) -> str:
     names = following(operations)
     place = names.index(found)
     below = [name for name in names[:place] if name in known][-1:]
@@ -175,7 +172,7 @@ def _nearest(operations: Operations, known: Collection[str], found: str) -> str:
     return " or ".join([*shown, *(f"'{name}' above" for name in _called(operations, above))])
 
 
-def names_of(operations: Operations, places: Sequence[str]) -> dict[str, list[str]]:
+def names_of(operations: ModelGraph, places: Sequence[str]) -> dict[str, list[str]]:
     """For each result every name that means it: the modules that end with it, outermost first; its own."""
     ends: dict[str, str] = {}
     for name in following(operations):
@@ -188,19 +185,19 @@ def names_of(operations: Operations, places: Sequence[str]) -> dict[str, list[st
     return {place: list(dict.fromkeys([*found, place])) for place, found in names.items()}
 
 
-def _called(operations: Operations, places: Sequence[str]) -> list[str]:
+def _called(operations: ModelGraph, places: Sequence[str]) -> list[str]:
     """Results by the names that people know them by."""
     return [names[0] for names in names_of(operations, places).values()]
 
 
-def _means(operations: Operations, name: str, place: str) -> bool:
+def _means(operations: ModelGraph, name: str, place: str) -> bool:
     try:
         return find_step(operations, name) == place
     except TeacherError:  # a module that is computed several times
         return False
 
 
-def split(operations: Operations, cut: str, *, where: str = "teacher") -> tuple[Operations, Operations]:
+def split(operations: ModelGraph, cut: str, *, where: str = "teacher") -> tuple[ModelGraph, ModelGraph]:
     """Cut a model in two; nothing is computed twice but what does not follow the input.
 
     Args:
@@ -214,7 +211,16 @@ def split(operations: Operations, cut: str, *, where: str = "teacher") -> tuple[
     Raises:
         TeacherError: It cannot be cut there.
     """
-    place = find_cut(operations, cut, where=where)
+    return split_at(operations, find_cut(operations, cut, where=where))
+
+
+def split_at(operations: ModelGraph, place: str) -> tuple[ModelGraph, ModelGraph]:
+    """Cut a model in two at a result that is known to be a cut point, or at its output or input.
+
+    The upper part of a model that is cut at its output has no operations, and gives its input.
+    """
+    if place == operations.output:
+        return operations, restricted(operations, {}, INPUT)
     below = _needed(operations, place, stop=INPUT)
     above = _needed(operations, operations.output, stop=place)
     g = {name: renamed(operations.steps[name], place, INPUT) for name in operations.steps if name in above}
@@ -222,7 +228,7 @@ def split(operations: Operations, cut: str, *, where: str = "teacher") -> tuple[
     return restricted(operations, f, place), restricted(operations, g, operations.output)
 
 
-def _needed(operations: Operations, output: str, stop: str) -> set[str]:
+def _needed(operations: ModelGraph, output: str, stop: str) -> set[str]:
     """The steps that a result is computed from, itself included, but for `stop` and what only that needs."""
     needed = {output}
     for step in reversed(list(operations.steps.values())):

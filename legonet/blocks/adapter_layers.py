@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from legonet.blocks.schema import AdaptiveAvgPool, Conv, Layer, Rescale, Upsample, layer
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter
+from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Rescale, Upsample, layer
 
 Shape = tuple[int, ...]
 BRIDGE_KERNEL = 3

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
-from legonet.blocks.build import build_architecture, leaves
-from legonet.blocks.interpret import OperationModule
-from legonet.blocks.operations import operations_from_data
-from legonet.blocks.registry import KINDS, describe_module
-from legonet.blocks.schema import Architecture, Layer, layers_data, layers_from_data
 from legonet.errors import BlockError, StoreError
+from legonet.ir.graph import ModelGraph, graph_from_data
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
+from legonet.ir.notation import layers_from_data
 from legonet.store.mapping import map_file
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
 from legonet.store.tensors import ALIGNMENT, RawTensor
@@ -40,12 +39,9 @@ DTYPES: dict[str, torch.dtype] = {
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
-Loaded = nn.Sequential | OperationModule
-
-
 def load_module(
     blob: bytes | memoryview | Path, device: str = "cpu", *, where: str = "module blob"
-) -> Loaded:
+) -> GraphModule:
     """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
 
     Args:
@@ -54,7 +50,7 @@ def load_module(
         where: What messages call the blob, if bytes are given.
 
     Returns:
-        A chain of layers, an adapter, or a graph of operations. No parameter requires a gradient.
+        The module. No parameter requires a gradient.
 
     Raises:
         StoreError: The file cannot be read, or the bytes are no module of legonet.
@@ -70,103 +66,79 @@ def load_module(
             ) from error
     parsed = parse_module(blob, where)
     try:
-        return make_module(_architecture(parsed, where), parsed.tensors, device, where=where)
-    except (RuntimeError, BlockError) as error:
+        return make_module(_graph(parsed, where), parsed.tensors, device)
+    except RuntimeError as error:
         raise StoreError(f"{where}: its weights do not fit its layers: {error}; build it again") from error
 
 
 def make_module(
-    architecture: Architecture,
-    tensors: Mapping[str, RawTensor],
-    device: str = "cpu",
-    *,
-    where: str = "module",
-) -> Loaded:
+    graph: ModelGraph, tensors: Mapping[str, RawTensor], device: torch.device | str = "cpu"
+) -> GraphModule:
     """Make a module of its weights: frozen, in evaluation mode, dtypes as stored.
 
     Args:
-        architecture: Its layers or operations.
+        graph: Its operations.
         tensors: By name. Memory that may be written to is used as it is.
         device: Where the weights go.
-        where: What messages call the module.
 
     Raises:
-        BlockError: The architecture cannot be built.
-        RuntimeError: The weights are of another one.
+        RuntimeError: The weights are of another graph.
     """
-    module = build_architecture(architecture, "meta", where=where)
-    module.requires_grad_(False)
-    state = {name: _tensor(raw, device) for name, raw in tensors.items()}
+    return with_tensors(graph, {name: _tensor(raw, device) for name, raw in tensors.items()})
+
+
+def with_tensors(graph: ModelGraph, tensors: Mapping[str, Tensor]) -> GraphModule:
+    """Make a module of tensors that are at hand, which are used as they are: frozen, in evaluation mode.
+
+    Args:
+        graph: Its operations.
+        tensors: By name; those of other names are left out.
+
+    Raises:
+        RuntimeError: A tensor is missing or has another shape.
+    """
+    module = build_graph(graph, "meta").requires_grad_(False)
+    state = {name: tensors[name] for name in graph.tensors if name in tensors}
     module.load_state_dict(state, assign=True)
-    return module.eval()
+    return module
 
 
-def module_layers(blob: bytes | memoryview, *, where: str = "module blob") -> Architecture:
-    """Read the layers or operations of a blob, without its weights.
+def blob_graph(blob: bytes | memoryview, *, where: str = "module blob") -> ModelGraph:
+    """Read the operations of a blob, without its weights.
 
     Raises:
         StoreError: The bytes are no module of legonet.
     """
-    return _architecture(parse_module(blob, where), where)
+    return _graph(parse_module(blob, where), where)
 
 
-def dump_chain(kind: ModuleKind, module: Loaded) -> bytes:
-    """Write a module as a blob: the same layers or operations and weights always as the same bytes.
+def write_module(kind: ModuleKind, module: GraphModule) -> bytes:
+    """Write a module as a blob: the same operations and weights always as the same bytes.
 
     Args:
         kind: What part of a network the module is.
-        module: What `load_module`, `build_layers` or `build_adapter` made.
+        module: The module; one that has a notation is written in it.
 
     Raises:
-        BlockError: The module holds something that is no known layer.
         StoreError: A tensor has a dtype that no blob can hold.
     """
     tensors = {name: raw_tensor(tensor, name) for name, tensor in module.state_dict().items()}
-    if isinstance(module, OperationModule):
-        return dump_module(kind, {}, tensors, module.operations.data())
-    return dump_module(kind, layers_data(chain_layers(module)), tensors)
+    return dump_module(kind, tensors=tensors, **module.graph.entry())
 
 
-def architecture_of(module: Loaded) -> Architecture:
-    """The architecture of a module that is built.
-
-    Raises:
-        BlockError: The module holds something that is no known layer.
-    """
-    return module.operations if isinstance(module, OperationModule) else chain_layers(module)
-
-
-def chain_layers(module: nn.Sequential) -> dict[str, Layer]:
-    """Describe a chain of layers that is built.
-
-    Raises:
-        BlockError: The module holds something that is no known layer.
-    """
-    layers: dict[str, Layer] = {}
-    for name, leaf in leaves(module):
-        try:
-            layer = describe_module(leaf)
-        except ValueError as error:
-            raise BlockError(f"{name}: {type(leaf).__name__} with {error}") from error
-        if layer is None:
-            raise BlockError(
-                f"{name}: {type(leaf).__name__} is no known layer; expected one of {', '.join(KINDS)}"
-            )
-        layers[name] = layer
-    return layers
-
-
-def _architecture(parsed: ModuleBlob, where: str) -> Architecture:
+def _graph(parsed: ModuleBlob, where: str) -> ModelGraph:
     if parsed.operations is not None:
         try:
-            return operations_from_data(parsed.operations)
+            return graph_from_data(parsed.operations)
         except ValueError as error:
             raise StoreError(
                 f"{where}: {error}; expected operations that this version of legonet knows; build the "
                 "module again"
             ) from error
     try:
-        return layers_from_data(parsed.layers)
+        return lower(layers_from_data(parsed.layers))
+    except BlockError as error:
+        raise StoreError(f"{where}: {error}; build the module again") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -176,7 +148,7 @@ def _architecture(parsed: ModuleBlob, where: str) -> Architecture:
         ) from error
 
 
-def _tensor(raw: RawTensor, device: str) -> Tensor:
+def _tensor(raw: RawTensor, device: torch.device | str) -> Tensor:
     dtype = DTYPES[raw.dtype]
     if not raw.data:
         return torch.empty(raw.shape, dtype=dtype, device=device)
