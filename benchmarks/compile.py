@@ -26,8 +26,8 @@ from benchmarks.memory import STATUS, forget_peak, peak
 from benchmarks.opening import opening
 from benchmarks.streaming import streaming
 from benchmarks.targets import Figure, at_least, at_most
-from legonet.blocks.adapter import build_adapter
-from legonet.blocks.build import build_layers
+from legonet.blocks.adapter_layers import adapter_layers
+from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.files import find_block
 from legonet.compile.assemble import join
 from legonet.compile.card import Card, OutputCard
@@ -36,9 +36,10 @@ from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.compile.options import Options
 from legonet.compile.verdicts import Verdicts
 from legonet.graph.schema import Adapter
+from legonet.ir.lowering import lower
+from legonet.ir.notation import Layers
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import chain_layers, cut_layers
 
 COMPILE = "compile.json"
 SHAPE = (3, 32, 32)
@@ -49,14 +50,26 @@ MEMORY, MILLISECONDS, APART = 1.10, 100.0, 1e-5
 WIDE = 4096  # of the linear layers whose memory is measured: 64 MiB each
 
 
+class PlainNormalise(nn.Module):
+    """(image - mean) / std, as one would write it."""
+
+    def __init__(self, normalise: Normalise) -> None:
+        super().__init__()
+        self.mean, self.std = normalise.mean, normalise.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise images (batch, channels, height, width)."""
+        return (images - self.mean) / self.std
+
+
 @dataclass(frozen=True)
 class Zoo:
     """Modules of random weights, as a user has them before they are compiled."""
 
-    input: nn.Module
-    categories: dict[str, nn.Module]
-    adapters: dict[str, nn.Module]
-    tasks: dict[str, nn.Module]
+    input: Normalise
+    categories: dict[str, nn.Sequential]
+    adapters: dict[str, nn.Sequential]
+    tasks: dict[str, nn.Sequential]
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -81,9 +94,9 @@ class Zoo:
         app = join(
             chosen,
             self.input,
-            {name: each for name, each in self.categories.items() if name in used[0]},
-            {path.name: self.adapters[path.name] for path in chosen if not path.native},
-            {name: each for name, each in self.tasks.items() if name in used[1]},
+            {name: lowered(each) for name, each in self.categories.items() if name in used[0]},
+            {path.name: lowered(self.adapters[path.name]) for path in chosen if not path.native},
+            {name: lowered(each) for name, each in self.tasks.items() if name in used[1]},
             options,
             SHAPE,
         )
@@ -94,7 +107,12 @@ class Zoo:
     def by_hand(self, path: Path) -> nn.Sequential:
         """What one would write for one path."""
         adapter = [] if path.native else [self.adapters[path.name]]
-        modules = [self.input, self.categories[path.category], *adapter, self.tasks[path.task]]
+        modules = [
+            PlainNormalise(self.input),
+            self.categories[path.category],
+            *adapter,
+            self.tasks[path.task],
+        ]
         return nn.Sequential(*modules).eval()
 
 
@@ -102,19 +120,23 @@ def make_zoo(categories: int, tasks: tuple[str, ...] = tuple(TASKS), adapter: Ad
     """Make modules of the animals' architectures."""
     spec = adapter or Adapter()
     torch.manual_seed(0)
-    cut = {
-        task: cut_layers(chain_layers(find_block(TASKS[task], [shipped_folder("blocks")])), CUT)
-        for task in tasks
-    }
+    cut = {task: _halves(find_block(TASKS[task], [shipped_folder("blocks")]).layers or {}) for task in tasks}
     below = cut[tasks[0]][0]
-    shape = output_shape(below, SHAPE)
+    shape = output_shape(lower(below), SHAPE)
     names = [f"c{number}" for number in range(categories)]
     modules = {name: build_layers(below) for name in names}
-    adapters = {f"{name}:{task}": build_adapter(spec, shape, shape) for name in names[1:] for task in tasks}
-    upper: dict[str, nn.Module] = {task: build_layers(above) for task, (_, above) in cut.items()}
+    layers = adapter_layers(spec, shape, shape)
+    adapters = {f"{name}:{task}": build_layers(layers) for name in names[1:] for task in tasks}
+    upper = {task: build_layers(above) for task, (_, above) in cut.items()}
     for module in (*modules.values(), *adapters.values(), *upper.values()):
         module.eval().requires_grad_(False)
     return Zoo(Normalise((0.5,) * 3, (0.25,) * 3), dict(modules), dict(adapters), upper)
+
+
+def _halves(layers: Layers) -> tuple[Layers, Layers]:
+    names = list(layers)
+    place = names.index(CUT) + 1
+    return {name: layers[name] for name in names[:place]}, {name: layers[name] for name in names[place:]}
 
 
 def run_compile(repeats: int = 30, say: Callable[[str], None] = lambda _: None) -> list[Figure]:

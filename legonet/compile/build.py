@@ -10,7 +10,7 @@ from torch import nn
 from legonet.compile.passes.group import side_by_side
 from legonet.compile.program import Brick, Program, joined_name
 from legonet.compile.weights import Tensors
-from legonet.ir.graph import ModelGraph
+from legonet.ir.graph import ModelGraph, Operation
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 
@@ -53,7 +53,7 @@ def _free(modules: Mapping[Place, nn.Module], kind: str, name: str) -> Place:
 
 def build_brick(brick: Brick, tensors: Tensors) -> GraphModule:
     """Make one brick's module; stored tensors are used as they are, and equal ones are one."""
-    return with_tensors(_overwriting(brick), tensors.of(brick))
+    return with_tensors(_runnable(brick), tensors.of(brick))
 
 
 def build_group(bricks: Sequence[Brick], tensors: Tensors, shared: bool) -> GraphModule:
@@ -67,10 +67,22 @@ def build_group(bricks: Sequence[Brick], tensors: Tensors, shared: bool) -> Grap
     return build_brick(side_by_side(bricks, shared), tensors)
 
 
-def _overwriting(brick: Brick) -> ModelGraph:
-    """The graph with those functions that overwrite what they take."""
-    steps = {
-        name: replace(step, function=f"{step.function}_") if name in brick.in_place else step
-        for name, step in brick.graph.steps.items()
-    }
+def _runnable(brick: Brick) -> ModelGraph:
+    """The graph with functions that overwrite what they may, and that ask for no order of memory."""
+    steps: dict[str, Operation] = {}
+    for name, step in brick.graph.steps.items():
+        if name in brick.in_place:
+            step = replace(step, function=f"{step.function}_")
+        elif step.function in _ANY_ORDER:
+            step = replace(step, function=_ANY_ORDER[step.function])
+        elif step.function in _ROW_BY_ROW:
+            below = f"{name}.contiguous"
+            steps[below] = Operation(below, "contiguous", step.arguments[:1], {}, step.module)
+            step = replace(step, arguments=({"ref": below}, *step.arguments[1:]))
+        steps[name] = step
     return replace(brick.graph, steps=steps)
+
+
+# Channels last, a view across axes cannot be had; the same numbers can.
+_ANY_ORDER = {"view": "reshape", "view_as": "reshape_as"}
+_ROW_BY_ROW = frozenset(["view_as_complex"])
