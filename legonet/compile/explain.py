@@ -119,13 +119,18 @@ def _made_of(weight: Weight | None) -> Iterator[str]:
     if not isinstance(weight, Computed):
         return
     if weight.how == "scaled":
-        yield f"the re-scaling {weight.parts[1]}"
+        yield f"the re-scaling {_owner(weight.parts[1])}"
     elif weight.how in ("normed", "normed-inputs"):
-        yield f"the batch norm of {weight.parts[2]}"
+        yield f"the batch norm {_owner(weight.parts[2])}"
     elif weight.how == "joined":
         yield "the layer above it"
     for part in weight.parts:
         yield from _made_of(part)
+
+
+def _owner(weight: Weight | None) -> str:
+    """The layer that a stored tensor belongs to."""
+    return str(weight).rpartition(".")[0]
 
 
 def _millions(operations: int) -> str:
