@@ -1,24 +1,34 @@
-"""What an output says, in the words of its task. Needs torch."""
+"""What outputs of legonet's own kinds say. Needs no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from legonet.graph.output import Result
 
-from legonet.compile.card import OutputCard
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(Result):
     """Of a binary task: the label that the score's sign chooses."""
 
     label: str
     score: float
 
+    def data(self) -> dict[str, Any]:
+        """Return label and score."""
+        return {"label": self.label, "score": round(self.score, 4)}
+
+    def text(self) -> str:
+        """Return label and score."""
+        return f"{self.label}  {round(self.score, 4):+.3f}"
+
 
 @dataclass(frozen=True)
-class Mask:
+class Mask(Result):
     """Of a mask task.
 
     Attributes:
@@ -33,28 +43,25 @@ class Mask:
     share: float
     labels: int
 
+    def data(self) -> dict[str, Any]:
+        """Return label and share."""
+        return {"label": self.label, "share": round(self.share, 4)}
+
+    def text(self) -> str:
+        """Return label and share."""
+        return f"{self.label}  {round(self.share, 4):.1%}"
+
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(Result):
     """Of a vector task: numbers by name."""
 
     values: dict[str, float]
 
+    def data(self) -> dict[str, Any]:
+        """Return the numbers by name."""
+        return {"values": {name: round(value, 4) for name, value in self.values.items()}}
 
-Result = Score | Mask | Numbers
-
-
-def read_output(card: OutputCard, output: Tensor) -> Result:
-    """What the output of one image says.
-
-    Args:
-        card: of the path.
-        output: a score (1), maps (labels, height, width) or a vector (size).
-    """
-    if card.kind == "binary":
-        score = float(output[0])
-        return Score(card.labels[int(score > 0)], score)
-    if card.kind == "mask":
-        mask = output.argmax(0) if len(output) > 1 else (output[0] > 0).long()
-        return Mask(card.category, mask, float((mask > 0).float().mean()), max(2, len(output)))
-    return Numbers(dict(zip(card.labels, map(float, output), strict=True)))
+    def text(self) -> str:
+        """Return the numbers, each after its name."""
+        return "  ".join(f"{name} {round(value, 4):+.3f}" for name, value in self.values.items())
