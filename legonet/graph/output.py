@@ -33,7 +33,7 @@ class Result(ABC):
         """Return it as a part of a line for people."""
 
 
-class Output(Model, frozen=True):
+class Output(Model):
     """The meaning of a task's output; each kind of output is a subclass.
 
     A kind adds `kind: Literal["its-name"]`, its own settings as pydantic fields, and all members below. Those
