@@ -39,6 +39,7 @@ from legonet.graph.schema import Adapter
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers
 from legonet.ir.sizes import output_shape
+from legonet.outputs import VectorOutput
 from legonet.store.workspace import shipped_folder
 
 COMPILE = "compile.json"
@@ -47,6 +48,7 @@ TASKS = {"classify": "vgg-slim", "segment": "vgg-slim-fcn"}
 CUT = "pool2"
 WITH_FOLDING, WITHOUT, SHARED, BY_HAND, MANY = 1.00, 1.02, 1.8, 1.0, 2.0
 MEMORY, MILLISECONDS, APART = 1.10, 100.0, 1e-5
+SCORE = VectorOutput(kind="vector", names=("score",))
 WIDE = 4096  # of the linear layers whose memory is measured: 64 MiB each
 
 
@@ -100,7 +102,7 @@ class Zoo:
             options,
             SHAPE,
         )
-        outputs = {each.name: OutputCard("vector", ("score",), each.category) for each in chosen}
+        outputs = {each.name: OutputCard(SCORE, each.category) for each in chosen}
         app.card = Card("zoo", SHAPE, None, None, outputs)
         return app
 

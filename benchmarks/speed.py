@@ -31,6 +31,7 @@ from legonet.distill.operations import closed_form_operations
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, BinaryOutput
 from legonet.ir.sizes import output_shape, size_of
+from legonet.outputs import BinaryOutput
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_layers
 

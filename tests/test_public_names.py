@@ -21,6 +21,7 @@ LIGHT = (
     "legonet.graph.check",
     "legonet.graph.edit",
     "legonet.network",
+    "legonet.outputs",
     "legonet.plan.diff",
     "legonet.render",
     "legonet.run.jobs",
@@ -33,7 +34,7 @@ LIGHT = (
 
 
 def test_the_names() -> None:
-    assert legonet.__all__ == ["Network", "__version__", "errors", "load"]
+    assert legonet.__all__ == ["Network", "Output", "__version__", "errors", "load", "register_output"]
     assert legonet.__all__ == sorted(legonet.__all__)
     for name in legonet.__all__:
         assert getattr(legonet, name) is not None

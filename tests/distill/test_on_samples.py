@@ -13,16 +13,8 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.losses import value_and_jacobian
 from legonet.distill.methods.on_samples import soft_loss
 from legonet.errors import DistillError
-from legonet.graph.schema import (
-    Adapter,
-    AnyMethod,
-    BinaryOutput,
-    Distillation,
-    Jacobian,
-    MaskOutput,
-    Ordinary,
-    VectorOutput,
-)
+from legonet.graph.schema import Adapter, AnyMethod, Distillation, Jacobian, Ordinary
+from legonet.outputs import BinaryOutput, MaskOutput, VectorOutput
 
 METHODS: list[AnyMethod] = [
     Ordinary(name="ordinary", steps=200, learning_rate=1e-2),
