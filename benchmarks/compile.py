@@ -39,7 +39,7 @@ from legonet.graph.schema import Adapter
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers
 from legonet.ir.sizes import output_shape
-from legonet.outputs import VectorOutput
+from legonet.outputs.vector import VectorOutput
 from legonet.store.workspace import shipped_folder
 
 COMPILE = "compile.json"

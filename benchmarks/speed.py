@@ -22,18 +22,18 @@ from benchmarks.targets import Figure, at_least, at_most
 from benchmarks.timing import best_time, best_times, matmul_rate
 from legonet.blocks.adapter import build_adapter
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_layers, chain_layers, leaves
 from legonet.blocks.files import find_block
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.fit import fit
 from legonet.distill.operations import closed_form_operations
 from legonet.distill.pullback import Pullback
-from legonet.graph.schema import Adapter, BinaryOutput
+from legonet.graph.schema import Adapter
 from legonet.ir.sizes import output_shape, size_of
-from legonet.outputs import BinaryOutput
+from legonet.outputs.binary import BinaryOutput
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import chain_layers, cut_layers
+from legonet.teachers.read import cut_layers
 
 SPEED = "speed.json"
 FASTER = 100.0  # closed form than back-distillation

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from benchmarks.experiments import GENERIC, TARGETS
 from benchmarks.rig import Rig, Split
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_layers, chain_layers, leaves
 from legonet.blocks.device import find_device
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
@@ -31,10 +31,10 @@ from legonet.graph.dump import dump_yaml
 from legonet.graph.output import Output
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.network import Network
-from legonet.outputs import BinaryOutput, MaskOutput
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import chain_layers
 
 GRAPH = "graphs/voc.yaml"
 CATEGORIES = (GENERIC, *TARGETS)

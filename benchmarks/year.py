@@ -18,8 +18,9 @@ from legonet.errors import DistillError
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.graph.select import settled
-from legonet.outputs import VectorOutput
-from legonet.plan.diff import Before, diff
+from legonet.outputs.vector import VectorOutput
+from legonet.plan.again import Before
+from legonet.plan.diff import diff
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.plan import Plan
 from legonet.run.execute import Result

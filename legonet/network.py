@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
-    from legonet.plan.diff import Before
+    from legonet.plan.again import Before
     from legonet.plan.ports import Ports
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.options import Options
@@ -406,7 +406,8 @@ class Network(Design):
         Raises:
             RenderError: no such format, or the file cannot be written.
         """
-        from legonet.render import make_view, render
+        from legonet.render import render
+        from legonet.render.view import make_view
 
         plan = self.plan()
         lines = {name: each.lines for name, each in self.ports(plan).items()} if ports else None

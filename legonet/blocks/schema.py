@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from legonet.graph.fields import Array, Integral, Model, Name, Number, Size
-from legonet.graph.schema import Array, Integral, Model, Name, Number, Size
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layer, LayerName

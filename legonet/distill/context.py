@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
 from legonet.graph.output import Output
-from legonet.graph.schema import Input, Output
+from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 

@@ -23,7 +23,6 @@ from legonet.distill.context import Progress, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.losses import disagreement, output_scale, task_loss
 from legonet.graph.output import Output
-from legonet.graph.schema import Output
 from legonet.ir.interpreter import GraphModule
 
 HELD_OUT = 4  # one image in so many is only measured on

@@ -15,7 +15,7 @@ import legonet
 from benchmarks.photo_page import Edge, Photo, write_page
 from benchmarks.photo_teachers import CUT, MEAN, STD, Effort, halves, tune
 from benchmarks.photos import GRAPH, VGG, measure_edges, prepared, save_floats, shrunk
-from legonet.blocks.build import build_layers
+from legonet.blocks.build import build_layers, chain_layers
 from legonet.blocks.files import find_block
 from legonet.data import animals
 from legonet.demo import ordinary
@@ -23,7 +23,7 @@ from legonet.graph.load import load_graph
 from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import chain_layers, cut_architecture
+from legonet.teachers.read import cut_architecture
 
 BLOCKS, GRAPHS = [shipped_folder("blocks")], shipped_folder("graphs")
 

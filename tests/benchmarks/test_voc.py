@@ -14,13 +14,12 @@ from benchmarks.cli import main
 from benchmarks.paper import ROWS
 from benchmarks.rows import read_rows
 from benchmarks.voc import CATEGORIES, GRAPH, Place, VocPictures, _start, prepare
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_layers, chain_layers, leaves
 from legonet.blocks.files import find_block
 from legonet.data.voc import CATEGORIES as VOC
 from legonet.errors import DataError, SelectError
 from legonet.network import Network
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import chain_layers
 
 
 @pytest.fixture(scope="module")

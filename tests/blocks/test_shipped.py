@@ -7,13 +7,13 @@ from itertools import takewhile
 import pytest
 import torch
 
-from legonet.blocks.build import build_layers
+from legonet.blocks.build import build_layers, chain_layers
 from legonet.blocks.files import find_block, list_blocks
 from legonet.blocks.schema import Block
 from legonet.ir.notation import Layers
 from legonet.ir.sizes import output_shape, tensor_shapes
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import chain_layers, cut_architecture
+from legonet.teachers.read import cut_architecture
 
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))

@@ -9,7 +9,7 @@ from torch import nn
 from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.distill.context import Context, Edge
 from legonet.graph.schema import Adapter
-from legonet.outputs import BinaryOutput
+from legonet.outputs.binary import BinaryOutput
 
 
 def task_module(seed: int = 0) -> nn.Sequential:

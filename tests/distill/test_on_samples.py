@@ -10,11 +10,12 @@ from torch import nn
 
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
-from legonet.distill.losses import value_and_jacobian
-from legonet.distill.methods.on_samples import soft_loss
+from legonet.distill.losses import soft_loss, value_and_jacobian
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, AnyMethod, Distillation, Jacobian, Ordinary
-from legonet.outputs import BinaryOutput, MaskOutput, VectorOutput
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
+from legonet.outputs.vector import VectorOutput
 
 METHODS: list[AnyMethod] = [
     Ordinary(name="ordinary", steps=200, learning_rate=1e-2),

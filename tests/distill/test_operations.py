@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from legonet.blocks.adapter_layers import adapter_layers
+from legonet.blocks.build import chain_layers
 from legonet.distill import amounts
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge
@@ -19,7 +20,6 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.operations import Joined, closed_form_operations, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
-from legonet.ir.modules import chain_layers
 from legonet.ir.sizes import size_of
 from legonet.teachers.statistics import record
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from legonet.distill import rules
-from legonet.distill.pullback import Pullback, pullback
+from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ops.table import ROWS

@@ -1,6 +1,9 @@
 """An example of each kind of output."""
 
-from legonet.outputs import BinaryOutput, MaskOutput, Output, VectorOutput
+from legonet.outputs import Output
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
+from legonet.outputs.vector import VectorOutput
 
 EXAMPLES: dict[str, Output] = {
     "binary": BinaryOutput(kind="binary"),

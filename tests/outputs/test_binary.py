@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from legonet.outputs import BinaryOutput, Score
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.results import Score
 
 KIND = BinaryOutput(kind="binary", labels=("no {category}", "{category}"))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from legonet.outputs import MaskOutput
+from legonet.outputs.mask import MaskOutput
 
 ONE = MaskOutput(kind="mask")
 TWO = MaskOutput(kind="mask", labels=("other", "{category}"))

@@ -22,7 +22,7 @@ from legonet.compile.export import export
 from legonet.errors import GraphError, LegonetError
 from legonet.graph.json_schema import graph_schema
 from legonet.graph.output import OUTPUTS, Output
-from legonet.outputs import VectorOutput
+from legonet.outputs.vector import VectorOutput
 from legonet.run.options import Options
 from tests.conftest import CATEGORIES, SHAPE, hurry
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from legonet.outputs import Numbers, VectorOutput
+from legonet.outputs.results import Numbers
+from legonet.outputs.vector import VectorOutput
 
 KIND = VectorOutput(kind="vector", names=("x", "y"))
 

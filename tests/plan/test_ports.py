@@ -8,9 +8,9 @@ import pytest
 
 from legonet.blocks.adapter import build_adapter
 from legonet.blocks.adapter_layers import adapter_layers, in_words
+from legonet.blocks.build import chain_layers
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter, Graph
-from legonet.ir.modules import chain_layers
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.plan.ports import Port, Ports, find_ports
 

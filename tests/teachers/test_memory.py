@@ -6,7 +6,9 @@ import pytest
 
 from legonet.errors import TeacherError
 from legonet.graph.output import OUTPUTS, Output
-from legonet.outputs import BinaryOutput, MaskOutput, VectorOutput
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
+from legonet.outputs.vector import VectorOutput
 from legonet.teachers.outputs import check_output, output_of
 
 SHAPE = (3, 8, 16)

@@ -14,7 +14,8 @@ from legonet.compile.card import Card, OutputCard
 from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.compile.options import Options
 from legonet.graph.output import Output
-from legonet.outputs import BinaryOutput, MaskOutput
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
 
 
 def category() -> nn.Module:

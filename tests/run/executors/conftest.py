@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from legonet.graph.schema import Input
-from legonet.outputs import BinaryOutput
+from legonet.outputs.binary import BinaryOutput
 from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.executors.process import ProcessExecutor
