@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from legonet.compile.bricks import Application, Bricks
+    from legonet.bricks.application import Application
+    from legonet.bricks.bricks import Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
@@ -133,7 +134,7 @@ class Network(Design):
             from legonet.run.transplant import prints_of
 
             prints = prints_of(self.graph, samples)
-        found = self._site().survey(self.lock, prints)
+        found = self.site().survey(self.lock, prints)
         self._planned = found.before
         return found.plan
 
@@ -160,10 +161,10 @@ class Network(Design):
         from legonet.plan.ports import find_ports
 
         graph = self.graph if self._planned is None else self._planned.graph
-        return find_ports(graph, plan, self._site().port_finder())
+        return find_ports(graph, plan, self.site().port_finder())
 
-    def _site(self) -> Site:
-        """Where the network lives; needs no torch."""
+    def site(self) -> Site:
+        """Where the network lives: its graph, store, teachers and journal, for code that extends legonet."""
         from legonet.run.journal import Journal
         from legonet.run.site import Site
 
@@ -199,7 +200,7 @@ class Network(Design):
         from legonet.run.transplant import transplant
 
         return transplant(
-            self._site(),
+            self.site(),
             self._read_lock,
             self._save_lock,
             samples,
@@ -233,7 +234,7 @@ class Network(Design):
         """
         from legonet.run.finetune import tune_at
 
-        site, load, save = self._site(), self._read_lock, self._save_lock
+        site, load, save = self.site(), self._read_lock, self._save_lock
         return tune_at(site, load, save, samples, self._normalise, tuning, device, progress)
 
     def _read_lock(self) -> Lock:
@@ -296,7 +297,7 @@ class Network(Design):
         options = Options(
             passes, separate_inputs, device, memory_format, dtype, grouping, torch_compile, cuda_graphs
         )
-        return compile_paths(self._site(), self.lock, names, categories, tasks, options)
+        return compile_paths(self.site(), self.lock, names, categories, tasks, options)
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Bricks | Application:
         """Categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` connects them.
@@ -304,7 +305,7 @@ class Network(Design):
         Raises:
             SelectError: no such name, or a path that is not built.
         """
-        from legonet.compile.bricks import find_bricks
+        from legonet.bricks.bricks import find_bricks
 
         return find_bricks(self, names)
 
@@ -316,7 +317,7 @@ class Network(Design):
         """
         from legonet.compile.open import compile_unadapted
 
-        return compile_unadapted(self._site(), self.lock, path, device)
+        return compile_unadapted(self.site(), self.lock, path, device)
 
     def edge(self, path: str) -> Edge:
         """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.
@@ -326,7 +327,7 @@ class Network(Design):
         """
         from legonet.run.execute import open_edge
 
-        return open_edge(self._site(), self.lock, path)
+        return open_edge(self.site(), self.lock, path)
 
     def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
         """A teacher as it was before it was cut: images in [0, 1] in, its output out.

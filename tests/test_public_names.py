@@ -12,7 +12,7 @@ import legonet
 LIGHT = (
     "legonet",
     "legonet.cli",
-    "legonet.compile.bricks",
+    "legonet.bricks.bricks",
     "legonet.compile.choose",
     "legonet.compile.passes",
     "legonet.compile.passes.place",
