@@ -13,7 +13,7 @@ from legonet.graph.select import adapter_spec, find_edge
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from legonet.graph.arrival import Different
+    from legonet.graph.arrival import OnConflict
     from legonet.teachers.source import TeacherSource
 
 
@@ -77,7 +77,7 @@ class Design:
         cut: str | float,
         output: str | None = None,
         images: Tensor | None = None,
-        different: Different = "keep",
+        on_conflict: OnConflict = "keep",
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
     ) -> None:
@@ -95,8 +95,9 @@ class Design:
             output: which output counts, where the model gives several, such as `out`.
             images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
                 that its modules can be transplanted without any.
-            different: what becomes of a known category whose module is another one: `keep` it, and match the
-                two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
+            on_conflict: what becomes of a known category whose module is another one: `keep` it, and match
+                the two at the image; `replace` it, and a teacher of the same path; or make a `variant`,
+                `cat@2`.
             example_shape: of the images that the model is traced with; default: the network's.
             copy: the module's weights; without, a large one takes no memory twice, but must not change
                 before the network is saved.
@@ -105,26 +106,17 @@ class Design:
             TeacherError: the model cannot be traced or cut, or its output does not fit the task.
             DataError: images of another shape or range.
             GraphError: there is a teacher of this name, or one for this category and task.
+            SelectError: `on_conflict` is none of its words.
         """
         from legonet.data.tensors import check_images
-        from legonet.teachers.arrival import arrive_differently
+        from legonet.teachers.arrival import add_teacher
         from legonet.teachers.memory import record_bytes, with_statistics
+        from legonet.teachers.new_teacher import NewTeacher
 
-        graph, source = arrive_differently(
-            self.graph,
-            self._sources,
-            name,
-            module,
-            category,
-            task,
-            cut,
-            different,
-            output,
-            example_shape,
-            copy,
-        )
+        new = NewTeacher(name, module, category, task, cut, output, example_shape, copy, on_conflict)
+        graph, source = add_teacher(self.graph, self._sources, new)
         if images is not None:
-            shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
+            shown = self._normalise(check_images(images, new.where, graph.input.shape))
             source = with_statistics(source, record_bytes(source, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
         self.graph, self._sources = graph, {**kept, name: source}
