@@ -26,6 +26,11 @@ class Application:
 
     Those of two networks, such as of two versions of one, are compared by what their paths are made of, too:
     they are equal if their modules and adapters are, bit for bit.
+
+    Attributes:
+        network: The network that they are paths of.
+        paths: Their names, each once.
+        chosen: The same as a set.
     """
 
     network: ModularNetwork = field(repr=False)
@@ -63,20 +68,20 @@ class Application:
         return left, right
 
     def __or__(self, other: Application) -> Application:
-        """All paths of both."""
+        """Give all paths of both."""
         if not isinstance(other, Application):
             return NotImplemented
         expect_one_network(self, other)
         return Application(self.network, (*self.paths, *other.paths))
 
     def __and__(self, other: Application) -> Application:
-        """The paths that both have."""
+        """Give the paths that both have."""
         if not isinstance(other, Application):
             return NotImplemented
         return Application(self.network, tuple(path for path in self.paths if path in other.chosen))
 
     def __sub__(self, other: Application) -> Application:
-        """The paths that the other one has not."""
+        """Give the paths that the other one does not have."""
         if not isinstance(other, Application):
             return NotImplemented
         return Application(self.network, tuple(path for path in self.paths if path not in other.chosen))
@@ -103,19 +108,44 @@ class Application:
         )
 
     def compile(self, **options: Any) -> CompiledNetwork:
-        """Join the paths to one nn.Module; options as of `Network.compile`."""
+        """Join the paths to one nn.Module.
+
+        Args:
+            options: The keywords of `Network.compile`.
+
+        Returns:
+            The module, as of `Network.compile`.
+
+        Raises:
+            SelectError: There is no path, or an option has no such value.
+        """
         return self.network.compile(*self._expect_paths(), **options)
 
     def save_as(self, name: str) -> None:
         """Keep the paths as a named application of the network, and of its graph file if it has one.
 
+        Args:
+            name: The application's name.
+
         Raises:
-            GraphError: a name that a graph file could not have, or one that is taken.
+            GraphError: The name is one that a graph file could not have, or it is taken.
+            SelectError: There is no path.
         """
         save_application(self.network, name, self._expect_paths())
 
     def render(self, path: str | Path) -> Path:
-        """Draw these paths and nothing else; the file's suffix names the format."""
+        """Draw these paths and nothing else; the file's suffix names the format.
+
+        Args:
+            path: The picture's file.
+
+        Returns:
+            The picture's path.
+
+        Raises:
+            RenderError: There is no such format, or the file cannot be written.
+            SelectError: There is no path.
+        """
         from legonet.render import render
 
         network = self.network

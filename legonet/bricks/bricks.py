@@ -15,11 +15,12 @@ from legonet.graph.suggest import did_you_mean, listed
 
 @dataclass(frozen=True)
 class Bricks:
-    """Some categories, or some tasks, of a network.
+    """Some categories, or some tasks, of a network: what `net["cat", "dog"]` gives.
 
     Attributes:
+        network: The network that they are parts of.
         kind: `categories` or `tasks`.
-        names: in the order that they were asked for.
+        names: Their names, in the order in which they were asked for.
     """
 
     network: ModularNetwork = field(repr=False, compare=False)
@@ -28,11 +29,11 @@ class Bricks:
 
     @property
     def ports(self) -> dict[str, tuple[int, ...] | None]:
-        """The shape that each category gives, or each task takes; None without a teacher to tell."""
+        """The shape that each category gives, or each task takes; None where there is no teacher."""
         return {name: ports_of(self.network, self.kind, name) for name in self.names}
 
     def __or__(self, other: Bricks) -> Bricks:
-        """These and the other ones, of the same kind."""
+        """Give these bricks and the other ones, which have to be of the same kind."""
         if not isinstance(other, Bricks):
             return NotImplemented
         expect_one_network(self, other)
@@ -46,8 +47,14 @@ class Bricks:
     def __rshift__(self, other: Bricks | Iterable[Bricks]) -> Application:
         """Connect each of these categories to each of those tasks.
 
+        Args:
+            other: Tasks, as one or several bricks.
+
+        Returns:
+            The application of all those paths.
+
         Raises:
-            SelectError: the left side is no category or the right side no task, or a path is not built; the
+            SelectError: The left side is no category or the right side no task, or a path is not built; the
                 message says what is missing, and what would build it.
         """
         right = _together(other)

@@ -11,7 +11,12 @@ from legonet.compile.card import OutputCard
 
 @dataclass(frozen=True)
 class Score:
-    """Of a binary task: the label that the score's sign chooses."""
+    """What an output of a binary task says of an image.
+
+    Attributes:
+        label: The label that the score's sign chooses.
+        score: The score; positive for the second label.
+    """
 
     label: str
     score: float
@@ -19,13 +24,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Mask:
-    """Of a mask task.
+    """What an output of a mask task says of an image.
 
     Attributes:
-        label: what the category is called.
-        mask: int64 (height, width): the index of a label, or of one label 1 on its pixels.
-        share: of the pixels that are not 0.
-        labels: how many values the mask may have.
+        label: What the category is called.
+        mask: int64 (height, width): the index of a label; of a single label, 1 on its pixels.
+        share: The share of the pixels that are not 0.
+        labels: How many values the mask may have.
     """
 
     label: str
@@ -36,7 +41,11 @@ class Mask:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Of a vector task: numbers by name."""
+    """What an output of a vector task says of an image.
+
+    Attributes:
+        values: The numbers by name.
+    """
 
     values: dict[str, float]
 
