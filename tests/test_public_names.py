@@ -113,10 +113,8 @@ def fields(kind: type) -> set[str]:
 
 def members(kind: type) -> dict[str, Any]:
     """What a class itself adds that is public and no field."""
-    fields = {*getattr(kind, "__dataclass_fields__", ()), *getattr(kind, "_fields", ())}
-    return {
-        name: each for name, each in vars(kind).items() if not name.startswith("_") and name not in fields
-    }
+    known = fields(kind)
+    return {name: each for name, each in vars(kind).items() if not name.startswith("_") and name not in known}
 
 
 def entries(text: str, heading: str) -> set[str]:
