@@ -318,9 +318,9 @@ class Network(Design):
             SelectError: There is no such path, its adapter is not fitted, or an option has no such value.
         """
         from legonet.compile.open import compile_paths
-        from legonet.compile.options import Options
+        from legonet.compile.options import Options as CompileOptions
 
-        options = Options(
+        options = CompileOptions(
             passes, separate_inputs, device, memory_format, dtype, grouping, torch_compile, cuda_graphs
         )
         return compile_paths(self.site(), self.lock, names, categories, tasks, options)
