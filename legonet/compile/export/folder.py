@@ -51,10 +51,10 @@ def _readme(card: Card) -> str:
     rows = "\n".join(
         f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in card.outputs.items()
     )
-    first = next(iter(card.outputs))
+    first, count = next(iter(card.outputs)), len(card.outputs)
     return f"""# {card.name}
 
-A network of {len(card.outputs)} path{"s" * (len(card.outputs) > 1)}, written by legonet as plain Python.
+A network of {count} path{"s" * (count > 1)}, written by legonet as plain Python.
 It needs torch and safetensors, not legonet.
 
 ```python
