@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import legonet
-from legonet.compile.bricks import Application
+from legonet.bricks.application import Application
 from legonet.errors import GraphError, SelectError
 from legonet.network import Network
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from legonet.bricks.modular import ModularNetwork, Part
 from legonet.compile.choose import is_built, not_built
 from legonet.errors import SelectError
 from legonet.graph.part import concerning
@@ -13,11 +13,8 @@ from legonet.plan.diff import PlannedEdge
 from legonet.run.prepare import lock_modules
 from legonet.run.survey import Survey
 
-if TYPE_CHECKING:
-    from legonet.network import Network
 
-
-def ports_of(network: Network, kind: str, name: str) -> tuple[int, ...] | None:
+def ports_of(network: ModularNetwork, kind: str, name: str) -> tuple[int, ...] | None:
     """The shape that a category gives or a task takes: that at the cut of the teacher that gives its module.
 
     Args:
@@ -29,10 +26,10 @@ def ports_of(network: Network, kind: str, name: str) -> tuple[int, ...] | None:
         Without the batch; None without a teacher.
     """
     teacher = getattr(givers(network.graph), kind)[name]
-    return None if teacher is None else network._site().port_finder()(teacher).shape
+    return None if teacher is None else network.site().port_finder()(teacher).shape
 
 
-def expect_built(network: Network, paths: Sequence[str]) -> None:
+def expect_built(network: ModularNetwork, paths: Sequence[str]) -> None:
     """Refuse paths that are not built.
 
     Raises:
@@ -45,7 +42,7 @@ def expect_built(network: Network, paths: Sequence[str]) -> None:
         raise SelectError("\n".join(_lacking(network, edge) for edge in lacking))
 
 
-def contents(network: Network, paths: Sequence[str]) -> dict[str, tuple[str, str | None, str]]:
+def contents(network: ModularNetwork, paths: Sequence[str]) -> dict[str, tuple[str, str | None, str]]:
     """What built paths are made of: content hashes of category module, adapter if any, and task module."""
     found, made = _survey(network, paths), {}
     lock = lock_modules(found.graph, network.lock, found.teachers)
@@ -57,14 +54,27 @@ def contents(network: Network, paths: Sequence[str]) -> dict[str, tuple[str, str
     return made
 
 
-def _survey(network: Network, paths: Sequence[str]) -> Survey:
+def expect_one_network(left: Part, right: Part) -> None:
+    """Refuse parts of two networks.
+
+    Raises:
+        SelectError: they are.
+    """
+    if left.network is not right.network:
+        raise SelectError(
+            f"found parts of two networks, {left.network.graph.name} and {right.network.graph.name}; "
+            "expected parts of one; add the other's teachers to it"
+        )
+
+
+def _survey(network: ModularNetwork, paths: Sequence[str]) -> Survey:
     """The plan of these paths, and of what they depend on."""
     pairs = [split_path(path) for path in paths]
     part = concerning(network.graph, (), {category for category, _ in pairs}, {task for _, task in pairs})
-    return network._site().survey(network.lock, graph=part)
+    return network.site().survey(network.lock, graph=part)
 
 
-def _lacking(network: Network, edge: PlannedEdge) -> str:
+def _lacking(network: ModularNetwork, edge: PlannedEdge) -> str:
     if edge.action != "open":
         return not_built(edge)
     category, task = split_path(edge.path)
