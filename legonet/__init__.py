@@ -124,10 +124,6 @@ def load(path: str | PathLike[str]) -> Network:
         legonet.errors.GraphError: The file has problems; the message lists all of them.
     """
     from legonet.network import Network
-    from legonet.ops.row import Row
-    from legonet.ops.table import register_operation
-    from legonet.outputs import Output, register_output
-    from legonet.outputs.results import Mask, Numbers, Score
 
     return Network.load(path)
 
