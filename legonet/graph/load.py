@@ -156,7 +156,7 @@ def graph_problems(data: Any, positions: Positions) -> list[Problem]:
 def _parse(text: str, source: str, as_json: bool) -> Parsed:
     if as_json:
         return json_text.compose(text, source)
-    from legonet.graph import yaml  # ruamel.yaml is not needed for JSON, and takes a while to import
+    from legonet.graph import yaml  # not needed for JSON
 
     return yaml.compose(text, source)
 
