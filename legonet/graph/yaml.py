@@ -16,19 +16,21 @@ from typing import Any
 
 import yaml
 
-from legonet.errors import GraphError
 from legonet.graph.parsed import (
     DEEPEST,
+    HALF_SURROGATE,
     MOST_ALIASED,
     MOST_NODES,
     MOST_PROBLEMS,
+    TOO_DEEP,
+    TOO_MANY,
     Parsed,
+    Parts,
     bad_number,
     duplicate,
-    too_deep,
-    too_many,
+    unread,
 )
-from legonet.graph.positions import Place, Positions, printable, shorten
+from legonet.graph.positions import KeyPath, Place, Positions, printable, shorten
 from legonet.graph.problems import Problem
 from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.syntax import syntax_message
@@ -76,15 +78,13 @@ def compose(text: str, source: str) -> Parsed:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         opened = error.context_mark.line + 1 if error.context_mark else line
-        message = syntax_message(error.problem or "", error.context or "", opened)
-        raise GraphError(f"{source}:{line}:{column}: {message}") from None
+        parts = syntax_message(error.problem or "", error.context or "", opened)
+        raise unread(source, line, column, parts) from None
     except (yaml.YAMLError, ValueError, OverflowError, AttributeError, IndexError, AssertionError) as error:
         # The parser itself stumbled, such as over the escape \U00110000.
-        where = f"{source}:{composer.parser.line + 1}:1"
-        raise GraphError(
-            f"{where}: not valid YAML in or after this line; expected YAML 1.2; look for a wrong escape or "
-            "directive"
-        ) from error
+        found = "not valid YAML in or after this line"
+        parts = (found, "expected YAML 1.2", "look for a wrong escape or directive")
+        raise unread(source, composer.parser.line + 1, 1, parts) from error
 
 
 def _stand_ins(text: str) -> dict[str, str]:
@@ -116,20 +116,24 @@ class _Composer:
         if type(start) is yaml.DocumentStartEvent:
             if start.version and tuple(start.version) != (1, 2):
                 found = "%YAML " + ".".join(map(str, start.version))
-                message = f"{found}; expected YAML 1.2; remove that line"
                 below = start.end_mark  # of the marker `---`
-                self.problems.append(Problem((), message, position=(below.line + 1, below.column - 2)))
+                where = (below.line + 1, below.column - 2)
+                self.problems.append(
+                    Problem((), found, "expected YAML 1.2", "remove that line", position=where)
+                )
             data, root = self._node(self.next())
             self.next()
             second = self.next()
             if type(second) is not yaml.StreamEndEvent:
-                self._problem(second, "a second document; expected one in a file; split the file")
+                self._problem(second, ("a second document", "expected one in a file", "split the file"), ())
         return Parsed(data, Positions(root, self.text), self.source, self.problems)
 
-    def _problem(self, event: Any, message: str, key: tuple[str | int, ...] = ()) -> None:
+    def _problem(self, event: Any, parts: Parts, key: KeyPath | None = None) -> None:
+        """Note what is wrong at an event, by default about the value that is being read."""
         mark = event.start_mark
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(key, message, position=(mark.line + 1, mark.column + 1)))
+            key = tuple(self.path) if key is None else key
+            self.problems.append(Problem(key, *parts, position=(mark.line + 1, mark.column + 1)))
 
     def _node(self, event: Any) -> tuple[Any, Place]:
         kind, mark = type(event), event.start_mark
@@ -137,7 +141,7 @@ class _Composer:
             return self._alias(event)
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            raise too_many(self.source, mark.line + 1, mark.column + 1)
+            raise unread(self.source, mark.line + 1, mark.column + 1, TOO_MANY)
         if event.tag is not None:
             self._tag(event)
         anchor = event.anchor
@@ -148,7 +152,7 @@ class _Composer:
                 self.anchors[anchor] = (value, place, 1)
             return value, place
         if self.depth >= DEEPEST:
-            raise too_deep(self.source, mark.line + 1, mark.column + 1)
+            raise unread(self.source, mark.line + 1, mark.column + 1, TOO_DEEP)
         before = self.nodes + self.aliased
         place = Place(mark.line + 1, mark.column + 1, mark.index, mark.index, not event.flow_style)
         if anchor:
@@ -173,7 +177,7 @@ class _Composer:
                 continue
             mark, end = event.start_mark, event.end_mark.index
             if key in result:
-                self._problem(event, duplicate(key, keys[key][0]), (*self.path, key))
+                self._problem(event, duplicate(keys[key][0]), (*self.path, key))
             self.path.append(key)
             value, at = self._node(self.next())
             self.path.pop()
@@ -207,7 +211,7 @@ class _Composer:
         """A key's text; None for a key that has none, whose entry is left out."""
         if type(event) is not yaml.ScalarEvent:
             found = "an alias" if type(event) is yaml.AliasEvent else "a mapping or list"
-            self._problem(event, f"{found} as a key; expected text; write the key out", tuple(self.path))
+            self._problem(event, (f"{found} as a key", "expected text", "write the key out"))
             value, _ = self._node(event)
             return value if isinstance(value, str) else None
         self.nodes += 1
@@ -219,21 +223,20 @@ class _Composer:
         if isinstance(value, str):
             return value
         found = shorten(printable(event.value)) or "nothing"
-        self._problem(event, f"found {found} as a key; expected text; put it in quotes", tuple(self.path))
+        self._problem(event, (f"found {found} as a key", "expected text", "put it in quotes"))
         return str(event.value)
 
     def _scalar(self, event: Any) -> Any:
         value = event.value.translate(self.written) if self.written else event.value
         if not event.implicit[0]:
             if event.style == '"' and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-                message = "half of a surrogate pair; expected text; write the character itself"
-                self._problem(event, message, tuple(self.path))
+                self._problem(event, HALF_SURROGATE)
                 return value.encode("utf-8", "replace").decode()
             return value
         try:
             return plain(value)
         except BadNumberError:
-            self._problem(event, bad_number(shorten(value)), tuple(self.path))
+            self._problem(event, bad_number(shorten(value)))
             return None
 
     def _alias(self, event: Any) -> tuple[Any, Place]:
@@ -241,25 +244,24 @@ class _Composer:
         if event.anchor not in self.anchors or event.anchor in self.open_anchors:
             found = "inside itself" if event.anchor in self.open_anchors else "without its anchor"
             name = shorten(printable(event.anchor))
-            message = f"alias *{name} {found}; expected &{name} before it; write the value out"
-            self._problem(event, message, tuple(self.path))
+            self._problem(
+                event, (f"alias *{name} {found}", f"expected &{name} before it", "write the value out")
+            )
             return None, _span(event)
         value, target, size = self.anchors[event.anchor]
         self.aliased += size
         if self.aliased > MOST_ALIASED:
-            where = f"{self.source}:{mark.line + 1}:{mark.column + 1}"
-            raise GraphError(
-                f"{where}: aliases expand to more than {MOST_ALIASED:,} values; expected fewer; "
-                "write the values out"
-            )
+            found = f"aliases expand to more than {MOST_ALIASED:,} values"
+            parts = (found, "expected fewer", "write the values out")
+            raise unread(self.source, mark.line + 1, mark.column + 1, parts)
         place = _span(event)
         place.keys, place.items = target.keys, target.items
         return value, place
 
     def _tag(self, event: Any) -> None:
         shown = "!!" + event.tag.removeprefix(_TAGS) if event.tag.startswith(_TAGS) else event.tag
-        message = f"tag {shorten(printable(shown))}; expected a plain value; remove the tag"
-        self._problem(event, message, tuple(self.path))
+        found = f"tag {shorten(printable(shown))}"
+        self._problem(event, (found, "expected a plain value", "remove the tag"))
 
 
 def _span(event: Any) -> Place:
