@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from legonet.errors import GraphError
 from legonet.graph import json_text
-from legonet.graph.dump import dump_yaml
 from legonet.graph.outline import outline, outline_of
 from legonet.graph.parsed import Parsed
 from legonet.graph.positions import Positions
@@ -20,8 +19,6 @@ from legonet.graph.schema import Graph
 from legonet.graph.semantics import semantic_problems
 from legonet.graph.source import decode, read_source
 from legonet.graph.structure import explain
-
-__all__ = ["LoadedGraph", "Reading", "dump_yaml", "load_graph", "parse_graph", "parse_yaml", "read_graph"]
 
 
 @dataclass(frozen=True)
