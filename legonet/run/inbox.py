@@ -30,7 +30,7 @@ from legonet.graph.dump import graph_data
 from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
-from legonet.graph.problems import format_report
+from legonet.graph.problems import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
@@ -245,7 +245,7 @@ class Inbox:
         sources = {name: self._source(graph, name) for name in graph.teachers}
         problems = list(shape_problems(grown, {**sources, **new}))
         if problems:
-            raise GraphError(format_report(problems, str(drop.entry)))
+            raise GraphError.of(*located(problems, str(drop.entry)))
         save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph)
 
     def _replace(self, drop: Drop, graph: Graph, taken: str, arriving: MemoryTeacher) -> str:
