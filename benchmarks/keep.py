@@ -29,7 +29,7 @@ from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.fit import Samples, fit
-from legonet.evaluate import measures, scores
+from legonet.evaluate import scores
 from legonet.graph.schema import Adapter
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
@@ -83,7 +83,7 @@ def arrive(network: Network, category: str, images: int, seed: int = 0, folder: 
     shown = normalise(test.images)
 
     def error(*parts: nn.Module) -> float:
-        return measures(_through(parts, shown), test.labels)["error"]
+        return own.meaning.measures(_through(parts, shown), test.labels)["error"]
 
     return Row(
         category,
