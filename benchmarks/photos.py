@@ -34,7 +34,7 @@ from legonet.evaluate import scores
 from legonet.graph.load import load_graph
 from legonet.graph.select import adapter_spec
 from legonet.network import Network
-from legonet.outputs import BinaryOutput
+from legonet.outputs.binary import BinaryOutput
 from legonet.run.journal import Journal
 from legonet.store.files import write_file
 from legonet.store.workspace import Workspace, shipped_folder

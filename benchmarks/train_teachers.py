@@ -47,7 +47,8 @@ from legonet.data import animals
 from legonet.data.animals import CATEGORIES, OTHERS, Images
 from legonet.data.silhouettes import SPLITS, Split
 from legonet.errors import LegonetError
-from legonet.outputs import BinaryOutput, MaskOutput
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 
