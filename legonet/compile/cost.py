@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from math import prod
 
 import torch
@@ -98,7 +99,8 @@ def _layer_cost(step: Step, shape: Shape) -> tuple[Shape, int]:
 
 
 def _module_cost(module: nn.Module, shape: Shape) -> tuple[Shape, int]:
-    first = next((each for each in module.parameters()), torch.empty(0))
+    held = (each for each in chain(module.parameters(), module.buffers()) if each.is_floating_point())
+    first = next(held, torch.empty(0))
     with torch.no_grad(), FlopCounter() as counter:
         output = module(torch.zeros((1, *shape), dtype=first.dtype, device=first.device))
     return tuple(output.shape[1:]), counter.total
