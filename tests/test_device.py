@@ -15,7 +15,7 @@ DEVICE = Path(__file__).parent / "device"
 
 @pytest.mark.skipif(os.environ.get("LEGONET_DEVICE") == "pretend", reason="this is that process")
 def test_on_a_device_that_pretends() -> None:
-    """In a process of its own: torch keeps a device once it has it, and no other test should meet this one."""
+    """In a process of its own: what torch is given as a device it keeps, and no other test should meet it."""
     path = os.pathsep.join([str(DEVICE / "plugin"), str(DEVICE.parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {
         **os.environ,

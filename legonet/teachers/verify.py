@@ -42,10 +42,11 @@ def expect_same(
             differ by rounding: weights are stored row by row, and the order is chosen when a network is used.
     """
     assert isinstance(found.architecture, Operations)  # noqa: S101 - chains are the model's own layers
-    copy = build_operations(found.architecture, "meta")
-    copy.load_state_dict({name: value.contiguous() for name, value in state.items()}, assign=True)
-    reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
     place = next((each.device for each in state.values()), torch.device("cpu"))
+    copy = build_operations(found.architecture, "meta")
+    # Constants of a traced model are on the CPU, wherever the model is.
+    copy.load_state_dict({name: value.to(place).contiguous() for name, value in state.items()}, assign=True)
+    reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
     generator = torch.Generator().manual_seed(0)
     for batch in BATCHES:
         images = torch.randn(batch, *input_shape, generator=generator).to(place)

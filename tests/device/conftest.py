@@ -7,11 +7,14 @@ variable LEGONET_DEVICE names any other device of the machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import legonet
 from legonet.distill import bridge
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 CHOSEN = os.environ.get("LEGONET_DEVICE", "cuda")
 PRETEND = CHOSEN == "pretend"
+PRODUCTS = (torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm, torch.ops.aten.bmm)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +65,9 @@ def file(
     network.add_task("classify", {"kind": "binary"}, quick)
     for seed, category in enumerate(CATEGORIES):
         name = f"{category}-v1"
-        network.add_teacher(name, make_model(seed), category=category, task="classify", cut="pool1", images=images)
+        network.add_teacher(
+            name, make_model(seed), category=category, task="classify", cut="pool1", images=images
+        )
     path = network.save(tmp_path_factory.mktemp("device") / "graphs" / "zoo.yaml")
     network.transplant()
     return path
@@ -80,3 +86,25 @@ def expect_close(there: Mapping[str, Tensor], here: Mapping[str, Tensor], device
     for path, value in there.items():
         assert value.device.type == torch.device(device).type, path
         torch.testing.assert_close(value.cpu(), here[path], rtol=limit, atol=limit)
+
+
+class _Places(TorchDispatchMode):
+    """Notes where sums of products are computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **kwargs or {})
+        if func.overloadpacket in PRODUCTS:
+            self.found[result.device.type] += 1
+        return result
+
+
+@contextmanager
+def computing_on(device: str) -> Iterator[None]:
+    """Refuse a fit that computes elsewhere than it was told."""
+    with _Places() as places:
+        yield
+    assert places.found[torch.device(device).type] > 2 * places.found["cpu"], places.found

@@ -47,6 +47,9 @@ FACTORIES = (
 """What makes a tensor whose shape torch would otherwise change afterwards; all else begins with `empty`."""
 
 
+_DATA: Any = Tensor.data
+
+
 class PretendTensor(Tensor):
     """A tensor of the device.
 
@@ -55,6 +58,8 @@ class PretendTensor(Tensor):
     """
 
     held: Tensor
+    # Else results on the CPU would become tensors of this class.
+    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore
 
     @staticmethod
     def __new__(cls, held: Tensor, device: torch.device) -> PretendTensor:
@@ -71,6 +76,17 @@ class PretendTensor(Tensor):
 
     def __repr__(self, **_: Any) -> str:
         return f"{self.held!r} on {self.device}"
+
+    @property
+    def data(self) -> Tensor:
+        """The same values without a gradient; other values may be put in their place."""
+        return _DATA.__get__(self)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        _DATA.__set__(self, value)  # refuses one of another device
+        assert isinstance(value, PretendTensor)
+        self.held = value.held
 
     def tolist(self) -> Any:
         """As of any tensor, which torch does not do for subclasses."""
@@ -99,7 +115,7 @@ class PretendTensor(Tensor):
 def _compute(func: Any, args: Any, kwargs: dict[str, Any], device: torch.device) -> Any:
     """Compute an operation on the CPU; what it gives is on the device, or on the one that is asked for."""
     wanted = torch.device(kwargs["device"]) if kwargs.get("device") is not None else device
-    if kwargs.get("device") is not None:
+    if wanted.type == NAME and "device" in kwargs:
         kwargs = kwargs | {"device": "cpu"}
     args, kwargs = tree_map_only(PretendTensor, lambda each: each.held, (args, kwargs))
     result = func(*args, **kwargs)
@@ -118,10 +134,14 @@ def _common_device(func: Any, args: Any, kwargs: dict[str, Any]) -> torch.device
         RuntimeError: there are two, or a generator of another one; as on a GPU.
     """
     if func in INDEXED:
-        args = (args[0], [each for each in args[1] if each is not None and each.device.type != "cpu"], *args[2:])
+        args = (
+            args[0],
+            [each for each in args[1] if each is not None and each.device.type != "cpu"],
+            *args[2:],
+        )
     given = tree_flatten((args, kwargs))[0]
     tensors = [each for each in given if isinstance(each, Tensor)]
-    # A single number of the CPU goes with any tensor; a single number of the device does not go with the CPU's.
+    # A single number of the CPU goes with any tensor; one of the device does not go with the CPU's tensors.
     placed = [each for each in tensors if each.ndim or each.device.type == NAME] or tensors
     found = dict.fromkeys(each.device for each in placed)
     if len(found) > 1 and func not in ACROSS:
@@ -141,8 +161,9 @@ def register() -> None:
         packet, _, overload = name.partition(".")
         _KERNELS.impl(name, _factory(getattr(getattr(aten, packet), overload or "default")), "PrivateUse1")
     _KERNELS.impl("_copy_from", _copy_from, "PrivateUse1")
+    # Under autocast all stays in float32: which operations are cast is a matter of the CPU's tests.
     _AUTOCAST.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
-    torch.accelerator.synchronize = lambda device=None, /: None  # asks the back end in C++, which refuses
+    torch.accelerator.synchronize = _synchronize  # torch's own asks a back end in C++
 
 
 _KERNELS = torch.library.Library("aten", "IMPL")
@@ -164,6 +185,10 @@ def _factory(func: Any) -> Any:
         return _compute(func, args, kwargs, torch.device(NAME, 0))
 
     return make
+
+
+def _synchronize(device: Any = None, /) -> None:
+    """Nothing is under way: the CPU computes when it is told to."""
 
 
 class _Module:
