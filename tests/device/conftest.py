@@ -7,9 +7,11 @@ variable LEGONET_DEVICE names any other device of the machine.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import legonet
 from legonet.distill import bridge
+from legonet.run import finetune
 from tests.conftest import CATEGORIES, SHAPE, hurry
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor, nn
 
     from legonet.network import Network
@@ -50,6 +51,7 @@ def devices(device: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
+    monkeypatch.setattr(finetune, "SYNTHESISED", 16)
     monkeypatch.setattr(bridge, "STEPS", 2)
     monkeypatch.setattr(bridge, "SYNTHESISED", 64)
     monkeypatch.setattr(bridge, "JOINED", 128)
@@ -77,6 +79,11 @@ def file(
 def network(file: Path) -> Network:
     """The built network; tests that write to it take a copy of its folder."""
     return legonet.load(file)
+
+
+def copied(file: Path, folder: Path) -> Path:
+    """The graph file in a copy of its workspace."""
+    return Path(shutil.copytree(file.parents[1], folder, dirs_exist_ok=True)) / "graphs" / file.name
 
 
 def expect_close(there: Mapping[str, Tensor], here: Mapping[str, Tensor], device: str) -> None:

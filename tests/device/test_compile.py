@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import legonet
 from legonet.compile.passes import CHOICES, PASSES
 from legonet.compile.results import Score
 from legonet.errors import DataError
-from tests.device.conftest import expect_close
+from tests.device.conftest import copied, expect_close
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -141,8 +140,8 @@ def test_what_is_measured_is_waited_for(
     file: Path, tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An accelerator takes orders and goes on with them later."""
-    root = Path(shutil.copytree(file.parents[1], tmp_path / "copy"))
-    for known in root.rglob("grouping.json"):
+    own = copied(file, tmp_path)
+    for known in tmp_path.rglob("grouping.json"):
         known.unlink()
     waited: list[torch.device] = []
     wait = torch.accelerator.synchronize
@@ -152,5 +151,5 @@ def test_what_is_measured_is_waited_for(
         wait(place)
 
     monkeypatch.setattr(torch.accelerator, "synchronize", synchronize)
-    legonet.load(root / "graphs" / file.name).compile(device=device)
+    legonet.load(own).compile(device=device)
     assert {each.type for each in waited} == {device}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 import legonet
 from legonet.distill.context import frozen
 from tests.conftest import SHAPE
-from tests.device.conftest import PRETEND, computing_on, expect_close
+from tests.device.conftest import PRETEND, computing_on, copied, expect_close
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -186,11 +187,21 @@ class Mixed(nn.Module):
         return self.head(tokens[:, torch.tensor([0, 3, 5])].mean(1))
 
 
+@pytest.fixture(scope="module")
+def mixed(images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graph file of two such models; nothing is built."""
+    network = made({"cat": Mixed(0), "dog": Mixed(1)}, images, "act_2", {})
+    return network.save(tmp_path_factory.mktemp("mixed") / "graphs" / "zoo.yaml")
+
+
 @pytest.mark.parametrize("method", ["auto", "back-distillation", "closed-form", "jacobian"])
-def test_graphs_of_operations(images: Tensor, device: str, method: str) -> None:
+def test_graphs_of_operations(
+    mixed: Path, images: Tensor, device: str, method: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     def make() -> Network:
-        models = {"cat": Mixed(0), "dog": Mixed(1)}
-        return made(models, images, "act_2", {"kernel": 1, "method": METHODS[method]})
+        network = legonet.load(copied(mixed, tmp_path_factory.mktemp("copy")))
+        network.connect("dog", "classify", {"kernel": 1, "method": METHODS[method]})
+        return network
 
     expect_alike(make, device, images, LABELS, exact=False)  # torch fuses attention on a CPU
 
@@ -254,20 +265,19 @@ def test_a_category_that_is_there_already(make_model: Any, images: Tensor, devic
     expect_close(there.compile(*marks)(images), here.compile(*marks)(images), "cpu")
 
 
-def test_teachers_that_are_on_the_device(make_model: Make, images: Tensor, device: str) -> None:
-    """A chain and a graph, with their owner's images there too."""
-    for make, cut in ((make_model, "pool1"), (Mixed, "act_2")):
-        models = {"cat": make(0), "dog": make(1)}
-        here = made(models, images, cut, {})
-        there = made({name: each.to(device) for name, each in models.items()}, images.to(device), cut, {})
-        for name in models:
-            expect_close(
-                {name: there.teacher(f"{name}-v1", device)(images.to(device))},
-                {name: here.teacher(f"{name}-v1")(images)},
-                device,
-            )
-        if PRETEND:
-            assert [edge.key for edge in there.plan()] == [edge.key for edge in here.plan()]
+@pytest.mark.parametrize("kind", ["chain", "graph"])
+def test_teachers_that_are_on_the_device(
+    make_model: Make, mixed: Path, images: Tensor, device: str, kind: str
+) -> None:
+    """Their owner's images are there too."""
+    make, cut = (make_model, "pool1") if kind == "chain" else (Mixed, "act_2")
+    models = {"cat": make(0), "dog": make(1)}
+    here = made(models, images, cut, {}) if kind == "chain" else legonet.load(mixed)
+    there = made({name: each.to(device) for name, each in models.items()}, images.to(device), cut, {})
+    found = {name: there.teacher(f"{name}-v1", device)(images.to(device)) for name in models}
+    expect_close(found, {name: here.teacher(f"{name}-v1")(images) for name in models}, device)
+    if PRETEND:
+        assert [edge.key for edge in there.plan()] == [edge.key for edge in here.plan()]
 
 
 def test_what_is_there_is_not_copied(make_model: Make, device: str) -> None:
