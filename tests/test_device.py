@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,4 +25,4 @@ def test_on_a_device_that_pretends() -> None:
     command = [sys.executable, "-m", "pytest", str(DEVICE), "-p", "no:cacheprovider"]
     ended = subprocess.run(command, env=environment, cwd=DEVICE.parents[1], capture_output=True, text=True)
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
-    assert re.search(r"^\d+ passed in", ended.stdout, re.MULTILINE), ended.stdout  # and none was skipped
+    assert "skipped" not in ended.stdout, ended.stdout  # as they all are without a device

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from legonet.blocks.build import build_layers
-from legonet.blocks.joining import Shape, adapter_layers
-from legonet.blocks.rescale import Rescale
+from legonet.blocks.adapter_layers import adapter_layers
+from legonet.blocks.build import build_layers, lowered
 from legonet.graph.schema import Adapter
+from legonet.ir.graph import Shape
+from legonet.ir.interpreter import GraphModule
 
 
-def build_adapter(spec: Adapter, source: Shape, target: Shape, where: str = "adapter") -> nn.Sequential:
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """A convolution of an adapter, with its weights as they are in the adapter.
+
+    Attributes:
+        name: Of its operation.
+        weight: (channels_out, channels_in, kernel, kernel).
+        bias: (channels_out), if it has one.
+    """
+
+    name: str
+    weight: Tensor
+    bias: Tensor | None
+
+    @property
+    def kernel(self) -> int:
+        """Height and width of its window."""
+        return self.weight.shape[-1]
+
+
+def build_adapter(spec: Adapter, source: Shape, target: Shape, where: str = "adapter") -> GraphModule:
     """Build the adapter of one edge, its weights drawn from torch's generator.
 
     Args:
@@ -21,20 +44,25 @@ def build_adapter(spec: Adapter, source: Shape, target: Shape, where: str = "ada
         where: the edge, for messages.
 
     Returns:
-        A chain of the layers that `legonet.blocks.joining.adapter_layers` lists.
+        A chain of the layers that `legonet.blocks.adapter_layers` lists.
 
     Raises:
         BlockError: the two shapes cannot be joined by such an adapter.
     """
-    return build_layers(adapter_layers(spec, source, target, where), where=where)
+    return lowered(build_layers(adapter_layers(spec, source, target, where), where=where))
 
 
-def convolutions(adapter: nn.Module) -> list[nn.Conv2d]:
+def convolutions(adapter: GraphModule) -> list[Convolution]:
     """The adapter's convolutions, bottom first."""
-    return [layer for layer in adapter.children() if isinstance(layer, nn.Conv2d)]
+    found = []
+    for step in adapter.graph.steps.values():
+        if step.function == "conv2d":
+            weight, *bias = (adapter.tensor(name) for name in step.tensors())
+            found.append(Convolution(step.name, weight, bias[0] if bias else None))
+    return found
 
 
-def set_identity(conv: nn.Conv2d) -> None:
+def set_identity(conv: Convolution) -> None:
     """Make a convolution pass its channels on unchanged (Dirac), as far as there are equal ones."""
     with torch.no_grad():
         nn.init.dirac_(conv.weight)
@@ -42,8 +70,14 @@ def set_identity(conv: nn.Conv2d) -> None:
             conv.bias.zero_()
 
 
-def set_beta(adapter: nn.Sequential, beta: float) -> None:
+def beta_of(adapter: GraphModule) -> Tensor | None:
+    """The scalar of the re-scaling layer, if the adapter has one."""
+    names = [name for name, layer in (adapter.graph.notation or {}).items() if layer.type == "rescale"]
+    return adapter.tensor(f"{names[0]}.beta") if names else None
+
+
+def set_beta(adapter: GraphModule, value: float) -> None:
     """Set the re-scaling layer's beta, if the adapter has one."""
-    for layer in adapter:
-        if isinstance(layer, Rescale):
-            layer.beta.fill_(beta)
+    beta = beta_of(adapter)
+    if beta is not None:
+        beta.fill_(value)

@@ -1,18 +1,19 @@
-"""An architecture becomes an nn.Module whose state dict has the architecture's names. Needs torch."""
+"""Chains of layers to and from nn.Modules that can be trained. Needs torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import nn
 
-from legonet.blocks.interpret import OperationModule, build_operations, operations_shape
 from legonet.blocks.library import build_model
-from legonet.blocks.operations import Operations
-from legonet.blocks.registry import KINDS, make_layer
-from legonet.blocks.schema import Architecture, Block, Layer, Layers, name_conflict
+from legonet.blocks.registry import KINDS, describe_module, make_layer
+from legonet.blocks.schema import Block
 from legonet.errors import BlockError
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
+from legonet.ir.modules import with_tensors
+from legonet.ir.notation import Layer, Layers, name_conflict
 
 
 def build_layers(layers: Layers, device: str = "cpu", *, where: str = "layers") -> nn.Sequential:
@@ -43,24 +44,6 @@ def build_layers(layers: Layers, device: str = "cpu", *, where: str = "layers") 
     return root
 
 
-def build_architecture(
-    architecture: Architecture, device: str = "cpu", *, where: str = "layers"
-) -> nn.Sequential | OperationModule:
-    """Build a chain with torch's usual random weights, or a graph with weights of no meaning.
-
-    Args:
-        architecture: Layers or operations.
-        device: Where the weights are made; "meta" makes none.
-        where: What messages call it.
-
-    Raises:
-        BlockError: It cannot be built.
-    """
-    if isinstance(architecture, Operations):
-        return build_operations(architecture, device)
-    return build_layers(architecture, device, where=where)
-
-
 def build_block(block: Block, device: str = "cpu") -> nn.Module:
     """Build a block with random weights.
 
@@ -76,8 +59,10 @@ def build_block(block: Block, device: str = "cpu") -> nn.Module:
         BlockError: The block cannot be built.
     """
     where = f"block {block.name}"
+    if block.layers is not None:
+        return build_layers(block.layers, device, where=f"{where}: layers")
     if block.architecture is not None:
-        return build_architecture(block.architecture, device, where=f"{where}: layers")
+        return build_graph(block.architecture, device)
     assert block.builder is not None  # noqa: S101 - the model has one of the two
     return build_model(block.builder, block.arguments, device, where=f"{where}: builder")
 
@@ -126,53 +111,33 @@ def _leaves(module: nn.Sequential, prefix: str) -> Iterator[tuple[str, nn.Module
             yield f"{prefix}{name}", child
 
 
-def output_shape(
-    layers: Architecture, input_shape: tuple[int, ...], *, where: str = "layers"
-) -> tuple[int, ...]:
-    """Find the shape of a module's output without weights and without computing.
-
-    Args:
-        layers: Names and layers, in order; or operations.
-        input_shape: Without the batch, such as (channels, height, width).
-        where: What messages call the chain.
-
-    Returns:
-        The output's shape, without the batch.
+def chain_layers(module: nn.Sequential) -> dict[str, Layer]:
+    """Describe a chain of layers that is built.
 
     Raises:
-        BlockError: The module cannot be built, or a layer cannot take what the layers before it give.
+        BlockError: The module holds something that is no known layer.
     """
-    if isinstance(layers, Operations):
-        return operations_shape(build_operations(layers, "meta"), tuple(input_shape), where)
-    module = build_layers(layers, "meta", where=where).eval()
-    shape = tuple(input_shape)
+    layers: dict[str, Layer] = {}
     for name, leaf in leaves(module):
-        shape = _step(layers[name], leaf, shape, f"{where}.{name}")
-    return shape
+        try:
+            layer = describe_module(leaf)
+        except ValueError as error:
+            raise BlockError(f"{name}: {type(leaf).__name__} with {error}") from error
+        if layer is None:
+            raise BlockError(
+                f"{name}: {type(leaf).__name__} is no known layer; expected one of {', '.join(KINDS)}"
+            )
+        layers[name] = layer
+    return layers
 
 
-def _step(layer: Layer, module: nn.Module, shape: tuple[int, ...], where: str) -> tuple[int, ...]:
-    kind = layer.type
-    expected, fits = KINDS[kind].expects(layer)
-    if not fits(shape):
-        raise BlockError(
-            f"{where}: its input has shape {show_shape(shape)}; {kind} expects {expected}; "
-            "change this layer or those before it"
-        )
-    try:
-        with torch.no_grad():
-            output = module(torch.empty((1, *shape), device="meta"))
-    except (RuntimeError, ValueError, OverflowError) as error:
-        raise BlockError(
-            f"{where}: {kind} cannot take its input of shape {show_shape(shape)}: {_first_line(error)}; "
-            "change this layer or those before it"
-        ) from error
-    return tuple(output.shape[1:])
+def lowered(module: nn.Sequential) -> GraphModule:
+    """The graph of a chain that is built, with its very weights: frozen, in evaluation mode.
 
-
-def show_shape(shape: tuple[int, ...]) -> str:
-    """Write a shape as in messages: (64, 2, 2), or (256) for a vector."""
-    return f"({', '.join(map(str, shape))})"
+    Raises:
+        BlockError: The module holds something that is no known layer.
+    """
+    return with_tensors(lower(chain_layers(module)), module.state_dict())
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from legonet.blocks.schema import Block, layers_data, name_conflict
+from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError
 from legonet.graph.dump import dump_yaml
 from legonet.graph.load import parse_yaml
@@ -21,6 +21,7 @@ from legonet.graph.schema import NAME_PATTERN
 from legonet.graph.source import read_source
 from legonet.graph.structure import explain
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.notation import layers_data, name_conflict
 
 SUFFIXES = (".yaml", ".json")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from legonet.blocks import schema
 from legonet.blocks.rescale import Rescale
+from legonet.ir import notation
 
 
 @dataclass(frozen=True)
@@ -21,22 +21,11 @@ class Kind:
         make: Layer and device to module.
         describe: Module to the layer's plain data, without its type; raises ValueError saying what no
             layer can express.
-        expects: Layer to the shape that it takes, in words, and a test of a shape without the batch.
     """
 
     module: type[nn.Module]
     make: Callable[[Any, str], nn.Module]
     describe: Callable[[Any], dict[str, Any]]
-    expects: Callable[[Any], tuple[str, Callable[[tuple[int, ...]], bool]]]
-
-
-def _images(channels: int | None) -> tuple[str, Callable[[tuple[int, ...]], bool]]:
-    words = f"({channels if channels else 'channels'}, height, width)"
-    return words, lambda shape: len(shape) == 3 and channels in (None, shape[0])
-
-
-def _anything(_: Any) -> tuple[str, Callable[[tuple[int, ...]], bool]]:
-    return "any shape", lambda shape: True
 
 
 def _pair(value: Any) -> tuple[int, ...]:
@@ -79,7 +68,7 @@ def _describe_convolution(module: nn.Conv2d | nn.ConvTranspose2d) -> dict[str, A
     }
 
 
-def _make_conv(layer: schema.Conv, device: str) -> nn.Module:
+def _make_conv(layer: notation.Conv, device: str) -> nn.Module:
     return nn.Conv2d(
         layer.in_channels,
         layer.out_channels,
@@ -93,7 +82,7 @@ def _make_conv(layer: schema.Conv, device: str) -> nn.Module:
     )
 
 
-def _make_conv_transpose(layer: schema.ConvTranspose, device: str) -> nn.Module:
+def _make_conv_transpose(layer: notation.ConvTranspose, device: str) -> nn.Module:
     return nn.ConvTranspose2d(
         layer.in_channels,
         layer.out_channels,
@@ -108,7 +97,7 @@ def _make_conv_transpose(layer: schema.ConvTranspose, device: str) -> nn.Module:
     )
 
 
-def _make_linear(layer: schema.Linear, device: str) -> nn.Module:
+def _make_linear(layer: notation.Linear, device: str) -> nn.Module:
     return nn.Linear(layer.in_features, layer.out_features, bias=layer.bias, device=device)
 
 
@@ -116,11 +105,7 @@ def _describe_linear(module: nn.Linear) -> dict[str, Any]:
     return {"in": module.in_features, "out": module.out_features, "bias": module.bias is not None}
 
 
-def _expect_linear(layer: schema.Linear) -> tuple[str, Callable[[tuple[int, ...]], bool]]:
-    return f"({layer.in_features})", lambda shape: bool(shape) and shape[-1] == layer.in_features
-
-
-def _make_max_pool(layer: schema.MaxPool, device: str) -> nn.Module:
+def _make_max_pool(layer: notation.MaxPool, device: str) -> nn.Module:
     return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, layer.dilation, ceil_mode=layer.ceil)
 
 
@@ -136,7 +121,7 @@ def _describe_max_pool(module: nn.MaxPool2d) -> dict[str, Any]:
     }
 
 
-def _make_avg_pool(layer: schema.AvgPool, device: str) -> nn.Module:
+def _make_avg_pool(layer: notation.AvgPool, device: str) -> nn.Module:
     return nn.AvgPool2d(layer.kernel, layer.stride, layer.padding, layer.ceil, layer.count_padding)
 
 
@@ -165,11 +150,11 @@ def _describe_flatten(module: nn.Flatten) -> dict[str, Any]:
     return {}
 
 
-def _make_dropout(layer: schema.Dropout, device: str) -> nn.Module:
+def _make_dropout(layer: notation.Dropout, device: str) -> nn.Module:
     return nn.Dropout2d(layer.probability) if layer.channels else nn.Dropout(layer.probability)
 
 
-def _make_batch_norm(layer: schema.BatchNorm, device: str) -> nn.Module:
+def _make_batch_norm(layer: notation.BatchNorm, device: str) -> nn.Module:
     return nn.BatchNorm2d(layer.channels, eps=layer.epsilon, affine=layer.affine, device=device)
 
 
@@ -179,14 +164,14 @@ def _describe_batch_norm(module: nn.BatchNorm2d) -> dict[str, Any]:
     return {"channels": module.num_features, "epsilon": module.eps, "affine": module.affine}
 
 
-def _make_upsample(layer: schema.Upsample, device: str) -> nn.Module:
+def _make_upsample(layer: notation.Upsample, device: str) -> nn.Module:
     scale = None if layer.scale is None else tuple(float(factor) for factor in layer.scale)
     return nn.Upsample(
         size=layer.size, scale_factor=scale, mode=layer.mode, align_corners=_align_corners(layer)
     )
 
 
-def _align_corners(layer: schema.Upsample) -> bool | None:
+def _align_corners(layer: notation.Upsample) -> bool | None:
     return False if layer.mode == "bilinear" else None
 
 
@@ -204,38 +189,29 @@ def _describe_upsample(module: nn.Upsample) -> dict[str, Any]:
 
 
 KINDS: dict[str, Kind] = {
-    "conv": Kind(nn.Conv2d, _make_conv, _describe_conv, lambda layer: _images(layer.in_channels)),
-    "conv-transpose": Kind(
-        nn.ConvTranspose2d,
-        _make_conv_transpose,
-        _describe_conv_transpose,
-        lambda layer: _images(layer.in_channels),
-    ),
-    "linear": Kind(nn.Linear, _make_linear, _describe_linear, _expect_linear),
-    "relu": Kind(nn.ReLU, lambda layer, device: nn.ReLU(), lambda module: {}, _anything),
-    "max-pool": Kind(nn.MaxPool2d, _make_max_pool, _describe_max_pool, lambda layer: _images(None)),
-    "avg-pool": Kind(nn.AvgPool2d, _make_avg_pool, _describe_avg_pool, lambda layer: _images(None)),
+    "conv": Kind(nn.Conv2d, _make_conv, _describe_conv),
+    "conv-transpose": Kind(nn.ConvTranspose2d, _make_conv_transpose, _describe_conv_transpose),
+    "linear": Kind(nn.Linear, _make_linear, _describe_linear),
+    "relu": Kind(nn.ReLU, lambda layer, device: nn.ReLU(), lambda module: {}),
+    "max-pool": Kind(nn.MaxPool2d, _make_max_pool, _describe_max_pool),
+    "avg-pool": Kind(nn.AvgPool2d, _make_avg_pool, _describe_avg_pool),
     "adaptive-avg-pool": Kind(
         nn.AdaptiveAvgPool2d,
         lambda layer, device: nn.AdaptiveAvgPool2d(layer.size),
         _describe_adaptive,
-        lambda layer: _images(None),
     ),
-    "flatten": Kind(nn.Flatten, lambda layer, device: nn.Flatten(), _describe_flatten, _anything),
+    "flatten": Kind(nn.Flatten, lambda layer, device: nn.Flatten(), _describe_flatten),
     "dropout": Kind(
         nn.Dropout,
         _make_dropout,
         lambda module: {"probability": module.p, "channels": isinstance(module, nn.Dropout2d)},
-        lambda layer: _images(None) if layer.channels else _anything(layer),
     ),
-    "identity": Kind(nn.Identity, lambda layer, device: nn.Identity(), lambda module: {}, _anything),
-    "batch-norm": Kind(
-        nn.BatchNorm2d, _make_batch_norm, _describe_batch_norm, lambda layer: _images(layer.channels)
-    ),
-    "upsample": Kind(nn.Upsample, _make_upsample, _describe_upsample, lambda layer: _images(None)),
-    "rescale": Kind(Rescale, lambda layer, device: Rescale().to(device), lambda module: {}, _anything),
+    "identity": Kind(nn.Identity, lambda layer, device: nn.Identity(), lambda module: {}),
+    "batch-norm": Kind(nn.BatchNorm2d, _make_batch_norm, _describe_batch_norm),
+    "upsample": Kind(nn.Upsample, _make_upsample, _describe_upsample),
+    "rescale": Kind(Rescale, lambda layer, device: Rescale().to(device), lambda module: {}),
 }
-"""Every layer type of `legonet.blocks.schema`, and nothing else."""
+"""Every layer type of `legonet.ir.notation`, and nothing else."""
 
 MODULES: dict[type[nn.Module], str] = {kind.module: name for name, kind in KINDS.items()} | {
     nn.Dropout2d: "dropout",
@@ -245,7 +221,7 @@ MODULES: dict[type[nn.Module], str] = {kind.module: name for name, kind in KINDS
 """Module class to layer type; a subclass may compute something else, so only these very classes count."""
 
 
-def make_layer(layer: schema.Layer, device: str = "cpu") -> nn.Module:
+def make_layer(layer: notation.Layer, device: str = "cpu") -> nn.Module:
     """Make the module of one layer, with torch's usual random weights.
 
     Raises:
@@ -254,7 +230,7 @@ def make_layer(layer: schema.Layer, device: str = "cpu") -> nn.Module:
     return KINDS[layer.type].make(layer, device)
 
 
-def describe_module(module: nn.Module) -> schema.Layer | None:
+def describe_module(module: nn.Module) -> notation.Layer | None:
     """Describe a module as a layer.
 
     Returns:
@@ -266,4 +242,4 @@ def describe_module(module: nn.Module) -> schema.Layer | None:
     name = MODULES.get(type(module))
     if name is None:
         return None
-    return schema.layer({"type": name} | KINDS[name].describe(module))
+    return notation.layer({"type": name} | KINDS[name].describe(module))

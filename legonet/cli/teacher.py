@@ -98,12 +98,13 @@ def inspect(
     """Show where a model can be cut: the places that a single tensor crosses, the recommended ones marked."""
     from dataclasses import asdict
 
-    from legonet.blocks.build import output_shape
-    from legonet.blocks.joints import NOWHERE
     from legonet.blocks.weightless import with_room
-    from legonet.cli.table import columns, show
+    from legonet.cli.table import show
     from legonet.errors import TeacherError
+    from legonet.ir.cuts import NOWHERE
+    from legonet.ir.sizes import output_shape
     from legonet.store.workspace import Workspace
+    from legonet.tables import columns
     from legonet.teachers.cuts import ends, list_cuts, near
     from legonet.teachers.references import input_of
     from legonet.teachers.take_in import take_in

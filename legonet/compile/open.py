@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from legonet.blocks.device import find_device
-from legonet.blocks.weights import make_module
 from legonet.compile.assemble import assemble
 from legonet.compile.choose import choose_paths
 from legonet.compile.network import CompiledNetwork, normalisation
@@ -18,6 +17,7 @@ from legonet.compile.verdicts import PROCESS, Verdicts
 from legonet.graph.lock import Lock
 from legonet.graph.part import concerning
 from legonet.graph.schema import Graph
+from legonet.ir.modules import make_module
 from legonet.run.prepare import lock_modules
 from legonet.run.site import Site, modules_of, teacher_of
 from legonet.store.workspace import Workspace
@@ -56,6 +56,16 @@ def compile_paths(
         modules_of(now, paths),
         lambda: assemble(site.graph, now, site.store, paths, adapters, options),
     )
+
+
+def find_paths(site: Site, lock: Lock, names: Sequence[str]) -> list[str]:
+    """The built paths that names of paths and applications stand for; without names, all.
+
+    Raises:
+        SelectError: no such name, a path that is not built, or nothing that is.
+    """
+    found = site.survey(lock, graph=concerning(site.graph, names))
+    return [edge.path for edge in choose_paths(found.graph, found.plan, names)]
 
 
 def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | str) -> CompiledNetwork:

@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from legonet.blocks.observe import observed
-from legonet.blocks.weights import Loaded
 from legonet.distill.amounts import ACTIVITY_STEPS as STEPS
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.observe import observed
 from legonet.teachers.statistics import Statistics
 
 LEARNING_RATE = 0.05  # in standard deviations of a channel
@@ -30,7 +30,7 @@ SOFTNESS = 0.3  # of the count of active units, in standard deviations of their 
 ACTIVITY_WEIGHT = 10.0
 
 
-def match_activity(features: Tensor, teacher: Loaded, statistics: Statistics) -> Tensor:
+def match_activity(features: Tensor, teacher: GraphModule, statistics: Statistics) -> Tensor:
     """Move features until the teacher's task module answers them as it answered real ones.
 
     Args:
@@ -70,7 +70,7 @@ class Strangeness:
         statistics: of the teacher.
     """
 
-    def __init__(self, features: Tensor, teacher: Loaded, statistics: Statistics) -> None:
+    def __init__(self, features: Tensor, teacher: GraphModule, statistics: Statistics) -> None:
         self._teacher = teacher
         self._deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
         self._mean = statistics.mean.to(features) / self._deviation
@@ -91,7 +91,7 @@ class Strangeness:
         return loss + ((scaled - self._mean).square().mean((0, 2, 3)) - 1).square().mean()
 
 
-def _run(teacher: Loaded, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _run(teacher: GraphModule, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:
     """The teacher's output, and the squared distance of its units' activities from the recorded ones."""
     distances, recorded = [features.new_zeros(())], iter(activity)
 

@@ -30,9 +30,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from legonet.blocks.joining import BRIDGE_KERNEL as KERNEL
-from legonet.blocks.joining import MAPS
-from legonet.blocks.weights import Loaded, architecture_of
+from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
+from legonet.blocks.adapter_layers import MAPS, bridge_layers
 from legonet.distill.amounts import BRIDGE_BATCH as BATCH
 from legonet.distill.amounts import BRIDGE_JOINED as JOINED
 from legonet.distill.amounts import BRIDGE_STEPS as STEPS
@@ -47,6 +46,10 @@ from legonet.distill.losses import disagreement, mismatch, output_scale
 from legonet.distill.pullback import Shape
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
+from legonet.ir.modules import with_tensors
+from legonet.ir.notation import layer
 
 RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
 HELD_OUT = 5  # one image in so many is only measured on
@@ -57,7 +60,7 @@ LEARNING_RATE = 1e-3
 
 def fit_bridged(
     edge: Edge,
-    own_category_module: Loaded,
+    own_category_module: GraphModule,
     spec: Adapter,
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
@@ -95,7 +98,7 @@ def fit_bridged(
             f"{shapes[1]}; expected feature maps (channels, height, width) of both; {MAPS}"
         )
     if upper is None and _same(edge.task_module, edge.teacher_module):
-        upper = Fitted(nn.Sequential(), {})
+        upper = Fitted(build_graph(lower({})), {})
     elif upper is None:
         on_own = replace(edge, category_module=own_category_module, source=shapes[1])
         upper = fit(on_own, spec, samples, device, progress, checkpoint=checkpoint)
@@ -163,21 +166,13 @@ def _images(given: Tensor, synthesised: Tensor, generator: torch.Generator) -> I
         yield cutmix(batch(), batch(), generator)
 
 
-def _solve(
-    features: Tensor, wanted: Tensor, shapes: tuple[tuple[int, ...], tuple[int, ...]]
-) -> nn.Sequential:
+def _solve(features: Tensor, wanted: Tensor, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> GraphModule:
     """Resampling where sizes differ, the convolution, and a ReLU where f' gives nothing negative."""
-    (channels_in, *_), (channels_out, *size) = shapes
-    layers: list[tuple[str, nn.Module]] = []
-    if features.shape[2:] != wanted.shape[2:]:
-        shrunk = [min(pair) for pair in zip(features.shape[2:], size, strict=True)]
-        layers.append(("bridge_pool", nn.AdaptiveAvgPool2d((shrunk[0], shrunk[1]))))
-        if shrunk != size:
-            up = nn.Upsample(size=(size[0], size[1]), mode="bilinear", align_corners=False)
-            layers.append(("bridge_upsample", up))
-        features = outputs_of(nn.Sequential(*[layer for _, layer in layers]), features)
-    conv = nn.Conv2d(channels_in, channels_out, KERNEL, padding=KERNEL // 2, device="meta")
-    conv = conv.to_empty(device=features.device)
+    (channels_in, *_), (channels_out, *_) = shapes
+    named = {"conv": "bridge"}
+    layers = {named.get(name, f"bridge_{name}"): each for name, each in bridge_layers(*shapes).items()}
+    resampling = {name: each for name, each in layers.items() if name != "bridge"}
+    features = outputs_of(build_graph(lower(resampling)), features)
     rows = channels_in * KERNEL**2 + 1
     gram = torch.zeros(rows, rows, dtype=torch.float64, device=features.device)
     right = torch.zeros(rows, channels_out, dtype=torch.float64, device=features.device)
@@ -189,22 +184,18 @@ def _solve(
     scale = gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
     gram.diagonal().add_(RIDGE * scale)
     solution = torch.cholesky_solve(right, torch.linalg.cholesky(gram)).T.to(features)
-    with torch.no_grad():
-        conv.weight.copy_(solution[:, :-1].reshape(conv.weight.shape))
-        if conv.bias is not None:
-            conv.bias.copy_(solution[:, -1])
-    layers.append(("bridge", conv))
+    state = {
+        "bridge.weight": solution[:, :-1].reshape(channels_out, channels_in, KERNEL, KERNEL).contiguous(),
+        "bridge.bias": solution[:, -1].contiguous(),
+    }
     if bool(wanted.min() >= 0):
-        layers.append(("bridge_relu", nn.ReLU()))
-    joined = nn.Sequential()
-    for name, layer in layers:
-        joined.add_module(name, layer)
-    return joined.eval().requires_grad_(False)
+        layers["bridge_relu"] = layer({"type": "relu"})
+    return with_tensors(lower(layers), state)
 
 
 def _refine(
     edge: Edge,
-    above: tuple[nn.Sequential, nn.Module],
+    above: tuple[GraphModule, nn.Module],
     seen: tuple[Tensor, Tensor],
     held_out: tuple[Tensor, Tensor],
     generator: torch.Generator,
@@ -247,22 +238,19 @@ def _refine(
     return before
 
 
-def _joined(bridge: nn.Sequential, upper: nn.Sequential) -> nn.Sequential:
-    joined = nn.Sequential()
-    for part in (bridge, copy.deepcopy(upper)):
-        for name, layer in part.named_children():
-            joined.add_module(name, layer)
-    return joined
+def _joined(bridge: GraphModule, upper: GraphModule) -> GraphModule:
+    layers = {**(bridge.graph.notation or {}), **(upper.graph.notation or {})}
+    return copy.deepcopy(with_tensors(lower(layers), {**bridge.state_dict(), **upper.state_dict()}))
 
 
-def _same(left: Loaded, right: Loaded) -> bool:
+def _same(left: GraphModule, right: GraphModule) -> bool:
     """Whether two task modules are the same bytes in the same architecture."""
-    if architecture_of(left) != architecture_of(right):
+    if left.graph != right.graph:
         return False
     states = left.state_dict(), right.state_dict()
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def _shape(module: Loaded, given: Input) -> Shape:
+def _shape(module: GraphModule, given: Input) -> Shape:
     with torch.no_grad():
         return tuple(module(torch.zeros(1, *given.shape)).shape[1:])

@@ -10,10 +10,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.weights import Loaded
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
 from legonet.graph.schema import Input, Output
+from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]
@@ -41,9 +41,9 @@ class Edge:
     """
 
     path: str
-    category_module: Loaded
-    task_module: Loaded
-    teacher_module: Loaded
+    category_module: GraphModule
+    task_module: GraphModule
+    teacher_module: GraphModule
     source: Shape
     target: Shape
     meaning: Output
@@ -74,10 +74,10 @@ class Context:
     """
 
     edge: Edge
-    category_module: Loaded
-    adapter: nn.Sequential
-    student: Loaded
-    teacher: Loaded
+    category_module: GraphModule
+    adapter: GraphModule
+    student: GraphModule
+    teacher: GraphModule
     images: Tensor | None
     features: Tensor | None
     labels: Tensor | None

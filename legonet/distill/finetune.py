@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.weights import Loaded
 from legonet.distill.context import Progress, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.losses import disagreement, output_scale, task_loss
 from legonet.graph.schema import Output
+from legonet.ir.interpreter import GraphModule
 
 HELD_OUT = 4  # one image in so many is only measured on
 BATCH = 16  # images of each path per step
@@ -41,7 +41,7 @@ class TunedPath:
         meaning: of the output.
     """
 
-    through: Callable[[Loaded], nn.Module]
+    through: Callable[[GraphModule], nn.Module]
     teacher: nn.Module | None
     images: Tensor
     labels: Tensor | None
@@ -69,12 +69,12 @@ class Judgement:
 class Tuned:
     """A changed copy of the shared module, and what became of each path."""
 
-    module: Loaded
+    module: GraphModule
     paths: dict[str, Judgement]
 
 
 def finetune(
-    module: Loaded,
+    module: GraphModule,
     paths: Mapping[str, TunedPath],
     steps: int,
     learning_rate: float,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.distill.checkpoint import Checkpoint
@@ -17,7 +17,7 @@ from legonet.distill.methods.back_distillation import fit_back_distillation
 from legonet.distill.methods.closed_form import fit_closed_form
 from legonet.distill.methods.inversion import fit_inversion
 from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
-from legonet.distill.pullback import pullback
+from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import (
     Adapter,
@@ -29,6 +29,7 @@ from legonet.graph.schema import (
     Jacobian,
     Ordinary,
 )
+from legonet.ir.interpreter import GraphModule
 
 # One function per method: sets the context's adapter in place and returns what it measured.
 METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
@@ -54,7 +55,7 @@ class Samples:
 class Fitted:
     """A fitted adapter, what was measured, and what was missing."""
 
-    adapter: nn.Sequential
+    adapter: GraphModule
     quality: dict[str, float]
     notes: list[str] = field(default_factory=list)
 
@@ -124,7 +125,7 @@ def _expect_own_statistics(edge: Edge) -> None:
         if statistics is None:
             continue
         recorded = tuple(statistics.mean.shape), [tuple(each.shape) for each in statistics.activity]
-        if recorded != (tuple(shape), pullback(module, shape).relu_shapes):
+        if recorded != (tuple(shape), Pullback(module, shape).relu_shapes):
             raise DistillError(
                 f"{edge.path}: the statistics of {whose} are of features {recorded[0]} and "
                 f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "

@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from legonet.blocks.weights import Loaded
 from legonet.distill.activity import match_activity
 from legonet.distill.context import Context, Edge, features_of, frozen
 from legonet.distill.inversion import invert
 from legonet.distill.synthesis import synthesise
 from legonet.graph.schema import Input
+from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 
 
@@ -54,7 +54,7 @@ def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = 
 
 def drawn_features(
     statistics: Statistics,
-    teacher: Loaded,
+    teacher: GraphModule,
     count: int,
     generator: torch.Generator,
     device: torch.device | str,

@@ -13,11 +13,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill.activity import Strangeness
 from legonet.distill.amounts import INVERSION_STEPS as STEPS
 from legonet.graph.schema import Input
+from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 
 LEARNING_RATE = 0.02  # in units of the image's range
@@ -25,7 +25,7 @@ LEARNING_RATE = 0.02  # in units of the image's range
 
 def invert(
     f: nn.Module,
-    teacher: Loaded,
+    teacher: GraphModule,
     given: Input,
     statistics: Statistics | None,
     count: int,

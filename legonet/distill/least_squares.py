@@ -29,13 +29,14 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from legonet.blocks.adapter import convolutions, set_identity
-from legonet.blocks.rescale import Rescale
+from legonet.blocks.adapter import Convolution, beta_of, convolutions, set_identity
 from legonet.distill.amounts import GRAM_BLOCK as BLOCK
 from legonet.distill.amounts import checked, windows_read
-from legonet.distill.pullback import AnyPullback, Pullback
+from legonet.distill.pullback import Pullback
+from legonet.ir.cuts import split_at
+from legonet.ir.interpreter import GraphModule, part
 
 CHUNK = 32  # draws that are in memory together, at most
 MEMORY = 2**28  # bytes that one chunk of draws may take, unless a single draw takes more
@@ -155,7 +156,7 @@ class Excess:
         gram: of the patches, as `NormalEquations.solve` gives it.
     """
 
-    def __init__(self, conv: nn.Conv2d, gram: Tensor) -> None:
+    def __init__(self, conv: Convolution, gram: Tensor) -> None:
         self._conv = conv
         self._gram = (gram / gram.diagonal().mean().clamp_min(sys.float_info.min)).to(conv.weight)
         self._solved = conv.weight.detach().clone()
@@ -185,9 +186,9 @@ class Solution:
 
 
 def solve_adapter(
-    adapter: nn.Sequential,
-    student: AnyPullback,
-    teacher: AnyPullback,
+    adapter: GraphModule,
+    student: Pullback,
+    teacher: Pullback,
     draw: Callable[[int], Draw],
     draws: int,
     ridge: float,
@@ -195,7 +196,7 @@ def solve_adapter(
     """Set an adapter to the closed form, in place.
 
     Args:
-        adapter: the chain made by `build_adapter`.
+        adapter: made by `build_adapter`.
         student: pullback of g_S.
         teacher: pullback of g_T; its output and its ReLUs have the shapes of g_S's.
         draw: returns a batch of that many fresh draws.
@@ -208,10 +209,11 @@ def solve_adapter(
     first, *others = convolutions(adapter)
     for conv in others:
         set_identity(conv)
-    above = _above(adapter, first)
+    above = part(adapter, split_at(adapter.graph, first.name)[1])
     window, student, teacher = _windows(student, teacher, above)
-    through = Pullback(above, (first.out_channels, *teacher.input_shape[1:]))
-    beta = next((layer.beta for layer in adapter if isinstance(layer, Rescale)), first.weight.new_ones(()))
+    channels_out, channels_in, *_ = first.weight.shape
+    through = Pullback(above, (channels_out, *teacher.input_shape[1:]))
+    beta = beta_of(adapter)
 
     def pair(count: int) -> tuple[Tensor, Tensor]:
         # The adapter's own ReLUs pass everything: the dummy ReLU of the 1st kind (section 4.1).
@@ -219,9 +221,7 @@ def solve_adapter(
         return through(student(batch.gradient, batch.masks)), teacher(batch.gradient, batch.masks)
 
     with torch.no_grad():
-        equations = NormalEquations(
-            first.in_channels, first.out_channels, first.kernel_size[0], first.weight.device, window
-        )
+        equations = NormalEquations(channels_in, channels_out, first.kernel, first.weight.device, window)
         chunk = _chunk(student, teacher, first)
         for begin in range(0, draws, chunk):
             equations.add(*pair(min(chunk, draws - begin)))
@@ -229,7 +229,7 @@ def solve_adapter(
         # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of it,
         # no descent could ever use it.
         read = weight.flatten(1).any(1)
-        first.weight[read] = (weight[read] / beta).to(first.weight)
+        first.weight[read] = (weight[read] / (1 if beta is None else beta)).to(first.weight)
         if first.bias is not None:
             first.bias[read] = 0
         wrong = energy = 0.0
@@ -238,37 +238,27 @@ def solve_adapter(
                 each.repeat_interleave(window, -2).repeat_interleave(window, -1)
                 for each in pair(min(chunk, fresh - begin))
             )
-            found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel_size[0] // 2)
+            found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel // 2)
             wrong += float((found - wanted).double().square().sum())
             energy += float(wanted.double().square().sum())
         residual = (wrong / max(energy, sys.float_info.min)) ** 0.5
         return Solution(residual, Excess(first, gram))
 
 
-def _windows(
-    student: AnyPullback, teacher: AnyPullback, above: nn.Sequential
-) -> tuple[int, AnyPullback, AnyPullback]:
+def _windows(student: Pullback, teacher: Pullback, above: GraphModule) -> tuple[int, Pullback, Pullback]:
     """The windows over which u_S and D'_T are constant, and the pullbacks that end with one value for each.
 
     Below the pooling each value is divided by w², on both sides of the equations: that is left out.
     """
-    pointwise = all(isinstance(layer, nn.Conv2d | nn.ReLU) for layer in above)  # the former are identities
-    if not (pointwise and isinstance(student, Pullback) and isinstance(teacher, Pullback)):
-        return 1, student, teacher
-    if student.window != teacher.window:
+    # Above the first convolution the others are identities.
+    pointwise = all(step.function in ("conv2d", "relu") for step in above.graph.steps.values())
+    if not pointwise or student.window != teacher.window:
         return 1, student, teacher
     return student.window, student.above_window(), teacher.above_window()
 
 
-def _above(adapter: nn.Sequential, first: nn.Conv2d) -> nn.Sequential:
-    """What of an adapter lies above its first convolution."""
-    return nn.Sequential(
-        *[layer for layer in adapter if layer is not first and not isinstance(layer, Rescale)]
-    )
-
-
-def _chunk(student: AnyPullback, teacher: AnyPullback, first: nn.Conv2d) -> int:
+def _chunk(student: Pullback, teacher: Pullback, first: Convolution) -> int:
     """How many draws fit into the memory of a chunk: their masks, and the patches in both precisions."""
     masks = sum(math.prod(shape) for shape in student.relu_shapes)
-    patches = first.out_channels * math.prod(first.kernel_size) * math.prod(teacher.input_shape[1:])
+    patches = len(first.weight) * first.kernel**2 * math.prod(teacher.input_shape[1:])
     return min(CHUNK, max(1, MEMORY // (16 * masks + 16 * patches)))

@@ -16,11 +16,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from legonet.blocks.observe import observed
-from legonet.blocks.weights import Loaded
 from legonet.distill.alignment import Alignment
 from legonet.distill.context import FEATURES
 from legonet.distill.draws import Shape, draw_masks
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.observe import observed
 
 
 class Masks(Protocol):
@@ -65,7 +65,7 @@ class Seen:
     active: list[Tensor]
 
     @classmethod
-    def of(cls, module: Loaded, features: Tensor) -> Seen:
+    def of(cls, module: GraphModule, features: Tensor) -> Seen:
         """What a task module does with features (batch, channels, height, width)."""
         parts: list[list[Tensor]] = []
         for part in features.split(FEATURES):

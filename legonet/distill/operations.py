@@ -13,10 +13,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import NamedTuple
 
-from legonet.blocks.joining import BRIDGE_KERNEL, adapter_layers, bridge_layers
-from legonet.blocks.schema import AdaptiveAvgPool, Conv, Layer, Upsample
-from legonet.blocks.shapes import Shape, chain_operations
-from legonet.blocks.sizes import Size
+from legonet.blocks.adapter_layers import BRIDGE_KERNEL, adapter_layers, bridge_layers
 from legonet.distill import amounts
 from legonet.distill.amounts import checked, windows_read
 from legonet.graph.schema import (
@@ -29,6 +26,8 @@ from legonet.graph.schema import (
     Jacobian,
     Ordinary,
 )
+from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Upsample
+from legonet.ir.sizes import Shape, Size, chain_operations
 
 
 class Joined(NamedTuple):

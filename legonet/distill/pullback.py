@@ -1,247 +1,203 @@
-"""Pseudo-gradients: a gradient of the output carried down a chain of layers, whatever the features.
+"""Pseudo-gradients: a gradient of the output carried down a model, whatever the features.
 
-The pullback of a chain y = g(x) takes G, shaped like y, to D', shaped like x:
+The pullback of y = g(x) takes G, shaped like y, to D', shaped like x:
 
     D' = f'_conv ∘ f'_dummy ∘ f'_pool^avg ∘ … ∘ f'_conv(G)
 
-Each f' is the transposed Jacobian of one layer, made independent of the features: a ReLU becomes a
-given mask (or the identity), max pooling becomes average pooling, dropout is left out. So D' is linear
-in G, and linear in the weights of each layer.
+Each f' is the transposed Jacobian of one operation, made independent of the features: a ReLU becomes a
+given mask (or the identity), max pooling becomes average pooling, and all else that is not linear is taken at
+the nominal point (`legonet.ops`). A result that several operations take receives the sum of their gradients.
+So D' is linear in G, and linear in the weights of each layer.
 
-Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equation (4b) and appendix.
+Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equation (4b) and appendix; the sum is the
+chain rule's.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from legonet.blocks.build import leaves
-from legonet.blocks.interpret import OperationModule
-from legonet.blocks.rescale import Rescale
-from legonet.distill.graph_pullback import GraphPullback
-from legonet.errors import DistillError
+from legonet.errors import BlockError, DistillError
+from legonet.ir.cuts import following, rectifiers
+from legonet.ir.graph import INPUT, Operation
+from legonet.ir.interpreter import GraphModule, bound
+from legonet.ir.sizes import lowest_pooling, lowest_window, shapes_of
+from legonet.ops.call import Call, Data, Gradient
+from legonet.ops.row import Row
+from legonet.ops.table import ROWS
 
 Shape = tuple[int, ...]
-Rule = Callable[[Any, Tensor, Shape], Tensor]
+_REMEMBERED = 4  # numbers of draws whose nominal values are kept
 
 
-def _conv(layer: nn.Conv2d, gradient: Tensor, shape: Shape) -> Tensor:
-    """W^T G: the transposed convolution, padded to the input's size where the stride left rows over."""
-    if isinstance(layer.padding, str):
-        return _transposed_jacobian(layer, gradient, shape)
-    left_over = [
-        size - ((out - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1)
-        for size, out, stride, padding, dilation, kernel in zip(
-            shape[-2:],
-            gradient.shape[-2:],
-            layer.stride,
-            layer.padding,
-            layer.dilation,
-            layer.kernel_size,
-            strict=True,
-        )
-    ]
-    return F.conv_transpose2d(
-        gradient,
-        layer.weight,
-        stride=layer.stride,
-        padding=layer.padding,
-        output_padding=left_over,
-        groups=layer.groups,
-        dilation=layer.dilation,
-    )
+@dataclass(frozen=True)
+class _Prepared:
+    """What one number of draws needs: the steps that carry gradients, each with its call but for the mask."""
 
-
-def _linear(layer: nn.Linear, gradient: Tensor, shape: Shape) -> Tensor:
-    """W^T G."""
-    return gradient @ layer.weight
-
-
-def _average(layer: nn.MaxPool2d, gradient: Tensor, shape: Shape) -> Tensor:
-    """Max pooling as average pooling: each input of a window receives an equal share of G."""
-    if _pair(layer.dilation) != (1, 1):
-        raise DistillError(
-            "max pooling with dilation has no pullback; expected dilation 1; cut the teacher above it"
-        )
-    kernel, stride = _pair(layer.kernel_size), _pair(layer.stride)
-    if kernel == stride and _pair(layer.padding) == (0, 0) and not layer.ceil_mode:
-        size = [side * window for side, window in zip(gradient.shape[-2:], kernel, strict=True)]
-        spread = F.interpolate(gradient / (kernel[0] * kernel[1]), size, mode="nearest")
-        bottom, right = shape[-2] - spread.shape[-2], shape[-1] - spread.shape[-1]
-        return F.pad(spread, (0, right, 0, bottom)) if bottom or right else spread
-    average = nn.AvgPool2d(kernel, stride, _pair(layer.padding), ceil_mode=layer.ceil_mode)
-    return _transposed_jacobian(average, gradient, shape)
-
-
-def _flatten(layer: nn.Module, gradient: Tensor, shape: Shape) -> Tensor:
-    return gradient.reshape(gradient.shape[0], *shape)
-
-
-def _batch_norm(layer: nn.BatchNorm2d, gradient: Tensor, shape: Shape) -> Tensor:
-    """Scale by gamma / sqrt(variance + eps): with running statistics, one number per channel."""
-    if layer.running_var is None:
-        raise DistillError("batch norm without running statistics has no pullback; expected recorded ones")
-    scale = torch.rsqrt(layer.running_var + layer.eps)
-    scale = scale * layer.weight if layer.affine else scale
-    return gradient * scale.view(-1, 1, 1)
-
-
-def _rescale(layer: Rescale, gradient: Tensor, shape: Shape) -> Tensor:
-    return gradient * layer.beta
-
-
-def _identity(layer: nn.Module, gradient: Tensor, shape: Shape) -> Tensor:
-    return gradient
-
-
-def _transposed_jacobian(layer: nn.Module, gradient: Tensor, shape: Shape) -> Tensor:
-    """J^T G by automatic differentiation, for layers that are affine in their input: J has no features."""
-    with torch.enable_grad():
-        zero = gradient.new_zeros(gradient.shape[0], *shape).requires_grad_()
-        needs_graph = gradient.requires_grad or any(p.requires_grad for p in layer.parameters())
-        (result,) = torch.autograd.grad(layer(zero), zero, gradient, create_graph=needs_graph)
-    return result
-
-
-def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
-
-
-# One rule per layer. ReLU has none: it is where the masks stand, see `Pullback`.
-RULES: dict[type[nn.Module], Rule] = {
-    nn.Conv2d: _conv,
-    nn.ConvTranspose2d: _transposed_jacobian,
-    nn.Linear: _linear,
-    nn.MaxPool2d: _average,
-    nn.AvgPool2d: _transposed_jacobian,
-    nn.AdaptiveAvgPool2d: _transposed_jacobian,
-    nn.Upsample: _transposed_jacobian,
-    nn.Flatten: _flatten,
-    nn.BatchNorm2d: _batch_norm,
-    nn.Dropout: _identity,
-    nn.Dropout2d: _identity,
-    nn.Identity: _identity,
-    Rescale: _rescale,
-}
-
-
-def pullback(module: nn.Module, input_shape: Shape) -> Pullback | GraphPullback:
-    """The pullback of a task module, whatever it is.
-
-    Args:
-        module: a chain of layers, or a graph of operations, with its weights.
-        input_shape: (channels, height, width) of one input.
-
-    Raises:
-        DistillError: a layer or an operation has no rule.
-    """
-    if isinstance(module, OperationModule):
-        return GraphPullback(module, input_shape)
-    return Pullback(module, input_shape)
+    calls: dict[str, Call]
+    takes: dict[str, list[str]]
 
 
 class Pullback:
-    """The pullback of a chain of layers.
+    """The pullback of a module.
 
     Args:
-        chain: the layers, bottom first.
+        module: With its weights; it is not changed.
         input_shape: (channels, height, width) of one input.
 
     Attributes:
-        input_shape: shape of one D'.
-        output_shape: shape of one G.
-        relu_shapes: for each ReLU, bottom first, the shape of its mask.
+        input_shape: Shape of one D'.
+        output_shape: Shape of one G.
+        relu_shapes: For each rectifier, bottom first, the shape of its mask.
 
     Raises:
-        DistillError: a layer has no rule.
+        DistillError: An operation has no pullback, or does not take what those below it give.
     """
 
-    def __init__(self, chain: nn.Module, input_shape: Shape) -> None:
-        self.layers = leaves(chain)
-        self.input_shape = tuple(input_shape)
-        for name, layer in self.layers:
-            if not isinstance(layer, nn.ReLU) and type(layer) not in RULES:
-                known = ", ".join(sorted(rule.__name__ for rule in RULES))
-                raise DistillError(
-                    f"layer '{name}': {type(layer).__name__} has no pullback rule; expected ReLU, {known}; "
-                    "cut the teacher above it, or add a rule to legonet.distill.pullback.RULES"
-                )
-        self.shapes = _shapes(self.layers, self.input_shape)
-        self.output_shape = self.shapes[-1]
-
-    @property
-    def relu_shapes(self) -> list[Shape]:
-        """The shape of each ReLU's mask, bottom first."""
-        return [
-            shape
-            for (_, layer), shape in zip(self.layers, self.shapes, strict=False)
-            if isinstance(layer, nn.ReLU)
-        ]
+    def __init__(self, module: GraphModule, input_shape: Shape) -> None:
+        self._module = module
+        self._steps = module.graph.steps
+        self._bottom = INPUT
+        self._data_shape = self.input_shape = tuple(input_shape)
+        self._path = following(module.graph)
+        for name in self._path:
+            _row(self._steps[name])
+        try:
+            shapes = shapes_of(module.graph, self.input_shape, "task module")
+        except BlockError as error:
+            raise DistillError(str(error)) from error
+        self._shapes = shapes
+        self.output_shape = shapes[module.graph.output]
+        self._rectifiers = rectifiers(module.graph)
+        self._prepared: dict[tuple[Any, ...], _Prepared] = {}
+        weights = (each for each in module.state_dict().values() if each.is_floating_point())
+        whole = self._prepare(1, next(weights, torch.empty(0)).new_empty(0)).calls
+        self.relu_shapes = [_unit_shape(whole[name].data[0].shape) for name in self._rectifiers]
 
     def __call__(self, gradient: Tensor, masks: Sequence[Tensor | None] | None = None) -> Tensor:
         """Carry a gradient of the output down to the input.
 
         Args:
             gradient: G, (draws, *output_shape).
-            masks: for each ReLU, bottom first, (draws, *relu_shape) of zeros and ones, broadcastable
-                (the dummy ReLU of the 2nd kind), or None for the identity (the 1st kind). None at all:
-                the identity for every ReLU.
+            masks: For each rectifier, bottom first, (draws, *relu_shape) of zeros and ones, broadcastable
+                (the dummy ReLU of the 2nd kind), or None for ones (the 1st kind). None at all: ones for
+                every rectifier.
 
         Returns:
-            D', (draws, *input_shape), differentiable with respect to G and the layers' weights.
+            D', (draws, *input_shape), differentiable with respect to G and the module's weights.
         """
-        remaining = list(masks) if masks is not None else [None] * len(self.relu_shapes)
-        for (_, layer), shape in zip(reversed(self.layers), reversed(self.shapes[:-1]), strict=True):
-            if isinstance(layer, nn.ReLU):
-                mask = remaining.pop()
-                gradient = gradient if mask is None else gradient * mask
-            else:
-                gradient = RULES[type(layer)](layer, gradient, shape)
-        return gradient
+        given = list(masks) if masks is not None else [None] * len(self._rectifiers)
+        by_name = dict(zip(self._rectifiers, given, strict=True))
+        prepared = self._prepare(len(gradient), gradient)
+        gradients: dict[str, dict[int, Tensor]] = {self._module.graph.output: {-1: gradient}}
+        for name in reversed(self._path):
+            if name == self._bottom:
+                break
+            arrived = gradients.pop(name, None)
+            if arrived is None:
+                continue
+            call, mask = prepared.calls[name], by_name.get(name)
+            if mask is not None:
+                call = replace(call, mask=mask)
+            for source, found in zip(prepared.takes[name], self._pulled(call, arrived), strict=True):
+                if found is None:
+                    continue
+                place = call.arguments[1] if call.operation == "getitem" else -1
+                parts = gradients.setdefault(source, {})
+                parts[place] = parts[place] + found if place in parts else found
+        total = gradients.get(self._bottom, {}).get(-1)
+        return gradient.new_zeros(len(gradient), *self.input_shape) if total is None else total
 
     @property
     def window(self) -> int:
-        """Height and width of the windows that the chain begins with a pooling of; 1: it does not.
+        """Height and width of the windows that the module begins with a pooling of; 1: it does not.
 
         D' is constant over each of them.
         """
-        lowest = self.layers[0][1] if self.layers else None
-        if not isinstance(lowest, nn.MaxPool2d | nn.AvgPool2d) or _pair(lowest.padding) != (0, 0):
-            return 1
-        sizes = {*_pair(lowest.kernel_size), *_pair(lowest.stride)}
-        size = sizes.pop()
-        fits = not sizes and all(side % size == 0 for side in self.input_shape[-2:])
-        return size if fits else 1
+        return lowest_window(self._module.graph, self.input_shape) if self._bottom == INPUT else 1
 
     def above_window(self) -> Pullback:
         """The pullback down to the windows: one value for each, w² times what each of its positions gets."""
-        if self.window == 1:
+        pooling = lowest_pooling(self._module.graph)
+        if self.window == 1 or pooling is None:
             return self
-        above = copy.copy(self)
-        above.layers, above.shapes = self.layers[1:], self.shapes[1:]
-        above.input_shape = above.shapes[0]
+        above = object.__new__(Pullback)
+        above.__dict__.update(self.__dict__)
+        above._bottom, above.input_shape = pooling.name, self._shapes[pooling.name]
         return above
 
+    def calls(self, draws: int, like: Tensor) -> tuple[dict[str, Call], dict[str, list[str]]]:
+        """Every operation between input and output as it is called for so many draws, and what it takes."""
+        prepared = self._prepare(draws, like)
+        return prepared.calls, prepared.takes
 
-AnyPullback = Pullback | GraphPullback
+    def _pulled(self, call: Call, arrived: Mapping[int, Tensor]) -> Sequence[Tensor | None]:
+        if call.operation == "getitem":  # the part's place goes with its gradient
+            return [arrived[-1]]
+        whole: Gradient = arrived[-1] if -1 in arrived else dict(arrived)
+        pull = ROWS[call.operation].pull
+        assert pull is not None  # noqa: S101 - looked at when the pullback was made
+        return pull(call, whole)
+
+    def _prepare(self, draws: int, like: Tensor) -> _Prepared:
+        """Calls with their shapes and nominal values, for so many draws."""
+        key = (draws, like.device, like.dtype)
+        if key not in self._prepared:
+            while len(self._prepared) >= _REMEMBERED:
+                self._prepared.pop(next(iter(self._prepared)))
+            with torch.no_grad():
+                self._prepared[key] = self._calls(draws, like)
+        return self._prepared[key]
+
+    def _calls(self, draws: int, like: Tensor) -> _Prepared:
+        known: dict[str, Any] = {INPUT: Data((draws, *self._data_shape), like)}
+        calls: dict[str, Call] = {}
+        takes: dict[str, list[str]] = {}
+        path, counted = set(self._path), like.new_empty(draws)
+        for name, step in self._steps.items():
+            arguments = [self._module.resolve(each, known.__getitem__, counted) for each in step.arguments]
+            keywords = {
+                key: self._module.resolve(each, known.__getitem__, counted)
+                for key, each in step.keywords.items()
+            }
+            function = bound(step, like.device)
+            call = Call(name, step.function, function, arguments, keywords)
+            if not call.data:
+                known[name] = function(*arguments, **keywords)
+                continue
+            known[name] = self._result(call, step, draws, like)
+            if name in path:
+                calls[name], takes[name] = call, [each for each in step.references() if _is_data(known[each])]
+        return _Prepared(calls, takes)
+
+    def _result(self, call: Call, step: Operation, draws: int, like: Tensor) -> Any:
+        """The result as `Data`, or a list of them."""
+        row = _row(step)
+        value = None if row.nominal is None else row.nominal(call)
+        if value is None and row.shape is not None and step.name in self._shapes:
+            return Data((draws, *self._shapes[step.name]), like)
+        results = _results_of(call)
+        if isinstance(results, list):
+            several = value if value is not None else [None] * len(results)
+            return [_data(each, like, part) for each, part in zip(results, several, strict=True)]
+        return _data(results, like, value)
 
 
-def alike(student: AnyPullback, teacher: AnyPullback) -> bool:
+def alike(student: Pullback, teacher: Pullback) -> bool:
     """Whether two task modules can share masks by position: their ReLUs have the same shapes."""
     return student.relu_shapes == teacher.relu_shapes
 
 
-def expect_same_output(student: AnyPullback, teacher: AnyPullback, path: str) -> None:
+def expect_same_output(student: Pullback, teacher: Pullback, path: str) -> None:
     """Refuse two task modules that cannot share G.
 
     Raises:
-        DistillError: their outputs differ in shape.
+        DistillError: Their outputs differ in shape.
     """
     if student.output_shape != teacher.output_shape:
         raise DistillError(
@@ -250,11 +206,11 @@ def expect_same_output(student: AnyPullback, teacher: AnyPullback, path: str) ->
         )
 
 
-def expect_alike(student: AnyPullback, teacher: AnyPullback, path: str) -> None:
+def expect_alike(student: Pullback, teacher: Pullback, path: str) -> None:
     """Refuse two task modules that cannot share G and masks by position.
 
     Raises:
-        DistillError: their outputs or their ReLUs differ in shape.
+        DistillError: Their outputs or their ReLUs differ in shape.
     """
     expect_same_output(student, teacher, path)
     if not alike(student, teacher):
@@ -266,19 +222,54 @@ def expect_alike(student: AnyPullback, teacher: AnyPullback, path: str) -> None:
         )
 
 
-def _shapes(layers: Sequence[tuple[str, nn.Module]], shape: Shape) -> list[Shape]:
-    """The input shape of every layer, then the output's, found with a batch of none: nothing is computed."""
-    shapes = [shape]
-    like = next((weight for _, layer in layers for weight in layer.parameters()), torch.empty(0))
-    value = like.new_empty(0, *shape)
-    for name, layer in layers:
-        try:
-            with torch.no_grad():
-                value = layer(value)
-        except (RuntimeError, ValueError) as error:
-            raise DistillError(
-                f"layer '{name}': does not take features of shape {shapes[-1]}; "
-                f"expected a chain whose layers fit each other ({error})"
-            ) from error
-        shapes.append(tuple(value.shape[1:]))
-    return shapes
+def _known(nominal: Tensor | None) -> Tensor | None:
+    """A nominal value, if it is not zero."""
+    return nominal if nominal is not None and bool(nominal.any()) else None
+
+
+def _row(step: Operation) -> Row:
+    row = ROWS[step.function]
+    if row.pull is None:
+        raise DistillError(
+            f"{step.name}: operation '{step.function}' has no pullback; expected one of those of "
+            f"legonet.ops.table; cut the teacher above it, or add one with legonet.register_operation; "
+            "docs/method.md has an example"
+        )
+    return row
+
+
+def _data(result: Tensor | Data, like: Tensor, nominal: Tensor | None) -> Data:
+    """A result; all are of the features' dtype, but for what a Fourier transform gives."""
+    if isinstance(result, Data):
+        return Data(result.shape, result.like, _known(nominal))
+    like = like.new_empty(0, dtype=result.dtype) if result.is_complex() else like
+    return Data(tuple(result.shape), like, _known(nominal))
+
+
+def _results_of(call: Call) -> Any:
+    """A call's results on the meta device, or a list of them."""
+
+    def meta(value: Any) -> Any:
+        if isinstance(value, Data):
+            return torch.empty(value.shape, dtype=value.like.dtype, device="meta")
+        if isinstance(value, Tensor):
+            return value.to("meta")
+        if isinstance(value, Mapping):
+            return {key: meta(each) for key, each in value.items()}
+        return [meta(each) for each in value] if isinstance(value, list | tuple) else value
+
+    if call.operation == "getitem":
+        return call.arguments[0][call.arguments[1]]
+    result = call.function(*meta(list(call.arguments)), **meta(dict(call.keywords)))
+    return result if isinstance(result, Tensor) else list(result)
+
+
+def _is_data(value: Any) -> bool:
+    return isinstance(value, Data) or (
+        isinstance(value, list) and any(isinstance(each, Data) for each in value)
+    )
+
+
+def _unit_shape(shape: Shape) -> Shape:
+    """The shape of one draw's units; one draw may be several rows, such as the windows of an image."""
+    return tuple(shape) if shape[0] > 1 else tuple(shape[1:])

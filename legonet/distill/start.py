@@ -22,7 +22,7 @@ from legonet.distill.draws import draw_gradient
 from legonet.distill.imagine import imagined_features
 from legonet.distill.least_squares import Draw, Excess, Solution, solve_adapter
 from legonet.distill.masks import Chances, Masks, Seen
-from legonet.distill.pullback import AnyPullback, alike, expect_same_output, pullback
+from legonet.distill.pullback import Pullback, alike, expect_same_output
 from legonet.graph.schema import Solving
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
@@ -61,8 +61,8 @@ def start(context: Context, settings: Solving) -> Start:
     """
     path = context.edge.path
     pair = (
-        pullback(context.student, context.edge.target),
-        pullback(context.teacher, context.edge.source),
+        Pullback(context.student, context.edge.target),
+        Pullback(context.teacher, context.edge.source),
     )
     expect_same_output(*pair, path)
     if not alike(*pair):
@@ -91,7 +91,7 @@ def start(context: Context, settings: Solving) -> Start:
 
 def _align(
     context: Context,
-    student: AnyPullback,
+    student: Pullback,
     residual: float,
     masks: Masks,
     settings: Solving,
@@ -100,7 +100,7 @@ def _align(
     before = copy.deepcopy(context.adapter.state_dict())
     alignment = align(context.teacher, context.student, context.edge.source)
     if alignment is not None:
-        aligned = pullback(alignment.module, context.edge.source)
+        aligned = Pullback(alignment.module, context.edge.source)
         again = _solve(context, student, aligned, masks.reordered(alignment), settings)
         if again.residual < residual:
             common = again.residual <= STRANGERS
@@ -111,8 +111,8 @@ def _align(
 
 def _solve(
     context: Context,
-    student: AnyPullback,
-    teacher: AnyPullback,
+    student: Pullback,
+    teacher: Pullback,
     masks: Masks,
     settings: Solving,
 ) -> Solution:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from legonet.blocks.joining import Shape, adapter_layers, bridge_in_words, in_words, sizes
+from legonet.blocks.adapter_layers import Shape, adapter_layers, bridge_in_words, in_words, sizes
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, givers, split_path
 from legonet.plan.plan import Plan

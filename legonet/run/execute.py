@@ -9,9 +9,6 @@ from pathlib import Path
 
 import torch
 
-from legonet.blocks.build import output_shape
-from legonet.blocks.sizes import size_of
-from legonet.blocks.weights import Loaded, architecture_of, dump_chain, load_module, module_layers
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Edge, Progress
@@ -20,6 +17,9 @@ from legonet.distill.operations import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
 from legonet.graph.part import concerning
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import blob_graph, load_module, write_module
+from legonet.ir.sizes import output_shape, size_of
 from legonet.run.jobs import Job, blobs_of, make_job
 from legonet.run.site import Site, teacher_of
 from legonet.store.blobs import BlobStore
@@ -84,7 +84,7 @@ def execute(
             f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
             "another device, fewer draws or a smaller batch"
         ) from error
-    data = dump_chain("adapter", fitted.adapter)
+    data = write_module("adapter", fitted.adapter)
     notes = fitted.notes if checkpoint is None else [*fitted.notes, *checkpoint.notes]
     given = (0, False) if samples is None else (len(samples.images), samples.labels is not None)
     operations = None
@@ -94,14 +94,14 @@ def execute(
     return Result(job.path, data, fitted.quality, seconds, notes, operations=operations)
 
 
-def _joined(job: Job, edge: Edge, own: Loaded | None) -> Joined:
+def _joined(job: Job, edge: Edge, own: GraphModule | None) -> Joined:
     """What was joined, as far as operations depend on it."""
-    f = size_of(architecture_of(edge.category_module), job.input.shape)
-    below = None if own is None else size_of(architecture_of(own), job.input.shape)
+    f = size_of(edge.category_module.graph, job.input.shape)
+    below = None if own is None else size_of(own.graph, job.input.shape)
     return Joined(
         f,
-        size_of(architecture_of(edge.task_module), edge.target),
-        size_of(architecture_of(edge.teacher_module), (below or f).gives),
+        size_of(edge.task_module.graph, edge.target),
+        size_of(edge.teacher_module.graph, (below or f).gives),
         edge.target,
         below,
         job.teacher_module == job.task_module,
@@ -145,14 +145,12 @@ def open_edge(site: Site, lock: Lock, path: str) -> Edge:
     return site.with_modules(found, needed, lambda: load_edge(job, site.store))
 
 
-def _module(store: BlobStore, sha: str, job: Job) -> Loaded:
+def _module(store: BlobStore, sha: str, job: Job) -> GraphModule:
     return load_module(store.map(sha), where=f"{job.path}: module {sha[:10]}")
 
 
 def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:
-    return output_shape(
-        module_layers(store.map(sha)), job.input.shape, where=f"{job.path}: module {sha[:10]}"
-    )
+    return output_shape(blob_graph(store.map(sha)), job.input.shape, where=f"{job.path}: module {sha[:10]}")
 
 
 def statistics_of(store: BlobStore, sha: str | None, where: str) -> Statistics | None:

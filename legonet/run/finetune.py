@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.device import find_device
-from legonet.blocks.weights import Loaded, dump_chain, load_module
 from legonet.distill.context import Progress
 from legonet.distill.finetune import Judgement, TunedPath, finetune
 from legonet.distill.inversion import invert
@@ -18,6 +17,8 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import load_module, write_module
 from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
 from legonet.run.prepare import lock_modules, mend_blobs, tuning_context
@@ -156,7 +157,7 @@ def tune(
     if worse:
         return Tuned(lock, tuned.paths, worse)
     kind = "task-module" if tuning.task is not None else "category-module"
-    sha = store.put(dump_chain(kind, tuned.module.cpu()))
+    sha = store.put(write_module(kind, tuned.module.cpu()))
     section, name = ("tasks", tuning.task) if tuning.task is not None else ("categories", tuning.category)
     context = tuning_context(lock, shared.module, section, name or "")
     changed = shared.model_copy(update={"tuned": sha, "tuned_with": context})
@@ -200,7 +201,7 @@ class _Loader:
     ) -> None:
         self._graph, self._plan, self._lock, self._store, self._device = graph, plan, lock, store, device
 
-    def load(self, sha: str) -> Loaded:
+    def load(self, sha: str) -> GraphModule:
         """A module on the device."""
         return load_module(self._store.map(sha), where=f"module {sha[:10]}").to(self._device)
 
@@ -213,7 +214,7 @@ class _Loader:
         if edge.action == "keep":
             adapter = self.load(self._lock.adapters[name].adapter)
 
-        def through(module: Loaded) -> nn.Module:
+        def through(module: GraphModule) -> nn.Module:
             if tuning.task is not None:
                 return nn.Sequential(f, adapter, module)
             return nn.Sequential(module, adapter, g)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from legonet.errors import StoreError
@@ -20,10 +21,10 @@ class ModuleBlob:
 
     Attributes:
         kind: What part of a network it is.
-        layers: Plain data: the layers by name, in order (`legonet.blocks.schema.layers_from_data`
+        layers: Plain data: the layers by name, in order (`legonet.ir.notation.layers_from_data`
             reads them); empty if the module is a graph of operations.
         tensors: By the names of the state dict.
-        operations: Plain data of a graph (`legonet.blocks.operations.operations_from_data` reads it), for a
+        operations: Plain data of a graph (`legonet.ir.graph.graph_from_data` reads it), for a
             module that is no chain of layers.
     """
 
@@ -35,8 +36,8 @@ class ModuleBlob:
 
 def dump_module(
     kind: ModuleKind,
-    layers: Mapping[str, Any],
-    tensors: Mapping[str, RawTensor],
+    layers: Mapping[str, Any] = MappingProxyType({}),
+    tensors: Mapping[str, RawTensor] = MappingProxyType({}),
     operations: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Write a module blob; its address in the store is the sha256 of these bytes.
@@ -58,8 +59,8 @@ def dump_module(
 
 def module_pieces(
     kind: ModuleKind,
-    layers: Mapping[str, Any],
-    tensors: Mapping[str, RawTensor],
+    layers: Mapping[str, Any] = MappingProxyType({}),
+    tensors: Mapping[str, RawTensor] = MappingProxyType({}),
     operations: Mapping[str, Any] | None = None,
 ) -> list[bytes | memoryview]:
     """What `dump_module` writes, in pieces; the tensors' bytes are not copied."""

@@ -12,9 +12,9 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx.node import map_aggregate
 
-from legonet.blocks.aten import OPERATIONS
-from legonet.blocks.operations import DTYPES, INPUT, Operation, Operations, TensorSpec
 from legonet.errors import TeacherError
+from legonet.ir.graph import DTYPES, INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ops.table import ROWS
 from legonet.teachers.inline import inlined
 from legonet.teachers.tracing import UnknownCallError, short
 from legonet.teachers.writes import SAME, function_name, without_writes
@@ -34,9 +34,9 @@ _DROPPED = frozenset(("device", "pin_memory", "layout", "memory_format", "non_bl
 
 @dataclass(frozen=True)
 class Converted:
-    """Operations, the constants that they take, and whether the model asks for another order of memory."""
+    """ModelGraph, the constants that they take, and whether the model asks for another order of memory."""
 
-    operations: Operations
+    operations: ModelGraph
     constants: dict[str, Tensor]
     reordered: bool
 
@@ -80,7 +80,7 @@ class Converter:
             elif node.op == "output":
                 results = zip(node.args[0], self._program.graph_signature.output_specs, strict=True)
                 found = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT][output]
-                operations = Operations(self._steps, self._result(found), self._tensors)
+                operations = ModelGraph(self._steps, self._result(found), self._tensors)
                 return Converted(operations, self._constants, any(map(_reorders, self._graph.nodes)))
         raise AssertionError("a graph without output")
 
@@ -169,7 +169,7 @@ class Converter:
             self._step(node, "to.dtype", (self._argument(node.args[0], node), dtype), {})
 
     def _add(self, node: fx.Node, name: str) -> None:
-        if name not in OPERATIONS:
+        if name not in ROWS:
             raise self._error(
                 node, f"the operation '{name}' is not on legonet's list (legonet/blocks/aten.py)"
             )

@@ -12,16 +12,13 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from legonet.blocks.build import build_architecture, leaves
-from legonet.blocks.flops import FlopCounter
-from legonet.blocks.interpret import OperationModule, operation_shapes
-from legonet.blocks.joints import NOWHERE, joints, names_of
-from legonet.blocks.operations import Operation, Operations
-from legonet.blocks.parameters import tensor_shapes
-from legonet.blocks.schema import Architecture, Layers
 from legonet.errors import TeacherError
+from legonet.ir.cuts import NOWHERE, cut_points, names_of
+from legonet.ir.flops import FlopCounter
+from legonet.ir.graph import ModelGraph, Operation
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.sizes import shapes_of
 
 RECOMMENDED = (0.25, 0.5, 0.75)  # of the operations lie below the cuts that are recommended
 Shape = tuple[int, ...]
@@ -52,23 +49,19 @@ class Cut:
     recommended: bool = False
 
 
-def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "model") -> list[Cut]:
+def list_cuts(architecture: ModelGraph, input_shape: Shape, where: str = "model") -> list[Cut]:
     """All places where a model can be cut, in order.
 
     Args:
-        architecture: Layers or operations.
+        architecture: The model.
         input_shape: (channels, height, width).
         where: What messages call the model.
 
     Raises:
         BlockError: The model does not take such an input.
     """
-    if isinstance(architecture, Operations):
-        places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
-        modules = names_of(architecture, places)
-    else:
-        places, shapes, costs, weights = _of_chain(architecture, input_shape)
-        modules = {name: [name] for name in places}
+    places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
+    modules = names_of(architecture, places)
     order = list(costs)
     below, cuts, heavy = (0, 0), [], (sum(costs.values()), sum(weights.values()))
     for name in order:
@@ -81,13 +74,13 @@ def list_cuts(architecture: Architecture, input_shape: Shape, where: str = "mode
                 (below[1], heavy[1] - below[1]),
                 (below[0], heavy[0] - below[0]),
                 tuple(modules[name]),
-                not isinstance(architecture, Operations) or _ends(architecture.steps[name], modules[name]),
+                _ends(architecture.steps[name], modules[name]),
             )
             cuts.append(cut)
     return _with_recommended(cuts)
 
 
-def at_fraction(architecture: Architecture, input_shape: Shape, fraction: float, where: str) -> str:
+def at_fraction(architecture: ModelGraph, input_shape: Shape, fraction: float, where: str) -> str:
     """The cut that leaves about this fraction of the operations below it: a map or tokens if there are any.
 
     Raises:
@@ -129,12 +122,11 @@ def _with_recommended(cuts: list[Cut]) -> list[Cut]:
 
 
 def _of_graph(
-    operations: Operations, input_shape: Shape, where: str
+    operations: ModelGraph, input_shape: Shape, where: str
 ) -> tuple[list[str], Mapping[str, Shape], dict[str, int], dict[str, int]]:
-    module = build_architecture(operations, "meta")
-    assert isinstance(module, OperationModule)  # noqa: S101 - what operations are built to
-    places = joints(operations)
-    shapes = operation_shapes(module, input_shape, where)
+    module = build_graph(operations, "meta")
+    places = cut_points(operations)
+    shapes = shapes_of(operations, input_shape, where)
     costs, known = _costs(module, input_shape), set[str]()
     weights = dict.fromkeys(costs, 0)
     for name, step in operations.steps.items():
@@ -146,7 +138,7 @@ def _of_graph(
     return places, shapes, costs, weights
 
 
-def _costs(module: OperationModule, input_shape: Shape) -> dict[str, int]:
+def _costs(module: GraphModule, input_shape: Shape) -> dict[str, int]:
     """The multiplications of each step, for one image, on the meta device."""
     costs: dict[str, int] = {}
     counter, last = FlopCounter(), [""]
@@ -163,26 +155,6 @@ def _costs(module: OperationModule, input_shape: Shape) -> dict[str, int]:
     for name, count in costs.items():
         each[name], total = (count - total) // 2, count
     return each
-
-
-def _of_chain(
-    layers: Layers, input_shape: Shape
-) -> tuple[list[str], Mapping[str, Shape], dict[str, int], dict[str, int]]:
-    chain = build_architecture(layers, "meta").eval()
-    assert not isinstance(chain, OperationModule)  # noqa: S101 - what layers are built to
-    shapes: dict[str, Shape] = {}
-    costs: dict[str, int] = {}
-    value: Tensor = torch.empty((1, *input_shape), device="meta")
-    for name, layer in leaves(chain):
-        with torch.no_grad(), FlopCounter() as counter:
-            value = layer(value)
-        shapes[name], costs[name] = tuple(value.shape[1:]), counter.total // 2
-    weights = dict.fromkeys(costs, 0)
-    for key, shape in tensor_shapes(layers).items():
-        owner, _, last = key.rpartition(".")
-        if last in ("weight", "bias"):
-            weights[owner] += prod(shape)
-    return list(layers)[:-1], shapes, costs, weights
 
 
 def near(cuts: list[Cut], cut: Cut) -> list[Cut]:

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
-from legonet.blocks.operations import Operations, restricted
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.graph import ModelGraph, restricted
 from legonet.teachers.convert import Converted, Converter
 from legonet.teachers.programs import ProgramModel, expect_input
 from legonet.teachers.tracing import evaluating, line_of
@@ -41,7 +41,7 @@ class Exported:
         reordered: The model asks for an order of memory, such as channels last, which the graph does not.
     """
 
-    operations: Operations
+    operations: ModelGraph
     constants: dict[str, Tensor]
     reordered: bool = False
 

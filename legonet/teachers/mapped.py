@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.blocks.weights import DTYPES
+from legonet.ir.modules import DTYPES
 from legonet.store.mapping import map_file
 from legonet.store.tensors import RawTensor
 

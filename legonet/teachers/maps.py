@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from legonet.blocks.joints import find_cut, means_any
-from legonet.blocks.operations import Operations
-from legonet.blocks.schema import Architecture, Block
+from legonet.blocks.schema import Block
+from legonet.ir.cuts import find_cut, means_any, split
+from legonet.ir.graph import ModelGraph
 from legonet.teachers.ports import is_taken_as_map, with_map
-from legonet.teachers.read import cut_architecture, expect_no_constants
+from legonet.teachers.read import expect_no_constants
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,27 +45,23 @@ def take_in_with_cut(
     Raises:
         TeacherError: The model cannot be traced, or has no such cut.
     """
-    from legonet.blocks.build import output_shape
+    from legonet.ir.sizes import output_shape
     from legonet.teachers.cuts import at_fraction
-    from legonet.teachers.export import export
-    from legonet.teachers.take_in import TakenIn, take_in
+    from legonet.teachers.take_in import take_in
 
     found = take_in(module, example_shape, output=output, where=where)
     cut = _fraction(found.architecture, cut)
     place = cut if isinstance(cut, str) else at_fraction(found.architecture, input_shape, cut, where)
-    f, _ = cut_architecture(found.architecture, place, where=where)
+    f, _ = split(found.architecture, place, where=where)
     shape = output_shape(f, input_shape, where=where)
     if is_taken_as_map(found.architecture, place, shape, input_shape):
         return found, place
-    if not isinstance(found.architecture, Operations):  # no layer makes a map of it
-        exported = export(module, example_shape, output=output, where=where)
-        found = TakenIn(exported.operations, exported.constants, exported.reordered)
-    assert isinstance(found.architecture, Operations)  # noqa: S101 - exported if it was none
-    operations, place = with_map(found.architecture, find_cut(found.architecture, place, where=where), shape)
+    plain = found.architecture.without_notation()  # no layer makes a map of it
+    operations, place = with_map(plain, find_cut(plain, place, where=where), shape)
     return replace(found, architecture=operations), place
 
 
-def _fraction(architecture: Architecture, cut: str | float) -> str | float:
+def _fraction(architecture: ModelGraph, cut: str | float) -> str | float:
     """What a cut means that may be a fraction; `0.5` is also the name of a layer of nested chains."""
     with suppress(ValueError):
         if isinstance(cut, str) and 0 < float(cut) < 1 and not means_any(architecture, cut):
@@ -73,7 +69,7 @@ def _fraction(architecture: Architecture, cut: str | float) -> str | float:
     return cut
 
 
-def block_with_cut(block: Block, cut: str, where: str) -> tuple[Architecture, str]:
+def block_with_cut(block: Block, cut: str, where: str) -> tuple[ModelGraph, str]:
     """A block's layers or operations as they are cut; what a library builds is traced.
 
     Args:

@@ -8,12 +8,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from legonet.blocks.build import output_shape
-from legonet.blocks.operations import Operations
-from legonet.blocks.weights import make_module, raw_tensor
 from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
+from legonet.ir.modules import make_module, raw_tensor
+from legonet.ir.sizes import output_shape
 from legonet.store.files import write_file
 from legonet.teachers.maps import take_in_with_cut
 from legonet.teachers.outputs import check_output, output_of
@@ -116,14 +115,12 @@ def from_module(
     """
     where = f"teachers.{name}"
     found, place = take_in_with_cut(module, example_shape or input_shape, input_shape, cut, output, where)
-    state = {**module.state_dict(), **found.constants}
-    if isinstance(found.architecture, Operations):
-        state = {key: state[key] for key in found.architecture.tensors}
+    known = {**module.state_dict(), **found.constants}
+    state = {key: known[key] for key in found.architecture.tensors}
     plain = {key: raw_tensor(tensor, key, copy=copy) for key, tensor in state.items()}
     source = MemoryTeacher(name, place, found.architecture, plain)
     source.parts()  # so that a wrong cut or bad weights are told now
-    if isinstance(found.architecture, Operations):
-        expect_same(module, found, state, input_shape, output, where)
+    expect_same(module, found, state, input_shape, output, where)
     return source, output_shape(found.architecture, input_shape)
 
 

@@ -1,7 +1,7 @@
 """What crosses at a teacher's cut, and what one image costs below and above it.
 
-Needs no torch for chains of layers. A graph of operations is run on torch's meta device, once: what was found
-is kept in a file of the workspace that may be deleted at any time.
+Needs no torch where arithmetic is enough, as it is for chains of layers. Other graphs are run on torch's meta
+device, once: what was found is kept in a file of the workspace that may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from legonet.blocks.joints import find_cut
-from legonet.blocks.operations import Operations
-from legonet.blocks.shapes import Shape
-from legonet.blocks.sizes import Size, size_of
 from legonet.errors import StoreError
 from legonet.graph.schema import Graph
+from legonet.ir.cuts import find_cut, split_at
+from legonet.ir.graph import ModelGraph, Shape
+from legonet.ir.sizes import Size, shapes_of, size_of
 from legonet.plan.ports import Port
 from legonet.store.blobs import sha256
 from legonet.store.files import write_file
 from legonet.teachers.ports import MAP, expect_channels_first
-from legonet.teachers.read import cut_architecture
 from legonet.teachers.source import TeacherSource
 
 
@@ -80,13 +78,11 @@ class PortFinder:
         if key in kept:
             return kept[key]
         architecture, cut = source.model_and_cut()
-        if not isinstance(architecture, Operations):
-            parts = cut_architecture(architecture, cut, where=where)
-            below = size_of(parts[0], shape)
-            return Crossing(Port(below.gives), below, size_of(parts[1], below.gives))
-        kept[key] = _of_operations(architecture, cut, shape, where)
-        self._keep(kept)
-        return kept[key]
+        found = _crossing(architecture, cut, shape, where)
+        if architecture.notation is None:  # which arithmetic may not suffice for
+            kept[key] = found
+            self._keep(kept)
+        return found
 
     def _known(self) -> dict[str, Crossing]:
         if self._kept is None:
@@ -113,13 +109,10 @@ def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
     }
 
 
-def _of_operations(operations: Operations, cut: str, shape: Shape, where: str) -> Crossing:
-    from legonet.blocks.interpret import build_operations, operation_shapes
-
+def _crossing(operations: ModelGraph, cut: str, shape: Shape, where: str) -> Crossing:
     place = find_cut(operations, cut, where=where)
-    below, above = cut_architecture(operations, place, where=where)
-    assert isinstance(below, Operations)  # noqa: S101 - a part of a graph
-    shapes = operation_shapes(build_operations(below, "meta"), shape, where)
+    below, above = split_at(operations, place)
+    shapes = shapes_of(below, shape, where)
     expect_channels_first(operations, place, shapes[place], shape, where)
     module = operations.steps[place].module
     own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None

@@ -19,10 +19,9 @@ from dataclasses import replace
 from math import isqrt
 from typing import Any
 
-from legonet.blocks.joints import find_step
-from legonet.blocks.operations import INPUT, Operation, Operations, renamed
-from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
+from legonet.ir.cuts import find_step
+from legonet.ir.graph import INPUT, ModelGraph, Operation, renamed
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
 MAP = ".map"
@@ -32,7 +31,7 @@ Shape = tuple[int, ...]
 _END = 2**63 - 1
 
 
-def with_map(operations: Operations, place: str, shape: Shape) -> tuple[Operations, str]:
+def with_map(operations: ModelGraph, place: str, shape: Shape) -> tuple[ModelGraph, str]:
     """Put a way to a map and back behind a result, if it is no map.
 
     Args:
@@ -64,7 +63,7 @@ def is_map(shape: Shape) -> bool:
     return len(shape) == 3 and not shape[0] == shape[1] != shape[2]
 
 
-def is_taken_as_map(architecture: Architecture, place: str, shape: Shape, input_shape: Shape) -> bool:
+def is_taken_as_map(architecture: ModelGraph, place: str, shape: Shape, input_shape: Shape) -> bool:
     """Whether a tensor counts as (channels, height, width) where a model is cut.
 
     Layers give channels first; so does all else where images are wide or high, and only squares tell.
@@ -79,13 +78,13 @@ def is_taken_as_map(architecture: Architecture, place: str, shape: Shape, input_
         return True
     if len(shape) != 3:
         return False
-    if not isinstance(architecture, Operations) or len(set(input_shape[1:])) > 1:
+    if architecture.notation is not None or len(set(input_shape[1:])) > 1:
         return True
     return architecture.steps[find_step(architecture, place)].module.endswith(MAP)
 
 
 def expect_channels_first(
-    architecture: Architecture, place: str, shape: Shape, input_shape: Shape, where: str
+    architecture: ModelGraph, place: str, shape: Shape, input_shape: Shape, where: str
 ) -> None:
     """Refuse channels-last features, as no adapter would tell them from a map.
 

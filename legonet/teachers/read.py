@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from legonet.blocks.joints import split
-from legonet.blocks.operations import Operations
-from legonet.blocks.parameters import Shape, is_counter, tensor_shapes
-from legonet.blocks.schema import Architecture, Block, Layers, layers_data
+from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
-from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.cuts import split
+from legonet.ir.graph import ModelGraph
+from legonet.ir.sizes import Shape, is_counter, tensor_shapes
 from legonet.store.blobs import Pieces, sha256
 from legonet.store.mapping import map_file
 from legonet.store.modules import ModuleKind, module_pieces
@@ -40,13 +39,13 @@ class Half:
 
     Attributes:
         sha: The address of its blob.
-        layers: Its layers or operations.
+        layers: Its operations.
         tensors: Its weights by name; of a file, they are views of the file.
         pieces: Its blob, of the same views.
     """
 
     sha: str
-    layers: Architecture
+    layers: ModelGraph
     tensors: Mapping[str, RawTensor] = field(compare=False, repr=False)
     pieces: Pieces = field(compare=False, repr=False)
 
@@ -89,23 +88,23 @@ class TeacherParts:
         return self.above.sha
 
     @property
-    def f_layers(self) -> Architecture:
-        """Layers or operations up to and including the cut."""
+    def f_layers(self) -> ModelGraph:
+        """The operations up to and including the cut."""
         return self.below.layers
 
     @property
-    def g_layers(self) -> Architecture:
+    def g_layers(self) -> ModelGraph:
         """Those after it."""
         return self.above.layers
 
 
 def read_teacher(
-    architecture: Block | Architecture, weights: Weights, cut: str, where: str = "teacher"
+    architecture: Block | ModelGraph, weights: Weights, cut: str, where: str = "teacher"
 ) -> TeacherParts:
     """Read a teacher's weights, check them and cut the teacher.
 
     Args:
-        architecture: The teacher's block, or its layers or operations.
+        architecture: The teacher's block, or its graph of operations.
         weights: A safetensors file, which is mapped and not copied, its bytes, or tensors by name.
         cut: f ends with the layer, module or operation of this name.
         where: What messages call the teacher.
@@ -123,7 +122,7 @@ def read_teacher(
 
 
 def read_halves(
-    architecture: Block | Architecture,
+    architecture: Block | ModelGraph,
     weights: Weights,
     cut: str,
     where: str,
@@ -139,8 +138,8 @@ def read_halves(
         kinds: Which parts, in the order in which they are given back.
     """
     layers = teacher_layers(architecture) if isinstance(architecture, Block) else architecture
-    below, above = cut_architecture(layers, cut, where=where)
-    halves: dict[ModuleKind, Architecture] = {"category-module": below, "task-module": above}
+    below, above = split(layers, cut, where=where)
+    halves: dict[ModuleKind, ModelGraph] = {"category-module": below, "task-module": above}
     source = f"{where}: {weights}" if isinstance(weights, Path) else where
     tensors = _tensors(weights, source)
     _check(tensors, layers, source, {name for kind in kinds for name in tensor_shapes(halves[kind])})
@@ -152,8 +151,8 @@ def read_halves(
     return found
 
 
-def teacher_layers(block: Block) -> Architecture:
-    """The layers or operations of a block; only one that a library builds needs torch, to be traced.
+def teacher_layers(block: Block) -> ModelGraph:
+    """The operations of a block; only one that a library builds needs torch, to be traced.
 
     Raises:
         BlockError: The block cannot be built.
@@ -181,54 +180,6 @@ def expect_no_constants(block: Block, constants: Collection[str]) -> None:
             f"block {block.name}: {block.builder} computes with {len(constants)} constants; expected weights "
             "only; bring it in with `legonet teacher add`, which keeps them beside the weights"
         )
-
-
-def chain_layers(block: Block) -> Layers:
-    """The layers of a block that is a chain.
-
-    Raises:
-        TeacherError: It is a graph, or cannot be built.
-    """
-    found = teacher_layers(block)
-    if isinstance(found, Operations):
-        raise TeacherError(
-            f"block {block.name}: is a graph of operations; expected a chain; choose another block"
-        )
-    return found
-
-
-def cut_architecture(
-    architecture: Architecture, cut: str, *, where: str = "teacher"
-) -> tuple[Architecture, Architecture]:
-    """Cut a model in two.
-
-    Args:
-        architecture: The teacher's layers or operations.
-        cut: The lower part ends with the layer, module or operation of this name.
-        where: What messages call the teacher.
-
-    Returns:
-        f and g_T; neither is empty.
-
-    Raises:
-        TeacherError: There is no such place, nothing is above it, or several tensors cross there.
-    """
-    if isinstance(architecture, Operations):
-        return split(architecture, cut, where=where)
-    return cut_layers(architecture, cut, where=where)
-
-
-def cut_layers(layers: Layers, cut: str, *, where: str = "teacher") -> tuple[Layers, Layers]:
-    """Cut a chain in two; see `cut_architecture`."""
-    names = list(layers)
-    if cut not in names[:-1]:
-        found = "is the last layer, so that no task module is left" if cut in names else "is no layer"
-        raise TeacherError(
-            f"{where}: cut '{cut}' {found}; expected one of {listed(names[:-1])}."
-            f"{did_you_mean(cut, names[:-1]) if cut not in names else ''}"
-        )
-    place = names.index(cut) + 1
-    return {name: layers[name] for name in names[:place]}, {name: layers[name] for name in names[place:]}
 
 
 def mapped(path: Path, source: str) -> bytes | memoryview:
@@ -265,7 +216,7 @@ def _tensors(weights: Weights, source: str) -> Mapping[str, RawTensor]:
 
 
 def _check(
-    tensors: Mapping[str, RawTensor], architecture: Architecture, source: str, looked_at: Collection[str]
+    tensors: Mapping[str, RawTensor], architecture: ModelGraph, source: str, looked_at: Collection[str]
 ) -> None:
     """Refuse weights of another model, and numbers among those that are looked at that are not finite."""
     expected = tensor_shapes(architecture)
@@ -273,7 +224,7 @@ def _check(
     problems += [
         f"not expected: {key} {list(tensor.shape)}"
         for key, tensor in tensors.items()
-        if key not in expected and not (isinstance(architecture, Operations) and _only_trains(key))
+        if key not in expected and not (architecture.notation is None and _only_trains(key))
     ]
     for key, shape in expected.items():
         if key in tensors:
@@ -339,7 +290,5 @@ def _elements(shape: Shape) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-def _pieces(kind: ModuleKind, architecture: Architecture, tensors: Mapping[str, RawTensor]) -> Pieces:
-    if isinstance(architecture, Operations):
-        return module_pieces(kind, {}, tensors, architecture.data())
-    return module_pieces(kind, layers_data(architecture), tensors)
+def _pieces(kind: ModuleKind, graph: ModelGraph, tensors: Mapping[str, RawTensor]) -> Pieces:
+    return module_pieces(kind, tensors=tensors, **graph.entry())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from legonet.blocks.files import block_text, list_blocks, read_block
-from legonet.blocks.schema import Block, architecture_entry
+from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError, StoreError
 from legonet.graph.dump import dump_yaml, graph_data
 from legonet.graph.edit import SECTIONS, add_entries
@@ -166,7 +166,7 @@ class _Saving:
                 return name
         name = next(name for name in self._names(block.name) if name not in self.taken)
         data = block.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"name": name}
-        data |= {} if block.architecture is None else architecture_entry(block.architecture)
+        data |= {} if block.architecture is None else block.architecture.entry()
         self.blocks[name] = Block.model_validate(data)
         self.taken.add(name)
         suffix, text = block_text(self.blocks[name])
@@ -176,7 +176,7 @@ class _Saving:
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
         layers, cut = source.model_and_cut()
-        data |= {**architecture_entry(layers), "cuts": [cut]}
+        data |= {**layers.entry(), "cuts": [cut]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:

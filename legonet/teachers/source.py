@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from legonet.blocks.files import find_block
-from legonet.blocks.schema import Architecture, Block, architecture_json
+from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
+from legonet.ir.graph import ModelGraph
 from legonet.store.blobs import Pieces, sha256
 from legonet.store.modules import ModuleKind
 from legonet.store.tensors import RawTensor, tensor_pieces
@@ -41,7 +42,7 @@ class TeacherSource(ABC):
         self.cut = cut
 
     @abstractmethod
-    def model_and_cut(self) -> tuple[Architecture, str]:
+    def model_and_cut(self) -> tuple[ModelGraph, str]:
         """The model's layers or operations, in order, and the place among them where it is cut."""
 
     @property
@@ -116,7 +117,7 @@ class MemoryTeacher(TeacherSource):
         self,
         name: str,
         cut: str,
-        layers: Architecture,
+        layers: ModelGraph,
         weights: Mapping[str, RawTensor],
         statistics: bytes | None = None,
     ) -> None:
@@ -124,18 +125,18 @@ class MemoryTeacher(TeacherSource):
         self._layers, self._weights, self._statistics = layers, weights, statistics
 
     @property
-    def layers(self) -> Architecture:
+    def layers(self) -> ModelGraph:
         """The model's layers or operations, in order."""
         return self._layers
 
-    def model_and_cut(self) -> tuple[Architecture, str]:
+    def model_and_cut(self) -> tuple[ModelGraph, str]:
         """The model as it was taken in, and its cut."""
         return self._layers, self.cut
 
     @property
     def architecture(self) -> str:
         """The layers or operations as canonical JSON."""
-        return architecture_json(self._layers)
+        return self._layers.json()
 
     def weights(self) -> Pieces:
         """The weights as a safetensors file."""
@@ -171,7 +172,7 @@ class FileTeacher(TeacherSource):
         """The block that the model is built from."""
         return find_block(self._spec.model, self._workspace.block_folders)
 
-    def model_and_cut(self) -> tuple[Architecture, str]:
+    def model_and_cut(self) -> tuple[ModelGraph, str]:
         """The block's model as it is cut; that of a builder is found by tracing it, which needs torch."""
         return block_with_cut(self.block, self.cut, f"teachers.{self.name}")
 
@@ -180,7 +181,7 @@ class FileTeacher(TeacherSource):
         """The block's layers or operations, or its builder and arguments, as canonical JSON."""
         block = self.block
         if block.architecture is not None:
-            return architecture_json(block.architecture)
+            return block.architecture.json()
         return json.dumps([block.builder, block.arguments, block.input], sort_keys=True)
 
     def weights(self) -> Pieces:

@@ -16,9 +16,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.observe import observed
-from legonet.blocks.weights import Loaded
 from legonet.errors import TeacherError
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.observe import observed
 
 FORMAT = "legonet-statistics"
 SHARE = 0.1  # of the weights' bytes: what the statistics may take at most
@@ -62,7 +62,7 @@ class Statistics:
     output_std: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
-def record(f: nn.Module, g: Loaded, batches: Iterable[Tensor], limit: int) -> Statistics:
+def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) -> Statistics:
     """Record a teacher's statistics on its owner's images.
 
     Args:
@@ -117,7 +117,7 @@ def record(f: nn.Module, g: Loaded, batches: Iterable[Tensor], limit: int) -> St
     )
 
 
-def _activity(g: Loaded, features: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _activity(g: GraphModule, features: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The output, and for each rectifier, bottom first, how many images each unit is active on."""
     counts: list[Tensor] = []
     output = observed(g, features, lambda units: counts.append((units > 0).sum(0).double().cpu()))

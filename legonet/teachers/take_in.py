@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from legonet.blocks.interpret import OperationModule
-from legonet.blocks.schema import Architecture
 from legonet.errors import TeacherError
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.lowering import lower
 from legonet.teachers.export import export
 from legonet.teachers.programs import ProgramModel
 from legonet.teachers.trace import describe
@@ -24,7 +25,7 @@ class TakenIn:
         reordered: The model asks for an order of memory, such as channels last; the architecture does not.
     """
 
-    architecture: Architecture
+    architecture: ModelGraph
     constants: dict[str, Tensor] = field(default_factory=dict)
     reordered: bool = False
 
@@ -46,11 +47,11 @@ def take_in(
     Raises:
         TeacherError: It cannot be traced; says where and why.
     """
-    if output is None and isinstance(module, OperationModule):
-        return TakenIn(module.operations)  # a block of operations: traced again, they would lose their names
+    if output is None and isinstance(module, GraphModule):
+        return TakenIn(module.graph)  # a block of operations: traced again, they would lose their names
     if output is None and not isinstance(module, ProgramModel):
         try:
-            return TakenIn(dict(describe(module, input_shape, where=where)))
+            return TakenIn(lower(describe(module, input_shape, where=where)))
         except TeacherError:
             pass  # no chain of known layers, so a graph
     exported = export(module, input_shape, output=output, where=where)

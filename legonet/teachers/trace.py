@@ -9,11 +9,12 @@ from math import prod
 
 from torch import fx, nn
 
-from legonet.blocks.build import output_shape
 from legonet.blocks.registry import KINDS, describe_module
-from legonet.blocks.schema import Layer, name_conflict
 from legonet.errors import BlockError, TeacherError
 from legonet.graph.suggest import kind_of, listed
+from legonet.ir.lowering import lower
+from legonet.ir.notation import Layer, name_conflict
+from legonet.ir.sizes import output_shape
 from legonet.teachers.functions import as_module
 from legonet.teachers.tracing import evaluating, line_of
 
@@ -50,7 +51,7 @@ def describe(module: nn.Module, input_shape: tuple[int, ...], *, where: str = "m
         )
     _refuse_unused(module, layers, where)
     try:
-        output_shape(layers, input_shape, where=where)
+        output_shape(lower(layers), input_shape, where=where)
     except BlockError as error:
         raise TeacherError(str(error)) from error
     return layers
@@ -184,7 +185,7 @@ class _Chain:
     def _features(self) -> int:
         layers = {str(index): step.layer for index, step in enumerate(self.steps)}
         try:
-            return prod(output_shape(layers, self._input_shape))
+            return prod(output_shape(lower(layers), self._input_shape))
         except BlockError:
             return -1
 

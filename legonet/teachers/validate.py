@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from legonet.blocks.build import output_shape
+from legonet.blocks.adapter_layers import MAPS
 from legonet.blocks.files import list_blocks
-from legonet.blocks.joining import MAPS
 from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import read_graph
 from legonet.graph.problems import Problem
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
+from legonet.ir.cuts import split
+from legonet.ir.sizes import output_shape
 from legonet.store.workspace import Workspace
 from legonet.teachers.outputs import expected_output
 from legonet.teachers.ports import expect_channels_first
-from legonet.teachers.read import cut_architecture
 from legonet.teachers.source import FileTeacher, TeacherSource
 
 Shape = tuple[int, ...]
@@ -66,7 +66,7 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
         try:
             where = f"teachers.{name}"
             model, cut = sources[name].model_and_cut()
-            f, g = cut_architecture(model, cut, where=where)
+            f, g = split(model, cut, where=where)
             shape = output_shape(f, graph.input.shape, where="the category module")
             expect_channels_first(model, cut, shape, graph.input.shape, where)
             output = output_shape(g, shape, where="the task module")

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.interpret import build_operations
-from legonet.blocks.operations import Operations
 from legonet.errors import TeacherError
 from legonet.graph.suggest import listed
+from legonet.ir.interpreter import build_graph
 from legonet.teachers.take_in import TakenIn
 from legonet.teachers.tracing import evaluating
 
@@ -41,15 +40,15 @@ def expect_same(
             Those of a model whose weights or features are kept in another order, such as channels last, may
             differ by rounding: weights are stored row by row, and the order is chosen when a network is used.
     """
-    assert isinstance(found.architecture, Operations)  # noqa: S101 - chains are the model's own layers
-    place = next((each.device for each in state.values()), torch.device("cpu"))
-    copy = build_operations(found.architecture, "meta")
+    floating = [each for each in state.values() if each.is_floating_point()] or [torch.empty(0)]
+    place, dtype = floating[0].device, floating[0].dtype
+    copy = build_graph(found.architecture, "meta")
     # Constants of a traced model are on the CPU, wherever the model is.
     copy.load_state_dict({name: value.to(place).contiguous() for name, value in state.items()}, assign=True)
     reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
     generator = torch.Generator().manual_seed(0)
     for batch in BATCHES:
-        images = torch.randn(batch, *input_shape, generator=generator).to(place)
+        images = torch.randn(batch, *input_shape, generator=generator).to(place, dtype)
         with torch.no_grad(), evaluating(module):
             wanted = chosen_output(module(images), output)
             got = copy(images)

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
-from legonet.blocks.weights import dump_chain, load_module
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter
+from legonet.ir.modules import load_module, write_module
 
 SHAPES = [
     ((3, 8, 8), (5, 8, 8), []),
@@ -35,7 +35,7 @@ def test_adapters_between_sizes_are_kept_as_chains(
     source: tuple[int, ...], target: tuple[int, ...], resampling: list[type]
 ) -> None:
     adapter = build_adapter(Adapter(kernel=1, depth=2), source, target)
-    loaded = load_module(dump_chain("adapter", adapter))
+    loaded = load_module(write_module("adapter", adapter))
     x = torch.rand(2, *source)
     assert torch.equal(loaded(x), adapter(x))
 

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.blocks.build import build_block, build_layers, leaves, output_shape
+from legonet.blocks.build import build_block, build_layers, leaves
 from legonet.blocks.registry import describe_module
-from legonet.blocks.schema import Block, Layer, layers_from_data
+from legonet.blocks.schema import Block
 from legonet.errors import BlockError
+from legonet.ir.notation import Layer, layers_from_data
+from legonet.ir.sizes import output_shape
 
 
 def chain(**layers: object) -> dict[str, Layer]:

@@ -178,7 +178,7 @@ def test_the_json_schema_accepts_shipped_blocks(path: Path) -> None:
 
 def test_reading_blocks_needs_no_torch() -> None:
     code = (
-        "import sys, legonet.blocks.files as files, legonet.blocks.parameters, legonet.teachers.read, "
+        "import sys, legonet.blocks.files as files, legonet.ir.sizes, legonet.teachers.read, "
         "legonet.store.workspace as w, legonet.store.modules\n"
         "folders = [w.shipped_folder('blocks')]\n"
         "[files.find_block(name, folders) for name in files.list_blocks(folders)]\n"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from legonet.blocks.flops import FlopCounter
+from legonet.ir.flops import FlopCounter
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "convolution": (lambda: nn.Conv2d(4, 6, 3, stride=2, padding=1, dilation=2), (4, 9, 7)),
@@ -49,7 +49,7 @@ def test_attention_by_itself(device: str) -> None:
 def test_torchs_compiler_is_left_alone() -> None:
     script = """
 import sys, torch
-from legonet.blocks.flops import FlopCounter
+from legonet.ir.flops import FlopCounter
 with FlopCounter() as found:
     torch.nn.Conv2d(3, 4, 3)(torch.zeros(1, 3, 8, 8))
 assert found.total == 2 * 36 * 108

@@ -12,18 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from legonet.blocks.build import build_layers, output_shape
-from legonet.blocks.parameters import tensor_shapes
+from legonet.blocks.build import build_layers
 from legonet.blocks.registry import KINDS, describe_module, make_layer
-from legonet.blocks.schema import (
-    Layer,
-    architecture_json,
-    layer,
-    layers_data,
-    layers_from_data,
-    name_conflict,
-)
 from legonet.errors import BlockError
+from legonet.ir.notation import Layer, graph_json, layer, layers_data, layers_from_data, name_conflict
+from legonet.ir.sizes import output_shape, tensor_shapes
 
 SMALL = st.integers(1, 4)
 PAIRS = st.one_of(SMALL, st.lists(SMALL, min_size=2, max_size=2))
@@ -121,10 +114,10 @@ def test_tensors_are_those_of_the_state_dict(made: Layer) -> None:
 
 @given(CHAINS)
 def test_a_chain_as_json_keeps_its_order(chain: dict[str, Layer]) -> None:
-    again = layers_from_data(json.loads(architecture_json(chain)))
+    again = layers_from_data(json.loads(graph_json(chain)))
     assert again == chain
     assert list(again) == list(chain)
-    assert architecture_json(again) == architecture_json(chain)
+    assert graph_json(again) == graph_json(chain)
     assert layers_data(again) == layers_data(chain)
 
 

@@ -1,4 +1,4 @@
-"""Graphs of operations: read from data that is not trusted, cut at joints, computed."""
+"""Graphs of operations: read from data that is not trusted, cut at cut_points, computed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from legonet.blocks.aten import OPERATIONS
-from legonet.blocks.build import output_shape
-from legonet.blocks.interpret import build_operations
-from legonet.blocks.joints import crossing, find_cut, joints, rectifiers, split
-from legonet.blocks.operations import Operations, operations_from_data
 from legonet.errors import BlockError, TeacherError
+from legonet.ir.cuts import crossing, cut_points, find_cut, rectifiers, split
+from legonet.ir.graph import ModelGraph, graph_from_data
+from legonet.ir.interpreter import build_graph
+from legonet.ir.sizes import output_shape
+from legonet.ops.table import ROWS
 
 REF = {"ref": "input"}
 
@@ -54,46 +54,46 @@ DATA: dict[str, Any] = {
 
 
 @pytest.fixture
-def operations() -> Operations:
-    return operations_from_data(copy.deepcopy(DATA))
+def operations() -> ModelGraph:
+    return graph_from_data(copy.deepcopy(DATA))
 
 
-def values(operations: Operations) -> dict[str, Tensor]:
+def values(operations: ModelGraph) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     return {name: torch.randn(spec.shape, generator=generator) for name, spec in operations.tensors.items()}
 
 
-def compute(operations: Operations, state: dict[str, Tensor], features: Tensor) -> Tensor:
-    module = build_operations(operations)
+def compute(operations: ModelGraph, state: dict[str, Tensor], features: Tensor) -> Tensor:
+    module = build_graph(operations)
     module.load_state_dict({name: state[name] for name in operations.tensors})
     with torch.no_grad():
         return module(features)
 
 
-def test_read_and_written_again(operations: Operations) -> None:
+def test_read_and_written_again(operations: ModelGraph) -> None:
     assert operations.data() == DATA
-    assert operations_from_data(json.loads(operations.json())) == operations
+    assert graph_from_data(json.loads(operations.json())) == operations
 
 
-def test_joints(operations: Operations) -> None:
-    assert joints(operations) == ["stem", "block.add", "shifted", "pool", "flatten"]
+def test_joints(operations: ModelGraph) -> None:
+    assert cut_points(operations) == ["stem", "block.add", "shifted", "pool", "flatten"]
     assert crossing(operations, "block.relu") == ["stem", "block.relu"]
     assert rectifiers(operations) == ["block.relu"]
 
 
 @pytest.mark.parametrize("cut", ["stem", "block.add", "block", "shifted", "pool", "flatten"])
 @pytest.mark.parametrize("batch", [1, 4])
-def test_the_parts_compose_to_the_model(operations: Operations, cut: str, batch: int) -> None:
+def test_the_parts_compose_to_the_model(operations: ModelGraph, cut: str, batch: int) -> None:
     f, g = split(operations, cut)
     state, images = values(operations), torch.randn(batch, 3, 4, 4)
     assert torch.equal(compute(g, state, compute(f, state, images)), compute(operations, state, images))
     assert set(f.tensors) | set(g.tensors) == set(operations.tensors)
     assert not set(f.tensors) & set(g.tensors)
-    assert operations_from_data(f.data()) == f
-    assert operations_from_data(g.data()) == g
+    assert graph_from_data(f.data()) == f
+    assert graph_from_data(g.data()) == g
 
 
-def test_a_cut_by_a_modules_name_is_what_it_gives(operations: Operations) -> None:
+def test_a_cut_by_a_modules_name_is_what_it_gives(operations: ModelGraph) -> None:
     assert find_cut(operations, "block") == "block.add"
 
 
@@ -118,13 +118,13 @@ def test_a_cut_by_a_modules_name_is_what_it_gives(operations: Operations) -> Non
         ("", "t: cut '' is no module and no operation that its output follows; expected one of "),
     ],
 )
-def test_places_that_are_no_cuts(operations: Operations, cut: str, message: str) -> None:
+def test_places_that_are_no_cuts(operations: ModelGraph, cut: str, message: str) -> None:
     with pytest.raises(TeacherError) as caught:
         split(operations, cut, where="t")
     assert str(caught.value).startswith(message)
 
 
-def test_did_you_mean(operations: Operations) -> None:
+def test_did_you_mean(operations: ModelGraph) -> None:
     with pytest.raises(TeacherError, match=r"Did you mean 'block'\?$"):
         find_cut(operations, "blok")
 
@@ -141,7 +141,7 @@ def test_a_module_that_is_called_again_has_two_places() -> None:
         "tensors": {},
     }
     with pytest.raises(TeacherError, match="cut 'act' is computed 2 times, as act_1 and act_2"):
-        find_cut(operations_from_data(data), "act")
+        find_cut(graph_from_data(data), "act")
 
 
 def test_what_only_clips_is_no_rectifier() -> None:
@@ -155,7 +155,7 @@ def test_what_only_clips_is_no_rectifier() -> None:
         "output": "norm",
         "tensors": {},
     }
-    assert rectifiers(operations_from_data(data)) == ["six", "floor"]
+    assert rectifiers(graph_from_data(data)) == ["six", "floor"]
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -187,24 +187,24 @@ def changed(**changes: Any) -> dict[str, Any]:
 )
 def test_data_that_is_no_model(data: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        operations_from_data(data)
+        graph_from_data(data)
 
 
 def test_every_operation_is_torchs() -> None:
-    for name in OPERATIONS - {"getitem"}:
+    for name in ROWS - {"getitem"}:
         packet, _, overload = name.partition(".")
         function = getattr(getattr(torch.ops.aten, packet), overload or "default")
         assert not function._schema.is_mutable, name
 
 
-def test_the_shape_of_the_output(operations: Operations) -> None:
+def test_the_shape_of_the_output(operations: ModelGraph) -> None:
     assert output_shape(operations, (3, 4, 4)) == (1,)
     with pytest.raises(BlockError, match=r"^t\.shifted: add.Tensor cannot take its input: "):
         output_shape(operations, (3, 5, 5), where="t")
 
 
-def test_weights_are_parameters_and_buffers_are_not(operations: Operations) -> None:
-    module = build_operations(operations)
+def test_weights_are_parameters_and_buffers_are_not(operations: ModelGraph) -> None:
+    module = build_graph(operations)
     assert set(module.state_dict()) == set(operations.tensors)
     assert {name for name, _ in module.named_buffers()} == {"table"}
     again = copy.deepcopy(module)

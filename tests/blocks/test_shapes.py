@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from legonet.blocks.build import build_layers, output_shape
-from legonet.blocks.flops import FlopCounter
-from legonet.blocks.operations import INPUT, Operation, Operations, TensorSpec
-from legonet.blocks.schema import layers_from_data
-from legonet.blocks.shapes import chain_shape
-from legonet.blocks.sizes import size_of
+from legonet.blocks.build import build_layers
 from legonet.distill.pullback import Pullback
 from legonet.errors import BlockError, DistillError
+from legonet.ir.flops import FlopCounter
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ir.notation import layers_from_data
+from legonet.ir.sizes import output_shape, size_of
 
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
 PADDING = st.tuples(st.integers(0, 2), st.integers(0, 2))
@@ -68,7 +67,7 @@ def test_operations_of_grouped_convolutions(groups: int, more: dict[str, Any]) -
 
 def test_operations_of_a_graph() -> None:
     arguments = {"ref": INPUT}, {"tensor": "w"}
-    graph = Operations(
+    graph = ModelGraph(
         {"a": Operation("a", "conv2d", arguments, {})}, "a", {"w": TensorSpec((4, 3, 3, 3), "float32")}
     )
     assert size_of(graph, (3, 8, 8)) == (2 * 6 * 6 * 4 * 27, (4, 6, 6), 1)
@@ -87,5 +86,5 @@ def test_windows_that_a_chain_begins_with(data: dict[str, Any], height: int, wid
 @pytest.mark.parametrize("shape", [(6,), (5, 6)])
 def test_linear_layers_change_the_last_axis(shape: tuple[int, ...]) -> None:
     layers = layers_from_data({"linear": {"type": "linear", "in": 6, "out": 4}, "relu": {"type": "relu"}})
-    assert chain_shape(layers, shape) == output_shape(layers, shape) == (*shape[:-1], 4)
+    assert output_shape(layers, shape) == output_shape(layers, shape) == (*shape[:-1], 4)
     assert size_of(layers, shape).operations == counted(build_layers(layers), shape)

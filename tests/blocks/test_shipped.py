@@ -7,10 +7,11 @@ from itertools import takewhile
 import pytest
 import torch
 
-from legonet.blocks.build import build_layers, output_shape
+from legonet.blocks.build import build_layers
 from legonet.blocks.files import find_block, list_blocks
-from legonet.blocks.parameters import tensor_shapes
-from legonet.blocks.schema import Block, Layers
+from legonet.blocks.schema import Block
+from legonet.ir.notation import Layers
+from legonet.ir.sizes import output_shape, tensor_shapes
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_architecture
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.blocks.build import build_layers
-from legonet.blocks.schema import layers_data, layers_from_data
-from legonet.blocks.weights import DTYPES, architecture_of, dump_chain, load_module, module_layers, raw_tensor
 from legonet.errors import BlockError, StoreError
 from legonet.graph.schema import Adapter
+from legonet.ir.modules import DTYPES, blob_graph, graph_of, load_module, raw_tensor, write_module
+from legonet.ir.notation import layers_data, layers_from_data
 from legonet.store.mapping import map_file
 from legonet.store.modules import dump_module
 from legonet.store.tensors import RawTensor
@@ -41,16 +41,16 @@ def module() -> nn.Sequential:
 
 
 def test_the_same_module_comes_back(module: nn.Sequential) -> None:
-    blob = dump_chain("category-module", module)
+    blob = write_module("category-module", module)
     loaded = load_module(blob)
     images = torch.randn(2, 3, 5, 5)
     assert torch.equal(loaded(images), module.eval()(images))
-    assert dump_chain("category-module", loaded) == blob
-    assert module_layers(blob) == LAYERS == architecture_of(loaded)
+    assert write_module("category-module", loaded) == blob
+    assert blob_graph(blob) == LAYERS == graph_of(loaded)
 
 
 def test_it_is_frozen_and_in_evaluation_mode(module: nn.Sequential) -> None:
-    loaded = load_module(dump_chain("task-module", module))
+    loaded = load_module(write_module("task-module", module))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert not any(each.training for each in loaded.modules())
 
@@ -58,7 +58,7 @@ def test_it_is_frozen_and_in_evaluation_mode(module: nn.Sequential) -> None:
 def test_memory_that_may_be_written_to_is_used_as_it_is(tmp_path: Path) -> None:
     module = build_layers(layers_from_data({"fc": {"type": "linear", "in": 16, "out": 16, "bias": False}}))
     path, weight = tmp_path / "blob", module.get_parameter("fc.weight")
-    path.write_bytes(dump_chain("task-module", module))
+    path.write_bytes(write_module("task-module", module))
     with path.open("rb") as file:
         blob = memoryview(map_file(file))
     loaded = load_module(blob).get_parameter("fc.weight")
@@ -68,17 +68,17 @@ def test_memory_that_may_be_written_to_is_used_as_it_is(tmp_path: Path) -> None:
 
 
 def test_it_shares_no_memory_with_the_blob(module: nn.Sequential) -> None:
-    blob = dump_chain("category-module", module)
+    blob = write_module("category-module", module)
     with torch.no_grad():
         for tensor in load_module(blob).state_dict().values():
             tensor.zero_()
-    assert dump_chain("category-module", load_module(blob)) == blob
+    assert write_module("category-module", load_module(blob)) == blob
 
 
 def test_from_a_file(module: nn.Sequential, tmp_path: Path) -> None:
-    blob = dump_chain("category-module", module)
+    blob = write_module("category-module", module)
     (tmp_path / "blob").write_bytes(blob)
-    assert dump_chain("category-module", load_module(tmp_path / "blob")) == blob
+    assert write_module("category-module", load_module(tmp_path / "blob")) == blob
     with pytest.raises(StoreError, match="none: cannot be read: No such file"):
         load_module(tmp_path / "none")
     (tmp_path / "half").write_bytes(blob[: len(blob) // 2])
@@ -89,13 +89,13 @@ def test_from_a_file(module: nn.Sequential, tmp_path: Path) -> None:
 def test_an_adapter_is_a_chain_too() -> None:
     adapter = build_adapter(Adapter(kernel=3, depth=2, hidden=5), (3, 4, 4), (6, 4, 4))
     set_beta(adapter, 0.7)
-    loaded = load_module(dump_chain("adapter", adapter))
+    loaded = load_module(write_module("adapter", adapter))
     images = torch.randn(2, 3, 4, 4)
     assert torch.equal(loaded(images), adapter(images))
 
 
 def test_dtypes_are_kept(module: nn.Sequential) -> None:
-    loaded = load_module(dump_chain("category-module", module.half()))
+    loaded = load_module(write_module("category-module", module.half()))
     assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float16, torch.int64}
 
 
@@ -120,9 +120,9 @@ def test_a_dtype_that_no_blob_holds(module: nn.Sequential) -> None:
 
 def test_a_module_that_is_no_chain_of_known_layers() -> None:
     with pytest.raises(BlockError, match=r"1\.0: GELU is no known layer; expected one of conv, "):
-        dump_chain("adapter", nn.Sequential(nn.ReLU(), nn.Sequential(nn.GELU())))
+        write_module("adapter", nn.Sequential(nn.ReLU(), nn.Sequential(nn.GELU())))
     with pytest.raises(BlockError, match="0: Flatten with axes 0 to -1"):
-        dump_chain("adapter", nn.Sequential(nn.Flatten(0)))
+        write_module("adapter", nn.Sequential(nn.Flatten(0)))
 
 
 def _blob(layers: dict, **tensors: RawTensor) -> bytes:
@@ -164,6 +164,6 @@ def test_layers_with_giant_numbers_take_no_memory() -> None:
 
 
 def test_plain_data_of_layers_is_what_a_blob_holds(module: nn.Sequential) -> None:
-    blob = dump_chain("category-module", module)
+    blob = write_module("category-module", module)
     tensors = {name: raw_tensor(tensor) for name, tensor in module.state_dict().items()}
     assert dump_module("category-module", layers_data(LAYERS), tensors) == blob

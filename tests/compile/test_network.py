@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.blocks.weights import load_module
 from legonet.compile.assemble import join
 from legonet.compile.network import Bricks, Normalise, normalisation
 from legonet.compile.network import Path as CompiledPath
 from legonet.errors import DataError, LegonetError, SelectError
 from legonet.graph.schema import Input
+from legonet.ir.modules import load_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable

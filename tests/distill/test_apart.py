@@ -8,16 +8,16 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter
-from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill import apart
 from legonet.distill.apart import learn_alone, learn_from_outputs, own_features
 from legonet.distill.context import Context, Edge, features_of
 from legonet.graph.schema import Adapter, Input
+from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import record
 
 
-def lively(chain: Loaded, seed: int) -> Loaded:
+def lively(chain: GraphModule, seed: int) -> GraphModule:
     """Weights with which answers differ from image to image, as a trained network's do."""
     generator = torch.Generator().manual_seed(seed)
     for layer in chain.children():

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from legonet.blocks.interpret import OperationModule, build_operations
-from legonet.blocks.operations import Operation, Operations, TensorSpec
-from legonet.distill.graph_pullback import GraphPullback
-from legonet.distill.nominal import NOT_AT_ZERO
-from legonet.distill.rules import RULES
+from legonet.distill.pullback import Pullback
+from legonet.ir.graph import ModelGraph, Operation, TensorSpec
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ops.call import NOT_AT_ZERO
+from legonet.ops.table import ROWS
 
 X, BATCH, MAP = {"ref": "input"}, {"batch": 1}, (4, 6, 8)
 LINE, SPACE, ROW, PAIRS = (4, 8), (2, 4, 4, 4), (8,), (4, 2)
@@ -214,7 +214,7 @@ SEVERAL = words(
 )
 
 
-def model(function: str, arguments: Arguments) -> OperationModule:
+def model(function: str, arguments: Arguments) -> GraphModule:
     """One call as a model, in float64."""
     steps: dict[str, Operation] = {}
     weights: dict[str, torch.Tensor] = {}
@@ -242,7 +242,7 @@ def model(function: str, arguments: Arguments) -> OperationModule:
     if function in ("view_as_complex", "fft_rfft2"):
         result = call("view_as_real", [result])
     specs = {name: TensorSpec(tuple(each.shape), _dtype(each), True) for name, each in weights.items()}
-    built = build_operations(Operations(steps, result["ref"], specs))
+    built = build_graph(ModelGraph(steps, result["ref"], specs))
     built.load_state_dict(weights, assign=True)
     return built
 
@@ -257,7 +257,7 @@ def pulled(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the rule gives, and what autograd gives at this point."""
     module = model(function, arguments)
-    pull = GraphPullback(module, shape)
+    pull = Pullback(module, shape)
     point = at.expand(3, *shape).clone().requires_grad_()
     output = module(point)
     gradient = torch.randn(output.shape, dtype=torch.float64)
@@ -286,7 +286,7 @@ def test_it_is_the_derivative_at_the_nominal_point(name: str) -> None:
 @pytest.mark.parametrize("name", NOTHING)
 def test_what_follows_no_value_pulls_nothing(name: str) -> None:
     module = model(name, NOTHING[name])
-    pull = GraphPullback(module, MAP)
+    pull = Pullback(module, MAP)
     assert not pull(torch.ones(3, *pull.output_shape, dtype=torch.float64)).any()
 
 
@@ -300,7 +300,7 @@ def by_autograd(surrogate: Surrogate, gradient: torch.Tensor, shape: tuple[int, 
 def test_it_is_that_of_its_surrogate(name: str) -> None:
     torch.manual_seed(0)
     arguments, shape, surrogate = SURROGATES[name]
-    pull = GraphPullback(model(name, arguments), shape)
+    pull = Pullback(model(name, arguments), shape)
     gradient = torch.randn(3, *pull.output_shape, dtype=torch.float64)
     torch.testing.assert_close(
         pull(gradient), by_autograd(surrogate, gradient, shape), rtol=1e-11, atol=1e-11
@@ -311,13 +311,13 @@ def test_it_is_that_of_its_surrogate(name: str) -> None:
 def test_a_size_is_one(name: str) -> None:
     gradient = torch.randn(3, *MAP, dtype=torch.float64)
     for operation in ("mul.Tensor", "div.Tensor"):
-        pull = GraphPullback(model(operation, [X, SIZES[name]]), MAP)
+        pull = Pullback(model(operation, [X, SIZES[name]]), MAP)
         torch.testing.assert_close(pull(gradient), gradient)
 
 
 @pytest.mark.parametrize("name", MASKED)
 def test_it_is_a_mask(name: str) -> None:
-    pull, gradient = GraphPullback(model(name, [X]), MAP), torch.randn(3, *MAP, dtype=torch.float64)
+    pull, gradient = Pullback(model(name, [X]), MAP), torch.randn(3, *MAP, dtype=torch.float64)
     mask = (torch.rand(3, *MAP) < 0.5).double()
     assert torch.equal(pull(gradient, [mask]), gradient * mask)
     assert torch.equal(pull(gradient), gradient)
@@ -326,5 +326,5 @@ def test_it_is_a_mask(name: str) -> None:
 def test_every_rule_is_held_against_something() -> None:
     tables = (EXACT, CALLED, SMOOTH, NOTHING, SURROGATES, SIZES)
     tested = [*(table.keys() for table in tables), MASKED, ELSEWHERE]
-    assert set().union(*tested) == set(RULES)
-    assert sum(map(len, tested)) == len(RULES)
+    assert set().union(*tested) == set(ROWS)
+    assert sum(map(len, tested)) == len(ROWS)

@@ -11,9 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from legonet.blocks.joining import adapter_layers
-from legonet.blocks.sizes import size_of
-from legonet.blocks.weights import chain_layers
+from legonet.blocks.adapter_layers import adapter_layers
 from legonet.distill import amounts
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge
@@ -21,6 +19,8 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.operations import Joined, closed_form_operations, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
+from legonet.ir.modules import chain_layers
+from legonet.ir.sizes import size_of
 from legonet.teachers.statistics import record
 
 

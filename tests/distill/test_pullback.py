@@ -9,7 +9,7 @@ from legonet.blocks.build import leaves
 from legonet.blocks.rescale import Rescale
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.enlarge import convolutional, enlarged_input
-from legonet.distill.pullback import RULES, Pullback
+from legonet.distill.pullback import ROWS, Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 
@@ -96,7 +96,7 @@ def test_equals_autograd_of_the_surrogate_in_float64(name: str) -> None:
 
 def test_every_rule_is_tested_against_autograd() -> None:
     tested = {type(layer) for layers in CHAINS.values() for layer in layers}
-    assert set(RULES) <= tested
+    assert set(ROWS) <= tested
 
 
 def test_no_masks_means_that_every_relu_is_the_identity() -> None:

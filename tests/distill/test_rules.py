@@ -10,12 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from legonet.blocks.aten import OPERATIONS
-from legonet.blocks.interpret import OperationModule, build_operations
 from legonet.distill import rules
-from legonet.distill.graph_pullback import GraphPullback
-from legonet.distill.pullback import pullback
+from legonet.distill.pullback import Pullback, pullback
 from legonet.errors import DistillError
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ops.table import ROWS
 from legonet.teachers.export import export
 
 SHAPE = (4, 6, 8)
@@ -32,13 +31,13 @@ class Call(nn.Module):
         return self.function(x)
 
 
-def traced(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> OperationModule:
+def traced(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> GraphModule:
     """The model's graph in float64."""
     module = module.double().eval()
     module.register_parameter("unused", nn.Parameter(torch.zeros(1, dtype=torch.float32)))
     with torch.no_grad():
         found = export(_Double(module), shape)
-    built = build_operations(found.operations)
+    built = build_graph(found.operations)
     state = {**{f"module.{key}": value for key, value in module.state_dict().items()}, **found.constants}
     built.load_state_dict({key: state[key] for key in found.operations.tensors}, assign=True)
     return built.requires_grad_(False)
@@ -63,10 +62,10 @@ def by_autograd(function: Callable[[Tensor], Tensor], gradient: Tensor, shape: t
 
 def expect_equal(
     module: nn.Module, surrogate: Callable[[Tensor], Tensor], masks: Sequence[Tensor | None] | None = None
-) -> GraphPullback:
+) -> Pullback:
     torch.manual_seed(1)
-    pull = pullback(traced(module), SHAPE)
-    assert isinstance(pull, GraphPullback)
+    pull = Pullback(traced(module), SHAPE)
+    assert isinstance(pull, Pullback)
     gradient = torch.randn(3, *pull.output_shape, dtype=torch.float64)
     expected = by_autograd(surrogate, gradient, SHAPE)
     torch.testing.assert_close(pull(gradient, masks), expected, rtol=1e-11, atol=1e-11)
@@ -279,7 +278,7 @@ SURROGATES: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {
 @pytest.mark.parametrize("name", SURROGATES)
 def test_what_is_not_linear_has_its_surrogate(name: str) -> None:
     module, surrogate = SURROGATES[name]
-    pull = pullback(traced(module), SHAPE)
+    pull = Pullback(traced(module), SHAPE)
     gradient = torch.randn(3, *pull.output_shape, dtype=torch.float64)
     expected = by_autograd(surrogate, gradient, SHAPE)
     torch.testing.assert_close(pull(gradient), expected, rtol=1e-6, atol=1e-7)
@@ -287,12 +286,12 @@ def test_what_is_not_linear_has_its_surrogate(name: str) -> None:
 
 
 def test_every_rule_is_for_an_operation_and_says_where_it_is_from() -> None:
-    assert set(rules.RULES) <= OPERATIONS
+    assert set(rules.RULES) <= ROWS
     assert all(rule.source for rule in rules.RULES.values())
 
 
 def test_it_is_linear_in_the_gradient() -> None:
-    pull = pullback(traced(nn.Sequential(nn.Conv2d(4, 4, 3), nn.GELU(), Excite(nn.Sigmoid()))), SHAPE)
+    pull = Pullback(traced(nn.Sequential(nn.Conv2d(4, 4, 3), nn.GELU(), Excite(nn.Sigmoid()))), SHAPE)
     one, other = torch.randn(2, 2, *pull.output_shape, dtype=torch.float64)
     torch.testing.assert_close(pull(one + 3 * other), pull(one) + 3 * pull(other))
 
@@ -312,16 +311,16 @@ def test_an_operation_without_a_rule_is_named(monkeypatch: pytest.MonkeyPatch) -
         match=r"rounding\.function: operation 'round' has no pullback rule; .*register\('round'"
         r"|rounding: operation 'round' has no pullback rule; .*register\('round'",
     ):
-        pullback(module, SHAPE)
+        Pullback(module, SHAPE)
     monkeypatch.setattr(rules, "RULES", dict(rules.RULES))
-    monkeypatch.setattr("legonet.distill.graph_pullback.RULES", rules.RULES)
+    monkeypatch.setattr("legonet.distill.pullback.RULES", rules.RULES)
 
     # As docs/method.md tells to do it.
     told = (Path(__file__).parents[2] / "docs" / "method.md").read_text(encoding="utf-8")
     example = told.partition("## An operation without a rule")[2].split("```")[1].removeprefix("python")
     exec(example, {})  # noqa: S102 - our own
     gradient = torch.randn(2, *SHAPE, dtype=torch.float64)
-    assert torch.equal(pullback(module, SHAPE)(gradient), gradient)
+    assert torch.equal(Pullback(module, SHAPE)(gradient), gradient)
     with pytest.raises(DistillError, match="operation 'roundd': not known"):
         rules.register("roundd", rules.RULES["round"].pull)
 
@@ -331,7 +330,7 @@ def test_windows_of_an_image_have_masks_of_their_own() -> None:
     module = traced(
         Call(lambda x: (x.reshape(x.shape[0] * 4, 1, 6, 8).relu() * 2).reshape(x.shape[0], 4, 6, 8))
     )
-    pull = pullback(module, SHAPE)
+    pull = Pullback(module, SHAPE)
     assert pull.relu_shapes == [(4, 1, 6, 8)]
     gradient = torch.randn(3, *SHAPE, dtype=torch.float64)
     mask = (torch.rand(3, 4, 1, 6, 8) < 0.5).double()

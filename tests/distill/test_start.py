@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.blocks.weights import Loaded
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, ClosedForm
+from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import record
 
 SPEC = Adapter(kernel=1, method=ClosedForm(name="closed-form", matching=0))
 
 
-def with_teacher(edge: Edge, teacher: Loaded, source: tuple[int, ...] | None = None) -> Edge:
+def with_teacher(edge: Edge, teacher: GraphModule, source: tuple[int, ...] | None = None) -> Edge:
     return dataclasses.replace(
         edge, teacher_module=teacher.requires_grad_(False), source=source or edge.source
     )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from legonet.blocks.adapter import build_adapter
-from legonet.blocks.joining import adapter_layers, in_words
-from legonet.blocks.weights import chain_layers
+from legonet.blocks.adapter_layers import adapter_layers, in_words
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter, Graph
+from legonet.ir.modules import chain_layers
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.plan.ports import Port, Ports, find_ports
 

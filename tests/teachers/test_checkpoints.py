@@ -12,9 +12,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.interpret import build_operations
-from legonet.blocks.operations import Operations
 from legonet.errors import TeacherError
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import build_graph
 from legonet.teachers.checkpoints import fill, read_checkpoint
 from legonet.teachers.take_in import take_in
 
@@ -60,8 +60,8 @@ def test_safetensors_and_other_precision(tmp_path: Path) -> None:
 def test_counters_of_batches_are_no_weights() -> None:
     """What a traced model does not have, since no evaluation reads it."""
     traced = take_in(model().eval(), (1, 3, 3), output="0").architecture
-    assert isinstance(traced, Operations)
-    filled = build_operations(traced)
+    assert isinstance(traced, ModelGraph)
+    filled = build_graph(traced)
     assert "1.num_batches_tracked" not in filled.state_dict()
     fill(filled, prefixed("module."))
     assert torch.equal(filled.state_dict()["0.weight"], prefixed("")["0.weight"])

@@ -12,10 +12,10 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
-from legonet.blocks.interpret import OperationModule, build_operations
-from legonet.blocks.joints import joints, split
-from legonet.blocks.operations import Operations, operations_from_data
 from legonet.errors import TeacherError
+from legonet.ir.cuts import cut_points, split
+from legonet.ir.graph import ModelGraph, graph_from_data
+from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.teachers.cuts import at_fraction, list_cuts
 from legonet.teachers.export import Exported, export
 
@@ -124,8 +124,8 @@ class Several(nn.Module):
         return {"low": low, "high": [self.b(low.relu())]}
 
 
-def filled(operations: Operations, module: nn.Module, found: Exported) -> OperationModule:
-    built = build_operations(operations_from_data(operations.data()))
+def filled(operations: ModelGraph, module: nn.Module, found: Exported) -> GraphModule:
+    built = build_graph(graph_from_data(operations.data()))
     state = {**module.state_dict(), **found.constants}
     built.load_state_dict({name: state[name].clone() for name in operations.tensors})
     return built
@@ -140,7 +140,7 @@ def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Exported:
             wanted = module(images)
             wanted = wanted["out"] if isinstance(wanted, dict) else wanted
             assert torch.equal(filled(found.operations, module, found)(images), wanted)
-            places = joints(found.operations)
+            places = cut_points(found.operations)
             for cut in (places[0], places[len(places) // 2], places[-1]):
                 f, g = (filled(part, module, found) for part in split(found.operations, cut))
                 assert torch.equal(g(f(images)), wanted), cut

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 import legonet
-from legonet.blocks.build import output_shape
 from legonet.blocks.library import build_model
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
+from legonet.ir.sizes import output_shape
 from legonet.teachers.maps import block_with_cut, take_in_with_cut
 from legonet.teachers.read import cut_architecture, read_teacher
 from legonet.teachers.validate import problems_of

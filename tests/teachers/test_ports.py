@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.interpret import build_operations
-from legonet.blocks.joints import split
+from legonet.ir.cuts import split
+from legonet.ir.interpreter import build_graph
 from legonet.network import Network
 from legonet.teachers.export import export
 from legonet.teachers.ports import is_map, with_map
@@ -77,7 +77,7 @@ def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[
     operations, place = with_map(found.operations, cut, shape)
     assert not is_map(shape)
     assert is_map(port)
-    f, g = (build_operations(part) for part in split(operations, place))
+    f, g = (build_graph(part) for part in split(operations, place))
     for part in (f, g):
         state = {**module.state_dict(), **found.constants}
         part.load_state_dict({name: state[name] for name in part.operations.tensors})

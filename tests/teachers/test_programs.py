@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from legonet.blocks.interpret import build_operations
-from legonet.blocks.joints import find_cut
-from legonet.blocks.operations import Operations
 from legonet.errors import TeacherError
+from legonet.ir.cuts import find_cut
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import build_graph
 from legonet.teachers.memory import from_module
 from legonet.teachers.programs import read_program
 from legonet.teachers.references import find_model
@@ -45,9 +45,9 @@ def test_a_file_is_a_model(tmp_path: Path) -> None:
     assert set(found.state_dict()) == set(model.state_dict())
     source, shape = from_module("net", found, SHAPE, "stem")
     assert shape == (2,)
-    assert isinstance(source.layers, Operations)
+    assert isinstance(source.layers, ModelGraph)
     assert find_cut(source.layers, "stem") == find_cut(source.layers, source.cut)
-    built = build_operations(source.layers)
+    built = build_graph(source.layers)
     built.load_state_dict({name: model.state_dict()[name] for name in source.layers.tensors})
     images = torch.randn(3, *SHAPE)
     assert torch.equal(built(images), model(images))

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from legonet.blocks.build import build_layers
-from legonet.blocks.operations import Operations
-from legonet.blocks.schema import Block, layers_from_data
-from legonet.blocks.weights import dump_chain, load_module
+from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
+from legonet.ir.graph import ModelGraph
+from legonet.ir.modules import load_module, write_module
+from legonet.ir.notation import layers_from_data
 from legonet.store.blobs import MemoryStore, Store, sha256
 from legonet.teachers.checkpoints import read_checkpoint
 from legonet.teachers.read import cut_architecture, read_halves, read_teacher, teacher_layers
@@ -61,8 +62,8 @@ def test_the_parts_compose_to_the_teacher(teacher: nn.Sequential, cut: str) -> N
 def test_the_blobs_are_those_of_the_modules(teacher: nn.Sequential) -> None:
     """Cut from the file's bytes or dumped from the modules: the same content, so the same address."""
     parts = read_teacher(LAYERS, saved(teacher.state_dict()), "features.2")
-    assert dump_chain("category-module", load_module(parts.f)) == parts.f
-    assert dump_chain("task-module", load_module(parts.g)) == parts.g
+    assert write_module("category-module", load_module(parts.f)) == parts.f
+    assert write_module("task-module", load_module(parts.g)) == parts.g
 
 
 def test_the_address_depends_on_the_weights_alone(teacher: nn.Sequential) -> None:
@@ -211,7 +212,7 @@ def test_a_librarys_model_is_traced() -> None:
     assert isinstance(above, dict)
     assert list(above)[:2] == ["avgpool", "flatten"]
     graph = teacher_layers(block(builder="torchvision:resnet18"))
-    assert isinstance(graph, Operations)
+    assert isinstance(graph, ModelGraph)
     assert "layer4.1.relu_2" in graph.steps
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.weights import make_module
 from legonet.errors import TeacherError
+from legonet.ir.modules import make_module
 from legonet.teachers.memory import from_module
 from legonet.teachers.verify import ROUNDING
 

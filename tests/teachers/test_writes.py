@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.interpret import build_operations
 from legonet.errors import TeacherError
+from legonet.ir.interpreter import build_graph
 from legonet.teachers.export import export
 
 SHAPE = (4, 6, 6)
@@ -80,7 +80,7 @@ class Model(nn.Module):
 def test_writes(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     model = Model(function).eval()
     found = export(model, SHAPE)
-    built = build_operations(found.operations)
+    built = build_graph(found.operations)
     built.load_state_dict({**model.state_dict(), **found.constants})
     for batch in (1, 3):
         images = torch.randn(batch, *SHAPE)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from legonet.blocks.weights import raw_tensor
 from legonet.compile.card import Card
 from legonet.compile.export.source import model_source
 from legonet.compile.network import CompiledNetwork
+from legonet.ir.modules import raw_tensor
 from legonet.store.tensors import write_tensors
 
 

@@ -15,14 +15,18 @@ from torch import nn
 from legonet.blocks.build import leaves
 from legonet.blocks.registry import describe_module
 from legonet.blocks.rescale import Rescale
-from legonet.blocks.schema import Layer
-from legonet.compile.build import SideBySide
+
+
+class SideBySide: ...
+
+
 from legonet.compile.card import Card
 from legonet.compile.network import CompiledNetwork, Normalise
 from legonet.compile.program import Call, Ref
 from legonet.compile.schedule import Run, find_module
 from legonet.errors import ExportError
 from legonet.graph.suggest import listed
+from legonet.ir.notation import Layer
 
 _LINE = 110
 

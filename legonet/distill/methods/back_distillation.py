@@ -19,14 +19,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from legonet.blocks.interpret import OperationModule
 from legonet.distill.context import Context
 from legonet.distill.descent import descend, last_tenth
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.enlarge import convolutional, enlarged_input
 from legonet.distill.losses import task_loss
-from legonet.distill.pullback import AnyPullback, Pullback, Shape, expect_alike, pullback
-from legonet.errors import DistillError
+from legonet.distill.pullback import Pullback, Shape, expect_alike
 from legonet.graph.schema import BackDistillation
 
 
@@ -79,21 +77,13 @@ def fit_back_distillation(context: Context, settings: BackDistillation) -> dict[
     return {"residual": last_tenth(residuals)}
 
 
-def _pullbacks(
-    context: Context, settings: BackDistillation
-) -> tuple[AnyPullback, AnyPullback, Pullback, Shape]:
+def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Pullback, Shape]:
     """The pullbacks of g_S, g_T and h, and the shape of G."""
     student, teacher = context.student, context.teacher
     shape, source = context.edge.target, context.edge.source
-    pair = pullback(student, shape), pullback(teacher, source)
+    pair = Pullback(student, shape), Pullback(teacher, source)
     expect_alike(*pair, context.edge.path)
     if settings.enlarge > 1 and len(pair[0].output_shape) == 1:
-        if isinstance(student, OperationModule) or isinstance(teacher, OperationModule):
-            raise DistillError(
-                f"{context.edge.path}: enlarge {settings.enlarge}: a task module is a graph of operations, "
-                "whose linear layers cannot be read as convolutions; expected chains of layers; set "
-                "enlarge to 1"
-            )
         student, teacher = convolutional(student, shape), convolutional(teacher, source)
         shape = enlarged_input(student, settings.enlarge, shape)
         source = enlarged_input(teacher, settings.enlarge, source)
@@ -102,7 +92,7 @@ def _pullbacks(
 
 
 def _masks(
-    count: int, pull: AnyPullback, settings: BackDistillation, generator: torch.Generator
+    count: int, pull: Pullback, settings: BackDistillation, generator: torch.Generator
 ) -> list[Tensor | None]:
     """Masks of the 2nd kind for the ReLUs that have them, None for the others."""
     shapes = pull.relu_shapes

@@ -1,0 +1,210 @@
+"""What a model gives and costs for one input, by arithmetic where the operations' rows have it.
+
+All that the chain notation can say has, so that plans need no torch. Other graphs run on torch's meta device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from legonet.errors import BlockError
+from legonet.ir.cuts import following
+from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
+from legonet.ir.lowering import lower
+from legonet.ir.notation import Layers, expectation
+from legonet.ops.call import Call, Extent
+from legonet.ops.table import ROWS
+
+
+class Size(NamedTuple):
+    """What a module gives and costs.
+
+    Attributes:
+        operations: Floating-point operations of a forward pass for one input: two for each multiplication
+            with its addition.
+        gives: The shape of its output, without the batch.
+        window: Height and width of the windows that it begins with a pooling of; 1: with none, or unknown.
+    """
+
+    operations: int
+    gives: Shape
+    window: int = 1
+
+
+def size_of(graph: ModelGraph, shape: Shape) -> Size:
+    """What a module gives and costs.
+
+    Args:
+        graph: Its operations, which fit each other and the input.
+        shape: Of one input, without the batch.
+    """
+    known = _walk(graph, shape, "module")
+    if known is None:
+        return _measured(graph, shape)
+    return Size(sum(known.flops.values()), known.shapes[graph.output], lowest_window(graph, shape))
+
+
+def chain_operations(layers: Layers, shape: Shape) -> int:
+    """Floating-point operations of a chain of layers for one input; see `size_of`."""
+    return size_of(lower(layers), shape).operations
+
+
+def _measured(graph: ModelGraph, shape: Shape) -> Size:
+    import torch
+
+    from legonet.ir.flops import FlopCounter
+    from legonet.ir.interpreter import build_graph
+
+    module = build_graph(graph, "meta")
+    with torch.no_grad(), FlopCounter() as counter:
+        output = module(torch.empty((1, *shape), device="meta"))
+    return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape))
+
+
+def output_shape(graph: ModelGraph, input_shape: Shape, *, where: str = "layers") -> Shape:
+    """Find the shape of a model's output without weights and without computing.
+
+    Args:
+        graph: The model.
+        input_shape: Without the batch, such as (channels, height, width).
+        where: What messages call the model.
+
+    Returns:
+        Without the batch.
+
+    Raises:
+        BlockError: An operation cannot take what those before it give.
+    """
+    return shapes_of(graph, input_shape, where)[graph.output]
+
+
+def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> Mapping[str, Shape]:
+    """Find the shapes of all results that have the batch as first axis, without it; of `input` too.
+
+    Args:
+        graph: As of `output_shape`, like the others.
+        input_shape: Likewise.
+        where: Likewise.
+
+    Raises:
+        BlockError: As of `output_shape`.
+    """
+    known = _walk(graph, tuple(input_shape), where)
+    if known is not None:
+        return known.shapes
+    from legonet.ir.interpreter import result_shapes
+
+    return result_shapes(graph, tuple(input_shape), where)
+
+
+class _Known(NamedTuple):
+    shapes: dict[str, Shape]
+    flops: dict[str, int]
+
+
+def _walk(graph: ModelGraph, input_shape: Shape, where: str) -> _Known | None:
+    """Shapes and operations by arithmetic; None where a row has none."""
+    if any(ROWS[step.function].shape is None for step in graph.steps.values()):
+        return None
+    known: dict[str, Any] = {INPUT: Extent((1, *input_shape))}
+    flops: dict[str, int] = {}
+    for name, step in graph.steps.items():
+        row = ROWS[step.function]
+        below = known[next(iter(step.references()), INPUT)].shape[1:]
+        _expect(graph, name, below, where)
+        call = Call(name, step.function, _nothing, *_extents(graph, step, known))
+        assert row.shape is not None  # noqa: S101 - looked at above
+        try:
+            shape = row.shape(call)
+            if min(shape, default=1) < 1:
+                raise ValueError(f"it would give {show_shape(shape[1:])}, which is nothing")
+        except (ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+            raise _unfit(graph, name, below, where, error) from error
+        known[name] = Extent(shape)
+        flops[name] = row.flops(call, shape) if row.flops else 0
+    return _Known({name: each.shape[1:] for name, each in known.items()}, flops)
+
+
+def _nothing(*_: Any) -> None:
+    """What is only looked at computes nothing."""
+
+
+def _extents(
+    graph: ModelGraph, step: Operation, known: Mapping[str, Extent]
+) -> tuple[list[Any], dict[str, Any]]:
+    def extent(value: Any) -> Any:
+        match value:
+            case {"ref": name}:
+                return known[name]
+            case {"tensor": name}:
+                return Extent(graph.tensors[name].shape)
+            case {"batch": factor}:
+                return factor
+            case list() | tuple():
+                return [extent(each) for each in value]
+        return value
+
+    return [extent(each) for each in step.arguments], {k: extent(v) for k, v in step.keywords.items()}
+
+
+def _expect(graph: ModelGraph, name: str, shape: Shape, where: str) -> None:
+    """Refuse a layer that does not take what is below it, in the notation's words."""
+    layer = None if graph.notation is None else graph.notation[name]
+    if layer is None:
+        return
+    expected, fits = expectation(layer)
+    if not fits(shape):
+        raise BlockError(
+            f"{where}.{name}: its input has shape {show_shape(shape)}; {layer.type} expects {expected}; "
+            "change this layer or those before it"
+        )
+
+
+def _unfit(graph: ModelGraph, name: str, shape: Shape, where: str, error: Exception) -> BlockError:
+    called = graph.steps[name].function if graph.notation is None else graph.notation[name].type
+    return BlockError(
+        f"{where}.{name}: {called} cannot take its input of shape {show_shape(shape)}: {error}; change this "
+        f"{'operation' if graph.notation is None else 'layer'} or those before it"
+    )
+
+
+def lowest_window(graph: ModelGraph, shape: Shape) -> int:
+    """Height and width of the windows that a model begins with a pooling of; 1: it does not.
+
+    Args:
+        graph: The model.
+        shape: Of one input, without the batch.
+    """
+    lowest = lowest_pooling(graph)
+    if lowest is None or len(shape) < 3:
+        return 1
+    call = Call(lowest.name, lowest.function, _nothing, lowest.arguments, lowest.keywords)
+    kernel = call.pair(1, 1, "kernel_size")
+    stride = kernel if call.argument(2, [], "stride") == [] else call.pair(2, 1, "stride")
+    size, *others = {*kernel, *stride}
+    padded = any(call.pair(3, 0, "padding"))
+    return 1 if padded or others or any(side % size for side in shape[-2:]) else size
+
+
+def lowest_pooling(graph: ModelGraph) -> Operation | None:
+    """The pooling that alone takes a model's input, if it begins with one."""
+    takers = [step for step in graph.steps.values() if INPUT in step.references()]
+    if len(takers) != 1 or takers[0].function not in ("max_pool2d", "avg_pool2d"):
+        return None
+    return takers[0] if takers[0].name in following(graph) else None
+
+
+def tensor_shapes(graph: ModelGraph) -> dict[str, Shape]:
+    """List the tensors of a model's state dict: shapes by key, in its order."""
+    return {name: spec.shape for name, spec in graph.tensors.items()}
+
+
+def is_counter(graph: ModelGraph, name: str) -> bool:
+    """Whether a tensor holds whole numbers or truth values; all others are floating-point."""
+    return "float" not in graph.tensors[name].dtype
+
+
+def show_shape(shape: Shape) -> str:
+    """Write a shape as in messages: (64, 2, 2), or (256) for a vector."""
+    return f"({', '.join(map(str, shape))})"

@@ -1,0 +1,1 @@
+"""All that is known of each operation, one row each, in files by family."""

@@ -1,0 +1,112 @@
+"""Convolutions and transposed convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING
+
+from legonet.ops import nominal
+from legonet.ops.call import Call, Data, Gradient, Shape
+from legonet.ops.pullbacks import EXACT, PAPER, transposed
+from legonet.ops.row import Row, rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool = False) -> int:
+    """How many windows there are along an axis; none begins beyond the image and its left padding.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
+    """
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    count = (room + (stride - 1 if ceil else 0)) // stride + 1
+    return count - 1 if ceil and (count - 1) * stride >= size + padding else count
+
+
+def convolved(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """W^T G: the transposed convolution, padded to the input's size where the stride left rows over."""
+    import torch.nn.functional as F
+
+    data, weight = call.arguments[0], call.argument(1)
+    simple = isinstance(data, Data) and not isinstance(weight, Data) and not isinstance(gradient, Mapping)
+    if not simple or isinstance(call.argument(4, 0, "padding"), str) or len(data.shape) != 4:
+        return transposed(call, gradient)
+    stride, padding = call.pair(3, 1, "stride"), call.pair(4, 0, "padding")
+    dilation = call.pair(5, 1, "dilation")
+    left_over = [
+        size - ((out - 1) * step - 2 * zeros + wide * (kernel - 1) + 1)
+        for size, out, step, zeros, wide, kernel in zip(
+            data.shape[2:], gradient.shape[2:], stride, padding, dilation, weight.shape[2:], strict=True
+        )
+    ]
+    return [
+        F.conv_transpose2d(
+            gradient,
+            weight,
+            stride=stride,
+            padding=padding,
+            output_padding=left_over,
+            groups=call.argument(6, 1, "groups"),
+            dilation=dilation,
+        )
+    ]
+
+
+def _shape(call: Call) -> Shape:
+    data, weight = call.arguments[0].shape, call.arguments[1].shape
+    options = zip(
+        data[2:],
+        weight[2:],
+        call.pair(3, 1, "stride"),
+        call.pair(4, 0, "padding"),
+        call.pair(5, 1, "dilation"),
+        strict=True,
+    )
+    return (data[0], weight[0], *(windows(*each) for each in options))
+
+
+def _flops(call: Call, shape: Shape) -> int:
+    return 2 * prod(shape) * prod(call.arguments[1].shape[1:])
+
+
+def _transposed_shape(call: Call) -> Shape:
+    data, weight = call.arguments[0].shape, call.arguments[1].shape
+    stride, padding = call.pair(3, 1, "stride"), call.pair(4, 0, "padding")
+    extra, dilation = call.pair(5, 0, "output_padding"), call.pair(7, 1, "dilation")
+    sizes = [
+        (size - 1) * stride[axis]
+        - 2 * padding[axis]
+        + dilation[axis] * (weight[2 + axis] - 1)
+        + extra[axis]
+        + 1
+        for axis, size in enumerate(data[2:])
+    ]
+    return (data[0], weight[1] * call.argument(6, 1, "groups"), *sizes)
+
+
+def _transposed_flops(call: Call, shape: Shape) -> int:
+    return 2 * prod(call.arguments[0].shape) * prod(call.arguments[1].shape[1:])
+
+
+_LINEAR = {"nominal": nominal.affine, "linear": True, "fresh": True}
+
+ROWS = (
+    Row("conv2d", convolved, source=f"{EXACT}; {PAPER}", shape=_shape, flops=_flops, **_LINEAR),
+    Row("conv2d.padding", convolved, source=f"{EXACT}; {PAPER}", **_LINEAR),
+    Row(
+        "conv_transpose2d.input",
+        transposed,
+        source=EXACT,
+        shape=_transposed_shape,
+        flops=_transposed_flops,
+        **_LINEAR,
+    ),
+    *rows(
+        "conv1d conv1d.padding conv3d conv_transpose1d conv_transpose3d.input",
+        pull=transposed,
+        source=EXACT,
+        **_LINEAR,
+    ),
+)

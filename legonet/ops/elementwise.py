@@ -1,0 +1,140 @@
+"""Arithmetic, smooth functions, comparisons: each element by itself, with broadcasting."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from legonet.ops import nominal
+from legonet.ops.call import Call, Gradient, Shape
+from legonet.ops.pullbacks import EXACT, POINT, divided, multiplied, passed, transposed
+from legonet.ops.rectifiers import same_shape
+from legonet.ops.row import Row, rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _shared(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """The greater or lesser of two as their mean."""
+
+    def mean(a: Tensor, b: Tensor) -> Tensor:
+        return (a + b) / 2
+
+    return transposed(Call(call.name, call.operation, mean, call.arguments), gradient)
+
+
+def _broadcast(call: Call) -> Shape:
+    shapes = [each.shape for each in call.arguments[:2] if hasattr(each, "shape")]
+    axes = zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1)
+    return tuple(max(sizes) if 0 not in sizes else 0 for sizes in axes)[::-1]
+
+
+_SUMS = "add.Scalar add.Tensor rsub.Scalar rsub.Tensor sub.Scalar sub.Tensor subtract.Tensor"
+_SMOOTH = """
+    clamp_max cos erf exp hardsigmoid log log1p log_sigmoid reciprocal rsqrt sigmoid sin sqrt tanh
+"""
+
+ROWS = (
+    *rows(
+        _SUMS,
+        pull=transposed,
+        nominal=nominal.summed,
+        source=EXACT,
+        shape=_broadcast,
+        linear=True,
+        per_channel=True,
+        fresh=True,
+    ),
+    *rows(
+        "mul.Scalar mul.Tensor multiply.Tensor",
+        pull=multiplied,
+        nominal=nominal.product,
+        source=f"product rule: {POINT}",
+        shape=_broadcast,
+        per_channel=True,
+    ),
+    *rows(
+        "addcmul lerp.Tensor",
+        pull=transposed,
+        nominal=nominal.affine,
+        source=f"product rule: {POINT}",
+    ),
+    *rows(
+        "div.Scalar div.Tensor divide.Tensor true_divide.Tensor",
+        pull=divided,
+        nominal=nominal.quotient,
+        source=f"product rule: {POINT}",
+        shape=_broadcast,
+        per_channel=True,
+        fresh=True,
+    ),
+    *rows(
+        "addcdiv",
+        pull=divided,
+        nominal=nominal.quotient,
+        source=f"product rule: {POINT}",
+    ),
+    *rows(
+        "dropout feature_dropout identity",
+        pull=passed,
+        nominal=nominal.affine,
+        source="nothing, outside training",
+        shape=same_shape,
+        linear=True,
+        moves=True,
+        per_channel=True,
+    ),
+    *rows(
+        _SMOOTH,
+        pull=transposed,
+        nominal=nominal.computed,
+        source=POINT,
+        shape=same_shape,
+        per_channel=True,
+    ),
+    *rows("pow.Scalar pow.Tensor_Tensor glu", pull=transposed, nominal=nominal.computed, source=POINT),
+    *rows(
+        "square pow.Tensor_Scalar",
+        pull=transposed,
+        nominal=nominal.squared,
+        source=f"{POINT}; squares are 1",
+        shape=same_shape,
+        per_channel=True,
+    ),
+    *rows("maximum minimum", pull=_shared, nominal=nominal.affine, source="the mean", shape=_broadcast),
+    *rows(
+        "abs",
+        pull=transposed,
+        nominal=nominal.ones,
+        source=f"{POINT}; features have size 1",
+        shape=same_shape,
+        per_channel=True,
+    ),
+    *rows(
+        """
+        linalg_norm linalg_vector_norm norm.ScalarOpt_dim std.correction std.dim var.correction var.dim
+        """,
+        pull=transposed,
+        nominal=nominal.ones,
+        source=f"{POINT}; features have size 1",
+    ),
+    Row("neg", transposed, nominal.affine, EXACT, same_shape, linear=True, per_channel=True),
+    *rows(
+        """
+        lerp.Scalar masked_fill.Scalar masked_fill.Tensor to.dtype type_as where.ScalarOther
+        where.ScalarSelf where.self
+        """,
+        pull=transposed,
+        nominal=nominal.affine,
+        source=EXACT,
+        linear=True,
+    ),
+    *rows(
+        """
+        bitwise_and.Tensor bitwise_not bitwise_or.Tensor div.Tensor_mode eq.Scalar eq.Tensor floor
+        floor_divide fmod.Scalar ge.Scalar ge.Tensor gt.Scalar le.Scalar logical_and logical_not logical_or
+        lt.Scalar lt.Tensor ne.Scalar ne.Tensor remainder.Scalar round sign
+        """
+    ),
+)

@@ -1,0 +1,74 @@
+"""Rectifiers let a unit pass where it is active and stop it where it is not; pullbacks have masks there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from legonet.ops import nominal
+from legonet.ops.call import Call, Data, Gradient, Shape
+from legonet.ops.pullbacks import PAPER, transposed
+from legonet.ops.row import rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _rectified(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """(lower + (upper - lower) m) G; upper is the slope of an active unit, lower of another."""
+    import torch
+
+    (data,) = call.data
+    if data.nominal is not None:
+        return transposed(call, gradient)
+    assert isinstance(gradient, torch.Tensor)  # noqa: S101 - a rectifier gives one tensor
+    lower, upper = _slopes(call, data)
+    if call.mask is None:
+        return [gradient if isinstance(upper, float) and upper == 1.0 else gradient * upper]
+    mask = call.mask.reshape(-1, *data.shape[1:]) if call.mask.numel() == gradient.numel() else call.mask
+    if isinstance(lower, float) and (lower, upper) == (0.0, 1.0):
+        return [gradient * mask]
+    return [gradient * (lower + (upper - lower) * mask)]
+
+
+def _slopes(call: Call, data: Data) -> tuple[Any, float]:
+    if call.operation == "leaky_relu":
+        return call.argument(1, 0.01, "negative_slope"), 1.0
+    if call.operation == "prelu":
+        weight = call.arguments[1]
+        return (weight.view(-1, *[1] * (len(data.shape) - 2)) if weight.numel() > 1 else weight), 1.0
+    return 0.0, 1.0507009873554805 if call.operation == "selu" else 1.0
+
+
+def _always(call: Call) -> bool:
+    return True
+
+
+def _from_zero(call: Call) -> bool:
+    """Whether it clips at zero; what clips elsewhere is no rectifier."""
+    least = call.argument(1, None, "min")
+    return isinstance(least, int | float) and least == 0
+
+
+def same_shape(call: Call) -> Shape:
+    """The shape of the first argument."""
+    return call.arguments[0].shape
+
+
+_KNOWN = {
+    "pull": _rectified,
+    "nominal": nominal.affine,
+    "source": f"a mask, as a ReLU's; {PAPER}",
+    "shape": same_shape,
+    "per_channel": True,
+}
+
+ROWS = (
+    *rows("relu", rectifies=_always, **_KNOWN),
+    *rows(
+        "celu elu gelu hardswish leaky_relu mish relu6 selu silu softplus",
+        rectifies=_always,
+        **_KNOWN,
+    ),
+    *rows("prelu", rectifies=_always, **_KNOWN),
+    *rows("clamp clamp_min hardtanh", rectifies=_from_zero, **_KNOWN),
+)
