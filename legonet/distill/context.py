@@ -96,7 +96,7 @@ class Context:
 
 def frozen(module: _Module, device: torch.device | str) -> _Module:
     """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
-    device = torch.device(device)
+    device = torch.empty(0, device=device).device  # which of several, where it is not said
     there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
     learns = any(each.requires_grad for each in module.parameters())
     if there and not learns and not any(each.training for each in module.modules()):
