@@ -386,7 +386,7 @@ class Network(Design):
         """
         from legonet.evaluate import evaluate
 
-        return evaluate(self._site(), self.lock, data, paths, device)
+        return evaluate(self.site(), self.lock, data, paths, device)
 
     def edge(self, path: str) -> Edge:
         """Give the frozen modules that a path's adapter joins, for experiments with methods.

@@ -51,11 +51,19 @@ class Output(Model):
 
     @abstractmethod
     def shape(self, image: Shape) -> Shape:
-        """Return the shape of the output of one image of shape (channels, height, width)."""
+        """Return the shape of one image's output, without the batch.
+
+        Args:
+            image: (channels, height, width) of the image.
+        """
 
     @abstractmethod
     def label_shape(self, image: Shape) -> Shape:
-        """Return the shape of the label of one image of shape (channels, height, width)."""
+        """Return the shape of one image's label, without the batch.
+
+        Args:
+            image: (channels, height, width) of the image.
+        """
 
     @abstractmethod
     def largest_label(self) -> int | None:
@@ -72,7 +80,11 @@ class Output(Model):
 
     @abstractmethod
     def channels(self, category: str) -> tuple[str, ...]:
-        """Return what the output's numbers or maps are called, given what people call the category."""
+        """Return the names of the output's numbers or maps.
+
+        Args:
+            category: What people call the category.
+        """
 
     @abstractmethod
     def words(self) -> str:
@@ -122,7 +134,15 @@ class Output(Model):
 
     @abstractmethod
     def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
-        """Return what outputs are worth on labelled images, by the names of the measures; the first leads."""
+        """Measure outputs on labelled images.
+
+        Args:
+            output: The outputs.
+            labels: Their labels.
+
+        Returns:
+            Values by the names of the measures; the first one leads.
+        """
 
     @abstractmethod
     def read(self, output: Tensor, category: str) -> Result:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from legonet.compile.results import Score
 from torch import Tensor
 
 import legonet
 from legonet.compile.passes import CHOICES, PASSES
-from legonet.compile.results import Score
 from legonet.errors import DataError
 from tests.device.conftest import copied, expect_close
 
