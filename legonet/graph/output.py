@@ -51,18 +51,24 @@ class Output(Model):
 
     @abstractmethod
     def shape(self, image: Shape) -> Shape:
-        """Return the shape of one image's output, without the batch.
+        """Say which shape an output has.
 
         Args:
-            image: (channels, height, width) of the image.
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The shape of the image's output, without the batch.
         """
 
     @abstractmethod
     def label_shape(self, image: Shape) -> Shape:
-        """Return the shape of one image's label, without the batch.
+        """Say which shape a label has.
 
         Args:
-            image: (channels, height, width) of the image.
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The shape of the image's label, without the batch.
         """
 
     @abstractmethod
@@ -80,10 +86,13 @@ class Output(Model):
 
     @abstractmethod
     def channels(self, category: str) -> tuple[str, ...]:
-        """Return the names of the output's numbers or maps.
+        """Name the output's numbers or maps.
 
         Args:
             category: What people call the category.
+
+        Returns:
+            A name for each channel.
         """
 
     @abstractmethod
@@ -122,11 +131,14 @@ class Output(Model):
 
     @abstractmethod
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of the task itself, L(y, y*) in equation (3), a scalar.
+        """Compute the loss of the task itself, L(y, y*) in equation (3).
 
         Args:
             output: The outputs.
             labels: Their labels.
+
+        Returns:
+            The mean over the batch, a scalar.
 
         Raises:
             DataError: Labels of another shape; see `legonet.outputs.losses.expect_labels`.
@@ -146,20 +158,26 @@ class Output(Model):
 
     @abstractmethod
     def read(self, output: Tensor, category: str) -> Result:
-        """Return what the output of one image says, in the words of its task.
+        """Read the output of one image.
 
         Args:
             output: Without the batch.
             category: What people call the category.
+
+        Returns:
+            What it says, in the words of its task.
         """
 
     @classmethod
     def guess(cls, shape: Shape, image: Shape) -> dict[str, Any] | None:
-        """Return the output that a model most likely has, as in a graph file; None if it is not of this kind.
+        """Guess the output of a model from its shape.
 
         Args:
             shape: The shape of the model's output, without the batch.
             image: (channels, height, width) of an image.
+
+        Returns:
+            The output as in a graph file; None if such a shape is not of this kind.
         """
         return None
 
