@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
+    from legonet.evaluate import Evaluation, LabelledImages
     from legonet.plan.diff import Before
     from legonet.plan.ports import Ports
     from legonet.run.finetune import Tuned, Tuning
@@ -317,6 +318,35 @@ class Network(Design):
         from legonet.compile.open import compile_unadapted
 
         return compile_unadapted(self._site(), self.lock, path, device)
+
+    def evaluate(
+        self,
+        data: LabelledImages,
+        paths: Iterable[str] | None = None,
+        *,
+        device: torch.device | str = "cpu",
+    ) -> Evaluation:
+        """Measure paths, their teachers, and the same paths without adapters on labelled images.
+
+        For binary tasks also: how often each path says yes to images of every category.
+
+        Args:
+            data: Labelled images by path, as for `transplant`; or `"animals"`, the composed animals' test
+                images; or a folder with one folder of images per category; or a source of images.
+            paths: Paths or applications; default: those that images are given for, else all built paths.
+                Paths whose output is a vector are passed over.
+            device: Where to compute.
+
+        Returns:
+            Rows of figures; printed, a table.
+
+        Raises:
+            SelectError: no such path, one that is not built, or none that can be measured.
+            DataError: images or labels are missing or do not fit.
+        """
+        from legonet.evaluate import evaluate
+
+        return evaluate(self._site(), self.lock, data, paths, device)
 
     def edge(self, path: str) -> Edge:
         """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.

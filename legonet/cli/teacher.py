@@ -99,11 +99,12 @@ def inspect(
     from dataclasses import asdict
 
     from legonet.blocks.weightless import with_room
-    from legonet.cli.table import columns, show
+    from legonet.cli.table import show
     from legonet.errors import TeacherError
     from legonet.ir.cuts import NOWHERE
     from legonet.ir.sizes import output_shape
     from legonet.store.workspace import Workspace
+    from legonet.tables import columns
     from legonet.teachers.cuts import ends, list_cuts, near
     from legonet.teachers.references import input_of
     from legonet.teachers.take_in import take_in

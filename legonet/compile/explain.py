@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import nn
-
-from legonet.compile.cost import Cost, Shape, cost_of
+from legonet.compile.cost import Cost, cost_of
 from legonet.compile.options import Running
-from legonet.compile.program import Brick, Call, Joined, Normed, Program, Scaled, Step
+from legonet.compile.program import Brick, Call, Computed, Program, Weight
 from legonet.graph.suggest import listed
+from legonet.ir.sizes import Shape
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,15 @@ class Explanation:
     __repr__ = __str__
 
 
-def explain(
-    trace: Mapping[str, Program], input_shape: Shape, opaque: Mapping[str, nn.Module], running: Running
-) -> Explanation:
+def explain(trace: Mapping[str, Program], input_shape: Shape, running: Running) -> Explanation:
     """Explain what passes did.
 
     Args:
         trace: the naive program, called `none`, and the program after each pass, in order.
         input_shape: (channels, height, width).
-        opaque: modules that are no chains of known layers, by label.
         running: where and how the last program runs.
     """
-    costs = {name: cost_of(program, input_shape, opaque) for name, program in trace.items()}
+    costs = {name: cost_of(program, input_shape) for name, program in trace.items()}
     first, last = next(iter(trace.values())), list(trace.values())[-1]
     lines = (*_equal_modules(first), *_calls(last), *_folded(last), *_runs(last, running))
     return Explanation(costs, running.weights_dtype.itemsize, lines)
@@ -114,24 +110,22 @@ def _span(brick: Brick) -> str:
 def _folded(program: Program) -> Iterator[str]:
     for brick in program.bricks.values():
         for step in brick.steps:
-            made_of = list(_made_of(step))
+            made_of = dict.fromkeys(each for name in step.tensors() for each in _made_of(brick.weights[name]))
             if made_of:
                 yield f"{brick.full_name}: {step.name} holds {', '.join(made_of)}, in a copy of its own"
 
 
-def _made_of(step: Step) -> Iterator[str]:
-    waiting = [step.weights]
-    while waiting:
-        weights = waiting.pop()
-        if isinstance(weights, Scaled):
-            yield f"the re-scaling {weights.rescale}"
-            waiting.append(weights.weights)
-        elif isinstance(weights, Normed):
-            yield f"the batch norm {weights.norm}"
-            waiting.append(weights.weights)
-        elif isinstance(weights, Joined):
-            yield "the layer above it"
-            waiting += [weights.below, weights.above]
+def _made_of(weight: Weight | None) -> Iterator[str]:
+    if not isinstance(weight, Computed):
+        return
+    if weight.how == "scaled":
+        yield f"the re-scaling {weight.parts[1]}"
+    elif weight.how in ("normed", "normed-inputs"):
+        yield f"the batch norm of {weight.parts[2]}"
+    elif weight.how == "joined":
+        yield "the layer above it"
+    for part in weight.parts:
+        yield from _made_of(part)
 
 
 def _millions(operations: int) -> str:

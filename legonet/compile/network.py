@@ -32,9 +32,12 @@ from legonet.compile.schedule import (
 from legonet.errors import DataError, SelectError
 from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
 
 
-class Normalise(nn.Module):
+class Normalise(GraphModule):
     """(image - mean) / std, per channel.
 
     Args:
@@ -46,19 +49,21 @@ class Normalise(nn.Module):
     std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        spec = TensorSpec((len(mean), 1, 1), buffer=True)
+        steps = {
+            "centred": Operation("centred", "sub.Tensor", ({"ref": INPUT}, {"tensor": "mean"}), {}),
+            "scaled": Operation("scaled", "div.Tensor", ({"ref": "centred"}, {"tensor": "std"}), {}),
+        }
+        super().__init__(ModelGraph(steps, "scaled", {"mean": spec, "std": spec}))
+        self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
+        self.std.copy_(torch.tensor(std).view(-1, 1, 1))
+        self.eval()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalise images (batch, channels, height, width)."""
-        return (images - self.mean) / self.std
 
-
-def normalisation(meaning: Input) -> nn.Module:
-    """The module that turns images in [0, 1] into what category modules take."""
+def normalisation(meaning: Input) -> GraphModule:
+    """The module that turns images in [0, 1] into what category modules take; it may have no operation."""
     if meaning.mean is None and meaning.std is None:
-        return nn.Identity()
+        return build_graph(lower({}))
     channels = meaning.shape[0]
     return Normalise(meaning.mean or (0.0,) * channels, meaning.std or (1.0,) * channels)
 
@@ -139,7 +144,7 @@ class CompiledNetwork(nn.Module):
     def __init__(
         self,
         paths: tuple[Path, ...],
-        input_stage: nn.Module,
+        input_stage: GraphModule,
         trace: Mapping[str, Program],
         modules: Mapping[Place, nn.Module],
         places: Mapping[str, Place],
@@ -157,7 +162,7 @@ class CompiledNetwork(nn.Module):
         sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
         prefix = f"{IMAGES}."
         self.inputs = [name.removeprefix(prefix) for name in sources if name.startswith(prefix)]
-        self.input = input_stage
+        self.input = modules.get(("input", ""), input_stage)
 
         def bricks(kind: str) -> Bricks:
             return Bricks({name: module for (each, name), module in modules.items() if each == kind})
@@ -320,16 +325,7 @@ class CompiledNetwork(nn.Module):
         shape = input_shape or self.input_shape
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
-        return explain(self.trace, shape, self.opaque(), self.running)
-
-    def opaque(self) -> dict[str, nn.Module]:
-        """The modules that are no chains of known layers, by their label in the program."""
-        found = {}
-        for run, call in zip(self.runs, self.program.calls, strict=True):
-            step = self.program.steps(call.bricks[0])[0]
-            if step.layer is None:
-                found[str(step.weights)] = find_module(self, run.place)
-        return found
+        return explain(self.trace, shape, self.running)
 
     def _inputs(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(images, Tensor):

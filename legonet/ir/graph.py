@@ -1,9 +1,9 @@
 """A model as a graph of operations, which is all that legonet computes with.
 
 Each operation names one of PyTorch's own (ATen) functions, from the table in `legonet.ops.table`, and its
-arguments: numbers, earlier operations, and tensors by the names of the model's state dict. It is data: nothing
-in it is code, and what is not in the table is refused when it is read. The batch's size is the only number
-that may depend on the input. Needs no torch.
+arguments: numbers, earlier operations, and tensors by the names of the model's state dict. It is data:
+nothing in it is code, and what is not in the table is refused when it is read. The batch's size is the only
+number that may depend on the input. Needs no torch.
 
 Arguments in JSON: null, true, 3, 0.5, "bilinear", lists of them, and
 

@@ -61,7 +61,16 @@ ROWS = (
         source=f"product rule: {POINT}",
     ),
     *rows(
-        "addcdiv div.Scalar div.Tensor divide.Tensor true_divide.Tensor",
+        "div.Scalar div.Tensor divide.Tensor true_divide.Tensor",
+        pull=divided,
+        nominal=nominal.quotient,
+        source=f"product rule: {POINT}",
+        shape=_broadcast,
+        per_channel=True,
+        fresh=True,
+    ),
+    *rows(
+        "addcdiv",
         pull=divided,
         nominal=nominal.quotient,
         source=f"product rule: {POINT}",
@@ -73,6 +82,7 @@ ROWS = (
         source="nothing, outside training",
         shape=same_shape,
         linear=True,
+        moves=True,
         per_channel=True,
     ),
     *rows(

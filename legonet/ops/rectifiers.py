@@ -1,4 +1,4 @@
-"""Rectifiers, which let a unit pass where it is active and stop it where it is not: pullbacks have masks there."""
+"""Rectifiers let a unit pass where it is active and stop it where it is not; pullbacks have masks there."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _KNOWN = {
 }
 
 ROWS = (
-    *rows("relu", rectifies=_always, fresh=True, **_KNOWN),
+    *rows("relu", rectifies=_always, **_KNOWN),
     *rows(
         "celu elu gelu hardswish leaky_relu mish relu6 selu silu softplus",
         rectifies=_always,

@@ -25,7 +25,8 @@ def _resized(call: Call) -> Shape:
     return (*data[:2], *(int(side * factor) for side, factor in zip(data[2:], scale, strict=True)))
 
 
-_LINEAR = {"nominal": nominal.affine, "source": EXACT, "linear": True}
+_LINEAR = {"nominal": nominal.affine, "source": EXACT, "linear": True, "moves": True}
+_RESAMPLED = _LINEAR | {"moves": False}
 
 ROWS = (
     Row("flatten.using_ints", reshaped, shape=_flattened, **_LINEAR),
@@ -37,21 +38,26 @@ ROWS = (
         pull=transposed,
         shape=_resized,
         per_channel=True,
-        **_LINEAR,
+        **_RESAMPLED,
     ),
     *rows(
         """
         broadcast_to cat channel_shuffle chunk clone col2im concat constant_pad_nd contiguous expand expand_as
-        fft_irfft2 fft_rfft2 flip gather getitem grid_sampler im2col index.Tensor index_put index_select
+        fft_irfft2 fft_rfft2 flip gather getitem im2col index.Tensor index_put index_select
         movedim.int movedim.intlist moveaxis.int narrow numpy_T pad permute pixel_shuffle pixel_unshuffle
         reflection_pad2d repeat repeat_interleave.self_int replication_pad2d reshape_as roll select.int
         select_scatter slice.Tensor slice_scatter split.Tensor split.sizes split_with_sizes stack swapaxes
         swapdims t tensor_split.indices tensor_split.sections tile transpose.int tril triu unbind.int unfold
-        upsample_bicubic2d.vec _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec view_as
+        view_as
         view_as_complex view_as_real
         """,
         pull=transposed,
         **_LINEAR,
     ),
-    *rows("meshgrid meshgrid.indexing"),
+    *rows(
+        "grid_sampler upsample_bicubic2d.vec _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec",
+        pull=transposed,
+        **_RESAMPLED,
+    ),
+    *rows("meshgrid meshgrid.indexing", moves=True),
 )

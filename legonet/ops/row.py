@@ -34,6 +34,7 @@ class Row:
         linear: The result is affine in the data.
         per_channel: Each channel (axis 1) of the result depends on the same channel of the data alone.
         fresh: The result is a new tensor whose values no gradient needs, so that it may be overwritten.
+        moves: It only moves or repeats numbers, and computes none.
         rectifies: Whether a call lets a unit pass where it is positive and stops it elsewhere, as ReLU does.
     """
 
@@ -46,6 +47,7 @@ class Row:
     linear: bool = False
     per_channel: bool = False
     fresh: bool = False
+    moves: bool = False
     rectifies: Callable[[Call], bool] | None = None
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from legonet.bench.compile import images, make_zoo
+from benchmarks.compile import images, make_zoo
 from legonet.compile.engine import MOST, Compute, Recording, Replays, Values
 from legonet.compile.options import Options
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.bench.compile import Zoo, images, make_zoo
+from benchmarks.compile import Zoo, images, make_zoo
 from legonet.compile.assemble import join
 from legonet.compile.export import export
 from legonet.compile.network import CompiledNetwork
