@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from legonet import errors
     from legonet.network import Network
+    from legonet.ops.table import register_operation
 
 __version__ = "0.1.0"
 
-__all__ = ["Network", "__version__", "errors", "load"]
+__all__ = ["Network", "__version__", "errors", "load", "register_operation"]
 
 
 def load(path: Any) -> Network:
@@ -38,6 +39,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for only then, so that `import legonet` stays light."""
     if name == "Network":
         return importlib.import_module("legonet.network").Network
+    if name == "register_operation":
+        return importlib.import_module("legonet.ops.table").register_operation
     if name == "errors":
         return importlib.import_module("legonet.errors")
     raise AttributeError(f"module 'legonet' has no attribute '{name}'")

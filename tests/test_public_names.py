@@ -33,7 +33,7 @@ LIGHT = (
 
 
 def test_the_names() -> None:
-    assert legonet.__all__ == ["Network", "__version__", "errors", "load"]
+    assert legonet.__all__ == ["Network", "__version__", "errors", "load", "register_operation"]
     assert legonet.__all__ == sorted(legonet.__all__)
     for name in legonet.__all__:
         assert getattr(legonet, name) is not None

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import legonet
 from legonet.distill.pullback import Pullback
-from legonet.errors import BlockError, DistillError
+from legonet.errors import DistillError, LegonetError
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ops.table import ROWS
+from legonet.registration import registered_modules
 from legonet.teachers.export import export
 
 SHAPE = (4, 6, 8)
@@ -309,6 +309,7 @@ def test_an_operation_without_a_pullback_is_named(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DistillError, match=message):
         Pullback(module, SHAPE)
     monkeypatch.setitem(ROWS, "round", ROWS["round"])  # put back afterwards
+    monkeypatch.setattr("legonet.registration._MODULES", {})
 
     # As docs/method.md tells to do it.
     told = (Path(__file__).parents[2] / "docs" / "method.md").read_text(encoding="utf-8")
@@ -316,6 +317,8 @@ def test_an_operation_without_a_pullback_is_named(monkeypatch: pytest.MonkeyPatc
     exec(example, {})  # noqa: S102 - our own
     gradient = torch.randn(2, *SHAPE, dtype=torch.float64)
     assert torch.equal(Pullback(module, SHAPE)(gradient), gradient)
+    with pytest.raises(LegonetError, match=r"^operation 'round': found it defined in the script"):
+        registered_modules()
 
 
 def test_windows_of_an_image_have_masks_of_their_own() -> None:

@@ -157,7 +157,10 @@ def test_what_is_not_finite_in_every_dtype(dtype: torch.dtype, values: list[floa
             "t: cut 'fc' is the model's output, so that no task module is left; expected one of flatten, "
             "features, features.2, features.1, features.0",
         ),
-        ("feature", "t: cut 'feature' is no module and no operation that its output follows; expected one of "),
+        (
+            "feature",
+            "t: cut 'feature' is no module and no operation that its output follows; expected one of ",
+        ),
         ("", "t: cut '' is no module and no operation that its output follows; expected one of "),
     ],
 )
