@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from legonet.compile.results import Score
 from torch import Tensor
 
 import legonet
 from legonet.compile.passes import CHOICES, PASSES
 from legonet.errors import DataError
+from legonet.outputs.results import Score
 from tests.device.conftest import copied, expect_close
 
 if TYPE_CHECKING:

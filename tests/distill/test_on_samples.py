@@ -16,6 +16,7 @@ from legonet.graph.schema import Adapter, AnyMethod, Distillation, Jacobian, Ord
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
 from legonet.outputs.vector import VectorOutput
+from tests.distill.conftest import chain
 
 METHODS: list[AnyMethod] = [
     Ordinary(name="ordinary", steps=200, learning_rate=1e-2),
@@ -62,7 +63,7 @@ def test_jacobian_matching_approaches_the_teacher_from_few_images(edge: Edge) ->
 
 def test_jacobian_matching_needs_no_common_architecture(edge: Edge) -> None:
     torch.manual_seed(0)
-    other = nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 1)).requires_grad_(False)
+    other = chain(nn.Flatten(), nn.Linear(4 * 8 * 8, 1))
     strange = dataclasses.replace(edge, teacher_module=other)
     given = Samples(samples().images)
     start = fit(strange, adapter(Jacobian(name="jacobian", steps=1)), given)

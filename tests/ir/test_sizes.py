@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from legonet.blocks.build import build_layers
+from legonet.blocks.build import build_layers, lowered
 from legonet.distill.pullback import Pullback
 from legonet.errors import BlockError, DistillError
 from legonet.ir.flops import FlopCounter
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ir.lowering import lower
 from legonet.ir.notation import layers_from_data
 from legonet.ir.sizes import output_shape, size_of
 
@@ -44,10 +45,10 @@ LAYERS = st.one_of(
 def test_arithmetic_and_torch_agree(data: dict[str, Any], shape: tuple[int, ...]) -> None:
     layers = layers_from_data({"layer": data})
     try:
-        expected = output_shape(layers, shape)
+        expected = output_shape(lower(layers), shape)
     except BlockError:
         return  # torch refuses it, and so does a check of the graph
-    assert size_of(layers, shape)[:2] == (counted(build_layers(layers), shape), expected)
+    assert size_of(lower(layers), shape)[:2] == (counted(build_layers(layers), shape), expected)
 
 
 def counted(module: nn.Module, shape: tuple[int, ...]) -> int:
@@ -62,7 +63,7 @@ def counted(module: nn.Module, shape: tuple[int, ...]) -> int:
 def test_operations_of_grouped_convolutions(groups: int, more: dict[str, Any]) -> None:
     sizes = {"in": 6, "out": 12, "kernel": [3, 2], "groups": groups}
     layers = layers_from_data({"a": more | sizes, "b": {"type": "relu"}})
-    assert size_of(layers, (6, 9, 8)).operations == counted(build_layers(layers), (6, 9, 8))
+    assert size_of(lower(layers), (6, 9, 8)).operations == counted(build_layers(layers), (6, 9, 8))
 
 
 def test_operations_of_a_graph() -> None:
@@ -77,14 +78,14 @@ def test_operations_of_a_graph() -> None:
 def test_windows_that_a_chain_begins_with(data: dict[str, Any], height: int, width: int) -> None:
     layers, shape = layers_from_data({"layer": data}), (2, height, width)
     try:
-        expected = Pullback(build_layers(layers), shape).window
+        expected = Pullback(lowered(build_layers(layers)), shape).window
     except DistillError:
         return
-    assert size_of(layers, shape).window == expected
+    assert size_of(lower(layers), shape).window == expected
 
 
 @pytest.mark.parametrize("shape", [(6,), (5, 6)])
 def test_linear_layers_change_the_last_axis(shape: tuple[int, ...]) -> None:
     layers = layers_from_data({"linear": {"type": "linear", "in": 6, "out": 4}, "relu": {"type": "relu"}})
-    assert output_shape(layers, shape) == output_shape(layers, shape) == (*shape[:-1], 4)
-    assert size_of(layers, shape).operations == counted(build_layers(layers), shape)
+    assert output_shape(lower(layers), shape) == (*shape[:-1], 4)
+    assert size_of(lower(layers), shape).operations == counted(build_layers(layers), shape)

@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter, set_beta
-from legonet.blocks.build import build_layers
+from legonet.blocks.build import build_layers, lowered
 from legonet.errors import BlockError, StoreError
 from legonet.graph.schema import Adapter
-from legonet.ir.modules import DTYPES, blob_graph, graph_of, load_module, raw_tensor, write_module
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.lowering import lower
+from legonet.ir.modules import DTYPES, blob_graph, load_module, raw_tensor, write_module
 from legonet.ir.notation import layers_data, layers_from_data
 from legonet.store.mapping import map_file
 from legonet.store.modules import dump_module
@@ -33,30 +35,37 @@ LAYERS = layers_from_data(
 
 
 @pytest.fixture
-def module() -> nn.Sequential:
+def trained() -> nn.Sequential:
     torch.manual_seed(0)
     module = build_layers(LAYERS)
     module(torch.randn(8, 3, 5, 5))  # moves the statistics of the batch norm
-    return module
+    return module.eval()
 
 
-def test_the_same_module_comes_back(module: nn.Sequential) -> None:
-    blob = write_module("category-module", module)
+@pytest.fixture
+def module(trained: nn.Sequential) -> GraphModule:
+    return lowered(trained)
+
+
+def test_the_same_module_comes_back(trained: nn.Sequential) -> None:
+    blob = write_module("category-module", lowered(trained))
     loaded = load_module(blob)
     images = torch.randn(2, 3, 5, 5)
-    assert torch.equal(loaded(images), module.eval()(images))
+    assert torch.equal(loaded(images), trained(images))
     assert write_module("category-module", loaded) == blob
-    assert blob_graph(blob) == LAYERS == graph_of(loaded)
+    assert blob_graph(blob) == lower(LAYERS) == loaded.graph
+    assert blob_graph(blob).notation == LAYERS == loaded.graph.notation
 
 
-def test_it_is_frozen_and_in_evaluation_mode(module: nn.Sequential) -> None:
+def test_it_is_frozen_and_in_evaluation_mode(module: GraphModule) -> None:
     loaded = load_module(write_module("task-module", module))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert not any(each.training for each in loaded.modules())
 
 
 def test_memory_that_may_be_written_to_is_used_as_it_is(tmp_path: Path) -> None:
-    module = build_layers(layers_from_data({"fc": {"type": "linear", "in": 16, "out": 16, "bias": False}}))
+    layers = layers_from_data({"fc": {"type": "linear", "in": 16, "out": 16, "bias": False}})
+    module = lowered(build_layers(layers))
     path, weight = tmp_path / "blob", module.get_parameter("fc.weight")
     path.write_bytes(write_module("task-module", module))
     with path.open("rb") as file:
@@ -67,7 +76,7 @@ def test_memory_that_may_be_written_to_is_used_as_it_is(tmp_path: Path) -> None:
     assert torch.equal(load_module(path).get_parameter("fc.weight"), weight)
 
 
-def test_it_shares_no_memory_with_the_blob(module: nn.Sequential) -> None:
+def test_it_shares_no_memory_with_the_blob(module: GraphModule) -> None:
     blob = write_module("category-module", module)
     with torch.no_grad():
         for tensor in load_module(blob).state_dict().values():
@@ -75,7 +84,7 @@ def test_it_shares_no_memory_with_the_blob(module: nn.Sequential) -> None:
     assert write_module("category-module", load_module(blob)) == blob
 
 
-def test_from_a_file(module: nn.Sequential, tmp_path: Path) -> None:
+def test_from_a_file(module: GraphModule, tmp_path: Path) -> None:
     blob = write_module("category-module", module)
     (tmp_path / "blob").write_bytes(blob)
     assert write_module("category-module", load_module(tmp_path / "blob")) == blob
@@ -94,7 +103,7 @@ def test_an_adapter_is_a_chain_too() -> None:
     assert torch.equal(loaded(images), adapter(images))
 
 
-def test_dtypes_are_kept(module: nn.Sequential) -> None:
+def test_dtypes_are_kept(module: GraphModule) -> None:
     loaded = load_module(write_module("category-module", module.half()))
     assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float16, torch.int64}
 
@@ -113,16 +122,16 @@ def test_bytes_of_every_dtype(name: str, shape: tuple[int, ...]) -> None:
         assert list(raw.data) == expected.tolist()
 
 
-def test_a_dtype_that_no_blob_holds(module: nn.Sequential) -> None:
+def test_a_dtype_that_no_blob_holds(module: GraphModule) -> None:
     with pytest.raises(StoreError, match=r"tensor w: dtype torch\.complex64 cannot be stored"):
         raw_tensor(torch.zeros(1, dtype=torch.complex64), "w")
 
 
 def test_a_module_that_is_no_chain_of_known_layers() -> None:
     with pytest.raises(BlockError, match=r"1\.0: GELU is no known layer; expected one of conv, "):
-        write_module("adapter", nn.Sequential(nn.ReLU(), nn.Sequential(nn.GELU())))
+        lowered(nn.Sequential(nn.ReLU(), nn.Sequential(nn.GELU())))
     with pytest.raises(BlockError, match="0: Flatten with axes 0 to -1"):
-        write_module("adapter", nn.Sequential(nn.Flatten(0)))
+        lowered(nn.Sequential(nn.Flatten(0)))
 
 
 def _blob(layers: dict, **tensors: RawTensor) -> bytes:
@@ -147,7 +156,7 @@ WEIGHT = RawTensor("F32", (1, 1), bytes(4))
         (_blob({"a": {"type": "gelu"}}), "blob: a: Input tag 'gelu' found"),
         (
             _blob({"a": {"type": "relu"}, "a.b": {"type": "relu"}}),
-            "blob: its weights do not fit its layers: ",
+            "blob: layers.a.b: 'a' is a layer itself; ",
         ),
     ],
 )
@@ -163,7 +172,7 @@ def test_layers_with_giant_numbers_take_no_memory() -> None:
         load_module(_blob(layers, fc__weight=WEIGHT))
 
 
-def test_plain_data_of_layers_is_what_a_blob_holds(module: nn.Sequential) -> None:
+def test_plain_data_of_layers_is_what_a_blob_holds(module: GraphModule) -> None:
     blob = write_module("category-module", module)
     tensors = {name: raw_tensor(tensor) for name, tensor in module.state_dict().items()}
     assert dump_module("category-module", layers_data(LAYERS), tensors) == blob

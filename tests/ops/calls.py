@@ -1,4 +1,4 @@
-"""Every rule, called alone in float64: exact where it says so, else its derivative at the nominal point."""
+"""A call of each operation, in float64, and models of one call."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Callable
 from math import log
 from typing import Any
 
-import pytest
 import torch
 from torch.nn import functional
 
-from legonet.distill.pullback import Pullback
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule, build_graph
-from legonet.ops.call import NOT_AT_ZERO
-from legonet.ops.table import ROWS
 
 X, BATCH, MAP = {"ref": "input"}, {"batch": 1}, (4, 6, 8)
 LINE, SPACE, ROW, PAIRS = (4, 8), (2, 4, 4, 4), (8,), (4, 2)
@@ -43,7 +39,7 @@ class Step:
     """A call whose result another one takes."""
 
     def __init__(self, function: str, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
+        self.function, self.arguments = function, list(arguments)
 
 
 FLIPPED = Step("flip", X, [1])
@@ -176,7 +172,7 @@ CALLED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     "dot": ([PAIR, Step("view", Step("expand", Weight(1, 1), [BATCH, 1]), [BATCH])], (1,)),
     "outer": ([PAIR, Weight(5)], (1,)),
 }
-"""Linear in one of their arguments, which no model of test_rules.py calls."""
+"""Linear in one of their arguments, which no model of test_pullbacks.py calls."""
 Surrogate = Callable[[torch.Tensor], torch.Tensor]
 SURROGATES: dict[str, tuple[Arguments, tuple[int, ...], Surrogate]] = {
     "adaptive_max_pool1d": ([X, [2]], LINE, lambda x: functional.adaptive_avg_pool1d(x, 2)),
@@ -197,21 +193,52 @@ SIZES: dict[str, Step] = {
     "var.dim": Step("var.dim", X, [2], True, True),
 }
 """What measures features: 1, whatever they are, so that nothing follows it."""
-MASKED = words("celu relu6 softplus")
-# By their surrogates, in models that are traced: test_rules.py.
-ELSEWHERE = words(
-    """
-    adaptive_max_pool2d amax clamp clamp_min einsum elu gelu group_norm gru.input hardswish hardtanh
-    instance_norm layer_norm leaky_relu linalg_vector_norm lstm.input max.dim max_pool2d maximum mish
-    pow.Tensor_Scalar prelu relu rms_norm scaled_dot_product_attention selu silu
-    """
-)
 SEVERAL = words(
     """
-    adaptive_max_pool1d chunk split.Tensor split.sizes split_with_sizes tensor_split.indices
-    tensor_split.sections unbind.int
+    adaptive_max_pool1d adaptive_max_pool2d chunk max.dim split.Tensor split.sizes split_with_sizes
+    tensor_split.indices tensor_split.sections unbind.int
     """
 )
+
+
+COMPARED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
+    **{name: ([X], MAP) for name in ("dropout", "feature_dropout", "identity", "floor", "round", "sign")},
+    **{
+        name: ([X], MAP)
+        for name in ("celu", "elu", "gelu", "hardswish", "leaky_relu", "mish", "relu", "relu6", "selu")
+    },
+    **{name: ([X], MAP) for name in ("hardtanh", "silu", "softplus")},
+    **{name: ([X, 0.25], MAP) for name in ("eq.Scalar", "ge.Scalar", "gt.Scalar", "le.Scalar", "lt.Scalar")},
+    **{name: ([X, 0.25], MAP) for name in ("fmod.Scalar", "ne.Scalar", "remainder.Scalar")},
+    **{
+        name: ([X, Weight(4, 1, 8)], MAP)
+        for name in ("eq.Tensor", "floor_divide", "ge.Tensor", "lt.Tensor", "maximum", "ne.Tensor")
+    },
+    "adaptive_max_pool2d": ([X, [2, 3]], MAP),
+    "amax": ([X, [2, -1], True], MAP),
+    "clamp": ([X, 0.0], MAP),
+    "clamp_min": ([X, 0.0], MAP),
+    "group_norm": ([X, 2, Weight(4), Weight(4), 1e-5], MAP),
+    "instance_norm": ([X, Weight(4), Weight(4), None, None, True, 0.1, 1e-5, False], MAP),
+    "layer_norm": ([X, [6, 8], Weight(6, 8), Weight(6, 8)], MAP),
+    "linalg_vector_norm": ([X, 2, [1], True], MAP),
+    "max.dim": ([X, 2], MAP),
+    "max_pool2d": ([X, [3, 2], [2, 2], [1, 1], [1, 1], True], MAP),
+    "pow.Tensor_Scalar": ([X, 2], MAP),
+    "prelu": ([X, Weight(4)], MAP),
+    "rms_norm": ([X, [8], Weight(8)], MAP),
+    "scaled_dot_product_attention": ([X, Step("flip", X, [2]), X], MAP),
+}
+"""What is no linear function, or has no pullback."""
+CALLS: dict[str, tuple[Arguments, tuple[int, ...]]] = {
+    **EXACT,
+    **CALLED,
+    **{name: (arguments, MAP) for name, arguments in SMOOTH.items()},
+    **{name: (arguments, shape) for name, (arguments, shape, _) in SURROGATES.items()},
+    **{name: (step.arguments, MAP) for name, step in SIZES.items()},
+    **COMPARED,
+}
+"""A call of nearly each operation: its arguments, and the shape of one input."""
 
 
 def model(function: str, arguments: Arguments) -> GraphModule:
@@ -236,7 +263,7 @@ def model(function: str, arguments: Arguments) -> GraphModule:
 
     result = call(function, arguments)
     if function in SEVERAL:
-        result = call("getitem", [result, 0 if function in SURROGATES else 1])
+        result = call("getitem", [result, 0 if function in SURROGATES or function in COMPARED else 1])
     if function in ("mean", "sum", "dot"):  # over everything, the batch included
         result = call("expand", [result, [BATCH, 1]])
     if function in ("view_as_complex", "fft_rfft2"):
@@ -250,81 +277,3 @@ def model(function: str, arguments: Arguments) -> GraphModule:
 def _dtype(weight: torch.Tensor) -> str:
     """As when a model is traced, in float32; the test computes with more."""
     return "float32" if weight.is_floating_point() else str(weight.dtype).removeprefix("torch.")
-
-
-def pulled(
-    function: str, arguments: Arguments, shape: tuple[int, ...], at: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the rule gives, and what autograd gives at this point."""
-    module = model(function, arguments)
-    pull = Pullback(module, shape)
-    point = at.expand(3, *shape).clone().requires_grad_()
-    output = module(point)
-    gradient = torch.randn(output.shape, dtype=torch.float64)
-    (expected,) = torch.autograd.grad(output, point, gradient, allow_unused=True, materialize_grads=True)
-    return pull(gradient), expected
-
-
-@pytest.mark.parametrize("name", [*EXACT, *CALLED])
-def test_it_is_the_exact_transpose(name: str) -> None:
-    torch.manual_seed(0)
-    arguments, shape = (EXACT | CALLED)[name]
-    found, expected = pulled(name, arguments, shape, torch.randn(3, *shape, dtype=torch.float64))
-    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
-    assert expected.abs().max() > 0
-
-
-@pytest.mark.parametrize("name", SMOOTH)
-def test_it_is_the_derivative_at_the_nominal_point(name: str) -> None:
-    torch.manual_seed(0)
-    point = torch.full((1, *MAP), float(name in NOT_AT_ZERO), dtype=torch.float64)
-    found, expected = pulled(name, SMOOTH[name], MAP, point)
-    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
-    assert found.isfinite().all()
-
-
-@pytest.mark.parametrize("name", NOTHING)
-def test_what_follows_no_value_pulls_nothing(name: str) -> None:
-    module = model(name, NOTHING[name])
-    pull = Pullback(module, MAP)
-    assert not pull(torch.ones(3, *pull.output_shape, dtype=torch.float64)).any()
-
-
-def by_autograd(surrogate: Surrogate, gradient: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    point = torch.randn(3, *shape, dtype=torch.float64, requires_grad=True)
-    (expected,) = torch.autograd.grad(surrogate(point), point, gradient)
-    return expected
-
-
-@pytest.mark.parametrize("name", SURROGATES)
-def test_it_is_that_of_its_surrogate(name: str) -> None:
-    torch.manual_seed(0)
-    arguments, shape, surrogate = SURROGATES[name]
-    pull = Pullback(model(name, arguments), shape)
-    gradient = torch.randn(3, *pull.output_shape, dtype=torch.float64)
-    torch.testing.assert_close(
-        pull(gradient), by_autograd(surrogate, gradient, shape), rtol=1e-11, atol=1e-11
-    )
-
-
-@pytest.mark.parametrize("name", SIZES)
-def test_a_size_is_one(name: str) -> None:
-    gradient = torch.randn(3, *MAP, dtype=torch.float64)
-    for operation in ("mul.Tensor", "div.Tensor"):
-        pull = Pullback(model(operation, [X, SIZES[name]]), MAP)
-        torch.testing.assert_close(pull(gradient), gradient)
-
-
-@pytest.mark.parametrize("name", MASKED)
-def test_it_is_a_mask(name: str) -> None:
-    pull, gradient = Pullback(model(name, [X]), MAP), torch.randn(3, *MAP, dtype=torch.float64)
-    mask = (torch.rand(3, *MAP) < 0.5).double()
-    assert torch.equal(pull(gradient, [mask]), gradient * mask)
-    assert torch.equal(pull(gradient), gradient)
-
-
-def test_every_rule_is_held_against_something() -> None:
-    tables = (EXACT, CALLED, SMOOTH, NOTHING, SURROGATES, SIZES)
-    tested = [*(table.keys() for table in tables), MASKED, ELSEWHERE]
-    assert set().union(*tested) == set(ROWS)
-    assert sum(map(len, tested)) == len(ROWS)

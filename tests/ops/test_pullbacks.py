@@ -1,4 +1,4 @@
-"""Each operation's rule: exact where the operation is linear, its stated surrogate where it is not."""
+"""Each operation's pullback: exact where the operation is linear, its stated surrogate where it is not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from legonet.distill import rules
 from legonet.distill.pullback import Pullback
-from legonet.errors import DistillError
+from legonet.errors import DistillError, LegonetError
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ops.table import ROWS
+from legonet.registration import registered_modules
 from legonet.teachers.export import export
 
 SHAPE = (4, 6, 8)
@@ -65,7 +65,6 @@ def expect_equal(
 ) -> Pullback:
     torch.manual_seed(1)
     pull = Pullback(traced(module), SHAPE)
-    assert isinstance(pull, Pullback)
     gradient = torch.randn(3, *pull.output_shape, dtype=torch.float64)
     expected = by_autograd(surrogate, gradient, SHAPE)
     torch.testing.assert_close(pull(gradient, masks), expected, rtol=1e-11, atol=1e-11)
@@ -285,9 +284,9 @@ def test_what_is_not_linear_has_its_surrogate(name: str) -> None:
     assert expected.abs().max() > 0
 
 
-def test_every_rule_is_for_an_operation_and_says_where_it_is_from() -> None:
-    assert set(rules.RULES) <= ROWS
-    assert all(rule.source for rule in rules.RULES.values())
+def test_every_pullback_says_where_it_is_from() -> None:
+    for row in ROWS.values():
+        assert (row.pull is None) == (row.nominal is None) == (not row.source), row.name
 
 
 def test_it_is_linear_in_the_gradient() -> None:
@@ -296,7 +295,7 @@ def test_it_is_linear_in_the_gradient() -> None:
     torch.testing.assert_close(pull(one + 3 * other), pull(one) + 3 * pull(other))
 
 
-def test_an_operation_without_a_rule_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_without_a_pullback_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -306,23 +305,20 @@ def test_an_operation_without_a_rule_is_named(monkeypatch: pytest.MonkeyPatch) -
             return self.rounding(x)
 
     module = traced(Net())
-    with pytest.raises(
-        DistillError,
-        match=r"rounding\.function: operation 'round' has no pullback rule; .*register\('round'"
-        r"|rounding: operation 'round' has no pullback rule; .*register\('round'",
-    ):
+    message = r"^module\.rounding.*: operation 'round' has no pullback; .*legonet\.register_operation; "
+    with pytest.raises(DistillError, match=message):
         Pullback(module, SHAPE)
-    monkeypatch.setattr(rules, "RULES", dict(rules.RULES))
-    monkeypatch.setattr("legonet.distill.pullback.RULES", rules.RULES)
+    monkeypatch.setitem(ROWS, "round", ROWS["round"])  # put back afterwards
+    monkeypatch.setattr("legonet.registration._MODULES", {})
 
     # As docs/method.md tells to do it.
     told = (Path(__file__).parents[2] / "docs" / "method.md").read_text(encoding="utf-8")
-    example = told.partition("## An operation without a rule")[2].split("```")[1].removeprefix("python")
+    example = told.partition("## An operation without a pullback")[2].split("```")[1].removeprefix("python")
     exec(example, {})  # noqa: S102 - our own
     gradient = torch.randn(2, *SHAPE, dtype=torch.float64)
     assert torch.equal(Pullback(module, SHAPE)(gradient), gradient)
-    with pytest.raises(DistillError, match="operation 'roundd': not known"):
-        rules.register("roundd", rules.RULES["round"].pull)
+    with pytest.raises(LegonetError, match=r"^operation 'round': found it defined in the script"):
+        registered_modules()
 
 
 def test_windows_of_an_image_have_masks_of_their_own() -> None:
