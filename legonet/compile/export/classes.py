@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 
 from torch import Tensor, nn
@@ -16,7 +17,6 @@ from legonet.compile.export.constructors import (
     Make,
     Maker,
     numbers,
-    simple,
     with_numbers,
     written,
 )
@@ -24,7 +24,7 @@ from legonet.compile.export.forward import forward_lines, parameters
 from legonet.compile.export.names import Names, class_name, comment
 from legonet.compile.export.sizes import size_names
 from legonet.compile.export.tree import Module
-from legonet.errors import ExportError
+from legonet.compile.export.wrap import wrapped
 
 _MOST = 8  # parameters of a class; modules that differ in more have classes of their own
 _RESERVED = (
@@ -80,8 +80,8 @@ class _Draft:
     Attributes:
         source: The model that it is of.
         module: What it computes.
-        attributes: Its modules, parameters and buffers.
-        forward: The lines of its method.
+        attributes: Its modules, parameters and buffers; of a chain, itself.
+        forward: The lines of its method; a chain has none.
         keys: As of `Made`.
     """
 
@@ -92,6 +92,13 @@ class _Draft:
     keys: dict[str, str]
 
     @property
+    def name(self) -> str:
+        """What its class is called: by its operation, if it is only that, or by where it stands."""
+        if len(self.module.body) == len(self.module.operations) == 1 and not self.attributes:
+            return class_name(self.module.operations[0].function.partition(".")[0])
+        return class_name(self.module.path) if self.module.path else self.source.kind
+
+    @property
     def sizes(self) -> list[Argument]:
         """The whole numbers that its attributes are made with."""
         return [each for _, maker, _ in self.attributes for each in numbers(maker)]
@@ -100,7 +107,7 @@ class _Draft:
     def shape(self) -> str:
         """All but the sizes."""
         blank = [(name, with_numbers(maker, repeat(0)), buffer) for name, maker, buffer in self.attributes]
-        return repr((blank, self.forward, len(self.module.inputs), len(self.module.outputs)))
+        return repr((blank, self.forward, parameters(self.module), len(self.module.outputs)))
 
 
 class Classes:
@@ -111,7 +118,7 @@ class Classes:
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._names = Names(_RESERVED)
+        self._names = Names(_RESERVED, between="")
         self._made: dict[tuple[int, str], Made] = {}
         self._sources = sources
         self.text: list[str] = []
@@ -130,19 +137,26 @@ class Classes:
         if module.layer is not None:
             tensors = module.layer.tensors
             return Made(module.layer.make, {name: part for part, name in tensors.items()})
-        if not module.is_chain:
+        if _needs_class(module):
             return self._made[id(source), module.content]
+        return self._chain(source, module)
+
+    def _chain(self, source: Source, module: Module) -> Made:
         names = Names(dir(nn.Sequential()))
         items: list[tuple[str, Maker]] = []
         keys: dict[str, str] = {}
         for name, inner in module.inner.items():
             made = self._make(source, inner)
-            key = name if name.isdecimal() and name.isascii() else names(name)
+            is_key = re.fullmatch("[A-Za-z0-9_-]+", name) and not name.isidentifier()
+            key = name if is_key else names(name)
             items.append((key, made.maker))
             keys |= {tensor: f"{key}.{own}" for tensor, own in made.keys.items()}
         return Made(Chain(tuple(items)), keys)
 
     def _draft(self, source: Source, module: Module) -> _Draft:
+        if module.is_chain:
+            made = self._chain(source, module)
+            return _Draft(source, module, (("", made.maker, False),), (), made.keys)
         names = Names(dir(nn.Module()))
         attributes: list[tuple[str, Maker, bool]] = []
         keys: dict[str, str] = {}
@@ -176,7 +190,7 @@ class Classes:
     def _write_class(self, group: Sequence[_Draft], names: Sequence[str | None]) -> None:
         """Write a class whose sizes are parameters where they have a name."""
         first = group[0]
-        name = self._names(class_name(first.module.path, first.source.kind))
+        name = self._names(first.name)
         chosen = {each: number for number, each in reversed(list(enumerate(names))) if each is not None}
         order = sorted(chosen, key=chosen.__getitem__)
         for draft in group:
@@ -186,18 +200,39 @@ class Classes:
         types = {each: _type([_values(draft)[chosen[each]] for draft in group]) for each in order}
         sizes = iter([Code(each) if each else own for each, own in zip(names, _values(first), strict=True)])
         attributes = [(own, with_numbers(maker, sizes), buffer) for own, maker, buffer in first.attributes]
-        self.text += ["", "", f"class {name}(nn.Module):", *_about(group)]
+        base = "nn.Sequential" if first.module.is_chain else "nn.Module"
+        self.text += ["", "", f"class {name}({base}):", *_about(group)]
         if attributes:
             given = "".join(f", {each}: {kind}" for each, kind in types.items())
-            self.text += [f"    def __init__(self{given}) -> None:", "        super().__init__()"]
+            self._define(f"__init__(self{given}) -> None")
+            if first.module.is_chain:
+                ((_, chain, _),) = attributes
+                begin, *others = written(chain, LINE - 9)
+                begin = begin.replace("nn.Sequential", "super().__init__", 1)
+                self.text += [f"        {line}" for line in (begin, *others)]
+                return
+            self.text.append("        super().__init__()")
             for own, maker, buffer in attributes:
                 self.text += [f"        {line}" for line in _attribute(own, maker, buffer)]
             self.text.append("")
         taken = "".join(f", {each}: Tensor" for each in parameters(first.module))
         count = len(first.module.outputs)
         gives = "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
-        self.text.append(f"    def forward(self{taken}) -> {gives}:")
+        self._define(f"forward(self{taken}) -> {gives}")
         self.text += [f"        {line}" for line in first.forward]
+
+    def _define(self, said: str) -> None:
+        self.text += [f"    {line}" for line in wrapped(f"def {said}:", LINE - 4)]
+
+
+def _needs_class(module: Module) -> bool:
+    """Whether a module is more than a layer or a chain of such; the whole model may be a chain of chains."""
+    if module.layer is not None:
+        return False
+    return not module.is_chain or (
+        bool(module.path)
+        and any(each.layer is None and not _needs_class(each) for each in module.inner.values())
+    )
 
 
 def _heights(module: Module) -> list[tuple[Module, int]]:
@@ -208,7 +243,7 @@ def _heights(module: Module) -> list[tuple[Module, int]]:
         if each.layer is not None:
             return 0
         highest = max(map(height, each.inner.values()), default=0)
-        if each.is_chain:
+        if not _needs_class(each):
             return highest
         found.append((each, highest + 1))
         return highest + 1
@@ -238,8 +273,8 @@ def _attribute(name: str, maker: Maker, buffer: bool) -> list[str]:
 
 
 def _type(values: Sequence[object]) -> str:
-    pairs = {isinstance(value, tuple) for value in values}
-    return {(False,): "int", (True,): "tuple[int, ...]"}.get(tuple(pairs), "int | tuple[int, ...]")
+    kinds = {"tuple[int, ...]" if isinstance(value, tuple) else "int" for value in values}
+    return " | ".join(sorted(kinds))
 
 
 def _about(group: Sequence[_Draft]) -> list[str]:
@@ -247,6 +282,6 @@ def _about(group: Sequence[_Draft]) -> list[str]:
     paths = list(dict.fromkeys(comment(draft.module.path) for draft in group if draft.module.path))
     if not paths:
         return []
-    more = [f"{len(paths) - _SHOWN} more"] if len(paths) > _SHOWN else []
-    said = f'    """{", ".join([*paths[:_SHOWN], *more])}."""'
-    return [said if len(said) <= LINE else f'    """{paths[0][: LINE - 20]}."""', ""]
+    shown = next((count for count in range(_SHOWN, 1, -1) if len(", ".join(paths[:count])) < LINE - 30), 1)
+    more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
+    return [f'    """{", ".join(paths[:shown])[: LINE - 30]}{more}."""', ""]

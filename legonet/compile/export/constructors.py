@@ -108,18 +108,17 @@ def written(maker: Maker, room: int = LINE) -> list[str]:
     if len(one) <= room:
         return [one]
     if isinstance(maker, Make):
-        parts = [[_part(each)] for each in maker.arguments if not _is_left_out(each)]
-        begin, end = f"{maker.what}(", ")"
-    else:
-        begin, end = _brackets(maker)
-        parts = []
-        for key, each in maker.items:
-            first, *others = written(each, room - len(key) - 9)
-            parts.append([f"{_key(maker, key)}{first}", *others])
+        inside = one[len(maker.what) + 1 : -1]
+        parts = [f"{_part(each)}," for each in maker.arguments if not _is_left_out(each)]
+        inner = [inside] if len(inside) <= room - 4 else parts
+        return [f"{maker.what}(", *(f"    {line}" for line in inner), ")"]
+    begin, end = _brackets(maker)
     lines = [begin]
-    for part in parts:
-        *most, last = part
-        lines += [f"    {each}" for each in (*most, f"{last},")]
+    for key, each in maker.items:
+        name = _key(maker, key)
+        first, *others = written(each, room - len(name) - 5)
+        *most, last = [f"{name}{first}", *others]
+        lines += [f"    {line}" for line in (*most, f"{last},")]
     return [*lines, end]
 
 

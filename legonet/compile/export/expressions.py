@@ -3,70 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from legonet.compile.export.calls import NOTHING, Given, given
+from legonet.compile.export.spellings import FUNCTIONAL, METHODS, OPERATORS, SPREAD, TORCH
 from legonet.ir.graph import DTYPES, Operation
 from legonet.ops.creation import PLACED
 
 Write = Callable[[Any], str]
 """Writes an argument as it stands in a graph."""
-
-_OPERATORS = {
-    "add": "+",
-    "sub": "-",
-    "subtract": "-",
-    "mul": "*",
-    "multiply": "*",
-    "div": "/",
-    "divide": "/",
-    "true_divide": "/",
-    "matmul": "@",
-    "eq": "==",
-    "ne": "!=",
-    "ge": ">=",
-    "gt": ">",
-    "le": "<=",
-    "lt": "<",
-    "bitwise_and": "&",
-    "bitwise_or": "|",
-}
-
-_FUNCTIONAL = frozenset(
-    """
-    adaptive_avg_pool1d adaptive_avg_pool2d avg_pool1d avg_pool2d avg_pool3d celu conv1d conv1d.padding conv2d
-    conv2d.padding conv3d conv_transpose1d conv_transpose2d.input conv_transpose3d.input gelu glu hardsigmoid
-    hardswish hardtanh leaky_relu linear max_pool1d max_pool2d max_pool3d mish pad pixel_shuffle
-    pixel_unshuffle prelu relu relu6 scaled_dot_product_attention selu silu softplus
-    """.split()
-)
-"""Functions of torch.nn.functional that take what ATen's take, in the same order."""
-
-_TORCH = frozenset(
-    """
-    abs addmm arange arange.start arange.start_step baddbmm bilinear bmm cat channel_shuffle clamp clamp_max
-    clamp_min concat cos cumsum dot einsum erf exp flip floor full full_like gather index_select linspace log
-    log1p logical_and logical_not logical_or maximum minimum mm mv neg ones ones_like outer
-    reciprocal roll round rsqrt rsub.Scalar scalar_tensor sigmoid sign sin sqrt square stack tanh tril triu
-    where.ScalarOther where.ScalarSelf where.self zeros zeros_like
-    """.split()
-)
-"""Functions of torch likewise."""
-
-_METHODS = frozenset(
-    """
-    amax amin chunk clone contiguous expand expand_as flatten.using_ints masked_fill.Scalar masked_fill.Tensor
-    mean mean.dim movedim.int movedim.intlist narrow permute repeat reshape split.Tensor split_with_sizes
-    squeeze squeeze.dim squeeze.dims sum sum.dim_IntList swapaxes swapdims t tile to.dtype transpose.int
-    type_as unbind.int unflatten.int unsqueeze view view_as
-    """.split()
-)
-"""Methods of a tensor likewise."""
-
-_SPREAD = frozenset(["expand", "permute", "repeat", "reshape", "tile", "view"])
-"""Methods whose list people write as arguments."""
 
 _LAST = 2**63 - 1  # the end of a slice without one
 
@@ -106,9 +52,9 @@ def literal(value: Any) -> str:
 def _operator(step: Operation, arguments: Given, write: Write) -> str | None:
     packet, _, form = step.function.partition(".")
     values = list(arguments.positional.values())
-    if packet not in _OPERATORS or form == "Tensor_mode" or len(values) != 2 or arguments.keywords:
+    if packet not in OPERATORS or form == "Tensor_mode" or len(values) != 2 or arguments.keywords:
         return None
-    return f"{write(values[0])} {_OPERATORS[packet]} {write(values[1])}"
+    return f"{write(values[0])} {OPERATORS[packet]} {write(values[1])}"
 
 
 def _function(step: Operation, arguments: Given, write: Write) -> str:
@@ -117,19 +63,19 @@ def _function(step: Operation, arguments: Given, write: Write) -> str:
     keywords = [f"{name}={write(value)}" for name, value in arguments.keywords.items()]
     if step.function in PLACED:
         keywords.append("device=device")
-    if step.function in _METHODS:
+    if step.function in METHODS:
         first, *others = values
-        if packet in _SPREAD and len(others) == 1 and isinstance(others[0], list | tuple):
+        if packet in SPREAD and len(others) == 1 and isinstance(others[0], list | tuple):
             others = list(others[0])
         written = _positional(list(map(write, others)), arguments)
         return f"{write(first)}.{packet}({', '.join([*written, *keywords])})"
     written = _positional(list(map(write, values)), arguments)
-    if step.function in _FUNCTIONAL:
+    if step.function in FUNCTIONAL:
         name = f"F.{packet}"
-    elif step.function.removesuffix("_") in _FUNCTIONAL:
+    elif step.function.removesuffix("_") in FUNCTIONAL:
         name = f"F.{packet.removesuffix('_')}"
         keywords.append("inplace=True")
-    elif step.function in _TORCH:
+    elif step.function in TORCH:
         name = f"torch.{packet}"
     else:
         name = f"torch.ops.aten.{packet}.{form or 'default'}"
@@ -165,11 +111,16 @@ def _slice(arguments: Given, write: Write) -> str | None:
 
 
 def _indexed(arguments: Given, axis: int, index: str, write: Write) -> str | None:
-    if axis < 0:
-        before = f"..., {index}" if axis == -1 else None
-    else:
-        before = ", ".join([*[":"] * axis, index])
-    return f"{write(arguments['self'])}[{before}]" if before is not None else None
+    if axis < -1:
+        return None
+    before = "..., " if axis < 0 else ":, " * axis
+    data = write(arguments["self"])
+    return data if index == ":" else f"{data}[{before}{index}]"
+
+
+def _index(arguments: Given, write: Write) -> str:
+    index = ", ".join(":" if each is None else write(each) for each in arguments["indices"])
+    return f"{write(arguments['self'])}[{index}]"
 
 
 def _pow(arguments: Given, write: Write) -> str:
@@ -184,7 +135,9 @@ def _batch_norm(arguments: Given, write: Write) -> str:
 
 def _norm(name: str, size: str) -> Callable[[Given, Write], str]:
     def write_norm(arguments: Given, write: Write) -> str:
-        values = [write(arguments["input"]), write(arguments[size])]
+        has_weight = size == "normalized_shape" and arguments.get("weight") is not None
+        shape = f"{write(arguments['weight'])}.shape" if has_weight else write(arguments[size])
+        values = [write(arguments["input"]), shape]
         values += [
             f"{each}={write(arguments[each])}"
             for each in ("weight", "bias", "eps")
@@ -233,6 +186,7 @@ _SPECIAL: dict[str, Callable[[Given, Write], str | None]] = {
     "getitem": _item,
     "select.int": _select,
     "slice.Tensor": _slice,
+    "index.Tensor": _index,
     "pow.Tensor_Scalar": _pow,
     "pow.Tensor_Tensor": _pow,
     "batch_norm": _batch_norm,
@@ -249,28 +203,3 @@ _SPECIAL: dict[str, Callable[[Given, Write], str | None]] = {
     "embedding": _embedding,
 }
 """Operations that Python writes otherwise; None: not these arguments."""
-
-
-def wrapped(line: str, room: int) -> list[str]:
-    """Break a line that is too long at its widest brackets, one argument to a line."""
-    if len(line) <= room:
-        return [line]
-    tokens = re.findall(r'"(?:[^"\\]|\\.)*"|.', line)
-    widest, found, opened = 0, None, []
-    for place, token in enumerate(tokens):
-        if token in ("(", "[", "{"):
-            opened.append(place)
-        elif token in (")", "]", "}") and (begin := opened.pop()) is not None and place - begin > widest:
-            widest, found = place - begin, (begin, place)
-    if found is None:
-        return [line]
-    begin, end = found
-    parts, depth = [""], 0
-    for token in tokens[begin + 1 : end]:
-        depth += (token in ("(", "[", "{")) - (token in (")", "]", "}"))
-        if token == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += token
-    inner = [f"    {each}" for part in parts for each in wrapped(f"{part.strip()},", room - 4)]
-    return ["".join(tokens[: begin + 1]), *inner, "".join(tokens[end:])]

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from typing import Any
 
-from legonet.compile.export.expressions import expression, literal, wrapped
 from legonet.compile.export.constructors import LINE
+from legonet.compile.export.expressions import expression, literal
 from legonet.compile.export.tree import Inner, Module
+from legonet.compile.export.wrap import wrapped
 from legonet.ir.graph import Operation
 
 _INDENT = 8
@@ -26,9 +27,19 @@ def forward_lines(module: Module, attributes: Mapping[str, str], tensors: Mappin
 
 
 def parameters(module: Module) -> list[str]:
-    """The names of the method's parameters."""
+    """The names of the method's parameters; a single one with a star for any number of inputs."""
     names = _names()
-    return [next(names) for _ in module.inputs]
+    return ["*x"] if _takes_any_number(module) else [next(names) for _ in module.inputs]
+
+
+def _takes_any_number(module: Module) -> bool:
+    """Whether the inputs are only put into one list, at first, such as those of a dense layer."""
+    first, *others = module.body
+    if isinstance(first, Inner) or first.arguments[:1] != ([{"ref": name} for name in module.inputs],):
+        return False
+    later = [name for each in others for name in _taken(each)]
+    again = {*module.outputs, *later, *list(first.references())[len(module.inputs) :]}
+    return module.batch is None and module.device is None and again.isdisjoint(module.inputs)
 
 
 def _names() -> Iterator[str]:
@@ -40,8 +51,10 @@ def _names() -> Iterator[str]:
 class _Forward:
     def __init__(self, module: Module, attributes: Mapping[str, str], tensors: Mapping[str, str]) -> None:
         self._module, self._attributes, self._tensors = module, attributes, tensors
-        names = dict(zip(module.inputs, parameters(module), strict=True))
-        self._values: dict[str, str] = names
+        names = parameters(module)
+        self._any_number = names == ["*x"]
+        names = ["x"] * len(module.inputs) if self._any_number else names
+        self._values: dict[str, str] = dict(zip(module.inputs, names, strict=True))
         self._last = {name: place for place, each in enumerate(module.body) for name in _taken(each)}
         self._last |= dict.fromkeys(module.outputs, len(module.body))
 
@@ -79,6 +92,8 @@ class _Forward:
                 return "batch"
             case {"batch": int(factor)}:
                 return f"batch * {factor}"
+            case list() if self._any_number and value == [{"ref": name} for name in self._module.inputs]:
+                return "x"
             case list() | tuple():
                 return f"[{', '.join(map(self._write, value))}]"
         return literal(value)

@@ -12,30 +12,32 @@ class Names:
 
     Args:
         taken: Names that are not given out.
+        between: Stands before the number of a second module of the same name.
     """
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken = set(taken)
+    def __init__(self, taken: Iterable[str], between: str = "_") -> None:
+        self._taken, self._between = set(taken), between
 
     def __call__(self, text: str) -> str:
         """A name that has not been given out."""
         name = re.sub(r"\W+", "_", text, flags=re.ASCII)
+        name = name if name.strip("_") else "unnamed"
+        name = re.sub("^__+", "_", name)  # two of them would mean something else within a class
         name = f"_{name}" if not name.isidentifier() or keyword.iskeyword(name) else name
         number, found = 2, name
         while found in self._taken:
-            found, number = f"{name}_{number}", number + 1
+            found, number = f"{name}{self._between}{number}", number + 1
         self._taken.add(found)
         return found
 
 
-def class_name(path: str, kind: str) -> str:
+def class_name(path: str) -> str:
     """A name for the class of a module: `SelfAttention`, or `LayerBlock` for `layer1.0`.
 
     Args:
-        path: Where the module stands in its model; empty for the model itself.
-        kind: What the model itself is called.
+        path: Where the module stands in its model.
     """
-    parts = path.split(".") if path else [kind]
+    parts = path.split(".")
     named = [found for part in parts if (found := _camel(part))]
     if not named:
         return "Block"
@@ -53,4 +55,4 @@ def _camel(part: str) -> str:
 
 def comment(text: str) -> str:
     """Text for a comment or docstring, without what could end it."""
-    return re.sub(r"[^\w.,:+ -]", "_", text, flags=re.ASCII)
+    return re.sub(r"[^\w.,:+@ -]", "_", text, flags=re.ASCII)

@@ -14,7 +14,7 @@ from legonet.compile.card import Card
 from legonet.compile.export.classes import Classes, Source
 from legonet.compile.export.constructors import LINE, written
 from legonet.compile.export.interim import graph_of
-from legonet.compile.export.names import Names
+from legonet.compile.export.names import Names, comment
 from legonet.compile.export.shapes import BATCH, input_shapes, result_shapes
 from legonet.compile.export.tree import modules_of
 from legonet.compile.network import CompiledNetwork
@@ -84,12 +84,12 @@ class _Writer:
                 *(f"        {line}" for line in layers),
                 "",
                 *(f"    {line}" if line else "" for line in body),
-                _TAIL.format(to=".to(memory_format=torch.channels_last)" if self._channels_last else ""),
+                _TAIL.format(channels_last=_CHANNELS_LAST if self._channels_last else ""),
             ]
         )
         if re.search(r"\bRescale\(\)", text):
             text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
-        head = _HEAD.format(name=self._card.name, paths=", ".join(self._card.outputs))
+        head = _HEAD.format(name=comment(self._card.name), paths=comment(", ".join(self._card.outputs)))
         for word, line in _IMPORTS.items():
             head = head if re.search(rf"\b{word}\b", text) else head.replace(line, "")
         return head + text, keys
@@ -101,7 +101,7 @@ class _Writer:
             whole = modules_of(graph, state, result_shapes(graph, shape), BATCH)
         except ExportError as error:
             raise ExportError(f"{_said(place, '.')}.{error}") from error
-        buffers = {name for name, _ in module.named_buffers()}
+        buffers = {name for name, _ in module.named_buffers(remove_duplicate=False)}
         return Source(_KINDS[place[0]], whole, state, frozenset(buffers))
 
     @property
@@ -152,6 +152,7 @@ def _comment(call: Call) -> str:
     if not call.is_group:
         return f"{len(call.reads)} values as one batch"
     said = f"{listed(call.bricks)} side by side in the channels"
+    said = comment(said)
     return said if len(said) + 10 <= LINE else f"{len(call.bricks)} modules side by side in the channels"
 
 
@@ -203,6 +204,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 '''
 
+_CHANNELS_LAST = """\
+    for each in [*model.parameters(), *model.buffers()]:
+        if each.ndim == 4:
+            each.data = each.data.to(memory_format=torch.channels_last)
+"""
+
 _TAIL = '''
 
 def load(folder: str | Path | None = None) -> Model:
@@ -214,5 +221,5 @@ def load(folder: str | Path | None = None) -> Model:
     path = Path(folder) if folder else Path(__file__).parent
     model = Model()
     model.load_state_dict(load_file(path / "weights.safetensors"))
-    return model.eval().requires_grad_(False){to}
+{channels_last}    return model.eval().requires_grad_(False)
 '''
