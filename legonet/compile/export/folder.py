@@ -19,10 +19,10 @@ from legonet.store.tensors import write_tensors
 
 
 def write_folder(network: CompiledNetwork, card: Card, path: Path) -> None:
-    """Write it. A module that is no chain of known layers is refused."""
+    """Write it."""
     source, keys = model_source(network, card)
     state = network.state_dict()
-    tensors = {new: raw_tensor(state[old], new) for old, new in keys.items()}
+    tensors = {new: raw_tensor(state[old], new) for new, old in keys.items()}
     path.mkdir()
     (path / "model.py").write_text(source, encoding="utf-8")
     (path / "weights.safetensors").write_bytes(write_tensors(tensors, {}))
