@@ -88,9 +88,11 @@ def _shape(call: Call) -> Shape:
 def _worded_shape(call: Call) -> Shape:
     """Where padding is a word: `valid` is none, `same` leaves the size."""
     found = _convolved_shape(call, (0, 0))
-    return (
-        found if call.argument(4, "valid", "padding") == "valid" else found[:2] + call.arguments[0].shape[2:]
-    )
+    if call.argument(4, "valid", "padding") == "valid":
+        return found
+    if call.pair(3, 1, "stride") != (1, 1):
+        raise ValueError("padding 'same' goes with stride 1 alone")
+    return (*found[:2], *call.arguments[0].shape[2:])
 
 
 def _flops(call: Call, shape: Shape) -> int:
