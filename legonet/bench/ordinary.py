@@ -15,8 +15,8 @@ from legonet.bench.experiments import LEARNING_RATE, STEPS
 from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork, Path, normalisation
 from legonet.distill.fit import Samples, fit
-from legonet.graph.schema import Ordinary
 from legonet.graph.select import adapter_spec, split_path
+from legonet.methods import Ordinary
 from legonet.network import Network
 
 BATCH = 16

@@ -29,7 +29,7 @@ from legonet.blocks.weights import architecture_of
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.fit import fit
-from legonet.distill.operations import closed_form_operations
+from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter, BinaryOutput
 from legonet.store.workspace import shipped_folder

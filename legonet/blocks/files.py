@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from legonet.blocks.schema import Block, layers_data, name_conflict
 from legonet.errors import BlockError, GraphError
 from legonet.graph.dump import dump_yaml
+from legonet.graph.fields import NAME_PATTERN
 from legonet.graph.load import parse_yaml
 from legonet.graph.positions import show
 from legonet.graph.problems import Problem, format_report
-from legonet.graph.schema import NAME_PATTERN
 from legonet.graph.source import read_source
 from legonet.graph.structure import explain
 from legonet.graph.suggest import did_you_mean, listed

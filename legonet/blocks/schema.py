@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from legonet.blocks.operations import Operations, operations_from_data
-from legonet.graph.schema import LARGEST, Array, Integral, Model, Name, Number, Positive, Size
+from legonet.graph.fields import LARGEST, Array, Integral, Model, Name, Number, Positive, Size
 
 LAYER_NAME_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 BUILDER_PATTERN = r"^[a-z0-9_-]+:[A-Za-z0-9_.-]+$"

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from legonet.blocks.observe import observed
 from legonet.blocks.weights import Loaded
-from legonet.distill.amounts import ACTIVITY_STEPS as STEPS
+from legonet.distill.flops.synthesis import ACTIVITY_STEPS as STEPS
 from legonet.teachers.statistics import Statistics
 
 LEARNING_RATE = 0.05  # in standard deviations of a channel

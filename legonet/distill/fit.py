@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,34 +10,9 @@ from torch import Tensor, nn
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Context, Edge, Progress, features_of, frozen
-from legonet.distill.methods.auto import fit_auto
-from legonet.distill.methods.back_distillation import fit_back_distillation
-from legonet.distill.methods.closed_form import fit_closed_form
-from legonet.distill.methods.inversion import fit_inversion
-from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
 from legonet.distill.pullback import pullback
 from legonet.errors import DistillError
-from legonet.graph.schema import (
-    Adapter,
-    Auto,
-    BackDistillation,
-    ClosedForm,
-    Distillation,
-    Inversion,
-    Jacobian,
-    Ordinary,
-)
-
-# One function per method: sets the context's adapter in place and returns what it measured.
-METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
-    Auto: fit_auto,
-    BackDistillation: fit_back_distillation,
-    ClosedForm: fit_closed_form,
-    Distillation: fit_distillation,
-    Inversion: fit_inversion,
-    Jacobian: fit_jacobian,
-    Ordinary: fit_ordinary,
-}
+from legonet.graph.schema import Adapter
 
 
 @dataclass(frozen=True)
@@ -110,8 +83,7 @@ def fit(
         checkpoint=checkpoint,
     )
     set_beta(context.adapter, _beta(context))
-    settings = spec.settings
-    quality = METHODS[type(settings)](context, settings)
+    quality = spec.settings.fit(context)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from legonet.blocks.weights import Loaded
 from legonet.data.leaves import leaves_images
 from legonet.distill.activity import Strangeness
-from legonet.distill.amounts import INVERSION_STEPS as STEPS
+from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
 from legonet.graph.schema import Input
 from legonet.teachers.statistics import Statistics
 

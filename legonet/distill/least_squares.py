@@ -33,8 +33,8 @@ from torch import Tensor, nn
 
 from legonet.blocks.adapter import convolutions, set_identity
 from legonet.blocks.rescale import Rescale
-from legonet.distill.amounts import GRAM_BLOCK as BLOCK
-from legonet.distill.amounts import checked, windows_read
+from legonet.distill.flops.closed_form import GRAM_BLOCK as BLOCK
+from legonet.distill.flops.closed_form import checked, windows_read
 from legonet.distill.pullback import AnyPullback, Pullback
 
 CHUNK = 32  # draws that are in memory together, at most

@@ -9,11 +9,12 @@ apart, since some regular expression engines let `$` match before a last one.
 from __future__ import annotations
 
 import copy
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 
+from legonet.graph.kinds import Kinds
 from legonet.graph.schema import Graph
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,13 +29,18 @@ def graph_schema() -> dict[str, Any]:
     return copy.deepcopy(model_schema(Graph))
 
 
-@cache
 def model_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a strict model, shared between callers: not to be changed.
 
     Args:
         model: a pydantic model of a file that people write.
     """
+    return _made(model, Kinds.made)
+
+
+@lru_cache(maxsize=16)
+def _made(model: type[BaseModel], made: int) -> dict[str, Any]:
+    """As it is with the kinds that are registered; their count is there to tell a later one apart."""
     schema = _corrected(model.model_json_schema(by_alias=True))
     return {"$schema": DIALECT, **schema}
 

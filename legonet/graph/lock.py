@@ -14,9 +14,9 @@ from pydantic import Field, ValidationError
 from legonet.errors import GraphError
 from legonet.graph import json_text
 from legonet.graph.collector import paused
+from legonet.graph.fields import Model, Name, PathName, Sha256
 from legonet.graph.files import write_atomically
 from legonet.graph.problems import format_report
-from legonet.graph.schema import Model, Name, PathName, Sha256
 from legonet.graph.source import decode
 from legonet.graph.structure import explain
 

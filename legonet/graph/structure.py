@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from legonet.graph.expected import Node, expected, resolved, tags
+from legonet.graph.fields import TEXT_PATTERN
 from legonet.graph.json_schema import model_schema
 from legonet.graph.positions import KeyPath, Positions, printable, shorten, show
 from legonet.graph.problems import Problem
 from legonet.graph.scalars import BadNumberError, plain
-from legonet.graph.schema import TEXT_PATTERN
 from legonet.graph.suggest import closest, listed
 
 _TYPES: dict[str, tuple[type, ...]] = {

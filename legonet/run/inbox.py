@@ -27,10 +27,11 @@ from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
 from legonet.graph.arrival import teacher_of, variant_name
 from legonet.graph.build import extended
 from legonet.graph.dump import graph_data
+from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
 from legonet.graph.problems import format_report
-from legonet.graph.schema import Graph, Label, Model, Name, Number, Output
+from legonet.graph.schema import Graph, Output
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
 from legonet.store.files import write_file

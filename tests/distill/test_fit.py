@@ -11,7 +11,8 @@ from torch import nn
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DataError, DistillError
-from legonet.graph.schema import Adapter, Auto, BackDistillation, ClosedForm
+from legonet.graph.schema import Adapter
+from legonet.methods import Auto, BackDistillation, ClosedForm
 from legonet.teachers.statistics import record
 
 

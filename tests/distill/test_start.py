@@ -13,7 +13,8 @@ from legonet.blocks.weights import Loaded
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, ClosedForm
+from legonet.graph.schema import Adapter
+from legonet.methods import ClosedForm
 from legonet.teachers.statistics import record
 
 SPEC = Adapter(kernel=1, method=ClosedForm(name="closed-form", matching=0))
