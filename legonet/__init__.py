@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from legonet import errors
+    from legonet.methods import Method, register_method
     from legonet.network import Network
 
 __version__ = "0.1.0"
 
-__all__ = ["Network", "__version__", "errors", "load"]
+__all__ = ["Method", "Network", "__version__", "errors", "load", "register_method"]
 
 
 def load(path: Any) -> Network:
@@ -38,6 +39,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for only then, so that `import legonet` stays light."""
     if name == "Network":
         return importlib.import_module("legonet.network").Network
+    if name in ("Method", "register_method"):
+        return getattr(importlib.import_module("legonet.methods"), name)
     if name == "errors":
         return importlib.import_module("legonet.errors")
     raise AttributeError(f"module 'legonet' has no attribute '{name}'")

@@ -20,6 +20,7 @@ LIGHT = (
     "legonet.compile.verdicts",
     "legonet.graph.check",
     "legonet.graph.edit",
+    "legonet.methods",
     "legonet.network",
     "legonet.plan.diff",
     "legonet.render",
@@ -33,7 +34,7 @@ LIGHT = (
 
 
 def test_the_names() -> None:
-    assert legonet.__all__ == ["Network", "__version__", "errors", "load"]
+    assert legonet.__all__ == ["Method", "Network", "__version__", "errors", "load", "register_method"]
     assert legonet.__all__ == sorted(legonet.__all__)
     for name in legonet.__all__:
         assert getattr(legonet, name) is not None

@@ -13,7 +13,7 @@ from legonet.graph.fields import Model
 from legonet.graph.kinds import Kinds
 
 
-class Method(Model, frozen=True):
+class Method(Model):
     """A method of fitting adapters: its settings as a graph file writes them, what a fit takes, and the fit.
 
     Each method is a subclass: one of the files in `legonet/methods/`, or a user's own, which is added by
@@ -25,7 +25,7 @@ class Method(Model, frozen=True):
         needs_teacher: whether a fit compares with a teacher; one that does not can do with labelled samples.
     """
 
-    name: str
+    name: Any  # each method says its own
     needs_teacher: ClassVar[bool] = True
 
     @abstractmethod
