@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from legonet import errors
     from legonet.methods import Method, register_method
     from legonet.network import Network
+    from legonet.outputs import Output, register_output
 
 __version__ = "0.1.0"
 
-__all__ = ["Method", "Network", "__version__", "errors", "load", "register_method"]
+__all__ = [
+    "Method",
+    "Network",
+    "Output",
+    "__version__",
+    "errors",
+    "load",
+    "register_method",
+    "register_output",
+]
 
 
 def load(path: Any) -> Network:
@@ -41,6 +51,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("legonet.network").Network
     if name in ("Method", "register_method"):
         return getattr(importlib.import_module("legonet.methods"), name)
+    if name in ("Output", "register_output"):
+        return getattr(importlib.import_module("legonet.outputs"), name)
     if name == "errors":
         return importlib.import_module("legonet.errors")
     raise AttributeError(f"module 'legonet' has no attribute '{name}'")

@@ -22,6 +22,7 @@ LIGHT = (
     "legonet.graph.edit",
     "legonet.methods",
     "legonet.network",
+    "legonet.outputs",
     "legonet.plan.diff",
     "legonet.render",
     "legonet.run.jobs",
@@ -34,7 +35,16 @@ LIGHT = (
 
 
 def test_the_names() -> None:
-    assert legonet.__all__ == ["Method", "Network", "__version__", "errors", "load", "register_method"]
+    assert legonet.__all__ == [
+        "Method",
+        "Network",
+        "Output",
+        "__version__",
+        "errors",
+        "load",
+        "register_method",
+        "register_output",
+    ]
     assert legonet.__all__ == sorted(legonet.__all__)
     for name in legonet.__all__:
         assert getattr(legonet, name) is not None

@@ -36,6 +36,7 @@ from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.compile.options import Options
 from legonet.compile.verdicts import Verdicts
 from legonet.graph.schema import Adapter
+from legonet.outputs import VectorOutput
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_layers
 
@@ -45,6 +46,7 @@ TASKS = {"classify": "vgg-slim", "segment": "vgg-slim-fcn"}
 CUT = "pool2"
 WITH_FOLDING, WITHOUT, SHARED, BY_HAND, MANY = 1.00, 1.02, 1.8, 1.0, 2.0
 MEMORY, MILLISECONDS, APART = 1.10, 100.0, 1e-5
+SCORE = VectorOutput(kind="vector", names=("score",))
 WIDE = 4096  # of the linear layers whose memory is measured: 64 MiB each
 
 
@@ -86,7 +88,7 @@ class Zoo:
             options,
             SHAPE,
         )
-        outputs = {each.name: OutputCard("vector", ("score",), each.category) for each in chosen}
+        outputs = {each.name: OutputCard(SCORE, each.category) for each in chosen}
         app.card = Card("zoo", SHAPE, None, None, outputs)
         return app
 

@@ -31,7 +31,8 @@ from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.fit import fit
 from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
-from legonet.graph.schema import Adapter, BinaryOutput
+from legonet.graph.schema import Adapter
+from legonet.outputs import BinaryOutput
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers, cut_layers
 

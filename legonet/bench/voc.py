@@ -28,8 +28,10 @@ from legonet.data.voc import VocImages, VocSplit
 from legonet.distill.losses import task_loss
 from legonet.errors import DataError, SelectError
 from legonet.graph.dump import dump_yaml
-from legonet.graph.schema import BinaryOutput, Category, Graph, Input, MaskOutput, Output, Task, Teacher
+from legonet.graph.output import Output
+from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.network import Network
+from legonet.outputs import BinaryOutput, MaskOutput
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 from legonet.teachers.read import chain_layers

@@ -16,8 +16,9 @@ from pathlib import Path
 from legonet.distill.fit import Samples
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock, LockedTeacher
-from legonet.graph.schema import Category, Graph, Input, Task, Teacher, VectorOutput
+from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.graph.select import settled
+from legonet.outputs import VectorOutput
 from legonet.plan.diff import Before, diff
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.plan import Plan

@@ -41,7 +41,7 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
         edge = find_edge(network.graph, path)
         from legonet.data.source import open_source  # not before the arguments are known to be right
 
-        mask = network.graph.tasks[edge.task].output.kind == "mask"
+        mask = network.graph.tasks[edge.task].output.annotation() == "mask"
         source = open_source(folder, network.graph.input.shape)
         samples[path] = source.samples(edge.category, mask=mask, split="train")
     return samples

@@ -18,7 +18,6 @@ from legonet.compile.explain import Explanation, explain
 from legonet.compile.misfit import misfit
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Program
-from legonet.compile.results import Result, read_output
 from legonet.compile.schedule import (
     Run,
     Stack,
@@ -30,6 +29,7 @@ from legonet.compile.schedule import (
     straight,
 )
 from legonet.errors import DataError, SelectError
+from legonet.graph.output import Result
 from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
 
@@ -294,7 +294,7 @@ class CompiledNetwork(nn.Module):
         """Run all paths, without gradients, and say what each image's output means.
 
         Returns:
-            By path, a `Score`, `Mask` or `Numbers` for each image.
+            By path, a result for each image, such as a `Score`, a `Mask` or `Numbers`.
 
         Raises:
             DataError: the network was joined by hand, so that nobody knows what its outputs mean.
@@ -305,7 +305,8 @@ class CompiledNetwork(nn.Module):
             outputs = self.by_path(images)
         cards = self.card.outputs
         return {
-            path: [read_output(cards[path], each) for each in value.cpu()] for path, value in outputs.items()
+            path: [cards[path].meaning.read(each, cards[path].category) for each in value.cpu()]
+            for path, value in outputs.items()
         }
 
     def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:

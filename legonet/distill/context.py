@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from legonet.blocks.weights import Loaded
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
-from legonet.graph.schema import Input, Output
+from legonet.graph.output import Output
+from legonet.graph.schema import Input
 from legonet.teachers.statistics import Statistics
 
 Progress = Callable[[int, int, float], None]

@@ -23,7 +23,7 @@ from legonet.blocks.weights import Loaded
 from legonet.distill.context import Progress, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.losses import disagreement, output_scale, task_loss
-from legonet.graph.schema import Output
+from legonet.graph.output import Output
 
 HELD_OUT = 4  # one image in so many is only measured on
 BATCH = 16  # images of each path per step

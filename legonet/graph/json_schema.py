@@ -9,7 +9,7 @@ apart, since some regular expression engines let `$` match before a last one.
 from __future__ import annotations
 
 import copy
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -38,9 +38,9 @@ def model_schema(model: type[BaseModel]) -> dict[str, Any]:
     return _made(model, Kinds.made)
 
 
-@lru_cache(maxsize=16)
-def _made(model: type[BaseModel], made: int) -> dict[str, Any]:
-    """As it is with the kinds that are registered; their count is there to tell a later one apart."""
+@cache
+def _made(model: type[BaseModel], kinds: int) -> dict[str, Any]:
+    """The schema as of so many changes of the tables of kinds, which its unions are made from."""
     schema = _corrected(model.model_json_schema(by_alias=True))
     return {"$schema": DIALECT, **schema}
 

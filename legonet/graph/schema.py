@@ -26,6 +26,7 @@ from legonet.graph.fields import (
     Size,
 )
 from legonet.graph.method import METHODS, Method
+from legonet.graph.output import OUTPUTS, Output
 
 FORMAT_VERSION = 1
 
@@ -42,35 +43,7 @@ class Input(Model):
     )
 
 
-class BinaryOutput(Model):
-    """One score per image: positive says that the image shows the category."""
-
-    kind: Literal["binary"]
-    labels: Annotated[tuple[Label, Label], Array] = Field(
-        default=("other", "{category}"),
-        description="labels of a negative and a positive score; {category} is the category's label",
-    )
-
-
-class MaskOutput(Model):
-    """Per-pixel scores (labels, height, width); one label: the score of that label's pixels."""
-
-    kind: Literal["mask"]
-    labels: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
-        default=("{category}",), description="one label per output channel"
-    )
-
-
-class VectorOutput(Model):
-    """A vector of numbers, such as a pose."""
-
-    kind: Literal["vector"]
-    names: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
-        description="what each number means"
-    )
-
-
-Output = Annotated[BinaryOutput | MaskOutput | VectorOutput, Field(discriminator="kind")]
+AnyOutput = Annotated[Output, OUTPUTS]
 
 
 class Solving(Model):
@@ -138,7 +111,7 @@ class Category(Model):
 class Task(Model):
     """A generic task module, shared by all categories, and the meaning of its output."""
 
-    output: Output
+    output: AnyOutput
     teacher: Name | None = Field(
         default=None, description="the teacher that gives the module; default: see `choose`"
     )

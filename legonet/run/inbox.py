@@ -31,7 +31,7 @@ from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
 from legonet.graph.problems import format_report
-from legonet.graph.schema import Graph, Output
+from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
 from legonet.store.files import write_file
@@ -61,7 +61,7 @@ class Dropped(Model):
     cut: Label | Number
     key: Label | None = None
     quality: Number | None = None
-    output: Output | None = None
+    output: AnyOutput | None = None
     different: Literal["keep", "replace", "variant"] = "keep"
 
 

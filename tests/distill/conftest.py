@@ -8,7 +8,8 @@ from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.distill.context import Context, Edge
-from legonet.graph.schema import Adapter, BinaryOutput
+from legonet.graph.schema import Adapter
+from legonet.outputs import BinaryOutput
 
 
 def task_module(seed: int = 0) -> nn.Sequential:

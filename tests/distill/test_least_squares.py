@@ -15,7 +15,8 @@ from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.least_squares import Draw, Excess, NormalEquations, solve_adapter
 from legonet.distill.pullback import Pullback
-from legonet.graph.schema import Adapter, BinaryOutput
+from legonet.graph.schema import Adapter
+from legonet.outputs import BinaryOutput
 
 
 def solve(edge: Edge, spec: Adapter, seed: int = 0, draws: int = 256) -> tuple[nn.Sequential, float]:

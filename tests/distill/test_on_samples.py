@@ -13,8 +13,9 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.losses import soft_loss, value_and_jacobian
 from legonet.errors import DistillError
 from legonet.graph.method import Method
-from legonet.graph.schema import Adapter, BinaryOutput, MaskOutput, VectorOutput
+from legonet.graph.schema import Adapter
 from legonet.methods import Distillation, Jacobian, Ordinary
+from legonet.outputs import BinaryOutput, MaskOutput, VectorOutput
 
 METHODS: list[Method] = [
     Ordinary(name="ordinary", steps=200, learning_rate=1e-2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import textwrap
 from collections.abc import Callable, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -52,6 +53,8 @@ def _readme(card: Card) -> str:
         f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in card.outputs.items()
     )
     first = next(iter(card.outputs))
+    kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in card.outputs.values()}
+    legend = textwrap.fill(" ".join((*kinds.values(), "`card.json` holds the same for programs.")), 100)
     return f"""# {card.name}
 
 A network of {len(card.outputs)} path{"s" * (len(card.outputs) > 1)}, written by legonet as plain Python.
@@ -69,6 +72,5 @@ print(outputs[{first!r}])
 | --- | --- | --- |
 {rows}
 
-*binary*: one score per image, positive for the second label. *mask*: one map per label; of one label,
-positive on its pixels. *vector*: one number per name. `card.json` holds the same for programs.
+{legend}
 """

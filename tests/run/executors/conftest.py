@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from legonet.graph.schema import BinaryOutput, Input
+from legonet.graph.schema import Input
+from legonet.outputs import BinaryOutput
 from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.executors.process import ProcessExecutor
