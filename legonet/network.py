@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from legonet.distill.context import Edge
     from legonet.plan.diff import Before
     from legonet.plan.ports import Ports
+    from legonet.run.executors.base import Executor
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
@@ -178,6 +179,7 @@ class Network(Design):
         progress: Callable[[Progress], None] | None = None,
         options: Options | None = None,
         accept: Callable[[Plan], None] | None = None,
+        executor: Executor | None = None,
     ) -> Run:
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
@@ -188,6 +190,7 @@ class Network(Design):
             progress: told of each step.
             options: which jobs, in which order, where, within which limits; default: one after the other.
             accept: is given the plan before anything is done, and may raise to refuse it.
+            executor: does the jobs, in place of the one that the options name.
 
         Returns:
             What was done.
@@ -208,6 +211,7 @@ class Network(Design):
             options or Options(),
             progress,
             accept,
+            executor,
         )
 
     def finetune(
