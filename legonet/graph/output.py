@@ -41,10 +41,12 @@ class Output(Model):
 
     Attributes:
         kind: The name of the kind, as graph files write it.
+        fractions: Whether measures are fractions, which are shown in percent.
         guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
     """
 
     kind: str
+    fractions: ClassVar[bool] = True
     guessed_from: ClassVar[str] = ""
 
     @abstractmethod

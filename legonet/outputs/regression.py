@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from legonet.graph.output import Output, Shape
 from legonet.outputs.results import Numbers
@@ -16,6 +16,8 @@ class Regression(Output):
 
     A kind of this sort adds its name, `shape`, `channels`, `words` and `legend`.
     """
+
+    fractions: ClassVar[bool] = False
 
     def label_shape(self, image: Shape) -> Shape:
         """Return the output's own shape."""

@@ -90,6 +90,7 @@ def test_measures_are_numbers_by_name(kind: Output) -> None:
     measured = kind.measures(outputs(kind, 0), labels(kind))
     assert measured
     assert all(name and type(value) is float for name, value in measured.items())
+    assert not kind.fractions or all(0 <= value <= 1 for value in measured.values())
 
 
 def test_results_are_said_to_programs_and_people(kind: Output) -> None:
