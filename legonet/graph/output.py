@@ -33,7 +33,7 @@ class Result(ABC):
         """Return it as a part of a line for people."""
 
 
-class Output(Model, frozen=True):
+class Output(Model):
     """The meaning of a task's output; each kind of output is a subclass.
 
     A kind adds `kind: Literal["its-name"]`, its own settings as pydantic fields, and all members below. Those
@@ -41,10 +41,12 @@ class Output(Model, frozen=True):
 
     Attributes:
         kind: The name of the kind, as graph files write it.
+        fractions: Whether measures are fractions, which are shown in percent.
         guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
     """
 
     kind: str
+    fractions: ClassVar[bool] = True
     guessed_from: ClassVar[str] = ""
 
     @abstractmethod

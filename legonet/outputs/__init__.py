@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from legonet.graph.output import OUTPUTS, Output
+from legonet.graph.output import OUTPUTS, Output, Result
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
+from legonet.outputs.regression import Regression
+from legonet.outputs.results import Mask, Numbers, Score
 from legonet.outputs.vector import VectorOutput
 from legonet.registration import record
 
-__all__ = ["BinaryOutput", "MaskOutput", "Output", "VectorOutput", "register_output"]
+__all__ = [
+    "BinaryOutput",
+    "Mask",
+    "MaskOutput",
+    "Numbers",
+    "Output",
+    "Regression",
+    "Result",
+    "Score",
+    "VectorOutput",
+    "register_output",
+]
 
 for _kind in (
     BinaryOutput,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class BinaryOutput(Output, frozen=True):
+class BinaryOutput(Output):
     """One score per image: positive says that the image shows the category."""
 
     kind: Literal["binary"]

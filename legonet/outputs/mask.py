@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MaskOutput(Output, frozen=True):
+class MaskOutput(Output):
     """Per-pixel scores (labels, height, width); one label: the score of that label's pixels."""
 
     kind: Literal["mask"]

@@ -1,0 +1,9 @@
+"""An example of each kind of output."""
+
+from legonet.outputs import BinaryOutput, MaskOutput, Output, VectorOutput
+
+EXAMPLES: dict[str, Output] = {
+    "binary": BinaryOutput(kind="binary"),
+    "mask": MaskOutput(kind="mask", labels=("other", "{category}", "edge of {category}")),
+    "vector": VectorOutput(kind="vector", names=("x of {category}", "y")),
+}
