@@ -49,8 +49,8 @@ def fit(
         samples: images of the category, if there are any.
         device: where to compute.
         progress: called with (step, steps, loss) by methods that iterate.
-        imagined: what `legonet.distill.imagine.imagine` made for this edge, where several adapters are fitted
-            to one teacher; default: made anew.
+        imagined: what `legonet.distill.imagine.imagine` made for this edge,
+            where several adapters are fitted to one teacher; default: made anew.
         checkpoint: where descents leave their states.
 
     Returns:

@@ -35,8 +35,8 @@ class Inversion(Method):
     def fit(self, context: Context) -> dict[str, float]:
         """Synthesise images from the teacher, then match outputs and real gradients; no image is needed.
 
-        Images that are given are used beside them, without labels. See `legonet.distill.inversion` for how
-        images are made and `legonet.distill.losses.value_and_jacobian` for the loss.
+        Images that are given are used beside them, without labels. `legonet.distill.inversion`
+        makes images; the loss is `legonet.distill.losses.value_and_jacobian`.
 
         Returns:
             `loss`: its mean over the last tenth of the steps.

@@ -32,7 +32,7 @@ class Jacobian(Method):
         return work.images * work.f + steps * work.step_of_gradients(self.weight)
 
     def fit(self, context: Context) -> dict[str, float]:
-        """Match outputs and real gradients on samples; see `legonet.distill.losses.value_and_jacobian`.
+        """Match outputs and real gradients; see `legonet.distill.losses.value_and_jacobian`.
 
         Returns:
             `loss`: its mean over the last tenth of the steps.
