@@ -278,7 +278,8 @@ class CompiledNetwork(nn.Module):
         """
         first = None if self._landings else next(chain(self.input.buffers(), self.parameters()), None)
         for name, images in given.items():
-            wrong = self.input_shape and misfit(images, self.input_shape, first, name)
+            shape = self.input_shape
+            wrong = None if shape is None else misfit(images, shape, first, name)
             if wrong:
                 raise DataError(wrong) from error
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from legonet.compile.build import Place
 from legonet.compile.program import Call, Program, Ref
+from legonet.ir.interpreter import GraphModule
 
 BATCH, CHANNELS = 0, 1
 
@@ -127,7 +128,7 @@ def _landed(value: Tensor, run: Run, landings: Mapping[str, Landing] | None) -> 
     return value.to(*landings[run.name])
 
 
-def find_module(root: nn.Module, place: Place) -> nn.Module:
+def find_module(root: nn.Module, place: Place) -> GraphModule:
     """The module of a kind and name."""
     kind, name = place
     modules: Any = root._modules[kind]

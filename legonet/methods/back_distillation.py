@@ -121,7 +121,7 @@ class BackDistillation(Method):
         return {"residual": last_tenth(residuals)}
 
 
-def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Shape]:
+def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Pullback, Shape]:
     """The pullbacks of g_S, g_T and h, and the shape of G."""
     from legonet.distill.enlarge import convolutional, enlarged_input
     from legonet.distill.pullback import Pullback, expect_alike

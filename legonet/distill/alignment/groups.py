@@ -218,7 +218,7 @@ def _tree(inner: _Merged, uses: dict[int, list[tuple[int, int]]]) -> tuple[Group
     ]
     tops += [each for each in inner.block_of if inner.pinned[each] and members[each]]
     groups = _grouped(sorted(tops), unit)
-    return tuple(each for each in groups if len(each.units) > 1 or each.units[0].groups)
+    return tuple(each for each in groups if len(each.units) > 1 or any(unit.groups for unit in each.units))
 
 
 def _grouped(numbers: list[int], unit: Callable[[int], tuple[Unit, int]]) -> tuple[Group, ...]:
