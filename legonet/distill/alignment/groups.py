@@ -2,8 +2,8 @@
 
 Units are alike if the same tensors have as many places for them, the same operations take them equally often
 and join them in the same way, they move with the same block, and the units that move with them are alike.
-Alike units may change places, as long as all their numbers do: the model computes the same. A block, such as a
-head, takes its members along, which may change places among themselves too.
+Alike units may change places, as long as all their numbers do: the model computes the same. A block, such as
+a head, takes its members along, which may change places among themselves too.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def _appearance(units: Units, merged: _Merged) -> tuple[Ints, NDArray[np.uint64]
     ranks[order] = np.arange(units.count) - np.repeat(np.cumsum(counts) - counts, counts)
     looks = np.zeros(len(counts), np.uint64)
     np.add.at(looks, merged.unit_of, _mixed(labels, ranks))
-    for relation, pairs in enumerate([*units.pairs, *units.blocks]):
+    for relation, pairs in enumerate(each.numpy() for each in (*units.pairs, *units.blocks)):
         joined = _mixed(_mixed(relation, ranks[pairs[:, 0]]), ranks[pairs[:, 1]])
         for side in (0, 1):
             np.add.at(looks, merged.unit_of[pairs[:, side]], _mixed(side, joined))
