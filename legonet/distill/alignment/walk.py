@@ -70,7 +70,8 @@ def _argument(module: GraphModule, value: Any, known: dict[str, Any]) -> Any:
         case {"ref": name}:
             return known[name]
         case {"tensor": name}:
-            return Parameter(name, module.tensor(name))
+            tensor = module.tensor(name)
+            return Parameter(name, tensor if tensor.is_floating_point() else tensor.cpu())
         case {"batch": factor}:
             return factor
         case list() | tuple():
@@ -88,5 +89,5 @@ def _labels(value: Any) -> Iterator[Any]:
 
 def _values(value: Any) -> Any:
     if isinstance(value, Parameter):
-        return value.value.cpu()
+        return value.value
     return [_values(each) for each in value] if isinstance(value, list | tuple) else value
