@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test check format clean
 
 demo: $(VENV)/.demo
-	$(BIN)/legonet bench demo build/demo
+	$(BIN)/legonet demo build/demo
 
 test: check
 	$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""The block file's model: a named architecture as layers, operations, or a library's builder. Needs no torch."""
+"""The block file's model: an architecture as layers, operations or a library's builder. Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from legonet.graph.schema import Array, Integral, Model, Name, Number, Size
+from legonet.graph.fields import Array, Integral, Model, Name, Number, Size
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layer, LayerName

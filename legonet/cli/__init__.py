@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from io import TextIOWrapper
 
+import typer
+
 from legonet.cli.app import app
 from legonet.errors import LegonetError
 
@@ -15,31 +17,36 @@ DONE, INPUT_AT_FAULT, BUG, INTERRUPTED = 0, 1, 3, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run a command of legonet; see `run_app`."""
+    return run_app(app, "legonet", arguments)
+
+
+def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     """Run one command and say how it ended.
 
     Args:
-        arguments: of the command line; default: those of the process.
+        app: The commands.
+        name: How the program is called, such as `legonet`.
+        arguments: Those of the command line; default: the process's.
 
     Returns:
         The exit status: 0 done, 1 the user's input is at fault, 3 a bug, 130 interrupted.
     """
-    import typer
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no bug
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=arguments, prog_name="legonet", standalone_mode=False)
+        result = command.main(args=arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         if result == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
-            return _interrupted(arguments)
+            return _interrupted(name, arguments)
         return result if isinstance(result, int) else DONE
     except LegonetError as error:
         print(error, file=sys.stderr)
         return INPUT_AT_FAULT
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted(arguments)
+        return _interrupted(name, arguments)
     except typer.Exit as error:
         return error.exit_code
     except (BrokenPipeError, SystemExit):  # typer exits when a pipe is closed, and nothing else does
@@ -63,8 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
         return BUG
 
 
-def _interrupted(arguments: list[str] | None) -> int:
-    command = shlex.join(["legonet", *(sys.argv[1:] if arguments is None else arguments)])
+def _interrupted(name: str, arguments: list[str] | None) -> int:
+    command = shlex.join([*name.split(), *(sys.argv[1:] if arguments is None else arguments)])
     print(f"interrupted; run the same command again to go on from here: {command}", file=sys.stderr)
     return INTERRUPTED
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from legonet.cli import (
-    bench,
     compile,  # noqa: A004 - the command's name
+    demo,
     evaluate,
     finetune,
     gc,
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 app.command("init")(init.init)
+app.command("demo")(demo.demo)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
@@ -46,7 +47,6 @@ app.command("predict")(predict.predict)
 app.command("compile")(compile.compile)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
-app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

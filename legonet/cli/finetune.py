@@ -31,7 +31,7 @@ def finetune(
     """
     import legonet
     from legonet.cli.samples import folders_of, open_samples
-    from legonet.cli.table import columns
+    from legonet.tables import columns
 
     network = legonet.load(graph)
     given = open_samples(folders_of(samples or []), network)

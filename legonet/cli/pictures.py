@@ -13,7 +13,7 @@ from legonet.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from legonet.compile.results import Mask
+    from legonet.outputs.results import Mask
 
 # Colours that people with any colour vision tell apart (Okabe and Ito); the first is label 1's.
 COLOURS = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (240, 228, 66), (204, 121, 167), (86, 180, 233))

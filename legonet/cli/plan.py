@@ -117,7 +117,8 @@ def show_plan(planned: Plan, shown: Plan, ports: Mapping[str, Ports]) -> None:
         shown: its paths that are listed; the others are counted.
         ports: of the paths that are listed.
     """
-    from legonet.cli.table import columns, show
+    from legonet.cli.table import show
+    from legonet.tables import columns
 
     counted = counts(planned, shown)
     if sys.stdout.isatty() and planned.edges:

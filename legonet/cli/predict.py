@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,9 @@ from legonet.cli.pictures import MaskFiles, mask_files
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from legonet.compile.results import Result
+    from legonet.graph.output import Result
+
+    Show = Callable[[Path, str, Result, dict[str, str]], None]
 
 BATCH = 32
 
@@ -67,13 +69,14 @@ def predict(
     shape = check_shape(network.graph.input.shape)
     where = find_device(device)
     compiled = network.compile(*(path or []), device=where)
-    kinds = {network.graph.tasks[each.task].output.kind for each in compiled.paths}
-    if writers and "mask" not in kinds:
+    meanings = [network.graph.tasks[each.task].output for each in compiled.paths]
+    if writers and not any(each.annotation() == "mask" for each in meanings):
+        kinds = listed(sorted({each.kind for each in meanings}))
         raise DataError(
-            f"--{writers[0].kind}s: found paths of {listed(sorted(kinds))} tasks; expected one that gives "
+            f"--{writers[0].kind}s: found paths of {kinds} tasks; expected one that gives "
             "masks; choose another --path, or leave the option out"
         )
-    show: Callable[[dict[str, Any]], None] = _Document() if as_json else _print_json if lines else _print_line
+    show: Show = _Document() if as_json else _print_json if lines else _print_line
     predicted = 0
     with _Bar(given) as bar:
         for found in given.batches(batch, shape):
@@ -81,8 +84,7 @@ def predict(
             for index, (file, pixels) in enumerate(found):
                 try:
                     for name, each in results.items():
-                        row = _row(each[index]) | _written(writers, file, name, each[index], pixels)
-                        show({"image": str(file), "path": name, **row})
+                        show(file, name, each[index], _written(writers, file, name, each[index], pixels))
                     predicted += 1
                 except DataError as error:
                     given.tell(error)
@@ -95,39 +97,26 @@ def predict(
     return 1 if given.problems else 0
 
 
-def _row(result: Result) -> dict[str, Any]:
-    from legonet.compile.results import Mask, Score
-
-    if isinstance(result, Score):
-        return {"label": result.label, "score": round(result.score, 4)}
-    if isinstance(result, Mask):
-        return {"label": result.label, "share": round(result.share, 4)}
-    return {"values": {name: round(value, 4) for name, value in result.values.items()}}
-
-
 def _written(
     writers: list[MaskFiles], file: Path, path: str, result: Result, pixels: Tensor
 ) -> dict[str, str]:
-    from legonet.compile.results import Mask
+    from legonet.outputs.results import Mask
 
     if not isinstance(result, Mask):
         return {}
     return {writer.kind: str(writer.write(file, path, result, pixels)) for writer in writers}
 
 
-def _print_line(row: dict[str, Any]) -> None:
-    image, path, *values = row.items()
-    print("  ".join((image[1], path[1], *(_shown(key, value) for key, value in values))))
+def _print_line(file: Path, path: str, result: Result, written: dict[str, str]) -> None:
+    print("  ".join((str(file), path, result.text(), *written.values())))
 
 
-def _shown(key: str, value: Any) -> str:
-    if key == "values":
-        return "  ".join(f"{name} {number:+.3f}" for name, number in value.items())
-    return f"{value:+.3f}" if key == "score" else f"{value:.1%}" if key == "share" else str(value)
+def _print_json(file: Path, path: str, result: Result, written: dict[str, str]) -> None:
+    print(_json(file, path, result, written))
 
 
-def _print_json(row: dict[str, Any]) -> None:
-    print(json.dumps(row))
+def _json(file: Path, path: str, result: Result, written: dict[str, str]) -> str:
+    return json.dumps({"image": str(file), "path": path, **result.data(), **written})
 
 
 class _Document:
@@ -136,9 +125,10 @@ class _Document:
     def __init__(self) -> None:
         self._begun = False
 
-    def __call__(self, row: dict[str, Any]) -> None:
+    def __call__(self, file: Path, path: str, result: Result, written: dict[str, str]) -> None:
         """Write one row."""
-        print(",\n" if self._begun else '{"predictions": [\n', json.dumps(row), sep="", end="")
+        row = _json(file, path, result, written)
+        print(",\n" if self._begun else '{"predictions": [\n', row, sep="", end="")
         self._begun = True
 
     def close(self, problems: int) -> None:

@@ -41,7 +41,8 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
         edge = find_edge(network.graph, path)
         from legonet.data.source import open_source  # not before the arguments are known to be right
 
-        mask = network.graph.tasks[edge.task].output.kind == "mask"
+        annotation = network.graph.tasks[edge.task].output.annotation()
         source = open_source(folder, network.graph.input.shape)
-        samples[path] = source.samples(edge.category, mask=mask, split="train")
+        shown, labels = source.samples(edge.category, mask=annotation == "mask", split="train")
+        samples[path] = shown, None if annotation is None else labels
     return samples

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from legonet.graph.arrival import Different
     from legonet.teachers.cuts import Cut
 
 Code = Annotated[
@@ -99,11 +98,12 @@ def inspect(
     from dataclasses import asdict
 
     from legonet.blocks.weightless import with_room
-    from legonet.cli.table import columns, show
+    from legonet.cli.table import show
     from legonet.errors import TeacherError
     from legonet.ir.cuts import NOWHERE
     from legonet.ir.sizes import output_shape
     from legonet.store.workspace import Workspace
+    from legonet.tables import columns
     from legonet.teachers.cuts import ends, list_cuts, near
     from legonet.teachers.references import input_of
     from legonet.teachers.take_in import take_in
@@ -198,7 +198,7 @@ def add(
         str | None,
         typer.Option("--example-shape", metavar="C,H,W", help=f"{EXAMPLE}; default: the network's."),
     ] = None,
-    different: Annotated[
+    on_conflict: Annotated[
         str,
         typer.Option(
             metavar="WHAT",
@@ -210,6 +210,7 @@ def add(
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
+    from legonet.graph.arrival import read_on_conflict
     from legonet.teachers.checkpoints import fill_from
 
     network = legonet.load(graph)
@@ -223,7 +224,7 @@ def add(
         task=task,
         cut=cut,
         output=output,
-        different=_different(different),
+        on_conflict=read_on_conflict(on_conflict),
         example_shape=None if shape is None else _shape(shape),
         copy=False,  # a file's weights stay in the file
     )
@@ -231,15 +232,6 @@ def add(
     added = network.graph.teachers[name]
     print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
-
-
-def _different(word: str) -> Different:
-    from legonet.errors import SelectError
-
-    for each in ("keep", "replace", "variant"):
-        if word == each:
-            return each
-    raise SelectError(f"--different {word}: not known; expected keep, replace or variant; choose one")
 
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
-from torch import nn
 
 from legonet.compile.build import build_modules
 from legonet.compile.card import make_card
@@ -18,7 +17,7 @@ from legonet.compile.passes.group import always, group
 from legonet.compile.passes.place import place
 from legonet.compile.program import Program, naive_program
 from legonet.compile.transfer import transferred
-from legonet.compile.weights import Layers
+from legonet.compile.weights import Tensors
 from legonet.errors import BlockError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
@@ -81,10 +80,10 @@ def assemble(
 
 def join(
     paths: tuple[Path, ...],
-    input_stage: nn.Module,
-    categories: Mapping[str, nn.Module],
-    adapters: Mapping[str, nn.Module],
-    tasks: Mapping[str, nn.Module],
+    input_stage: GraphModule,
+    categories: Mapping[str, GraphModule],
+    adapters: Mapping[str, GraphModule],
+    tasks: Mapping[str, GraphModule],
     options: Options = PLAIN,
     input_shape: tuple[int, ...] | None = None,
 ) -> CompiledNetwork:
@@ -104,15 +103,15 @@ def join(
         SelectError: an option that is none.
     """
     running = find_running(options)
-    layers = Layers()
-    bricks = [] if isinstance(input_stage, nn.Identity) else [layers.brick("input", "", input_stage)]
+    tensors = Tensors()
+    bricks = [tensors.brick("input", "", input_stage)] if input_stage.graph.steps else []
     for kind, modules in (("categories", categories), ("adapters", adapters), ("tasks", tasks)):
-        bricks += [layers.brick(kind, name, each) for name, each in modules.items()]
+        bricks += [tensors.brick(kind, name, each) for name, each in modules.items()]
     chains = [(each.category, each.task, not each.native) for each in paths]
     naive = naive_program(bricks, chains, options.separate_inputs)
-    trace = _rewrite(naive, layers, options, running, input_shape)
+    trace = _rewrite(naive, tensors, options, running, input_shape)
     program = list(trace.values())[-1]
-    made, places = build_modules(program, layers)
+    made, places = build_modules(program, tensors)
     dtype = running.weights_dtype
     for call in program.calls:
         number, (kind, _) = program.bricks[call.bricks[0]].device, places[call.name]
@@ -128,27 +127,31 @@ def join(
 
 
 def _rewrite(
-    program: Program, layers: Layers, options: Options, running: Running, input_shape: tuple[int, ...] | None
+    program: Program,
+    tensors: Tensors,
+    options: Options,
+    running: Running,
+    input_shape: tuple[int, ...] | None,
 ) -> dict[str, Program]:
     """The naive program and what each pass makes of it, by the pass's name."""
     passes = {each.name: each.run for each in choose_passes(options.passes)}
     if "group" in passes:
         known = options.grouping == "measured" and input_shape is not None
-        pays = Measured(layers, running, input_shape or (), options.verdicts) if known else always
+        pays = Measured(tensors, running, input_shape or (), options.verdicts) if known else always
         passes["group"] = partial(group, pays=pays)
     trace = {"none": program}
     spread = len(running.devices) > 1
     for name, run in passes.items():
         if spread and name in ("group", "batch", "in-place"):
-            trace["place"], spread = _placed(list(trace.values())[-1], layers, running), False
+            trace["place"], spread = _placed(list(trace.values())[-1], tensors, running), False
         trace[name] = run(list(trace.values())[-1])
     if spread:
-        trace["place"] = _placed(list(trace.values())[-1], layers, running)
+        trace["place"] = _placed(list(trace.values())[-1], tensors, running)
     return trace
 
 
-def _placed(program: Program, layers: Layers, running: Running) -> Program:
-    weights = {name: layers.size(brick) for name, brick in program.bricks.items()}
+def _placed(program: Program, tensors: Tensors, running: Running) -> Program:
+    weights = {name: tensors.size(brick) for name, brick in program.bricks.items()}
     return place(program, weights, len(running.devices))
 
 

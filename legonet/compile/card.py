@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from legonet.graph.schema import Graph, VectorOutput
+from legonet.graph.output import Output
+from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 
 
@@ -15,15 +16,26 @@ class OutputCard:
     """What one path gives.
 
     Attributes:
-        kind: `binary`: one score, positive for the second label. `mask`: a score per pixel and label; of
-            one label, positive for its pixels. `vector`: numbers.
-        labels: of the kind, or the names of the numbers.
+        meaning: of its task's output.
         category: what people call the path's category.
     """
 
-    kind: Literal["binary", "mask", "vector"]
-    labels: tuple[str, ...]
+    meaning: Output
     category: str
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind of output."""
+        return self.meaning.kind
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the output's numbers or maps are called."""
+        return self.meaning.channels(self.category)
+
+    def data(self) -> dict[str, Any]:
+        """The card as plain data."""
+        return {"kind": self.kind, "labels": self.labels, "category": self.category}
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,14 @@ class Card:
 
     def data(self) -> dict[str, Any]:
         """The card as plain data."""
-        return asdict(self) | {"outputs": {path: asdict(each) for path, each in self.outputs.items()}}
+        outputs = {path: each.data() for path, each in self.outputs.items()}
+        return {
+            "name": self.name,
+            "input": self.input,
+            "mean": self.mean,
+            "std": self.std,
+            "outputs": outputs,
+        }
 
 
 def make_card(graph: Graph, paths: Iterable[str]) -> Card:
@@ -54,9 +73,5 @@ def make_card(graph: Graph, paths: Iterable[str]) -> Card:
     outputs = {}
     for path in paths:
         category, task = split_path(path)
-        meaning = graph.tasks[task].output
-        label = graph.categories[category].label or category
-        names = meaning.names if isinstance(meaning, VectorOutput) else meaning.labels
-        labels = tuple(each.replace("{category}", label) for each in names)
-        outputs[path] = OutputCard(meaning.kind, labels, label)
+        outputs[path] = OutputCard(graph.tasks[task].output, graph.categories[category].label or category)
     return Card(graph.name, graph.input.shape, graph.input.mean, graph.input.std, outputs)

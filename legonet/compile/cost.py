@@ -1,21 +1,14 @@
-"""What a program costs for one image: operations, weights, calls. Needs torch, for shapes."""
+"""What a program costs for one image: operations, weights, calls. Needs torch where arithmetic is not enough."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
-import torch
-from torch import nn
-
-from legonet.compile.program import Call, Program, Step
-from legonet.ir.flops import FlopCounter
-from legonet.ir.notation import BatchNorm, Conv, ConvTranspose, Dropout, Flatten, Identity, Linear
-from legonet.ir.sizes import output_shape
-
-Shape = tuple[int, ...]
+from legonet.compile.program import Brick, Call, Program, Weight
+from legonet.ir.sizes import Shape, shapes_of, size_of
+from legonet.ops.table import ROWS
 
 
 @dataclass(frozen=True)
@@ -23,11 +16,11 @@ class Cost:
     """What a program costs.
 
     Attributes:
-        calls: of bricks and groups.
-        layers: how many layers these calls run.
-        operations: for one image; two for each multiplication and addition, one for each element that
-            another layer gives.
-        weights: numbers that the layers hold.
+        calls: Of bricks and groups.
+        layers: How many operations these calls run.
+        operations: Arithmetic for one image; two for each multiplication with its addition, one for each
+            element that another operation computes.
+        weights: Numbers that the operations take.
     """
 
     calls: int
@@ -36,83 +29,57 @@ class Cost:
     weights: int
 
 
-def cost_of(program: Program, input_shape: Shape, opaque: Mapping[str, nn.Module]) -> Cost:
+def cost_of(program: Program, input_shape: Shape) -> Cost:
     """Count what a program costs for one image.
 
     Args:
-        program: what runs.
+        program: What runs.
         input_shape: (channels, height, width).
-        opaque: by label, the modules that are no chains of known layers; they are run once to be counted.
     """
+    counter = _Counter(input_shape)
     operations = layers = 0
-    weights: dict[object, int] = {}
-    shapes: dict[str, Shape] = {}
+    weights: dict[Weight, int] = {}
     for call in program.calls:
-        shapes[call.name], done = _call_cost(
-            program, call, shapes.get(call.reads[0].call, input_shape), opaque
-        )
-        operations += done * len(call.reads)
-        layers += len(program.steps(call.bricks[0]))
+        operations += counter.take(program, call) * len(call.reads)
+        layers += len(program.bricks[call.bricks[0]].steps)
         for name in call.bricks:
-            weights |= {step.content: _weights(step, opaque) for step in program.steps(name)}
+            brick = program.bricks[name]
+            weights |= {
+                weight: prod(brick.graph.tensors[each].shape) for each, weight in brick.weights.items()
+            }
     return Cost(len(program.calls), layers, operations, sum(weights.values()))
 
 
-def shapes_of(program: Program, input_shape: Shape, opaque: Mapping[str, nn.Module]) -> dict[str, Shape]:
+def shapes_of_calls(program: Program, input_shape: Shape) -> Mapping[str, Shape]:
     """The shape of what each call gives for each of its members, without the batch."""
-    shapes: dict[str, Shape] = {}
+    counter = _Counter(input_shape)
     for call in program.calls:
-        shapes[call.name], _ = _call_cost(program, call, shapes.get(call.reads[0].call, input_shape), opaque)
-    return shapes
+        counter.take(program, call)
+    return counter.shapes
 
 
-def _call_cost(
-    program: Program, call: Call, shape: Shape, opaque: Mapping[str, nn.Module]
-) -> tuple[Shape, int]:
-    """The shape that one member gives, and its operations."""
-    operations = 0
-    for step in program.steps(call.bricks[0]):
-        shape, more = _step_cost(step, shape, opaque)
-        operations += more
-    return shape, operations
+class _Counter:
+    """Follows shapes through the calls; bricks of one structure are counted once."""
+
+    def __init__(self, input_shape: Shape) -> None:
+        self.shapes: dict[str, Shape] = {}
+        self._input_shape = input_shape
+        self._known: dict[object, tuple[Shape, int]] = {}
+
+    def take(self, program: Program, call: Call) -> int:
+        """The operations of one member of the next call."""
+        brick = program.bricks[call.bricks[0]]
+        shape = self.shapes.get(call.reads[0].call, self._input_shape)
+        key = (brick.structure, shape)
+        if key not in self._known:
+            self._known[key] = _cost(brick, shape)
+        self.shapes[call.name], operations = self._known[key]
+        return operations
 
 
-def _step_cost(step: Step, shape: Shape, opaque: Mapping[str, nn.Module]) -> tuple[Shape, int]:
-    if step.layer is not None:
-        return _layer_cost(Step("", step.layer), shape)
-    return _module_cost(opaque[str(step.weights)], shape)
-
-
-@lru_cache(maxsize=4096)
-def _layer_cost(step: Step, shape: Shape) -> tuple[Shape, int]:
-    layer = step.layer
-    assert layer is not None  # noqa: S101 - modules that are no chain are counted otherwise
-    above = output_shape({"layer": layer}, shape)
-    if isinstance(layer, Conv):
-        return above, 2 * prod(above) * layer.in_channels // layer.groups * prod(layer.kernel)
-    if isinstance(layer, ConvTranspose):
-        return above, 2 * prod(shape) * layer.out_channels // layer.groups * prod(layer.kernel)
-    if isinstance(layer, Linear):
-        return above, 2 * prod(above) * layer.in_features
-    return above, 0 if isinstance(layer, Dropout | Identity | Flatten) else prod(above)
-
-
-def _module_cost(module: nn.Module, shape: Shape) -> tuple[Shape, int]:
-    first = next((each for each in module.parameters()), torch.empty(0))
-    with torch.no_grad(), FlopCounter() as counter:
-        output = module(torch.zeros((1, *shape), dtype=first.dtype, device=first.device))
-    return tuple(output.shape[1:]), counter.total
-
-
-def _weights(step: Step, opaque: Mapping[str, nn.Module]) -> int:
-    layer = step.layer
-    if layer is None:
-        return sum(each.numel() for each in opaque[str(step.weights)].state_dict().values())
-    if isinstance(layer, Conv | ConvTranspose):
-        kernels = layer.in_channels * layer.out_channels // layer.groups * prod(layer.kernel)
-        return kernels + (layer.out_channels if layer.bias else 0)
-    if isinstance(layer, Linear):
-        return layer.in_features * layer.out_features + (layer.out_features if layer.bias else 0)
-    if isinstance(layer, BatchNorm):
-        return layer.channels * (4 if layer.affine else 2) + 1
-    return 1 if step.weights else 0
+def _cost(brick: Brick, shape: Shape) -> tuple[Shape, int]:
+    shapes, size = shapes_of(brick.graph, shape, brick.full_name), size_of(brick.graph, shape)
+    others = [
+        step.name for step in brick.steps if not ROWS[step.function].flops and not ROWS[step.function].moves
+    ]
+    return size.gives, size.operations + sum(prod(shapes.get(name, ())) for name in others)

@@ -6,22 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import nn
-
-from legonet.compile.cost import Cost, Shape, cost_of
+from legonet.compile.cost import Cost, cost_of
 from legonet.compile.options import Running
-from legonet.compile.program import Brick, Call, Joined, Normed, Program, Scaled, Step
+from legonet.compile.program import Brick, Call, Computed, Program, Weight
 from legonet.graph.suggest import listed
+from legonet.ir.sizes import Shape
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a compiled network is, beside the naive composition.
+    """A compiled network beside the naive composition; `print` shows it as a table and a list.
 
     Attributes:
-        costs: of the naive program, called `none`, and after each pass, by the pass's name.
-        bytes: of each weight.
-        lines: what each call runs, what was folded into which layer, and how it runs.
+        costs: What the naive program costs, called `none`, and what it costs after each pass, by the pass's
+            name.
+        bytes: How many bytes a weight takes.
+        lines: What each call runs, what was folded into which layer, and where it runs.
     """
 
     costs: Mapping[str, Cost]
@@ -29,7 +29,7 @@ class Explanation:
     lines: tuple[str, ...]
 
     def data(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """Give it as plain data, as `legonet compile --json` prints it."""
         return {"costs": {name: asdict(cost) for name, cost in self.costs.items()}, "lines": list(self.lines)}
 
     def __str__(self) -> str:
@@ -44,18 +44,15 @@ class Explanation:
     __repr__ = __str__
 
 
-def explain(
-    trace: Mapping[str, Program], input_shape: Shape, opaque: Mapping[str, nn.Module], running: Running
-) -> Explanation:
+def explain(trace: Mapping[str, Program], input_shape: Shape, running: Running) -> Explanation:
     """Explain what passes did.
 
     Args:
         trace: the naive program, called `none`, and the program after each pass, in order.
         input_shape: (channels, height, width).
-        opaque: modules that are no chains of known layers, by label.
         running: where and how the last program runs.
     """
-    costs = {name: cost_of(program, input_shape, opaque) for name, program in trace.items()}
+    costs = {name: cost_of(program, input_shape) for name, program in trace.items()}
     first, last = next(iter(trace.values())), list(trace.values())[-1]
     lines = (*_equal_modules(first), *_calls(last), *_folded(last), *_runs(last, running))
     return Explanation(costs, running.weights_dtype.itemsize, lines)
@@ -114,24 +111,27 @@ def _span(brick: Brick) -> str:
 def _folded(program: Program) -> Iterator[str]:
     for brick in program.bricks.values():
         for step in brick.steps:
-            made_of = list(_made_of(step))
+            made_of = dict.fromkeys(each for name in step.tensors() for each in _made_of(brick.weights[name]))
             if made_of:
                 yield f"{brick.full_name}: {step.name} holds {', '.join(made_of)}, in a copy of its own"
 
 
-def _made_of(step: Step) -> Iterator[str]:
-    waiting = [step.weights]
-    while waiting:
-        weights = waiting.pop()
-        if isinstance(weights, Scaled):
-            yield f"the re-scaling {weights.rescale}"
-            waiting.append(weights.weights)
-        elif isinstance(weights, Normed):
-            yield f"the batch norm {weights.norm}"
-            waiting.append(weights.weights)
-        elif isinstance(weights, Joined):
-            yield "the layer above it"
-            waiting += [weights.below, weights.above]
+def _made_of(weight: Weight | None) -> Iterator[str]:
+    if not isinstance(weight, Computed):
+        return
+    if weight.how == "scaled":
+        yield f"the re-scaling {_owner(weight.parts[1])}"
+    elif weight.how in ("normed", "normed-inputs"):
+        yield f"the batch norm {_owner(weight.parts[2])}"
+    elif weight.how == "joined":
+        yield "the layer above it"
+    for part in weight.parts:
+        yield from _made_of(part)
+
+
+def _owner(weight: Weight | None) -> str:
+    """The layer that a stored tensor belongs to."""
+    return str(weight).rpartition(".")[0]
 
 
 def _millions(operations: int) -> str:

@@ -18,8 +18,8 @@ from legonet.compile.program import IMAGES, Brick, Call, Program
 from legonet.compile.schedule import Stack, member, run_schedule, schedule
 from legonet.compile.transfer import transferred
 from legonet.compile.verdicts import Verdicts
-from legonet.compile.weights import Layers
-from legonet.ir.notation import layers_data
+from legonet.compile.weights import Tensors
+from legonet.ir.cuts import split_at
 
 PAYS = 0.95  # of the time of its members, that a group may take at most
 PAIRS, CLEAR = 9, 1.3  # it is measured so often, or until three pairs agree by so much
@@ -31,59 +31,60 @@ class Measured:
     What was measured before, of the same layers, members and shape on the same device, is not measured again.
 
     Args:
-        layers: of the stored modules.
+        tensors: of the stored modules.
         running: where and how the network will run.
         input_shape: (channels, height, width) of an image.
         verdicts: of what was measured before.
     """
 
     def __init__(
-        self, layers: Layers, running: Running, input_shape: tuple[int, ...], verdicts: Verdicts
+        self, tensors: Tensors, running: Running, input_shape: tuple[int, ...], verdicts: Verdicts
     ) -> None:
-        self._layers, self._running, self._verdicts = layers, running, verdicts
+        self._tensors, self._running, self._verdicts = tensors, running, verdicts
         self._input_shape = input_shape
 
-    def __call__(self, program: Program, calls: Sequence[Call], count: int) -> bool:
-        """Whether the first `count` steps of these calls are faster as a group."""
-        key = self._key(program, calls, count)
+    def __call__(self, program: Program, calls: Sequence[Call], place: str) -> bool:
+        """Whether these calls, up to an operation of the first one's brick, are faster as a group."""
+        key = self._key(program, calls, place)
         known = self._verdicts.get(key)
         if known is None:
             with torch.inference_mode():
-                known = self._measure(program, calls, count) < PAYS
+                known = self._measure(program, calls, place) < PAYS
             self._verdicts.put(key, known)
         return known
 
-    def _key(self, program: Program, calls: Sequence[Call], count: int) -> str:
+    def _key(self, program: Program, calls: Sequence[Call], place: str) -> str:
         """Hash of everything that the time depends on: what is below the calls gives their shape."""
         below = _below(program, calls[0])
-        chains = [[step.layer for step in program.steps(call.bricks[0])] for call in below]
-        chains.append([step.layer for step in program.steps(calls[0].bricks[0])[:count]])
+        structures = [program.bricks[call.bricks[0]].structure for call in below]
+        structures.append(
+            _lower(program.bricks[calls[0].bricks[0]], self._number(program, calls, place)).structure
+        )
         device, running = self._device(program, calls), self._running
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         context = [name, str(running.dtype), str(running.memory_format), torch.get_num_threads()]
-        known = [
-            layers_data({str(number): each for number, each in enumerate(chain) if each is not None})
-            for chain in chains
-        ]
         shared = len({call.reads[0] for call in calls}) == 1
         members = [len(call.reads) for call in below], len(calls), shared
-        data = [torch.__version__, context, self._input_shape, members, known]
+        data = [torch.__version__, context, self._input_shape, members, structures]
         return hashlib.sha256(json.dumps(data).encode()).hexdigest()
+
+    def _number(self, program: Program, calls: Sequence[Call], place: str) -> int:
+        return list(program.bricks[calls[0].bricks[0]].graph.steps).index(place)
 
     def _device(self, program: Program, calls: Sequence[Call]) -> torch.device:
         return self._running.devices[program.bricks[calls[0].bricks[0]].device]
 
-    def _measure(self, program: Program, calls: Sequence[Call], count: int) -> float:
+    def _measure(self, program: Program, calls: Sequence[Call], place: str) -> float:
         """Seconds of the group over those of its members."""
         device, running = self._device(program, calls), self._running
         given, stacked = self._given(program, calls, device)
         shared = stacked is None
-        parts = [
-            Brick(brick.kind, brick.name, brick.steps[:count])
-            for brick in (program.bricks[call.bricks[0]] for call in calls)
+        number = self._number(program, calls, place)
+        parts = [_lower(program.bricks[call.bricks[0]], number) for call in calls]
+        one = transferred(build_group(parts, self._tensors, shared), device, running.weights_dtype)
+        many = [
+            transferred(build_brick(part, self._tensors), device, running.weights_dtype) for part in parts
         ]
-        one = transferred(build_group(parts, self._layers, shared), device, running.weights_dtype)
-        many = [transferred(build_brick(part, self._layers), device, running.weights_dtype) for part in parts]
         for module in (one, *many):
             running.ordered(module.eval())
 
@@ -103,7 +104,7 @@ class Measured:
         running = self._running
         below = _below(program, calls[0])
         part = Program(program.bricks, below, {f"{call.name}": call.reads[0] for call in calls})
-        modules, places = build_modules(part, self._layers)
+        modules, places = build_modules(part, self._tensors)
         steps = [
             (
                 replace(run, last=()),
@@ -122,6 +123,11 @@ class Measured:
         if len({call.reads[0] for call in calls}) == 1:
             return given, None
         return given, torch.cat(given, 1)
+
+
+def _lower(brick: Brick, number: int) -> Brick:
+    """The part of a brick that ends with one of its operations, by its number."""
+    return brick.with_graph(split_at(brick.graph, brick.steps[number].name)[0])
 
 
 def _below(program: Program, call: Call) -> tuple[Call, ...]:
@@ -155,10 +161,14 @@ def ratio(reference: Callable[[], object], candidate: Callable[[], object], devi
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait_for(device)
     begin = time.perf_counter()
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait_for(device)
     return time.perf_counter() - begin
+
+
+def _wait_for(device: torch.device) -> None:
+    """Wait until an accelerator has done what it was told to do."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

@@ -18,7 +18,6 @@ from legonet.compile.explain import Explanation, explain
 from legonet.compile.misfit import misfit
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Program
-from legonet.compile.results import Result, read_output
 from legonet.compile.schedule import (
     Run,
     Stack,
@@ -30,11 +29,15 @@ from legonet.compile.schedule import (
     straight,
 )
 from legonet.errors import DataError, SelectError
+from legonet.graph.output import Result
 from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
 
 
-class Normalise(nn.Module):
+class Normalise(GraphModule):
     """(image - mean) / std, per channel.
 
     Args:
@@ -46,19 +49,21 @@ class Normalise(nn.Module):
     std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+        spec = TensorSpec((len(mean), 1, 1), buffer=True)
+        steps = {
+            "centred": Operation("centred", "sub.Tensor", ({"ref": INPUT}, {"tensor": "mean"}), {}),
+            "scaled": Operation("scaled", "div.Tensor", ({"ref": "centred"}, {"tensor": "std"}), {}),
+        }
+        super().__init__(ModelGraph(steps, "scaled", {"mean": spec, "std": spec}))
+        self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
+        self.std.copy_(torch.tensor(std).view(-1, 1, 1))
+        self.eval()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalise images (batch, channels, height, width)."""
-        return (images - self.mean) / self.std
 
-
-def normalisation(meaning: Input) -> nn.Module:
-    """The module that turns images in [0, 1] into what category modules take."""
+def normalisation(meaning: Input) -> GraphModule:
+    """The module that turns images in [0, 1] into what category modules take; it may have no operation."""
     if meaning.mean is None and meaning.std is None:
-        return nn.Identity()
+        return build_graph(lower({}))
     channels = meaning.shape[0]
     return Normalise(meaning.mean or (0.0,) * channels, meaning.std or (1.0,) * channels)
 
@@ -121,25 +126,25 @@ class CompiledNetwork(nn.Module):
     In training mode the adapters alone are in it: category and task modules are frozen.
 
     Args:
-        paths: in the order of the outputs.
-        input_stage: normalises images.
-        trace: programs: the naive one, called `none`, and what each pass made of it; the last one runs.
-        modules: by kind and name.
-        places: which module each call of the program runs.
-        running: where the modules are, and how they are run.
-        input_shape: (channels, height, width) of the images, if it is known.
+        paths: The paths, in the order of the outputs.
+        input_stage: The module that normalises images.
+        trace: The naive program, called `none`, and what each pass made of it; the last one runs.
+        modules: Modules by kind and name.
+        places: The module that each call of the program runs.
+        running: Where the modules are, and how they are run.
+        input_shape: The shape of the images, (channels, height, width), if it is known.
 
     Attributes:
-        program: which module runs when, and on what.
-        runs: the calls of the program, with what is known of them beforehand.
-        card: what images and outputs mean, if `Network.compile` made it.
-        inputs: the categories whose images it takes by name; none if all see the same.
+        program: The program that runs: which modules, in which order, and on what.
+        runs: The calls of the program, with what is known of them beforehand.
+        card: What images and outputs mean, if `Network.compile` made it.
+        inputs: The categories whose images it takes by name; empty if all see the same.
     """
 
     def __init__(
         self,
         paths: tuple[Path, ...],
-        input_stage: nn.Module,
+        input_stage: GraphModule,
         trace: Mapping[str, Program],
         modules: Mapping[Place, nn.Module],
         places: Mapping[str, Place],
@@ -157,7 +162,7 @@ class CompiledNetwork(nn.Module):
         sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
         prefix = f"{IMAGES}."
         self.inputs = [name.removeprefix(prefix) for name in sources if name.startswith(prefix)]
-        self.input = input_stage
+        self.input = modules.get(("input", ""), input_stage)
 
         def bricks(kind: str) -> Bricks:
             return Bricks({name: module for (each, name), module in modules.items() if each == kind})
@@ -198,7 +203,14 @@ class CompiledNetwork(nn.Module):
         self._settle()
 
     def train(self, mode: bool = True) -> CompiledNetwork:
-        """Set the mode of the adapters; all else is frozen and stays in evaluation mode."""
+        """Set the mode of the adapters; all else is frozen and stays in evaluation mode.
+
+        Args:
+            mode: Whether it is training.
+
+        Returns:
+            The network itself.
+        """
         super().train(False)
         self.training = mode
         self.adapters.train(mode)
@@ -208,13 +220,14 @@ class CompiledNetwork(nn.Module):
         """Run all paths.
 
         Args:
-            images: (batch, channels, height, width) in [0, 1]; by category, if it was compiled so.
+            images: Images (batch, channels, height, width) in [0, 1]; a dict of them by category, if it was
+                compiled with `separate_inputs`.
 
         Returns:
-            The output of a single path; of several, a dict by path.
+            The output of a single path, or a dict of several paths' outputs.
 
         Raises:
-            DataError: images of another shape, dtype or device, or given in another way.
+            DataError: The images have another shape, dtype or device, or are given in another way.
         """
         if self._line is not None and isinstance(images, Tensor) and not self.inputs:
             value = self._laid_out(images)
@@ -229,7 +242,17 @@ class CompiledNetwork(nn.Module):
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
 
     def by_path(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run all paths; the outputs by path, of a single one too."""
+        """Run all paths, and give a dict also for a single one.
+
+        Args:
+            images: Images, as for `forward`.
+
+        Returns:
+            The outputs by path.
+
+        Raises:
+            DataError: The images have another shape, dtype or device, or are given in another way.
+        """
         given = self._inputs(images)
         laid_out = {name: self._laid_out(each, name) for name, each in given.items()}
         try:
@@ -273,13 +296,13 @@ class CompiledNetwork(nn.Module):
         That is what torch.compile and CUDA graphs need; libraries choose their algorithms then, too.
 
         Args:
-            batches: how many images; default: 1. Give each size that will come.
+            batches: Each number of images that will be given at once; default: 1.
 
         Returns:
-            Seconds that it took.
+            How many seconds it took.
 
         Raises:
-            DataError: the shape of images is not known, since the network was joined by hand.
+            DataError: The shape of images is not known, since the network was joined by hand.
         """
         if self.input_shape is None:
             raise DataError("warm_up: found a network joined by hand; expected one that net.compile gave")
@@ -293,11 +316,14 @@ class CompiledNetwork(nn.Module):
     def results(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, list[Result]]:
         """Run all paths, without gradients, and say what each image's output means.
 
+        Args:
+            images: Images, as for `forward`.
+
         Returns:
-            By path, a `Score`, `Mask` or `Numbers` for each image.
+            By path, a result for each image, such as a `Score`, a `Mask` or `Numbers`.
 
         Raises:
-            DataError: the network was joined by hand, so that nobody knows what its outputs mean.
+            DataError: The network was joined by hand, so that nobody knows what its outputs mean.
         """
         if self.card is None:
             raise DataError("results: found a network joined by hand; expected one that net.compile gave")
@@ -305,31 +331,26 @@ class CompiledNetwork(nn.Module):
             outputs = self.by_path(images)
         cards = self.card.outputs
         return {
-            path: [read_output(cards[path], each) for each in value.cpu()] for path, value in outputs.items()
+            path: [cards[path].meaning.read(each, cards[path].category) for each in value.cpu()]
+            for path, value in outputs.items()
         }
 
     def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:
         """What was merged and folded, and what that saved in calls, layers, operations and weights.
 
         Args:
-            input_shape: (channels, height, width) of an image; default: the network's.
+            input_shape: The shape of an image, (channels, height, width); default: the network's.
 
         Returns:
-            What `print` shows as a table and a list; `data()` gives it as plain data.
+            A table and a list to print; `data()` gives it as plain data.
+
+        Raises:
+            DataError: The shape is not given, and the network was joined by hand.
         """
         shape = input_shape or self.input_shape
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
-        return explain(self.trace, shape, self.opaque(), self.running)
-
-    def opaque(self) -> dict[str, nn.Module]:
-        """The modules that are no chains of known layers, by their label in the program."""
-        found = {}
-        for run, call in zip(self.runs, self.program.calls, strict=True):
-            step = self.program.steps(call.bricks[0])[0]
-            if step.layer is None:
-                found[str(step.weights)] = find_module(self, run.place)
-        return found
+        return explain(self.trace, shape, self.running)
 
     def _inputs(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(images, Tensor):

@@ -58,6 +58,16 @@ def compile_paths(
     )
 
 
+def find_paths(site: Site, lock: Lock, names: Sequence[str]) -> list[str]:
+    """The built paths that names of paths and applications stand for; without names, all.
+
+    Raises:
+        SelectError: no such name, a path that is not built, or nothing that is.
+    """
+    found = site.survey(lock, graph=concerning(site.graph, names))
+    return [edge.path for edge in choose_paths(found.graph, found.plan, names)]
+
+
 def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | str) -> CompiledNetwork:
     """A path with its adapter left out; see `legonet.network.Network.unadapted`."""
     teacher_of(site.graph, path)

@@ -1,85 +1,61 @@
 """What a compiled network runs, as plain data: bricks, calls of them, and what each call reads. No torch.
 
 A program is made naively, one chain of calls per path, and then rewritten by passes. Weights are named, not
-held: a label names a stored layer's tensors, and an expression says what becomes of them. Two layers with
-the same layer model and the same weights compute the same, wherever they come from.
+held: a label names a stored tensor by its content, and an expression says what is computed from some. Two
+bricks with the same operations on the same weights compute the same, wherever they come from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
-from legonet.ir.notation import Layer
+from legonet.ir.cuts import split_at
+from legonet.ir.graph import INPUT, ModelGraph, Operation
 
 IMAGES = "images"
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """Weights of a linear layer after a re-scaling layer: W · beta; the offset stays."""
-
-    weights: Weights
-    rescale: str
-
-
-@dataclass(frozen=True)
-class Normed:
-    """Weights of a convolution before a batch norm, which scales and shifts each channel."""
-
-    weights: Weights
-    norm: str
-
-
-@dataclass(frozen=True)
-class Joined:
-    """Weights of two linear layers, one after the other, as one."""
-
-    below: Weights
-    above: Weights
-
-
-Weights = str | Scaled | Normed | Joined
-"""A label, empty for a layer without weights, or an expression over labels."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One layer of a brick.
+class Computed:
+    """A tensor that a pass computes from others; `legonet.compile.weights` has the formulas.
 
     Attributes:
-        name: of the layer, as its module has it.
-        layer: what it computes; None for a module that is no chain of known layers.
-        weights: what it computes it with.
-        in_place: it may overwrite what it reads.
+        how: The name of the formula.
+        parts: Its tensors; None for one that is not there, such as a bias.
+        number: Of the formula, such as an epsilon.
     """
 
-    name: str
-    layer: Layer | None
-    weights: Weights = ""
-    in_place: bool = False
+    how: str
+    parts: tuple[Weight | None, ...]
+    number: float = 0.0
 
-    @property
-    def content(self) -> tuple[Layer | None, Weights]:
-        """What tells whether two steps compute the same; their names do not."""
-        return self.layer, self.weights
+
+Weight = str | Computed
+"""A label, which stands for a stored tensor's content, or an expression over labels."""
 
 
 @dataclass(frozen=True)
 class Brick:
-    """A chain of steps: a module of the network, or a part of one.
+    """A module of the network, or a part of one: operations from one value to one value.
 
     Attributes:
         kind: `categories`, `adapters`, `tasks`, `stems` (what several modules begin with) or `input`.
-        name: unique within the kind.
-        steps: in order.
-        device: the number of the device that it runs on.
+        name: Unique within the kind.
+        graph: What it computes.
+        weights: The tensors of the graph, by their names in it.
+        device: The number of the device that it runs on.
+        in_place: Names of operations that overwrite what they take.
     """
 
     kind: str
     name: str
-    steps: tuple[Step, ...]
+    graph: ModelGraph
+    weights: Mapping[str, Weight] = field(default_factory=dict)
     device: int = 0
+    in_place: frozenset[str] = frozenset()
 
     @property
     def full_name(self) -> str:
@@ -87,9 +63,46 @@ class Brick:
         return f"{self.kind}.{self.name}" if self.name else self.kind
 
     @property
-    def content(self) -> tuple[tuple[Layer | None, Weights], ...]:
+    def steps(self) -> tuple[Operation, ...]:
+        """Its operations, in order."""
+        return tuple(self.graph.steps.values())
+
+    @cached_property
+    def contents(self) -> tuple[object, ...]:
+        """For each operation, what tells whether two compute the same; their names do not."""
+        places = {name: place for place, name in enumerate((INPUT, *self.graph.steps))}
+        return tuple(
+            (step.function, self._plain(step.arguments, places), self._plain(step.keywords, places))
+            for step in self.graph.steps.values()
+        )
+
+    @cached_property
+    def content(self) -> tuple[tuple[object, ...], int]:
         """What tells whether two bricks compute the same."""
-        return tuple(step.content for step in self.steps)
+        return self.contents, (INPUT, *self.graph.steps).index(self.graph.output)
+
+    @cached_property
+    def structure(self) -> tuple[tuple[object, ...], int]:
+        """What tells whether two bricks compute the same but for the numbers of their weights."""
+        shapes = {name: str(spec.shape) for name, spec in self.graph.tensors.items()}
+        return replace(self, weights=shapes).content
+
+    def _plain(self, value: Any, places: Mapping[str, int]) -> object:
+        match value:
+            case {"ref": name}:
+                return ("ref", places[name])
+            case {"tensor": name}:
+                return ("tensor", self.weights[name])
+            case dict():
+                return tuple((key, self._plain(each, places)) for key, each in sorted(value.items()))
+            case list() | tuple():
+                return tuple(self._plain(each, places) for each in value)
+        return type(value).__name__, value
+
+    def with_graph(self, graph: ModelGraph, weights: Mapping[str, Weight] | None = None) -> Brick:
+        """The brick with other operations; weights that none takes are left out."""
+        known = self.weights if weights is None else weights
+        return replace(self, graph=graph, weights={name: known[name] for name in graph.tensors})
 
 
 @dataclass(frozen=True)
@@ -144,10 +157,6 @@ class Program:
     bricks: Mapping[str, Brick]
     calls: tuple[Call, ...]
     outputs: Mapping[str, Ref] = field(default_factory=dict)
-
-    def steps(self, name: str) -> tuple[Step, ...]:
-        """The steps of a brick."""
-        return self.bricks[name].steps
 
     def content(self, call: Call) -> tuple[object, ...]:
         """What tells whether two calls that read the same give the same."""
@@ -222,21 +231,22 @@ def in_order(calls: Sequence[Call]) -> tuple[Call, ...]:
     return tuple(ordered)
 
 
-def split_brick(program: Program, name: str, at: int, first: Brick) -> Program:
-    """Run the first steps of a brick as a brick of their own, in every call of it alone.
+def split_brick(program: Program, name: str, place: str, first: tuple[str, str]) -> Program:
+    """Run the lower part of a brick as a brick of its own, in every call of it alone.
 
     Args:
-        program: that is rewritten.
-        name: the brick.
-        at: how many steps go to `first`; fewer than it has.
-        first: kind and name of the new brick; its steps are set here.
+        program: That is rewritten.
+        name: The brick.
+        place: The cut point that the lower part ends with; not the brick's output.
+        first: Kind and name of the new brick.
 
     Returns:
-        A program in which the brick has the remaining steps only.
+        A program in which the brick has the remaining operations only.
     """
     brick = program.bricks[name]
-    below = replace(first, steps=brick.steps[:at], device=brick.device)
-    above = replace(brick, steps=brick.steps[at:])
+    lower, upper = split_at(brick.graph, place)
+    below = replace(brick.with_graph(lower), kind=first[0], name=first[1])
+    above = brick.with_graph(upper)
     bricks = {**program.bricks, name: above, below.full_name: below}
     calls: list[Call] = []
     for call in program.calls:
@@ -248,9 +258,9 @@ def split_brick(program: Program, name: str, at: int, first: Brick) -> Program:
     return rewired(replace(program, bricks=bricks), calls, {})
 
 
-def with_steps(program: Program, change: Callable[[Brick], tuple[Step, ...]]) -> Program:
-    """The program whose bricks have other steps; a brick without any left is passed by."""
-    bricks = {name: replace(brick, steps=change(brick)) for name, brick in program.bricks.items()}
+def with_bricks(program: Program, change: Callable[[Brick], Brick]) -> Program:
+    """The program whose bricks are changed, each by itself; one without operations is passed by."""
+    bricks = {name: change(brick) for name, brick in program.bricks.items()}
     moved: dict[Ref, Ref] = {}
     calls = []
     for call in program.calls:

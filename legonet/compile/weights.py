@@ -1,151 +1,177 @@
-"""Stored layers by label, and the weights that a program's expressions make of them. Needs torch."""
+"""Stored tensors by label, and those that a program's expressions make of them. Needs torch."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.build import leaves
-from legonet.blocks.registry import describe_module
-from legonet.compile.program import Brick, Joined, Normed, Scaled, Step, Weights
-from legonet.ir.notation import Layer
+from legonet.compile.program import Brick, Computed, Weight
+from legonet.ir.interpreter import GraphModule
 
-_BEGINNING = 64  # bytes of a tensor that are compared before the whole
+_BEGINNING = 64  # numbers of a tensor that are compared before the whole
 
 
-class Layers:
-    """The layers of stored modules that hold weights, each content once, and what passes make of them.
+class Tensors:
+    """The tensors of stored modules, each content once, and what passes make of them.
 
-    Nothing here is ever written to: what is computed from weights is a copy.
+    Nothing here is ever written to: what is computed from tensors is a copy.
     """
 
     def __init__(self) -> None:
-        self._layers: dict[str, nn.Module] = {}
+        self._stored: dict[str, Tensor] = {}
         self._alike: dict[Hashable, list[str]] = {}
+        self._made: dict[tuple[Weight, bool], Tensor] = {}
+        self._own: dict[str, Tensor] = {}  # those of adapters, which can be trained each by itself
 
-    def __getitem__(self, label: str) -> nn.Module:
-        return self._layers[label]
-
-    def brick(self, kind: str, name: str, module: nn.Module) -> Brick:
+    def brick(self, kind: str, name: str, module: GraphModule) -> Brick:
         """Take in a module and describe it as a brick.
 
         Args:
-            kind: of the brick.
-            name: of the brick.
-            module: a chain of known layers becomes a step for each; another one is a single step.
+            kind: Of the brick.
+            name: Of the brick.
+            module: Whose tensors are used as they are.
         """
-        owner = f"{kind}.{name}" if name else kind
-        if type(module) is nn.Sequential:
-            steps = [self._step(leaf_name, leaf, owner) for leaf_name, leaf in leaves(module)]
-            if None not in steps:
-                return Brick(kind, name, tuple(step for step in steps if step is not None))
-        label = next((label for label, each in self._layers.items() if each is module), owner)
-        self._layers[label] = module
-        return Brick(kind, name, (Step("", None, label),))
+        owner, graph = f"{kind}.{name}" if name else kind, module.graph.without_notation()
+        weights = {each: self._label(f"{owner}.{each}", module.tensor(each)) for each in graph.tensors}
+        if kind == "adapters":
+            self._own |= {f"{owner}.{each}": module.tensor(each) for each in graph.tensors}
+        return Brick(kind, name, graph, weights)
 
-    def _step(self, name: str, leaf: nn.Module, owner: str) -> Step | None:
-        try:
-            layer = describe_module(leaf)
-        except ValueError:
-            layer = None
-        if layer is None:
-            return None
-        if not leaf.state_dict():
-            return Step(name, layer)
-        return Step(name, layer, self._label(f"{owner}.{name}", layer, leaf))
-
-    def _label(self, label: str, layer: Layer, leaf: nn.Module) -> str:
-        """The label of an equal layer that is known already, or this one."""
-        tensors = list(leaf.state_dict().values())
-        beginning = tuple(
-            each.detach().reshape(-1)[:_BEGINNING].cpu().contiguous().view(torch.uint8).numpy().tobytes()
-            if each.ndim
-            else each.item()
-            for each in tensors
-        )
-        shapes = tuple((each.dtype, each.shape) for each in tensors)
-        known = self._alike.setdefault((layer, shapes, beginning), [])
+    def _label(self, label: str, tensor: Tensor) -> str:
+        """The label of an equal tensor that is known already, or this one."""
+        beginning = tensor.detach().reshape(-1)[:_BEGINNING].cpu().contiguous().view(torch.uint8)
+        key = (tensor.dtype, tensor.shape, beginning.numpy().tobytes())
+        known = self._alike.setdefault(key, [])
         for each in known:
-            if _same_bits(tensors, list(self._layers[each].state_dict().values())):
+            if _same_bits(tensor, self._stored[each]):
                 return each
-        self._layers[label] = leaf
+        self._stored[label] = tensor
         known.append(label)
         return label
 
     def size(self, brick: Brick) -> int:
-        """How many numbers a brick's layers hold, as they are stored."""
-        labels = {label for step in brick.steps for label in _labels(step.weights)}
-        return sum(each.numel() for label in labels for each in self._layers[label].state_dict().values())
+        """How many numbers a brick's tensors hold, as they are stored."""
+        labels = {label for weight in brick.weights.values() for label in labels_of(weight)}
+        return sum(self._stored[label].numel() for label in labels)
 
-    def tensors(self, step: Step) -> dict[str, Tensor]:
-        """The state of a step's layer: as stored, or computed."""
-        return self._computed(step.weights)
+    def of(self, brick: Brick) -> dict[str, Tensor]:
+        """A brick's tensors by their names: as stored, or computed; equal ones are one, but for adapters'."""
+        found = {}
+        for name, weight in brick.weights.items():
+            own = self._own.get(f"{brick.full_name}.{name}") if isinstance(weight, str) else None
+            key = (weight, brick.graph.tensors[name].buffer)
+            if own is None and key not in self._made:
+                self._made[key] = _held(self.value(weight), key[1])
+            found[name] = self._made[key] if own is None else _held(own, key[1])
+        return found
 
-    def _computed(self, weights: Weights) -> dict[str, Tensor]:
-        if isinstance(weights, str):
-            return dict(self._layers[weights].state_dict()) if weights else {}
-        if isinstance(weights, Scaled):
-            state = self._computed(weights.weights)
-            beta = self._layers[weights.rescale].state_dict()["beta"]
-            return state | {"weight": state["weight"] * beta}
-        if isinstance(weights, Normed):
-            return self._normed(weights)
-        return _joined(self._computed(weights.below), self._computed(weights.above))
-
-    def _normed(self, weights: Normed) -> dict[str, Tensor]:
-        """A convolution with the batch norm above it: gamma (W x + b - mu) / s + delta."""
-        norm, state = self._layers[weights.norm], self._computed(weights.weights)
-        recorded = {name: value.double() for name, value in norm.state_dict().items()}
-        weight = state["weight"].double()
-        scale = (recorded["running_var"] + norm.eps).rsqrt()  # type: ignore[operator]
-        scale = scale * recorded.get("weight", torch.ones_like(scale))
-        axis = 1 if self._transposed(weights.weights) else 0
-        shape = [1] * weight.ndim
-        shape[axis] = -1
-        offset = state["bias"].double() if "bias" in state else torch.zeros_like(scale)
-        offset = (offset - recorded["running_mean"]) * scale + recorded.get("bias", torch.zeros_like(scale))
-        dtype = state["weight"].dtype
-        return {"weight": (weight * scale.view(shape)).to(dtype), "bias": offset.to(dtype)}
-
-    def _transposed(self, weights: Weights) -> bool:
-        while not isinstance(weights, str):
-            weights = weights.above if isinstance(weights, Joined) else weights.weights
-        return isinstance(self._layers[weights], nn.ConvTranspose2d)
+    def value(self, weight: Weight) -> Tensor:
+        """What an expression comes to."""
+        if isinstance(weight, str):
+            return self._stored[weight]
+        parts = [None if part is None else self.value(part).detach() for part in weight.parts]
+        return _FORMULAS[weight.how](parts, weight.number)
 
 
-def _labels(weights: Weights) -> list[str]:
-    """The stored layers that an expression is made of."""
-    if isinstance(weights, str):
-        return [weights] if weights else []
-    if isinstance(weights, Joined):
-        return [*_labels(weights.below), *_labels(weights.above)]
-    return [*_labels(weights.weights), weights.rescale if isinstance(weights, Scaled) else weights.norm]
+def _held(value: Tensor, buffer: bool) -> Tensor:
+    """A tensor as a module holds it."""
+    value = value.detach()
+    return value if buffer or not value.is_floating_point() else nn.Parameter(value, requires_grad=False)
 
 
-def _same_bits(left: list[Tensor], right: list[Tensor]) -> bool:
-    return all(
-        torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
-        for a, b in zip(left, right, strict=True)
-    )
+def labels_of(weight: Weight | None) -> list[str]:
+    """The stored tensors that an expression is made of."""
+    if isinstance(weight, Computed):
+        return [label for part in weight.parts for label in labels_of(part)]
+    return [] if weight is None else [weight]
 
 
-def _joined(below: dict[str, Tensor], above: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Two linear layers, or two convolutions of which one is 1x1, as one."""
-    lower, upper = below["weight"].double(), above["weight"].double()
+def _same_bits(left: Tensor, right: Tensor) -> bool:
+    return torch.equal(left.reshape(-1).view(torch.uint8), right.reshape(-1).view(torch.uint8))
+
+
+def _scaled(parts: list[Tensor | None], number: float) -> Tensor:
+    """W · beta."""
+    weight, scale = parts
+    assert weight is not None and scale is not None  # noqa: S101, PT018 - both are always there
+    return weight * scale
+
+
+def _scale(gamma: Tensor | None, variance: Tensor | None, epsilon: float) -> Tensor:
+    """Gamma / sqrt(variance + epsilon), in float64."""
+    assert variance is not None  # noqa: S101 - only recorded statistics are folded
+    scale = (variance.double() + epsilon).rsqrt()
+    return scale if gamma is None else scale * gamma.double()
+
+
+def _normed(parts: list[Tensor | None], epsilon: float, axis: int = 0) -> Tensor:
+    """A layer's weight with the batch norm above it."""
+    weight, gamma, variance = parts
+    assert weight is not None  # noqa: S101 - a layer has one
+    shape = [1] * weight.ndim
+    shape[axis] = -1
+    return (weight.double() * _scale(gamma, variance, epsilon).view(shape)).to(weight.dtype)
+
+
+def _normed_inputs(parts: list[Tensor | None], epsilon: float) -> Tensor:
+    """Of a transposed convolution, whose outputs are the second axis."""
+    return _normed(parts, epsilon, axis=1)
+
+
+def _normed_bias(parts: list[Tensor | None], epsilon: float) -> Tensor:
+    """Gamma (b - mu) / s + delta."""
+    bias, mean, gamma, variance, delta = parts
+    assert mean is not None  # noqa: S101 - only recorded statistics are folded
+    offset = -mean.double() if bias is None else bias.double() - mean.double()
+    offset = offset * _scale(gamma, variance, epsilon)
+    return (offset if delta is None else offset + delta.double()).to(mean.dtype)
+
+
+def _joined(parts: list[Tensor | None], number: float) -> Tensor:
+    """Two fully connected layers, or two convolutions of which one is 1x1, as one."""
+    below, above = parts
+    assert below is not None and above is not None  # noqa: S101, PT018 - both are always there
+    lower, upper = below.double(), above.double()
     if lower.ndim == 2:
         weight = upper @ lower
     elif upper.shape[2:] == (1, 1):
         weight = torch.einsum("oh,hikl->oikl", upper[:, :, 0, 0], lower)
     else:
         weight = torch.einsum("ohkl,hi->oikl", upper, lower[:, :, 0, 0])
-    dtype = below["weight"].dtype
-    state = {"weight": weight.to(dtype)}
-    if "bias" in below or "bias" in above:
-        offset = above["bias"].double() if "bias" in above else upper.new_zeros(len(upper))
-        if "bias" in below:
-            through = upper if upper.ndim == 2 else upper.sum((2, 3))
-            offset = offset + through @ below["bias"].double()
-        state["bias"] = offset.to(dtype)
-    return state
+    return weight.to(below.dtype)
+
+
+def _joined_bias(parts: list[Tensor | None], number: float) -> Tensor:
+    """The lower layer's offset through the upper layer, and the upper layer's own."""
+    below, weight, above = parts
+    assert weight is not None  # noqa: S101 - a layer has one
+    upper = weight.double()
+    offset = upper.new_zeros(len(upper)) if above is None else above.double()
+    if below is not None:
+        offset = offset + (upper if upper.ndim == 2 else upper.sum((2, 3))) @ below.double()
+    return offset.to(weight.dtype)
+
+
+def _side_by_side(parts: list[Tensor | None], number: float) -> Tensor:
+    """Members below each other."""
+    return torch.cat([part for part in parts if part is not None])
+
+
+def _one_each(parts: list[Tensor | None], number: float) -> Tensor:
+    """A number for each member, along the first of four axes."""
+    return torch.stack([part for part in parts if part is not None]).view(-1, 1, 1, 1)
+
+
+_FORMULAS: dict[str, Callable[[list[Tensor | None], float], Tensor]] = {
+    "scaled": _scaled,
+    "normed": _normed,
+    "normed-inputs": _normed_inputs,
+    "normed-bias": _normed_bias,
+    "joined": _joined,
+    "joined-bias": _joined_bias,
+    "side by side": _side_by_side,
+    "one each": _one_each,
+}
+"""What becomes of tensors, by the name that `Computed` gives it."""

@@ -20,7 +20,8 @@ from legonet.distill.augment import augmented_features, cutmix, share_of_given
 from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.imagine import imagined_features, inverted_features
-from legonet.distill.losses import disagreement, mismatch, output_scale, value_and_jacobian
+from legonet.distill.losses import disagreement, output_scale, value_and_jacobian
+from legonet.outputs.losses import mismatch
 
 BATCH = 16
 OUTPUTS_ALONE = 64  # features of a step in which no gradient is matched

@@ -42,7 +42,7 @@ from legonet.distill.context import Edge, Progress, features_of, frozen, outputs
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.inversion import invert
-from legonet.distill.losses import disagreement, mismatch, output_scale
+from legonet.distill.losses import disagreement, output_scale
 from legonet.distill.pullback import Shape
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
@@ -50,6 +50,7 @@ from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.modules import with_tensors
 from legonet.ir.notation import layer
+from legonet.outputs.losses import mismatch
 
 RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
 HELD_OUT = 5  # one image in so many is only measured on

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from legonet.distill.context import Progress, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.losses import disagreement, output_scale, task_loss
-from legonet.graph.schema import Output
+from legonet.graph.output import Output
 from legonet.ir.interpreter import GraphModule
 
 HELD_OUT = 4  # one image in so many is only measured on
@@ -50,13 +50,13 @@ class TunedPath:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A path before and after.
+    """How good a path was before and after its module was fine-tuned.
 
     Attributes:
         measure: `loss` of the labels on held-out images, or `disagreement` with the teacher.
-        before: its value; less is better.
-        after: likewise.
-        images: that were held out.
+        before: Its value before; less is better.
+        after: Its value after.
+        images: How many images were held out to measure it on.
     """
 
     measure: str

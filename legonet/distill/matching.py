@@ -22,7 +22,8 @@ from legonet.distill.amounts import MATCHING_BATCH as BATCH
 from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.imagine import drawn_features
-from legonet.distill.losses import mismatch, output_scale
+from legonet.distill.losses import output_scale
+from legonet.outputs.losses import mismatch
 
 LEARNING_RATE = 1e-3
 HELD_OUT = 4  # one feature in so many is held out

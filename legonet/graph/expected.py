@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from legonet.graph.schema import NAME_PATTERN, PATH_PATTERN, SHA256_PATTERN, TEXT_PATTERN
+from legonet.graph.fields import NAME_PATTERN, PATH_PATTERN, SHA256_PATTERN, TEXT_PATTERN
 from legonet.graph.suggest import listed
 
 Node = dict[str, Any]

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from legonet.graph.kinds import Kinds
 from legonet.graph.schema import Graph
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,13 +29,18 @@ def graph_schema() -> dict[str, Any]:
     return copy.deepcopy(model_schema(Graph))
 
 
-@cache
 def model_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a strict model, shared between callers: not to be changed.
 
     Args:
         model: a pydantic model of a file that people write.
     """
+    return _made(model, Kinds.made)
+
+
+@cache
+def _made(model: type[BaseModel], kinds: int) -> dict[str, Any]:
+    """The schema as of so many changes of the tables of kinds, which its unions are made from."""
     schema = _corrected(model.model_json_schema(by_alias=True))
     return {"$schema": DIALECT, **schema}
 

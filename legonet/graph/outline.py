@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from legonet.graph.schema import NAME_PATTERN, PATH_PATTERN, Graph
+from legonet.graph.fields import NAME_PATTERN, PATH_PATTERN
+from legonet.graph.schema import Graph
 from legonet.graph.suggest import closest
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")

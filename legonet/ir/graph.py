@@ -1,9 +1,9 @@
 """A model as a graph of operations, which is all that legonet computes with.
 
 Each operation names one of PyTorch's own (ATen) functions, from the table in `legonet.ops.table`, and its
-arguments: numbers, earlier operations, and tensors by the names of the model's state dict. It is data: nothing
-in it is code, and what is not in the table is refused when it is read. The batch's size is the only number
-that may depend on the input. Needs no torch.
+arguments: numbers, earlier operations, and tensors by the names of the model's state dict. It is data:
+nothing in it is code, and what is not in the table is refused when it is read. The batch's size is the only
+number that may depend on the input. Needs no torch.
 
 Arguments in JSON: null, true, 3, 0.5, "bilinear", lists of them, and
 
@@ -213,7 +213,7 @@ def _step(data: Any) -> Operation:
     if not isinstance(data, Mapping) or not {"name", "op", "args"} <= set(data):
         raise ValueError("steps: expected name, op and args of each")
     name = _name(data["name"])
-    if data["op"] not in ROWS:
+    if not isinstance(data["op"], str) or data["op"] not in ROWS:
         raise ValueError(f"{name}: operation {data['op']!r} is not allowed; expected one of legonet's table")
     keywords, module = data.get("kwargs", {}), data.get("module", name)
     if not isinstance(data["args"], list) or not isinstance(keywords, Mapping) or not isinstance(module, str):

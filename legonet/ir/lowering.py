@@ -1,4 +1,4 @@
-"""A chain of layers becomes a graph of operations, one for each layer, under the layer's name. Needs no torch."""
+"""A chain of layers becomes a graph with one operation for each layer, under its name. Needs no torch."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
-from legonet.graph.schema import LARGEST, Integral, Model, Number, Positive
+from legonet.graph.fields import LARGEST, Integral, Model, Number, Positive
 
 LAYER_NAME_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 

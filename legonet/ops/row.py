@@ -28,12 +28,15 @@ class Row:
             None is zero. Without one, nothing can be fitted through the operation.
         nominal: The nominal value of the result, from those of the call's data (`legonet.ops.nominal`).
         source: Where the pullback is from: author, arXiv id, equation.
-        shape: The shape of the result, batch included, by arithmetic; None: torch's meta device tells.
+        shape: The shape of the result, batch included, by arithmetic, or a list of them where there are
+            several results; it raises ValueError where arguments do not fit. Without one, and where it gives
+            None, torch's meta device tells.
         flops: Floating-point operations of a call for its result's shape, two for each multiplication with
             its addition, by arithmetic; counts only where `shape` is there too.
         linear: The result is affine in the data.
         per_channel: Each channel (axis 1) of the result depends on the same channel of the data alone.
         fresh: The result is a new tensor whose values no gradient needs, so that it may be overwritten.
+        moves: It only moves or repeats numbers, and computes none.
         rectifies: Whether a call lets a unit pass where it is positive and stops it elsewhere, as ReLU does.
     """
 
@@ -41,11 +44,12 @@ class Row:
     pull: Pull | None = None
     nominal: Nominal | None = None
     source: str = ""
-    shape: Callable[[Call], Shape] | None = None
+    shape: Callable[[Call], Shape | list[Shape] | None] | None = None
     flops: Callable[[Call, Shape], int] | None = None
     linear: bool = False
     per_channel: bool = False
     fresh: bool = False
+    moves: bool = False
     rectifies: Callable[[Call], bool] | None = None
 
 

@@ -92,7 +92,7 @@ class SharedInputs:
             "task module": generic.task_module,
             "task module's statistics": generic.statistics or NO_STATISTICS,
             "input": self._input,
-            "output": self._graph.tasks[task].output.kind,
+            "output": self._graph.tasks[task].output.key_text(),
             "adapter": canonical(spec.model_dump(mode="json", exclude={"method", "seed"})),
             "method": canonical(settings.model_dump(mode="json")),
             "seed": str(spec.seed),

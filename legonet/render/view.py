@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from legonet.errors import RenderError
 from legonet.graph.lock import Lock
-from legonet.graph.schema import Adapter, BinaryOutput, Graph, MaskOutput, Output
+from legonet.graph.schema import Adapter, Graph
 from legonet.graph.select import givers, split_path
 from legonet.render.text import clean
 
@@ -179,7 +179,7 @@ def make_view(
         ModuleView(
             name=name,
             label=name,
-            caption=_meaning(task.output),
+            caption=clean(task.output.words()),
             teacher=numbers.get(given.tasks[name] or ""),
             sha256=lock.tasks[name].module if name in lock.tasks else None,
         )
@@ -314,16 +314,6 @@ def _origin(graph: Graph, giver: str | None) -> str:
         return "no teacher yet"
     teacher = graph.teachers[giver]
     return clean(f"{teacher.model} to {teacher.cut}")
-
-
-def _meaning(output: Output) -> str:
-    if isinstance(output, BinaryOutput):
-        return "score"
-    if isinstance(output, MaskOutput):
-        count = len(output.labels)
-        return "mask" if count == 1 else f"mask of {count} labels"
-    count = len(output.names)
-    return "1 number" if count == 1 else f"{count} numbers"
 
 
 def _headline(figures: Mapping[str, float]) -> tuple[str, str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from legonet.graph.lock import LockedTeacher
-from legonet.graph.schema import Adapter, Graph, Input, Output
+from legonet.graph.output import Output
+from legonet.graph.schema import Adapter, Graph, Input
 from legonet.graph.select import Givers, adapter_spec, givers, split_path
 from legonet.plan.diff import Plan
 from legonet.plan.inputs import method_settings

@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from legonet.data.tensors import check_images
 from legonet.errors import DataError
-from legonet.graph.schema import BinaryOutput, Graph, MaskOutput, Output
+from legonet.graph.output import Output
+from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import kind_of
 
@@ -50,8 +51,9 @@ def read_samples(
         meaning: of the task's output, which labels have to fit.
 
     Returns:
-        Images (batch, channels, height, width) in [0, 1], float32, and labels or None. Labels of scores
-        are int64 (batch,), of masks int64 (batch, height, width), of vectors float32 (batch, size).
+        Images (batch, channels, height, width) in [0, 1], float32, and labels or None. Labels are
+        int64 where they are whole numbers, such as of scores (batch,) and masks (batch, height, width), else
+        float32, such as of vectors (batch, size).
 
     Raises:
         DataError: another shape or range, no image, or not as many labels as images.
@@ -115,16 +117,12 @@ def _labels(given: Any, count: int, shape: tuple[int, int, int], meaning: Output
         raise DataError(
             f"{where}: labels are {kind_of(given)}; expected a tensor, or None for images without labels"
         ) from error
-    if isinstance(meaning, BinaryOutput):
-        expected, most = (count,), 1
-    elif isinstance(meaning, MaskOutput):
-        expected, most = (count, *shape[1:]), max(1, len(meaning.labels) - 1)
-    else:
-        expected, most = (count, len(meaning.names)), None
+    each, most = meaning.label_shape(shape), meaning.largest_label()
+    expected = (count, *each)
     if tuple(labels.shape) != expected:
         raise DataError(
             f"{where}: labels of shape {tuple(labels.shape)} for {count} images; expected {expected}; give "
-            f"one label per image{' and pixel' if isinstance(meaning, MaskOutput) else ''}, or None"
+            f"one label per image{' and pixel' if len(each) > 1 else ''}, or None"
         )
     if most is None:
         labels = labels.float()

@@ -12,7 +12,7 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
-from legonet.plan.diff import Before
+from legonet.plan.again import Before
 from legonet.run.journal import Journal
 from legonet.run.owner import RunLock
 from legonet.run.prepare import Sources, mend_blobs, store_blobs

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import settled
-from legonet.plan.diff import Before, Plan, diff
+from legonet.plan.again import Before
+from legonet.plan.diff import Plan, diff
 from legonet.run.count import OperationCount
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers

@@ -34,7 +34,7 @@ _DROPPED = frozenset(("device", "pin_memory", "layout", "memory_format", "non_bl
 
 @dataclass(frozen=True)
 class Converted:
-    """Operations, the constants that they take, and whether the model asks for another order of memory."""
+    """ModelGraph, the constants that they take, and whether the model asks for another order of memory."""
 
     operations: ModelGraph
     constants: dict[str, Tensor]

@@ -5,23 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from legonet.errors import TeacherError
-from legonet.graph.schema import BinaryOutput, MaskOutput, Output
-
-Shape = tuple[int, ...]
-
-
-def expected_output(meaning: Output, input_shape: Shape) -> Shape:
-    """The shape, without the batch, of an output that means this.
-
-    Args:
-        meaning: of the task's output.
-        input_shape: (channels, height, width) of an image.
-    """
-    if isinstance(meaning, BinaryOutput):
-        return (1,)
-    if isinstance(meaning, MaskOutput):
-        return (len(meaning.labels), *input_shape[1:])
-    return (len(meaning.names),)
+from legonet.graph.output import OUTPUTS, Output, Shape
 
 
 def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, task: str) -> None:
@@ -30,7 +14,7 @@ def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, 
     Raises:
         TeacherError: it does not.
     """
-    expected = expected_output(meaning, input_shape)
+    expected = meaning.shape(input_shape)
     if tuple(shape) != expected:
         raise TeacherError(
             f"{where}: its output has shape {_show(shape)}; task {task} ({meaning.kind}) expects "
@@ -39,27 +23,26 @@ def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, 
 
 
 def output_of(shape: Shape, input_shape: Shape, where: str) -> dict[str, Any]:
-    """The meaning that an output most likely has, as in a graph file.
+    """The meaning that an output most likely has, as in a graph file: of the first kind that takes it.
 
     Args:
-        shape: of the output, without the batch: one score is binary, a map is a mask, else a vector.
-        input_shape: (channels, height, width) of an image; a mask has its height and width.
+        shape: of the output, without the batch.
+        input_shape: (channels, height, width) of an image.
         where: for messages.
 
     Raises:
         TeacherError: no task has such an output.
     """
-    if shape == (1,):
-        return {"kind": "binary"}
-    if len(shape) == 1:
-        return {"kind": "vector", "names": [f"value {index}" for index in range(shape[0])]}
-    if len(shape) == 3 and tuple(shape[1:]) == tuple(input_shape[1:]):
-        labels = ["{category}"] if shape[0] == 1 else [f"label {index}" for index in range(shape[0])]
-        return {"kind": "mask", "labels": ["other", "{category}"] if shape[0] == 2 else labels}
+    for kind in OUTPUTS:
+        guess = kind.guess(shape, input_shape)
+        if guess is not None:
+            return guess
+    _, height, width = input_shape
+    known = [kind.guessed_from.format(height=height, width=width) for kind in OUTPUTS if kind.guessed_from]
+    *first, last = sorted(known, key=len)  # the simplest first
     raise TeacherError(
-        f"{where}: its output has shape {_show(shape)}; expected a score (1), a vector (size), or maps of "
-        f"the image's size (labels, {input_shape[1]}, {input_shape[2]}); add the layers that are missing, "
-        "such as flatten or upsample"
+        f"{where}: its output has shape {_show(shape)}; expected {', '.join(first)}, or {last}; add the "
+        "layers that are missing, such as flatten or upsample"
     )
 
 

@@ -1,6 +1,6 @@
 """What crosses at a teacher's cut, and what one image costs below and above it.
 
-Needs no torch where arithmetic suffices, as it does for chains of layers. Other graphs are run on torch's meta
+Needs no torch where arithmetic is enough, as it is for chains of layers. Other graphs are run on torch's meta
 device, once: what was found is kept in a file of the workspace that may be deleted at any time.
 """
 

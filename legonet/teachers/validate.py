@@ -16,7 +16,6 @@ from legonet.graph.select import adapter_spec, givers
 from legonet.ir.cuts import split
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import Workspace
-from legonet.teachers.outputs import expected_output
 from legonet.teachers.ports import expect_channels_first
 from legonet.teachers.source import FileTeacher, TeacherSource
 
@@ -83,7 +82,7 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
 
 def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
     meaning = graph.tasks[teacher.task].output
-    expected = expected_output(meaning, graph.input.shape)
+    expected = meaning.shape(graph.input.shape)
     if shape == expected:
         return ""
     return (

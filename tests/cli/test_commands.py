@@ -18,6 +18,7 @@ from legonet.store.workspace import STATE_FOLDER, Workspace
 Run = Callable[..., Any]
 COMMANDS = [
     "init",
+    "demo",
     "validate",
     "schema",
     "plan",
@@ -30,7 +31,6 @@ COMMANDS = [
     "compile",
     "render",
     "teacher",
-    "bench",
 ]
 
 
@@ -43,7 +43,7 @@ def fresh(graph_file: Path) -> Path:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", ["", *COMMANDS, "teacher record", "bench demo", "bench compile"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "teacher record"])
 def test_help(run: Run, command: str, flag: str) -> None:
     outcome = run(*command.split(), flag)
     assert outcome.status == 0

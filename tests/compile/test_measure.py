@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import legonet
-from legonet.bench.compile import Zoo, images, make_zoo
+from benchmarks.compile import Zoo, images, make_zoo
 from legonet.compile import measure
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import Options

@@ -14,23 +14,22 @@ from legonet.compile.passes.drop import drop
 from legonet.compile.passes.fold import fold_batch_norm, fold_rescale
 from legonet.compile.passes.group import group
 from legonet.compile.passes.in_place import in_place
-from legonet.compile.passes.join import join, joined_layer
+from legonet.compile.passes.join import join
 from legonet.compile.passes.place import place
 from legonet.compile.passes.share import share
 from legonet.compile.passes.stems import stems
 from legonet.compile.program import (
     Brick,
     Call,
-    Joined,
-    Normed,
+    Computed,
     Program,
     Ref,
-    Scaled,
-    Step,
     in_order,
     naive_program,
 )
 from legonet.errors import SelectError
+from legonet.ir.graph import INPUT, ModelGraph, Operation
+from legonet.ir.lowering import lower
 from legonet.ir.notation import layer
 
 RELU: dict[str, Any] = {"type": "relu"}
@@ -44,15 +43,33 @@ def conv(below: int, above: int, kernel: int = 3, **more: Any) -> dict[str, Any]
 def brick(kind: str, name: str, *layers: dict[str, Any], weights: str = "") -> Brick:
     """A brick whose weights are labelled by it, or by `weights`, and the layer's number."""
     owner = weights or f"{kind}.{name}"
-    weighted = ("conv", "linear", "batch-norm", "rescale", "conv-transpose")
-    return Brick(
-        kind,
-        name,
-        tuple(
-            Step(f"l{number}", layer(data), f"{owner}/{number}" if data["type"] in weighted else "")
-            for number, data in enumerate(layers)
-        ),
-    )
+    graph = lower({f"l{number}": layer(data) for number, data in enumerate(layers)}).without_notation()
+    return Brick(kind, name, graph, {each: f"{owner}/{each[1:]}" for each in graph.tensors})
+
+
+def stacked(kind: str, name: str, *bricks: Brick) -> Brick:
+    """A brick of others, one above the other."""
+    steps: dict[str, Operation] = {}
+    tensors, weights, below = {}, {}, INPUT
+    for number, each in enumerate(bricks):
+        for step in each.steps:
+            arguments = [
+                {"tensor": f"{number}.{value['tensor']}"}
+                if isinstance(value, dict) and "tensor" in value
+                else value
+                for value in step.arguments
+            ]
+            steps[f"{number}.{step.name}"] = Operation(
+                f"{number}.{step.name}", step.function, ({"ref": below}, *arguments[1:]), {}
+            )
+            below = f"{number}.{step.name}"
+        tensors |= {f"{number}.{key}": spec for key, spec in each.graph.tensors.items()}
+        weights |= {f"{number}.{key}": weight for key, weight in each.weights.items()}
+    return Brick(kind, name, ModelGraph(steps, below, tensors), weights)
+
+
+def names(program: Program, brick: str) -> list[str]:
+    return [step.name for step in program.bricks[brick].steps]
 
 
 def zoo(*adapter: dict[str, Any], names: str = "abc", task: tuple[dict[str, Any], ...] = ()) -> Program:
@@ -98,7 +115,7 @@ class TestShare:
 class TestDrop:
     def test_dropout_and_identities(self) -> None:
         program = drop(zoo({"type": "dropout"}, {"type": "identity"}, conv(4, 4)))
-        assert [step.name for step in program.steps("adapters.b:t")] == ["l2"]
+        assert names(program, "adapters.b:t") == ["l2"]
 
     def test_a_brick_of_nothing_else_is_passed_by(self) -> None:
         program = drop(zoo({"type": "identity"}))
@@ -108,26 +125,36 @@ class TestDrop:
 
 class TestFold:
     def test_rescale(self) -> None:
-        steps = fold_rescale(zoo(*ADAPTER)).steps("adapters.b:t")
-        assert [step.name for step in steps] == ["l1", "l2"]
-        assert steps[0].weights == Scaled("adapters.b:t/1", "adapters.b:t/0")
+        brick = fold_rescale(zoo(*ADAPTER)).bricks["adapters.b:t"]
+        assert [step.name for step in brick.steps] == ["l1", "l2"]
+        assert brick.weights == {
+            "l1.weight": Computed("scaled", ("adapters.b:t/1.weight", "adapters.b:t/0.beta")),
+            "l1.bias": "adapters.b:t/1.bias",
+        }
 
     def test_a_rescale_below_something_else_stays(self) -> None:
         program = zoo({"type": "rescale"}, RELU, conv(4, 4))
-        assert fold_rescale(program).steps("adapters.b:t") == program.steps("adapters.b:t")
+        assert fold_rescale(program) == program
 
     @pytest.mark.parametrize("kind", ["conv", "conv-transpose"])
     def test_batch_norm(self, kind: str) -> None:
         below = {**conv(4, 6, bias=False), "type": kind}
-        (step, _) = fold_batch_norm(zoo(below, {"type": "batch-norm", "channels": 6}, RELU)).steps(
-            "adapters.b:t"
+        program = fold_batch_norm(zoo(below, {"type": "batch-norm", "channels": 6}, RELU))
+        brick = program.bricks["adapters.b:t"]
+        whole = lower({"l0": layer({**below, "bias": True}), "l2": layer(RELU)})
+        assert brick.graph == whole
+        gamma, delta, mean, variance = (
+            f"adapters.b:t/1.{each}" for each in ("weight", "bias", "running_mean", "running_var")
         )
-        assert step.weights == Normed("adapters.b:t/0", "adapters.b:t/1")
-        assert step.layer == layer({**below, "bias": True})
+        how = "normed" if kind == "conv" else "normed-inputs"
+        assert brick.weights == {
+            "l0.weight": Computed(how, ("adapters.b:t/0.weight", gamma, variance), 1e-5),
+            "l0.bias": Computed("normed-bias", (None, mean, gamma, variance, delta), 1e-5),
+        }
 
     def test_a_batch_norm_above_something_else_stays(self) -> None:
         program = zoo(conv(4, 4), RELU, {"type": "batch-norm", "channels": 4})
-        assert fold_batch_norm(program).steps("adapters.b:t") == program.steps("adapters.b:t")
+        assert fold_batch_norm(program) == program
 
 
 class TestJoin:
@@ -148,15 +175,19 @@ class TestJoin:
     def test_which_layers(
         self, below: dict[str, Any], above: dict[str, Any], kernel: Any, stride: Any
     ) -> None:
-        found: Any = joined_layer(layer(below), layer(above))
-        assert (None if found is None else found.kernel) == kernel
-        assert (None if found is None else found.stride) == stride
+        program = join(zoo(below, task=(above, RELU)))
+        brick = program.bricks["adapters.b:t"]
+        assert (brick.steps[-1].name == "l0+l0") == (kernel is not None)
+        if kernel is not None:
+            assert brick.graph.tensors["l0.weight"].shape[2:] == kernel
+            assert tuple(brick.steps[-1].arguments[3]) == stride
 
     def test_linear_layers(self) -> None:
-        linear = [layer({"type": "linear", "in": a, "out": b}) for a, b in ((4, 8), (8, 2), (8, 99))]
-        found: Any = joined_layer(linear[0], linear[1])
-        assert (found.in_features, found.out_features) == (4, 2)
-        assert joined_layer(layer({"type": "linear", "in": 99, "out": 2}), linear[2]) is None
+        few, many = ({"type": "linear", "in": 8, "out": out} for out in (2, 99))
+        program = join(zoo({"type": "linear", "in": 4, "out": 8}, task=(few, RELU)))
+        assert program.bricks["adapters.b:t"].graph.tensors["l0.weight"].shape == (2, 4)
+        apart = zoo({"type": "linear", "in": 99, "out": 8}, task=(many, RELU))  # together they are more work
+        assert join(apart) == apart
 
     def test_the_task_module_stays_shared(self) -> None:
         program = join(zoo(conv(4, 4), task=(conv(4, 2, 1), RELU, conv(2, 1))))
@@ -171,10 +202,13 @@ class TestJoin:
             ("adapters.c:t",),
             ("tasks.t",),
         ]
-        (step,) = program.steps("adapters.b:t")
-        assert step.name == "l0+l0"
-        assert step.weights == Joined("adapters.b:t/0", "tasks.t/0")
-        assert [each.name for each in program.steps("tasks.t")] == ["l1", "l2"]
+        assert names(program, "adapters.b:t") == ["l0+l0"]
+        lower_weight, upper_weight = "adapters.b:t/0.weight", "tasks.t/0.weight"
+        assert program.bricks["adapters.b:t"].weights == {
+            "l0.weight": Computed("joined", (lower_weight, upper_weight)),
+            "l0.bias": Computed("joined-bias", ("adapters.b:t/0.bias", upper_weight, "tasks.t/0.bias")),
+        }
+        assert names(program, "tasks.t") == ["l1", "l2"]
 
     def test_an_activation_between_forbids_it(self) -> None:
         program = zoo(conv(4, 4), RELU, task=(conv(4, 2, 1), RELU))
@@ -184,14 +218,14 @@ class TestJoin:
 class TestStems:
     def test_what_category_modules_begin_with(self) -> None:
         bricks = [
-            Brick("categories", each, (*brick("categories", "x", conv(3, 4), RELU).steps, *own.steps))
+            stacked("categories", each, brick("categories", "x", conv(3, 4), RELU), own)
             for each, own in ((each, brick("categories", each, conv(4, 5))) for each in "ab")
         ]
         bricks.append(brick("tasks", "t", RELU))
         program = stems(naive_program(bricks, [("a", "t", False), ("b", "t", False)]))
         assert called(program)[0] == ("stems.a+b",)
         assert sorted(called(program)[1:3]) == [("categories.a",), ("tasks.t",)]
-        assert [len(program.steps(name)) for name in ("stems.a+b", "categories.a", "categories.b")] == [
+        assert [len(names(program, name)) for name in ("stems.a+b", "categories.a", "categories.b")] == [
             2,
             1,
             1,
@@ -199,7 +233,7 @@ class TestStems:
 
     def test_a_module_that_is_another_ones_beginning(self) -> None:
         start = brick("categories", "a", conv(3, 4), RELU)
-        longer = Brick("categories", "b", (*start.steps, *brick("categories", "b", conv(4, 4)).steps))
+        longer = stacked("categories", "b", start, brick("categories", "b", conv(4, 4)))
         program = stems(
             naive_program([start, longer, brick("tasks", "t", RELU)], [("a", "t", False), ("b", "t", False)])
         )
@@ -221,18 +255,18 @@ class TestGroup:
             share(naive_program([*wide, brick("tasks", "t", RELU)], [("a", "t", False), ("b", "t", False)]))
         )
         assert called(program)[0] == ("stems.a", "stems.b")
-        assert [step.name for step in program.steps("stems.a")] == ["l0", "l1"]
+        assert names(program, "stems.a") == ["l0", "l1"]
 
     def test_a_group_that_does_not_pay(self) -> None:
-        asked: list[tuple[tuple[str, ...], int]] = []
+        asked: list[tuple[tuple[str, ...], str]] = []
 
-        def pays(program: Program, calls: Sequence[Call], count: int) -> bool:
-            asked.append((tuple(call.bricks[0] for call in calls), count))
+        def pays(program: Program, calls: Sequence[Call], place: str) -> bool:
+            asked.append((tuple(call.bricks[0] for call in calls), place))
             return calls[0].bricks[0].startswith("adapters")
 
         program = share(zoo(*ADAPTER))
         assert group(program, pays) == program  # adapters are proposed above a group of categories only
-        assert asked == [(("categories.a", "categories.b", "categories.c"), 2)]
+        assert asked == [(("categories.a", "categories.b", "categories.c"), "l1")]
 
     def test_devices_are_left_apart(self) -> None:
         program = share(zoo(*ADAPTER, names="abcd"))
@@ -313,8 +347,8 @@ class TestBatch:
 
 
 def test_in_place() -> None:
-    relus = in_place(zoo(RELU, conv(4, 4), RELU, RELU)).steps("adapters.b:t")
-    assert [step.in_place for step in relus] == [False, False, True, False]
+    brick = in_place(zoo(RELU, conv(4, 4), RELU, RELU)).bricks["adapters.b:t"]
+    assert brick.in_place == {"l2"}
 
 
 class TestChoosing:

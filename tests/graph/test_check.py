@@ -10,7 +10,8 @@ import pytest
 
 from legonet.graph.check import Problem, check, report
 from legonet.graph.load import LoadedGraph, load_graph, read_graph
-from legonet.graph.schema import Category, Graph, Input, Task, Teacher, VectorOutput
+from legonet.graph.schema import Category, Graph, Input, Task, Teacher
+from legonet.outputs.vector import VectorOutput
 from legonet.store.workspace import Workspace
 
 TEACHER = "  {name}: {{category: {name}, task: classify, model: {model}, weights: {weights}, cut: c{more}}}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from legonet.bench.scale import built, network
+from benchmarks.scale import built, network
 from tests.plan.worlds import World
 
 

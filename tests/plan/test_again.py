@@ -9,7 +9,8 @@ import pytest
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
 from legonet.plan import diff as module
-from legonet.plan.diff import Before, diff
+from legonet.plan.again import Before
+from legonet.plan.diff import diff
 from tests.plan.worlds import CHANGES, OTHER, World, arrived, known, sampled
 
 

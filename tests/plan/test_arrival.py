@@ -8,8 +8,8 @@ from legonet.graph.lock import Lock, LockedAdapter, LockedModule
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers, settled
 from legonet.plan.cost import History, Took
-from legonet.plan.diff import Facts, Plan, TeacherFacts, diff
-from legonet.plan.facts import Fitted
+from legonet.plan.diff import Plan, diff
+from legonet.plan.facts import Facts, Fitted, TeacherFacts
 
 ADAPTER = "1" * 64
 

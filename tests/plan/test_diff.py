@@ -10,8 +10,8 @@ import pytest
 
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
-from legonet.plan.diff import Facts, Plan, PlannedEdge, TeacherFacts, diff
-from legonet.plan.facts import Fitted
+from legonet.plan.diff import Plan, PlannedEdge, diff
+from legonet.plan.facts import Facts, Fitted, TeacherFacts
 
 F_CAT, F_DOG, G_CAT, G_DOG, STATISTICS, OTHER = (digit * 64 for digit in "abcdef")
 ADAPTER = "1" * 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from legonet.bench.scale import built
+from benchmarks.scale import built
 from legonet.graph.lock import Lock
 from legonet.plan.diff import diff
 from legonet.plan.facts import Facts

@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from legonet.errors import RenderError
-from legonet.render import FORMATS, draw, make_view, render
 from legonet.render import graphviz as backend
+from legonet.render import render
+from legonet.render.files import FORMATS, draw
+from legonet.render.view import make_view
 
 ENDINGS = [suffix for suffixes in FORMATS.values() for suffix in suffixes]
 MAGIC = {

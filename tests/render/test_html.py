@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legonet.plan.diff import PlannedEdge
-from legonet.render import draw
+from legonet.render.files import draw
 
 VOID = {"meta", "br"}
 

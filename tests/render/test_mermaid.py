@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet.plan.diff import PlannedEdge
-from legonet.render import draw
+from legonet.render.files import draw
 from legonet.render.mermaid import escape
 
 TEXT = r'"[^"\n`]*"'

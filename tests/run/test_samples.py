@@ -9,8 +9,11 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from legonet.errors import DataError, SelectError
-from legonet.graph.schema import BinaryOutput, MaskOutput, Output, VectorOutput
+from legonet.graph.output import Output
 from legonet.network import Network
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
+from legonet.outputs.vector import VectorOutput
 from legonet.run.samples import fingerprint_samples, read_samples
 
 SHAPE = (3, 4, 4)

@@ -10,7 +10,8 @@ import pytest
 
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
-from legonet.graph.schema import Adapter, BinaryOutput, Input
+from legonet.graph.schema import Adapter, Input
+from legonet.outputs.binary import BinaryOutput
 from legonet.plan.cost import Cost
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.run import runner

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from pydantic import TypeAdapter
 
 from legonet.errors import TeacherError
-from legonet.graph.schema import BinaryOutput, MaskOutput, Output, VectorOutput
-from legonet.teachers.outputs import check_output, expected_output, output_of
+from legonet.graph.output import OUTPUTS, Output
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
+from legonet.outputs.vector import VectorOutput
+from legonet.teachers.outputs import check_output, output_of
 
 SHAPE = (3, 8, 16)
 
@@ -24,7 +24,7 @@ SHAPE = (3, 8, 16)
     ],
 )
 def test_expected(meaning: Output, shape: tuple[int, ...]) -> None:
-    assert expected_output(meaning, SHAPE) == shape
+    assert meaning.shape(SHAPE) == shape
     check_output(shape, meaning, SHAPE, "teachers.cat", "classify")
     with pytest.raises(
         TeacherError, match=r"teachers\.cat: its output has shape \(7\); task classify .* expects"
@@ -34,9 +34,8 @@ def test_expected(meaning: Output, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(1,), (2,), (5,), (1, 8, 16), (2, 8, 16), (4, 8, 16)])
 def test_a_guess_fits_what_it_was_made_from(shape: tuple[int, ...]) -> None:
-    text = json.dumps(output_of(shape, SHAPE, "teachers.cat"))
-    meaning = TypeAdapter[Output](Output).validate_json(text)
-    assert expected_output(meaning, SHAPE) == shape
+    meaning = OUTPUTS.read(output_of(shape, SHAPE, "teachers.cat"))
+    assert meaning.shape(SHAPE) == shape
 
 
 @pytest.mark.parametrize("shape", [(), (1, 4, 8), (2, 3), (1, 1, 1)])

@@ -1,14 +1,18 @@
-"""Layers that do nothing in an application are left out."""
+"""Operations that do nothing in an application are left out."""
 
 from __future__ import annotations
 
-from legonet.compile.program import Program, with_steps
-from legonet.ir.notation import Dropout, Identity
+from legonet.compile.program import Brick, Program, with_bricks
+from legonet.compile.rewrite import bypassed
+
+_NOTHING = ("dropout", "feature_dropout", "identity")
 
 
 def drop(program: Program) -> Program:
     """Leave out dropout, which does nothing outside training, and identities."""
-    return with_steps(
-        program,
-        lambda brick: tuple(step for step in brick.steps if not isinstance(step.layer, Dropout | Identity)),
-    )
+    return with_bricks(program, _dropped)
+
+
+def _dropped(brick: Brick) -> Brick:
+    names = {step.name for step in brick.steps if step.function in _NOTHING}
+    return brick.with_graph(bypassed(brick.graph, names)) if names else brick

@@ -6,51 +6,125 @@ gamma (W x + b - mu) / s + delta = (gamma W / s) x + gamma (b - mu) / s + delta,
 
 from __future__ import annotations
 
-from legonet.compile.program import Normed, Program, Scaled, Step, with_steps
-from legonet.ir.notation import BatchNorm, Conv, ConvTranspose, Linear, Rescale
+from dataclasses import replace
+
+from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
+from legonet.compile.rewrite import (
+    argument,
+    bypassed,
+    fresh_tensor,
+    only_user,
+    rebuilt,
+    ref_of,
+    tensor_of,
+    users,
+    with_arguments,
+)
+from legonet.ir.graph import Operation, TensorSpec
+
+WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
+"""Operations whose second argument is their weight, and whose third is their bias."""
+
+NORMED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "linear")
+"""Those whose outputs are the first axis of their weight."""
 
 
 def fold_rescale(program: Program) -> Program:
-    """Multiply the weights of a linear layer by the beta of the re-scaling layer below it."""
-    return with_steps(program, lambda brick: _without_rescale(brick.steps))
+    """Multiply the weights of linear layers by the scalar that their features are multiplied by."""
+    return with_bricks(program, _without_rescale)
 
 
-def _without_rescale(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    kept: list[Step] = []
-    for step in steps:
-        below = kept[-1] if kept else None
-        if (
-            below is not None
-            and isinstance(below.layer, Rescale)
-            and isinstance(below.weights, str)
-            and isinstance(step.layer, Conv | ConvTranspose | Linear)
-        ):
-            kept[-1] = Step(step.name, step.layer, Scaled(step.weights, below.weights))
-        else:
-            kept.append(step)
-    return tuple(kept)
+def _without_rescale(brick: Brick) -> Brick:
+    for step in brick.steps:
+        scale = tensor_of(step.arguments[1]) if step.function == "mul.Tensor" else None
+        if scale is None or brick.graph.tensors[scale].shape or step.name == brick.graph.output:
+            continue
+        above = users(brick.graph).get(step.name, [])
+        if above and all(each.function in WEIGHTED and _takes_once(each, step.name) for each in above):
+            brick = _scaled(brick, step, [each.name for each in above], brick.weights[scale])
+    return brick
+
+
+def _takes_once(step: Operation, name: str) -> bool:
+    """Whether a result is the features of a linear operation, whose weight is a tensor."""
+    return (
+        ref_of(step.arguments[0]) == name
+        and tensor_of(step.arguments[1]) is not None
+        and list(step.references()) == [name]
+    )
+
+
+def _scaled(brick: Brick, scaling: Operation, names: list[str], scale: Weight) -> Brick:
+    steps, weights, more = dict(brick.graph.steps), dict(brick.weights), {}
+    for name in names:
+        weight = str(tensor_of(steps[name].arguments[1]))
+        own = fresh_tensor(weights, weight) if _is_shared(brick, weight) else weight
+        weights[own] = Computed("scaled", (brick.weights[weight], scale))
+        more[own] = brick.graph.tensors[weight]
+        steps[name] = with_arguments(steps[name], {1: {"tensor": own}})
+    graph = rebuilt(brick.graph, steps, more=more)
+    return brick.with_graph(bypassed(graph, {scaling.name}), weights)
+
+
+def _is_shared(brick: Brick, tensor: str) -> bool:
+    return sum(tensor in step.tensors() for step in brick.steps) > 1
 
 
 def fold_batch_norm(program: Program) -> Program:
-    """Fold batch norm, with its recorded statistics, into the convolution below it."""
-    return with_steps(program, lambda brick: _without_batch_norm(brick.steps))
+    """Fold batch norm, with its recorded statistics, into the convolution or linear layer below it."""
+    return with_bricks(program, _without_batch_norm)
 
 
-def _without_batch_norm(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    kept: list[Step] = []
-    for step in steps:
-        below = kept[-1] if kept else None
-        if (
-            below is not None
-            and isinstance(step.layer, BatchNorm)
-            and isinstance(step.weights, str)
-            and (
-                isinstance(below.layer, Conv)
-                or (isinstance(below.layer, ConvTranspose) and below.layer.groups == 1)
-            )
-        ):
-            layer = below.layer.model_copy(update={"bias": True})
-            kept[-1] = Step(below.name, layer, Normed(below.weights, step.weights))
-        else:
-            kept.append(step)
-    return tuple(kept)
+def _without_batch_norm(brick: Brick) -> Brick:
+    for step in brick.steps:
+        if step.function == "batch_norm" and _is_recorded(step):
+            below = brick.graph.steps.get(ref_of(step.arguments[0]) or "")
+            if below is not None and only_user(brick.graph, below.name) == step and _can_hold(below):
+                brick = _normed(brick, below, step)
+    return brick
+
+
+def _is_recorded(norm: Operation) -> bool:
+    return not argument(norm, 5, "training", False) and None not in (
+        tensor_of(argument(norm, 3, "running_mean")),
+        tensor_of(argument(norm, 4, "running_var")),
+    )
+
+
+def _can_hold(step: Operation) -> bool:
+    if len(list(step.references())) != 1 or len(step.arguments) < 2 or tensor_of(step.arguments[1]) is None:
+        return False
+    if step.function == "conv_transpose2d.input":
+        return argument(step, 6, "groups", 1) == 1
+    return step.function in NORMED
+
+
+def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
+    def known(position: int, name: str) -> Weight | None:
+        tensor = tensor_of(argument(norm, position, name))
+        return None if tensor is None else brick.weights[tensor]
+
+    gamma, delta, mean, variance = (
+        known(place, name)
+        for place, name in ((1, "weight"), (2, "bias"), (3, "running_mean"), (4, "running_var"))
+    )
+    epsilon = float(argument(norm, 7, "eps", 1e-5))
+    kernel = str(tensor_of(below.arguments[1]))
+    bias = tensor_of(argument(below, 2, "bias"))
+    channels = brick.graph.tensors[str(tensor_of(argument(norm, 4, "running_var")))].shape
+    weights, more = dict(brick.weights), {}
+    own = fresh_tensor(weights, kernel) if _is_shared(brick, kernel) else kernel
+    offset = bias if bias and not _is_shared(brick, bias) else None
+    offset = offset or fresh_tensor(weights, f"{kernel.rpartition('.')[0] or below.name}.bias")
+    axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
+    before = None if bias is None else brick.weights[bias]
+    weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)
+    weights[offset] = Computed("normed-bias", (before, mean, gamma, variance, delta), epsilon)
+    more[own], more[offset] = brick.graph.tensors[kernel], TensorSpec(channels)
+    steps = dict(brick.graph.steps)
+    keywords = {key: value for key, value in below.keywords.items() if key != "bias"}
+    steps[below.name] = with_arguments(
+        replace(below, keywords=keywords), {1: {"tensor": own}, 2: {"tensor": offset}}
+    )
+    graph = rebuilt(brick.graph, steps, more=more)
+    return brick.with_graph(bypassed(graph, {norm.name}), weights)

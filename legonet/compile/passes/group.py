@@ -1,7 +1,7 @@
 """Modules of one architecture and different weights run side by side, as one call with grouped convolutions.
 
 The members' features stand beside each other in the channels of one tensor. Where all read the same images,
-the first convolution is a plain one with the members' filters below each other.
+the first convolutions are plain ones with the members' filters below each other.
 
 Measured on a CPU with one thread, channels last: up to 32 channels per member a group is mostly faster than
 its members one after another, up to 7 times (4 channels, 20 members, batch 1); at worst, for a few members of
@@ -12,71 +12,58 @@ proposed up to `WIDEST` channels, and whoever has the modules at hand may measur
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from legonet.compile.program import Brick, Call, Program, Step, fresh_name, merge_calls, split_brick
-from legonet.ir.notation import (
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    ConvTranspose,
-    Dropout,
-    Identity,
-    MaxPool,
-    Relu,
-    Rescale,
-    Upsample,
+from legonet.compile.program import (
+    Brick,
+    Call,
+    Computed,
+    Program,
+    Weight,
+    fresh_name,
+    merge_calls,
+    split_brick,
 )
+from legonet.compile.rewrite import argument, ref_of, tensor_of, users, with_arguments
+from legonet.ir.cuts import cut_points
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ops.table import ROWS
 
 WIDEST = 32
+CONVOLUTIONS = ("conv2d", "conv_transpose2d.input")
 
-Pays = Callable[[Program, Sequence[Call], int], bool]
-"""Whether the first steps of some calls of a program, so many, are worth to be run as a group."""
+Pays = Callable[[Program, Sequence[Call], str], bool]
+"""Whether some calls, up to an operation of the first one's brick, are worth to be run as a group."""
 
 
-def always(program: Program, calls: Sequence[Call], count: int) -> bool:
+def always(program: Program, calls: Sequence[Call], place: str) -> bool:
     """Take every group that is proposed."""
     return True
-
-
-_BY_CHANNEL = (
-    AdaptiveAvgPool,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    ConvTranspose,
-    Dropout,
-    Identity,
-    MaxPool,
-    Relu,
-    Rescale,
-    Upsample,
-)
-"""Layers that leave members apart which stand side by side in the channels."""
 
 
 def group(program: Program, pays: Pays = always) -> Program:
     """Run modules of one architecture that read the same value, or members of one group, as a group.
 
-    Of modules that are too wide above, the layers below are grouped as bricks of the kind `stems`.
+    Of modules that are too wide above, the operations below are grouped as bricks of the kind `stems`.
 
     Args:
-        program: that is rewritten.
-        pays: asked of each group whether it is worth it.
+        program: That is rewritten.
+        pays: Asked of each group whether it is worth it.
     """
     refused: set[str] = set()
-    while (found := _alike(program, refused)) is not None:
-        calls, count = found
-        if not pays(program, calls, count):
+    while (calls := _alike(program, refused)) is not None:
+        first = program.bricks[calls[0].bricks[0]]
+        place = str(narrow(first, shared=_is_shared(calls)))
+        if not pays(program, calls, place):
             refused |= {call.name for call in calls}
             continue
-        names = []
+        number, names = list(first.graph.steps).index(place), []
         for call in calls:
-            name, steps = call.bricks[0], program.steps(call.bricks[0])
-            if count < len(steps):
-                stem = fresh_name(program, "stems", program.bricks[name].name)
-                program = split_brick(program, name, count, Brick("stems", stem, ()))
+            brick = program.bricks[name := call.bricks[0]]
+            if (end := brick.steps[number].name) != brick.graph.output:
+                stem = fresh_name(program, "stems", brick.name)
+                program = split_brick(program, name, end, ("stems", stem))
                 name = f"stems.{stem}"
             names.append(name)
         own = {each.bricks: each for each in program.calls}
@@ -84,22 +71,70 @@ def group(program: Program, pays: Pays = always) -> Program:
     return program
 
 
-def narrow(steps: Sequence[Step]) -> int:
-    """How many steps from the first can be grouped; none unless a convolution is among them."""
-    count = 0
-    for step in steps:
-        layer = step.layer
-        if not isinstance(layer, _BY_CHANNEL):
+def narrow(brick: Brick, shared: bool) -> str | None:
+    """The operation up to which a brick can be grouped; None unless a convolution is among those.
+
+    Args:
+        brick: One of the members.
+        shared: All members read one value, so that whatever takes it has to be a plain convolution.
+    """
+    graph, convolves, last = brick.graph, False, None
+    places = {*cut_points(graph), graph.output}
+    takes_input = {step.name for step in users(graph).get(INPUT, ())}
+    for step in graph.steps.values():
+        if not _keeps_apart(graph, step, shared and step.name in takes_input):
             break
-        if isinstance(layer, Conv | ConvTranspose) and layer.out_channels > WIDEST:
-            break
-        count += 1
-    convolves = any(isinstance(step.layer, Conv | ConvTranspose) for step in steps[:count])
-    return count if convolves else 0
+        convolves |= step.function in CONVOLUTIONS
+        if convolves and step.name in places:
+            last = step.name
+    return last
 
 
-def _alike(program: Program, refused: Collection[str]) -> tuple[list[Call], int] | None:
-    """Calls that can be one group, and how many of their steps: the first, in the order of the program."""
+def _keeps_apart(graph: ModelGraph, step: Operation, first: bool) -> bool:
+    """Whether members that stand side by side in the channels stay apart.
+
+    Args:
+        graph: Of the operation.
+        step: The operation.
+        first: It takes what all members share.
+    """
+    if step.function in CONVOLUTIONS:
+        weight = tensor_of(step.arguments[1])
+        if weight is None or len(list(step.references())) != 1:
+            return False
+        groups = argument(step, 6, "groups", 1)
+        shape = graph.tensors[weight].shape
+        outputs = shape[0] if step.function == "conv2d" else shape[1] * groups
+        return outputs <= WIDEST and (not first or (step.function == "conv2d" and groups == 1))
+    if first or not ROWS[step.function].per_channel:
+        return False
+    tensors = list(step.tensors())
+    if _is_scaling(graph, step):
+        return True
+    if step.function == "batch_norm":
+        return ref_of(step.arguments[0]) is not None and not argument(step, 5, "training", False)
+    return not tensors and not any(True for each in step.references() if _is_constant(graph, each))
+
+
+def _is_scaling(graph: ModelGraph, step: Operation) -> bool:
+    """Whether features are multiplied by one number that is a tensor, as by a re-scaling layer."""
+    if step.function != "mul.Tensor" or ref_of(step.arguments[0]) is None:
+        return False
+    scale = tensor_of(step.arguments[1])
+    return scale is not None and graph.tensors[scale].shape == ()
+
+
+def _is_constant(graph: ModelGraph, name: str) -> bool:
+    """Whether a result depends on no input, so that it has no channels of members."""
+    return name != INPUT and not any(True for _ in graph.steps[name].references())
+
+
+def _is_shared(calls: Sequence[Call]) -> bool:
+    return len({call.reads[0] for call in calls}) == 1
+
+
+def _alike(program: Program, refused: Collection[str]) -> list[Call] | None:
+    """Calls that can be one group: the first, in the order of the program."""
     groups = {call.name for call in program.calls if call.is_group}
     times: dict[tuple[str, ...], int] = {}
     for call in program.calls:
@@ -108,14 +143,77 @@ def _alike(program: Program, refused: Collection[str]) -> tuple[list[Call], int]
     for call in program.calls:
         if call.is_batch or call.is_group or times[call.bricks] > 1 or call.name in refused:
             continue
-        brick = program.bricks[call.bricks[0]]
-        chain = tuple(step.layer for step in brick.steps[: narrow(brick.steps)])
-        if not chain:
+        brick, read = program.bricks[call.bricks[0]], call.reads[0]
+        in_group = read.call in groups
+        place = narrow(brick, shared=not in_group)
+        if place is None:
             continue
-        read = call.reads[0]
-        if read.call in groups:  # members of a group, each once
-            found.setdefault((read.call, chain, brick.device), {}).setdefault(read.member, call)
-        elif isinstance(first := chain[0], Conv) and first.groups == 1:
-            found.setdefault((read, chain, brick.device), {})[call.name] = call
-    alike = ((key, list(calls.values())) for key, calls in found.items() if len(calls) > 1)
-    return next(((calls, len(key[1])) for key, calls in alike), None)
+        shape = _structure(brick, place)
+        if in_group:  # members of a group, each once
+            found.setdefault((read.call, shape, brick.device), {}).setdefault(read.member, call)
+        else:
+            found.setdefault((read, shape, brick.device), {})[call.name] = call
+    return next((list(calls.values()) for calls in found.values() if len(calls) > 1), None)
+
+
+def _structure(brick: Brick, place: str) -> Hashable:
+    """What members of a group have in common: the operations up to a place, whatever their weights."""
+    steps, _ = brick.structure
+    return steps[: list(brick.graph.steps).index(place) + 1]
+
+
+def side_by_side(bricks: Sequence[Brick], shared: bool) -> Brick:
+    """One brick that computes several of one architecture, side by side in the channels.
+
+    Args:
+        bricks: The members.
+        shared: All read the same value.
+    """
+    first, members = bricks[0], len(bricks)
+    takes_input = {step.name for step in users(first.graph).get(INPUT, ())} if shared else set()
+    steps: dict[str, Operation] = {}
+    weights: dict[str, Weight] = {}
+    specs: dict[str, TensorSpec] = {}
+    for number, (name, step) in enumerate(first.graph.steps.items()):
+        if step.function in CONVOLUTIONS:
+            groups = argument(step, 6, "groups", 1) * (1 if name in takes_input else members)
+            steps[name] = with_arguments(_with_options(step), {6: groups})
+        elif _is_scaling(first.graph, step):
+            steps |= _each_scaled(step, members)
+        else:
+            steps[name] = step
+        taken = [list(brick.steps[number].tensors()) for brick in bricks]
+        for tensors in zip(*taken, strict=True):
+            own, spec = tensors[0], first.graph.tensors[tensors[0]]
+            parts = tuple(brick.weights[each] for brick, each in zip(bricks, tensors, strict=True))
+            if spec.shape:
+                weights[own] = Computed("side by side", parts)
+                specs[own] = replace(spec, shape=(spec.shape[0] * members, *spec.shape[1:]))
+            else:
+                weights[own] = Computed("one each", parts)
+                specs[own] = replace(spec, shape=(members, 1, 1, 1))
+    graph = ModelGraph(steps, first.graph.output, specs)
+    return Brick(first.kind, first.name, graph, weights, first.device, first.in_place)
+
+
+def _each_scaled(step: Operation, members: int) -> dict[str, Operation]:
+    """The operations that multiply each member by a number of its own."""
+    (features, scales), name = step.arguments, step.name
+    apart, scaled = f"{name}.apart", f"{name}.scaled"
+    return {
+        apart: replace(
+            step, name=apart, function="unflatten.int", arguments=(features, 1, [members, -1]), keywords={}
+        ),
+        scaled: replace(step, name=scaled, arguments=({"ref": apart}, scales)),
+        name: replace(step, function="flatten.using_ints", arguments=({"ref": scaled}, 1, 2), keywords={}),
+    }
+
+
+def _with_options(step: Operation) -> Operation:
+    """A convolution whose options are all given by position, so that its groups can be set."""
+    defaults: list[tuple[str, Any]] = [("bias", None), ("stride", [1, 1]), ("padding", [0, 0])]
+    transposed = step.function != "conv2d"
+    defaults += [("output_padding", [0, 0])] if transposed else [("dilation", [1, 1])]
+    defaults += [("groups", 1), *([("dilation", [1, 1])] if transposed else [])]
+    options = [argument(step, place, name, value) for place, (name, value) in enumerate(defaults, 2)]
+    return replace(step, arguments=(*step.arguments[:2], *options), keywords={})

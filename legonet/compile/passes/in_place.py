@@ -1,27 +1,32 @@
-"""Activations overwrite what they read, where nobody else reads it."""
+"""Activations overwrite what they take, where nobody else takes it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
-from legonet.compile.program import Program, Step, with_steps
-from legonet.ir.notation import AvgPool, BatchNorm, Conv, ConvTranspose, Linear, MaxPool, Relu
+from legonet.compile.program import Brick, Program, with_bricks
+from legonet.compile.rewrite import only_user, ref_of
+from legonet.ops.table import ROWS
 
-_FRESH = (Conv, ConvTranspose, Linear, BatchNorm, MaxPool, AvgPool)
-"""Layers whose output is a tensor of their own, which their gradient does not need."""
+OVERWRITE = frozenset(
+    ["celu", "elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "relu", "selu", "sigmoid", "silu"]
+)
+"""Operations with a form of their own that overwrites its argument."""
 
 
 def in_place(program: Program) -> Program:
-    """Let a ReLU overwrite the output of the layer below it in the same brick."""
-    return with_steps(program, lambda brick: _in_place(brick.steps))
+    """Let an activation overwrite the output of the operation below it in the same brick."""
+    return with_bricks(program, _in_place)
 
 
-def _in_place(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    changed = [
-        replace(step, in_place=True)
-        if isinstance(step.layer, Relu) and isinstance(below.layer, _FRESH)
-        else step
-        for below, step in pairwise(steps)
-    ]
-    return steps[:1] + tuple(changed)
+def _in_place(brick: Brick) -> Brick:
+    steps = brick.graph.steps
+    names = {
+        step.name
+        for step in brick.steps
+        if step.function in OVERWRITE
+        and (below := steps.get(ref_of(step.arguments[0]) or "")) is not None
+        and ROWS[below.function].fresh
+        and only_user(brick.graph, below.name) == step
+    }
+    return replace(brick, in_place=frozenset(names)) if names else brick

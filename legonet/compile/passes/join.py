@@ -9,21 +9,22 @@ that is exact up to the border, and is no more work:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 
 from legonet.compile.program import (
     Brick,
     Call,
-    Joined,
+    Computed,
     Program,
     Ref,
-    Step,
+    Weight,
     fresh_name,
     rewired,
     split_brick,
 )
-from legonet.ir.notation import Conv, Layer, Linear
+from legonet.compile.rewrite import argument, fresh_tensor, only_user, rebuilt, ref_of, tensor_of
+from legonet.ir.graph import INPUT, Operation, Shape, TensorSpec
 
 
 def join(program: Program) -> Program:
@@ -35,34 +36,85 @@ def join(program: Program) -> Program:
     return program
 
 
-def joined_layer(below: Layer | None, above: Layer | None) -> Layer | None:
-    """The layer that computes both; None if there is none, or if it would be more work."""
-    if isinstance(below, Linear) and isinstance(above, Linear):
-        whole = above.model_copy(update={"in_features": below.in_features, "bias": below.bias or above.bias})
-        apart = below.out_features * (below.in_features + above.out_features)
-        return whole if below.in_features * above.out_features <= apart else None
-    if not (isinstance(below, Conv) and isinstance(above, Conv)) or below.groups * above.groups > 1:
+@dataclass(frozen=True)
+class Linear:
+    """A convolution or a fully connected layer, as far as joining depends on it.
+
+    Attributes:
+        step: The operation.
+        shape: Of its weight.
+        bias: Whether it has one.
+        stride: Height and width; of a fully connected layer 1.
+        padding: Likewise 0.
+    """
+
+    step: Operation
+    shape: Shape
+    bias: bool
+    stride: tuple[int, ...] = (1, 1)
+    padding: tuple[int, ...] = (0, 0)
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each position is computed from itself alone."""
+        return self.shape[2:] == (1, 1) and self.padding == (0, 0)
+
+    @property
+    def work(self) -> int:
+        """Multiplications for each position."""
+        return prod(self.shape)
+
+
+def linear_of(brick: Brick, name: str | None) -> Linear | None:
+    """An operation as a layer that can be joined; None if it is none."""
+    step = brick.graph.steps.get(name or "")
+    if (
+        step is None
+        or step.function not in ("conv2d", "linear")
+        or list(step.references()) != [ref_of(step.arguments[0])]
+    ):
         return None
-    bias = below.bias or above.bias
-    if _is_pointwise(above):
-        stride = tuple(a * b for a, b in zip(below.stride, above.stride, strict=True))
-        whole = below.model_copy(update={"out_channels": above.out_channels, "stride": stride, "bias": bias})
-    elif _is_pointwise(below) and below.stride == (1, 1) and (above.padding == (0, 0) or not below.bias):
-        whole = above.model_copy(update={"in_channels": below.in_channels, "bias": bias})
+    weight, bias = tensor_of(step.arguments[1]), tensor_of(argument(step, 2, "bias"))
+    if weight is None:
+        return None
+    shape = brick.graph.tensors[weight].shape
+    if step.function == "linear":
+        return Linear(step, shape, bias is not None)
+    if argument(step, 6, "groups", 1) != 1 or set(_pair(argument(step, 5, "dilation", 1))) != {1}:
+        return None
+    pairs = _pair(argument(step, 3, "stride", 1)), _pair(argument(step, 4, "padding", 0))
+    return Linear(step, shape, bias is not None, *pairs)
+
+
+def _pair(value: int | list[int]) -> tuple[int, ...]:
+    values = [value] if isinstance(value, int) else value
+    return tuple(values * 2 if len(values) == 1 else values)
+
+
+def joined(below: Linear, above: Linear) -> Operation | None:
+    """The operation that computes both, without its tensors; None if there is none, or if it is more work."""
+    if below.step.function != above.step.function:
+        return None
+    if below.step.function == "linear":
+        whole, work = below.step, below.shape[1] * above.shape[0]
+    elif above.is_pointwise:
+        stride = [a * b for a, b in zip(below.stride, above.stride, strict=True)]
+        whole = _convolution(below.step, stride, below.padding)
+        work = above.shape[0] * prod(below.shape[1:])
+    elif below.is_pointwise and below.stride == (1, 1) and (above.padding == (0, 0) or not below.bias):
+        whole = _convolution(below.step, above.stride, above.padding)
+        work = above.shape[0] * below.shape[1] * prod(above.shape[2:])
     else:
         return None
-    return whole if _work(whole) <= _work(below) + _work(above) else None
+    return whole if work <= below.work + above.work else None
 
 
-def _is_pointwise(conv: Conv) -> bool:
-    return conv.kernel == (1, 1) and conv.padding == (0, 0)
+def _convolution(step: Operation, stride: object, padding: object) -> Operation:
+    arguments = (*step.arguments[:3], list(stride), list(padding), [1, 1], 1)  # type: ignore[call-overload]
+    return replace(step, arguments=arguments, keywords={})
 
 
-def _work(conv: Conv) -> int:
-    return conv.in_channels * conv.out_channels * prod(conv.kernel)
-
-
-def _next(program: Program, tried: set[str]) -> tuple[Call, Call, Layer] | None:
+def _next(program: Program, tried: set[str]) -> tuple[Call, Call, Operation] | None:
     for call in program.calls:
         if call.name in tried or len(call.reads) > 1 or program.bricks[call.bricks[0]].kind != "adapters":
             continue
@@ -72,25 +124,61 @@ def _next(program: Program, tried: set[str]) -> tuple[Call, Call, Layer] | None:
             continue
         if call.refs[0] in program.outputs.values():
             continue
-        below, above = (program.steps(each.bricks[0]) for each in (call, readers[0]))
-        layer = joined_layer(below[-1].layer, above[0].layer)
-        if layer is not None:
-            return call, readers[0], layer
+        adapter, task = (program.bricks[each.bricks[0]] for each in (call, readers[0]))
+        first = only_user(task.graph, INPUT)
+        below, above = linear_of(adapter, adapter.graph.output), linear_of(task, first and first.name)
+        whole = joined(below, above) if below and above else None
+        if whole is not None:
+            return call, readers[0], whole
     return None
 
 
-def _join(program: Program, lower: Call, upper: Call, layer: Layer) -> Program:
-    """Split the task module's first step off, in all calls of it, and let the adapter's last one do both."""
+def _join(program: Program, lower: Call, upper: Call, whole: Operation) -> Program:
+    """Split the task module's first operation off, in all its calls, and let the adapter's last one do both."""
     task = program.bricks[upper.bricks[0]]
-    first = upper
-    if len(task.steps) > 1:
+    first, step = upper, only_user(task.graph, INPUT)
+    assert step is not None  # noqa: S101 - looked at by _next
+    if step.name != task.graph.output:
         name = fresh_name(program, task.kind, f"{task.name}-first")
-        program = split_brick(program, task.full_name, 1, Brick(task.kind, name, ()))
+        program = split_brick(program, task.full_name, step.name, (task.kind, name))
         first = next(call for call in program.calls if call.reads == lower.refs)
     adapter = program.bricks[lower.bricks[0]]
-    below, above = adapter.steps[-1], program.steps(first.bricks[0])[0]
-    step = Step(f"{below.name}+{above.name}", layer, Joined(below.weights, above.weights))
-    bricks = {**program.bricks, adapter.full_name: replace(adapter, steps=(*adapter.steps[:-1], step))}
+    changed = _with_both(adapter, program.bricks[first.bricks[0]], whole)
+    bricks = {**program.bricks, adapter.full_name: changed}
     calls = [call for call in program.calls if call.name != first.name]
     moved: dict[Ref, Ref] = {first.refs[0]: lower.refs[0]}
     return rewired(replace(program, bricks=bricks), calls, moved)
+
+
+def _with_both(adapter: Brick, task: Brick, whole: Operation) -> Brick:
+    below, above = adapter.graph.steps[adapter.graph.output], task.steps[0]
+    kernels = [str(tensor_of(each.arguments[1])) for each in (below, above)]
+    biases = [tensor_of(argument(each, 2, "bias")) for each in (below, above)]
+    lower, upper = adapter.weights[kernels[0]], task.weights[kernels[1]]
+    weights: dict[str, Weight] = {**adapter.weights, kernels[0]: Computed("joined", (lower, upper))}
+    specs = [brick.graph.tensors[name] for brick, name in ((adapter, kernels[0]), (task, kernels[1]))]
+    outputs, window = specs[1].shape[0], _window(specs[0].shape, specs[1].shape)
+    more = {kernels[0]: TensorSpec((outputs, specs[0].shape[1], *window))}
+    bias = None
+    if any(biases):
+        bias = biases[0] or fresh_tensor(weights, f"{kernels[0].rpartition('.')[0] or below.name}.bias")
+        offsets = (
+            None if biases[0] is None else adapter.weights[biases[0]],
+            upper,
+            None if biases[1] is None else task.weights[biases[1]],
+        )
+        weights[bias] = Computed("joined-bias", offsets)
+        more[bias] = TensorSpec((outputs,))
+    arguments = list(whole.arguments)
+    arguments[1:3] = [{"tensor": kernels[0]}, None if bias is None else {"tensor": bias}]
+    name = f"{below.name}+{above.name}"
+    step = replace(whole, name=name, arguments=tuple(arguments), keywords={})
+    steps = {**adapter.graph.steps}
+    del steps[below.name]
+    steps[name] = step
+    return adapter.with_graph(rebuilt(adapter.graph, steps, name, more), weights)
+
+
+def _window(lower: Shape, upper: Shape) -> Shape:
+    """Of two convolutions of which one is 1x1; nothing for fully connected layers."""
+    return lower[2:] if upper[2:] == (1, 1) else upper[2:]

@@ -1,11 +1,12 @@
-"""What several modules begin with, the same layers with the same weights, is computed once."""
+"""What several modules begin with, the same operations on the same weights, is computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from legonet.compile.program import Brick, Call, Program, Ref, Step, fresh_name, joined_name, rewired
+from legonet.compile.program import Brick, Call, Program, Ref, fresh_name, joined_name, rewired
+from legonet.ir.cuts import cut_points, split_at
 
 
 def stems(program: Program) -> Program:
@@ -19,45 +20,57 @@ def stems(program: Program) -> Program:
 
 
 def _shared_beginning(program: Program) -> tuple[list[Call], int] | None:
-    """Calls of different bricks that read one value and begin alike, and how many steps are alike."""
+    """Calls of different bricks that read one value and begin alike, and where they part."""
     by_start: dict[object, list[Call]] = {}
     for call in program.calls:
-        if len(call.reads) == 1 and (steps := program.steps(call.bricks[0])):
-            by_start.setdefault((call.reads, steps[0].content), []).append(call)
+        if len(call.reads) == 1 and (contents := program.bricks[call.bricks[0]].contents):
+            by_start.setdefault((call.reads, contents[0]), []).append(call)
     for calls in by_start.values():
-        chains = {call.bricks[0]: program.steps(call.bricks[0]) for call in calls}
-        if len(chains) > 1:
-            return calls, _alike(list(chains.values()))
+        bricks = {call.bricks[0]: program.bricks[call.bricks[0]] for call in calls}
+        if len(bricks) > 1 and (place := _parting(list(bricks.values()))) is not None:
+            return calls, place
     return None
 
 
-def _alike(chains: Sequence[tuple[Step, ...]]) -> int:
+def _parting(bricks: Sequence[Brick]) -> int | None:
+    """The last operation up to which all bricks are alike, and which alone is taken above it."""
     count = 0
-    for level in zip(*chains, strict=False):
-        if len({step.content for step in level}) > 1:
+    for level in zip(*(brick.contents for brick in bricks), strict=False):
+        if len(set(level)) > 1:
             break
         count += 1
-    return count
+    places = [set(_places(brick)) for brick in bricks]
+    shared = [place for place in set.intersection(*places) if place < count]
+    return max(shared, default=None)
 
 
-def _split_off(program: Program, calls: list[Call], count: int) -> Program:
+def _places(brick: Brick) -> list[int]:
+    """Where a brick can be cut, its output included, as numbers of operations."""
+    names = list(brick.graph.steps)
+    return [names.index(name) for name in (*cut_points(brick.graph), brick.graph.output)]
+
+
+def _split_off(program: Program, calls: list[Call], place: int) -> Program:
     names = list(dict.fromkeys(call.bricks[0] for call in calls))
     given = list(dict.fromkeys(program.bricks[name].name for name in names))
     name = fresh_name(program, "stems", joined_name(given))
-    stem = Brick("stems", name, program.steps(names[0])[:count])
+    whole = program.bricks[names[0]]
+    lower, _ = split_at(whole.graph, whole.steps[place].name)
+    stem = replace(whole.with_graph(lower), kind="stems", name=name)
     start = Call(f"{stem.full_name} in {calls[0].name}", (stem.full_name,), calls[0].reads)
     bricks = {**program.bricks, stem.full_name: stem}
     changed: dict[str, Call | None] = {}
     moved: dict[Ref, Ref] = {}
     for call in calls:
-        rest = program.bricks[call.bricks[0]]
-        if len(rest.steps) == count:
+        brick = program.bricks[call.bricks[0]]
+        cut = brick.steps[place].name
+        if cut == brick.graph.output:
             changed[call.name] = None
             moved[call.refs[0]] = start.refs[0]
             continue
-        part = Brick(rest.kind, f"{rest.name}", rest.steps[count:])
-        full_name = _part_name(program, part, call, calls)
-        bricks[full_name] = replace(part, name=full_name.partition(".")[2])
+        rest = brick.with_graph(split_at(brick.graph, cut)[1])
+        full_name = _part_name(program, rest, call, calls)
+        bricks[full_name] = replace(rest, name=full_name.partition(".")[2])
         changed[call.name] = replace(call, bricks=(full_name,), reads=start.refs)
     others = [changed.get(call.name, call) for call in program.calls]
     rewritten = [start, *(call for call in others if call is not None)]

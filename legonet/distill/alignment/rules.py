@@ -330,4 +330,4 @@ _NAMES: dict[Rule, str] = {
     matmul: "bmm matmul",
     attention: "scaled_dot_product_attention",
 }
-RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}
+ROWS: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}

@@ -90,6 +90,7 @@ class ProcessExecutor(Executor):
             running.samples = folder / f"{number}.safetensors"
             running.samples.write_bytes(samples_bytes(samples))
         try:
+            data = job_data(job)
             if self._depot is not self._store:
                 for sha in blobs_of([job]):
                     self._depot.put(self._store.get(sha))
@@ -101,7 +102,7 @@ class ProcessExecutor(Executor):
         cores = _cores(slot, self.slots)
         order = {
             "id": number,
-            "job": job_data(job),
+            "job": data,
             "store": str(self._depot.folder.absolute()),
             "samples": None if running.samples is None else str(running.samples),
             "result": str(running.result),

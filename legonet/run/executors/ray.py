@@ -81,6 +81,7 @@ class RayExecutor(Executor):
         """Hand a job to the cluster; each blob is shipped once, if at all."""
         named = sorted(blobs_of([job])) if self._folder is None else []
         try:
+            data = job_data(job)
             for sha in named:
                 if sha not in self._shipped:
                     self._shipped[sha] = ray.put(self._store.get(sha))
@@ -91,7 +92,7 @@ class RayExecutor(Executor):
         blobs = [self._shipped[sha] for sha in named]
         checkpoints = None if self.checkpoints is None else str(self.checkpoints.absolute())
         order = json.dumps(
-            {"job": job_data(job), "device": self._device, "store": self._folder, "checkpoints": checkpoints}
+            {"job": data, "device": self._device, "store": self._folder, "checkpoints": checkpoints}
         )
         self._tasks[self._remote.remote(order, given, *blobs)] = job.path
 

@@ -8,30 +8,39 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from pydantic import TypeAdapter
 
 import legonet.errors
 from legonet.distill.fit import Samples
-from legonet.graph.schema import Adapter, Input, Output
+from legonet.graph.output import OUTPUTS
+from legonet.graph.schema import Adapter, Input
+from legonet.registration import import_modules, registered_modules
 from legonet.run.jobs import Job
-
-_OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 
 
 def job_data(job: Job) -> dict[str, Any]:
-    """Write a job as plain data; `job_of` reads it back as an equal one."""
+    """Write a job as plain data; `job_of` reads it back as an equal one, in any process.
+
+    Raises:
+        LegonetError: what users registered cannot be imported by another process.
+    """
     data = {each.name: getattr(job, each.name) for each in fields(job)}
-    return data | {name: data[name].model_dump(mode="json") for name in ("adapter", "input", "meaning")}
+    models = {name: data[name].model_dump(mode="json") for name in ("adapter", "input", "meaning")}
+    return data | models | {"modules": registered_modules()}
 
 
 def job_of(data: dict[str, Any]) -> Job:
-    """The job that `job_data` wrote."""
+    """The job that `job_data` wrote; first the modules are imported that its parts come from.
+
+    Raises:
+        LegonetError: a module cannot be imported here.
+    """
+    import_modules(data["modules"])
     models = {
         "adapter": Adapter.model_validate(data["adapter"]),
         "input": Input.model_validate(data["input"]),
-        "meaning": _OUTPUT.validate_python(data["meaning"]),
+        "meaning": OUTPUTS.read(data["meaning"]),
     }
-    return Job(**{**data, **models})
+    return Job(**{**{name: value for name, value in data.items() if name != "modules"}, **models})
 
 
 def samples_bytes(samples: Samples) -> bytes:

@@ -13,6 +13,9 @@ from legonet.compile.assemble import join
 from legonet.compile.card import Card, OutputCard
 from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.compile.options import Options
+from legonet.graph.output import Output
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
 
 
 def category() -> nn.Module:
@@ -35,15 +38,11 @@ def make_app(passes: str = "all", names: tuple[str, ...] = ("cat", "dog", "train
     }
     stage = Normalise((0.5,) * 3, (0.25,) * 3)
     app = join(paths, stage, categories, adapters, tasks, Options(passes), (3, 6, 6))
-    kinds = {"class": ("binary", ("other", "{}")), "mark": ("mask", ("other", "{}"))}
-    outputs = {
-        path.name: OutputCard(
-            kinds[path.task][0],  # type: ignore[arg-type]
-            tuple(label.format(path.category) for label in kinds[path.task][1]),
-            path.category,
-        )
-        for path in paths
+    kinds: dict[str, Output] = {
+        "class": BinaryOutput(kind="binary"),
+        "mark": MaskOutput(kind="mask", labels=("other", "{category}")),
     }
+    outputs = {path.name: OutputCard(kinds[path.task], path.category) for path in paths}
     app.card = Card("zoo", (3, 6, 6), (0.5,) * 3, (0.25,) * 3, outputs)
     return app
 

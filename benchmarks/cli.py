@@ -1,0 +1,312 @@
+"""The commands of `python -m benchmarks`; nothing heavy is imported before one runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from legonet.cli import run_app
+from legonet.cli.display import Display
+from legonet.cli.options import Device, Help, Json
+
+if TYPE_CHECKING:
+    from benchmarks.paper import Progress
+    from benchmarks.targets import Figure
+    from benchmarks.voc import Place
+
+Results = Annotated[
+    Path,
+    typer.Option("--results", metavar="FOLDER", help="Where rows are kept; what is there is not run again."),
+]
+Split = Annotated[
+    str, typer.Option(help="test, for final figures, or validation, for every choice of settings.")
+]
+Data = Annotated[str, typer.Option(metavar="NAME", help="animals, or voc: Pascal VOC, given by --root.")]
+Backbone = Annotated[str, typer.Option(help="With voc: vgg16, or vgg-slim for small images.")]
+Root = Annotated[Path | None, typer.Option(help="With voc: the folder that holds VOCdevkit.")]
+MOST_JOBS = 8  # each takes 0.7 GiB
+RESULTS = Path("build/bench")
+
+app = typer.Typer(
+    help="Experiments, measured on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    add_help_option=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a benchmark; see `legonet.cli.run_app`."""
+    return run_app(app, "python -m benchmarks", arguments)
+
+
+@app.callback()
+def _benchmarks(show_help: Help = False) -> None:
+    """Experiments, measured on this machine."""
+
+
+@app.command("paper")
+def paper(
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--experiment",
+            metavar="NAME",
+            help="1, 2, 3, bases or architectures; may be given several times; default: 1, 2 and 3.",
+        ),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default 5, quick 1.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Main methods, two categories, 0, 10, 100 images.")
+    ] = False,
+    only: Annotated[str, typer.Option(help="Only what has this in its label, such as 'auto, 10'.")] = "",
+    split: Split = "test",
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes side by side; default: one per core, at most 8; on a GPU 1."),
+    ] = None,
+    device: Device = "cpu",
+    results: Results = RESULTS,
+    data: Data = "animals",
+    backbone: Backbone = "vgg16",
+    root: Root = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="With voc: the backbone's state dict, to fine-tune teachers from.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="With voc: of the teachers' training.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Run the paper's three experiments, all methods, and compare with the targets.
+
+    Stopped, it goes on where it was when it is run again. The benchmark `report` makes tables and plots.
+    """
+    from benchmarks.experiments import SEEDS
+    from benchmarks.paper import Choice, Setting, run_paper
+    from benchmarks.rows import summarise
+    from benchmarks.targets import judge
+
+    place = _place(data, root, results, backbone)
+    if place is not None:
+        from benchmarks.voc import prepare
+
+        prepare(place, weights, epochs, device, _say)
+    setting = Setting(_split(split), device, place)
+    choice = Choice(_experiments(experiment or []), seeds or (1 if quick else SEEDS), quick, only)
+    with _Display(as_json) as display:
+        rows = run_paper(setting, choice, results, jobs or _cores(device), display.show)
+    summaries = summarise(rows)
+    _print(judge(summaries), as_json)
+
+
+@app.command("speed")
+def speed(
+    steps: Annotated[int, typer.Option(min=1, help="Of back-distillation, which is compared with.")] = 1500,
+    split: Split = "test",
+    threads: Annotated[int | None, typer.Option(min=1, help="At the paper's width; default: all.")] = None,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Time the closed form against back-distillation, and against what the machine can do."""
+    from benchmarks.speed import SPEED, run_speed
+    from legonet.store.files import write_file
+
+    found = run_speed(_split(split), steps, threads, _say)
+    write_file(results / SPEED, (json.dumps(found.data(), indent=2) + "\n").encode())
+    _print(found.figures, as_json)
+
+
+@app.command("scale")
+def scale(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the files, the jobs and the year.")
+    ] = False,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Measure how planning and running grow: plans, files, store, scheduler, a year of arrivals."""
+    from benchmarks.scale import SCALE, run_scale
+    from legonet.store.files import write_file
+
+    found = run_scale(quick, _say)
+    write_file(results / SCALE, (json.dumps(found.data(), indent=2) + "\n").encode())
+    _print(found.figures, as_json)
+
+
+@app.command("compile")
+def compile_bench(
+    repeats: Annotated[int, typer.Option(min=3, help="Pairs of runs that a median is taken of.")] = 30,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Time compiled networks against what one would write by hand; memory, compile time and exports."""
+    from benchmarks.compile import COMPILE, run_compile, write_json
+    from legonet.store.files import write_file
+
+    figures = run_compile(repeats, _say)
+    write_file(results / COMPILE, write_json(figures).encode())
+    _print(figures, as_json)
+
+
+@app.command("report")
+def report(
+    docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; default: 5.")] = None,
+    split: Split = "test",
+    results: Results = RESULTS,
+    data: Data = "animals",
+    backbone: Backbone = "vgg16",
+    root: Root = None,
+) -> None:
+    """Write benchmarks.md, its plots and its JSON files from what was measured. Needs the extra `bench`."""
+    from benchmarks.experiments import SEEDS
+    from benchmarks.paper import Choice, Setting
+    from benchmarks.report import write_report
+
+    setting = Setting(_split(split), voc=_place(data, root, results, backbone))
+    for path in write_report(setting, Choice(seeds=seeds or SEEDS), results, docs):
+        print(path)
+
+
+def _place(data: str, root: Path | None, results: Path, backbone: str) -> Place | None:
+    """Where VOC and the network on it are; None for the animals."""
+    from legonet.errors import DataError
+
+    if data == "animals":
+        return None
+    if data != "voc":
+        raise DataError(f"--data {data}: no such data; expected animals or voc")
+    if root is None:
+        raise DataError("--data voc: no --root; expected the folder that holds VOCdevkit")
+    from benchmarks.voc import Place
+
+    return Place(root, results / backbone, backbone)
+
+
+def _cores(device: str) -> int:
+    """Processes that a device has room for."""
+    return min(os.cpu_count() or 1, MOST_JOBS) if device == "cpu" else 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _split(name: str) -> Any:
+    from legonet.errors import DataError
+
+    if name not in ("validation", "test"):
+        raise DataError(f"--split {name}: no such split; expected validation or test")
+    return name
+
+
+def _experiments(names: Sequence[str]) -> tuple[str, ...]:
+    from benchmarks.experiments import EXPERIMENTS
+    from legonet.errors import SelectError
+
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise SelectError(
+                f"--experiment {name}: no such experiment; expected one of {', '.join(EXPERIMENTS)}"
+            )
+    return tuple(name for name in EXPERIMENTS if name in names)
+
+
+def _print(figures: Sequence[Figure], as_json: bool) -> None:
+    from legonet.tables import columns
+
+    if as_json:
+        print(json.dumps([figure.data() for figure in figures], indent=2))
+        return
+    lines = [("measure", "value", "", "target", "")]
+    lines += [
+        (
+            figure.measure,
+            f"{figure.value:.3g}" + ("" if figure.spread is None else f" ± {figure.spread:.2g}"),
+            figure.unit,
+            "" if figure.target is None else f"{figure.bound} {figure.target:g}",
+            "" if figure.met is None else "met" if figure.met else "not met",
+        )
+        for figure in figures
+    ]
+    print("\n".join(columns(lines, right=(1,))))
+
+
+class _Display(Display):
+    """One bar on a terminal, one line per trial elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+        text = TextColumn("{task.description}", markup=False)
+        super().__init__(quiet, MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), text)
+        self._bar = self._bars.add_task("", total=None)
+
+    def show(self, progress: Progress) -> None:
+        """Tell of one trial."""
+        row, trial = progress.row, progress.row.trial
+        found = ", ".join(f"{name} {value:.1f} %" for name, value in row.measures.items())
+        line = f"{trial.category}, {trial.label}, seed {trial.seed}: {found}"
+        self._bars.update(self._bar, total=progress.trials, completed=progress.done, description=line)
+        if self._lines:
+            took = "" if row.seconds is None else f" ({row.seconds:.1f} s)"
+            print(f"[{progress.done}/{progress.trials}] {line}{took}", flush=True)
+
+
+@app.command("models")
+def models(
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", metavar="NAME", help="classification, segmentation, detection or timm; default: all."
+        ),
+    ] = None,
+    only: Annotated[str, typer.Option(help="Only models with this in their names.")] = "",
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Try architectures of torchvision and timm: traced, cut, put together again, pulled back."""
+    from dataclasses import asdict
+
+    from benchmarks.models import Outcome, read_outcomes, run_models, write_table
+    from legonet.store.files import write_file
+
+    def tell(outcome: Outcome) -> None:
+        if not as_json:
+            print(f"{outcome.name}: {'passed' if outcome.passed else outcome.reason}", flush=True)
+
+    outcomes = run_models(results / "models.jsonl", group or (), only, tell)
+    write_file(results / "models.md", write_table(read_outcomes(results / "models.jsonl")).encode())
+    print(json.dumps([asdict(each) for each in outcomes], indent=2) if as_json else results / "models.md")
+
+
+@app.command("photos")
+def photos(
+    graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(
+        "graphs/photos.yaml"
+    ),
+    images: Annotated[
+        int, typer.Option(min=8, metavar="N", help="Images that each teacher is tuned on.")
+    ] = 1600,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds over them.")] = 4,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of the fits.")] = 3,
+    test: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Test images of each path; default: 1,000.")
+    ] = None,
+    docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),
+    results: Results = RESULTS,
+) -> None:
+    """Build and measure a network of EfficientNet-Lite0 and a VGG-style net. Needs the extra `zoo`."""
+    from benchmarks.photo_teachers import Effort
+    from benchmarks.photos import run_photos
+
+    for path in run_photos(graph, results, docs, Effort(images=images, rounds=rounds), _say, seeds, test):
+        print(path)

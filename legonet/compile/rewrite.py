@@ -1,0 +1,93 @@
+"""Small rewritings of a graph of operations, which passes are made of. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from legonet.compile.program import Weight
+from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed
+
+
+def users(graph: ModelGraph) -> dict[str, list[Operation]]:
+    """For each result, the input included, the operations that take it, each once."""
+    found: dict[str, list[Operation]] = {}
+    for step in graph.steps.values():
+        for name in dict.fromkeys(step.references()):
+            found.setdefault(name, []).append(step)
+    return found
+
+
+def only_user(graph: ModelGraph, name: str) -> Operation | None:
+    """The operation that alone takes a result, if there is one; what is the output has none."""
+    found = [step for step in graph.steps.values() if name in step.references()]
+    return found[0] if len(found) == 1 and name != graph.output else None
+
+
+def ref_of(value: Any) -> str | None:
+    """The name of a result, if an argument is one."""
+    return value["ref"] if isinstance(value, Mapping) and "ref" in value else None
+
+
+def tensor_of(value: Any) -> str | None:
+    """The name of a tensor, if an argument is one."""
+    return value["tensor"] if isinstance(value, Mapping) and "tensor" in value else None
+
+
+def argument(step: Operation, position: int, name: str, default: Any = None) -> Any:
+    """An argument by its position, or by its name."""
+    if position < len(step.arguments):
+        return step.arguments[position]
+    return step.keywords.get(name, default)
+
+
+def with_arguments(step: Operation, changes: Mapping[int, Any]) -> Operation:
+    """The operation with other arguments at some positions; those between are None."""
+    arguments = list(step.arguments)
+    arguments += [None] * (max(changes, default=-1) + 1 - len(arguments))
+    for position, value in changes.items():
+        arguments[position] = value
+    return replace(step, arguments=tuple(arguments))
+
+
+def bypassed(graph: ModelGraph, names: Collection[str]) -> ModelGraph:
+    """The graph without some operations, whose users take what each took first."""
+    steps: dict[str, Operation] = {}
+    moved: dict[str, str] = {}
+    for name, step in graph.steps.items():
+        for reference in set(step.references()) & moved.keys():
+            step = renamed(step, reference, moved[reference])
+        if name in names:
+            moved[name] = next(iter(step.references()))
+        else:
+            steps[name] = step
+    return rebuilt(graph, steps, moved.get(graph.output, graph.output))
+
+
+def rebuilt(
+    graph: ModelGraph,
+    steps: Mapping[str, Operation],
+    output: str | None = None,
+    more: Mapping[str, TensorSpec] | None = None,
+) -> ModelGraph:
+    """A graph of other operations, with the tensors that they take.
+
+    Args:
+        graph: Whose tensors are known.
+        steps: By name, in order.
+        output: The result that counts; default: the graph's.
+        more: Tensors that the graph does not have, or that have another shape now.
+    """
+    known = {**graph.tensors, **(more or {})}
+    used = {name for step in steps.values() for name in step.tensors()}
+    tensors = {name: spec for name, spec in known.items() if name in used}
+    return ModelGraph(dict(steps), graph.output if output is None else output, tensors)
+
+
+def fresh_tensor(weights: Mapping[str, Weight], name: str) -> str:
+    """The name, or with a number if there is a tensor of this name."""
+    number, found = 2, name
+    while found in weights:
+        found, number = f"{name}_{number}", number + 1
+    return found

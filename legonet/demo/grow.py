@@ -1,0 +1,132 @@
+"""Grows the animals network in a workspace of its own, one teacher at a time, and measures it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from legonet.data.source import Source, open_source
+from legonet.demo.ordinary import ordinary_learning
+from legonet.demo.table import ORDINARY_SAMPLES, Row
+from legonet.errors import StoreError
+from legonet.evaluate import scores
+from legonet.graph.dump import dump_yaml
+from legonet.graph.edit import add_entries
+from legonet.graph.load import load_graph
+from legonet.graph.schema import Graph
+from legonet.graph.select import split_path
+from legonet.network import Network
+from legonet.store.files import write_file
+from legonet.store.workspace import init_workspace
+
+GRAPH = "graphs/animals.yaml"
+MARKER = "DEMO.txt"  # only a folder with it is emptied
+
+
+def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> list[Row]:
+    """Grow the animals network in a workspace of its own.
+
+    Args:
+        folder: the workspace; what an earlier demo left there is removed.
+        quiet: print nothing.
+        arrivals: how many of the teachers arrive; default: all.
+
+    Returns:
+        One row for each path and measure, in order of arrival.
+
+    Raises:
+        StoreError: the folder holds something else.
+    """
+    _clear(folder)
+    init_workspace(folder)
+    write_file(folder / MARKER, b"Made by `legonet demo`, which empties this folder when it runs.\n")
+    path = folder / GRAPH
+    full = load_graph(path).graph
+    _write_without_teachers(path, full)
+    say = (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+    seconds: dict[str, float] = {}
+    arriving = list(full.teachers.items())[:arrivals]
+    for number, (name, teacher) in enumerate(arriving, 1):
+        entry = teacher.model_dump(mode="json", exclude_defaults=True)
+        write_file(path, add_entries(path.read_text(), {"teachers": {name: entry}}).encode())
+        network = Network.load(path)
+        say(f"[{number}/{len(arriving)}] {name} arrives")
+        for edge in network.plan().changes:
+            say(f"      {edge.path}: {edge.action} by {edge.method}: {edge.reason}")
+        for result in network.transplant().results:
+            seconds[result.path] = result.seconds
+            say(f"      {result.path}: fitted without an image in {result.seconds:.1f} s")
+    if len(arriving) == len(full.teachers):
+        _name_applications(path, full)
+    network = Network.load(path)
+    say("measuring on test images that no network has seen ...")
+    rows = _measure(network, seconds)
+    # The first measure of each path is the one that is drawn.
+    figures = {row.path: {row.measure: row.transplanted, "teacher": row.teacher} for row in reversed(rows)}
+    for picture in pictures(folder):
+        network.render(picture, figures)
+    return rows
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The diagrams that the demo draws."""
+    return [folder / f"animals.{suffix}" for suffix in ("svg", "png")]
+
+
+def _clear(folder: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / MARKER).is_file():
+        raise StoreError(
+            f"{folder}: holds something else than a demo; expected a new folder or an earlier "
+            "demo's; choose another one"
+        )
+    shutil.rmtree(folder)
+
+
+def _write_without_teachers(path: Path, full: Graph) -> None:
+    """The graph as it is before any teacher has come."""
+    empty = full.model_copy(update={"teachers": {}, "adapters": {}, "applications": {}})
+    write_file(path, dump_yaml(empty).encode())
+
+
+def _name_applications(path: Path, full: Graph) -> None:
+    """The full graph's applications, of which every path is there now."""
+    applications = {name: list(paths) for name, paths in full.applications.items()}
+    if applications:
+        write_file(path, add_entries(path.read_text(), {"applications": applications}).encode())
+
+
+def _measure(network: Network, seconds: Mapping[str, float]) -> list[Row]:
+    """The figures of every teacher's path, in order of arrival."""
+    source = open_source("animals", network.graph.input.shape)
+    paths = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
+    learned = {path: _ordinary(network, path, source) for path in paths if path in seconds}
+    rows = []
+    for row in network.evaluate(source, paths).rows:
+        assert row.teacher is not None  # noqa: S101 - the path is its teacher's
+        rows.append(
+            Row(
+                row.path,
+                row.measure,
+                row.teacher,
+                row.unadapted if row.path in learned else None,
+                learned.get(row.path, {}).get(row.measure),
+                row.transplanted,
+                seconds.get(row.path),
+            )
+        )
+    return rows
+
+
+def _ordinary(network: Network, path: str, source: Source) -> dict[str, float]:
+    """What ordinary learning is worth on test images, by measure."""
+    category, task = split_path(path)
+    meaning = network.graph.tasks[task].output
+    mask = meaning.annotation() == "mask"
+    given = source.samples(category, mask=mask, split="train")
+    model = ordinary_learning(network, path, given, ORDINARY_SAMPLES)
+    images, labels = source.samples(category, mask=mask)
+    return meaning.measures(scores(model, images), labels)

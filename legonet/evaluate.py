@@ -1,0 +1,212 @@
+"""How well a network's teachers and paths do on labelled images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from legonet.compile.open import compile_paths, compile_teacher, compile_unadapted, find_paths
+from legonet.compile.options import Options
+from legonet.data.source import Source, open_source
+from legonet.errors import DataError, SelectError
+from legonet.graph.lock import Lock
+from legonet.graph.schema import Graph
+from legonet.graph.select import split_path
+from legonet.run.samples import GivenSamples, read_given
+from legonet.run.site import Site
+from legonet.tables import columns
+
+BATCH = 256
+
+LabelledImages = Source | str | Path | Mapping[str, GivenSamples]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measure of one path on labelled images.
+
+    Attributes:
+        path: `category:task`.
+        images: How many.
+        measure: Its name, as the kind of output calls it: `error` for scores, `pixel accuracy` and `IoU` for
+            masks, which are fractions in [0, 1]; `RMSE` for vectors, in the labels' unit.
+        teacher: The figure of the path's teacher; None without one.
+        unadapted: The figure of the category module joined to the task module with no adapter; None where
+            their shapes differ.
+        transplanted: The figure of the path.
+        fraction: Whether figures are fractions, which are shown in percent.
+    """
+
+    path: str
+    images: int
+    measure: str
+    teacher: float | None
+    unadapted: float | None
+    transplanted: float
+    fraction: bool = True
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """The figures of some paths on labelled images; printed, it is a table.
+
+    Attributes:
+        rows: One measurement for each path and measure, in the order of the paths.
+        says_yes: For tasks whose score says whether an image shows the category, by task, path and category:
+            the fraction of the category's images that the path takes for its own.
+    """
+
+    rows: tuple[Measurement, ...]
+    says_yes: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+    def data(self) -> dict[str, Any]:
+        """Return the evaluation as plain data, as `legonet evaluate --json` prints it."""
+        rows = [{key: each for key, each in asdict(row).items() if key != "fraction"} for row in self.rows]
+        return {"rows": rows, "says yes": self.says_yes}
+
+    def __repr__(self) -> str:
+        cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
+        for row in self.rows:
+            show = _percent if row.fraction else _number
+            teacher, unadapted, path = map(show, (row.teacher, row.unadapted, row.transplanted))
+            cells.append((row.path, row.measure, teacher, unadapted, path, str(row.images)))
+        lines = columns(cells, right=(2, 3, 4, 5))
+        for task, confused in self.says_yes.items():
+            categories = list(next(iter(confused.values())))
+            grid = [["", *categories]]
+            grid += [[path, *map(_percent, values.values())] for path, values in confused.items()]
+            lines += ["", f"{task}: how often each path (row) says yes to images of a category (column)"]
+            lines += columns(grid, right=range(1, len(categories) + 1))
+        return "\n".join(lines)
+
+
+def evaluate(
+    site: Site,
+    lock: Lock,
+    data: LabelledImages,
+    names: Iterable[str] | None = None,
+    device: torch.device | str = "cpu",
+) -> Evaluation:
+    """Compare paths with their teachers and with no adapter; see `legonet.network.Network.evaluate`.
+
+    Args:
+        site: Where the network lives.
+        lock: What has been built.
+        data: Labelled images, or where they come from.
+        names: Paths and applications; default: all that have images.
+        device: Where to compute.
+    """
+    paths = _measured(site, lock, data, names)
+    labelled = _reader(site.graph, data, paths)
+    taught = {f"{each.category}:{each.task}": name for name, each in site.graph.teachers.items()}
+
+    def joined(path: str) -> nn.Module:
+        return compile_paths(site, lock, [path], None, None, Options(device=device))
+
+    rows: list[Measurement] = []
+    deciding: dict[str, list[str]] = {}  # paths by task
+    shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
+    for path in paths:
+        category, task = split_path(path)
+        (images, labels), meaning = labelled(path), site.graph.tasks[task].output
+        models = {"transplanted": joined(path)}
+        with suppress(SelectError):
+            models["unadapted"] = compile_unadapted(site, lock, path, device)
+        if path in taught:
+            models["teacher"] = compile_teacher(site.graph, site.sources[taught[path]], device)
+        found = {name: meaning.measures(scores(model, images), labels) for name, model in models.items()}
+        for measure in found["transplanted"]:
+            values = {name: figures[measure] for name, figures in found.items()}
+            figures = {"teacher": None, "unadapted": None, **values}
+            rows.append(Measurement(path, len(images), measure, **figures, fraction=meaning.fractions))
+        if meaning.annotation() == "category":
+            deciding.setdefault(task, []).append(path)
+            if bool((labels == 1).any()):
+                shown.setdefault(task, {})[category] = images[labels == 1]
+    says_yes = {
+        task: {path: _says_yes(joined(path), shown.get(task, {})) for path in chosen}
+        for task, chosen in deciding.items()
+    }
+    return Evaluation(tuple(rows), says_yes)
+
+
+def scores(model: nn.Module, images: Tensor) -> Tensor:
+    """The model's output for images (batch, channels, height, width), computed in batches."""
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    with torch.no_grad():
+        return torch.cat([model(batch.to(device)).cpu() for batch in images.split(BATCH)])
+
+
+def _says_yes(model: nn.Module, shown: Mapping[str, Tensor]) -> dict[str, float]:
+    """The fraction of each category's images that a path takes for its own."""
+    return {name: float((scores(model, images) > 0).float().mean()) for name, images in shown.items()}
+
+
+def _measured(site: Site, lock: Lock, data: LabelledImages, names: Iterable[str] | None) -> list[str]:
+    """The built paths that are asked for and whose output can be measured.
+
+    Raises:
+        SelectError: no such path, one that is not built, or none that can be measured.
+    """
+    wanted = list(names or ()) or (list(data) if isinstance(data, Mapping) else [])
+    chosen = find_paths(site, lock, wanted)
+    if isinstance(data, Mapping):
+        return chosen
+    meanings = {path: site.graph.tasks[split_path(path)[1]].output for path in chosen}
+    paths = [path for path, meaning in meanings.items() if meaning.annotation() is not None]
+    if not paths:
+        raise SelectError(
+            f"{site.graph.name}: these images have no labels for any of the paths; expected a task whose "
+            "labels are categories or masks, such as one of a binary output; name another path"
+        )
+    return paths
+
+
+def _reader(
+    graph: Graph, data: LabelledImages, paths: Sequence[str]
+) -> Callable[[str], tuple[Tensor, Tensor]]:
+    """Gives the images of a path and their labels, which may be read only then."""
+    if isinstance(data, Mapping):
+        return _given(graph, data, paths).__getitem__
+    source = data if isinstance(data, Source) else open_source(str(data), graph.input.shape)
+
+    def read(path: str) -> tuple[Tensor, Tensor]:
+        category, task = split_path(path)
+        return source.samples(category, mask=graph.tasks[task].output.annotation() == "mask")
+
+    return read
+
+
+def _given(
+    graph: Graph, data: Mapping[str, GivenSamples], paths: Sequence[str]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """The images and labels of each path.
+
+    Raises:
+        DataError: a path has none, or they do not fit.
+    """
+    given = {}
+    for path, (images, labels) in read_given(graph, data).items():
+        if labels is None:
+            raise DataError(
+                f"samples['{path}']: no labels; expected (images, labels); give a label per image"
+            )
+        given[path] = images, labels
+    for path in paths:
+        if path not in given:
+            raise DataError(f"samples: no images of {path}; expected some for each path; add them")
+    return given
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

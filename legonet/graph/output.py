@@ -1,0 +1,194 @@
+"""What a task's output means: the base of all kinds, and the table that holds them. Needs no torch.
+
+A kind is one class, which says all that legonet has to know of such outputs. It is in the table once
+`legonet.outputs` is imported, or once a user registers it by `legonet.register_output`.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from legonet.graph.fields import Model
+from legonet.graph.kinds import Kinds
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Shape = tuple[int, ...]
+
+CATEGORY = "{category}"  # stands for the category's label in the names of channels
+
+
+class Result(ABC):
+    """What the output of one image says, in the words of its task."""
+
+    @abstractmethod
+    def data(self) -> dict[str, Any]:
+        """Return it as plain data for JSON, numbers to four decimal places; arrays are left out."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return it as a part of a line for people."""
+
+
+class Output(Model):
+    """The meaning of a task's output; each kind of output is a subclass.
+
+    A kind adds `kind: Literal["its-name"]`, its own settings as pydantic fields, and all members below. Those
+    that compute take tensors with the batch first, and import torch when they are called.
+
+    Attributes:
+        kind: The name of the kind, as graph files write it.
+        fractions: Whether measures are fractions, which are shown in percent.
+        guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
+    """
+
+    kind: str
+    fractions: ClassVar[bool] = True
+    guessed_from: ClassVar[str] = ""
+
+    @abstractmethod
+    def shape(self, image: Shape) -> Shape:
+        """Say which shape an output has.
+
+        Args:
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The shape of the image's output, without the batch.
+        """
+
+    @abstractmethod
+    def label_shape(self, image: Shape) -> Shape:
+        """Say which shape a label has.
+
+        Args:
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The shape of the image's label, without the batch.
+        """
+
+    @abstractmethod
+    def largest_label(self) -> int | None:
+        """Return n if labels are whole numbers from 0 to n, or None if they are finite float32 numbers."""
+
+    @abstractmethod
+    def annotation(self) -> Literal["category", "mask"] | None:
+        """Return which labels of a folder of images serve for this kind.
+
+        Returns:
+            `category`: 1 for an image that shows the category, which a positive score says, else 0. `mask`:
+            the same for each pixel. None: neither of them; such outputs need labels of their own.
+        """
+
+    @abstractmethod
+    def channels(self, category: str) -> tuple[str, ...]:
+        """Name the output's numbers or maps.
+
+        Args:
+            category: What people call the category.
+
+        Returns:
+            A name for each channel.
+        """
+
+    @abstractmethod
+    def words(self) -> str:
+        """Return two or three words that stand in the task's box of a diagram."""
+
+    @abstractmethod
+    def legend(self) -> str:
+        """Return one sentence, without its full stop, that says how to read such an output."""
+
+    @abstractmethod
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Compare softened outputs (Hinton et al., arXiv:1503.02531).
+
+        Args:
+            student: The student's outputs.
+            teacher: The teacher's, of the same shape.
+            temperature: T; scores are divided by it before they become probabilities.
+
+        Returns:
+            A scalar; 0 where both agree.
+        """
+
+    @abstractmethod
+    def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Compare what outputs decide, in units of the teacher's spread.
+
+        Args:
+            student: The student's outputs.
+            teacher: The teacher's, of the same shape.
+            scale: The standard deviation of each channel of the teacher's, broadcastable to the outputs.
+
+        Returns:
+            A scalar; 0 where both agree.
+        """
+
+    @abstractmethod
+    def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss of the task itself, L(y, y*) in equation (3).
+
+        Args:
+            output: The outputs.
+            labels: Their labels.
+
+        Returns:
+            The mean over the batch, a scalar.
+
+        Raises:
+            DataError: Labels of another shape; see `legonet.outputs.losses.expect_labels`.
+        """
+
+    @abstractmethod
+    def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
+        """Measure outputs on labelled images.
+
+        Args:
+            output: The outputs.
+            labels: Their labels.
+
+        Returns:
+            Values by the names of the measures; the first one leads.
+        """
+
+    @abstractmethod
+    def read(self, output: Tensor, category: str) -> Result:
+        """Read the output of one image.
+
+        Args:
+            output: Without the batch.
+            category: What people call the category.
+
+        Returns:
+            What it says, in the words of its task.
+        """
+
+    @classmethod
+    def guess(cls, shape: Shape, image: Shape) -> dict[str, Any] | None:
+        """Guess the output of a model from its shape.
+
+        Args:
+            shape: The shape of the model's output, without the batch.
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The output as in a graph file; None if such a shape is not of this kind.
+        """
+        return None
+
+    def key_text(self) -> str:
+        """Return what an adapter depends on: with another text, it is fitted again. Default: all settings."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+OUTPUTS: Kinds[Output] = Kinds("output", "kind", home="legonet.outputs")
+
+
+def in_words(names: tuple[str, ...], category: str) -> tuple[str, ...]:
+    """Put a category's label in its place in the names of channels."""
+    return tuple(name.replace(CATEGORY, category) for name in names)

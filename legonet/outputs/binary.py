@@ -1,0 +1,96 @@
+"""One score per image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from legonet.graph.fields import Array, Label
+from legonet.graph.output import Output, Shape, in_words
+from legonet.outputs.results import Score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class BinaryOutput(Output):
+    """One score per image: positive says that the image shows the category."""
+
+    kind: Literal["binary"]
+    labels: Annotated[tuple[Label, Label], Array] = Field(
+        default=("other", "{category}"),
+        description="labels of a negative and a positive score; {category} is the category's label",
+    )
+    guessed_from: ClassVar[str] = "a score (1)"
+
+    def shape(self, image: Shape) -> Shape:
+        """Return the shape of one score."""
+        return (1,)
+
+    def label_shape(self, image: Shape) -> Shape:
+        """Return the shape of one number."""
+        return ()
+
+    def largest_label(self) -> int:
+        """Return 1: an image shows the category, or not."""
+        return 1
+
+    def annotation(self) -> Literal["category"]:
+        """Return that labels say whether an image shows the category."""
+        return "category"
+
+    def channels(self, category: str) -> tuple[str, ...]:
+        """Return the labels of a negative and a positive score."""
+        return in_words(self.labels, category)
+
+    def words(self) -> str:
+        """Return what stands in a diagram."""
+        return "score"
+
+    def legend(self) -> str:
+        """Return how to read a score."""
+        return "one score per image, positive for the second label"
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Compare softened probabilities; see `legonet.outputs.losses.sigmoid_divergence`."""
+        from legonet.outputs.losses import sigmoid_divergence
+
+        return sigmoid_divergence(student, teacher, temperature)
+
+    def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Compare decisions: on which side of zero scores lie, and near zero how far.
+
+        Scores are divided by a quarter of their standard deviation before they become probabilities.
+        """
+        from legonet.outputs.losses import SHARPNESS, sigmoid_divergence
+
+        return sigmoid_divergence(SHARPNESS * student / scale, SHARPNESS * teacher / scale, 1.0)
+
+    def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return the binary cross-entropy of scores (batch, 1) in nats; labels are (batch,)."""
+        import torch.nn.functional as F
+
+        from legonet.outputs.losses import expect_labels
+
+        score = output.squeeze(1)
+        target = expect_labels(labels, score.shape, output.device)
+        return F.binary_cross_entropy_with_logits(score, target.to(score.dtype))
+
+    def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
+        """Return the fraction of images that are on the wrong side."""
+        return {"error": float(((output[:, 0] > 0).long() != labels).float().mean())}
+
+    def read(self, output: Tensor, category: str) -> Score:
+        """Return the label that the score's sign chooses."""
+        score = float(output[0])
+        return Score(self.channels(category)[int(score > 0)], score)
+
+    @classmethod
+    def guess(cls, shape: Shape, image: Shape) -> dict[str, Any] | None:
+        """Take one number for a score."""
+        return {"kind": "binary"} if shape == (1,) else None
+
+    def key_text(self) -> str:
+        """Return the kind: an adapter does not depend on labels, which are words."""
+        return self.kind

@@ -1,0 +1,84 @@
+"""What the kinds' losses are made of. Needs torch."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from legonet.errors import DataError
+
+SHARPNESS = 4.0  # probabilities of scores in these parts of their standard deviation
+
+
+def mismatch(student: Tensor, teacher: Tensor, scale: Tensor | float) -> Tensor:
+    """Smooth L1 between two outputs, in units of the teacher's spread.
+
+    Args:
+        student: (batch, …).
+        teacher: the same shape.
+        scale: the teacher's standard deviation, broadcastable to the outputs.
+
+    Returns:
+        A scalar; 0 where both agree.
+    """
+    return F.smooth_l1_loss(student / scale, teacher / scale)
+
+
+def sigmoid_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Compare probabilities that are sigmoids of scores.
+
+    Args:
+        student: scores of any shape, each by itself.
+        teacher: the same shape.
+        temperature: T, by which scores are divided.
+
+    Returns:
+        A scalar: T² · cross-entropy of the softened probabilities in nats, less the teacher's entropy, so
+        that it is 0 where both agree.
+    """
+    soft_student, soft_teacher = student / temperature, teacher / temperature
+    target = soft_teacher.sigmoid()
+    cross = F.binary_cross_entropy_with_logits(soft_student, target)
+    return temperature**2 * (cross - F.binary_cross_entropy_with_logits(soft_teacher, target))
+
+
+def softmax_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Compare probabilities that are softmaxes of scores.
+
+    Args:
+        student: scores (batch, labels, …), of which one is right.
+        teacher: the same shape.
+        temperature: T, by which scores are divided.
+
+    Returns:
+        A scalar: T² · cross-entropy of the softened probabilities in nats, less the teacher's entropy, so
+        that it is 0 where both agree.
+    """
+    soft_student, soft_teacher = student / temperature, teacher / temperature
+    pointwise = F.kl_div(
+        soft_student.log_softmax(1), soft_teacher.log_softmax(1), reduction="none", log_target=True
+    )
+    return temperature**2 * pointwise.sum(1).mean()
+
+
+def expect_labels(labels: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Refuse labels that do not fit their outputs.
+
+    Args:
+        labels: of a batch.
+        shape: that they have to have, the batch first.
+        device: of the outputs.
+
+    Returns:
+        The labels on that device.
+
+    Raises:
+        DataError: they have another one.
+    """
+    if tuple(labels.shape) != tuple(shape):
+        raise DataError(
+            f"labels: shape {tuple(labels.shape)}; expected {tuple(shape)}, one per output; "
+            "give one label per image and position, or None for images without labels"
+        )
+    return labels.to(device)

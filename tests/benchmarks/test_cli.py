@@ -1,0 +1,60 @@
+"""The commands of `python -m benchmarks`, before one of them does anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.cli import main
+
+NAMES = ["paper", "speed", "scale", "compile", "report", "models", "photos"]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_help(capsys: pytest.CaptureFixture[str], name: str, flag: str) -> None:
+    assert main([*name.split(), flag]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert f"Usage: python -m benchmarks {name}".strip() in out
+    if not name:
+        assert re.findall(r"^  (\w+) ", out.split("Commands:")[1], re.MULTILINE) == NAMES
+
+
+def test_what_the_user_got_wrong_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 1
+    assert "No such command 'demo'" in capsys.readouterr().err
+
+
+def test_a_benchmark_that_was_interrupted_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.scale.run_scale", interrupt)
+    assert main(["scale", "--quick"]) == 130
+    assert capsys.readouterr().err.endswith("go on from here: python -m benchmarks scale --quick\n")
+
+
+def test_help_needs_nothing_heavy() -> None:
+    script = """
+import sys
+from benchmarks.cli import main
+assert main(["paper", "--help"]) == 0
+heavy = {"torch", "numpy", "pydantic", "matplotlib", "rich"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL, env=path)
+
+
+def test_the_module_is_the_command() -> None:
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    command = [sys.executable, "-m", "benchmarks", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No such command 'nothing'" in done.stderr

@@ -1,0 +1,120 @@
+"""A slice of `python -m benchmarks models`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks import models
+from benchmarks.models import (
+    TIMM,
+    awake,
+    list_models,
+    measure,
+    pullback_error,
+    read_outcomes,
+    run_models,
+    write_table,
+)
+from legonet.distill import rules
+from legonet.ir.interpreter import build_graph
+from legonet.teachers.export import export
+
+
+@pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])
+def test_a_slice(name: str) -> None:
+    outcome = measure("classification", name)
+    assert outcome.passed, outcome.reason
+    assert len(set(outcome.cuts)) == 3
+
+
+@pytest.mark.parametrize("name", ["timm:lcnet_050"])
+def test_a_slice_of_timm(name: str) -> None:
+    pytest.importorskip("timm")
+    outcome = measure("timm", name)
+    assert outcome.passed, outcome.reason
+
+
+class Asleep(nn.Module):
+    """As libraries begin them: a branch and a head of zeros, with attention that has a fast path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 16, 16), nn.Linear(8, 2)
+        self.tokens = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.tokens.linear2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.tokens(self.stem(x).flatten(2).transpose(1, 2)).mean(1))
+
+
+def test_weights_that_begin_at_zero_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = awake(Asleep())
+    assert all(bool(parameter.any()) for parameter in model.parameters())
+    monkeypatch.setattr(models, "_build", lambda group, name: model)
+    outcome = measure("timm", "timm:asleep")
+    assert outcome.passed, outcome.reason
+
+
+class Branches(nn.Module):
+    """Two branches from the first to the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a(x).relu() + self.b(x)
+
+
+def test_a_model_without_a_place_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_build", lambda group, name: Branches())
+    outcome = measure("timm", "timm:branches")
+    assert outcome.reason == "it has no place that a single tensor crosses"
+    assert not outcome.passed
+
+
+def test_the_list() -> None:
+    groups = [group for group, _ in list_models()]
+    assert groups.count("classification") > 70
+    assert groups.count("segmentation") == 6
+    assert groups.count("timm") == len(set(TIMM)) >= 40
+
+
+def test_outcomes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = [("timm", "timm:none"), ("timm", "other:none")]
+    monkeypatch.setattr(models, "list_models", lambda groups=(): named)
+    told: list[str] = []
+    outcomes = run_models(tmp_path / "m.jsonl", told=lambda outcome: told.append(outcome.name))
+    assert told == ["timm:none", "other:none"]
+    assert not any(outcome.passed for outcome in outcomes)
+    assert read_outcomes(tmp_path / "m.jsonl") == outcomes
+    monkeypatch.setattr(models, "measure", None)
+    assert run_models(tmp_path / "m.jsonl") == outcomes
+    assert "| timm | 2 | 0 | 0% |" in write_table(outcomes)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x).relu()
+        return y * torch.sigmoid(self.gate(y.mean((2, 3), keepdim=True))) + x
+
+
+def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    module = build_graph(export(net, (4, 8, 8)).operations)
+    module.load_state_dict(net.state_dict())
+    assert pullback_error(module, (4, 8, 8)) < 1e-5
+    wrong = rules.Rule(lambda call, gradient: [2 * gradient], rules.RULES["conv2d"].nominal, "wrong")  # type: ignore[operator]
+    monkeypatch.setitem(rules.RULES, "conv2d", wrong)
+    assert pullback_error(module, (4, 8, 8)) > 1e-3

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from legonet.demo.grow import pictures, run_demo
+from legonet.demo.table import ORDINARY_SAMPLES, write_tables
+from legonet.errors import StoreError
+from legonet.network import Network
+
+
+def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    rows = run_demo(folder, quiet=True, arrivals=4)
+    by_name = {(row.path, row.measure): row for row in rows}
+    assert list(by_name) == [
+        ("dog:classify", "error"),
+        ("dog:segment", "pixel accuracy"),
+        ("dog:segment", "IoU"),
+        ("cat:classify", "error"),
+        ("cat:segment", "pixel accuracy"),
+        ("cat:segment", "IoU"),
+    ]
+    for row in rows[:3]:
+        assert row.unadapted is row.ordinary is row.seconds is None
+        assert row.transplanted == row.teacher
+    cat, accuracy, overlap = rows[3:]
+    assert cat.teacher < 0.04
+    assert cat.unadapted is not None
+    assert cat.ordinary is not None
+    assert cat.transplanted < 0.12 < cat.unadapted
+    assert cat.transplanted < 2 / 3 * cat.ordinary
+    assert accuracy.teacher >= 0.95
+    assert accuracy.unadapted is not None
+    assert accuracy.transplanted > max(accuracy.teacher - 0.05, accuracy.unadapted)
+    assert overlap.unadapted is not None
+    assert overlap.transplanted > overlap.unadapted
+    network = Network.load(folder / "graphs/animals.yaml")
+    assert network.plan().changes == ()
+    tables = write_tables(rows)
+    assert f"ordinary, {ORDINARY_SAMPLES} images" in tables
+    for name, row in (("classify: error", cat), ("segment: IoU", overlap)):
+        table = tables.split(name)[1].split("\n\n")[0]
+        assert f"{row.transplanted:.1%}" in table
+        assert "mean of 1 transplanted" in table
+    assert [picture.name for picture in pictures(folder)] == ["animals.svg", "animals.png"]
+    assert all(picture.stat().st_size > 1000 for picture in pictures(folder))
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".legonet").mkdir()
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(StoreError, match="holds something else than a demo"):
+        run_demo(tmp_path, quiet=True)
+    assert (tmp_path / "mine.txt").read_text() == "mine"

@@ -1,0 +1,12 @@
+"""An example of each kind of output."""
+
+from legonet.outputs import Output
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
+from legonet.outputs.vector import VectorOutput
+
+EXAMPLES: dict[str, Output] = {
+    "binary": BinaryOutput(kind="binary"),
+    "mask": MaskOutput(kind="mask", labels=("other", "{category}", "edge of {category}")),
+    "vector": VectorOutput(kind="vector", names=("x of {category}", "y")),
+}
