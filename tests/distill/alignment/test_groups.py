@@ -10,7 +10,7 @@ from torch import Tensor
 
 from legonet.distill.alignment import Symmetry, align
 from legonet.distill.alignment.groups import Group
-from legonet.distill.alignment.rules import RULES
+from legonet.distill.alignment.rules import UNIT_RULES
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 from legonet.ops.table import ROWS
@@ -145,4 +145,4 @@ def test_nothing_is_aligned_where_nothing_can_change_places() -> None:
 
 
 def test_rules_are_of_operations_that_are_known() -> None:
-    assert set(RULES) <= set(ROWS)
+    assert set(UNIT_RULES) <= set(ROWS)

@@ -11,6 +11,8 @@ import torchvision
 from torch import Tensor, nn
 
 from legonet.distill.alignment import Symmetry, align
+from legonet.distill.draws import draw_masks
+from legonet.distill.pullback import Pullback
 from legonet.ir.cuts import find_cut, split_at
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
@@ -30,8 +32,11 @@ def mobilenet() -> nn.Module:
 
 
 def transformer() -> nn.Module:
-    small = {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 96, "num_classes": 3}
-    return awake(timm.create_model("vit_small_patch16_224", **small))
+    return awake(
+        timm.create_model(
+            "vit_small_patch16_224", img_size=32, patch_size=8, depth=2, embed_dim=96, num_classes=3
+        )
+    )
 
 
 def awake(net: nn.Module) -> nn.Module:
@@ -88,8 +93,15 @@ def test_all_hidden_units_are_found_again(network: Callable[[], nn.Module], cut:
     assert found is not None
     assert changed(tuned, found.module) == set()
     assert found.similarity == pytest.approx(1, abs=1e-3)
-    x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(found.module(x), module(x), rtol=1e-9, atol=1e-9)
+    pull, aligned = Pullback(module, shape), Pullback(found.module, shape)
+    gradient = torch.randn(2, *pull.output_shape, generator=generator, dtype=torch.float64)
+    masks = draw_masks(2, pull.relu_shapes, 0.5, generator, dtype=torch.float64)
+    torch.testing.assert_close(
+        aligned(gradient, found.reordered(masks)), pull(gradient, masks), rtol=1e-9, atol=1e-9
+    )
 
 
 def nudged(tensor: Tensor) -> Tensor:
