@@ -15,7 +15,6 @@ Errors are on validation images; the final figures come from `python -m benchmar
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -38,11 +37,11 @@ from benchmarks.train_teachers import (
     shuffle_features,
     train_base,
 )
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_layers
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.alignment import reorder
+from legonet.distill.alignment import Symmetry
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.evaluate import scores
@@ -119,14 +118,12 @@ def different_bases(
 
 def _reordered(edge: Edge) -> Edge:
     """The same teacher, the hidden units of g_T in a random order."""
-    module, generator = copy.deepcopy(edge.teacher_module), torch.Generator().manual_seed(SEED)
-    weighted = [layer for _, layer in leaves(module) if isinstance(layer, nn.Conv2d | nn.Linear)]
-    orders = [torch.randperm(len(layer.weight), generator=generator) for layer in weighted[:-1]]
-    relu_orders, recorded = reorder(module, orders, edge.source), edge.statistics
+    symmetry = Symmetry(edge.teacher_module, edge.source)
+    permuted = symmetry.permuted(symmetry.random(torch.Generator().manual_seed(SEED)))
+    recorded = edge.statistics
     if recorded is not None:
-        activity = [each[order] for each, order in zip(recorded.activity, relu_orders, strict=True)]
-        recorded = replace(recorded, activity=activity)
-    return replace(edge, teacher_module=module, statistics=recorded)
+        recorded = replace(recorded, activity=permuted.reordered(recorded.activity))
+    return replace(edge, teacher_module=permuted.module, statistics=recorded)
 
 
 def _teacher(
