@@ -68,7 +68,7 @@ class _Two(nn.Module):
         (nn.Flatten(0, 1), IMAGES, "nn.Flatten(start_dim=0, end_dim=1)"),
         (nn.Flatten(2), IMAGES, "nn.Flatten(start_dim=2)"),
         (nn.Upsample((5, 7), mode="bilinear"), IMAGES, None),
-        (nn.Upsample(scale_factor=2), IMAGES, "nn.Upsample(scale_factor=2.0)"),
+        (nn.Upsample(scale_factor=2), IMAGES, "nn.Upsample(scale_factor=2)"),
         (nn.PixelShuffle(2), IMAGES, "nn.PixelShuffle(2)"),
     ],
 )
