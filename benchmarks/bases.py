@@ -41,7 +41,7 @@ from legonet.blocks.build import build_layers
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.alignment import Symmetry
+from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.evaluate import scores

@@ -13,7 +13,7 @@ import legonet
 from legonet.errors import DataError, GraphError, LegonetError, SelectError, TeacherError
 from legonet.graph.lock import lock_path
 from legonet.network import Network
-from legonet.outputs import MaskOutput
+from legonet.outputs.mask import MaskOutput
 
 
 class Functional(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 
 import torch
@@ -16,6 +17,7 @@ from legonet.compile.export.constructors import LINE, written
 from legonet.compile.export.names import Names, comment
 from legonet.compile.export.shapes import BATCH, input_shapes, result_shapes
 from legonet.compile.export.tree import modules_of
+from legonet.compile.export.wrap import wrapped
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.program import Call, Ref
 from legonet.compile.schedule import find_module
@@ -88,7 +90,8 @@ class _Writer:
         )
         if re.search(r"\bRescale\(\)", text):
             text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
-        head = _HEAD.format(name=comment(self._card.name), paths=comment(", ".join(self._card.outputs)))
+        about = comment(f"{self._card.name}: {', '.join(self._card.outputs)}.")
+        head = _HEAD.format(about=textwrap.fill(about, LINE - 3))
         for word, line in _IMPORTS.items():
             head = head if re.search(rf"\b{word}\b", text) else head.replace(line, "")
         return head + text, keys
@@ -137,7 +140,8 @@ class _Writer:
                 else:
                     joined = f"torch.cat([{', '.join(map(value, run.reads))}], {run.axis})"
                 lines.append(f"    # {_comment(planned)}")
-                lines += _chunked(name, call, joined, f"chunk({len(run.reads)}, {run.axis})")
+                whole = f"{name} = {call}({joined}).chunk({len(run.reads)}, {run.axis})"
+                lines += [f"    {line}" for line in wrapped(whole, LINE - 8)]
                 several.add(run.name)
             given[run.name] = name
         outputs = self._network.program.outputs
@@ -155,27 +159,6 @@ def _comment(call: Call) -> str:
     return said if len(said) + 10 <= LINE else f"{len(call.bricks)} modules side by side in the channels"
 
 
-def _chunked(name: str, call: str, joined: str, chunk: str) -> list[str]:
-    """A call of several members, on as many lines as it needs."""
-    line = f"    {name} = {call}({joined}).{chunk}"
-    if len(line) + 4 <= LINE:
-        return [line]
-    if len(joined) + 12 <= LINE:
-        return [f"    {name} = {call}(", f"        {joined}", f"    ).{chunk}"]
-    members, end = joined.removeprefix("torch.cat([").rsplit("]", 1)
-    listed = [f"                {each}," for each in members.split(", ")]
-    return [
-        f"    {name} = {call}(",
-        "        torch.cat(",
-        "            [",
-        *listed,
-        "            ],",
-        f"            {end.strip(', )')},",
-        "        )",
-        f"    ).{chunk}",
-    ]
-
-
 def _said(place: Place, between: str) -> str:
     """Kind and name of a module."""
     return between.join(part for part in place if part)
@@ -187,7 +170,7 @@ _IMPORTS = {
 }
 """Lines of the head that not every file needs, by the word that needs them."""
 
-_HEAD = '''"""{name}: {paths}.
+_HEAD = '''"""{about}
 
 Written by legonet; needs torch and safetensors only. `load()` gives the model with its weights.
 """

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from legonet.distill.alignment import Symmetry, align
+from legonet.distill.alignment import align
 from legonet.distill.alignment.groups import Group
+from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.alignment.rules import UNIT_RULES
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed

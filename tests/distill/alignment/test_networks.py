@@ -10,7 +10,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from legonet.distill.alignment import Symmetry, align
+from legonet.distill.alignment import align
+from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.draws import draw_masks
 from legonet.distill.pullback import Pullback
 from legonet.ir.cuts import find_cut, split_at
