@@ -27,7 +27,7 @@ from legonet.compile.network import normalisation
 from legonet.data.voc import VocImages, VocSplit
 from legonet.distill.losses import task_loss
 from legonet.errors import DataError, SelectError
-from legonet.graph.dump import dump_yaml
+from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.output import Output
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.network import Network

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from legonet.design import Design
-from legonet.graph.collector import paused
+from legonet.graph.gc_pause import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.plan.plan import Plan

@@ -25,7 +25,7 @@ LIGHT = (
     "legonet.compile.picture",
     "legonet.compile.verdicts",
     "legonet.graph.check",
-    "legonet.graph.edit",
+    "legonet.graph.editing.edit",
     "legonet.methods",
     "legonet.network",
     "legonet.outputs",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from legonet.bricks.built import contents, expect_one_network
 from legonet.bricks.modular import ModularNetwork
 from legonet.errors import GraphError, SelectError
-from legonet.graph.build import extended
-from legonet.graph.edit import add_entries
-from legonet.graph.part import concerning
+from legonet.graph.editing.build import extended
+from legonet.graph.editing.edit import add_entries
 from legonet.graph.select import split_path
+from legonet.graph.subgraph import concerning
 from legonet.graph.suggest import listed
 
 if TYPE_CHECKING:

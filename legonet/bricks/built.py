@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from legonet.bricks.modular import ModularNetwork, Part
 from legonet.compile.choose import is_built, not_built
 from legonet.errors import SelectError
-from legonet.graph.part import concerning
 from legonet.graph.select import givers, split_path
+from legonet.graph.subgraph import concerning
 from legonet.plan.diff import PlannedEdge
 from legonet.run.prepare import lock_modules
 from legonet.run.survey import Survey

@@ -210,7 +210,7 @@ def add(
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
-    from legonet.graph.arrival import read_on_conflict
+    from legonet.graph.editing.on_conflict import read_on_conflict
     from legonet.teachers.checkpoints import fill_from
 
     network = legonet.load(graph)

@@ -15,8 +15,8 @@ from legonet.compile.network import CompiledNetwork, normalisation
 from legonet.compile.options import PLAIN, Options, each_device
 from legonet.compile.verdicts import PROCESS, Verdicts
 from legonet.graph.lock import Lock
-from legonet.graph.part import concerning
 from legonet.graph.schema import Graph
+from legonet.graph.subgraph import concerning
 from legonet.ir.modules import make_module
 from legonet.run.prepare import lock_modules
 from legonet.run.site import Site, modules_of, teacher_of

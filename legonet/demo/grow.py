@@ -12,8 +12,8 @@ from legonet.demo.ordinary import ordinary_learning
 from legonet.demo.table import ORDINARY_SAMPLES, Row
 from legonet.errors import StoreError
 from legonet.evaluate import scores
-from legonet.graph.dump import dump_yaml
-from legonet.graph.edit import add_entries
+from legonet.graph.editing.dump import dump_yaml
+from legonet.graph.editing.edit import add_entries
 from legonet.graph.load import load_graph
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from legonet.graph.files import write_atomically
+from legonet.graph.atomic import write_atomically
 
 EVERY = 30.0  # seconds between two states
 _DIGEST = 64  # characters that a file begins with: the sha256 of the rest

@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from operator import attrgetter
 
-from legonet.graph.collector import paused
+from legonet.graph.gc_pause import paused
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
 from legonet.graph.select import Givers, best_teacher, givers

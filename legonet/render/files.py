@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, overload
 
 from legonet.errors import RenderError
-from legonet.graph.files import write_atomically
+from legonet.graph.atomic import write_atomically
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.render.layout import Drawing

@@ -16,7 +16,7 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
-from legonet.graph.part import concerning
+from legonet.graph.subgraph import concerning
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import blob_graph, load_module, write_module
 from legonet.ir.sizes import output_shape, size_of

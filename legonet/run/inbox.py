@@ -24,13 +24,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
-from legonet.graph.arrival import OnConflict, teacher_of, variant_name
-from legonet.graph.build import extended
-from legonet.graph.dump import graph_data
+from legonet.graph.editing.build import extended
+from legonet.graph.editing.dump import graph_data
+from legonet.graph.editing.on_conflict import OnConflict, teacher_of, variant_name
 from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
-from legonet.graph.problems import located
+from legonet.graph.reading.findings import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from legonet.errors import StoreError
-from legonet.graph.files import write_atomically
+from legonet.graph.atomic import write_atomically
 from legonet.store.blobs import Pieces
 
 _AT_ONCE = 2**20  # bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from legonet.graph.arrival import as_variant, replaced, teacher_of, variant_name, without_teacher
+from legonet.graph.editing.on_conflict import as_variant, replaced, teacher_of, variant_name, without_teacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
 from legonet.teachers.memory import add_model

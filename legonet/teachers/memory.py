@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from legonet.errors import GraphError, SelectError
-from legonet.graph.build import extended
+from legonet.graph.editing.build import extended
 from legonet.graph.schema import Graph
 from legonet.ir.modules import make_module, raw_tensor
 from legonet.ir.sizes import output_shape

@@ -9,10 +9,10 @@ import pytest
 from pydantic import Field, ValidationError
 
 from legonet.errors import GraphError
+from legonet.graph.checks.structure import explain
 from legonet.graph.fields import Model
 from legonet.graph.json_schema import model_schema
 from legonet.graph.kinds import Kinds
-from legonet.graph.structure import explain
 
 
 class Shape(Model):

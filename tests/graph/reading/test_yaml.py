@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legonet.errors import GraphError
-from legonet.graph import yaml
-from legonet.graph.positions import Place, Positions
+from legonet.graph.reading import yaml
+from legonet.graph.reading.positions import Place, Positions
 
-FILES = Path(__file__).parents[1] / "graphs"
+FILES = Path(__file__).parents[2] / "graphs"
 GRAPH = (FILES / "valid" / "twelve-lines.yaml").read_text()
 
 # Everything that means something to YAML, next to everything else.

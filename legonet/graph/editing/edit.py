@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from legonet.errors import GraphError, Problem
-from legonet.graph.dump import entry_lines, flow, graph_data
+from legonet.graph.editing.dump import entry_lines, flow, graph_data
 from legonet.graph.load import graph_problems, parse_yaml
-from legonet.graph.positions import Place, show
-from legonet.graph.problems import located
+from legonet.graph.reading.findings import located
+from legonet.graph.reading.positions import Place, show
 
 SECTIONS = ("categories", "tasks", "adapters", "teachers", "applications")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from legonet.errors import SelectError
-from legonet.graph.build import extended
+from legonet.graph.editing.build import extended
 from legonet.graph.schema import Graph
 
 OnConflict = Literal["keep", "replace", "variant"]

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from legonet.graph.positions import show
-from legonet.graph.problems import Problem
+from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.positions import show
 
 CATEGORY_PLACEHOLDER = "{category}"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
-def semantic_problems(data: Any) -> list[Problem]:
+def semantic_problems(data: Any) -> list[Finding]:
     """Values that have the right form but do not fit each other.
 
     Args:
@@ -28,7 +28,7 @@ def semantic_problems(data: Any) -> list[Problem]:
     return [*_normalisation(data), *_labels(data), *_channels(data)]
 
 
-def _normalisation(data: dict[str, Any]) -> Iterator[Problem]:
+def _normalisation(data: dict[str, Any]) -> Iterator[Finding]:
     part = data.get("input")
     shape = part.get("shape") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not _numbers(shape, 3):
@@ -37,7 +37,7 @@ def _normalisation(data: dict[str, Any]) -> Iterator[Problem]:
     for key in ("mean", "std"):
         values = part.get(key)
         if isinstance(values, list | tuple) and values and len(values) != channels:
-            yield Problem(
+            yield Finding(
                 ("input", key),
                 f"found {len(values)} value{'' if len(values) == 1 else 's'}",
                 f"expected {channels}, one for each channel of input.shape",
@@ -45,7 +45,7 @@ def _normalisation(data: dict[str, Any]) -> Iterator[Problem]:
             )
 
 
-def _labels(data: dict[str, Any]) -> Iterator[Problem]:
+def _labels(data: dict[str, Any]) -> Iterator[Finding]:
     for name, task in _entries(data, "tasks"):
         output = task.get("output") if isinstance(task, dict) else None
         labels = output.get("labels") if isinstance(output, dict) else None
@@ -54,7 +54,7 @@ def _labels(data: dict[str, Any]) -> Iterator[Problem]:
         for index, label in enumerate(labels):
             for placeholder in _PLACEHOLDER.findall(label) if isinstance(label, str) else ():
                 if placeholder != CATEGORY_PLACEHOLDER:
-                    yield Problem(
+                    yield Finding(
                         ("tasks", name, "output", "labels", index),
                         f"found {show(placeholder)}",
                         f"expected {CATEGORY_PLACEHOLDER}, which stands for the category's label",
@@ -62,7 +62,7 @@ def _labels(data: dict[str, Any]) -> Iterator[Problem]:
                     )
 
 
-def _channels(data: dict[str, Any]) -> Iterator[Problem]:
+def _channels(data: dict[str, Any]) -> Iterator[Finding]:
     """All adapters that leave a category module, or enter a task module, see the same channels."""
     seen: dict[tuple[str, str], tuple[int, str]] = {}
     for path, adapter in _entries(data, "adapters"):
@@ -75,7 +75,7 @@ def _channels(data: dict[str, Any]) -> Iterator[Problem]:
             known, first = seen.setdefault((what, name), (count, path))
             if known != count:
                 why = f"since both join the module of {what} '{name}'"
-                yield Problem(
+                yield Finding(
                     ("adapters", path, "channels", index),
                     f"found {count}",
                     f"expected {known}, as in adapters.{first}, {why}",

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from legonet import errors
-from legonet.graph.positions import At, KeyPath, Positions, dotted
+from legonet.graph.reading.positions import At, KeyPath, Positions, dotted
 from legonet.graph.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
-class Problem:
+class Finding:
     """One thing that is wrong at a key path.
 
     Attributes:
@@ -43,7 +43,7 @@ class Problem:
 
 
 def located(
-    problems: Iterable[Problem], source: str, positions: Positions | None = None
+    problems: Iterable[Finding], source: str, positions: Positions | None = None
 ) -> list[errors.Problem]:
     """All problems of one file with their places, in file order.
 
@@ -56,7 +56,7 @@ def located(
         The problems; only those that a report shows say which name may be meant, since looking for it
         takes a while.
     """
-    first: dict[errors.Problem, Problem] = {}
+    first: dict[errors.Problem, Finding] = {}
     for problem in problems:
         first.setdefault(problem.located(source, positions, suggest=False), problem)
     placed = sorted(first, key=lambda each: (each.line or 0, each.column or 0))
@@ -64,6 +64,6 @@ def located(
     return [first[each].located(source, positions, suggest=True) for each in shown] + placed[len(shown) :]
 
 
-def format_report(problems: Iterable[Problem], source: str, positions: Positions | None = None) -> str:
+def format_report(problems: Iterable[Finding], source: str, positions: Positions | None = None) -> str:
     """The report of all problems of one file, as in `located`, one per line."""
     return errors.report(located(problems, source, positions))

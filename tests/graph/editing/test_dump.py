@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet.errors import GraphError
-from legonet.graph.dump import dump_yaml
+from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.load import load_graph, parse_graph, parse_yaml
 
-VALID = Path(__file__).parents[1] / "graphs" / "valid"
+VALID = Path(__file__).parents[2] / "graphs" / "valid"
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 LEAVES = st.one_of(

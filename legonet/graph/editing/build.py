@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from legonet.errors import GraphError
-from legonet.graph.problems import located
+from legonet.graph.checks.semantics import semantic_problems
+from legonet.graph.checks.structure import explain
+from legonet.graph.reading.findings import located
 from legonet.graph.schema import FORMAT_VERSION, Graph
-from legonet.graph.semantics import semantic_problems
-from legonet.graph.structure import explain
 
 Entries = Mapping[str, Mapping[str, Any]]
 

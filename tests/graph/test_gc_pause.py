@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from legonet.graph.collector import paused
+from legonet.graph.gc_pause import paused
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from legonet.errors import GraphError
-from legonet.graph.edit import add_entries
+from legonet.graph.editing.edit import add_entries
 from legonet.graph.load import parse_graph
 from legonet.graph.schema import Adapter, Category, Teacher
 
-VALID = Path(__file__).parents[1] / "graphs" / "valid"
+VALID = Path(__file__).parents[2] / "graphs" / "valid"
 COMMENTED = """\
 # the head
 legonet: 1   # version

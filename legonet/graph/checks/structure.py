@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from legonet.graph.expected import Node, expected, resolved, tags
+from legonet.graph.checks.expected import Node, expected, resolved, tags
 from legonet.graph.fields import TEXT_PATTERN
 from legonet.graph.json_schema import model_schema
-from legonet.graph.positions import KeyPath, Positions, printable, shorten, show
-from legonet.graph.problems import Problem
-from legonet.graph.scalars import BadNumberError, plain
+from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.positions import KeyPath, Positions, printable, shorten, show
+from legonet.graph.reading.scalars import BadNumberError, plain
 from legonet.graph.suggest import closest, listed
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -34,7 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def explain(data: Any, model: type[BaseModel], positions: Positions | None = None) -> list[Problem]:
+def explain(data: Any, model: type[BaseModel], positions: Positions | None = None) -> list[Finding]:
     """What is wrong with the structure of data, one problem for each place.
 
     Args:
@@ -57,7 +57,7 @@ class _Walk:
     def _found(self, value: Any, key: KeyPath) -> str:
         return self.positions.shown(key, value) if self.positions else show(value)
 
-    def node(self, value: Any, node: Node, key: KeyPath) -> Iterator[Problem]:
+    def node(self, value: Any, node: Node, key: KeyPath) -> Iterator[Finding]:
         node = resolved(node, self.definitions)
         if "discriminator" in node and isinstance(value, dict):
             yield from self._discriminated(value, node, key)
@@ -82,7 +82,7 @@ class _Walk:
             return value.is_integer()
         return isinstance(value, _TYPES[kind])
 
-    def _union(self, value: Any, branches: list[Node], node: Node, key: KeyPath) -> Iterator[Problem]:
+    def _union(self, value: Any, branches: list[Node], node: Node, key: KeyPath) -> Iterator[Finding]:
         """Go down the branch that is of the value's type; branches of a union differ in type."""
         for branch in branches:
             branch = resolved(branch, self.definitions)
@@ -92,19 +92,19 @@ class _Walk:
                 return
         yield self._wrong(value, node, key)
 
-    def _discriminated(self, value: dict[str, Any], node: Node, key: KeyPath) -> Iterator[Problem]:
+    def _discriminated(self, value: dict[str, Any], node: Node, key: KeyPath) -> Iterator[Finding]:
         name, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
         chosen = value.get(name)
         if name not in value:
             words = f"expected {listed(tags(node), ' or ')}"
-            yield Problem((*key, name), "missing", words, "add it", at="key")
+            yield Finding((*key, name), "missing", words, "add it", at="key")
         elif not isinstance(chosen, str) or chosen not in mapping:
             what = str(key[-1]) if name == "name" and key else name
             yield self._unknown(chosen, tags(node), what, (*key, name))
         else:
             yield from self.node(value, {"$ref": mapping[chosen]}, key)
 
-    def _mapping(self, value: dict[str, Any], node: Node, key: KeyPath) -> Iterator[Problem]:
+    def _mapping(self, value: dict[str, Any], node: Node, key: KeyPath) -> Iterator[Finding]:
         properties: Node = node.get("properties", {})
         others = node.get("additionalProperties", True)
         names = node.get("propertyNames")
@@ -112,7 +112,7 @@ class _Walk:
         for name in value:
             if not isinstance(name, str):
                 found = f"found {show(name)} as a key"
-                yield Problem((*key, str(name)), found, "expected text", at="key")
+                yield Finding((*key, str(name)), found, "expected text", at="key")
             elif name in properties:
                 continue
             elif others is False:
@@ -120,7 +120,7 @@ class _Walk:
                 yield self._unknown_key(name, properties, key)
             elif isinstance(names, dict) and not self._matches(name, names):
                 words = expected({"type": "string", **names}, self.definitions)
-                yield Problem((*key, name), f"found {show(name)}", f"expected {words}", "rename it", at="key")
+                yield Finding((*key, name), f"found {show(name)}", f"expected {words}", "rename it", at="key")
         # A key that is probably misspelt is not missing too; merge keys could hold any.
         meant = {closest(name, properties) for name in strangers[:20]}
         for name in node.get("required", ()):
@@ -128,25 +128,25 @@ class _Walk:
                 part = properties[name]
                 about = f" ({part['description']})" if "description" in part else ""
                 words = f"expected {expected(part, self.definitions)}{about}"
-                yield Problem((*key, name), "missing", words, "add it", at="key")
+                yield Finding((*key, name), "missing", words, "add it", at="key")
         for name, part in value.items():
             child = properties.get(name, others) if isinstance(name, str) else True
             if isinstance(child, dict):
                 yield from self.node(part, child, (*key, name))
 
-    def _unknown_key(self, name: str, properties: Node, key: KeyPath) -> Problem:
+    def _unknown_key(self, name: str, properties: Node, key: KeyPath) -> Finding:
         if name == "<<":
             found = "merge keys are not part of YAML 1.2"
-            return Problem((*key, name), found, "expected plain keys", "write the entries out", at="key")
+            return Finding((*key, name), found, "expected plain keys", "write the entries out", at="key")
         parts = ("unknown key", f"keys here are {', '.join(properties)}", "rename or remove it.")
-        return Problem((*key, name), *parts, at="key", known=tuple(properties), word=name)
+        return Finding((*key, name), *parts, at="key", known=tuple(properties), word=name)
 
-    def _list(self, value: Any, node: Node, key: KeyPath) -> Iterator[Problem]:
+    def _list(self, value: Any, node: Node, key: KeyPath) -> Iterator[Finding]:
         parts = node.get("prefixItems", [])
         low, high = node.get("minItems", 0), node.get("maxItems")
         if len(value) < low or (high is not None and len(value) > high):
             words = expected(node, self.definitions)
-            yield Problem(
+            yield Finding(
                 key, f"found {self._list_found(value, key)}", f"expected {words}", "correct its length"
             )
             return
@@ -161,7 +161,7 @@ class _Walk:
         found, count = self._found(value, key), f"a list of {len(value)}"
         return found if found == count else f"{found}, {count}"
 
-    def _scalar(self, value: Any, node: Node, key: KeyPath) -> Iterator[Problem]:
+    def _scalar(self, value: Any, node: Node, key: KeyPath) -> Iterator[Finding]:
         choices = node.get("enum", [node["const"]] if "const" in node else None)
         if choices is not None:
             if value not in choices:
@@ -179,25 +179,25 @@ class _Walk:
         pattern = node.get("pattern")
         return pattern is None or re.search(pattern.removesuffix("$") + r"\Z", value) is not None
 
-    def _unknown(self, value: Any, choices: list[Any], what: str, key: KeyPath) -> Problem:
+    def _unknown(self, value: Any, choices: list[Any], what: str, key: KeyPath) -> Finding:
         """A value that is none of a few."""
         found = self._found(value, key)
         known = [str(choice) for choice in choices]
         if isinstance(value, str) and all(isinstance(choice, str) for choice in choices):
             parts = (f"unknown {what} {found}", f"expected {listed(known, ' or ')}", "choose one.")
-            return Problem(key, *parts, known=known, word=value)
+            return Finding(key, *parts, known=known, word=value)
         if len(choices) == 1:
-            return Problem(key, f"found {found}", f"expected {known[0]}", f"write {known[0]}")
-        return Problem(key, f"found {found}", f"expected {listed(known, ' or ')}", "choose one")
+            return Finding(key, f"found {found}", f"expected {known[0]}", f"write {known[0]}")
+        return Finding(key, f"found {found}", f"expected {listed(known, ' or ')}", "choose one")
 
-    def _wrong(self, value: Any, node: Node, key: KeyPath) -> Problem:
+    def _wrong(self, value: Any, node: Node, key: KeyPath) -> Finding:
         found = self._found(value, key)
         if isinstance(value, str) and len(value) > node.get("maxLength", len(value)):
             found = f"text of {len(value)} characters"
         words = expected(node, self.definitions)
         if node.get("pattern") == TEXT_PATTERN and isinstance(value, str) and _CONTROL.search(value):
             words = "text without line breaks and control characters"
-        return Problem(key, f"found {found}", f"expected {words}", self._advice(value, node, key))
+        return Finding(key, f"found {found}", f"expected {words}", self._advice(value, node, key))
 
     def _advice(self, value: Any, node: Node, key: KeyPath) -> str:
         branches = [resolved(branch, self.definitions) for branch in (node, *node.get("anyOf", ()))]

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 from legonet.errors import GraphError
-from legonet.graph.parsed import (
+from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.parsed import (
     DEEPEST,
     HALF_SURROGATE,
     MOST_NODES,
@@ -20,9 +21,8 @@ from legonet.graph.parsed import (
     duplicate,
     unread,
 )
-from legonet.graph.positions import KeyPath, Place, Positions, printable, shorten
-from legonet.graph.problems import Problem
-from legonet.graph.scalars import BadNumberError, json_number
+from legonet.graph.reading.positions import KeyPath, Place, Positions, printable, shorten
+from legonet.graph.reading.scalars import BadNumberError, json_number
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
@@ -37,11 +37,11 @@ def compose(text: str, source: str) -> Parsed:
     """Plain data of a JSON file, with positions and the problems that do not stop the reading.
 
     Args:
-        text: the file's text, as `legonet.graph.source.decode` returns it.
+        text: the file's text, as `legonet.graph.reading.source.decode` returns it.
         source: the file's name for messages.
 
     Returns:
-        As `legonet.graph.yaml.compose`.
+        As `legonet.graph.reading.yaml.compose`.
 
     Raises:
         GraphError: it is not JSON, or deeper or larger than any graph file.
@@ -56,7 +56,7 @@ class _Composer:
         self.at = 0
         self.nodes = 0
         self.path: list[str | int] = []
-        self.problems: list[Problem] = []
+        self.problems: list[Finding] = []
         self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]
 
     def document(self) -> Parsed:
@@ -97,7 +97,7 @@ class _Composer:
         return self._error(f"found {found}", f"expected {expected}", hint)
 
     def _problem(self, start: int, parts: Parts, key: KeyPath) -> None:
-        self.problems.append(Problem(key, *parts, position=self._position(start)))
+        self.problems.append(Finding(key, *parts, position=self._position(start)))
 
     def _skip(self) -> None:
         match = _SPACE.match(self.text, self.at)

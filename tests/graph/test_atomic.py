@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from legonet.graph.files import write_atomically
+from legonet.graph.atomic import write_atomically
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:

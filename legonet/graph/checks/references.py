@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from legonet.graph.outline import Outline
-from legonet.graph.positions import KeyPath
-from legonet.graph.problems import Problem
+from legonet.graph.checks.outline import Outline
+from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.positions import KeyPath
 from legonet.graph.suggest import listed
 
 
-def reference_problems(outline: Outline) -> list[Problem]:
+def reference_problems(outline: Outline) -> list[Finding]:
     """References of a graph that lead nowhere or contradict each other.
 
     Args:
@@ -35,7 +35,7 @@ class _References:
             for links in (outline.teachers or {}).values()
         )
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Finding]:
         yield from self._named("categories", "category")
         yield from self._named("tasks", "task")
         yield from self._teachers()
@@ -44,7 +44,7 @@ class _References:
         for name, paths in self.outline.applications.items():
             yield from self._application(name, paths)
 
-    def _named(self, section: str, what: str) -> Iterator[Problem]:
+    def _named(self, section: str, what: str) -> Iterator[Finding]:
         """The teacher that a category or a task names gives a module of that category or task."""
         teachers = self.outline.teachers
         entries: dict[str, str | None] | None = getattr(self.outline, section)
@@ -64,9 +64,9 @@ class _References:
             if actual is not None and actual != name:
                 fitting = listed(able[name], " or ") if name in able else f"a teacher of {what} '{name}'"
                 found = f"teacher '{teacher}' is of {what} '{actual}'"
-                yield Problem(key, found, f"expected {fitting}", "name another")
+                yield Finding(key, found, f"expected {fitting}", "name another")
 
-    def _teachers(self) -> Iterator[Problem]:
+    def _teachers(self) -> Iterator[Finding]:
         for name, links in (self.outline.teachers or {}).items():
             if links.category is not None:
                 yield from self._exists(("teachers", name, "category"), "category", links.category)
@@ -76,7 +76,7 @@ class _References:
                 continue
             first = self.pairs[links.category, links.task]
             if first != name:
-                yield Problem(
+                yield Finding(
                     ("teachers", name),
                     f"category '{links.category}' and task '{links.task}' already have the teacher '{first}'",
                     "expected one teacher for a path",
@@ -84,12 +84,12 @@ class _References:
                     at="key",
                 )
 
-    def _exists(self, key: KeyPath, what: str, name: str, at: Any = "value") -> Iterator[Problem]:
+    def _exists(self, key: KeyPath, what: str, name: str, at: Any = "value") -> Iterator[Finding]:
         known = self.outline.categories if what == "category" else self.outline.tasks
         if known is not None and name not in known:
             yield _missing(key, what, name, known, at)
 
-    def _adapter(self, path: str) -> Iterator[Problem]:
+    def _adapter(self, path: str) -> Iterator[Finding]:
         category, task = path.split(":")
         key = ("adapters", path)
         unknown = [
@@ -103,7 +103,7 @@ class _References:
         teacher = self.pairs.get((category, task))
         givers = {self.category_givers.get(category), self.task_givers.get(task)}
         if teacher is not None and givers == {teacher} and task not in self.outline.undecided:
-            yield Problem(
+            yield Finding(
                 key,
                 f"teacher '{teacher}' gives both modules of this path, so it needs no adapter",
                 "expected a path that joins modules of two teachers",
@@ -111,14 +111,14 @@ class _References:
                 at="key",
             )
 
-    def _without_giver(self, key: KeyPath, category: str, task: str, at: Any) -> Iterator[Problem]:
+    def _without_giver(self, key: KeyPath, category: str, task: str, at: Any) -> Iterator[Finding]:
         """No teacher gives the category's or the task's module."""
         for what, name, given in (
             ("category", category, self.category_givers),
             ("task", task, self.task_givers),
         ):
             if name not in given:
-                yield Problem(
+                yield Finding(
                     key,
                     f"no teacher gives the module of {what} '{name}'",
                     f"expected a teacher with '{what}: {name}'",
@@ -126,12 +126,12 @@ class _References:
                     at=at,
                 )
 
-    def _application(self, name: str, paths: list[tuple[int, str]]) -> Iterator[Problem]:
+    def _application(self, name: str, paths: list[tuple[int, str]]) -> Iterator[Finding]:
         seen: dict[str, int] = {}
         for index, path in paths:
             key = ("applications", name, index)
             if path in seen:
-                yield Problem(key, f"found '{path}' twice", "expected each path once", "remove one")
+                yield Finding(key, f"found '{path}' twice", "expected each path once", "remove one")
                 continue
             seen[path] = index
             category, task = path.split(":")
@@ -143,7 +143,7 @@ class _References:
             yield from without
             if not without and (category, task) not in self.pairs and path not in self.outline.adapters:
                 there = [f"{c}:{t}" for c, t in self.pairs if c == category]
-                yield Problem(
+                yield Finding(
                     key,
                     f"no teacher connects category '{category}' to task '{task}'",
                     f"teachers of '{category}' are for {listed(there) or 'nothing'}",
@@ -151,9 +151,9 @@ class _References:
                 )
 
 
-def _missing(key: KeyPath, what: str, name: str, known: Collection[str], at: Any = "value") -> Problem:
+def _missing(key: KeyPath, what: str, name: str, known: Collection[str], at: Any = "value") -> Finding:
     plural = "categories" if what == "category" else what + "s"
     found, there = f"no {what} '{name}'", f"{plural} are {listed(known)}."
     if not known:
-        return Problem(key, found, f"there are no {plural}", f"add it under '{plural}'.", at=at)
-    return Problem(key, found, there, at=at, known=known, word=name)
+        return Finding(key, found, f"there are no {plural}", f"add it under '{plural}'.", at=at)
+    return Finding(key, found, there, at=at, known=known, word=name)

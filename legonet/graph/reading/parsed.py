@@ -7,9 +7,9 @@ from typing import Any
 
 from legonet import errors
 from legonet.errors import GraphError
-from legonet.graph.positions import Positions
-from legonet.graph.problems import Problem, located
-from legonet.graph.scalars import MOST_DIGITS
+from legonet.graph.reading.findings import Finding, located
+from legonet.graph.reading.positions import Positions
+from legonet.graph.reading.scalars import MOST_DIGITS
 
 DEEPEST = 64
 MOST_NODES = 500_000
@@ -24,7 +24,7 @@ class Parsed:
     data: Any
     positions: Positions
     source: str
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
 
     def or_raise(self) -> tuple[Any, Positions]:
         """Data and positions.

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from legonet.errors import GraphError, Problem
-from legonet.graph.scalars import BadNumberError, plain
+from legonet.graph.reading.scalars import BadNumberError, plain
 from legonet.graph.schema import Graph
 from legonet.graph.suggest import kind_of
 

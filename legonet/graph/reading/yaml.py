@@ -5,7 +5,7 @@ executed, aliases are counted before they expand, and every key and value keeps 
 
 PyYAML has two parsers. The one in C is many times as fast; the one in Python says in more words what is
 wrong, so that it reads again what the other refuses. Both are of YAML 1.1. What YAML 1.2 sees differently is
-the meaning of words, which `legonet.graph.scalars` gives, and where lines end.
+the meaning of words, which `legonet.graph.reading.scalars` gives, and where lines end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 import yaml
 
-from legonet.graph.parsed import (
+from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.parsed import (
     DEEPEST,
     HALF_SURROGATE,
     MOST_ALIASED,
@@ -30,10 +31,9 @@ from legonet.graph.parsed import (
     duplicate,
     unread,
 )
-from legonet.graph.positions import KeyPath, Place, Positions, printable, shorten
-from legonet.graph.problems import Problem
-from legonet.graph.scalars import BadNumberError, plain
-from legonet.graph.syntax import syntax_message
+from legonet.graph.reading.positions import KeyPath, Place, Positions, printable, shorten
+from legonet.graph.reading.scalars import BadNumberError, plain
+from legonet.graph.reading.syntax import syntax_message
 
 _TAGS = "tag:yaml.org,2002:"
 # The parser in C takes tabs between words and drops the tag "!", which the other refuses.
@@ -56,7 +56,7 @@ def compose(text: str, source: str) -> Parsed:
     """Plain data of a YAML file, with positions and the problems that do not stop the reading.
 
     Args:
-        text: the file's text, as `legonet.graph.source.decode` returns it.
+        text: the file's text, as `legonet.graph.reading.source.decode` returns it.
         source: the file's name for messages.
 
     Returns:
@@ -101,7 +101,7 @@ class _Composer:
         self.next: Callable[[], Any] = self.parser.get_event
         self.text = text
         self.source = source
-        self.problems: list[Problem] = []
+        self.problems: list[Finding] = []
         self.anchors: dict[str, tuple[Any, Place, int]] = {}
         self.open_anchors: set[str] = set()
         self.path: list[str | int] = []
@@ -119,7 +119,7 @@ class _Composer:
                 below = start.end_mark  # of the marker `---`
                 where = (below.line + 1, below.column - 2)
                 self.problems.append(
-                    Problem((), found, "expected YAML 1.2", "remove that line", position=where)
+                    Finding((), found, "expected YAML 1.2", "remove that line", position=where)
                 )
             data, root = self._node(self.next())
             self.next()
@@ -133,7 +133,7 @@ class _Composer:
         mark = event.start_mark
         if len(self.problems) < MOST_PROBLEMS:
             key = tuple(self.path) if key is None else key
-            self.problems.append(Problem(key, *parts, position=(mark.line + 1, mark.column + 1)))
+            self.problems.append(Finding(key, *parts, position=(mark.line + 1, mark.column + 1)))
 
     def _node(self, event: Any) -> tuple[Any, Place]:
         kind, mark = type(event), event.start_mark
