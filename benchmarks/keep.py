@@ -33,7 +33,7 @@ from legonet.evaluate import scores
 from legonet.graph.schema import Adapter
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
 
 KEEP = "keep.json"

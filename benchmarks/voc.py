@@ -33,7 +33,7 @@ from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.network import Network
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
 
 GRAPH = "graphs/voc.yaml"

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from legonet.ops.table import register_operation
     from legonet.outputs import Output, register_output
     from legonet.outputs.results import Mask, Numbers, Score
-    from legonet.plan.cost import Cost as JobCost
+    from legonet.plan.cost import JobCost
     from legonet.plan.plan import Change, Offer, Plan, PlannedEdge
     from legonet.plan.ports import Port, Ports
-    from legonet.run.execute import Result as FittedAdapter
+    from legonet.run.execute import FittedAdapter
     from legonet.run.finetune import Tuned, Tuning
-    from legonet.run.options import Options as RunOptions
+    from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
 
 __version__ = "0.1.0"
@@ -89,8 +89,8 @@ _WHERE = {
     "Edge": "legonet.distill.context:Edge",
     "Explanation": "legonet.compile.explain:Explanation",
     "Exported": "legonet.compile.export:Exported",
-    "FittedAdapter": "legonet.run.execute:Result",
-    "JobCost": "legonet.plan.cost:Cost",
+    "FittedAdapter": "legonet.run.execute:FittedAdapter",
+    "JobCost": "legonet.plan.cost:JobCost",
     "Judgement": "legonet.distill.finetune:Judgement",
     "Mask": "legonet.outputs:Mask",
     "Method": "legonet.methods:Method",
@@ -105,7 +105,7 @@ _WHERE = {
     "Progress": "legonet.run.runner:Progress",
     "Row": "legonet.ops.row:Row",
     "Run": "legonet.run.runner:Run",
-    "RunOptions": "legonet.run.options:Options",
+    "RunOptions": "legonet.run.options:RunOptions",
     "Score": "legonet.outputs:Score",
     "Tuned": "legonet.run.finetune:Tuned",
     "Tuning": "legonet.run.finetune:Tuning",

@@ -16,7 +16,7 @@ import torch
 
 from legonet import registration
 from legonet.graph.method import METHODS
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 
 DOCS = Path(__file__).parents[1] / "docs" / "extending.md"
 
@@ -58,7 +58,7 @@ def test_a_method(module: Callable[..., ModuleType], network: Any, executor: str
         planned = {each.path: each for each in network.plan({"dog:classify": (images, None)})}["dog:classify"]
         assert planned.method == "regression"
         assert planned.cost.operations
-        options = Options(only=["dog:classify"], executor=executor)
+        options = RunOptions(only=["dog:classify"], executor=executor)
         (result,) = network.transplant({"dog:classify": (images, None)}, options=options).results
         return result.quality["loss"]
 
@@ -68,6 +68,6 @@ def test_a_method(module: Callable[..., ModuleType], network: Any, executor: str
 def test_an_executor(module: Callable[..., ModuleType], network: Any) -> None:
     with ThreadPoolExecutor(1) as pool:
         mine = module("An executor", "pool_example").PoolExecutor(pool)
-        assert len(network.transplant(executor=mine, options=Options(only=["dog:classify"])).results) == 1
+        assert len(network.transplant(executor=mine, options=RunOptions(only=["dog:classify"])).results) == 1
         assert network.transplant(executor=mine).results
     assert not network.plan().changes

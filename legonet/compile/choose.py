@@ -9,7 +9,7 @@ from legonet.graph.schema import Graph
 from legonet.graph.select import select_paths, split_path
 from legonet.graph.subgraph import names_of
 from legonet.graph.suggest import listed
-from legonet.plan.diff import Plan, PlannedEdge
+from legonet.plan.plan import Plan, PlannedEdge
 
 
 def choose_paths(

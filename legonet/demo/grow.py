@@ -18,7 +18,7 @@ from legonet.graph.load import load_graph
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.network import Network
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"

@@ -34,7 +34,7 @@ from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.adapter_layers import MAPS, bridge_layers
 from legonet.distill.augment import cutmix
 from legonet.distill.checkpoint import Checkpoint, DescentState
-from legonet.distill.context import Edge, Progress, features_of, frozen, outputs_of
+from legonet.distill.context import Edge, StepCallback, features_of, frozen, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
@@ -62,7 +62,7 @@ def fit_bridged(
     spec: Adapter,
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
     checkpoint: Checkpoint | None = None,
     upper: Fitted | None = None,
 ) -> Fitted:
@@ -197,7 +197,7 @@ def _refine(
     seen: tuple[Tensor, Tensor],
     held_out: tuple[Tensor, Tensor],
     generator: torch.Generator,
-    progress: Progress | None,
+    progress: StepCallback | None,
     state: DescentState | None,
 ) -> float:
     """Change the adapter in place where that agrees better.

@@ -17,7 +17,7 @@ from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 
-Progress = Callable[[int, int, float], None]
+StepCallback = Callable[[int, int, float], None]
 _Module = TypeVar("_Module", bound=nn.Module)
 
 IMAGES = 64  # that go through f together
@@ -87,7 +87,7 @@ class Context:
     device: torch.device | str
     imagined: Tensor | None = None
     notes: list[str] = field(default_factory=list)
-    progress: Progress | None = None
+    progress: StepCallback | None = None
     checkpoint: Checkpoint | None = None
 
     def descent(self, *measured: list[float]) -> DescentState | None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.distill.checkpoint import DescentState
-from legonet.distill.context import Progress
+from legonet.distill.context import StepCallback
 
 
 def descend(
@@ -18,7 +18,7 @@ def descend(
     steps: int,
     learning_rate: float,
     decay: bool = False,
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
     only: str = "",
     state: DescentState | None = None,
 ) -> list[float]:

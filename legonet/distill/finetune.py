@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.context import Progress, outputs_of
+from legonet.distill.context import StepCallback, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.losses import disagreement, output_scale, task_loss
 from legonet.graph.output import Output
@@ -66,7 +66,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class FinetunedModule:
     """A changed copy of the shared module, and what became of each path."""
 
     module: GraphModule
@@ -79,8 +79,8 @@ def finetune(
     steps: int,
     learning_rate: float,
     seed: int = 0,
-    progress: Progress | None = None,
-) -> Tuned:
+    progress: StepCallback | None = None,
+) -> FinetunedModule:
     """Change a copy of a shared module.
 
     Args:
@@ -119,7 +119,7 @@ def finetune(
     for name, path in paths.items():
         (measure, old), (_, new) = before[name], _judge(students[name], path, answers[name])
         judged[name] = Judgement(measure, old, new, len(path.images[::HELD_OUT]))
-    return Tuned(tuned.requires_grad_(False), judged)
+    return FinetunedModule(tuned.requires_grad_(False), judged)
 
 
 def _answers(path: TunedPath) -> Tensor | None:

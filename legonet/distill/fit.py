@@ -9,7 +9,7 @@ from torch import Tensor
 
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.distill.checkpoint import Checkpoint
-from legonet.distill.context import Context, Edge, Progress, features_of, frozen
+from legonet.distill.context import Context, Edge, StepCallback, features_of, frozen
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
@@ -38,7 +38,7 @@ def fit(
     spec: Adapter,
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
     imagined: Tensor | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Fitted:

@@ -34,7 +34,7 @@ from legonet.graph.reading.findings import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
 from legonet.teachers.allowed import allowed_code
 from legonet.teachers.checkpoints import fill_from

@@ -13,7 +13,7 @@ from legonet.graph.editing.build import extended
 from legonet.graph.schema import Graph
 from legonet.ir.modules import make_module, raw_tensor
 from legonet.ir.sizes import output_shape
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.teachers.maps import take_in_with_cut
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.outputs import check_output, output_of

@@ -19,7 +19,7 @@ from legonet.ir.graph import ModelGraph, Shape
 from legonet.ir.sizes import Size, shapes_of, size_of
 from legonet.plan.ports import Port
 from legonet.store.blobs import sha256
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.teachers.ports import MAP, expect_channels_first
 from legonet.teachers.source import TeacherSource
 

@@ -24,8 +24,8 @@ from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
 from legonet.graph.schema import Graph
 from legonet.store.blobs import BlobStore, Pieces
-from legonet.store.files import holds, write_file
 from legonet.store.gc import named
+from legonet.store.plain_files import holds, write_file
 from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
 from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from legonet.distill import checkpoint
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.checkpoint import Checkpoint, clear
-from legonet.distill.context import Edge, Progress
+from legonet.distill.context import Edge, StepCallback
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.graph.schema import Adapter, Input
@@ -38,7 +38,7 @@ class Stopped(BaseException):
     """As a kill would: nothing after it is done."""
 
 
-def stop_at(step: int | None) -> Progress:
+def stop_at(step: int | None) -> StepCallback:
     def progress(done: int, steps: int, loss: float) -> None:
         if step is not None and done == step + 1:
             raise Stopped
@@ -58,7 +58,7 @@ def pictures() -> Samples:
     return Samples(torch.rand(8, 3, 16, 16, generator=generator), torch.arange(8) % 2)
 
 
-Fit = Callable[[Progress, Checkpoint | None], Fitted]
+Fit = Callable[[StepCallback, Checkpoint | None], Fitted]
 
 
 def expect_the_same_bits(fitting: Fit, folder: Path, steps: tuple[int, ...] = (1, 5)) -> None:
@@ -87,7 +87,7 @@ def test_every_method(
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS[method]})
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
 
-    def fitting(progress: Progress, kept: Checkpoint | None) -> Fitted:
+    def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
         return fit(known, spec, pictures, progress=progress, checkpoint=kept)
 
     expect_the_same_bits(fitting, tmp_path)
@@ -104,7 +104,7 @@ def test_matching_at_the_image(
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
     own = chain(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
 
-    def fitting(progress: Progress, kept: Checkpoint | None) -> Fitted:
+    def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
         return fit_bridged(known, own, spec, pictures, "cpu", progress, kept)
 
     # The tenth step is of the second descent: the first one, of 8 steps, stands as it ended.

@@ -14,7 +14,7 @@ from torch import nn
 
 import legonet
 from legonet.network import Network
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from tests.run.faults import copy
 
 METHODS = [
@@ -97,7 +97,7 @@ def test_a_plan_of_chains_imports_no_torch(fresh: Path) -> None:
 
 def test_seconds_follow_from_the_first_job(fresh: Path, tmp_path: Path) -> None:
     graph = copy(fresh, tmp_path)
-    legonet.load(graph).transplant(options=Options(only=["dog:*"]))
+    legonet.load(graph).transplant(options=RunOptions(only=["dog:*"]))
     cow = legonet.load(graph).plan().by_path["cow:classify"].cost
     assert cow is not None
     assert cow.basis == "at the pace of 1 by closed-form"

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import torch
 
 from legonet.blocks.rescale import Rescale
-from legonet.compile.card import Card
 from legonet.compile.export.classes import Classes, Source
 from legonet.compile.export.constructors import LINE, written
 from legonet.compile.export.names import Names, comment
@@ -21,6 +20,7 @@ from legonet.compile.export.wrap import wrapped
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.program import Call, Ref
 from legonet.compile.schedule import find_module
+from legonet.compile.signature import Signature
 from legonet.errors import ExportError
 from legonet.graph.suggest import listed
 from legonet.ir.graph import Shape
@@ -36,12 +36,12 @@ _KINDS = {
 Place = tuple[str, str]
 
 
-def model_source(network: CompiledNetwork, card: Card) -> tuple[str, dict[str, str]]:
+def model_source(network: CompiledNetwork, signature: Signature) -> tuple[str, dict[str, str]]:
     """Write a network's source.
 
     Args:
         network: The network.
-        card: What it takes and gives.
+        signature: What it takes and gives.
 
     Returns:
         The text of model.py, and for each name of its state dict the name in the network's.
@@ -49,17 +49,17 @@ def model_source(network: CompiledNetwork, card: Card) -> tuple[str, dict[str, s
     Raises:
         ExportError: A module has an operation that is not in legonet's table.
     """
-    return _Writer(network, card).source()
+    return _Writer(network, signature).source()
 
 
 class _Writer:
-    def __init__(self, network: CompiledNetwork, card: Card) -> None:
-        self._network, self._card = network, card
+    def __init__(self, network: CompiledNetwork, signature: Signature) -> None:
+        self._network, self._signature = network, signature
         self._values = Names(["self", "images", "torch", "nn"])
 
     def source(self) -> tuple[str, dict[str, str]]:
         names = Names(dir(torch.nn.Module()))
-        shapes = input_shapes(self._network, self._card.input)
+        shapes = input_shapes(self._network, self._signature.input)
         attributes = {run.place: "" for run in self._network.runs}
         attributes = {place: names(_said(place, " ")) for place in attributes}
         sources = {place: self._source(place, shapes[place]) for place in attributes}
@@ -90,7 +90,7 @@ class _Writer:
         )
         if re.search(r"\bRescale\(\)", text):
             text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
-        about = comment(f"{self._card.name}: {', '.join(self._card.outputs)}.")
+        about = comment(f"{self._signature.name}: {', '.join(self._signature.outputs)}.")
         head = _HEAD.format(about=textwrap.fill(about, LINE - 3))
         for word, line in _IMPORTS.items():
             head = head if re.search(rf"\b{word}\b", text) else head.replace(line, "")
@@ -111,7 +111,7 @@ class _Writer:
         return self._network.running.memory_format == torch.channels_last
 
     def _about(self) -> str:
-        channels, height, width = self._card.input
+        channels, height, width = self._signature.input
         return f"Images (batch, {channels}, {height}, {width}) in [0, 1] in; a dict of outputs by path out."
 
     def _forward(self, attributes: Mapping[tuple[str, str], str]) -> list[str]:

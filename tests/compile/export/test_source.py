@@ -19,12 +19,11 @@ from torch import Tensor, nn
 
 from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
-from legonet.compile.card import Card, OutputCard
 from legonet.compile.export import export
 from legonet.compile.export.folder import load_folder, write_folder
-from legonet.compile.network import CompiledNetwork, Normalise
-from legonet.compile.network import Path as CompiledPath
-from legonet.compile.options import Options
+from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.options import CompileOptions
+from legonet.compile.signature import OutputSignature, Signature
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
@@ -55,9 +54,9 @@ def write(module: GraphModule, shape: tuple[int, int, int], folder: Path, passes
     torch.manual_seed(0)
     stage, paths = Normalise((0.5,) * 3, (0.25,) * 3), (CompiledPath("a", "t", native=True),)
     below = lowered(nn.Sequential(nn.Conv2d(3, 3, 1)))
-    network = join(paths, stage, {"a": below}, {}, {"t": module}, Options(passes), shape)
-    outputs = {"a:t": OutputCard(VectorOutput(kind="vector", names=("x",)), "a")}
-    network.card = Card("zoo", shape, (0.5,) * 3, (0.25,) * 3, outputs)
+    network = join(paths, stage, {"a": below}, {}, {"t": module}, CompileOptions(passes), shape)
+    outputs = {"a:t": OutputSignature(VectorOutput(kind="vector", names=("x",)), "a")}
+    network.signature = Signature("zoo", shape, (0.5,) * 3, (0.25,) * 3, outputs)
     export(network, folder)
     return Written(network, load_folder(folder), (folder / "model.py").read_text())
 
@@ -241,11 +240,15 @@ def test_blocks_of_different_sizes_share_a_class_and_different_ones_do_not(tmp_p
 @given(parts(), st.sampled_from(["none", "share", "all"]))
 def test_any_network(tmp_path: Path, made: Parts, passes: str) -> None:
     """Shared parts, groups, batches, residuals, views and weights that are used twice."""
-    network = join(made.paths, made.input, made.categories, made.adapters, made.tasks, Options(passes), SHAPE)
-    outputs = {path.name: OutputCard(VectorOutput(kind="vector", names=("x",)), "a") for path in made.paths}
-    card = Card("zoo", SHAPE, None, None, outputs)
+    network = join(
+        made.paths, made.input, made.categories, made.adapters, made.tasks, CompileOptions(passes), SHAPE
+    )
+    outputs = {
+        path.name: OutputSignature(VectorOutput(kind="vector", names=("x",)), "a") for path in made.paths
+    }
+    signature = Signature("zoo", SHAPE, None, None, outputs)
     folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "app"
-    write_folder(network, card, folder)
+    write_folder(network, signature, folder)
     run = load_folder(folder)
     for batch in (1, 3):
         images = torch.rand(batch, *SHAPE)

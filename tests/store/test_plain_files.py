@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from legonet.store.files import holds, write_file
+from legonet.store.plain_files import holds, write_file
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import settled
-from legonet.plan.again import Before
-from legonet.plan.diff import Plan, diff
+from legonet.plan.diff import diff
+from legonet.plan.incremental import Before
+from legonet.plan.plan import Plan
 from legonet.run.count import OperationCount
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers
@@ -18,7 +19,7 @@ from legonet.teachers.port import Crossing
 
 
 @dataclass(frozen=True)
-class Prints:
+class SampleFacts:
     """Samples that are given, as a plan sees them.
 
     Attributes:
@@ -33,7 +34,7 @@ class Prints:
 
 
 @dataclass(frozen=True)
-class Survey:
+class PlannedNetwork:
     """A plan and what it was made from.
 
     Attributes:
@@ -49,16 +50,16 @@ class Survey:
     before: Before
 
 
-def survey(
+def make_plan(
     graph: Graph,
     lock: Lock,
     store: BlobStore,
     sources: Sources,
     journal: Journal,
-    prints: Prints,
+    sample_facts: SampleFacts,
     crossing: Callable[[str], Crossing],
     before: Before | None = None,
-) -> Survey:
+) -> PlannedNetwork:
     """Plan what is to be built.
 
     Args:
@@ -67,7 +68,7 @@ def survey(
         store: asked for the adapters that the lock names.
         sources: the teachers.
         journal: asked for what jobs took, and for adapters that the lock does not name.
-        prints: of the samples that are given.
+        sample_facts: Facts of the samples that are given.
         crossing: a teacher's cut, by its name.
         before: an earlier plan of this network, where there is one at hand.
 
@@ -76,8 +77,8 @@ def survey(
     """
     teachers = lock_teachers(sources, lock)
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
-    known = facts(teachers, lock, store, prints.fingerprints, prints.labelled)
-    count = OperationCount(graph, teachers, crossing, prints.images, prints.labelled)
+    known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled)
+    count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
     history = replace(journal.history(), count=count)
     plan = diff(graph, lock, known, history, before)
     before = Before(graph, lock, known, plan)
@@ -86,4 +87,4 @@ def survey(
         fitted = {key: each for key, each in fitted.items() if store.has(each.adapter)}
         if fitted:
             plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
-    return Survey(graph, plan, teachers, before)
+    return PlannedNetwork(graph, plan, teachers, before)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from legonet.errors import StoreError
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 
 
-class Verdicts:
+class GroupingCache:
     """Yes or no by key, in memory, and in a file if there is one. A file that cannot be read is made anew.
 
     Args:
@@ -37,5 +37,5 @@ class Verdicts:
                 write_file(self._file, json.dumps(dict(sorted(self._known.items())), indent=0).encode())
 
 
-PROCESS = Verdicts()
+PROCESS = GroupingCache()
 """For networks without a workspace: kept as long as the process runs."""

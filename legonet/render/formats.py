@@ -12,7 +12,7 @@ from legonet.graph.atomic import write_atomically
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.render.layout import Drawing
-from legonet.render.view import Figures, Plan, PlannedEdge, View, make_view
+from legonet.render.view import DrawnEdge, DrawnPlan, Figures, View, make_view
 
 FORMATS: dict[str, tuple[str, ...]] = {
     "svg": (".svg",),
@@ -36,7 +36,7 @@ def draw(
     graph: Graph | View | Drawing,
     format: Literal["png", "pdf"],
     lock: Lock | None = None,
-    plan: Plan | Iterable[PlannedEdge] | None = None,
+    plan: DrawnPlan | Iterable[DrawnEdge] | None = None,
     figures: Figures | None = None,
 ) -> bytes: ...
 
@@ -46,7 +46,7 @@ def draw(
     graph: Graph | View | Drawing,
     format: Literal["svg", "dot", "mermaid", "markdown", "html"],
     lock: Lock | None = None,
-    plan: Plan | Iterable[PlannedEdge] | None = None,
+    plan: DrawnPlan | Iterable[DrawnEdge] | None = None,
     figures: Figures | None = None,
 ) -> str: ...
 
@@ -56,7 +56,7 @@ def draw(
     graph: Graph | View | Drawing,
     format: str,
     lock: Lock | None = None,
-    plan: Plan | Iterable[PlannedEdge] | None = None,
+    plan: DrawnPlan | Iterable[DrawnEdge] | None = None,
     figures: Figures | None = None,
 ) -> str | bytes: ...
 
@@ -65,7 +65,7 @@ def draw(
     graph: Graph | View | Drawing,
     format: str,  # noqa: A002  (the word people look for)
     lock: Lock | None = None,
-    plan: Plan | Iterable[PlannedEdge] | None = None,
+    plan: DrawnPlan | Iterable[DrawnEdge] | None = None,
     figures: Figures | None = None,
 ) -> str | bytes:
     """Draw a network.
@@ -122,7 +122,7 @@ def render(
     graph: Graph | View | Drawing,
     path: str | os.PathLike[str],
     lock: Lock | None = None,
-    plan: Plan | Iterable[PlannedEdge] | None = None,
+    plan: DrawnPlan | Iterable[DrawnEdge] | None = None,
     figures: Figures | None = None,
 ) -> Path:
     """Draw a network into a file, whose ending chooses the format; the file is whole or not there.

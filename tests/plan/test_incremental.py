@@ -9,8 +9,8 @@ import pytest
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
 from legonet.plan import diff as module
-from legonet.plan.again import Before
 from legonet.plan.diff import diff
+from legonet.plan.incremental import Before
 from tests.plan.worlds import CHANGES, OTHER, World, arrived, known, sampled
 
 

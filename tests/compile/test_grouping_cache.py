@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from legonet.compile.verdicts import Verdicts
+from legonet.compile.grouping_cache import GroupingCache
 
 
 def test_it_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "state" / "grouping.json"
-    Verdicts(file).put("b", True)
-    Verdicts(file).put("a", False)
-    found = Verdicts(file)
+    GroupingCache(file).put("b", True)
+    GroupingCache(file).put("a", False)
+    found = GroupingCache(file)
     assert [found.get(key) for key in "abc"] == [False, True, None]
     assert file.read_text() == '{\n"a": false,\n"b": true\n}'
 
@@ -22,14 +22,14 @@ def test_it_is_read_again(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_made_anew(tmp_path: Path, text: str) -> None:
     file = tmp_path / "grouping.json"
     file.write_text(text, encoding="latin-1")
-    found = Verdicts(file)
+    found = GroupingCache(file)
     assert found.get("a") is None
     found.put("a", True)
-    assert Verdicts(file).get("a") is True
+    assert GroupingCache(file).get("a") is True
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    found = Verdicts(tmp_path / "taken" / "grouping.json")
+    found = GroupingCache(tmp_path / "taken" / "grouping.json")
     found.put("a", True)
     assert found.get("a") is True

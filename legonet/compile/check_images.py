@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def misfit(images: Tensor, shape: tuple[int, ...], weights: Tensor | None, where: str) -> str | None:
+def image_problem(images: Tensor, shape: tuple[int, ...], weights: Tensor | None, where: str) -> str | None:
     """Say what is wrong with a batch of images.
 
     Args:

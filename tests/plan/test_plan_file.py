@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from legonet.errors import PlanError
-from legonet.plan.facts import Fitted
-from legonet.plan.files import is_plan, plan_text, read_plan
+from legonet.plan.facts import StoredAdapter
 from legonet.plan.plan import Plan, PlannedEdge
+from legonet.plan.plan_file import is_plan, plan_text, read_plan
 
 PLAN = Plan(
     "zoo",
@@ -48,7 +48,7 @@ def test_it_names_the_graph_and_the_samples(path: Path) -> None:
 
 def test_the_same_world_is_accepted(path: Path) -> None:
     read_plan(path).accept(PLAN)
-    read_plan(path).accept(changed(1, reuse=Fitted("x:classify", "c" * 64)))
+    read_plan(path).accept(changed(1, reuse=StoredAdapter("x:classify", "c" * 64)))
 
 
 def test_what_is_done_already_is_no_difference(path: Path) -> None:

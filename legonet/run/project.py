@@ -12,11 +12,11 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
-from legonet.plan.again import Before
+from legonet.plan.incremental import Before
 from legonet.run.journal import Journal
-from legonet.run.owner import RunLock
+from legonet.run.planning import PlannedNetwork, SampleFacts, make_plan
 from legonet.run.prepare import Sources, mend_blobs, store_blobs
-from legonet.run.survey import Prints, Survey, survey
+from legonet.run.run_lock import RunLock
 from legonet.store.blobs import BlobStore
 from legonet.store.workspace import Workspace
 from legonet.teachers.port import PortFinder
@@ -26,7 +26,7 @@ _Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
-class Site:
+class Project:
     """Where a network lives.
 
     Attributes:
@@ -45,7 +45,9 @@ class Site:
     workspace: Workspace | None = None
     before: Before | None = None
 
-    def survey(self, lock: Lock, prints: Prints | None = None, graph: Graph | None = None) -> Survey:
+    def plan(
+        self, lock: Lock, sample_facts: SampleFacts | None = None, graph: Graph | None = None
+    ) -> PlannedNetwork:
         """The plan of a graph, default the whole, and its teachers as their files are now.
 
         Raises:
@@ -54,8 +56,15 @@ class Site:
         graph = graph or self.graph
         sources: Mapping[str, TeacherSource] = {name: self.sources[name] for name in graph.teachers}
         ports = self.port_finder()
-        return survey(
-            graph, lock, self.store, sources, self.journal, prints or Prints(), ports.crossing, self.before
+        return make_plan(
+            graph,
+            lock,
+            self.store,
+            sources,
+            self.journal,
+            sample_facts or SampleFacts(),
+            ports.crossing,
+            self.before,
         )
 
     def alone(
@@ -76,7 +85,7 @@ class Site:
         file = None if self.workspace is None else self.workspace.state("ports.json")
         return PortFinder(self.graph, self.sources, file)
 
-    def with_modules(self, found: Survey, needed: Iterable[str], make: Callable[[], _Made]) -> _Made:
+    def with_modules(self, found: PlannedNetwork, needed: Iterable[str], make: Callable[[], _Made]) -> _Made:
         """Make something of modules that are put into the store first, from their teachers, if it lacks them.
 
         What reads them verifies them, so that nothing is read twice; if it finds one damaged, all are
@@ -112,7 +121,7 @@ def modules_of(lock: Lock, paths: Iterable[str]) -> set[str]:
     }
 
 
-def teacher_of(graph: Graph, path: str) -> str:
+def expect_teacher(graph: Graph, path: str) -> str:
     """The teacher of a path.
 
     Raises:

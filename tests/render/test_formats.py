@@ -9,7 +9,7 @@ from PIL import Image
 from legonet.errors import RenderError
 from legonet.render import graphviz as backend
 from legonet.render import render
-from legonet.render.files import FORMATS, draw
+from legonet.render.formats import FORMATS, draw
 from legonet.render.view import make_view
 
 ENDINGS = [suffix for suffixes in FORMATS.values() for suffix in suffixes]

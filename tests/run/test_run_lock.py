@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from legonet.errors import StoreError
-from legonet.run import owner
-from legonet.run.owner import RunLock
+from legonet.run import run_lock
+from legonet.run.run_lock import RunLock
 
-pytestmark = pytest.mark.skipif(owner.fcntl is None, reason="needs locks of files")
+pytestmark = pytest.mark.skipif(run_lock.fcntl is None, reason="needs locks of files")
 
 
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs" / "zoo.lock"
     with RunLock(path):
-        monkeypatch.setattr(owner.time, "time", lambda: 0.0)  # a clock that went backwards
+        monkeypatch.setattr(run_lock.time, "time", lambda: 0.0)  # a clock that went backwards
         message = rf"another run is at work .*: process {os.getpid()} on .*, for 0 s, since .*; .*--wait"
         with pytest.raises(StoreError, match=message), RunLock(path):
             pass
@@ -52,7 +52,7 @@ def test_who_is_waited_for_is_told_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     open_files = len(list(Path("/dev/fd").iterdir()))
     with RunLock(path):
-        monkeypatch.setattr(owner.time, "sleep", nap)
+        monkeypatch.setattr(run_lock.time, "sleep", nap)
         with pytest.raises(KeyboardInterrupt), RunLock(path, wait=True, told=told.append):
             pass
     (message,) = told
@@ -67,7 +67,7 @@ def test_a_short_wait_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path, told = tmp_path / "zoo.lock", []
     first = RunLock(path)
     first.__enter__()
-    monkeypatch.setattr(owner.time, "sleep", lambda _: first.__exit__(None, None, None))
+    monkeypatch.setattr(run_lock.time, "sleep", lambda _: first.__exit__(None, None, None))
     with RunLock(path, wait=True, told=told.append):
         pass
     assert not told

@@ -12,7 +12,7 @@ from legonet.graph.select import split_path
 
 
 @dataclass(frozen=True)
-class OutputCard:
+class OutputSignature:
     """What one path gives.
 
     Attributes:
@@ -34,12 +34,12 @@ class OutputCard:
         return self.meaning.channels(self.category)
 
     def data(self) -> dict[str, Any]:
-        """The card as plain data."""
+        """The signature as plain data."""
         return {"kind": self.kind, "labels": self.labels, "category": self.category}
 
 
 @dataclass(frozen=True)
-class Card:
+class Signature:
     """What a compiled network takes and gives.
 
     Attributes:
@@ -54,10 +54,10 @@ class Card:
     input: tuple[int, int, int]
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
-    outputs: Mapping[str, OutputCard]
+    outputs: Mapping[str, OutputSignature]
 
     def data(self) -> dict[str, Any]:
-        """The card as plain data."""
+        """The signature as plain data."""
         outputs = {path: each.data() for path, each in self.outputs.items()}
         return {
             "name": self.name,
@@ -68,10 +68,12 @@ class Card:
         }
 
 
-def make_card(graph: Graph, paths: Iterable[str]) -> Card:
-    """The card of some paths of a graph."""
+def make_signature(graph: Graph, paths: Iterable[str]) -> Signature:
+    """The signature of some paths of a graph."""
     outputs = {}
     for path in paths:
         category, task = split_path(path)
-        outputs[path] = OutputCard(graph.tasks[task].output, graph.categories[category].label or category)
-    return Card(graph.name, graph.input.shape, graph.input.mean, graph.input.std, outputs)
+        outputs[path] = OutputSignature(
+            graph.tasks[task].output, graph.categories[category].label or category
+        )
+    return Signature(graph.name, graph.input.shape, graph.input.mean, graph.input.std, outputs)
