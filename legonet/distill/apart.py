@@ -20,7 +20,7 @@ from legonet.distill.augment import augmented_features, cutmix, share_of_given
 from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.imagine import imagined_features, inverted_features
-from legonet.distill.losses import disagreement, output_scale, value_and_jacobian
+from legonet.distill.losses import output_scale, value_and_jacobian
 from legonet.outputs.losses import mismatch
 
 BATCH = 16
@@ -99,7 +99,7 @@ def learn_from_outputs(
         value, output, wanted = value_and_jacobian(
             student, context.teacher, features, scale, gradients, generator
         )
-        return value + disagreement(output, wanted, scale, context.edge.meaning)
+        return value + context.edge.meaning.disagreement(output, wanted, scale)
 
     state = context.descent()
     descend(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)

@@ -39,7 +39,7 @@ from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
 from legonet.distill.inversion import invert
-from legonet.distill.losses import disagreement, output_scale
+from legonet.distill.losses import output_scale
 from legonet.distill.pullback import Shape
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
@@ -218,13 +218,13 @@ def _refine(
     student, scale = nn.Sequential(*above), output_scale(wanted)
 
     def judge() -> float:
-        return max(0.0, float(disagreement(outputs_of(student, others), wanted, scale, edge.meaning)))
+        return max(0.0, float(edge.meaning.disagreement(outputs_of(student, others), wanted, scale)))
 
     def loss() -> Tensor:
         chosen = torch.randint(len(features), (BATCH,), generator=generator).to(features.device)
         found = student(features[chosen])
-        return mismatch(found, answers[chosen], scale) + disagreement(
-            found, answers[chosen], scale, edge.meaning
+        return mismatch(found, answers[chosen], scale) + edge.meaning.disagreement(
+            found, answers[chosen], scale
         )
 
     before, start = judge(), copy.deepcopy(adapter.state_dict())

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from legonet.distill.context import StepCallback, outputs_of
 from legonet.distill.descent import descend
-from legonet.distill.losses import disagreement, output_scale, task_loss
+from legonet.distill.losses import output_scale
 from legonet.graph.output import Output
 from legonet.ir.interpreter import GraphModule
 
@@ -109,9 +109,9 @@ def finetune(
             chosen = seen[torch.randint(len(seen), (BATCH,), generator=generator)].to(path.images.device)
             found, answer, scale = students[name](path.images[chosen]), answers[name], scales[name]
             if answer is not None and scale is not None:
-                total = total.to(found) + disagreement(found, answer[chosen], scale, path.meaning)
+                total = total.to(found) + path.meaning.disagreement(found, answer[chosen], scale)
             if path.labels is not None:
-                total = total.to(found) + task_loss(found, path.labels[chosen], path.meaning)
+                total = total.to(found) + path.meaning.task_loss(found, path.labels[chosen])
         return total / len(paths)
 
     descend(tuned, loss, steps, learning_rate, decay=True, progress=progress)
@@ -129,7 +129,7 @@ def _answers(path: TunedPath) -> Tensor | None:
 def _judge(student: nn.Module, path: TunedPath, answer: Tensor | None) -> tuple[str, float]:
     found = outputs_of(student, path.images[::HELD_OUT])
     if path.labels is not None:
-        return "loss", float(task_loss(found, path.labels[::HELD_OUT], path.meaning))
+        return "loss", float(path.meaning.task_loss(found, path.labels[::HELD_OUT]))
     wanted = found if answer is None else answer[::HELD_OUT]
     scale = output_scale(wanted if answer is None else answer)
-    return "disagreement", float(disagreement(found, wanted, scale, path.meaning))
+    return "disagreement", float(path.meaning.disagreement(found, wanted, scale))

@@ -6,20 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from legonet.graph.output import Output
 from legonet.outputs.losses import mismatch
 
-__all__ = ["disagreement", "mismatch", "output_scale", "soft_loss", "task_loss", "value_and_jacobian"]
-
-
-def soft_loss(student: Tensor, teacher: Tensor, temperature: float, meaning: Output) -> Tensor:
-    """Compare softened outputs, as their meaning says; see `legonet.graph.output.Output.soft_loss`."""
-    return meaning.soft_loss(student, teacher, temperature)
-
-
-def disagreement(student: Tensor, teacher: Tensor, scale: Tensor, meaning: Output) -> Tensor:
-    """Compare decisions, as their meaning says; see `legonet.graph.output.Output.disagreement`."""
-    return meaning.disagreement(student, teacher, scale)
+__all__ = ["mismatch", "output_scale", "value_and_jacobian"]
 
 
 def value_and_jacobian(
@@ -64,11 +53,6 @@ def value_and_jacobian(
     apart = (found - target).square().sum() / target.square().sum().clamp_min(1e-12)
     wanted = wanted.detach()
     return mismatch(output, wanted, scale) + weight * apart, output, wanted
-
-
-def task_loss(output: Tensor, labels: Tensor, meaning: Output) -> Tensor:
-    """The loss of the task itself, as its meaning says; see `legonet.graph.output.Output.task_loss`."""
-    return meaning.task_loss(output, labels)
 
 
 def output_scale(output: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend, last_tenth
-from legonet.distill.losses import output_scale, task_loss, value_and_jacobian
+from legonet.distill.losses import output_scale, value_and_jacobian
 from legonet.errors import DistillError
 
 
@@ -72,7 +72,7 @@ def match_gradients(
             student, context.teacher, features[chosen], scale, weight, context.generator
         )
         if labels is not None:
-            value = value + task_loss(output, labels[chosen], context.edge.meaning)
+            value = value + context.edge.meaning.task_loss(output, labels[chosen])
         return value
 
     return {"loss": descend_on_samples(context, loss, steps, learning_rate, decay=True)}

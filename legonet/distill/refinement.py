@@ -26,7 +26,7 @@ from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.flops.refinement import BATCH, CALIBRATION, JOINED, refinement_steps
 from legonet.distill.imagine import imagined_features
-from legonet.distill.losses import disagreement, output_scale, task_loss
+from legonet.distill.losses import output_scale
 from legonet.distill.start import Start
 
 HELD_OUT = 5  # one feature in so many is held out
@@ -87,7 +87,7 @@ class Refinement:
         found = outputs_of(
             nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
         )
-        found = disagreement(found, self._wanted, self._scale, self._context.edge.meaning)
+        found = self._context.edge.meaning.disagreement(found, self._wanted, self._scale)
         return max(0.0, float(found))  # of equal outputs, a rounding error below 0
 
     def calibrate(self) -> None:
@@ -122,7 +122,7 @@ class Refinement:
         context, (features, answers) = self._context, self._joined
         chosen = self._choose(len(features), BATCH)
         found = context.student(context.adapter(features[chosen]))
-        return disagreement(found, answers[chosen], self._scale, context.edge.meaning)
+        return context.edge.meaning.disagreement(found, answers[chosen], self._scale)
 
     def _loss(self) -> Tensor:
         context, material, value = self._context, self._material, self._agree()
@@ -131,7 +131,7 @@ class Refinement:
         if material.labelled is not None and material.labels is not None:
             chosen = self._choose(len(material.labels), BATCH // 2)
             output = context.student(context.adapter(material.labelled[chosen]))
-            value = value + LABELS * task_loss(output, material.labels[chosen], context.edge.meaning)
+            value = value + LABELS * context.edge.meaning.task_loss(output, material.labels[chosen])
         return value
 
     def _batch(self) -> Tensor:

@@ -78,7 +78,6 @@ class BackDistillation(Method):
 
         from legonet.distill.descent import descend, last_tenth
         from legonet.distill.draws import draw_gradient
-        from legonet.distill.losses import task_loss
 
         adapter, edge, generator, device = context.adapter, context.edge, context.generator, context.device
         pull_student, pull_teacher, pull_adapter, output = _pullbacks(context, self)
@@ -107,7 +106,7 @@ class BackDistillation(Method):
             if features is not None and labels is not None:
                 chosen = torch.randint(len(features), (self.batch,), generator=generator).to(device)
                 scores = context.student(adapter(features[chosen]))
-                value = value + task_loss(scores, labels[chosen], edge.meaning)
+                value = value + edge.meaning.task_loss(scores, labels[chosen])
             return value
 
         descend(

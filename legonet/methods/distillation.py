@@ -47,7 +47,6 @@ class Distillation(Method):
         Source: Hinton et al., arXiv:1503.02531; arXiv:1804.10272, section 4 ("TD").
         """
         from legonet.distill.context import outputs_of
-        from legonet.distill.losses import soft_loss, task_loss
         from legonet.distill.on_samples import choose, descend_on_samples, expect_samples
 
         features, labels = expect_samples(context, self.name)
@@ -56,9 +55,9 @@ class Distillation(Method):
         def loss() -> Tensor:
             chosen = choose(context, len(features), self.batch)
             output = context.student(context.adapter(features[chosen]))
-            value = soft_loss(output, wanted[chosen], self.temperature, meaning)
+            value = meaning.soft_loss(output, wanted[chosen], self.temperature)
             if labels is not None and self.task_loss:
-                value = value + task_loss(output, labels[chosen], meaning)
+                value = value + meaning.task_loss(output, labels[chosen])
             return value
 
         return {"loss": descend_on_samples(context, loss, self.steps, self.learning_rate)}

@@ -10,7 +10,7 @@ from torch import nn
 
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
-from legonet.distill.losses import soft_loss, value_and_jacobian
+from legonet.distill.losses import value_and_jacobian
 from legonet.errors import DistillError
 from legonet.graph.method import Method
 from legonet.graph.schema import Adapter
@@ -114,11 +114,11 @@ def test_labels_are_used_unless_switched_off(edge: Edge, name: str) -> None:
 def test_soft_loss_of_scores_is_the_divergence_of_two_label_distributions() -> None:
     student, teacher = torch.randn(5, 1).double(), torch.randn(5, 1).double()
     binary = BinaryOutput(kind="binary")
-    found = soft_loss(student, teacher, 3.0, binary)
+    found = binary.soft_loss(student, teacher, 3.0)
     p, q = (teacher / 3).sigmoid(), (student / 3).sigmoid()
     expected = (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean() * 9
     torch.testing.assert_close(found, expected)
-    assert float(soft_loss(teacher, teacher, 3.0, binary)) == pytest.approx(0, abs=1e-12)
+    assert float(binary.soft_loss(teacher, teacher, 3.0)) == pytest.approx(0, abs=1e-12)
 
 
 def test_soft_loss_of_maps_is_the_divergence_at_each_pixel() -> None:
@@ -126,12 +126,12 @@ def test_soft_loss_of_maps_is_the_divergence_at_each_pixel() -> None:
     mask = MaskOutput(kind="mask", labels=("a", "b", "c"))
     p, q = F.softmax(teacher / 2, 1), F.softmax(student / 2, 1)
     expected = (p * (p / q).log()).sum(1).mean() * 4
-    torch.testing.assert_close(soft_loss(student, teacher, 2.0, mask), expected)
+    torch.testing.assert_close(mask.soft_loss(student, teacher, 2.0), expected)
 
 
 def test_soft_loss_of_vectors_is_their_squared_distance() -> None:
     vector = VectorOutput(kind="vector", names=("x", "y"))
-    assert float(soft_loss(torch.tensor([[3.0, 0.0]]), torch.zeros(1, 2), 4.0, vector)) == 4.5
+    assert float(vector.soft_loss(torch.tensor([[3.0, 0.0]]), torch.zeros(1, 2), 4.0)) == 4.5
 
 
 class Attending(nn.Module):
