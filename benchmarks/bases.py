@@ -42,8 +42,8 @@ from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.alignment.permute import Symmetry
-from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.evaluate import scores
 from legonet.graph.method import METHODS
 from legonet.graph.schema import Adapter

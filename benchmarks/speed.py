@@ -24,11 +24,11 @@ from legonet.blocks.adapter import build_adapter
 from legonet.blocks.adapter_layers import adapter_layers
 from legonet.blocks.build import build_layers, chain_layers, leaves
 from legonet.blocks.files import find_block
-from legonet.distill.context import Edge
-from legonet.distill.draws import draw_gradient, draw_masks
-from legonet.distill.fit import fit
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import fit
 from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
+from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.graph.schema import Adapter
 from legonet.ir.sizes import output_shape, size_of
 from legonet.outputs.binary import BinaryOutput

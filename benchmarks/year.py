@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher

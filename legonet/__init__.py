@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from legonet.compile.export import Exported, export
     from legonet.compile.network import CompiledNetwork
     from legonet.design import Design
-    from legonet.distill.context import Edge
-    from legonet.distill.finetune import Judgement
+    from legonet.distill.fitting.context import Edge
+    from legonet.distill.fitting.finetune import Judgement
     from legonet.graph.method import Method
     from legonet.methods import register_method
     from legonet.network import Network
@@ -86,12 +86,12 @@ _WHERE = {
     "Change": "legonet.plan.plan:Change",
     "CompiledNetwork": "legonet.compile.network:CompiledNetwork",
     "Design": "legonet.design:Design",
-    "Edge": "legonet.distill.context:Edge",
+    "Edge": "legonet.distill.fitting.context:Edge",
     "Explanation": "legonet.compile.explain:Explanation",
     "Exported": "legonet.compile.export:Exported",
     "FittedAdapter": "legonet.run.execute:FittedAdapter",
     "JobCost": "legonet.plan.cost:JobCost",
-    "Judgement": "legonet.distill.finetune:Judgement",
+    "Judgement": "legonet.distill.fitting.finetune:Judgement",
     "Mask": "legonet.outputs:Mask",
     "Method": "legonet.methods:Method",
     "Network": "legonet.network:Network",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from legonet.bricks.bricks import Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
-    from legonet.distill.context import Edge
+    from legonet.distill.fitting.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
     from legonet.plan.incremental import Before
     from legonet.plan.ports import Ports

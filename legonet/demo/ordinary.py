@@ -13,7 +13,7 @@ from torch import Tensor
 
 from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.graph.select import adapter_spec, split_path
 from legonet.methods.ordinary import Ordinary
 from legonet.network import Network

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
     from legonet.distill.pullback import Pullback, Shape
 
 
@@ -76,8 +76,8 @@ class BackDistillation(Method):
         """
         import torch
 
-        from legonet.distill.descent import descend, last_tenth
-        from legonet.distill.draws import draw_gradient
+        from legonet.distill.fitting.optimise import last_tenth, optimise
+        from legonet.distill.synthesis.sampling import draw_gradient
 
         adapter, edge, generator, device = context.adapter, context.edge, context.generator, context.device
         pull_student, pull_teacher, pull_adapter, output = _pullbacks(context, self)
@@ -109,7 +109,7 @@ class BackDistillation(Method):
                 value = value + edge.meaning.task_loss(scores, labels[chosen])
             return value
 
-        descend(
+        optimise(
             adapter,
             loss,
             self.steps,
@@ -141,7 +141,7 @@ def _masks(
     count: int, pull: Pullback, settings: BackDistillation, generator: torch.Generator
 ) -> list[Tensor | None]:
     """Masks of the 2nd kind for the ReLUs that have them, None for the others."""
-    from legonet.distill.draws import draw_masks
+    from legonet.distill.synthesis.sampling import draw_masks
 
     shapes = pull.relu_shapes
     if settings.relu == "identity":

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from legonet.distill.bridge import fit_bridged
-from legonet.distill.checkpoint import Checkpoint
-from legonet.distill.context import Edge, StepCallback
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.checkpoint import Checkpoint
+from legonet.distill.fitting.context import Edge, StepCallback
+from legonet.distill.fitting.fit import Samples, fit
+from legonet.distill.fitting.stitching import fit_stitched
 from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
@@ -78,7 +78,7 @@ def execute(
         if own is None:
             fitted = fit(edge, job.adapter, samples, device, progress, checkpoint=checkpoint)
         else:
-            fitted = fit_bridged(edge, own, job.adapter, samples, device, progress, checkpoint)
+            fitted = fit_stitched(edge, own, job.adapter, samples, device, progress, checkpoint)
     except torch.OutOfMemoryError as error:
         raise DistillError(
             f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.device import find_device
-from legonet.distill.context import StepCallback
-from legonet.distill.finetune import Judgement, TunedPath, finetune
-from legonet.distill.inversion import invert
+from legonet.distill.fitting.context import StepCallback
+from legonet.distill.fitting.finetune import Judgement, TunedPath, finetune
+from legonet.distill.synthesis.inversion import invert
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import LegonetError, StoreError
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.plan.cost import Pace

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from legonet.blocks.device import find_device
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph

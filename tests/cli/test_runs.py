@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import legonet
-from legonet.distill.finetune import Judgement
+from legonet.distill.fitting.finetune import Judgement
 from legonet.graph.lock import lock_path, read_lock
 from legonet.network import Network
 from legonet.run.executors import inline

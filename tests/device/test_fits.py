@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import legonet
-from legonet.distill.context import frozen
+from legonet.distill.fitting.context import frozen
 from tests.conftest import SHAPE
 from tests.device.conftest import PRETEND, computing_on, copied, expect_close
 

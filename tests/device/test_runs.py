@@ -12,7 +12,7 @@ import torch
 
 import legonet
 from legonet.cli import main
-from legonet.distill import checkpoint
+from legonet.distill.fitting import checkpoint
 from legonet.errors import DistillError
 from legonet.run.finetune import Tuning
 from legonet.run.options import RunOptions

@@ -13,8 +13,8 @@ import torch
 
 import legonet
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.distill.context import Context, Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.context import Context, Edge
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.distill.flops.work import Work
 from legonet.errors import GraphError
 from legonet.graph.method import METHODS, Method

@@ -55,7 +55,7 @@ def test_of_a_path_that_is_matched_at_the_image(
     make_model: Callable[..., nn.Module], same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"STEPS": 2, "SYNTHESISED": 32, "JOINED": 128}.items():
-        monkeypatch.setattr(f"legonet.distill.bridge.{name}", value)
+        monkeypatch.setattr(f"legonet.distill.fitting.stitching.{name}", value)
     network = of_method(make_model, METHODS[0])
     above, below = make_model(0 if same else 5), make_model(6)
     model = nn.Sequential(OrderedDict(list(below.named_children())[:3] + list(above.named_children())[3:]))

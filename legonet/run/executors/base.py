@@ -11,8 +11,8 @@ from typing import Self
 
 import torch
 
-from legonet.distill.checkpoint import clear
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.checkpoint import clear
+from legonet.distill.fitting.fit import Samples
 from legonet.run.execute import FittedAdapter
 from legonet.run.jobs import Job
 from legonet.run.options import RunOptions

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import torch
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import DistillError, LegonetError, StoreError
 from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Listener, Outcome, Step

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from legonet.distill.alignment import align
 from legonet.distill.alignment.permute import Symmetry
-from legonet.distill.draws import draw_masks
 from legonet.distill.pullback import Pullback
+from legonet.distill.synthesis.sampling import draw_masks
 from legonet.ir.cuts import find_cut, split_at
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors

@@ -5,8 +5,8 @@ import dataclasses
 
 import torch
 
-from legonet.distill.context import Edge
-from legonet.distill.imagine import imagine
+from legonet.distill.fitting.context import Edge
+from legonet.distill.synthesis.features import synthesise_features
 from legonet.graph.schema import Input
 from legonet.teachers.statistics import record
 
@@ -22,16 +22,20 @@ def known(edge: Edge, statistics: bool = True, images: bool = True) -> Edge:
 
 def test_the_more_is_known_the_more_is_made(edge: Edge) -> None:
     for statistics, images, count in ((True, True, 40), (True, False, 20), (False, True, 20)):
-        features = imagine(known(edge, statistics, images), 40)
+        features = synthesise_features(known(edge, statistics, images), 40)
         assert features is not None
         assert features.shape == (count, 4, 8, 8)
         assert features.min() >= 0
-    assert imagine(known(edge, False, False), 40) is None
+    assert synthesise_features(known(edge, False, False), 40) is None
 
 
 def test_seeds(edge: Edge) -> None:
     edge = known(edge)
-    first, again, other = imagine(edge, 20, 1), imagine(edge, 20, 1), imagine(edge, 20, 2)
+    first, again, other = (
+        synthesise_features(edge, 20, 1),
+        synthesise_features(edge, 20, 1),
+        synthesise_features(edge, 20, 2),
+    )
     assert first is not None
     assert again is not None
     assert other is not None
@@ -42,6 +46,6 @@ def test_seeds(edge: Edge) -> None:
 def test_modules_stay_as_they_are(edge: Edge) -> None:
     edge = known(edge)
     before = copy.deepcopy([edge.category_module.state_dict(), edge.teacher_module.state_dict()])
-    imagine(edge, 20)
+    synthesise_features(edge, 20)
     after = [edge.category_module.state_dict(), edge.teacher_module.state_dict()]
     assert all(torch.equal(a[name], b[name]) for a, b in zip(before, after, strict=True) for name in a)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 
 from legonet.data.leaves import leaves_images
-from legonet.distill.activity import Strangeness
-from legonet.distill.context import Edge, features_of
-from legonet.distill.inversion import invert
+from legonet.distill.fitting.context import Edge, features_of
+from legonet.distill.synthesis.activation_matching import ActivationMismatch
+from legonet.distill.synthesis.inversion import invert
 from legonet.graph.schema import Input
 from legonet.teachers.statistics import Statistics, record
 from tests.distill.conftest import category_module
@@ -33,10 +33,10 @@ def test_images_become_familiar_to_the_teacher(edge: Edge) -> None:
     statistics = recorded(edge)
     images = invert(edge.category_module, edge.teacher_module, GIVEN, statistics, 64, generator())
     before = features_of(edge.category_module, drawn(64))
-    strangeness = Strangeness(before, edge.teacher_module, statistics)
+    activation_mismatch = ActivationMismatch(before, edge.teacher_module, statistics)
     with torch.no_grad():
-        after = strangeness(features_of(edge.category_module, images))
-        assert after < 0.5 * strangeness(before)
+        after = activation_mismatch(features_of(edge.category_module, images))
+        assert after < 0.5 * activation_mismatch(before)
 
 
 def test_images_stay_images(edge: Edge) -> None:
@@ -63,8 +63,12 @@ def test_a_module_beside_sees_what_f_sees(edge: Edge) -> None:
         for beside in (None, other)
     )
     before = [features_of(module, drawn(64)) for module in (edge.category_module, other)]
-    strangeness = Strangeness(before[0], edge.teacher_module, statistics)
+    activation_mismatch = ActivationMismatch(before[0], edge.teacher_module, statistics)
     with torch.no_grad():
-        assert strangeness(features_of(edge.category_module, both)) < 0.7 * strangeness(before[0])
-        assert strangeness(features_of(other, both)) < 0.7 * strangeness(before[1])
-        assert strangeness(features_of(other, both)) < 0.7 * strangeness(features_of(other, alone))
+        assert activation_mismatch(features_of(edge.category_module, both)) < 0.7 * activation_mismatch(
+            before[0]
+        )
+        assert activation_mismatch(features_of(other, both)) < 0.7 * activation_mismatch(before[1])
+        assert activation_mismatch(features_of(other, both)) < 0.7 * activation_mismatch(
+            features_of(other, alone)
+        )

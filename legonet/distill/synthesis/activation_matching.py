@@ -30,7 +30,7 @@ SOFTNESS = 0.3  # of the count of active units, in standard deviations of their 
 ACTIVITY_WEIGHT = 10.0
 
 
-def match_activity(features: Tensor, teacher: GraphModule, statistics: Statistics) -> Tensor:
+def match_activations(features: Tensor, teacher: GraphModule, statistics: Statistics) -> Tensor:
     """Move features until the teacher's task module answers them as it answered real ones.
 
     Args:
@@ -47,18 +47,18 @@ def match_activity(features: Tensor, teacher: GraphModule, statistics: Statistic
     def restored(scaled: Tensor) -> Tensor:
         return (scaled.relu() if rectified else scaled) * deviation
 
-    strangeness = Strangeness(features, teacher, statistics)
+    activation_mismatch = ActivationMismatch(features, teacher, statistics)
     moved = (features / deviation).requires_grad_()
     optimiser = torch.optim.Adam([moved], lr=LEARNING_RATE)
     for _ in range(STEPS):
-        loss = strangeness(restored(moved))
+        loss = activation_mismatch(restored(moved))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
     return restored(moved.detach())
 
 
-class Strangeness:
+class ActivationMismatch:
     """How far a batch of features is from what a teacher's owner recorded.
 
         10 Σ (activity − recorded)²  +  smooth L1 of outputs to their targets  +  (mean map, variances)²

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.context import Context, outputs_of
-from legonet.distill.descent import descend, last_tenth
-from legonet.distill.losses import output_scale, value_and_jacobian
+from legonet.distill.fitting.context import Context, outputs_of
+from legonet.distill.fitting.losses import output_scale, value_and_jacobian
+from legonet.distill.fitting.optimise import last_tenth, optimise
 from legonet.errors import DistillError
 
 
@@ -49,7 +49,7 @@ def match_gradients(
     batch: int,
     weight: float,
 ) -> dict[str, float]:
-    """Match outputs and real gradients; see `legonet.distill.losses.value_and_jacobian`.
+    """Match outputs and real gradients; see `legonet.distill.fitting.losses.value_and_jacobian`.
 
     Args:
         context: the fit under way.
@@ -75,10 +75,10 @@ def match_gradients(
             value = value + context.edge.meaning.task_loss(output, labels[chosen])
         return value
 
-    return {"loss": descend_on_samples(context, loss, steps, learning_rate, decay=True)}
+    return {"loss": optimise_on_samples(context, loss, steps, learning_rate, decay=True)}
 
 
-def descend_on_samples(
+def optimise_on_samples(
     context: Context, loss: Callable[[], Tensor], steps: int, learning_rate: float, decay: bool = False
 ) -> float:
     """Change the adapter along the gradient of a loss, with progress and checkpoints.
@@ -95,5 +95,5 @@ def descend_on_samples(
     """
     progress, state = context.progress, context.descent()
     return last_tenth(
-        descend(context.adapter, loss, steps, learning_rate, decay, progress=progress, state=state)
+        optimise(context.adapter, loss, steps, learning_rate, decay, progress=progress, state=state)
     )

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
-from legonet.distill.losses import value_and_jacobian
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Samples, fit
+from legonet.distill.fitting.losses import value_and_jacobian
 from legonet.errors import DistillError
 from legonet.graph.method import Method
 from legonet.graph.schema import Adapter

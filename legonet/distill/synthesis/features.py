@@ -9,24 +9,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from legonet.distill.activity import match_activity
-from legonet.distill.context import Context, Edge, features_of, frozen
-from legonet.distill.inversion import invert
-from legonet.distill.synthesis import synthesise
+from legonet.distill.fitting.context import Context, Edge, features_of, frozen
+from legonet.distill.synthesis.activation_matching import match_activations
+from legonet.distill.synthesis.from_statistics import synthesise
+from legonet.distill.synthesis.inversion import invert
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 
 
-def imagined_features(context: Context, count: int) -> Tensor | None:
-    """Those that a fit was given, or new ones from its generator; see `imagine`."""
+def synthetic_features(context: Context, count: int) -> Tensor | None:
+    """Those that a fit was given, or new ones from its generator; see `synthesise_features`."""
     if context.imagined is not None:
         return context.imagined
     seed = int(torch.randint(2**31, (1,), generator=context.generator))
-    return imagine(context.edge, count, seed, context.device)
+    return synthesise_features(context.edge, count, seed, context.device)
 
 
-def imagine(edge: Edge, count: int, seed: int = 0, device: torch.device | str = "cpu") -> Tensor | None:
+def synthesise_features(
+    edge: Edge, count: int, seed: int = 0, device: torch.device | str = "cpu"
+) -> Tensor | None:
     """Synthesise features at the cut of an edge's teacher; no image is needed.
 
     Args:
@@ -60,11 +62,11 @@ def drawn_features(
     device: torch.device | str,
 ) -> Tensor:
     """Features drawn from statistics, and moved until g_T's units are as active as recorded."""
-    return match_activity(synthesise(statistics, count, generator).to(device), teacher, statistics)
+    return match_activations(synthesise(statistics, count, generator).to(device), teacher, statistics)
 
 
 def inverted_features(context: Context, given: Input, count: int) -> Tensor:
-    """F's own features of images that `legonet.distill.inversion` synthesises from the teacher.
+    """F's own features of images that `legonet.distill.synthesis.inversion` synthesises from the teacher.
 
     Args:
         context: the fit under way.

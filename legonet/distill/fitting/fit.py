@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from legonet.blocks.adapter import build_adapter, set_beta
-from legonet.distill.checkpoint import Checkpoint
-from legonet.distill.context import Context, Edge, StepCallback, features_of, frozen
+from legonet.distill.fitting.checkpoint import Checkpoint
+from legonet.distill.fitting.context import Context, Edge, StepCallback, features_of, frozen
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
@@ -50,7 +50,7 @@ def fit(
         samples: images of the category, if there are any.
         device: where to compute.
         progress: called with (step, steps, loss) by methods that iterate.
-        imagined: what `legonet.distill.imagine.imagine` made for this edge,
+        imagined: what `legonet.distill.synthesis.features.synthesise_features` made for this edge,
             where several adapters are fitted to one teacher; default: made anew.
         checkpoint: where descents leave their states.
 

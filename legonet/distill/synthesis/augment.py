@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from legonet.distill.context import Context, features_of
+from legonet.distill.fitting.context import Context, features_of
 
 COPIES = 16  # of an image, at most
 ENOUGH = 6400  # images that need no copies

@@ -16,11 +16,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.augment import augmented_features, cutmix, share_of_given
-from legonet.distill.context import Context, outputs_of
-from legonet.distill.descent import descend
-from legonet.distill.imagine import imagined_features, inverted_features
-from legonet.distill.losses import output_scale, value_and_jacobian
+from legonet.distill.fitting.context import Context, outputs_of
+from legonet.distill.fitting.losses import output_scale, value_and_jacobian
+from legonet.distill.fitting.optimise import optimise
+from legonet.distill.synthesis.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.synthesis.features import inverted_features, synthetic_features
 from legonet.outputs.losses import mismatch
 
 BATCH = 16
@@ -31,7 +31,7 @@ HALF = 30  # given images that take half of a batch
 HELD_OUT = 8  # one feature in so many is only measured on
 
 
-def learn_alone(context: Context, steps: int) -> dict[str, float]:
+def distill_outputs(context: Context, steps: int) -> dict[str, float]:
     """Learn from synthesised features and from the images that are given.
 
     Args:
@@ -43,7 +43,7 @@ def learn_alone(context: Context, steps: int) -> dict[str, float]:
         where neither statistics nor f's images are known and none were given.
     """
     own = own_features(context)
-    imagined = imagined_features(context, IMAGINED) if own is None else own
+    imagined = synthetic_features(context, IMAGINED) if own is None else own
     given = None if context.images is None else augmented_features(context, context.images)
     known = imagined if imagined is not None else given
     if known is None:
@@ -102,4 +102,4 @@ def learn_from_outputs(
         return value + context.edge.meaning.disagreement(output, wanted, scale)
 
     state = context.descent()
-    descend(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)
+    optimise(context.adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)

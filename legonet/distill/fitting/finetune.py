@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.context import StepCallback, outputs_of
-from legonet.distill.descent import descend
-from legonet.distill.losses import output_scale
+from legonet.distill.fitting.context import StepCallback, outputs_of
+from legonet.distill.fitting.losses import output_scale
+from legonet.distill.fitting.optimise import optimise
 from legonet.graph.output import Output
 from legonet.ir.interpreter import GraphModule
 
@@ -114,7 +114,7 @@ def finetune(
                 total = total.to(found) + path.meaning.task_loss(found, path.labels[chosen])
         return total / len(paths)
 
-    descend(tuned, loss, steps, learning_rate, decay=True, progress=progress)
+    optimise(tuned, loss, steps, learning_rate, decay=True, progress=progress)
     judged = {}
     for name, path in paths.items():
         (measure, old), (_, new) = before[name], _judge(students[name], path, answers[name])

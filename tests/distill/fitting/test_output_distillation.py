@@ -9,9 +9,9 @@ from torch import nn
 
 from legonet.blocks.adapter import build_adapter
 from legonet.data.leaves import leaves_images
-from legonet.distill import apart
-from legonet.distill.apart import learn_alone, learn_from_outputs, own_features
-from legonet.distill.context import Context, Edge, features_of
+from legonet.distill.fitting import output_distillation
+from legonet.distill.fitting.context import Context, Edge, features_of
+from legonet.distill.fitting.output_distillation import distill_outputs, learn_from_outputs, own_features
 from legonet.graph.schema import Adapter, Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import record
@@ -56,7 +56,7 @@ def context(edge: Edge, recorded: bool, known: bool, images: int) -> Context:
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "IMAGINED", 64)
+    monkeypatch.setattr(output_distillation, "IMAGINED", 64)
 
 
 def agreement(fit: Context) -> float:
@@ -71,7 +71,7 @@ def agreement(fit: Context) -> float:
 def test_it_learns_from_whatever_there_is(edge: Edge, recorded: bool, known: bool, images: int) -> None:
     fit = context(edge, recorded, known, images)
     assert agreement(fit) < 0.4
-    assert set(learn_alone(fit, steps=100)) == {"mismatch"}
+    assert set(distill_outputs(fit, steps=100)) == {"mismatch"}
     assert agreement(fit) > 0.5
 
 
@@ -85,5 +85,5 @@ def test_outputs_alone(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_with_nothing_it_leaves_the_adapter_alone(edge: Edge) -> None:
     fit = context(edge, False, False, 0)
     before = copy.deepcopy(fit.adapter.state_dict())
-    assert learn_alone(fit, steps=5) == {}
+    assert distill_outputs(fit, steps=5) == {}
     assert all(torch.equal(tensor, before[name]) for name, tensor in fit.adapter.state_dict().items())

@@ -20,14 +20,14 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.apart import learn_from_outputs, own_features
-from legonet.distill.augment import augmented_features, cutmix, share_of_given
-from legonet.distill.context import Context, outputs_of
-from legonet.distill.descent import descend
+from legonet.distill.fitting.context import Context, outputs_of
+from legonet.distill.fitting.initialisation import Initialisation
+from legonet.distill.fitting.losses import output_scale
+from legonet.distill.fitting.optimise import optimise
+from legonet.distill.fitting.output_distillation import learn_from_outputs, own_features
 from legonet.distill.flops.refinement import BATCH, CALIBRATION, JOINED, refinement_steps
-from legonet.distill.imagine import imagined_features
-from legonet.distill.losses import output_scale
-from legonet.distill.start import Start
+from legonet.distill.synthesis.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.synthesis.features import synthetic_features
 
 HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
@@ -67,7 +67,7 @@ class Refinement:
         begin: where the adapter stands at first.
     """
 
-    def __init__(self, context: Context, material: Material, begin: Start) -> None:
+    def __init__(self, context: Context, material: Material, begin: Initialisation) -> None:
         self._context, self._material, self._begin = context, material, begin
         self._wanted = outputs_of(context.teacher, material.held_out)
         self._scale = output_scale(self._wanted)
@@ -93,10 +93,10 @@ class Refinement:
     def calibrate(self) -> None:
         """Set the biases."""
         adapter = self._context.adapter
-        descend(adapter, self._agree, CALIBRATION, CALIBRATION_RATE, decay=True, only="bias")
+        optimise(adapter, self._agree, CALIBRATION, CALIBRATION_RATE, decay=True, only="bias")
 
     def refine(self, steps: int, learning_rate: float, gradients: float) -> None:
-        """Change all weights; without a common base by `legonet.distill.apart`.
+        """Change all weights; without a common base by `legonet.distill.fitting.output_distillation`.
 
         Args:
             steps: of Adam without images; there are more with some.
@@ -108,7 +108,7 @@ class Refinement:
             imagined = self._material.imagined if own is None else own
             learn_from_outputs(self._context, imagined, self._material.given, round(steps * APART), gradients)
             return
-        descend(
+        optimise(
             self._context.adapter,
             self._loss,
             refinement_steps(steps, self._images),
@@ -157,7 +157,7 @@ def gather(context: Context, count: int) -> Material | None:
     Returns:
         None where there is nothing.
     """
-    imagined, images, labels = imagined_features(context, count), context.images, context.labels
+    imagined, images, labels = synthetic_features(context, count), context.images, context.labels
     held_out = []
     if imagined is not None:
         held_out.append(imagined[::HELD_OUT])

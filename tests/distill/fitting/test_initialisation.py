@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule

@@ -32,15 +32,15 @@ from torch import Tensor, nn
 
 from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.adapter_layers import MAPS, bridge_layers
-from legonet.distill.augment import cutmix
-from legonet.distill.checkpoint import Checkpoint, DescentState
-from legonet.distill.context import Edge, StepCallback, features_of, frozen, outputs_of
-from legonet.distill.descent import descend
-from legonet.distill.fit import Fitted, Samples, fit
+from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
+from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.fitting.losses import output_scale
+from legonet.distill.fitting.optimise import optimise
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
-from legonet.distill.inversion import invert
-from legonet.distill.losses import output_scale
 from legonet.distill.pullback import Shape
+from legonet.distill.synthesis.augment import cutmix
+from legonet.distill.synthesis.inversion import invert
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
 from legonet.ir.interpreter import GraphModule, build_graph
@@ -56,7 +56,7 @@ HALF = 200  # given images that take half of what is learned from
 LEARNING_RATE = 1e-3
 
 
-def fit_bridged(
+def fit_stitched(
     edge: Edge,
     own_category_module: GraphModule,
     spec: Adapter,
@@ -228,7 +228,7 @@ def _refine(
         )
 
     before, start = judge(), copy.deepcopy(adapter.state_dict())
-    descend(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
+    optimise(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
     after = judge()
     if after < before:
         return after

@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.checkpoint import Checkpoint, DescentState
+from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
 from legonet.graph.output import Output
 from legonet.graph.schema import Input
@@ -68,7 +68,7 @@ class Context:
         labels: their labels, if they have any.
         generator: a CPU generator; all that is random comes from it.
         device: where to compute.
-        imagined: features that `legonet.distill.imagine` made before for the same teacher;
+        imagined: features that `legonet.distill.synthesis.features` made before for the same teacher;
             None: make them.
         notes: what is lacking, for people; methods add to it.
         progress: called with (step, steps, loss).

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from legonet.blocks.adapter import Convolution, convolutions, set_identity
-from legonet.distill import matching
-from legonet.distill.context import Context
-from legonet.distill.matching import match_outputs
+from legonet.distill.fitting import matching
+from legonet.distill.fitting.context import Context
+from legonet.distill.fitting.matching import match_outputs
 
 
 @pytest.fixture

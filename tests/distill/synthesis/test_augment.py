@@ -4,8 +4,8 @@ import dataclasses
 
 import torch
 
-from legonet.distill.augment import augmented_features, cutmix
-from legonet.distill.context import Context, features_of
+from legonet.distill.fitting.context import Context, features_of
+from legonet.distill.synthesis.augment import augmented_features, cutmix
 
 
 def test_the_first_features_are_those_of_the_images(context: Context) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.checkpoint import DescentState
-from legonet.distill.context import StepCallback
+from legonet.distill.fitting.checkpoint import DescentState
+from legonet.distill.fitting.context import StepCallback
 
 
-def descend(
+def optimise(
     module: nn.Module,
     loss: Callable[[], Tensor],
     steps: int,

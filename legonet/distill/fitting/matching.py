@@ -18,10 +18,10 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.context import Context, outputs_of
-from legonet.distill.descent import descend
-from legonet.distill.imagine import drawn_features
-from legonet.distill.losses import output_scale
+from legonet.distill.fitting.context import Context, outputs_of
+from legonet.distill.fitting.losses import output_scale
+from legonet.distill.fitting.optimise import optimise
+from legonet.distill.synthesis.features import drawn_features
 from legonet.outputs.losses import mismatch
 
 LEARNING_RATE = 1e-3
@@ -81,7 +81,7 @@ def match_outputs(context: Context, features: Tensor, steps: int, batch: int = 6
         return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
 
     state = context.descent()
-    descend(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)
+    optimise(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)
     after = measure()
     if after < before:
         return after

@@ -4,7 +4,7 @@
 2. Where the residual says that unit i of g_S and unit i of g_T do not mean the same, put the units of
    g_T in the order of g_S's (`legonet.distill.alignment`) and solve again.
 3. Where that does not help either, or the two differ in architecture, there is no common base: the adapter
-   has to learn from outputs alone (`legonet.distill.apart`). The closed form is no
+   has to learn from outputs alone (`legonet.distill.fitting.output_distillation`). The closed form is no
    better a start for that than a random one, and no worse.
 """
 
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import torch
 
 from legonet.distill.alignment import align
-from legonet.distill.context import Context
-from legonet.distill.draws import draw_gradient
-from legonet.distill.imagine import imagined_features
+from legonet.distill.fitting.context import Context
 from legonet.distill.least_squares import Draw, Excess, Solution, solve_adapter
 from legonet.distill.masks import Chances, Masks, Seen
 from legonet.distill.pullback import Pullback, alike, expect_same_output
+from legonet.distill.synthesis.features import synthetic_features
+from legonet.distill.synthesis.sampling import draw_gradient
 from legonet.graph.schema import Solving
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
@@ -29,7 +29,7 @@ STRANGERS = 0.8
 
 
 @dataclass(frozen=True)
-class Start:
+class Initialisation:
     """Where the adapter stands now.
 
     Attributes:
@@ -46,7 +46,7 @@ class Start:
     excess: Excess | None = None
 
 
-def start(context: Context, settings: Solving, imagined: int) -> Start:
+def initialise(context: Context, settings: Solving, imagined: int) -> Initialisation:
     """Set the context's adapter to the closed form, and note what people should know.
 
     Where g_S and g_T differ in architecture, it stays in its random start.
@@ -70,10 +70,10 @@ def start(context: Context, settings: Solving, imagined: int) -> Start:
             f"{path}: no common base: the generic task module and the teacher's differ in architecture; "
             "the adapter learns from outputs alone, which takes longer and needs images to be good"
         )
-        return Start(None, common=False)
+        return Initialisation(None, common=False)
     masks = _masks(context, settings, imagined)
     solved = _solve(context, *pair, masks, settings)
-    found = Start(solved.residual, excess=solved.excess)
+    found = Initialisation(solved.residual, excess=solved.excess)
     if solved.residual > STRANGERS:
         found = _align(context, pair[0], solved.residual, masks, settings)
     if found.aligned:
@@ -95,7 +95,7 @@ def _align(
     residual: float,
     masks: Masks,
     settings: Solving,
-) -> Start:
+) -> Initialisation:
     """Solve again with aligned units; the adapter keeps the better of the two solutions."""
     before = copy.deepcopy(context.adapter.state_dict())
     alignment = align(context.teacher, context.student, context.edge.source)
@@ -104,9 +104,9 @@ def _align(
         again = _solve(context, student, aligned, masks.reordered(alignment), settings)
         if again.residual < residual:
             common = again.residual <= STRANGERS
-            return Start(again.residual, common, common, again.excess if common else None)
+            return Initialisation(again.residual, common, common, again.excess if common else None)
     context.adapter.load_state_dict(before)
-    return Start(residual, common=False)
+    return Initialisation(residual, common=False)
 
 
 def _solve(
@@ -129,7 +129,7 @@ def _solve(
 def _masks(context: Context, settings: Solving, imagined: int) -> Masks:
     """How units pass: together as in g_T, as often as each was active, or with one probability."""
     if settings.masks == "imagined":
-        parts = (imagined_features(context, imagined), context.features)
+        parts = (synthetic_features(context, imagined), context.features)
         known = [each for each in parts if each is not None]
         if known:
             return Seen.of(context.teacher, torch.cat(known))

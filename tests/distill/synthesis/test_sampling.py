@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 
 
 def generator() -> torch.Generator:

@@ -3,7 +3,7 @@
 Features that f itself gives keep what no statistics can say: which of them go together. The images start as
 scenes of overlapping leaves, which show no category, and are moved by descent through f and g_T, within
 the range of an image, until the teacher answers as it answered its owner's, which
-`legonet.distill.activity` measures.
+`legonet.distill.synthesis.activation_matching` measures.
 
 Source: legonet; DeepInversion, Yin et al., arXiv:1912.08795, uses the statistics of batch norms, which
 are replaced here by recorded ones, and starts from noise.
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from legonet.data.leaves import leaves_images
-from legonet.distill.activity import Strangeness
 from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
+from legonet.distill.synthesis.activation_matching import ActivationMismatch
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
@@ -45,7 +45,7 @@ def invert(
         generator: a CPU generator.
         device: where f and g_T are.
         beside: another module below g_T, which is to answer to the same images as f does; see
-            `legonet.distill.bridge`.
+            `legonet.distill.fitting.stitching`.
 
     Returns:
         Normalised images (count, channels, height, width).
@@ -57,14 +57,14 @@ def invert(
     if statistics is None:
         return (images - mean) / std
     with torch.no_grad():
-        strangeness = Strangeness(f((images - mean) / std), teacher, statistics)
+        activation_mismatch = ActivationMismatch(f((images - mean) / std), teacher, statistics)
     images.requires_grad_()
     modules = [f] if beside is None else [f, beside]
     optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
         optimiser.zero_grad(set_to_none=True)
         for below in modules:  # one after the other: less memory
-            strangeness(below((images - mean) / std)).backward()
+            activation_mismatch(below((images - mean) / std)).backward()
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from legonet.distill import checkpoint
-from legonet.distill.bridge import fit_bridged
-from legonet.distill.checkpoint import Checkpoint, clear
-from legonet.distill.context import Edge, StepCallback
-from legonet.distill.descent import descend
-from legonet.distill.fit import Fitted, Samples, fit
+from legonet.distill.fitting import checkpoint
+from legonet.distill.fitting.checkpoint import Checkpoint, clear
+from legonet.distill.fitting.context import Edge, StepCallback
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.fitting.optimise import optimise
+from legonet.distill.fitting.stitching import fit_stitched
 from legonet.graph.schema import Adapter, Input
 from tests.distill.conftest import chain
 
@@ -82,7 +82,7 @@ def expect_the_same_bits(fitting: Fit, folder: Path, steps: tuple[int, ...] = (1
 def test_every_method(
     edge: Edge, pictures: Samples, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legonet.distill.refinement.JOINED", 256)
+    monkeypatch.setattr("legonet.distill.fitting.refinement.JOINED", 256)
     monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # the closed form is exact here
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS[method]})
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
@@ -97,15 +97,15 @@ def test_every_method(
 def test_matching_at_the_image(
     edge: Edge, pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legonet.distill.bridge.STEPS", 12)
-    monkeypatch.setattr("legonet.distill.bridge.SYNTHESISED", 16)
-    monkeypatch.setattr("legonet.distill.bridge.JOINED", 128)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.STEPS", 12)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.SYNTHESISED", 16)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.JOINED", 128)
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS["ordinary"]})
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
     own = chain(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
 
     def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
-        return fit_bridged(known, own, spec, pictures, "cpu", progress, kept)
+        return fit_stitched(known, own, spec, pictures, "cpu", progress, kept)
 
     # The tenth step is of the second descent: the first one, of 8 steps, stands as it ended.
     expect_the_same_bits(fitting, tmp_path, (3, 9))
@@ -125,7 +125,7 @@ def line(state: Any = None, only: str = "", stop: int = STEPS) -> tuple[nn.Linea
     def loss() -> Tensor:
         return (module(drawn) - torch.rand(4, 1, generator=generator)).square().mean()
 
-    losses = descend(module, loss, STEPS, 0.1, decay=True, progress=stop_at(stop), only=only, state=kept)
+    losses = optimise(module, loss, STEPS, 0.1, decay=True, progress=stop_at(stop), only=only, state=kept)
     return module, losses
 
 
