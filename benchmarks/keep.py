@@ -5,8 +5,8 @@
 The animals' own modules are there: a category's f, and the generic task module of the dog. Then a teacher of
 the same category arrives whose base has another random initialisation and saw other images, so that its f'
 and g_T have nothing in common with them. The category keeps its f; teacher and student are matched at the
-image (`legonet.distill.fitting.stitching`). Beside it stands what `on_conflict: variant` gives, which takes f' in as a
-category of its own.
+image (`legonet.distill.fitting.stitching`). Beside it stands what `on_conflict: variant` gives, which takes
+f' in as a category of its own.
 
 Errors are on test images. What was measured before stays in the file until it is measured again. Same seed,
 same machine, same number of threads: same figures.

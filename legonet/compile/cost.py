@@ -1,4 +1,4 @@
-"""What a program costs for one image: operations, weights, calls. Needs torch where arithmetic is not enough."""
+"""What a program costs for one image. Needs torch where arithmetic is not enough."""
 
 from __future__ import annotations
 

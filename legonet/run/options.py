@@ -35,8 +35,8 @@ class RunOptions:
         wait: Whether to wait for another run of the same network to end; otherwise this one is refused.
 
     Raises:
-        SelectError: There is no such executor or no worker, there are more processes than a machine bears, or limits are given to
-            an executor that does not keep them.
+        SelectError: There is no such executor or no worker, there are more processes than a machine bears, or
+            limits are given to an executor that does not keep them.
     """
 
     only: Sequence[str] = ()

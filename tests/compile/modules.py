@@ -22,7 +22,7 @@ SHAPE = (3, 6, 6)
 
 
 def residual(channels: int, kind: str) -> GraphModule:
-    """A module with a residual connection, a view and a permute of their own, or a weight that is used twice."""
+    """A module with a residual connection, views and permutes, or a weight that is used twice."""
     conv: list[Any] = [{"tensor": "conv.weight"}, {"tensor": "conv.bias"}]
     steps = [
         ("first", "conv2d", [{"ref": "input"}, {"tensor": "first.weight"}, None, [1, 1], [1, 1]]),
@@ -157,11 +157,10 @@ def parts(draw: st.DrawFn) -> Parts:
     }
     used = {path.category for path in paths}, {path.task for path in paths}
     stage = draw(st.sampled_from([build_graph(lower({})), Normalise((0.5,) * 3, (0.25,) * 3)]))
-    made = Parts(
+    return Parts(
         paths,
         stage,
         {name: module for name, module in categories.items() if name in used[0]},
         adapters,
         {name: module for name, module in tasks.items() if name in used[1]},
     )
-    return made
