@@ -1,6 +1,5 @@
-"""Scalings become part of the weights beside them, in private copies.
+"""Batch norm becomes part of the weights below it, in a private copy.
 
-W (beta x) + b            = (beta W) x + b
 gamma (W x + b - mu) / s + delta = (gamma W / s) x + gamma (b - mu) / s + delta,  s = sqrt(var + epsilon)
 """
 
@@ -13,61 +12,17 @@ from legonet.compile.rewrite import (
     argument,
     bypassed,
     fresh_tensor,
+    is_shared,
     only_user,
     rebuilt,
     ref_of,
     tensor_of,
-    users,
     with_arguments,
 )
 from legonet.ir.graph import Operation, TensorSpec
 
-WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
-"""Operations whose second argument is their weight, and whose third is their bias."""
-
 NORMED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "linear")
 """Those whose outputs are the first axis of their weight."""
-
-
-def fold_rescale(program: Program) -> Program:
-    """Multiply the weights of linear layers by the scalar that their features are multiplied by."""
-    return with_bricks(program, _without_rescale)
-
-
-def _without_rescale(brick: Brick) -> Brick:
-    for step in brick.steps:
-        scale = tensor_of(step.arguments[1]) if step.function == "mul.Tensor" else None
-        if scale is None or brick.graph.tensors[scale].shape or step.name == brick.graph.output:
-            continue
-        above = users(brick.graph).get(step.name, [])
-        if above and all(each.function in WEIGHTED and _takes_once(each, step.name) for each in above):
-            brick = _scaled(brick, step, [each.name for each in above], brick.weights[scale])
-    return brick
-
-
-def _takes_once(step: Operation, name: str) -> bool:
-    """Whether a result is the features of a linear operation, whose weight is a tensor."""
-    return (
-        ref_of(step.arguments[0]) == name
-        and tensor_of(step.arguments[1]) is not None
-        and list(step.references()) == [name]
-    )
-
-
-def _scaled(brick: Brick, scaling: Operation, names: list[str], scale: Weight) -> Brick:
-    steps, weights, more = dict(brick.graph.steps), dict(brick.weights), {}
-    for name in names:
-        weight = str(tensor_of(steps[name].arguments[1]))
-        own = fresh_tensor(weights, weight) if _is_shared(brick, weight) else weight
-        weights[own] = Computed("scaled", (brick.weights[weight], scale))
-        more[own] = brick.graph.tensors[weight]
-        steps[name] = with_arguments(steps[name], {1: {"tensor": own}})
-    graph = rebuilt(brick.graph, steps, more=more)
-    return brick.with_graph(bypassed(graph, {scaling.name}), weights)
-
-
-def _is_shared(brick: Brick, tensor: str) -> bool:
-    return sum(tensor in step.tensors() for step in brick.steps) > 1
 
 
 def fold_batch_norm(program: Program) -> Program:
@@ -113,8 +68,8 @@ def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
     bias = tensor_of(argument(below, 2, "bias"))
     channels = brick.graph.tensors[str(tensor_of(argument(norm, 4, "running_var")))].shape
     weights, more = dict(brick.weights), {}
-    own = fresh_tensor(weights, kernel) if _is_shared(brick, kernel) else kernel
-    offset = bias if bias and not _is_shared(brick, bias) else None
+    own = fresh_tensor(weights, kernel) if is_shared(brick, kernel) else kernel
+    offset = bias if bias and not is_shared(brick, bias) else None
     offset = offset or fresh_tensor(weights, f"{kernel.rpartition('.')[0] or below.name}.bias")
     axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
     before = None if bias is None else brick.weights[bias]
