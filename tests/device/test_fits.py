@@ -206,7 +206,6 @@ def test_graphs_of_operations(
     expect_alike(make, device, images, LABELS, exact=False)  # torch fuses attention on a CPU
 
 
-@pytest.mark.xfail(reason="alignment does not read graphs of operations yet", strict=True)
 @pytest.mark.parametrize("masks", ["recorded", "imagined"])
 def test_units_in_another_order(make_model: Make, images: Tensor, device: str, masks: str) -> None:
     """A common base, seen by putting units in order."""
