@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from legonet.teachers.cuts import Cut
+    from legonet.teachers.cuts import CutPoint
 
 Code = Annotated[
     list[str] | None,
@@ -111,12 +111,12 @@ def inspect(
     named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
     size = named or (3, 224, 224)
     found = take_in(with_room(_model(model, allow_code)), size, output=output, where=model)
-    cuts = list_cuts(found.architecture, size, model)
+    cuts = list_cuts(found.graph, size, model)
     if not cuts:
         raise TeacherError(f"{model}: {NOWHERE}")
     chosen = cuts if every else ends(cuts)
     if picture is not None:
-        _draw(picture, model, size, chosen, output_shape(found.architecture, size))
+        _draw(picture, model, size, chosen, output_shape(found.graph, size))
     if as_json:
         print(json.dumps({"model": model, "cuts": [asdict(cut) for cut in cuts]}, indent=2))
         return
@@ -138,14 +138,14 @@ def inspect(
         print(picture)
 
 
-def _also(cut: Cut, others: Sequence[Cut]) -> str:
+def _also(cut: CutPoint, others: Sequence[CutPoint]) -> str:
     """Other names of a place, and of those that only pooling, activations and the like lie between."""
     same = [f"= {name}" for name in cut.names if name != cut.module]
     return ", ".join([*same, *(f"~ {each.module} {_sizes(each.shape)}" for each in reversed(others))])
 
 
 def _draw(
-    file: Path, model: str, size: tuple[int, ...], cuts: Sequence[Cut], output: tuple[int, ...]
+    file: Path, model: str, size: tuple[int, ...], cuts: Sequence[CutPoint], output: tuple[int, ...]
 ) -> None:
     from legonet.render import render
     from legonet.render.places import Place, picture

@@ -84,7 +84,7 @@ def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | 
 def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | str) -> nn.Module:
     """A teacher as it was before it was cut; see `legonet.network.Network.teacher`."""
     parts = source.parts()
-    halves = [make_module(half.layers, half.tensors) for half in (parts.below, parts.above)]
+    halves = [make_module(half.graph, half.tensors) for half in (parts.below, parts.above)]
     model = nn.Sequential(normalisation(graph.input), *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 

@@ -1,8 +1,8 @@
 """Where a graph of operations can be cut in two: at the results that alone cross there. Needs no torch.
 
 A result is a cut point if every way from the model's input to its output leads through it: an articulation
-point of the graph. In the order of computing that is the case where nothing before it that follows the input is
-taken by anything after it. What does not follow the input, such as a position embedding, is computed on
+point of the graph. In the order of computing that is the case where nothing before it that follows the input
+is taken by anything after it. What does not follow the input, such as a position embedding, is computed on
 whichever side takes it.
 """
 
@@ -20,6 +20,10 @@ NOWHERE = (
     "it cannot be cut: its branches run side by side from the image to the output, so that several tensors "
     "cross everywhere; expected a place that one tensor crosses; choose another model, or one branch of it"
 )
+
+
+class CutError(TeacherError):
+    """A model cannot be cut at the place that was named."""
 
 
 def following(operations: ModelGraph) -> list[str]:
@@ -94,7 +98,8 @@ def find_cut(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str
         The step that f ends with.
 
     Raises:
-        TeacherError: There is no such step or module, or several tensors cross there.
+        CutError: There is no such step or module, or several tensors cross there.
+        TeacherError: The model can be cut nowhere.
     """
     known = cut_points(operations)
     if not known and len(following(operations)) > 1:
@@ -103,18 +108,18 @@ def find_cut(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str
     if found in known:
         return found
     if found == operations.output:
-        raise TeacherError(
+        raise CutError(
             f"{where}: cut '{cut}' is the model's output, so that no task module is left; expected one of "
             f"{listed(_called(operations, known[::-1]))}"
         )
     names = following(operations)
     if found not in names:
-        raise TeacherError(
+        raise CutError(
             f"{where}: cut '{cut}' does not lie between the input and the output; expected one of "
             f"{listed(_called(operations, known))}"
         )
     tensors = crossing(operations, found)
-    raise TeacherError(
+    raise CutError(
         f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(_called(operations, tensors))}; expected "
         f"a place that one tensor crosses; cut at {_nearest(operations, known, found)}"
     )
@@ -124,7 +129,7 @@ def find_step(operations: ModelGraph, cut: str, *, where: str = "teacher") -> st
     """The step that a name means, whether the model can be cut there or not.
 
     Raises:
-        TeacherError: There is no such step or module, or it is computed several times.
+        CutError: There is no such step or module, or it is computed several times.
     """
     if cut in operations.steps:
         return cut
@@ -135,7 +140,7 @@ def find_step(operations: ModelGraph, cut: str, *, where: str = "teacher") -> st
         and len({operations.steps[name].function for name in calls}) == 1
         and len(inside) == len(calls)
     ):
-        raise TeacherError(
+        raise CutError(
             f"{where}: cut '{cut}' is computed {len(calls)} times, as {listed(calls, ' and ')}; expected "
             "one place; name one of them"
         )
@@ -143,7 +148,7 @@ def find_step(operations: ModelGraph, cut: str, *, where: str = "teacher") -> st
         return inside[-1].name
     known = cut_points(operations)
     names = {*known, *(prefix for name in known for prefix in _prefixes(operations.steps[name].module))}
-    raise TeacherError(
+    raise CutError(
         f"{where}: cut '{cut}' is no module and no operation that its output follows; expected one of "
         f"{listed(_called(operations, known))}.{did_you_mean(cut, sorted(names))}"
     )
@@ -193,25 +198,8 @@ def _called(operations: ModelGraph, places: Sequence[str]) -> list[str]:
 def _means(operations: ModelGraph, name: str, place: str) -> bool:
     try:
         return find_step(operations, name) == place
-    except TeacherError:  # a module that is computed several times
+    except CutError:  # a module that is computed several times
         return False
-
-
-def split(operations: ModelGraph, cut: str, *, where: str = "teacher") -> tuple[ModelGraph, ModelGraph]:
-    """Cut a model in two; nothing is computed twice but what does not follow the input.
-
-    Args:
-        operations: The teacher's model.
-        cut: The step or module that f ends with.
-        where: What messages call the teacher.
-
-    Returns:
-        f and g_T; g_T's input is f's output.
-
-    Raises:
-        TeacherError: It cannot be cut there.
-    """
-    return split_at(operations, find_cut(operations, cut, where=where))
 
 
 def split_at(operations: ModelGraph, place: str) -> tuple[ModelGraph, ModelGraph]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from legonet.graph.schema import Graph
 from legonet.ir.modules import make_module, raw_tensor
 from legonet.ir.sizes import output_shape
 from legonet.store.files import write_file
-from legonet.teachers.maps import take_in_with_cut
+from legonet.teachers.maps import resolve
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.outputs import check_output, output_of
 from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
+from legonet.teachers.take_in import take_in
 from legonet.teachers.verify import expect_same
 
 
@@ -52,7 +54,7 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         "task": new.task,
         "model": new.name,
         "weights": weights,
-        "cut": source.cut,
+        "cut": source.cut_name,
     }
     return extended(graph, entries), source
 
@@ -89,15 +91,15 @@ def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTe
             has no such cut.
     """
     module, output, where = new.module, new.output, new.where
-    traced_with = new.example_shape or input_shape
-    found, place = take_in_with_cut(module, traced_with, input_shape, new.cut, output, where)
-    known = {**module.state_dict(), **found.constants}
-    state = {key: known[key] for key in found.architecture.tensors}
+    traced = take_in(module, new.example_shape or input_shape, output=output, where=where)
+    cut = resolve(traced.graph, new.cut, input_shape, where)
+    known = {**module.state_dict(), **traced.constants}
+    state = {key: known[key] for key in cut.graph.tensors}
     plain = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
-    source = MemoryTeacher(new.name, place, found.architecture, plain)
-    source.parts()  # so that a wrong cut or bad weights are told now
-    expect_same(module, found, state, input_shape, output, where)
-    return source, output_shape(found.architecture, input_shape)
+    source = MemoryTeacher(new.name, cut, plain)
+    source.parts()  # so that bad weights are told now
+    expect_same(module, replace(traced, graph=cut.graph), state, input_shape, output, where)
+    return source, output_shape(cut.graph, input_shape)
 
 
 def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
@@ -115,7 +117,7 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
     """
     parts = source.parts()
     limit = int(SHARE * sum(map(len, source.weights())))
-    f, g = (make_module(half.layers, half.tensors) for half in (parts.below, parts.above))
+    f, g = (make_module(half.graph, half.tensors) for half in (parts.below, parts.above))
     return dump_statistics(record(f, g, batches, limit))
 
 
@@ -143,4 +145,4 @@ def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Pa
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
     """The same teacher with statistics."""
-    return MemoryTeacher(source.name, source.cut, source.layers, source.content(), statistics)
+    return MemoryTeacher(source.name, source.cut(), source.content(), statistics)

@@ -175,8 +175,8 @@ class _Saving:
 
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
-        layers, cut = source.model_and_cut()
-        data |= {**layers.entry(), "cuts": [cut]}
+        cut = source.cut()
+        data |= {**cut.graph.entry(), "cuts": [cut.name]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:

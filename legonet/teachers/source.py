@@ -15,12 +15,12 @@ from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
-from legonet.ir.graph import ModelGraph
+from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces, sha256
 from legonet.store.modules import ModuleKind
 from legonet.store.tensors import RawTensor, tensor_pieces
 from legonet.store.workspace import Workspace
-from legonet.teachers.maps import block_with_cut
+from legonet.teachers.maps import block_cut
 from legonet.teachers.read import (
     Half,
     TeacherParts,
@@ -35,15 +35,24 @@ SETTLED = 2 * 10**9  # nanoseconds
 
 
 class TeacherSource(ABC):
-    """A teacher's architecture, weights and statistics; read when asked for."""
+    """A teacher's architecture, weights and statistics; read when asked for.
 
-    def __init__(self, name: str, cut: str) -> None:
+    Args:
+        name: The teacher's name.
+        cut_name: The layer, module or operation that its category module ends with.
+    """
+
+    def __init__(self, name: str, cut_name: str) -> None:
         self.name = name
-        self.cut = cut
+        self.cut_name = cut_name
 
     @abstractmethod
-    def model_and_cut(self) -> tuple[ModelGraph, str]:
-        """The model's layers or operations, in order, and the place among them where it is cut."""
+    def cut(self) -> Cut:
+        """The teacher's model, and the place where it is cut.
+
+        Raises:
+            LegonetError: The model cannot be read, or has no such place.
+        """
 
     @property
     @abstractmethod
@@ -73,8 +82,7 @@ class TeacherSource(ABC):
         Raises:
             TeacherError: weights, layers and cut do not fit each other.
         """
-        layers, cut = self.model_and_cut()
-        return read_teacher(layers, self.content(), cut, f"teachers.{self.name}")
+        return read_teacher(self.cut(), self.content())
 
     def half(self, kind: ModuleKind) -> Half:
         """One part of the teacher; of a file, no more than its weights are read.
@@ -82,8 +90,7 @@ class TeacherSource(ABC):
         Raises:
             TeacherError: as of `parts`.
         """
-        layers, cut = self.model_and_cut()
-        (half,) = read_halves(layers, self.content(), cut, f"teachers.{self.name}", [kind])
+        (half,) = read_halves(self.cut(), self.content(), [kind])
         return half
 
     @abstractmethod
@@ -92,7 +99,7 @@ class TeacherSource(ABC):
 
     def fingerprint(self) -> str:
         """Hash of everything that the two modules are made from."""
-        text = json.dumps([self.architecture, self.weights_hash(), self.cut])
+        text = json.dumps([self.architecture, self.weights_hash(), self.cut_name])
         return sha256(text.encode())
 
     def locked(self, known: LockedTeacher | None = None) -> LockedTeacher:
@@ -111,32 +118,29 @@ class TeacherSource(ABC):
 
 
 class MemoryTeacher(TeacherSource):
-    """A teacher given as a model in code."""
+    """A teacher given as a model in code.
+
+    Args:
+        name: The teacher's name.
+        cut: Its model, cut.
+        weights: Its weights by name.
+        statistics: The statistics file's bytes, if any were recorded.
+    """
 
     def __init__(
-        self,
-        name: str,
-        cut: str,
-        layers: ModelGraph,
-        weights: Mapping[str, RawTensor],
-        statistics: bytes | None = None,
+        self, name: str, cut: Cut, weights: Mapping[str, RawTensor], statistics: bytes | None = None
     ) -> None:
-        super().__init__(name, cut)
-        self._layers, self._weights, self._statistics = layers, weights, statistics
+        super().__init__(name, cut.name)
+        self._cut, self._weights, self._statistics = cut, weights, statistics
 
-    @property
-    def layers(self) -> ModelGraph:
-        """The model's layers or operations, in order."""
-        return self._layers
-
-    def model_and_cut(self) -> tuple[ModelGraph, str]:
-        """The model as it was taken in, and its cut."""
-        return self._layers, self.cut
+    def cut(self) -> Cut:
+        """The model as it was traced, and the place where it is cut."""
+        return self._cut
 
     @property
     def architecture(self) -> str:
         """The layers or operations as canonical JSON."""
-        return self._layers.json()
+        return self._cut.graph.json()
 
     def weights(self) -> Pieces:
         """The weights as a safetensors file."""
@@ -166,15 +170,19 @@ class FileTeacher(TeacherSource):
         self.folder = folder
         self._spec, self._workspace = spec, workspace
         self._hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._known: tuple[Block, Cut] | None = None
 
     @property
     def block(self) -> Block:
         """The block that the model is built from."""
         return find_block(self._spec.model, self._workspace.block_folders)
 
-    def model_and_cut(self) -> tuple[ModelGraph, str]:
-        """The block's model as it is cut; that of a builder is found by tracing it, which needs torch."""
-        return block_with_cut(self.block, self.cut, f"teachers.{self.name}")
+    def cut(self) -> Cut:
+        """The block's model, cut; that of a builder is traced, once, which needs torch."""
+        block = self.block
+        if self._known is None or self._known[0] != block:
+            self._known = block, block_cut(block, self.cut_name, f"teachers.{self.name}")
+        return self._known[1]
 
     @property
     def architecture(self) -> str:

@@ -8,7 +8,6 @@ import pytest
 
 from legonet.blocks.adapter import build_adapter
 from legonet.blocks.adapter_layers import adapter_layers, in_words
-from legonet.blocks.build import chain_layers
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter, Graph
 from legonet.plan.plan import Plan, PlannedEdge

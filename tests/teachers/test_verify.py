@@ -41,7 +41,7 @@ def last(module: nn.Module) -> nn.Module:
 def together(module: nn.Module) -> nn.Module:
     source, _ = from_module(NewTeacher("net", module, "cat", "classify", "relu"), SHAPE)
     halves = source.parts()
-    return nn.Sequential(*(make_module(half.layers, half.tensors) for half in (halves.below, halves.above)))
+    return nn.Sequential(*(make_module(half.graph, half.tensors) for half in (halves.below, halves.above)))
 
 
 @pytest.mark.parametrize("weights", [False, True])
