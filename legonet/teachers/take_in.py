@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from legonet.errors import TeacherError
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.lowering import lower
+from legonet.teachers.chains import chain_of
 from legonet.teachers.export import export
 from legonet.teachers.programs import ProgramModel
-from legonet.teachers.trace import describe
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,8 @@ def take_in(
     if output is None and isinstance(module, GraphModule):
         return Traced(module.graph)  # a block of operations: traced again, they would lose their names
     if output is None and not isinstance(module, ProgramModel):
-        try:
-            return Traced(lower(describe(module, input_shape, where=where)))
-        except TeacherError:
-            pass  # no chain of known layers, so a graph
+        layers = chain_of(module, input_shape)
+        if layers is not None:
+            return Traced(lower(layers))
     exported = export(module, input_shape, output=output, where=where)
     return Traced(exported.operations, exported.constants, exported.reordered)
