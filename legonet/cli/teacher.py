@@ -105,7 +105,7 @@ def inspect(
     from legonet.store.workspace import Workspace
     from legonet.tables import columns
     from legonet.teachers.cuts import ends, list_cuts, near
-    from legonet.teachers.references import input_of
+    from legonet.teachers.models.table import input_of
     from legonet.teachers.take_in import take_in
 
     named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
@@ -236,8 +236,8 @@ def add(
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:
     from legonet.store.workspace import Workspace
-    from legonet.teachers.allowed import allowed_code
-    from legonet.teachers.references import find_model
+    from legonet.teachers.models.allowed import allowed_code
+    from legonet.teachers.models.table import find_model
 
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))

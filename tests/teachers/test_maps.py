@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import legonet
-from legonet.blocks.library import build_model
+from legonet.blocks.libraries.table import build_model
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
 from legonet.teachers.maps import block_cut, resolve

@@ -13,9 +13,9 @@ from legonet.errors import TeacherError
 from legonet.ir.interpreter import build_graph
 from legonet.ir.split import cut_at
 from legonet.teachers.memory import from_module
+from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.programs import read_program
-from legonet.teachers.references import find_model
 
 SHAPE = (3, 8, 8)
 
