@@ -1,20 +1,23 @@
 """Where a graph of operations can be cut in two: at the results that alone cross there. Needs no torch.
 
-A result is a cut point if every way from the model's input to its output leads through it: an articulation
-point of the graph. In the order of computing that is the case where nothing before it that follows the input
-is taken by anything after it. What does not follow the input, such as a position embedding, is computed on
-whichever side takes it.
+A result is a cut point if every way from the model's input to its output leads through it: in the words of
+graph theory, if it postdominates the input. What does not follow the input, such as a position embedding, is
+computed on whichever side takes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, renamed, restricted
 from legonet.ops.call import Call
 from legonet.ops.table import ROWS
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
 
 NOWHERE = (
     "it cannot be cut: its branches run side by side from the image to the output, so that several tensors "
@@ -27,16 +30,31 @@ class CutError(TeacherError):
 
 
 def following(operations: ModelGraph) -> list[str]:
-    """The steps that follow the input and lead to the output, in order."""
+    """The steps that follow the input and lead to the output, in order.
+
+    By hand: networkx's descendants and ancestors take the same time (16 ms for 1,500 operations), but its
+    import takes 0.1 s, a third of a plan.
+    """
     below: set[str] = {INPUT}
     for step in operations.steps.values():
         if not below.isdisjoint(step.references()):
             below.add(step.name)
-    above = {operations.output}
+    return [name for name in needed(operations, operations.output) if name in below]
+
+
+def needed(operations: ModelGraph, output: str, stop: str = INPUT) -> list[str]:
+    """The steps that a result is computed from, itself included, in order.
+
+    Args:
+        operations: The model.
+        output: The result.
+        stop: A result that is given: neither it nor what only it needs is counted.
+    """
+    found = {output} - {stop}
     for step in reversed(list(operations.steps.values())):
-        if step.name in above:
-            above.update(step.references())
-    return [name for name in operations.steps if name in below and name in above]
+        if step.name in found:
+            found.update(each for each in step.references() if each != stop)
+    return [name for name in operations.steps if name in found]
 
 
 def rectifiers(operations: ModelGraph) -> list[str]:
@@ -53,29 +71,35 @@ def _rectifies(step: Operation) -> bool:
 
 def cut_points(operations: ModelGraph) -> list[str]:
     """The results where a model can be cut, in order; the output is not among them."""
-    names = following(operations)
-    index = {name: number for number, name in enumerate(names)}
-    last = _last_uses(operations, names, index)
-    found, reached = [], last.get(INPUT, -1)
-    for number, name in enumerate(names[:-1]):
-        if reached <= number and operations.steps[name].function != "getitem":
-            found.append(name)
-        reached = max(reached, last[name])
-    return [name for name in found if not _gives_several(operations, name)]
+    steps = operations.steps
+    if _is_chain(operations):
+        return list(steps)[:-1]
+    import networkx  # not for chains: their plans take less time than its import
+
+    flow = networkx.DiGraph((each, step.name) for step in steps.values() for each in step.references())
+    if not {INPUT, operations.output} <= set(flow) or not networkx.has_path(flow, INPUT, operations.output):
+        return []
+    after = networkx.immediate_dominators(flow.reverse(copy=False), operations.output)
+    found, name = [], after[INPUT]
+    while name != operations.output:
+        found.append(name)
+        name = after[name]
+    return [name for name in found if not _is_one_of_several(operations, flow, name)]
 
 
-def _last_uses(operations: ModelGraph, names: Sequence[str], index: dict[str, int]) -> dict[str, int]:
-    last: dict[str, int] = {}
-    for name in names:
-        for reference in operations.steps[name].references():
-            last[reference] = index[name]
-    return last
+def _is_chain(operations: ModelGraph) -> bool:
+    """Whether each step takes the one tensor that the step before it gives, and nothing else."""
+    below = INPUT
+    for step in operations.steps.values():
+        if list(step.references()) != [below] or step.function == "getitem":
+            return False
+        below = step.name
+    return below == operations.output
 
 
-def _gives_several(operations: ModelGraph, name: str) -> bool:
-    """A result of several tensors, such as a split's, is taken apart by `getitem`."""
-    users = [step for step in operations.steps.values() if name in step.references()]
-    return any(step.function == "getitem" for step in users)
+def _is_one_of_several(operations: ModelGraph, flow: DiGraph[str], name: str) -> bool:
+    """Whether a result is several tensors, such as a split's, which `getitem` takes apart, or one of them."""
+    return any(operations.steps[each].function == "getitem" for each in (name, *flow.successors(name)))
 
 
 def crossing(operations: ModelGraph, name: str) -> list[str]:
@@ -209,17 +233,7 @@ def split_at(operations: ModelGraph, place: str) -> tuple[ModelGraph, ModelGraph
     """
     if place == operations.output:
         return operations, restricted(operations, {}, INPUT)
-    below = _needed(operations, place, stop=INPUT)
-    above = _needed(operations, operations.output, stop=place)
-    g = {name: renamed(operations.steps[name], place, INPUT) for name in operations.steps if name in above}
-    f = {name: operations.steps[name] for name in operations.steps if name in below}
+    f = {name: operations.steps[name] for name in needed(operations, place)}
+    above = needed(operations, operations.output, stop=place)
+    g = {name: renamed(operations.steps[name], place, INPUT) for name in above}
     return restricted(operations, f, place), restricted(operations, g, operations.output)
-
-
-def _needed(operations: ModelGraph, output: str, stop: str) -> set[str]:
-    """The steps that a result is computed from, itself included, but for `stop` and what only that needs."""
-    needed = {output}
-    for step in reversed(list(operations.steps.values())):
-        if step.name in needed:
-            needed.update(each for each in step.references() if each != stop)
-    return needed - {INPUT}

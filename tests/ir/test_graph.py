@@ -76,7 +76,7 @@ def test_read_and_written_again(operations: ModelGraph) -> None:
     assert graph_from_data(json.loads(operations.json())) == operations
 
 
-def test_joints(operations: ModelGraph) -> None:
+def test_cut_points(operations: ModelGraph) -> None:
     assert cut_points(operations) == ["stem", "block.add", "shifted", "pool", "flatten"]
     assert crossing(operations, "block.relu") == ["stem", "block.relu"]
     assert rectifiers(operations) == ["block.relu"]
