@@ -35,7 +35,7 @@ LIGHT = (
     "legonet.run.site",
     "legonet.store.modules",
     "legonet.store.workspace",
-    "legonet.teachers.source",
+    "legonet.teachers.sources.file",
 )
 
 

@@ -21,7 +21,7 @@ from legonet.ir.modules import make_module
 from legonet.run.prepare import lock_modules
 from legonet.run.site import Site, modules_of, teacher_of
 from legonet.store.workspace import Workspace
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
 VERDICTS = "grouping.json"
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from legonet.errors import GraphError, SelectError
+from legonet.errors import GraphError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
-from legonet.ir.modules import make_module, raw_tensor
+from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
-from legonet.store.files import write_file
 from legonet.teachers.maps import resolve
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.outputs import check_output, output_of
-from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
-from legonet.teachers.statistics import SHARE, dump_statistics, record
+from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.take_in import take_in
 from legonet.teachers.verify import expect_same
 
@@ -100,49 +94,3 @@ def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTe
     source.parts()  # so that bad weights are told now
     expect_same(module, replace(traced, graph=cut.graph), state, input_shape, output, where)
     return source, output_shape(cut.graph, input_shape)
-
-
-def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
-    """Record a teacher's statistics on normalised images of its owner.
-
-    Args:
-        source: the teacher.
-        batches: (batch, channels, height, width).
-
-    Returns:
-        The statistics file, at most a tenth of the weights' size; of a small teacher as `FLOOR` says.
-
-    Raises:
-        TeacherError: no image.
-    """
-    parts = source.parts()
-    limit = int(SHARE * sum(map(len, source.weights())))
-    f, g = (make_module(half.graph, half.tensors) for half in (parts.below, parts.above))
-    return dump_statistics(record(f, g, batches, limit))
-
-
-def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Path, int]:
-    """Record a teacher's statistics beside its weights.
-
-    Args:
-        source: the teacher.
-        images: gives its owner's images, normalised.
-
-    Returns:
-        The statistics file, and the number of images.
-
-    Raises:
-        SelectError: the teacher is in memory.
-    """
-    if not isinstance(source, FileTeacher):
-        raise SelectError(
-            f"teachers.{source.name}: is in memory; give `images` to add_teacher, or save the network"
-        )
-    shown = images()
-    write_file(source.statistics_path(), record_bytes(source, shown.split(256)))
-    return source.statistics_path(), len(shown)
-
-
-def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
-    """The same teacher with statistics."""
-    return MemoryTeacher(source.name, source.cut(), source.content(), statistics)

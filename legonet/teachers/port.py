@@ -21,7 +21,7 @@ from legonet.plan.ports import Port
 from legonet.store.blobs import sha256
 from legonet.store.files import write_file
 from legonet.teachers.ports import MAP, expect_channels_first
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
 
 class Crossing(NamedTuple):

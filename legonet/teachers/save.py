@@ -28,7 +28,8 @@ from legonet.store.files import holds, write_file
 from legonet.store.gc import named
 from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
-from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
+from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 FOLDER = "teachers"
 LONGEST_NAME = 64

@@ -17,7 +17,8 @@ from legonet.ir.cuts import CutError
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import Workspace
 from legonet.teachers.ports import expect_channels_first
-from legonet.teachers.source import FileTeacher, TeacherSource
+from legonet.teachers.sources.file import FileTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 Shape = tuple[int, ...]
 

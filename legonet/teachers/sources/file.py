@@ -1,158 +1,27 @@
-"""Where a teacher comes from: files named by a graph, or a model held in memory."""
+"""Teachers whose block and weights are files, as a graph file names them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
-from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
 from legonet.ir.split import Cut
-from legonet.store.blobs import Pieces, sha256
-from legonet.store.modules import ModuleKind
-from legonet.store.tensors import RawTensor, tensor_pieces
+from legonet.store.blobs import Pieces
 from legonet.store.workspace import Workspace
 from legonet.teachers.maps import block_cut
-from legonet.teachers.read import (
-    Half,
-    TeacherParts,
-    Weights,
-    mapped,
-    read_halves,
-    read_teacher,
-)
+from legonet.teachers.read import mapped
+from legonet.teachers.sources.source import TeacherSource
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
 SETTLED = 2 * 10**9  # nanoseconds
-
-
-class TeacherSource(ABC):
-    """A teacher's architecture, weights and statistics; read when asked for.
-
-    Args:
-        name: The teacher's name.
-        cut_name: The layer, module or operation that its category module ends with.
-    """
-
-    def __init__(self, name: str, cut_name: str) -> None:
-        self.name = name
-        self.cut_name = cut_name
-
-    @abstractmethod
-    def cut(self) -> Cut:
-        """The teacher's model, and the place where it is cut.
-
-        Raises:
-            LegonetError: The model cannot be read, or has no such place.
-        """
-
-    @property
-    @abstractmethod
-    def architecture(self) -> str:
-        """Canonical text that the layers follow from, known without torch."""
-
-    @abstractmethod
-    def weights(self) -> Pieces:
-        """The weights file's bytes, one piece after the other; what is mapped is not copied."""
-
-    @abstractmethod
-    def statistics(self) -> bytes | None:
-        """The statistics file's bytes, if its owner recorded any."""
-
-    def weights_hash(self) -> str:
-        """The weights file's sha256."""
-        return sha256(self.weights())
-
-    def statistics_hash(self) -> str | None:
-        """The statistics file's sha256, if there is one."""
-        data = self.statistics()
-        return None if data is None else sha256(data)
-
-    def parts(self) -> TeacherParts:
-        """Cut the teacher into f and g_T.
-
-        Raises:
-            TeacherError: weights, layers and cut do not fit each other.
-        """
-        return read_teacher(self.cut(), self.content())
-
-    def half(self, kind: ModuleKind) -> Half:
-        """One part of the teacher; of a file, no more than its weights are read.
-
-        Raises:
-            TeacherError: as of `parts`.
-        """
-        (half,) = read_halves(self.cut(), self.content(), [kind])
-        return half
-
-    @abstractmethod
-    def content(self) -> Weights:
-        """The weights by name, or the file that holds them."""
-
-    def fingerprint(self) -> str:
-        """Hash of everything that the two modules are made from."""
-        text = json.dumps([self.architecture, self.weights_hash(), self.cut_name])
-        return sha256(text.encode())
-
-    def locked(self, known: LockedTeacher | None = None) -> LockedTeacher:
-        """The content hashes of the modules; the teacher is not cut again where the lock file knows them.
-
-        Args:
-            known: what the lock file says of this teacher.
-        """
-        source, statistics = self.fingerprint(), self.statistics_hash()
-        if known is not None and known.source == source:
-            return known.model_copy(update={"statistics": statistics})
-        parts = self.parts()
-        return LockedTeacher(
-            source=source, category_module=parts.f_sha, task_module=parts.g_sha, statistics=statistics
-        )
-
-
-class MemoryTeacher(TeacherSource):
-    """A teacher given as a model in code.
-
-    Args:
-        name: The teacher's name.
-        cut: Its model, cut.
-        weights: Its weights by name.
-        statistics: The statistics file's bytes, if any were recorded.
-    """
-
-    def __init__(
-        self, name: str, cut: Cut, weights: Mapping[str, RawTensor], statistics: bytes | None = None
-    ) -> None:
-        super().__init__(name, cut.name)
-        self._cut, self._weights, self._statistics = cut, weights, statistics
-
-    def cut(self) -> Cut:
-        """The model as it was traced, and the place where it is cut."""
-        return self._cut
-
-    @property
-    def architecture(self) -> str:
-        """The layers or operations as canonical JSON."""
-        return self._cut.graph.json()
-
-    def weights(self) -> Pieces:
-        """The weights as a safetensors file."""
-        return tensor_pieces(self._weights, {})
-
-    def content(self) -> Mapping[str, RawTensor]:
-        """The weights by name."""
-        return self._weights
-
-    def statistics(self) -> bytes | None:
-        """The statistics file's bytes, if any were recorded."""
-        return self._statistics
 
 
 class FileTeacher(TeacherSource):
