@@ -2,8 +2,8 @@
 
 torch.fx reads it, although torch.export traces every other model: an exported graph has neither the layers
 that do nothing in evaluation nor the names of the functions that were called, and hashes are made of both.
-It also takes 0.01 s instead of 0.3 s for a small chain. In either case `legonet.teachers.verify` compares the
-model with its graph afterwards.
+It also takes 0.01 s instead of 0.3 s for a small chain. In either case
+`legonet.teachers.verify` compares the model with its graph afterwards.
 """
 
 from __future__ import annotations

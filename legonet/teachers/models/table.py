@@ -27,8 +27,8 @@ SOURCES: tuple[ModelSource, ...] = (EXPORTED, BLOCK, LIBRARY, CODE)
 def find_model(reference: str, block_folders: Sequence[Path], allowed: Collection[str] = ()) -> nn.Module:
     """Build the model that a reference names, in evaluation mode; a `.pt2` file's has its weights.
 
-    Parameters of the others are on the meta device until `legonet.teachers.checkpoints.fill` gives them, so
-    that a large model takes no memory.
+    Parameters of the others are on the meta device until
+    `legonet.teachers.checkpoints.fill` gives them, so that a large model takes no memory.
 
     Args:
         reference: See above.
