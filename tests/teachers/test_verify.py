@@ -63,6 +63,7 @@ def test_channels_last(cast: bool, weights: bool) -> None:
 
 @pytest.mark.parametrize("weights", [False, True])
 def test_more_than_rounding_is_refused(weights: bool) -> None:
+    random.seed(0)  # else one run in a hundred draws two numbers that are as near as rounding
     model = Net(noise=0.01).eval()
     with pytest.raises(
         TeacherError, match=r"it gives other outputs for 1 images; expected .* leave out what"
