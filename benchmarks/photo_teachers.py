@@ -23,9 +23,9 @@ from torch.nn import functional
 from legonet.data import animals
 from legonet.data.animals import CATEGORIES, Images
 from legonet.errors import DataError
-from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.split import cut_at
 from legonet.teachers.export import export
 
 CUT = "blocks.4.1"  # about half of the multiplications are below it
@@ -110,8 +110,8 @@ def halves(model: nn.Module, side: int = SIDE, cut: str = CUT) -> Halves:
         module.load_state_dict({name: state[name] for name in part.tensors}, assign=True)
         return module
 
-    below, above = split(operations, cut)
-    return Halves(filled(below), filled(above))
+    found = cut_at(operations, cut)
+    return Halves(filled(found.below), filled(found.above))
 
 
 @torch.no_grad()

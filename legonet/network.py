@@ -99,7 +99,7 @@ class Network(Design):
         return network
 
     def _open(self, loaded: LoadedGraph, path: Path) -> None:
-        from legonet.teachers.source import FileTeacher
+        from legonet.teachers.sources.file import FileTeacher
 
         workspace = Workspace.find(path)
         self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
@@ -441,7 +441,7 @@ class Network(Design):
             SelectError: There is no such teacher, or the network has no file.
         """
         from legonet.run.project import find_source
-        from legonet.teachers.memory import record_file
+        from legonet.teachers.recording import record_file
 
         source = find_source(self.graph, self._sources, name)
         category = self.graph.teachers[name].category

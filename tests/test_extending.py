@@ -80,9 +80,8 @@ def test_an_executor(module: Callable[..., ModuleType], network: Any) -> None:
 
 def test_a_pass(module: Callable[..., ModuleType]) -> None:
     single_relus = module("A pass", "relus_example").single_relus
-    layers = {"conv": {"type": "conv", "in": 3, "out": 3, "kernel": 1}} | dict.fromkeys(
-        ("first", "second", "third"), {"type": "relu"}
-    )
+    layers: dict[str, Any] = {"conv": {"type": "conv", "in": 3, "out": 3, "kernel": 1}}
+    layers |= {name: {"type": "relu"} for name in ("first", "second", "third")}
     graph = lower(layers_from_data(layers)).without_notation()
     bricks = [Brick("categories", "a", graph, {name: name for name in graph.tensors})]
     bricks.append(Brick("tasks", "t", lower(layers_from_data({"relu": {"type": "relu"}}))))

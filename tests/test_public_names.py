@@ -36,7 +36,7 @@ LIGHT = (
     "legonet.run.project",
     "legonet.store.modules",
     "legonet.store.workspace",
-    "legonet.teachers.source",
+    "legonet.teachers.sources.file",
 )
 
 

@@ -21,7 +21,7 @@ from legonet.ir.modules import make_module
 from legonet.run.prepare import lock_modules
 from legonet.run.project import Project, expect_teacher, modules_of
 from legonet.store.workspace import Workspace
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
 GROUPING_CACHE = "grouping.json"
 
@@ -84,7 +84,7 @@ def compile_unadapted(project: Project, lock: Lock, path: str, device: torch.dev
 def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | str) -> nn.Module:
     """A teacher as it was before it was cut; see `legonet.network.Network.teacher`."""
     parts = source.parts()
-    halves = [make_module(half.layers, half.tensors) for half in (parts.below, parts.above)]
+    halves = [make_module(half.graph, half.tensors) for half in (parts.below, parts.above)]
     model = nn.Sequential(normalisation(graph.input), *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 

@@ -20,7 +20,7 @@ from legonet.run.run_lock import RunLock
 from legonet.store.blobs import BlobStore
 from legonet.store.workspace import Workspace
 from legonet.teachers.port import PortFinder
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
 _Made = TypeVar("_Made")
 

@@ -10,7 +10,8 @@ from legonet.graph.schema import Graph
 from legonet.graph.select import givers
 from legonet.teachers.memory import add_model
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.source import MemoryTeacher, TeacherSource
+from legonet.teachers.sources.memory import MemoryTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 
 def add_teacher(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.library import LIBRARIES
+from legonet.blocks.libraries.table import LIBRARIES
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import did_you_mean, kind_of, listed
 from legonet.store.tensors import is_pickle, read_tensors
@@ -179,7 +179,7 @@ def fill_from(
     """Give a model the weights of a file; a program has its own, and needs none.
 
     Args:
-        module: As of `legonet.teachers.references.find_model`.
+        module: As of `legonet.teachers.models.table.find_model`.
         path: As of `read_checkpoint`; None if there is none.
         where: What messages call the teacher.
         model: What messages call the model.

@@ -25,7 +25,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutPoint:
     """A place where one tensor crosses.
 
     Attributes:
@@ -49,7 +49,7 @@ class Cut:
     recommended: bool = False
 
 
-def list_cuts(architecture: ModelGraph, input_shape: Shape, where: str = "model") -> list[Cut]:
+def list_cuts(architecture: ModelGraph, input_shape: Shape, where: str = "model") -> list[CutPoint]:
     """All places where a model can be cut, in order.
 
     Args:
@@ -67,7 +67,7 @@ def list_cuts(architecture: ModelGraph, input_shape: Shape, where: str = "model"
     for name in order:
         below = (below[0] + costs[name], below[1] + weights[name])
         if name in places and name in shapes:
-            cut = Cut(
+            cut = CutPoint(
                 name,
                 modules[name][0],
                 shapes[name],
@@ -100,11 +100,11 @@ def _has_places(shape: Shape) -> bool:
     return (len(shape) == 3 and prod(shape[1:]) > 1) or (len(shape) == 2 and shape[0] > 1)
 
 
-def _share(cut: Cut) -> float:
+def _share(cut: CutPoint) -> float:
     return cut.operations[0] / max(1, sum(cut.operations))
 
 
-def ends(cuts: list[Cut]) -> list[Cut]:
+def ends(cuts: list[CutPoint]) -> list[CutPoint]:
     """The last of those places between which nothing is multiplied: what ends a block."""
     by_cost = {cut.operations[0]: cut for cut in cuts if cut.operations[0] and cut.operations[1]}
     return list(by_cost.values()) or cuts
@@ -114,11 +114,11 @@ def _ends(step: Operation, names: list[str]) -> bool:
     return not step.module or step.module in names
 
 
-def _with_recommended(cuts: list[Cut]) -> list[Cut]:
+def _with_recommended(cuts: list[CutPoint]) -> list[CutPoint]:
     good = ends([cut for cut in cuts if _has_places(cut.shape)])
     good = [cut for cut in good if cut.ends] or good
     chosen = {min(good, key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if good}
-    return [Cut(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
+    return [CutPoint(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
 
 
 def _of_graph(
@@ -157,6 +157,6 @@ def _costs(module: GraphModule, input_shape: Shape) -> dict[str, int]:
     return each
 
 
-def near(cuts: list[Cut], cut: Cut) -> list[Cut]:
+def near(cuts: list[CutPoint], cut: CutPoint) -> list[CutPoint]:
     """Other places between which and this one nothing is multiplied, such as before and after a pooling."""
     return [each for each in cuts if each is not cut and each.operations[0] == cut.operations[0]]

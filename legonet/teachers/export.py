@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.cuts import needed
 from legonet.ir.graph import ModelGraph, restricted
 from legonet.teachers.convert import Converted, Converter
 from legonet.teachers.programs import ProgramModel, expect_input
@@ -93,11 +94,7 @@ def exported(program: ExportedProgram, output: int, where: str) -> Exported:
     """
     converted: Converted = Converter(program, where).convert(output)
     operations = converted.operations
-    needed = {operations.output}
-    for step in reversed(list(operations.steps.values())):
-        if step.name in needed:
-            needed.update(step.references())
-    steps = {name: step for name, step in operations.steps.items() if name in needed}
+    steps = {name: operations.steps[name] for name in needed(operations, operations.output)}
     operations = restricted(operations, steps, operations.output)
     constants = {name: value for name, value in converted.constants.items() if name in operations.tensors}
     return Exported(operations, constants, converted.reordered)

@@ -45,20 +45,15 @@ def _adaptive_avg_pool(output_size: Any) -> nn.Module:
     return nn.AdaptiveAvgPool2d(output_size)
 
 
-def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module:
-    _refuse_active(training)
-    return nn.Dropout(p)
+# A model is traced in evaluation mode, so that `training=self.training` reads False.
 
 
-def _dropout2d(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module:
-    _refuse_active(training)
-    return nn.Dropout2d(p)
+def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module | None:
+    return None if training else nn.Dropout(p)
 
 
-def _refuse_active(training: bool) -> None:
-    # The model is traced in evaluation mode, so that `training=self.training` reads False.
-    if training:
-        raise ValueError("training=True also in evaluation mode; pass training=self.training")
+def _dropout2d(p: float = 0.5, training: bool = True, inplace: bool = False) -> nn.Module | None:
+    return None if training else nn.Dropout2d(p)
 
 
 def _interpolate(
@@ -68,9 +63,9 @@ def _interpolate(
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-) -> nn.Module:
+) -> nn.Module | None:
     if antialias:
-        raise ValueError("antialias=True; only interpolation without it is known")
+        return None
     return nn.Upsample(size, scale_factor, mode, align_corners, recompute_scale_factor)
 
 
@@ -78,7 +73,7 @@ def _contiguous() -> nn.Module:
     return nn.Identity()
 
 
-_BY_FUNCTION: dict[Any, Callable[..., nn.Module]] = {
+_BY_FUNCTION: dict[Any, Callable[..., nn.Module | None]] = {
     torch.flatten: _flatten,
     torch.relu: _relu,
     torch.relu_: _relu,
@@ -93,7 +88,7 @@ _BY_FUNCTION: dict[Any, Callable[..., nn.Module]] = {
     functional.interpolate: _interpolate,
 }
 
-_BY_METHOD: dict[str, Callable[..., nn.Module]] = {
+_BY_METHOD: dict[str, Callable[..., nn.Module | None]] = {
     "flatten": _flatten,
     "relu": _relu,
     "relu_": _relu,
@@ -104,7 +99,7 @@ _RESHAPES = ("view", "reshape")
 
 
 def as_module(
-    node: fx.Node, is_batch: Callable[[Any], bool], features: Callable[[], int]
+    node: fx.Node, is_batch: Callable[[Any], bool], features: Callable[[], int | None]
 ) -> nn.Module | None:
     """Find the module that does what a function call does.
 
@@ -114,44 +109,40 @@ def as_module(
         features: Counts the features of one image at this place.
 
     Returns:
-        The module; None if no layer does what the function does.
-
-    Raises:
-        ValueError: The function is known, but not with these arguments.
+        The module; None if no layer does what the function does with these arguments.
     """
     if node.op == "call_method" and node.target in _RESHAPES:
         return _reshape(node.args[1:], is_batch, features)
-    table: dict[Any, Callable[..., nn.Module]] = _BY_FUNCTION if node.op == "call_function" else _BY_METHOD
+    table: dict[Any, Callable[..., nn.Module | None]] = (
+        _BY_FUNCTION if node.op == "call_function" else _BY_METHOD
+    )
     make = table.get(node.target)
-    if make is None:
-        return None
     arguments = {name: value for name, value in node.kwargs.items() if name not in ("input", "self")}
-    constants = [*node.args[1:], *arguments.values()]
-    if any(_follows_input(value) for value in constants):
-        raise ValueError("an argument follows the input's size; only constants are known")
+    if make is None or _follows_input([*node.args[1:], *arguments.values()]):
+        return None
     try:
         bound = inspect.signature(make).bind(*node.args[1:], **arguments)
-    except TypeError as error:
-        raise ValueError(f"its arguments are not understood: {error}") from error
+    except TypeError:
+        return None
     return make(*bound.args, **bound.kwargs)
 
 
-def _follows_input(value: Any) -> bool:
+def _follows_input(arguments: list[Any]) -> bool:
     found: list[fx.Node] = []
-    fx.map_arg(value, found.append)
+    fx.map_arg(arguments, found.append)
     return bool(found)
 
 
 def _reshape(
-    shape: tuple[Any, ...], is_batch: Callable[[Any], bool], features: Callable[[], int]
-) -> nn.Module:
+    shape: tuple[Any, ...], is_batch: Callable[[Any], bool], features: Callable[[], int | None]
+) -> nn.Module | None:
     """Accept the forms of `x.view(x.size(0), -1)`, which flatten."""
     if len(shape) == 1 and isinstance(shape[0], tuple | list):
         shape = tuple(shape[0])
-    if len(shape) == 2:
-        rows, columns = shape
-        if is_batch(rows) and columns == -1:
-            return nn.Flatten()
-        if isinstance(columns, int) and (is_batch(rows) or rows == -1) and columns == features():
-            return nn.Flatten()
-    raise ValueError("only x.view(x.size(0), -1) and its like are known; use torch.flatten(x, 1)")
+    if len(shape) != 2:
+        return None
+    rows, columns = shape
+    flattens = is_batch(rows) and columns == -1
+    if isinstance(columns, int) and (is_batch(rows) or rows == -1) and columns == features():
+        flattens = True
+    return nn.Flatten() if flattens else None

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
-from legonet.errors import GraphError, SelectError
+from legonet.errors import GraphError
 from legonet.graph.editing.build import extended
 from legonet.graph.schema import Graph
-from legonet.ir.modules import make_module, raw_tensor
+from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
-from legonet.store.plain_files import write_file
-from legonet.teachers.maps import take_in_with_cut
+from legonet.teachers.maps import resolve
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.outputs import check_output, output_of
-from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
-from legonet.teachers.statistics import SHARE, dump_statistics, record
+from legonet.teachers.sources.memory import MemoryTeacher
+from legonet.teachers.take_in import take_in
 from legonet.teachers.verify import expect_same
 
 
@@ -52,7 +48,7 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         "task": new.task,
         "model": new.name,
         "weights": weights,
-        "cut": source.cut,
+        "cut": source.cut_name,
     }
     return extended(graph, entries), source
 
@@ -89,58 +85,12 @@ def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTe
             has no such cut.
     """
     module, output, where = new.module, new.output, new.where
-    traced_with = new.example_shape or input_shape
-    found, place = take_in_with_cut(module, traced_with, input_shape, new.cut, output, where)
-    known = {**module.state_dict(), **found.constants}
-    state = {key: known[key] for key in found.architecture.tensors}
+    traced = take_in(module, new.example_shape or input_shape, output=output, where=where)
+    cut = resolve(traced.graph, new.cut, input_shape, where)
+    known = {**module.state_dict(), **traced.constants}
+    state = {key: known[key] for key in cut.graph.tensors}
     plain = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
-    source = MemoryTeacher(new.name, place, found.architecture, plain)
-    source.parts()  # so that a wrong cut or bad weights are told now
-    expect_same(module, found, state, input_shape, output, where)
-    return source, output_shape(found.architecture, input_shape)
-
-
-def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
-    """Record a teacher's statistics on normalised images of its owner.
-
-    Args:
-        source: the teacher.
-        batches: (batch, channels, height, width).
-
-    Returns:
-        The statistics file, at most a tenth of the weights' size; of a small teacher as `FLOOR` says.
-
-    Raises:
-        TeacherError: no image.
-    """
-    parts = source.parts()
-    limit = int(SHARE * sum(map(len, source.weights())))
-    f, g = (make_module(half.layers, half.tensors) for half in (parts.below, parts.above))
-    return dump_statistics(record(f, g, batches, limit))
-
-
-def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Path, int]:
-    """Record a teacher's statistics beside its weights.
-
-    Args:
-        source: the teacher.
-        images: gives its owner's images, normalised.
-
-    Returns:
-        The statistics file, and the number of images.
-
-    Raises:
-        SelectError: the teacher is in memory.
-    """
-    if not isinstance(source, FileTeacher):
-        raise SelectError(
-            f"teachers.{source.name}: is in memory; give `images` to add_teacher, or save the network"
-        )
-    shown = images()
-    write_file(source.statistics_path(), record_bytes(source, shown.split(256)))
-    return source.statistics_path(), len(shown)
-
-
-def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
-    """The same teacher with statistics."""
-    return MemoryTeacher(source.name, source.cut, source.layers, source.content(), statistics)
+    source = MemoryTeacher(new.name, cut, plain)
+    source.parts()  # so that bad weights are told now
+    expect_same(module, replace(traced, graph=cut.graph), state, input_shape, output, where)
+    return source, output_shape(cut.graph, input_shape)

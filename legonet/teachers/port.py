@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from legonet.errors import StoreError
 from legonet.graph.schema import Graph
-from legonet.ir.cuts import find_cut, split_at
-from legonet.ir.graph import ModelGraph, Shape
+from legonet.ir.graph import Shape
 from legonet.ir.sizes import Size, shapes_of, size_of
+from legonet.ir.split import Cut
 from legonet.plan.ports import Port
 from legonet.store.blobs import sha256
 from legonet.store.plain_files import write_file
 from legonet.teachers.ports import MAP, expect_channels_first
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
 
 class Crossing(NamedTuple):
@@ -67,19 +67,19 @@ class PortFinder:
             LegonetError: as of a call.
         """
         source = self._sources[teacher]
-        kind = (type(source), self._graph.teachers[teacher].model, source.cut)
+        kind = (type(source), self._graph.teachers[teacher].model, source.cut_name)
         if kind not in self._found:
             self._found[kind] = self._find(source)
         return self._found[kind]
 
     def _find(self, source: TeacherSource) -> Crossing:
-        kept, shape, where = self._known(), self._graph.input.shape, f"teachers.{source.name}"
-        key = sha256(json.dumps([source.architecture, source.cut, shape]).encode())
+        kept, shape = self._known(), self._graph.input.shape
+        key = sha256(json.dumps([source.architecture, source.cut_name, shape]).encode())
         if key in kept:
             return kept[key]
-        architecture, cut = source.model_and_cut()
-        found = _crossing(architecture, cut, shape, where)
-        if architecture.notation is None:  # which arithmetic may not suffice for
+        cut = source.cut()
+        found = _crossing(cut, shape)
+        if cut.graph.notation is None:  # which arithmetic may not suffice for
             kept[key] = found
             self._keep(kept)
         return found
@@ -109,11 +109,10 @@ def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
     }
 
 
-def _crossing(operations: ModelGraph, cut: str, shape: Shape, where: str) -> Crossing:
-    place = find_cut(operations, cut, where=where)
-    below, above = split_at(operations, place)
-    shapes = shapes_of(below, shape, where)
-    expect_channels_first(operations, place, shapes[place], shape, where)
-    module = operations.steps[place].module
+def _crossing(cut: Cut, shape: Shape) -> Crossing:
+    shapes = shapes_of(cut.below, shape, cut.where)
+    crosses = shapes[cut.place]
+    expect_channels_first(cut, crosses, shape)
+    module = cut.graph.steps[cut.place].module
     own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None
-    return Crossing(Port(shapes[place], own), size_of(below, shape), size_of(above, shapes[place]))
+    return Crossing(Port(crosses, own), size_of(cut.below, shape), size_of(cut.above, crosses))

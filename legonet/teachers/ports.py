@@ -19,9 +19,9 @@ from dataclasses import replace
 from math import isqrt
 from typing import Any
 
-from legonet.errors import TeacherError
-from legonet.ir.cuts import find_step
-from legonet.ir.graph import INPUT, ModelGraph, Operation, renamed
+from legonet.ir.cuts import CutError
+from legonet.ir.graph import INPUT, Operation, renamed
+from legonet.ir.split import Cut
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
 MAP = ".map"
@@ -31,21 +31,21 @@ Shape = tuple[int, ...]
 _END = 2**63 - 1
 
 
-def with_map(operations: ModelGraph, place: str, shape: Shape) -> tuple[ModelGraph, str]:
-    """Put a way to a map and back behind a result, if it is no map.
+def with_map(cut: Cut, shape: Shape) -> Cut:
+    """Put a way to a map and back where a model is cut, if no map crosses there.
 
     Args:
-        operations: The model.
-        place: A result that a single tensor crosses.
-        shape: Of that tensor, without the batch.
+        cut: The model and the place.
+        shape: The shape of the tensor that crosses, without the batch.
 
     Returns:
-        The model, and the place where it is cut now; both as they were where a map crosses.
+        The model with the operations of both ways, cut between them; as it was where a map crosses.
     """
+    operations, place = cut.graph, cut.place
     make = _Steps(place + MAP)
     way = _way(make, shape)
     if way is None:
-        return operations, place
+        return cut
     there, back = way
     # Laid out anew, so that what comes after it computes as before, in every bit.
     back = [*back, *_bound(make.chain(("contiguous", [])), back[-1].name)]
@@ -55,7 +55,8 @@ def with_map(operations: ModelGraph, place: str, shape: Shape) -> tuple[ModelGra
         if name == place:
             first = _bound(there, place)
             steps |= {each.name: each for each in (*first, *_bound(back, first[-1].name))}
-    return replace(operations, steps=steps), there[-1].name
+    new = there[-1].name
+    return replace(cut, graph=replace(operations, steps=steps), place=new, name=new)
 
 
 def is_map(shape: Shape) -> bool:
@@ -63,45 +64,40 @@ def is_map(shape: Shape) -> bool:
     return len(shape) == 3 and not shape[0] == shape[1] != shape[2]
 
 
-def is_taken_as_map(architecture: ModelGraph, place: str, shape: Shape, input_shape: Shape) -> bool:
+def is_taken_as_map(cut: Cut, shape: Shape, input_shape: Shape) -> bool:
     """Whether a tensor counts as (channels, height, width) where a model is cut.
 
     Layers give channels first; so does all else where images are wide or high, and only squares tell.
 
     Args:
-        architecture: The model.
-        place: Where it is cut.
-        shape: Of what crosses there, without the batch.
-        input_shape: Of the images.
+        cut: The model and the place.
+        shape: The shape of what crosses there, without the batch.
+        input_shape: The shape of the images.
     """
     if is_map(shape):
         return True
     if len(shape) != 3:
         return False
-    if architecture.notation is not None or len(set(input_shape[1:])) > 1:
+    if cut.graph.notation is not None or len(set(input_shape[1:])) > 1:
         return True
-    return architecture.steps[find_step(architecture, place)].module.endswith(MAP)
+    return cut.graph.steps[cut.place].module.endswith(MAP)
 
 
-def expect_channels_first(
-    architecture: ModelGraph, place: str, shape: Shape, input_shape: Shape, where: str
-) -> None:
+def expect_channels_first(cut: Cut, shape: Shape, input_shape: Shape) -> None:
     """Refuse channels-last features, as no adapter would tell them from a map.
 
     Args:
-        architecture: As of `is_taken_as_map`, like all others.
-        place: Likewise.
-        shape: Likewise.
-        input_shape: Likewise.
-        where: What messages call the teacher.
+        cut: The model and the place.
+        shape: The shape of what crosses there, without the batch.
+        input_shape: The shape of the images.
 
     Raises:
-        TeacherError: They are.
+        CutError: They are channels last.
     """
-    if len(shape) == 3 and not is_taken_as_map(architecture, place, shape, input_shape):
-        raise TeacherError(
-            f"{where}: cut '{place}' gives {shape}, channels last; expected a map (channels, height, width); "
-            "bring the teacher in with `legonet teacher add`, cut here, which makes it one"
+    if len(shape) == 3 and not is_taken_as_map(cut, shape, input_shape):
+        raise CutError(
+            f"{cut.where}: cut '{cut.name}' gives {shape}, channels last; expected a map (channels, height, "
+            "width); bring the teacher in with `legonet teacher add`, cut here, which makes it one"
         )
 
 

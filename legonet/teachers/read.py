@@ -1,7 +1,4 @@
-"""A teacher's weights file is checked against its architecture and cut into f and g_T.
-
-Needs no torch; only a block that a library builds is traced with it.
-"""
+"""A teacher's weights file is checked against its graph and cut into f and g_T. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
-from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import Shape, is_counter, tensor_shapes
+from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces, sha256
 from legonet.store.mapping import map_file
 from legonet.store.modules import ModuleKind, module_pieces
@@ -39,13 +35,13 @@ class Half:
 
     Attributes:
         sha: The address of its blob.
-        layers: Its operations.
+        graph: Its operations.
         tensors: Its weights by name; of a file, they are views of the file.
         pieces: Its blob, of the same views.
     """
 
     sha: str
-    layers: ModelGraph
+    graph: ModelGraph
     tensors: Mapping[str, RawTensor] = field(compare=False, repr=False)
     pieces: Pieces = field(compare=False, repr=False)
 
@@ -87,99 +83,46 @@ class TeacherParts:
         """Address of g."""
         return self.above.sha
 
-    @property
-    def f_layers(self) -> ModelGraph:
-        """The operations up to and including the cut."""
-        return self.below.layers
 
-    @property
-    def g_layers(self) -> ModelGraph:
-        """Those after it."""
-        return self.above.layers
-
-
-def read_teacher(
-    architecture: Block | ModelGraph, weights: Weights, cut: str, where: str = "teacher"
-) -> TeacherParts:
+def read_teacher(cut: Cut, weights: Weights) -> TeacherParts:
     """Read a teacher's weights, check them and cut the teacher.
 
     Args:
-        architecture: The teacher's block, or its graph of operations.
+        cut: The teacher's model and the place where it is cut.
         weights: A safetensors file, which is mapped and not copied, its bytes, or tensors by name.
-        cut: f ends with the layer, module or operation of this name.
-        where: What messages call the teacher.
 
     Returns:
         f and g_T with their weights as they are in the file.
 
     Raises:
-        TeacherError: The file cannot be read or is no safetensors file; tensors are missing, not expected,
-            of another shape or dtype, or not finite (all in one message); or there is no such cut.
-        BlockError: The block cannot be built.
+        TeacherError: The file cannot be read or is no safetensors file; or tensors are missing, not expected,
+            of another shape or dtype, or not finite (all in one message).
     """
-    f, g = read_halves(architecture, weights, cut, where, ("category-module", "task-module"))
+    f, g = read_halves(cut, weights, ("category-module", "task-module"))
     return TeacherParts(f, g)
 
 
-def read_halves(
-    architecture: Block | ModelGraph,
-    weights: Weights,
-    cut: str,
-    where: str,
-    kinds: Sequence[ModuleKind],
-) -> list[Half]:
+def read_halves(cut: Cut, weights: Weights, kinds: Sequence[ModuleKind]) -> list[Half]:
     """Read some parts of a teacher; of a file, only the weights of these are read.
 
     Args:
-        architecture: As of `read_teacher`, like the others.
+        cut: As of `read_teacher`, like `weights`.
         weights: Likewise.
-        cut: Likewise.
-        where: Likewise.
-        kinds: Which parts, in the order in which they are given back.
+        kinds: The parts, in the order in which they are given back.
+
+    Raises:
+        TeacherError: As of `read_teacher`.
     """
-    layers = teacher_layers(architecture) if isinstance(architecture, Block) else architecture
-    below, above = split(layers, cut, where=where)
-    halves: dict[ModuleKind, ModelGraph] = {"category-module": below, "task-module": above}
-    source = f"{where}: {weights}" if isinstance(weights, Path) else where
+    halves: dict[ModuleKind, ModelGraph] = {"category-module": cut.below, "task-module": cut.above}
+    source = f"{cut.where}: {weights}" if isinstance(weights, Path) else cut.where
     tensors = _tensors(weights, source)
-    _check(tensors, layers, source, {name for kind in kinds for name in tensor_shapes(halves[kind])})
+    _check(tensors, cut.graph, source, {name for kind in kinds for name in tensor_shapes(halves[kind])})
     found = []
     for kind in kinds:
         own = {key: tensors[key] for key in tensor_shapes(halves[kind])}
         pieces = _pieces(kind, halves[kind], own)
         found.append(Half(sha256(pieces), halves[kind], own, pieces))
     return found
-
-
-def teacher_layers(block: Block) -> ModelGraph:
-    """The operations of a block; only one that a library builds needs torch, to be traced.
-
-    Raises:
-        BlockError: The block cannot be built.
-        TeacherError: The library's model cannot be traced, or has constants that no weights file gives.
-    """
-    if block.architecture is not None:
-        return block.architecture
-    from legonet.blocks.build import build_block
-    from legonet.teachers.take_in import take_in
-
-    where = f"block {block.name}"
-    found = take_in(build_block(block, "meta"), block.input, where=where)
-    expect_no_constants(block, found.constants)
-    return found.architecture
-
-
-def expect_no_constants(block: Block, constants: Collection[str]) -> None:
-    """Refuse a library's model that computes with tensors that no weights file gives.
-
-    Raises:
-        TeacherError: It does.
-    """
-    if constants:
-        raise TeacherError(
-            f"block {block.name}: {block.builder} computes with {len(constants)} constants; expected weights "
-            "only; bring it in with `legonet teacher add`, which keeps them beside the weights"
-        )
 
 
 def mapped(path: Path, source: str) -> bytes | memoryview:

@@ -28,7 +28,8 @@ from legonet.store.gc import named
 from legonet.store.plain_files import holds, write_file
 from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
-from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
+from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 FOLDER = "teachers"
 LONGEST_NAME = 64
@@ -175,8 +176,8 @@ class _Saving:
 
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
-        layers, cut = source.model_and_cut()
-        data |= {**layers.entry(), "cuts": [cut]}
+        cut = source.cut()
+        data |= {**cut.graph.entry(), "cuts": [cut.name]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:

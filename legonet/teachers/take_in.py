@@ -6,33 +6,32 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from legonet.errors import TeacherError
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.lowering import lower
+from legonet.teachers.chains import chain_of
 from legonet.teachers.export import export
 from legonet.teachers.programs import ProgramModel
-from legonet.teachers.trace import describe
 
 
 @dataclass(frozen=True)
-class TakenIn:
-    """A model as an architecture.
+class Traced:
+    """A model as it was traced.
 
     Attributes:
-        architecture: A chain of layers, or a graph of operations.
+        graph: Its operations, with a notation if it is a chain of layers.
         constants: Tensors that the model computes with and that its state dict does not have, by name.
-        reordered: The model asks for an order of memory, such as channels last; the architecture does not.
+        reordered: The model asks for an order of memory, such as channels last; the graph does not.
     """
 
-    architecture: ModelGraph
+    graph: ModelGraph
     constants: dict[str, Tensor] = field(default_factory=dict)
     reordered: bool = False
 
 
 def take_in(
     module: nn.Module, input_shape: tuple[int, ...], *, output: str | None = None, where: str = "model"
-) -> TakenIn:
+) -> Traced:
     """Describe a model.
 
     Args:
@@ -42,17 +41,16 @@ def take_in(
         where: What messages call the model.
 
     Returns:
-        Its architecture; weights keep the names of the state dict.
+        Its graph; weights keep the names of the state dict.
 
     Raises:
         TeacherError: It cannot be traced; says where and why.
     """
     if output is None and isinstance(module, GraphModule):
-        return TakenIn(module.graph)  # a block of operations: traced again, they would lose their names
+        return Traced(module.graph)  # a block of operations: traced again, they would lose their names
     if output is None and not isinstance(module, ProgramModel):
-        try:
-            return TakenIn(lower(describe(module, input_shape, where=where)))
-        except TeacherError:
-            pass  # no chain of known layers, so a graph
+        layers = chain_of(module, input_shape)
+        if layers is not None:
+            return Traced(lower(layers))
     exported = export(module, input_shape, output=output, where=where)
-    return TakenIn(exported.operations, exported.constants, exported.reordered)
+    return Traced(exported.operations, exported.constants, exported.reordered)

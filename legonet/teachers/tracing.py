@@ -12,8 +12,10 @@ from pathlib import Path
 import torch
 from torch import fx, nn
 
+from legonet import errors
+
 # Whose lines are not the model's own: compared with the text of a traceback.
-_FOLDERS = Path(torch.__file__).parent, Path(importlib.__file__).parent, Path(__file__).parents[1]
+_FOLDERS = Path(torch.__file__).parent, Path(importlib.__file__).parent, Path(errors.__file__).parent
 _OTHERS = tuple(f"{folder}{os.sep}" for folder in _FOLDERS)
 
 

@@ -13,11 +13,12 @@ from legonet.graph.load import read_graph
 from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
-from legonet.ir.cuts import split
+from legonet.ir.cuts import CutError
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import Workspace
 from legonet.teachers.ports import expect_channels_first
-from legonet.teachers.source import FileTeacher, TeacherSource
+from legonet.teachers.sources.file import FileTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 Shape = tuple[int, ...]
 
@@ -63,14 +64,12 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
     features: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():
         try:
-            where = f"teachers.{name}"
-            model, cut = sources[name].model_and_cut()
-            f, g = split(model, cut, where=where)
-            shape = output_shape(f, graph.input.shape, where="the category module")
-            expect_channels_first(model, cut, shape, graph.input.shape, where)
-            output = output_shape(g, shape, where="the task module")
+            cut = sources[name].cut()
+            shape = output_shape(cut.below, graph.input.shape, where="the category module")
+            expect_channels_first(cut, shape, graph.input.shape)
+            output = output_shape(cut.above, shape, where="the task module")
         except LegonetError as error:
-            key = "cut" if str(error).startswith("cut ") or ": cut '" in str(error) else "model"
+            key = "cut" if isinstance(error, CutError) else "model"
             yield Finding(("teachers", name, key), str(error).removeprefix(f"teachers.{name}: "))
             continue
         features[name] = shape

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from legonet.errors import TeacherError
 from legonet.graph.suggest import listed
 from legonet.ir.interpreter import build_graph
-from legonet.teachers.take_in import TakenIn
+from legonet.teachers.take_in import Traced
 from legonet.teachers.tracing import evaluating
 
 BATCHES = (1, 3)  # neither is the batch that the model was traced with
@@ -19,7 +19,7 @@ ROUNDING = 1e-4  # of the largest number, where the same sums are computed in an
 
 def expect_same(
     module: nn.Module,
-    found: TakenIn,
+    found: Traced,
     state: Mapping[str, Tensor],
     input_shape: tuple[int, ...],
     output: str | None,
@@ -29,7 +29,7 @@ def expect_same(
 
     Args:
         module: The model.
-        found: What was taken in; it has operations.
+        found: The model as it was traced.
         state: The tensors of its operations, by name.
         input_shape: (channels, height, width).
         output: Which output counts.
@@ -42,7 +42,7 @@ def expect_same(
     """
     floating = [each for each in state.values() if each.is_floating_point()] or [torch.empty(0)]
     place, dtype = floating[0].device, floating[0].dtype
-    copy = build_graph(found.architecture, "meta")
+    copy = build_graph(found.graph, "meta")
     # Constants of a traced model are on the CPU, wherever the model is.
     copy.load_state_dict({name: value.to(place).contiguous() for name, value in state.items()}, assign=True)
     reordered = found.reordered or not all(value.is_contiguous() for value in state.values())

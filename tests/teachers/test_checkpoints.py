@@ -59,7 +59,7 @@ def test_safetensors_and_other_precision(tmp_path: Path) -> None:
 
 def test_counters_of_batches_are_no_weights() -> None:
     """What a traced model does not have, since no evaluation reads it."""
-    traced = take_in(model().eval(), (1, 3, 3), output="0").architecture
+    traced = take_in(model().eval(), (1, 3, 3), output="0").graph
     assert isinstance(traced, ModelGraph)
     filled = build_graph(traced)
     assert "1.num_batches_tracked" not in filled.state_dict()

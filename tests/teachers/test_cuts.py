@@ -30,7 +30,7 @@ class Tokens(nn.Module):
 
 def test_tokens_are_recommended_and_found_by_a_fraction() -> None:
     torch.manual_seed(0)
-    model = take_in(Tokens().eval(), (3, 8, 8)).architecture
+    model = take_in(Tokens().eval(), (3, 8, 8)).graph
     cuts = list_cuts(model, (3, 8, 8))
     shares = [cut.operations[0] / sum(cut.operations) for cut in cuts if cut.recommended]
     assert [cut.shape for cut in cuts if cut.recommended] == [(16, 4)] * 3

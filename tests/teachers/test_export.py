@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from legonet.errors import TeacherError
-from legonet.ir.cuts import cut_points, split
+from legonet.ir.cuts import cut_points
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.split import cut_at
 from legonet.teachers.cuts import at_fraction, list_cuts
 from legonet.teachers.export import Exported, export
 
@@ -86,7 +87,7 @@ def _conv(source: int, target: int) -> nn.Sequential:
 def test_skips_cross_with_the_features(cut: str, crossing: str) -> None:
     operations = export(UNet(), (3, 16, 16), where="unet").operations
     with pytest.raises(TeacherError) as caught:
-        split(operations, cut, where="unet")
+        cut_at(operations, cut, where="unet")
     assert str(caught.value) == (
         f"unet: {crossing}; expected a place that one tensor crosses; cut at 'down1' below or 'cat_2' above"
     )
@@ -94,7 +95,7 @@ def test_skips_cross_with_the_features(cut: str, crossing: str) -> None:
     assert found["down1"]
     assert found["cat_2"]
     for place in found:
-        split(operations, place)
+        cut_at(operations, place)
 
 
 def test_the_recommended_places_are_ends_of_modules() -> None:
@@ -142,7 +143,8 @@ def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Exported:
             assert torch.equal(filled(found.operations, module, found)(images), wanted)
             places = cut_points(found.operations)
             for cut in (places[0], places[len(places) // 2], places[-1]):
-                f, g = (filled(part, module, found) for part in split(found.operations, cut))
+                halves = cut_at(found.operations, cut)
+                f, g = (filled(part, module, found) for part in (halves.below, halves.above))
                 assert torch.equal(g(f(images)), wanted), cut
                 addresses = {each.data_ptr() for each in itertools.chain(f.parameters(), f.buffers())}
                 assert not addresses & {

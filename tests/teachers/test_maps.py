@@ -11,13 +11,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 import legonet
-from legonet.blocks.library import build_model
+from legonet.blocks.libraries.table import build_model
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
-from legonet.ir.cuts import split
-from legonet.ir.sizes import output_shape
-from legonet.teachers.maps import block_with_cut, take_in_with_cut
+from legonet.teachers.maps import block_cut, resolve
 from legonet.teachers.read import read_teacher
+from legonet.teachers.take_in import take_in
 from legonet.teachers.validate import problems_of
 from tests.teachers.test_ports import Last
 
@@ -52,12 +51,10 @@ def block(**keys: Any) -> Block:
 def test_a_text_is_a_name_before_it_is_a_fraction(cut: str | float, place: str) -> None:
     inner = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1))
     layers = [nn.Conv2d(3, 3, 3) for _ in range(3)]
-    _, found = take_in_with_cut(
-        nn.Sequential(inner, *layers, nn.ReLU()), (3, 9, 9), (3, 9, 9), cut, None, "t"
-    )
-    assert found == place
+    graph = take_in(nn.Sequential(inner, *layers, nn.ReLU()), (3, 9, 9)).graph
+    assert resolve(graph, cut, (3, 9, 9), "t").name == place
     with pytest.raises(TeacherError, match="cut '9' is no module and no operation"):
-        take_in_with_cut(nn.Sequential(inner, *layers), (3, 9, 9), (3, 9, 9), "9", None, "t")
+        resolve(graph, "9", (3, 9, 9), "t")
 
 
 @pytest.fixture
@@ -99,9 +96,7 @@ def test_a_builders_cut_that_is_not_there(graph: Path) -> None:
 def test_a_builders_vector_and_map() -> None:
     net = block(builder="torchvision:alexnet", arguments={"num_classes": 1})
     for cut, shape in (("features.12", (256, 1, 1)), ("classifier.2", (4096, 1, 1))):
-        model, place = block_with_cut(net, cut, "t")
-        f, _ = split(model, place)
-        assert output_shape(f, net.input) == shape
+        assert block_cut(net, cut, "t").shape(net.input) == shape
 
 
 def test_a_builders_weights_are_a_whole_state_dict(tmp_path: Path) -> None:
@@ -110,8 +105,7 @@ def test_a_builders_weights_are_a_whole_state_dict(tmp_path: Path) -> None:
     state = build_model("torchvision:shufflenet_v2_x0_5", {"num_classes": 1}).state_dict()
     save_file(state, tmp_path / "net.safetensors")
     assert any("num_batches_tracked" in key for key in state)
-    model, place = block_with_cut(net, "stage3", "t")
-    assert read_teacher(model, tmp_path / "net.safetensors", place).f_sha
+    assert read_teacher(block_cut(net, "stage3", "t"), tmp_path / "net.safetensors").f_sha
 
 
 def test_channels_last_of_an_edited_cut_is_refused(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from legonet.ir.cuts import split
 from legonet.ir.interpreter import build_graph
+from legonet.ir.split import cut_at
 from legonet.network import Network
 from legonet.teachers.export import export
 from legonet.teachers.ports import is_map, with_map
@@ -74,10 +74,10 @@ class Maps(nn.Module):
 def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     found = export(module.eval().requires_grad_(False), (3, SIDE, SIDE))
-    operations, place = with_map(found.operations, cut, shape)
+    made = with_map(cut_at(found.operations, cut), shape)
     assert not is_map(shape)
     assert is_map(port)
-    f, g = (build_graph(part) for part in split(operations, place))
+    f, g = (build_graph(part) for part in (made.below, made.above))
     for part in (f, g):
         state = {**module.state_dict(), **found.constants}
         part.load_state_dict({name: state[name] for name in part.graph.tensors})
@@ -89,8 +89,8 @@ def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[
 
 
 def test_maps_stay() -> None:
-    found = export(Maps().eval(), (3, SIDE, SIDE)).operations
-    assert with_map(found, "relu", (4, 4, 4)) == (found, "relu")
+    found = cut_at(export(Maps().eval(), (3, SIDE, SIDE)).operations, "relu")
+    assert with_map(found, (4, 4, 4)) is found
 
 
 def test_tokens_vectors_and_maps_are_joined() -> None:

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from legonet.errors import TeacherError
-from legonet.ir.cuts import find_cut
-from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import build_graph
+from legonet.ir.split import cut_at
 from legonet.teachers.memory import from_module
+from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.programs import read_program
-from legonet.teachers.references import find_model
 
 SHAPE = (3, 8, 8)
 
@@ -46,10 +45,10 @@ def test_a_file_is_a_model(tmp_path: Path) -> None:
     assert set(found.state_dict()) == set(model.state_dict())
     source, shape = from_module(NewTeacher("net", found, "cat", "classify", "stem"), SHAPE)
     assert shape == (2,)
-    assert isinstance(source.layers, ModelGraph)
-    assert find_cut(source.layers, "stem") == find_cut(source.layers, source.cut)
-    built = build_graph(source.layers)
-    built.load_state_dict({name: model.state_dict()[name] for name in source.layers.tensors})
+    cut = source.cut()
+    assert cut == cut_at(cut.graph, "stem")
+    built = build_graph(cut.graph)
+    built.load_state_dict({name: model.state_dict()[name] for name in cut.graph.tensors})
     images = torch.randn(3, *SHAPE)
     assert torch.equal(built(images), model(images))
 

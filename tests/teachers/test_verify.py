@@ -41,7 +41,7 @@ def last(module: nn.Module) -> nn.Module:
 def together(module: nn.Module) -> nn.Module:
     source, _ = from_module(NewTeacher("net", module, "cat", "classify", "relu"), SHAPE)
     halves = source.parts()
-    return nn.Sequential(*(make_module(half.layers, half.tensors) for half in (halves.below, halves.above)))
+    return nn.Sequential(*(make_module(half.graph, half.tensors) for half in (halves.below, halves.above)))
 
 
 @pytest.mark.parametrize("weights", [False, True])
@@ -63,6 +63,7 @@ def test_channels_last(cast: bool, weights: bool) -> None:
 
 @pytest.mark.parametrize("weights", [False, True])
 def test_more_than_rounding_is_refused(weights: bool) -> None:
+    random.seed(0)  # else one run in a hundred draws two numbers that are as near as rounding
     model = Net(noise=0.01).eval()
     with pytest.raises(
         TeacherError, match=r"it gives other outputs for 1 images; expected .* leave out what"

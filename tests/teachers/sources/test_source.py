@@ -16,7 +16,7 @@ from legonet.errors import LegonetError, TeacherError
 from legonet.network import Network
 from legonet.teachers.memory import from_module
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.source import FileTeacher
+from legonet.teachers.sources.file import FileTeacher
 
 
 @pytest.fixture
@@ -39,6 +39,14 @@ def test_it_is_not_cut_again_where_the_lock_knows_it(
     locked = source.locked()
     monkeypatch.setattr(FileTeacher, "parts", None)
     assert source.locked(locked) == locked
+
+
+def test_a_model_is_cut_once_while_its_block_stays(source: FileTeacher, graph_file: Path) -> None:
+    cut = source.cut()
+    assert source.cut() is cut
+    block = graph_file.parents[1] / "blocks" / "cat-v1.yaml"
+    block.write_text(block.read_text().replace("type: relu", "type: identity", 1))
+    assert source.cut().graph != cut.graph
 
 
 def test_other_weights_are_another_teacher(source: FileTeacher, graph_file: Path) -> None:

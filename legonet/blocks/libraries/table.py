@@ -1,58 +1,22 @@
-"""Architectures that a library builds, always without its weights: nothing is downloaded. Needs torch."""
+"""The libraries whose architectures legonet builds, one line each, always without weights. Needs torch."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from legonet.blocks.libraries.library import Library
+from legonet.blocks.libraries.timm import TIMM
+from legonet.blocks.libraries.torchvision import TORCHVISION
 from legonet.errors import BlockError
 from legonet.graph.suggest import did_you_mean, listed
 
-_WEIGHTS = ("weights", "weights_backbone")
-
-
-@dataclass(frozen=True)
-class Library:
-    """A library of architectures.
-
-    Attributes:
-        names: Lists the models that it can build.
-        build: Model's name and arguments to a module with random weights.
-    """
-
-    names: Callable[[], list[str]]
-    build: Callable[[str, Mapping[str, Any]], nn.Module]
-
-
-def _torchvision_names() -> list[str]:
-    models = importlib.import_module("torchvision.models")  # which takes seconds: it imports torch's compiler
-    return models.list_models(module=models) + models.list_models(module=models.segmentation)
-
-
-def _torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    models = importlib.import_module("torchvision.models")
-    parameters = inspect.signature(models.get_model_builder(name)).parameters
-    none = {argument: None for argument in _WEIGHTS if argument in parameters}
-    return models.get_model(name, **none, **arguments)
-
-
-def _timm_names() -> list[str]:
-    return importlib.import_module("timm").list_models()
-
-
-def _timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    return importlib.import_module("timm").create_model(name, pretrained=False, **arguments)
-
-
 LIBRARIES: dict[str, Library] = {
-    "torchvision": Library(_torchvision_names, _torchvision),
-    "timm": Library(_timm_names, _timm),
+    "torchvision": TORCHVISION,
+    "timm": TIMM,
 }
 
 
@@ -92,7 +56,7 @@ def build_model(
             f"{did_you_mean(name, names)}"
         )
     for argument in arguments:
-        if argument in _WEIGHTS or argument == "pretrained":
+        if argument in library.downloads:
             raise BlockError(
                 f"{where}: argument '{argument}' would download weights; a block has none; "
                 "name the weights file in the teacher instead"

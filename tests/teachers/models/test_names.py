@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from legonet.errors import TeacherError
-from legonet.teachers.named import find_module
-from legonet.teachers.references import find_model
+from legonet.teachers.models.names import find_module
+from legonet.teachers.models.table import find_model
 
 CODE = """
 open("ran", "w").close()
@@ -83,6 +83,6 @@ def test_what_is_allowed(reference: str, message: str) -> None:
 
 
 def test_places_of_modules() -> None:
-    assert find_module("legonet.teachers.named") is not None
+    assert find_module("legonet.teachers.models.names") is not None
     assert find_module("legonet.teachers.none") is None
     assert find_module("none.at.all") is None

@@ -1,154 +1,27 @@
-"""Where a teacher comes from: files named by a graph, or a model held in memory."""
+"""Teachers whose block and weights are files, as a graph file names them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
-from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Teacher
-from legonet.ir.graph import ModelGraph
-from legonet.store.blobs import Pieces, sha256
-from legonet.store.modules import ModuleKind
-from legonet.store.tensors import RawTensor, tensor_pieces
+from legonet.ir.split import Cut
+from legonet.store.blobs import Pieces
 from legonet.store.workspace import Workspace
-from legonet.teachers.maps import block_with_cut
-from legonet.teachers.read import (
-    Half,
-    TeacherParts,
-    Weights,
-    mapped,
-    read_halves,
-    read_teacher,
-)
+from legonet.teachers.maps import block_cut
+from legonet.teachers.read import mapped
+from legonet.teachers.sources.source import TeacherSource
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
 SETTLED = 2 * 10**9  # nanoseconds
-
-
-class TeacherSource(ABC):
-    """A teacher's architecture, weights and statistics; read when asked for."""
-
-    def __init__(self, name: str, cut: str) -> None:
-        self.name = name
-        self.cut = cut
-
-    @abstractmethod
-    def model_and_cut(self) -> tuple[ModelGraph, str]:
-        """The model's layers or operations, in order, and the place among them where it is cut."""
-
-    @property
-    @abstractmethod
-    def architecture(self) -> str:
-        """Canonical text that the layers follow from, known without torch."""
-
-    @abstractmethod
-    def weights(self) -> Pieces:
-        """The weights file's bytes, one piece after the other; what is mapped is not copied."""
-
-    @abstractmethod
-    def statistics(self) -> bytes | None:
-        """The statistics file's bytes, if its owner recorded any."""
-
-    def weights_hash(self) -> str:
-        """The weights file's sha256."""
-        return sha256(self.weights())
-
-    def statistics_hash(self) -> str | None:
-        """The statistics file's sha256, if there is one."""
-        data = self.statistics()
-        return None if data is None else sha256(data)
-
-    def parts(self) -> TeacherParts:
-        """Cut the teacher into f and g_T.
-
-        Raises:
-            TeacherError: weights, layers and cut do not fit each other.
-        """
-        layers, cut = self.model_and_cut()
-        return read_teacher(layers, self.content(), cut, f"teachers.{self.name}")
-
-    def half(self, kind: ModuleKind) -> Half:
-        """One part of the teacher; of a file, no more than its weights are read.
-
-        Raises:
-            TeacherError: as of `parts`.
-        """
-        layers, cut = self.model_and_cut()
-        (half,) = read_halves(layers, self.content(), cut, f"teachers.{self.name}", [kind])
-        return half
-
-    @abstractmethod
-    def content(self) -> Weights:
-        """The weights by name, or the file that holds them."""
-
-    def fingerprint(self) -> str:
-        """Hash of everything that the two modules are made from."""
-        text = json.dumps([self.architecture, self.weights_hash(), self.cut])
-        return sha256(text.encode())
-
-    def locked(self, known: LockedTeacher | None = None) -> LockedTeacher:
-        """The content hashes of the modules; the teacher is not cut again where the lock file knows them.
-
-        Args:
-            known: what the lock file says of this teacher.
-        """
-        source, statistics = self.fingerprint(), self.statistics_hash()
-        if known is not None and known.source == source:
-            return known.model_copy(update={"statistics": statistics})
-        parts = self.parts()
-        return LockedTeacher(
-            source=source, category_module=parts.f_sha, task_module=parts.g_sha, statistics=statistics
-        )
-
-
-class MemoryTeacher(TeacherSource):
-    """A teacher given as a model in code."""
-
-    def __init__(
-        self,
-        name: str,
-        cut: str,
-        layers: ModelGraph,
-        weights: Mapping[str, RawTensor],
-        statistics: bytes | None = None,
-    ) -> None:
-        super().__init__(name, cut)
-        self._layers, self._weights, self._statistics = layers, weights, statistics
-
-    @property
-    def layers(self) -> ModelGraph:
-        """The model's layers or operations, in order."""
-        return self._layers
-
-    def model_and_cut(self) -> tuple[ModelGraph, str]:
-        """The model as it was taken in, and its cut."""
-        return self._layers, self.cut
-
-    @property
-    def architecture(self) -> str:
-        """The layers or operations as canonical JSON."""
-        return self._layers.json()
-
-    def weights(self) -> Pieces:
-        """The weights as a safetensors file."""
-        return tensor_pieces(self._weights, {})
-
-    def content(self) -> Mapping[str, RawTensor]:
-        """The weights by name."""
-        return self._weights
-
-    def statistics(self) -> bytes | None:
-        """The statistics file's bytes, if any were recorded."""
-        return self._statistics
 
 
 class FileTeacher(TeacherSource):
@@ -166,15 +39,19 @@ class FileTeacher(TeacherSource):
         self.folder = folder
         self._spec, self._workspace = spec, workspace
         self._hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._known: tuple[Block, Cut] | None = None
 
     @property
     def block(self) -> Block:
         """The block that the model is built from."""
         return find_block(self._spec.model, self._workspace.block_folders)
 
-    def model_and_cut(self) -> tuple[ModelGraph, str]:
-        """The block's model as it is cut; that of a builder is found by tracing it, which needs torch."""
-        return block_with_cut(self.block, self.cut, f"teachers.{self.name}")
+    def cut(self) -> Cut:
+        """The block's model, cut; that of a builder is traced, once, which needs torch."""
+        block = self.block
+        if self._known is None or self._known[0] != block:
+            self._known = block, block_cut(block, self.cut_name, f"teachers.{self.name}")
+        return self._known[1]
 
     @property
     def architecture(self) -> str:

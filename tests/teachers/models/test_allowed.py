@@ -8,7 +8,7 @@ import pytest
 
 from legonet.errors import StoreError
 from legonet.store.workspace import Workspace
-from legonet.teachers.allowed import allowed_code
+from legonet.teachers.models.allowed import allowed_code
 
 
 def test_settings(tmp_path: Path) -> None:
