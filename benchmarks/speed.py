@@ -33,7 +33,7 @@ from legonet.graph.schema import Adapter
 from legonet.ir.sizes import output_shape, size_of
 from legonet.outputs.binary import BinaryOutput
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_layers
+from legonet.teachers.weights.parts import cut_layers
 
 SPEED = "speed.json"
 FASTER = 100.0  # closed form than back-distillation

@@ -36,18 +36,18 @@ from legonet.graph.select import givers
 from legonet.graph.suggest import listed
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
-from legonet.teachers.checkpoints import fill_from
-from legonet.teachers.memory import expect_new, from_module
+from legonet.teachers.from_module import expect_new, from_module
 from legonet.teachers.models.allowed import allowed_code
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.programs import SUFFIX
 from legonet.teachers.recording import with_statistics
 from legonet.teachers.save import FOLDER, save_network
 from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.statistics import parse_statistics
+from legonet.teachers.tracing.programs import SUFFIX
 from legonet.teachers.validate import shape_problems
+from legonet.teachers.weights.checkpoints import fill_from
 
 ADDED, REJECTED, REPLACED = "added", "rejected", "replaced"
 SETTLED = 2.0  # seconds that a drop's files must not have changed

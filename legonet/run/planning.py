@@ -15,7 +15,7 @@ from legonet.run.count import OperationCount
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers
 from legonet.store.blobs import BlobStore
-from legonet.teachers.port import Crossing
+from legonet.teachers.crossing import Crossing
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from legonet.run.prepare import Sources, mend_blobs, store_blobs
 from legonet.run.run_lock import RunLock
 from legonet.store.blobs import BlobStore
 from legonet.store.workspace import Workspace
-from legonet.teachers.port import PortFinder
+from legonet.teachers.crossing import PortFinder
 from legonet.teachers.sources.source import TeacherSource
 
 _Made = TypeVar("_Made")

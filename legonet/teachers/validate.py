@@ -16,7 +16,7 @@ from legonet.graph.select import adapter_spec, givers
 from legonet.ir.cuts import CutError
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import Workspace
-from legonet.teachers.ports import expect_channels_first
+from legonet.teachers.feature_maps import expect_channels_first
 from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.sources.source import TeacherSource
 

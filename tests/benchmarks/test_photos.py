@@ -23,7 +23,7 @@ from legonet.graph.load import load_graph
 from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_architecture
+from legonet.teachers.weights.parts import cut_architecture
 
 BLOCKS, GRAPHS = [shipped_folder("blocks")], shipped_folder("graphs")
 

@@ -179,7 +179,7 @@ def test_the_json_schema_accepts_shipped_blocks(path: Path) -> None:
 
 def test_reading_blocks_needs_no_torch() -> None:
     code = (
-        "import sys, legonet.blocks.files as files, legonet.ir.sizes, legonet.teachers.read, "
+        "import sys, legonet.blocks.files as files, legonet.ir.sizes, legonet.teachers.weights.parts, "
         "legonet.store.workspace as w, legonet.store.modules\n"
         "folders = [w.shipped_folder('blocks')]\n"
         "[files.find_block(name, folders) for name in files.list_blocks(folders)]\n"

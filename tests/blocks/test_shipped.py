@@ -14,7 +14,7 @@ from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape, tensor_shapes
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.weights.parts import teacher_layers
 
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))

@@ -16,7 +16,7 @@ from safetensors.numpy import save
 import legonet
 from legonet.blocks.schema import Block
 from legonet.run.prepare import lock_teachers
-from legonet.teachers.read import read_teacher
+from legonet.teachers.weights.parts import read_teacher
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((Path(__file__).parent / "addresses.json").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from legonet.compile.export.layers import layer_of
 from legonet.compile.export.shapes import result_shapes
 from legonet.ir.graph import Operation
 from legonet.ir.modules import with_tensors
-from legonet.teachers.export import export
+from legonet.teachers.tracing.export import export
 
 IMAGES = (4, 8, 8)
 TOKENS = (6, 4)

@@ -28,7 +28,7 @@ from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.outputs.vector import VectorOutput
-from legonet.teachers.take_in import take_in
+from legonet.teachers.tracing.trace import trace
 from tests.compile.modules import SHAPE, Parts, parts
 
 
@@ -69,7 +69,7 @@ def taken_in(model: nn.Module, shape: tuple[int, ...]) -> GraphModule:
             assert each.running_var is not None
             nn.init.normal_(each.running_mean)
             nn.init.uniform_(each.running_var, 0.5, 2)
-    taken = take_in(model, shape)
+    taken = trace(model, shape)
     return with_tensors(taken.architecture, {**model.state_dict(), **taken.constants})
 
 

@@ -18,8 +18,8 @@ from legonet.ir.cuts import find_cut, split_at
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.ir.sizes import shapes_of
-from legonet.teachers.ports import with_map
-from legonet.teachers.take_in import take_in
+from legonet.teachers.feature_maps import with_map
+from legonet.teachers.tracing.trace import trace
 
 IMAGE = (3, 32, 32)
 
@@ -53,7 +53,7 @@ def awake(net: nn.Module) -> nn.Module:
 
 def task_module(net: nn.Module, cut: str) -> tuple[GraphModule, tuple[int, ...]]:
     """What is above a cut, in float64, and the shape that it takes: a map."""
-    taken = take_in(net, IMAGE)
+    taken = trace(net, IMAGE)
     place = find_cut(taken.architecture, cut)
     graph, place = with_map(taken.architecture, place, shapes_of(taken.architecture, IMAGE)[place])
     state = {**net.state_dict(), **taken.constants}

@@ -15,7 +15,7 @@ from legonet.run.executors.process import ProcessExecutor
 from legonet.run.jobs import Job
 from legonet.run.options import RunOptions
 from legonet.store.blobs import MemoryStore, Store
-from legonet.teachers.memory import from_module
+from legonet.teachers.from_module import from_module
 from legonet.teachers.new_teacher import NewTeacher
 from tests.run.executors.jobs import QUICK
 
