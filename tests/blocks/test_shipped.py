@@ -14,7 +14,7 @@ from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape, tensor_shapes
 from legonet.ir.split import cut_at
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.tracing.trace import trace_model
+from legonet.teachers.tracing.trace import trace
 
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))
@@ -25,7 +25,7 @@ SLIM_CUTS = {"pool1": (16, 16, 16), "pool2": (32, 8, 8), "relu3_3": (64, 8, 8)}
 def shipped(name: str) -> tuple[Block, ModelGraph]:
     block = find_block(name, FOLDERS)
     architecture = block.architecture
-    return block, architecture or trace_model(build_block(block, "meta"), block.input).graph
+    return block, architecture or trace(build_block(block, "meta"), block.input).graph
 
 
 def test_names() -> None:
