@@ -70,7 +70,7 @@ def taken_in(model: nn.Module, shape: tuple[int, ...]) -> GraphModule:
             nn.init.normal_(each.running_mean)
             nn.init.uniform_(each.running_var, 0.5, 2)
     taken = trace(model, shape)
-    return with_tensors(taken.architecture, {**model.state_dict(), **taken.constants})
+    return with_tensors(taken.graph, {**model.state_dict(), **taken.constants})
 
 
 def graph_module(

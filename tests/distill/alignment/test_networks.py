@@ -14,10 +14,9 @@ from legonet.distill.alignment import align
 from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.pullback import Pullback
 from legonet.distill.synthesis.sampling import draw_masks
-from legonet.ir.cuts import find_cut, split_at
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
-from legonet.ir.sizes import shapes_of
+from legonet.ir.split import cut_at
 from legonet.teachers.feature_maps import with_map
 from legonet.teachers.tracing.trace import trace
 
@@ -54,11 +53,11 @@ def awake(net: nn.Module) -> nn.Module:
 def task_module(net: nn.Module, cut: str) -> tuple[GraphModule, tuple[int, ...]]:
     """What is above a cut, in float64, and the shape that it takes: a map."""
     taken = trace(net, IMAGE)
-    place = find_cut(taken.architecture, cut)
-    graph, place = with_map(taken.architecture, place, shapes_of(taken.architecture, IMAGE)[place])
+    place = cut_at(taken.graph, cut)
+    made = with_map(place, place.shape(IMAGE))
     state = {**net.state_dict(), **taken.constants}
     tensors = {name: each.double() if each.is_floating_point() else each for name, each in state.items()}
-    return with_tensors(split_at(graph, place)[1], tensors), shapes_of(graph, IMAGE)[place]
+    return with_tensors(made.above, tensors), made.shape(IMAGE)
 
 
 def in_any_order(module: GraphModule, shape: tuple[int, ...]) -> GraphModule:
