@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from legonet.compile.program import Brick, Call, Program, Weight
+from legonet.compile.program import Brick, Program, Weight
 from legonet.ir.sizes import Shape, shapes_of, size_of
 from legonet.ops.table import ROWS
 
@@ -36,45 +35,25 @@ def cost_of(program: Program, input_shape: Shape) -> ProgramCost:
         program: What runs.
         input_shape: (channels, height, width).
     """
-    counter = _Counter(input_shape)
+    shapes: dict[str, Shape] = {}
+    known: dict[object, tuple[Shape, int]] = {}  # bricks of one structure are counted once
     operations = layers = 0
     weights: dict[Weight, int] = {}
     for call in program.calls:
-        operations += counter.take(program, call) * len(call.reads)
-        layers += len(program.bricks[call.bricks[0]].steps)
+        brick = program.bricks[call.bricks[0]]
+        shape = shapes.get(call.reads[0].call, input_shape)
+        key = (brick.structure, shape)
+        if key not in known:
+            known[key] = _cost(brick, shape)
+        shapes[call.name], each = known[key]
+        operations += each * len(call.reads)
+        layers += len(brick.steps)
         for name in call.bricks:
-            brick = program.bricks[name]
+            member = program.bricks[name]
             weights |= {
-                weight: prod(brick.graph.tensors[each].shape) for each, weight in brick.weights.items()
+                weight: prod(member.graph.tensors[tensor].shape) for tensor, weight in member.weights.items()
             }
     return ProgramCost(len(program.calls), layers, operations, sum(weights.values()))
-
-
-def shapes_of_calls(program: Program, input_shape: Shape) -> Mapping[str, Shape]:
-    """The shape of what each call gives for each of its members, without the batch."""
-    counter = _Counter(input_shape)
-    for call in program.calls:
-        counter.take(program, call)
-    return counter.shapes
-
-
-class _Counter:
-    """Follows shapes through the calls; bricks of one structure are counted once."""
-
-    def __init__(self, input_shape: Shape) -> None:
-        self.shapes: dict[str, Shape] = {}
-        self._input_shape = input_shape
-        self._known: dict[object, tuple[Shape, int]] = {}
-
-    def take(self, program: Program, call: Call) -> int:
-        """The operations of one member of the next call."""
-        brick = program.bricks[call.bricks[0]]
-        shape = self.shapes.get(call.reads[0].call, self._input_shape)
-        key = (brick.structure, shape)
-        if key not in self._known:
-            self._known[key] = _cost(brick, shape)
-        self.shapes[call.name], operations = self._known[key]
-        return operations
 
 
 def _cost(brick: Brick, shape: Shape) -> tuple[Shape, int]:

@@ -158,10 +158,6 @@ class Program:
     calls: tuple[Call, ...]
     outputs: Mapping[str, Ref] = field(default_factory=dict)
 
-    def content(self, call: Call) -> tuple[object, ...]:
-        """What tells whether two calls that read the same give the same."""
-        return tuple(self.bricks[name].content for name in call.bricks)
-
 
 def naive_program(
     bricks: Iterable[Brick], paths: Iterable[tuple[str, str, bool]], separate_inputs: bool = False

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from legonet.compile.program import Brick, Weight
-from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed
+from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed, restricted
 
 
 def users(graph: ModelGraph) -> dict[str, list[Operation]]:
@@ -79,10 +79,8 @@ def rebuilt(
         output: The result that counts; default: the graph's.
         more: Tensors that the graph does not have, or that have another shape now.
     """
-    known = {**graph.tensors, **(more or {})}
-    used = {name for step in steps.values() for name in step.tensors()}
-    tensors = {name: spec for name, spec in known.items() if name in used}
-    return ModelGraph(dict(steps), graph.output if output is None else output, tensors)
+    known = replace(graph, tensors={**graph.tensors, **(more or {})})
+    return restricted(known, steps, graph.output if output is None else output)
 
 
 def fresh_tensor(weights: Mapping[str, Weight], name: str) -> str:

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import TensorDataset
 
 from legonet.data.silhouettes import ANIMALS, SIDE, SPLITS, Split, silhouettes
 from legonet.data.textures import Floats, TextureStyle, interpolation, smooth_regions, textures
@@ -56,10 +55,6 @@ class Images(NamedTuple):
     images: Tensor
     labels: Tensor
     masks: Tensor
-
-    def dataset(self) -> TensorDataset:
-        """The set as a `torch.utils.data.Dataset` of (image, label, mask)."""
-        return TensorDataset(self.images, self.labels, self.masks)
 
 
 def single_category(

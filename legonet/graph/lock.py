@@ -20,7 +20,6 @@ from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import located
 from legonet.graph.reading.source import decode
 
-LOCK_VERSION = 1
 LARGEST_LOCK = 512 * 2**20  # 100,000 adapters take a quarter of that
 
 _REMEDY = "restore it from version control, or delete it to build everything again"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from legonet.errors import BlockError
 from legonet.ir.graph import INPUT, ModelGraph, Operation
 from legonet.ops.creation import PLACED
+from legonet.ops.elementwise import NOTHING
 
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
@@ -246,7 +247,7 @@ def _part(values: Any, index: int) -> Any:
     return values[index]
 
 
-_OWN = {"getitem": _part, "identity": _given, "dropout": _given, "feature_dropout": _given}
+_OWN = {"getitem": _part, **dict.fromkeys(NOTHING, _given)}
 """Operations that are not ATen's, or do nothing outside training."""
 
 

@@ -31,6 +31,9 @@ def _halved(call: Call) -> Shape:
     return (*data[:place], data[place] // 2, *data[place + 1 :])
 
 
+NOTHING = frozenset(["dropout", "feature_dropout", "identity"])
+"""Those that give what they take, outside training."""
+
 _SUMS = "add.Scalar add.Tensor rsub.Scalar rsub.Tensor sub.Scalar sub.Tensor subtract.Tensor"
 _SMOOTH = """
     clamp_max cos erf exp hardsigmoid log log1p log_sigmoid reciprocal rsqrt sigmoid sin sqrt tanh
@@ -73,7 +76,7 @@ ROWS = (
     ),
     Row("addcdiv", divided, nominal.quotient, f"product rule: {POINT}", broadcast_shape),
     *rows(
-        "dropout feature_dropout identity",
+        sorted(NOTHING),
         pull=passed,
         nominal=nominal.affine,
         source="nothing, outside training",

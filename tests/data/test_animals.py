@@ -137,14 +137,6 @@ def test_each_silhouette_is_drawn_before_one_is_drawn_twice():
     )
 
 
-def test_a_set_is_a_dataset_too():
-    found = animals.single_category("cat", count=4)
-    image, label, mask = found.dataset()[1]
-    assert torch.equal(image, found.images[1])
-    assert label == 0
-    assert torch.equal(mask, found.masks[1])
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,10 +8,8 @@ from typing import Any
 from legonet.errors import ExportError
 from legonet.ir.graph import Operation
 from legonet.ir.interpreter import function_of
+from legonet.ops.elementwise import NOTHING
 from legonet.ops.table import ROWS
-
-NOTHING = frozenset(["identity", "dropout", "feature_dropout"])
-"""Operations that give what they take."""
 
 
 @dataclass(frozen=True)

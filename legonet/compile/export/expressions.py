@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from legonet.compile.export.calls import NOTHING, Given, given
+from legonet.compile.export.calls import Given, given
 from legonet.compile.export.spellings import FUNCTIONAL, METHODS, OPERATORS, SPREAD, TORCH
 from legonet.ir.graph import DTYPES, Operation
 from legonet.ops.creation import PLACED
+from legonet.ops.elementwise import NOTHING
 
 Write = Callable[[Any], str]
 """Writes an argument as it stands in a graph."""

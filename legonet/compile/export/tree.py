@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from legonet.compile.export.layers import Layer, layer_of
+from legonet.ir.cuts import needed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
 from legonet.ops.creation import PLACED
 
@@ -118,7 +119,7 @@ class _Finder:
         self, graph: ModelGraph, state: Mapping[str, Tensor], shapes: Mapping[str, Shape], batch: int
     ) -> None:
         self._graph, self._shapes, self._batch = graph, shapes, batch
-        self._steps = _needed(graph)
+        self._steps = [graph.steps[name] for name in needed(graph, graph.output)]
         self._layers = {step.name: layer_of(step, state, shapes) for step in self._steps}
         self._takers: dict[str, set[str]] = {graph.output: {""}}
         self._users: dict[str, set[str]] = {}
@@ -233,15 +234,6 @@ class _Finder:
             if shape is not None and (size is None or shape[:1] == (size,)):
                 return number
         return None
-
-
-def _needed(graph: ModelGraph) -> list[Operation]:
-    """The operations that lead to the output, in order."""
-    needed = {graph.output}
-    for step in reversed(list(graph.steps.values())):
-        if step.name in needed:
-            needed.update(step.references())
-    return [step for step in graph.steps.values() if step.name in needed]
 
 
 def _dotted(module: str) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from legonet.compile.program import Brick, Program, with_bricks
 from legonet.compile.rewrite import bypassed
-
-_NOTHING = ("dropout", "feature_dropout", "identity")
+from legonet.ops.elementwise import NOTHING
 
 
 def drop(program: Program) -> Program:
@@ -14,5 +13,5 @@ def drop(program: Program) -> Program:
 
 
 def _dropped(brick: Brick) -> Brick:
-    names = {step.name for step in brick.steps if step.function in _NOTHING}
+    names = {step.name for step in brick.steps if step.function in NOTHING}
     return brick.with_graph(bypassed(brick.graph, names)) if names else brick

@@ -26,10 +26,11 @@ from legonet.distill.alignment.permute import Permuted, Symmetry
 from legonet.ir.graph import INPUT, ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ops.call import Shape
+from legonet.ops.elementwise import NOTHING
 
 __all__ = ["Alignment", "Order", "Permuted", "Symmetry", "align"]
 
-_NOTHING = frozenset({"clone", "contiguous", "dropout", "feature_dropout", "identity"})
+_PASSED = NOTHING | {"clone", "contiguous"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _structure(graph: ModelGraph) -> list[Any]:
     found: list[Any] = []
     for name, step in graph.steps.items():
         taken = [numbers[each] for each in step.references()]
-        if step.function in _NOTHING and taken:
+        if step.function in _PASSED and taken:
             numbers[name] = taken[0]
             continue
         numbers[name] = len(numbers)

@@ -149,7 +149,7 @@ class Matching:
             mine, theirs = (side.numbers(each[side.weight.name]) for each in (self._ours, self._wanted))
             across = None if side.across is None else self._units(side.across)
             if across is not None and not self._free.isdisjoint(across):
-                mine, theirs = self._unmixed(side.weight, mine, theirs, blind)
+                mine, theirs = self._unmixed(mine, theirs, blind)
                 informed = True
             elif across is not None and not across <= self._known:
                 guesses.append((at, mine, theirs))
@@ -161,7 +161,7 @@ class Matching:
             total += _products(theirs.sort(1).values, mine.sort(1).values, at)
         return total.numpy()
 
-    def _unmixed(self, weight: Weight, mine: Tensor, theirs: Tensor, blind: bool) -> tuple[Tensor, Tensor]:
+    def _unmixed(self, mine: Tensor, theirs: Tensor, blind: bool) -> tuple[Tensor, Tensor]:
         """Numbers of a weight with a free input, comparable."""
         if blind:
             return _gram(mine), _gram(theirs)

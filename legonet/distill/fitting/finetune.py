@@ -122,10 +122,6 @@ def finetune(
     return FinetunedModule(tuned.requires_grad_(False), judged)
 
 
-def _answers(path: TunedPath) -> Tensor | None:
-    return None if path.teacher is None else outputs_of(path.teacher, path.images)
-
-
 def _judge(student: nn.Module, path: TunedPath, answer: Tensor | None) -> tuple[str, float]:
     found = outputs_of(student, path.images[::HELD_OUT])
     if path.labels is not None:

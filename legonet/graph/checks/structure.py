@@ -197,9 +197,9 @@ class _Walk:
         words = expected(node, self.definitions)
         if node.get("pattern") == TEXT_PATTERN and isinstance(value, str) and _CONTROL.search(value):
             words = "text without line breaks and control characters"
-        return Finding(key, f"found {found}", f"expected {words}", self._advice(value, node, key))
+        return Finding(key, f"found {found}", f"expected {words}", self._advice(value, node))
 
-    def _advice(self, value: Any, node: Node, key: KeyPath) -> str:
+    def _advice(self, value: Any, node: Node) -> str:
         branches = [resolved(branch, self.definitions) for branch in (node, *node.get("anyOf", ()))]
         kinds = {branch.get("type") for branch in branches if "enum" not in branch}
         if isinstance(value, str):
