@@ -189,11 +189,11 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     with torch.no_grad(), evaluating(model):
         wanted = chosen_output(model(images), output)
     state = {**model.state_dict(), **found.constants}
-    cuts = list_cut_points(found.operations, shape, begun.name)
+    cuts = list_cut_points(found.graph, shape, begun.name)
     chosen = list(_spread(cuts))
     same, pulled, reason = True, True, ""
     for cut in chosen:
-        halves = cut_at(found.operations, cut.name)
+        halves = cut_at(found.graph, cut.name)
         f, g = (_through_bytes(part, state) for part in (halves.below, halves.above))
         with torch.no_grad():
             same &= torch.equal(g(f(images)), wanted)
@@ -206,7 +206,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
         reason = "it has no place that a single tensor crosses"
     return replace(
         begun,
-        operations=len(found.operations.steps),
+        operations=len(found.graph.steps),
         places=len(cuts),
         cuts=[cut.name for cut in chosen],
         same=same and bool(chosen),

@@ -102,7 +102,7 @@ class Halves:
 
 def halves(model: nn.Module, side: int = SIDE, cut: str = CUT) -> Halves:
     """Cut a model; the two parts share its weights."""
-    operations = export(model, (3, side, side)).operations
+    operations = export(model, (3, side, side)).graph
     state = model.state_dict()
 
     def filled(part: ModelGraph) -> GraphModule:

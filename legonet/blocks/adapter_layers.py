@@ -13,8 +13,8 @@ from typing import Any
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter
 from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Rescale, Upsample, layer
+from legonet.ops.call import Shape
 
-Shape = tuple[int, ...]
 BRIDGE_KERNEL = 3
 MAPS = (
     "cut both below flatten, or bring them in with `legonet teacher add`, which makes tokens and vectors maps"

@@ -9,6 +9,7 @@ from legonet.compile.choose import is_built, not_built
 from legonet.errors import SelectError
 from legonet.graph.select import givers, split_path
 from legonet.graph.subgraph import concerning
+from legonet.ops.shapes import show_shape
 from legonet.plan.plan import PlannedEdge
 from legonet.run.planning import PlannedNetwork
 from legonet.run.prepare import lock_modules
@@ -93,4 +94,4 @@ def _lacking(network: ModularNetwork, edge: PlannedEdge) -> str:
 
 
 def _shown(shape: tuple[int, ...] | None) -> str:
-    return "nothing yet" if shape is None else f"({', '.join(map(str, shape))})"
+    return "nothing yet" if shape is None else show_shape(shape)

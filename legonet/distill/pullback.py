@@ -27,11 +27,10 @@ from legonet.ir.cuts import following, rectifiers
 from legonet.ir.graph import INPUT, Operation
 from legonet.ir.interpreter import GraphModule, bound
 from legonet.ir.sizes import lowest_pooling, lowest_window, shapes_of
-from legonet.ops.call import Call, Data, Gradient
+from legonet.ops.call import Call, Data, Gradient, Shape
 from legonet.ops.row import Row
 from legonet.ops.table import ROWS
 
-Shape = tuple[int, ...]
 _REMEMBERED = 4  # numbers of draws whose nominal values are kept
 
 

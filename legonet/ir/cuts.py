@@ -29,37 +29,37 @@ class CutError(TeacherError):
     """A model cannot be cut at the place that was named."""
 
 
-def following(operations: ModelGraph) -> list[str]:
+def following(graph: ModelGraph) -> list[str]:
     """The steps that follow the input and lead to the output, in order.
 
     By hand: networkx's descendants and ancestors take the same time (16 ms for 1,500 operations), but its
     import takes 0.1 s, a third of a plan.
     """
     below: set[str] = {INPUT}
-    for step in operations.steps.values():
+    for step in graph.steps.values():
         if not below.isdisjoint(step.references()):
             below.add(step.name)
-    return [name for name in needed(operations, operations.output) if name in below]
+    return [name for name in needed(graph, graph.output) if name in below]
 
 
-def needed(operations: ModelGraph, output: str, stop: str = INPUT) -> list[str]:
+def needed(graph: ModelGraph, output: str, stop: str = INPUT) -> list[str]:
     """The steps that a result is computed from, itself included, in order.
 
     Args:
-        operations: The model.
+        graph: The model.
         output: The result.
         stop: A result that is given: neither it nor what only it needs is counted.
     """
     found = {output} - {stop}
-    for step in reversed(list(operations.steps.values())):
+    for step in reversed(list(graph.steps.values())):
         if step.name in found:
             found.update(each for each in step.references() if each != stop)
-    return [name for name in operations.steps if name in found]
+    return [name for name in graph.steps if name in found]
 
 
-def rectifiers(operations: ModelGraph) -> list[str]:
+def rectifiers(graph: ModelGraph) -> list[str]:
     """The steps between input and output that let a unit pass where it is active, in order."""
-    return [name for name in following(operations) if _rectifies(operations.steps[name])]
+    return [name for name in following(graph) if _rectifies(graph.steps[name])]
 
 
 def _rectifies(step: Operation) -> bool:
@@ -69,52 +69,52 @@ def _rectifies(step: Operation) -> bool:
     )
 
 
-def cut_points(operations: ModelGraph) -> list[str]:
+def cut_points(graph: ModelGraph) -> list[str]:
     """The results where a model can be cut, in order; the output is not among them."""
-    steps = operations.steps
-    if _is_chain(operations):
+    steps = graph.steps
+    if _is_chain(graph):
         return list(steps)[:-1]
     import networkx  # not for chains: their plans take less time than its import
 
     flow = networkx.DiGraph((each, step.name) for step in steps.values() for each in step.references())
-    if not {INPUT, operations.output} <= set(flow) or not networkx.has_path(flow, INPUT, operations.output):
+    if not {INPUT, graph.output} <= set(flow) or not networkx.has_path(flow, INPUT, graph.output):
         return []
-    after = networkx.immediate_dominators(flow.reverse(copy=False), operations.output)
+    after = networkx.immediate_dominators(flow.reverse(copy=False), graph.output)
     found, name = [], after[INPUT]
-    while name != operations.output:
+    while name != graph.output:
         found.append(name)
         name = after[name]
-    return [name for name in found if not _is_one_of_several(operations, flow, name)]
+    return [name for name in found if not _is_one_of_several(graph, flow, name)]
 
 
-def _is_chain(operations: ModelGraph) -> bool:
+def _is_chain(graph: ModelGraph) -> bool:
     """Whether each step takes the one tensor that the step before it gives, and nothing else."""
     below = INPUT
-    for step in operations.steps.values():
+    for step in graph.steps.values():
         if list(step.references()) != [below] or step.function == "getitem":
             return False
         below = step.name
-    return below == operations.output
+    return below == graph.output
 
 
-def _is_one_of_several(operations: ModelGraph, flow: DiGraph[str], name: str) -> bool:
+def _is_one_of_several(graph: ModelGraph, flow: DiGraph[str], name: str) -> bool:
     """Whether a result is several tensors, such as a split's, which `getitem` takes apart, or one of them."""
-    return any(operations.steps[each].function == "getitem" for each in (name, *flow.successors(name)))
+    return any(graph.steps[each].function == "getitem" for each in (name, *flow.successors(name)))
 
 
-def crossing(operations: ModelGraph, name: str) -> list[str]:
+def crossing(graph: ModelGraph, name: str) -> list[str]:
     """The tensors that are needed above a step and computed below it or by it, in order."""
-    names = following(operations)
+    names = following(graph)
     place = names.index(name)
-    above = {reference for later in names[place + 1 :] for reference in operations.steps[later].references()}
+    above = {reference for later in names[place + 1 :] for reference in graph.steps[later].references()}
     return [each for each in (INPUT, *names[: place + 1]) if each in above]
 
 
-def find_cut(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str:
+def find_cut(graph: ModelGraph, cut: str, *, where: str = "teacher") -> str:
     """Find the result that a cut names.
 
     Args:
-        operations: The teacher's model.
+        graph: The teacher's model.
         cut: A step's name, or a module's, such as `layer2`: what the module gives.
         where: What messages call the teacher.
 
@@ -125,43 +125,43 @@ def find_cut(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str
         CutError: There is no such step or module, or several tensors cross there.
         TeacherError: The model can be cut nowhere.
     """
-    known = cut_points(operations)
-    if not known and len(following(operations)) > 1:
+    known = cut_points(graph)
+    if not known and len(following(graph)) > 1:
         raise TeacherError(f"{where}: {NOWHERE}")
-    found = find_step(operations, cut, where=where)
+    found = find_step(graph, cut, where=where)
     if found in known:
         return found
-    if found == operations.output:
+    if found == graph.output:
         raise CutError(
             f"{where}: cut '{cut}' is the model's output, so that no task module is left; expected one of "
-            f"{listed(_called(operations, known[::-1]))}"
+            f"{listed(_called(graph, known[::-1]))}"
         )
-    names = following(operations)
+    names = following(graph)
     if found not in names:
         raise CutError(
             f"{where}: cut '{cut}' does not lie between the input and the output; expected one of "
-            f"{listed(_called(operations, known))}"
+            f"{listed(_called(graph, known))}"
         )
-    tensors = crossing(operations, found)
+    tensors = crossing(graph, found)
     raise CutError(
-        f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(_called(operations, tensors))}; expected "
-        f"a place that one tensor crosses; cut at {_nearest(operations, known, found)}"
+        f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(_called(graph, tensors))}; expected "
+        f"a place that one tensor crosses; cut at {_nearest(graph, known, found)}"
     )
 
 
-def find_step(operations: ModelGraph, cut: str, *, where: str = "teacher") -> str:
+def find_step(graph: ModelGraph, cut: str, *, where: str = "teacher") -> str:
     """The step that a name means, whether the model can be cut there or not.
 
     Raises:
         CutError: There is no such step or module, or it is computed several times.
     """
-    if cut in operations.steps:
+    if cut in graph.steps:
         return cut
-    inside = [step for step in operations.steps.values() if _inside(step, cut)]
+    inside = [step for step in graph.steps.values() if _inside(step, cut)]
     calls = [step.name for step in inside if step.module == cut]
     if (
         len(calls) > 1
-        and len({operations.steps[name].function for name in calls}) == 1
+        and len({graph.steps[name].function for name in calls}) == 1
         and len(inside) == len(calls)
     ):
         raise CutError(
@@ -170,11 +170,11 @@ def find_step(operations: ModelGraph, cut: str, *, where: str = "teacher") -> st
         )
     if inside and cut:
         return inside[-1].name
-    known = cut_points(operations)
-    names = {*known, *(prefix for name in known for prefix in _prefixes(operations.steps[name].module))}
+    known = cut_points(graph)
+    names = {*known, *(prefix for name in known for prefix in _prefixes(graph.steps[name].module))}
     raise CutError(
         f"{where}: cut '{cut}' is no module and no operation that its output follows; expected one of "
-        f"{listed(_called(operations, known))}.{did_you_mean(cut, sorted(names))}"
+        f"{listed(_called(graph, known))}.{did_you_mean(cut, sorted(names))}"
     )
 
 
@@ -192,48 +192,48 @@ def _prefixes(module: str) -> list[str]:
     return [".".join(parts[: length + 1]) for length in range(len(parts))] if module else []
 
 
-def _nearest(operations: ModelGraph, known: Collection[str], found: str) -> str:
-    names = following(operations)
+def _nearest(graph: ModelGraph, known: Collection[str], found: str) -> str:
+    names = following(graph)
     place = names.index(found)
     below = [name for name in names[:place] if name in known][-1:]
     above = [name for name in names[place + 1 :] if name in known][:1]
-    shown = [f"'{name}' below" for name in _called(operations, below)]
-    return " or ".join([*shown, *(f"'{name}' above" for name in _called(operations, above))])
+    shown = [f"'{name}' below" for name in _called(graph, below)]
+    return " or ".join([*shown, *(f"'{name}' above" for name in _called(graph, above))])
 
 
-def names_of(operations: ModelGraph, places: Sequence[str]) -> dict[str, list[str]]:
+def names_of(graph: ModelGraph, places: Sequence[str]) -> dict[str, list[str]]:
     """For each result every name that means it: the modules that end with it, outermost first; its own."""
     ends: dict[str, str] = {}
-    for name in following(operations):
-        for module in _prefixes(operations.steps[name].module):
+    for name in following(graph):
+        for module in _prefixes(graph.steps[name].module):
             ends[module] = name
     names: dict[str, list[str]] = {place: [] for place in places}
     for module in sorted(ends, key=lambda name: name.count(".")):
-        if ends[module] in names and _means(operations, module, ends[module]):
+        if ends[module] in names and _means(graph, module, ends[module]):
             names[ends[module]].append(module)
     return {place: list(dict.fromkeys([*found, place])) for place, found in names.items()}
 
 
-def _called(operations: ModelGraph, places: Sequence[str]) -> list[str]:
+def _called(graph: ModelGraph, places: Sequence[str]) -> list[str]:
     """Results by the names that people know them by."""
-    return [names[0] for names in names_of(operations, places).values()]
+    return [names[0] for names in names_of(graph, places).values()]
 
 
-def _means(operations: ModelGraph, name: str, place: str) -> bool:
+def _means(graph: ModelGraph, name: str, place: str) -> bool:
     try:
-        return find_step(operations, name) == place
+        return find_step(graph, name) == place
     except CutError:  # a module that is computed several times
         return False
 
 
-def split_at(operations: ModelGraph, place: str) -> tuple[ModelGraph, ModelGraph]:
+def split_at(graph: ModelGraph, place: str) -> tuple[ModelGraph, ModelGraph]:
     """Cut a model in two at a result that is known to be a cut point, or at its output or input.
 
     The upper part of a model that is cut at its output has no operations, and gives its input.
     """
-    if place == operations.output:
-        return operations, restricted(operations, {}, INPUT)
-    f = {name: operations.steps[name] for name in needed(operations, place)}
-    above = needed(operations, operations.output, stop=place)
-    g = {name: renamed(operations.steps[name], place, INPUT) for name in above}
-    return restricted(operations, f, place), restricted(operations, g, operations.output)
+    if place == graph.output:
+        return graph, restricted(graph, {}, INPUT)
+    f = {name: graph.steps[name] for name in needed(graph, place)}
+    above = needed(graph, graph.output, stop=place)
+    g = {name: renamed(graph.steps[name], place, INPUT) for name in above}
+    return restricted(graph, f, place), restricted(graph, g, graph.output)

@@ -27,7 +27,7 @@ class FlopCounter(TorchDispatchMode):
     two seconds of processor time.
 
     Attributes:
-        total: so far.
+        total: Operations counted so far.
     """
 
     def __init__(self) -> None:

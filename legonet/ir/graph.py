@@ -25,6 +25,7 @@ from typing import Any
 
 from legonet.graph.suggest import listed
 from legonet.ir.notation import Layers, layers_data
+from legonet.ops.call import Shape
 from legonet.ops.table import ROWS
 
 INPUT = "input"
@@ -33,8 +34,6 @@ DTYPES = frozenset(
     {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"}
 )
 _MARKS = frozenset({"ref", "tensor", "batch", "dtype", "infinity"})
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -192,11 +191,10 @@ def graph_from_data(data: Any) -> ModelGraph:
         steps[step.name] = step
     if data["output"] not in steps:
         raise ValueError(f"output: '{data['output']}' is no operation")
-    operations = ModelGraph(steps, data["output"], tensors)
     unused = set(tensors) - {name for step in steps.values() for name in step.tensors()}
     if unused:
         raise ValueError(f"tensors: no operation takes {listed(sorted(unused))}")
-    return operations
+    return ModelGraph(steps, data["output"], tensors)
 
 
 def _name(name: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.notation import layers_from_data
-from legonet.store.memory_map import map_file
+from legonet.store.memory_map import map_bytes
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
 from legonet.store.tensors import ALIGNMENT, RawTensor
 
@@ -58,8 +57,7 @@ def load_module(
     if isinstance(blob, Path):
         where = str(blob)
         try:
-            with blob.open("rb") as file:
-                blob = memoryview(map_file(file)) if os.fstat(file.fileno()).st_size else b""
+            blob = map_bytes(blob)
         except OSError as error:
             raise StoreError(
                 f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
@@ -166,9 +164,10 @@ def raw_tensor(tensor: Tensor, name: str = "tensor", *, copy: bool = True) -> Ra
     """Take a tensor's bytes.
 
     Args:
-        tensor: on any device.
-        name: what messages call it.
-        copy: the bytes; else they are the tensor's own where they lie in a row in the processor's memory.
+        tensor: Any, on any device.
+        name: What messages call it.
+        copy: Whether the bytes are copied; otherwise they are the tensor's own where they lie in a row in the
+            processor's memory.
 
     Raises:
         StoreError: Its dtype is none that a blob can hold.

@@ -14,7 +14,7 @@ from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
 from legonet.ops.call import Call, Extent
-from legonet.ops.shapes import extents
+from legonet.ops.shapes import extents, show_shape
 from legonet.ops.table import ROWS
 
 _BATCH = 10_007  # a size that no other axis is likely to have
@@ -148,7 +148,7 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
 
 
 def _nothing(*_: Any) -> None:
-    """What is only looked at computes nothing."""
+    """The function of a call that is only looked at."""
 
 
 def _extents(
@@ -225,8 +225,3 @@ def tensor_shapes(graph: ModelGraph) -> dict[str, Shape]:
 def is_counter(graph: ModelGraph, name: str) -> bool:
     """Whether a tensor holds whole numbers or truth values; all others are floating-point."""
     return "float" not in graph.tensors[name].dtype
-
-
-def show_shape(shape: Shape) -> str:
-    """Write a shape as in messages: (64, 2, 2), or (256) for a vector."""
-    return f"({', '.join(map(str, shape))})"

@@ -8,7 +8,7 @@ from legonet.ops import nominal
 from legonet.ops.call import Call, Shape
 from legonet.ops.pullbacks import POINT, transposed
 from legonet.ops.row import Row, rows
-from legonet.ops.shapes import along_axis, show
+from legonet.ops.shapes import along_axis, show_shape
 
 
 def _attended(call: Call) -> Shape | None:
@@ -17,7 +17,9 @@ def _attended(call: Call) -> Shape | None:
     if query[:-2] != key[:-2]:
         return None
     if query[-1] != key[-1] or key[:-1] != value[:-1]:
-        raise ValueError(f"queries {show(query)}, keys {show(key)} and values {show(value)} do not fit")
+        raise ValueError(
+            f"queries {show_shape(query)}, keys {show_shape(key)} and values {show_shape(value)} do not fit"
+        )
     return (*query[:-1], value[-1])
 
 

@@ -10,7 +10,7 @@ from legonet.ops import nominal
 from legonet.ops.call import Call, Data, Extent, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, PAPER, POINT, multiplied, transposed
 from legonet.ops.row import Row, rows
-from legonet.ops.shapes import broadcast, expect_rank, show
+from legonet.ops.shapes import broadcast, expect_rank, show_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ def _linear_shape(call: Call) -> Shape:
         raise ValueError(f"its last axis has {data[-1]} features where the weights take {takes}")
     bias = call.argument(2, None, "bias")
     if isinstance(bias, Extent) and bias.shape not in ((gives,), (1,)):
-        raise ValueError(f"{gives} outputs have offsets {show(bias.shape)}")
+        raise ValueError(f"{gives} outputs have offsets {show_shape(bias.shape)}")
     return (*data[:-1], gives)
 
 
@@ -44,7 +44,7 @@ def _product_shape(call: Call) -> Shape | None:
     if len(one) < 2 or len(other) < 2:
         return None
     if one[-1] != other[-2]:
-        raise ValueError(f"{show(one)} and {show(other)} have no product")
+        raise ValueError(f"{show_shape(one)} and {show_shape(other)} have no product")
     return (*broadcast(one[:-2], other[:-2]), one[-2], other[-1])
 
 
@@ -54,7 +54,7 @@ def _same_rank_product_shape(call: Call) -> Shape | None:
     for shape in (one, other):
         expect_rank(shape, 2 if call.operation == "mm" else 3)
     if one[:-2] != other[:-2]:
-        raise ValueError(f"{show(one)} and {show(other)} differ before their matrices")
+        raise ValueError(f"{show_shape(one)} and {show_shape(other)} differ before their matrices")
     return _product_shape(call)
 
 

@@ -9,7 +9,7 @@ from legonet.ops import nominal
 from legonet.ops.call import Call, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, PAPER, replaced, transposed
 from legonet.ops.row import Row
-from legonet.ops.shapes import expect_channels, extents, show
+from legonet.ops.shapes import expect_channels, extents, show_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,7 +82,7 @@ def _by_channels(call: Call) -> Shape:
 def _by_last_axes(call: Call) -> Shape:
     last, (data, *weights) = tuple(call.arguments[1]), (each.shape for each in extents(call.arguments))
     if data[-len(last) :] != last or any(weight != last for weight in weights):
-        raise ValueError(f"its last axes, or the weights, are not {show(last)}")
+        raise ValueError(f"its last axes, or the weights, are not {show_shape(last)}")
     return data
 
 

@@ -9,7 +9,7 @@ from legonet.ops import nominal
 from legonet.ops.call import Call, Shape
 from legonet.ops.pullbacks import EXACT, reshaped, transposed
 from legonet.ops.row import Row, rows
-from legonet.ops.shapes import axes, axis, broadcast, expect_rank, inferred, same_shape, show
+from legonet.ops.shapes import axes, axis, broadcast, expect_rank, inferred, same_shape, show_shape
 
 
 def _flattened(call: Call) -> Shape:
@@ -48,13 +48,13 @@ def _expanded(call: Call) -> Shape:
     data, sizes = call.arguments[0].shape, call.argument(1, None, "size")
     added = len(sizes) - len(data)
     if added < 0 or any(size == -1 for size in sizes[:added]):
-        raise ValueError(f"it cannot be expanded to {show(sizes)}")
+        raise ValueError(f"it cannot be expanded to {show_shape(sizes)}")
     wanted = (
         *sizes[:added],
         *(old if new == -1 else new for old, new in zip(data, sizes[added:], strict=True)),
     )
     if broadcast(data, wanted) != wanted:
-        raise ValueError(f"it cannot be expanded to {show(sizes)}")
+        raise ValueError(f"it cannot be expanded to {show_shape(sizes)}")
     return wanted
 
 
@@ -89,7 +89,7 @@ def _joined(call: Call) -> Shape:
     shapes = [each.shape for each in call.arguments[0]]
     place = axis(call.argument(1, 0, "dim"), len(shapes[0]))
     if len({(*shape[:place], *shape[place + 1 :]) for shape in shapes}) > 1:
-        raise ValueError(f"{' and '.join(map(show, shapes))} differ in more than axis {place}")
+        raise ValueError(f"{' and '.join(map(show_shape, shapes))} differ in more than axis {place}")
     return (*shapes[0][:place], sum(shape[place] for shape in shapes), *shapes[0][place + 1 :])
 
 
@@ -97,7 +97,7 @@ def _stacked(call: Call) -> Shape:
     shapes = [each.shape for each in call.arguments[0]]
     place = axis(call.argument(1, 0, "dim"), len(shapes[0]) + 1)
     if len(set(shapes)) > 1:
-        raise ValueError(f"{' and '.join(map(show, shapes))} differ")
+        raise ValueError(f"{' and '.join(map(show_shape, shapes))} differ")
     return (*shapes[0][:place], len(shapes), *shapes[0][place:])
 
 
@@ -153,7 +153,7 @@ def _split_sizes(call: Call) -> list[Shape]:
     data, sizes = call.arguments[0].shape, call.arguments[1]
     place = axis(call.argument(2, 0, "dim"), len(data))
     if sum(sizes) != data[place]:
-        raise ValueError(f"axis {place} of {data[place]} does not split into {show(sizes)}")
+        raise ValueError(f"axis {place} of {data[place]} does not split into {show_shape(sizes)}")
     return [_with(data, place, size) for size in sizes]
 
 
@@ -170,11 +170,11 @@ def _got(call: Call) -> Shape:
 def _padded(call: Call) -> Shape:
     sizes, pads = list(call.arguments[0].shape), call.argument(1, None, "pad")
     if len(pads) % 2 or len(pads) > 2 * len(sizes):
-        raise ValueError(f"{show(sizes)} cannot be padded by {list(pads)}")
+        raise ValueError(f"{show_shape(sizes)} cannot be padded by {list(pads)}")
     for place in range(len(pads) // 2):
         ends = pads[2 * place : 2 * place + 2]
         if sizes[-1 - place] + sum(min(each, 0) for each in ends) < 0:
-            raise ValueError(f"{show(sizes)} cannot be cut by {list(pads)}")
+            raise ValueError(f"{show_shape(sizes)} cannot be cut by {list(pads)}")
         sizes[-1 - place] += sum(ends)
     return tuple(sizes)
 
@@ -192,7 +192,7 @@ def _flipped(call: Call) -> Shape:
 def _repeated(call: Call) -> Shape:
     data, times = call.arguments[0].shape, call.argument(1, None, "repeats")
     if len(times) < len(data):
-        raise ValueError(f"{show(data)} has more axes than {list(times)}")
+        raise ValueError(f"{show_shape(data)} has more axes than {list(times)}")
     return tuple(
         size * each for size, each in zip((1,) * (len(times) - len(data)) + data, times, strict=True)
     )

@@ -14,8 +14,8 @@ from typing import Any
 from legonet.ops.call import Call, Extent, Shape
 
 
-def show(shape: Sequence[int]) -> str:
-    """Write a shape as in messages; the batch comes first."""
+def show_shape(shape: Sequence[int]) -> str:
+    """Write a shape as in messages: (64, 2, 2), or (256) for a vector."""
     return f"({', '.join(map(str, shape))})"
 
 
@@ -47,7 +47,9 @@ def expect_rank(shape: Shape, *ranks: int) -> None:
         ValueError: It has.
     """
     if len(shape) not in ranks:
-        raise ValueError(f"{show(shape)} has {len(shape)} axes; expected {' or '.join(map(str, ranks))}")
+        raise ValueError(
+            f"{show_shape(shape)} has {len(shape)} axes; expected {' or '.join(map(str, ranks))}"
+        )
 
 
 def expect_channels(found: int, expected: int) -> None:
@@ -70,7 +72,7 @@ def broadcast(*shapes: Shape) -> Shape:
     for sizes in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
         several = set(sizes) - {1}
         if len(several) > 1:
-            raise ValueError(f"{' and '.join(map(show, shapes))} do not broadcast")
+            raise ValueError(f"{' and '.join(map(show_shape, shapes))} do not broadcast")
         found.append(several.pop() if several else 1)
     return tuple(found[::-1])
 
@@ -125,5 +127,5 @@ def inferred(sizes: Sequence[int], count: int) -> Shape:
     free = sizes.count(-1)
     fits = known == count if not free else free == 1 and known > 0 and count % known == 0
     if not fits:
-        raise ValueError(f"its {count} numbers do not fit {show(sizes)}")
+        raise ValueError(f"its {count} numbers do not fit {show_shape(sizes)}")
     return tuple(count // known if size == -1 else size for size in sizes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 # Linux has had it by this number since 2.4; Python names it since 3.13.
@@ -25,3 +26,13 @@ def map_file(file: BinaryIO) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     protection = mmap.PROT_READ | mmap.PROT_WRITE
     return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE | _NO_RESERVE, prot=protection)
+
+
+def map_bytes(path: Path) -> memoryview:
+    """A file's bytes, mapped privately; an empty file, which cannot be mapped, has none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return memoryview(map_file(file) if os.fstat(file.fileno()).st_size else b"")

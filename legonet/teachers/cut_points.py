@@ -6,7 +6,6 @@ layers and matrix products, which are nearly all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,12 +15,11 @@ import torch
 from legonet.errors import TeacherError
 from legonet.ir.cuts import NOWHERE, cut_points, names_of
 from legonet.ir.flops import FlopCounter
-from legonet.ir.graph import ModelGraph, Operation
+from legonet.ir.graph import ModelGraph, Operation, Shape
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.sizes import shapes_of
 
 RECOMMENDED = (0.25, 0.5, 0.75)  # of the operations lie below the cuts that are recommended
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -49,38 +47,39 @@ class CutPoint:
     recommended: bool = False
 
 
-def list_cut_points(architecture: ModelGraph, input_shape: Shape, where: str = "model") -> list[CutPoint]:
+def list_cut_points(graph: ModelGraph, input_shape: Shape, where: str = "model") -> list[CutPoint]:
     """All places where a model can be cut, in order.
 
     Args:
-        architecture: The model.
+        graph: The model.
         input_shape: (channels, height, width).
         where: What messages call the model.
 
     Raises:
         BlockError: The model does not take such an input.
     """
-    places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
-    modules = names_of(architecture, places)
-    order = list(costs)
-    below, cuts, heavy = (0, 0), [], (sum(costs.values()), sum(weights.values()))
-    for name in order:
-        below = (below[0] + costs[name], below[1] + weights[name])
-        if name in places and name in shapes:
+    names, shapes = names_of(graph, cut_points(graph)), shapes_of(graph, input_shape, where)
+    costs, weights = _costs(build_graph(graph, "meta"), input_shape), _weights(graph)
+    most, all_weights = sum(costs.values()), sum(weights.values())
+    work = held = 0
+    cuts = []
+    for name, cost in costs.items():
+        work, held = work + cost, held + weights[name]
+        if name in names and name in shapes:
             cut = CutPoint(
                 name,
-                modules[name][0],
+                names[name][0],
                 shapes[name],
-                (below[1], heavy[1] - below[1]),
-                (below[0], heavy[0] - below[0]),
-                tuple(modules[name]),
-                _ends(architecture.steps[name], modules[name]),
+                (held, all_weights - held),
+                (work, most - work),
+                tuple(names[name]),
+                _ends(graph.steps[name], names[name]),
             )
             cuts.append(cut)
     return _with_recommended(cuts)
 
 
-def at_fraction(architecture: ModelGraph, input_shape: Shape, fraction: float, where: str) -> str:
+def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: str) -> str:
     """The cut that leaves about this fraction of the operations below it: a map or tokens if there are any.
 
     Raises:
@@ -88,7 +87,7 @@ def at_fraction(architecture: ModelGraph, input_shape: Shape, fraction: float, w
     """
     if not 0 < fraction < 1:
         raise TeacherError(f"{where}: cut {fraction}; expected a fraction between 0 and 1, or a name")
-    cuts = list_cut_points(architecture, input_shape, where)
+    cuts = list_cut_points(graph, input_shape, where)
     if not cuts:
         raise TeacherError(f"{where}: {NOWHERE}")
     good = [cut for cut in cuts if _has_places(cut.shape)] or cuts
@@ -121,21 +120,15 @@ def _with_recommended(cuts: list[CutPoint]) -> list[CutPoint]:
     return [CutPoint(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
 
 
-def _of_graph(
-    operations: ModelGraph, input_shape: Shape, where: str
-) -> tuple[list[str], Mapping[str, Shape], dict[str, int], dict[str, int]]:
-    module = build_graph(operations, "meta")
-    places = cut_points(operations)
-    shapes = shapes_of(operations, input_shape, where)
-    costs, known = _costs(module, input_shape), set[str]()
-    weights = dict.fromkeys(costs, 0)
-    for name, step in operations.steps.items():
-        for tensor in step.tensors():
-            spec = operations.tensors[tensor]
-            if tensor not in known and not spec.buffer and name in weights:
-                weights[name] += prod(spec.shape)
-            known.add(tensor)
-    return places, shapes, costs, weights
+def _weights(graph: ModelGraph) -> dict[str, int]:
+    """The trained numbers of each step; a tensor that several take counts for the first of them."""
+    weights: dict[str, int] = {}
+    known: set[str] = set()
+    for name, step in graph.steps.items():
+        new = dict.fromkeys(each for each in step.tensors() if each not in known)
+        weights[name] = sum(prod(graph.tensors[each].shape) for each in new if not graph.tensors[each].buffer)
+        known.update(new)
+    return weights
 
 
 def _costs(module: GraphModule, input_shape: Shape) -> dict[str, int]:

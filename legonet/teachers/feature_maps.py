@@ -20,14 +20,13 @@ from math import isqrt
 from typing import Any
 
 from legonet.ir.cuts import CutError
-from legonet.ir.graph import INPUT, Operation, renamed
+from legonet.ir.graph import INPUT, Operation, Shape, renamed
 from legonet.ir.split import Cut
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
 MAP = ".map"
 """What the way to a map and back is called, behind the name of the place."""
 
-Shape = tuple[int, ...]
 _END = 2**63 - 1
 
 
@@ -41,7 +40,7 @@ def with_map(cut: Cut, shape: Shape) -> Cut:
     Returns:
         The model with the operations of both ways, cut between them; as it was where a map crosses.
     """
-    operations, place = cut.graph, cut.place
+    graph, place = cut.graph, cut.place
     make = _Steps(place + MAP)
     way = _way(make, shape)
     if way is None:
@@ -50,13 +49,13 @@ def with_map(cut: Cut, shape: Shape) -> Cut:
     # Laid out anew, so that what comes after it computes as before, in every bit.
     back = [*back, *_bound(make.chain(("contiguous", [])), back[-1].name)]
     steps: dict[str, Operation] = {}
-    for name, step in operations.steps.items():
+    for name, step in graph.steps.items():
         steps[name] = renamed(step, place, back[-1].name) if place in step.references() else step
         if name == place:
             first = _bound(there, place)
             steps |= {each.name: each for each in (*first, *_bound(back, first[-1].name))}
     new = there[-1].name
-    return replace(cut, graph=replace(operations, steps=steps), place=new, name=new)
+    return replace(cut, graph=replace(graph, steps=steps), place=new, name=new)
 
 
 def is_map(shape: Shape) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from legonet.errors import TeacherError
 from legonet.graph.output import OUTPUTS, Output, Shape
+from legonet.ops.shapes import show_shape
 
 
 def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, task: str) -> None:
@@ -17,8 +18,8 @@ def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, 
     expected = meaning.shape(input_shape)
     if tuple(shape) != expected:
         raise TeacherError(
-            f"{where}: its output has shape {_show(shape)}; task {task} ({meaning.kind}) expects "
-            f"{_show(expected)}; choose another model, or give it a task of its own"
+            f"{where}: its output has shape {show_shape(shape)}; task {task} ({meaning.kind}) expects "
+            f"{show_shape(expected)}; choose another model, or give it a task of its own"
         )
 
 
@@ -41,10 +42,6 @@ def output_of(shape: Shape, input_shape: Shape, where: str) -> dict[str, Any]:
     known = [kind.guessed_from.format(height=height, width=width) for kind in OUTPUTS if kind.guessed_from]
     *first, last = sorted(known, key=len)  # the simplest first
     raise TeacherError(
-        f"{where}: its output has shape {_show(shape)}; expected {', '.join(first)}, or {last}; add the "
+        f"{where}: its output has shape {show_shape(shape)}; expected {', '.join(first)}, or {last}; add the "
         "layers that are missing, such as flatten or upsample"
     )
-
-
-def _show(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})"

@@ -14,13 +14,13 @@ from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.ir.cuts import CutError
+from legonet.ir.graph import Shape
 from legonet.ir.sizes import output_shape
+from legonet.ops.shapes import show_shape
 from legonet.store.workspace import Workspace
 from legonet.teachers.feature_maps import expect_channels_first
 from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.sources.source import TeacherSource
-
-Shape = tuple[int, ...]
 
 
 def problems_of(path: Path) -> str:
@@ -85,8 +85,8 @@ def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
     if shape == expected:
         return ""
     return (
-        f"block '{teacher.model}' gives {_show(shape)}; task {teacher.task} ({meaning.kind}) expects "
-        f"{_show(expected)}; choose another block, or correct the task's output"
+        f"block '{teacher.model}' gives {show_shape(shape)}; task {teacher.task} ({meaning.kind}) expects "
+        f"{show_shape(expected)}; choose another block, or correct the task's output"
     )
 
 
@@ -100,8 +100,9 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Finding
         if len(source) != 3 or len(target) != 3:
             yield Finding(
                 ("teachers", name, "cut"),
-                f"the category module gives {_show(source)}, the task module of {donor} takes "
-                f"{_show(target)}; expected feature maps (channels, height, width) on both sides; {MAPS}",
+                f"the category module gives {show_shape(source)}, the task module of {donor} takes "
+                f"{show_shape(target)}; expected feature maps (channels, height, width) on both sides; "
+                f"{MAPS}",
             )
             continue
         spec = adapter_spec(graph, teacher.category, teacher.task)
@@ -117,7 +118,3 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Finding
                 f"{list(spec.channels)}; the modules that it joins have [{source[0]}, {target[0]}]; "
                 "leave channels out, or correct them",
             )
-
-
-def _show(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})"

@@ -112,7 +112,7 @@ class Net(nn.Module):
 def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     net = Net()
-    module = build_graph(export(net, (4, 8, 8)).operations)
+    module = build_graph(export(net, (4, 8, 8)).graph)
     module.load_state_dict(net.state_dict())
     assert pullback_error(module, (4, 8, 8)) < 1e-5
     wrong = rules.Rule(lambda call, gradient: [2 * gradient], rules.RULES["conv2d"].nominal, "wrong")  # type: ignore[operator]

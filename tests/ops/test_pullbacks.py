@@ -37,9 +37,9 @@ def traced(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> GraphModule:
     module.register_parameter("unused", nn.Parameter(torch.zeros(1, dtype=torch.float32)))
     with torch.no_grad():
         found = export(_Double(module), shape)
-    built = build_graph(found.operations)
+    built = build_graph(found.graph)
     state = {**{f"module.{key}": value for key, value in module.state_dict().items()}, **found.constants}
-    built.load_state_dict({key: state[key] for key in found.operations.tensors}, assign=True)
+    built.load_state_dict({key: state[key] for key in found.graph.tensors}, assign=True)
     return built.requires_grad_(False)
 
 

@@ -74,7 +74,7 @@ class Maps(nn.Module):
 def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     found = export(module.eval().requires_grad_(False), (3, SIDE, SIDE))
-    made = with_map(cut_at(found.operations, cut), shape)
+    made = with_map(cut_at(found.graph, cut), shape)
     assert not is_map(shape)
     assert is_map(port)
     f, g = (build_graph(part) for part in (made.below, made.above))
@@ -89,7 +89,7 @@ def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[
 
 
 def test_maps_stay() -> None:
-    found = cut_at(export(Maps().eval(), (3, SIDE, SIDE)).operations, "relu")
+    found = cut_at(export(Maps().eval(), (3, SIDE, SIDE)).graph, "relu")
     assert with_map(found, (4, 4, 4)) is found
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Shape = tuple[int, ...]
+from legonet.ops.call import Shape
 
 
 def draw_gradient(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from legonet.ops.table import ROWS
 from legonet.teachers.tracing.evaluation import UnknownCallError, short
 from legonet.teachers.tracing.functionalise import SAME, function_name, functionalise
 from legonet.teachers.tracing.inline import inlined
+from legonet.teachers.tracing.traced import Traced
 
 LARGEST_CONSTANT = 2**24  # elements
 _FOLDER = "constants"
@@ -30,15 +30,6 @@ _NEW = frozenset(["new_zeros", "new_ones", "new_full", "new_empty"])
 _EMPTY = {"empty.memory_format": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 _CASTS = frozenset(("to.dtype", "to.device", "to.dtype_layout", "to.other", "_to_copy", "type_as"))
 _DROPPED = frozenset(("device", "pin_memory", "layout", "memory_format", "non_blocking", "copy", "out"))
-
-
-@dataclass(frozen=True)
-class Converted:
-    """ModelGraph, the constants that they take, and whether the model asks for another order of memory."""
-
-    operations: ModelGraph
-    constants: dict[str, Tensor]
-    reordered: bool
 
 
 class Converter:
@@ -64,7 +55,7 @@ class Converter:
             raise self._error(error.node, str(error)) from error
         self._names = _names(self._graph)
 
-    def convert(self, output: int) -> Converted:
+    def convert(self, output: int) -> Traced:
         """Convert the program up to one of its outputs.
 
         Raises:
@@ -80,8 +71,8 @@ class Converter:
             elif node.op == "output":
                 results = zip(node.args[0], self._program.graph_signature.output_specs, strict=True)
                 found = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT][output]
-                operations = ModelGraph(self._steps, self._result(found), self._tensors)
-                return Converted(operations, self._constants, any(map(_reorders, self._graph.nodes)))
+                graph = ModelGraph(self._steps, self._result(found), self._tensors)
+                return Traced(graph, self._constants, any(map(_reorders, self._graph.nodes)))
         raise AssertionError("a graph without output")
 
     def _place(self, node: fx.Node, spec: Any) -> None:

@@ -14,42 +14,28 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.cuts import needed
-from legonet.ir.graph import ModelGraph, restricted
-from legonet.teachers.tracing.convert import Converted, Converter
+from legonet.ir.graph import restricted
+from legonet.ops.shapes import show_shape
+from legonet.teachers.tracing.convert import Converter
 from legonet.teachers.tracing.evaluation import evaluating, line_of
 from legonet.teachers.tracing.programs import ProgramModel, expect_input
+from legonet.teachers.tracing.traced import Traced
 
 BATCH = 2  # images while tracing; any number but one, which torch.export would take as fixed
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A model as a graph of operations.
-
-    Attributes:
-        operations: The graph.
-        constants: Tensors that no state dict of the model has, by their names in the graph.
-        reordered: The model asks for an order of memory, such as channels last, which the graph does not.
-    """
-
-    operations: ModelGraph
-    constants: dict[str, Tensor]
-    reordered: bool = False
-
-
 def export(
     module: nn.Module, input_shape: tuple[int, ...], *, output: str | None = None, where: str = "model"
-) -> Exported:
+) -> Traced:
     """Trace a model.
 
     Args:
@@ -81,7 +67,7 @@ def _own_graph(program: ExportedProgram) -> ExportedProgram:
     return copy.deepcopy(program, {id(each): each for each in tensors})
 
 
-def exported(program: ExportedProgram, output: int, where: str) -> Exported:
+def exported(program: ExportedProgram, output: int, where: str) -> Traced:
     """Convert what torch.export traced.
 
     Args:
@@ -92,12 +78,11 @@ def exported(program: ExportedProgram, output: int, where: str) -> Exported:
     Raises:
         TeacherError: It has an operation that is not on legonet's list.
     """
-    converted: Converted = Converter(program, where).convert(output)
-    operations = converted.operations
-    steps = {name: operations.steps[name] for name in needed(operations, operations.output)}
-    operations = restricted(operations, steps, operations.output)
-    constants = {name: value for name, value in converted.constants.items() if name in operations.tensors}
-    return Exported(operations, constants, converted.reordered)
+    converted = Converter(program, where).convert(output)
+    whole = converted.graph
+    graph = restricted(whole, {name: whole.steps[name] for name in needed(whole, whole.output)}, whole.output)
+    constants = {name: value for name, value in converted.constants.items() if name in graph.tensors}
+    return Traced(graph, constants, converted.reordered)
 
 
 def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> ExportedProgram:
@@ -112,7 +97,7 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
     except Exception as error:  # whatever a model's own code raises
         raise TeacherError(
             f"{where}: {type(module).__name__} cannot be traced{line_of(error)}: {_reason(error)}; "
-            f"expected a forward pass of one tensor {_show(input_shape)} for each image, without "
+            f"expected a forward pass of one tensor {show_shape(input_shape)} for each image, without "
             "conditions or loops that follow its values; rewrite that line, or choose another example shape"
         ) from error
 
@@ -136,10 +121,6 @@ def _reason(error: Exception) -> str:
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
         return "it computes for one batch size only (len(x) makes it so; x.shape[0] does not)"
     return text.split("\n")[0].rstrip(".") or type(error).__name__
-
-
-def _show(shape: tuple[int, ...]) -> str:
-    return f"({', '.join(map(str, shape))})"
 
 
 def _output(program: ExportedProgram, wanted: str | None, where: str) -> int:

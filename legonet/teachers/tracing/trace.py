@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from torch import nn
 
-from torch import Tensor, nn
-
-from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.lowering import lower
 from legonet.teachers.tracing.chains import chain_of
 from legonet.teachers.tracing.export import export
 from legonet.teachers.tracing.programs import ProgramModel
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A model as it was traced.
-
-    Attributes:
-        graph: Its operations, with a notation if it is a chain of layers.
-        constants: Tensors that the model computes with and that its state dict does not have, by name.
-        reordered: The model asks for an order of memory, such as channels last; the graph does not.
-    """
-
-    graph: ModelGraph
-    constants: dict[str, Tensor] = field(default_factory=dict)
-    reordered: bool = False
+from legonet.teachers.tracing.traced import Traced
 
 
 def trace(
@@ -52,5 +35,4 @@ def trace(
         layers = chain_of(module, input_shape)
         if layers is not None:
             return Traced(lower(layers))
-    exported = export(module, input_shape, output=output, where=where)
-    return Traced(exported.operations, exported.constants, exported.reordered)
+    return export(module, input_shape, output=output, where=where)

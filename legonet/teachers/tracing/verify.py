@@ -11,7 +11,7 @@ from legonet.errors import TeacherError
 from legonet.graph.suggest import listed
 from legonet.ir.interpreter import build_graph
 from legonet.teachers.tracing.evaluation import evaluating
-from legonet.teachers.tracing.trace import Traced
+from legonet.teachers.tracing.traced import Traced
 
 BATCHES = (1, 3)  # neither is the batch that the model was traced with
 ROUNDING = 1e-4  # of the largest number, where the same sums are computed in another order

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from legonet.blocks.libraries.table import LIBRARIES
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import did_you_mean, kind_of, listed
+from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.tracing.programs import ProgramModel
-from legonet.teachers.weights.mapped_tensors import MappedArchive, map_bytes, raw_view
+from legonet.teachers.weights.mapped_tensors import MappedArchive, raw_view
 from legonet.teachers.weights.scratch import Scratch
 
 # Where training scripts put the weights, and what wrappers put before every name.

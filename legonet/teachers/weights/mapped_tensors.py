@@ -12,18 +12,8 @@ import torch
 from torch import Tensor
 
 from legonet.ir.modules import DTYPES
-from legonet.store.memory_map import map_file
+from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import RawTensor
-
-
-def map_bytes(path: Path) -> memoryview:
-    """A file's bytes, mapped privately.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        return memoryview(map_file(file) if path.stat().st_size else b"")
 
 
 def tensor_at(memory: memoryview, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import Shape, is_counter, tensor_shapes
 from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces, sha256
-from legonet.store.memory_map import map_file
+from legonet.store.memory_map import map_bytes
 from legonet.store.modules import ModuleKind, module_pieces
 from legonet.store.tensors import RawTensor, is_pickle, read_tensors
 
@@ -125,17 +124,14 @@ def read_halves(cut: Cut, weights: Weights, kinds: Sequence[ModuleKind]) -> list
     return found
 
 
-def mapped(path: Path, source: str) -> bytes | memoryview:
+def mapped(path: Path, source: str) -> memoryview:
     """A file's bytes, mapped, so that only what is used is read.
 
     Raises:
         TeacherError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            if not os.fstat(file.fileno()).st_size:
-                return b""  # which cannot be mapped
-            return memoryview(map_file(file))
+        return map_bytes(path)
     except OSError as error:
         raise TeacherError(
             f"{source}: cannot be read: {error.strerror or error}; expected a safetensors file; "
@@ -159,19 +155,19 @@ def _tensors(weights: Weights, source: str) -> Mapping[str, RawTensor]:
 
 
 def _check(
-    tensors: Mapping[str, RawTensor], architecture: ModelGraph, source: str, looked_at: Collection[str]
+    tensors: Mapping[str, RawTensor], graph: ModelGraph, source: str, looked_at: Collection[str]
 ) -> None:
     """Refuse weights of another model, and numbers among those that are looked at that are not finite."""
-    expected = tensor_shapes(architecture)
+    expected = tensor_shapes(graph)
     problems = [f"missing: {key} {list(shape)}" for key, shape in expected.items() if key not in tensors]
     problems += [
         f"not expected: {key} {list(tensor.shape)}"
         for key, tensor in tensors.items()
-        if key not in expected and not (architecture.notation is None and _only_trains(key))
+        if key not in expected and not (graph.notation is None and _only_trains(key))
     ]
     for key, shape in expected.items():
         if key in tensors:
-            counts = is_counter(architecture, key)
+            counts = is_counter(graph, key)
             problems += _tensor_problems(key, tensors[key], shape, counts, key in looked_at)
     if not problems:
         return

@@ -85,8 +85,8 @@ def test_a_layer_is_found_again(layer: nn.Module, shape: tuple[int, ...] | None,
         return
     assert shape is not None
     taken = export(model, shape)
-    step = next(iter(taken.operations.steps.values()))
-    found = layer_of(step, model.state_dict(), result_shapes(taken.operations, shape))
+    step = next(iter(taken.graph.steps.values()))
+    found = layer_of(step, model.state_dict(), result_shapes(taken.graph, shape))
     assert found is not None
     (line,) = written(found.make)
     assert text in (None, line)
@@ -95,7 +95,7 @@ def test_a_layer_is_found_again(layer: nn.Module, shape: tuple[int, ...] | None,
     images = torch.rand(3, *shape)
     with torch.no_grad():
         assert torch.equal(made(images), layer(images))
-        module = with_tensors(taken.operations, model.state_dict())
+        module = with_tensors(taken.graph, model.state_dict())
         assert torch.equal(made(images) + 0.5, module(images))
 
 

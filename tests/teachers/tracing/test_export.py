@@ -18,7 +18,8 @@ from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.split import cut_at
 from legonet.teachers.cut_points import at_fraction, list_cut_points
-from legonet.teachers.tracing.export import Exported, export
+from legonet.teachers.tracing.export import export
+from legonet.teachers.tracing.traced import Traced
 
 SHAPE = (3, 16, 16)
 
@@ -85,7 +86,7 @@ def _conv(source: int, target: int) -> nn.Sequential:
     ],
 )
 def test_skips_cross_with_the_features(cut: str, crossing: str) -> None:
-    operations = export(UNet(), (3, 16, 16), where="unet").operations
+    operations = export(UNet(), (3, 16, 16), where="unet").graph
     with pytest.raises(TeacherError) as caught:
         cut_at(operations, cut, where="unet")
     assert str(caught.value) == (
@@ -108,7 +109,7 @@ def test_the_recommended_places_are_ends_of_modules() -> None:
             x = x + self.first(x)
             return x + self.second(x)
 
-    operations = export(nn.Sequential(nn.Conv2d(3, 2, 1), Block(3), Block(5)), (3, 16, 16)).operations
+    operations = export(nn.Sequential(nn.Conv2d(3, 2, 1), Block(3), Block(5)), (3, 16, 16)).graph
     found = [cut.module for cut in list_cut_points(operations, (3, 16, 16)) if cut.recommended]
     assert found == ["1"]
     assert at_fraction(operations, (3, 16, 16), 0.34, "model") == "2.add_1"  # as near as can be
@@ -125,14 +126,14 @@ class Several(nn.Module):
         return {"low": low, "high": [self.b(low.relu())]}
 
 
-def filled(operations: ModelGraph, module: nn.Module, found: Exported) -> GraphModule:
+def filled(operations: ModelGraph, module: nn.Module, found: Traced) -> GraphModule:
     built = build_graph(graph_from_data(operations.data()))
     state = {**module.state_dict(), **found.constants}
     built.load_state_dict({name: state[name].clone() for name in operations.tensors})
     return built
 
 
-def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Exported:
+def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Traced:
     module.eval()
     found = export(module, shape)
     for batch in (1, 3):
@@ -140,10 +141,10 @@ def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Exported:
         with torch.no_grad():
             wanted = module(images)
             wanted = wanted["out"] if isinstance(wanted, dict) else wanted
-            assert torch.equal(filled(found.operations, module, found)(images), wanted)
-            places = cut_points(found.operations)
+            assert torch.equal(filled(found.graph, module, found)(images), wanted)
+            places = cut_points(found.graph)
             for cut in (places[0], places[len(places) // 2], places[-1]):
-                halves = cut_at(found.operations, cut)
+                halves = cut_at(found.graph, cut)
                 f, g = (filled(part, module, found) for part in (halves.below, halves.above))
                 assert torch.equal(g(f(images)), wanted), cut
                 addresses = {each.data_ptr() for each in itertools.chain(f.parameters(), f.buffers())}
@@ -163,13 +164,13 @@ def test_a_model_with_everything() -> None:
     assert module.drop.training
     expect_the_same(module, SHAPE)
     assert set(found.constants) == {"constants.0", "constants.1"}
-    assert not any(name.startswith("unused") for name in found.operations.tensors)
-    assert {"norm.running_var", "stem.weight"} <= set(found.operations.tensors)
-    assert found.operations.tensors["norm.running_var"].buffer
-    assert not found.operations.tensors["stem.weight"].buffer
-    names = list(found.operations.steps)
+    assert not any(name.startswith("unused") for name in found.graph.tensors)
+    assert {"norm.running_var", "stem.weight"} <= set(found.graph.tensors)
+    assert found.graph.tensors["norm.running_var"].buffer
+    assert not found.graph.tensors["stem.weight"].buffer
+    names = list(found.graph.steps)
     assert names[:4] == ["stem", "norm", "relu_1", "inner"]
-    assert not any("dropout" in step.function for step in found.operations.steps.values())
+    assert not any("dropout" in step.function for step in found.graph.steps.values())
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5"])
@@ -187,7 +188,7 @@ def test_segmentation_gives_its_output_called_out() -> None:
 def test_a_model_on_the_meta_device() -> None:
     with torch.device("meta"):
         model = torchvision.models.resnet18()
-    assert export(model, SHAPE).operations.tensors["fc.weight"].shape == (1000, 512)
+    assert export(model, SHAPE).graph.tensors["fc.weight"].shape == (1000, 512)
 
 
 class Modes(nn.Module):
@@ -208,7 +209,7 @@ class Modes(nn.Module):
 
 def test_parts_without_autocast_and_gradients() -> None:
     found = expect_the_same(Modes(), SHAPE)
-    assert [step.function for step in found.operations.steps.values()][:2] == ["conv2d", "relu"]
+    assert [step.function for step in found.graph.steps.values()][:2] == ["conv2d", "relu"]
 
 
 class Autocast(nn.Module):
@@ -219,8 +220,8 @@ class Autocast(nn.Module):
 
 def test_one_of_several_outputs() -> None:
     found = export(Several(), SHAPE, output="high.0")
-    assert list(found.operations.steps) == ["a", "relu", "b"]
-    assert list(export(Several(), SHAPE, output="low").operations.steps) == ["a"]
+    assert list(found.graph.steps) == ["a", "relu", "b"]
+    assert list(export(Several(), SHAPE, output="low").graph.steps) == ["a"]
     with pytest.raises(
         TeacherError, match=r"^m: it gives 2 outputs: low, high\.0; expected one; name the one"
     ):

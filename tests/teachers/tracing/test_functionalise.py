@@ -82,7 +82,7 @@ class Model(nn.Module):
 def test_writes(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     model = Model(function).eval()
     found = export(model, SHAPE)
-    built = build_graph(found.operations)
+    built = build_graph(found.graph)
     built.load_state_dict({**model.state_dict(), **found.constants})
     for batch in (1, 3):
         images = torch.randn(batch, *SHAPE)
