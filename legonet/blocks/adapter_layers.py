@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from legonet.errors import BlockError
+from legonet.graph.output import Shape
 from legonet.graph.schema import Adapter
 from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Rescale, Upsample, layer
-from legonet.ops.call import Shape
 
 BRIDGE_KERNEL = 3
 MAPS = (
