@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import nn
 
 from legonet.compile.passes.group import side_by_side
-from legonet.compile.program import Brick, Program, joined_name
+from legonet.compile.program import Brick, Program, fresh, joined_name
 from legonet.compile.weights import Tensors
 from legonet.ir.graph import ModelGraph, Operation
 from legonet.ir.interpreter import GraphModule
@@ -34,7 +34,8 @@ def build_modules(program: Program, tensors: Tensors) -> tuple[dict[Place, nn.Mo
         bricks = [program.bricks[name] for name in call.bricks]
         if call.is_group:
             shared = len(set(call.reads)) == 1
-            place = _free(modules, bricks[0].kind, joined_name([each.name for each in bricks]))
+            kind, taken = bricks[0].kind, [name for each, name in modules if each == bricks[0].kind]
+            place = kind, fresh(joined_name([each.name for each in bricks]), taken)
             modules[place] = build_group(bricks, tensors, shared)
         else:
             place = (bricks[0].kind, bricks[0].name)
@@ -42,13 +43,6 @@ def build_modules(program: Program, tensors: Tensors) -> tuple[dict[Place, nn.Mo
                 modules[place] = build_brick(bricks[0], tensors)
         places[call.name] = place
     return modules, places
-
-
-def _free(modules: Mapping[Place, nn.Module], kind: str, name: str) -> Place:
-    number, found = 2, name
-    while (kind, found) in modules:
-        found, number = f"{name}-{number}", number + 1
-    return kind, found
 
 
 def build_brick(brick: Brick, tensors: Tensors) -> GraphModule:

@@ -7,7 +7,7 @@ bricks with the same operations on the same weights compute the same, wherever t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -269,12 +269,17 @@ def with_bricks(program: Program, change: Callable[[Brick], Brick]) -> Program:
     return rewired(replace(program, bricks=bricks), calls, moved)
 
 
+def fresh(name: str, taken: Collection[str], between: str = "-") -> str:
+    """The name, or with a number behind it if it is taken."""
+    number, found = 2, name
+    while found in taken:
+        found, number = f"{name}{between}{number}", number + 1
+    return found
+
+
 def fresh_name(program: Program, kind: str, name: str) -> str:
     """The name, or with a number if the program has a brick of this kind and name."""
-    number, found = 2, name
-    while f"{kind}.{found}" in program.bricks:
-        found, number = f"{name}-{number}", number + 1
-    return found
+    return fresh(f"{kind}.{name}", program.bricks).removeprefix(f"{kind}.")
 
 
 def joined_name(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from legonet.compile.program import Brick, Weight
+from legonet.compile.program import Brick
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed, restricted
 
 
@@ -33,13 +33,6 @@ def ref_of(value: Any) -> str | None:
 def tensor_of(value: Any) -> str | None:
     """The name of a tensor, if an argument is one."""
     return value["tensor"] if isinstance(value, Mapping) and "tensor" in value else None
-
-
-def argument(step: Operation, position: int, name: str, default: Any = None) -> Any:
-    """An argument by its position, or by its name."""
-    if position < len(step.arguments):
-        return step.arguments[position]
-    return step.keywords.get(name, default)
 
 
 def with_arguments(step: Operation, changes: Mapping[int, Any]) -> Operation:
@@ -81,14 +74,6 @@ def rebuilt(
     """
     known = replace(graph, tensors={**graph.tensors, **(more or {})})
     return restricted(known, steps, graph.output if output is None else output)
-
-
-def fresh_tensor(weights: Mapping[str, Weight], name: str) -> str:
-    """The name, or with a number if there is a tensor of this name."""
-    number, found = 2, name
-    while found in weights:
-        found, number = f"{name}_{number}", number + 1
-    return found
 
 
 def is_shared(brick: Brick, tensor: str) -> bool:

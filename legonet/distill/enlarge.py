@@ -124,7 +124,7 @@ def _flattens(shape: Shape, gives: Shape) -> bool:
 def _is_pooling(step: Operation) -> bool:
     if step.function == "adaptive_avg_pool2d":
         return True
-    axes = step.arguments[1] if len(step.arguments) > 1 else step.keywords.get("dim")
+    axes = step.argument(1, None, "dim")
     return (
         step.function == "mean.dim" and isinstance(axes, list) and sorted(each % 4 for each in axes) == [2, 3]
     )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, renamed, restricted
-from legonet.ops.call import Call
 from legonet.ops.table import ROWS
 
 if TYPE_CHECKING:
@@ -64,9 +63,7 @@ def rectifiers(graph: ModelGraph) -> list[str]:
 
 def _rectifies(step: Operation) -> bool:
     rectifies = ROWS[step.function].rectifies
-    return rectifies is not None and rectifies(
-        Call(step.name, step.function, rectifies, step.arguments, step.keywords)
-    )
+    return rectifies is not None and rectifies(step)
 
 
 def cut_points(graph: ModelGraph) -> list[str]:

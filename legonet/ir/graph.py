@@ -25,7 +25,7 @@ from typing import Any
 
 from legonet.graph.suggest import listed
 from legonet.ir.notation import Layers, layers_data
-from legonet.ops.call import Shape
+from legonet.ops.call import Arguments, Shape
 from legonet.ops.table import ROWS
 
 INPUT = "input"
@@ -52,7 +52,7 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
-class Operation:
+class Operation(Arguments):
     """One call of a function.
 
     Attributes:

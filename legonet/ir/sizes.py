@@ -201,11 +201,10 @@ def lowest_window(graph: ModelGraph, shape: Shape) -> int:
     lowest = lowest_pooling(graph)
     if lowest is None or len(shape) < 3:
         return 1
-    call = Call(lowest.name, lowest.function, _nothing, lowest.arguments, lowest.keywords)
-    kernel = call.pair(1, 1, "kernel_size")
-    stride = kernel if call.argument(2, [], "stride") == [] else call.pair(2, 1, "stride")
+    kernel = lowest.pair(1, 1, "kernel_size")
+    stride = kernel if lowest.argument(2, [], "stride") == [] else lowest.pair(2, 1, "stride")
     size, *others = {*kernel, *stride}
-    padded = any(call.pair(3, 0, "padding"))
+    padded = any(lowest.pair(3, 0, "padding"))
     return 1 if padded or others or any(side % size for side in shape[-2:]) else size
 
 

@@ -44,8 +44,27 @@ class Data:
         return self.like.new_full(self.shape, default) if self.nominal is None else self.nominal
 
 
+class Arguments:
+    """What an operation is called with: arguments by position, and keywords."""
+
+    arguments: Any
+    keywords: Any
+
+    def argument(self, position: int, default: Any = None, name: str = "") -> Any:
+        """An argument by its position, or by its name."""
+        if position < len(self.arguments):
+            return self.arguments[position]
+        return self.keywords.get(name, default)
+
+    def pair(self, position: int, default: int, name: str) -> tuple[int, int]:
+        """An argument of height and width; a single number stands for both, an empty list for the default."""
+        value = self.argument(position, default, name)
+        values = [value] if isinstance(value, int) else list(value) or [default]
+        return (values[0], values[-1])
+
+
 @dataclass(frozen=True)
-class Call:
+class Call(Arguments):
     """One call of an operation.
 
     Attributes:
@@ -75,18 +94,6 @@ class Call:
         remaining = iter(values)
         arguments, keywords = filled((list(self.arguments), dict(self.keywords)), remaining)
         return self.function(*arguments, **keywords)
-
-    def argument(self, position: int, default: Any = None, name: str = "") -> Any:
-        """An argument by its position, or by its name."""
-        if position < len(self.arguments):
-            return self.arguments[position]
-        return self.keywords.get(name, default)
-
-    def pair(self, position: int, default: int, name: str) -> tuple[int, int]:
-        """An argument of height and width; a single number stands for both, an empty list for the default."""
-        value = self.argument(position, default, name)
-        values = [value] if isinstance(value, int) else list(value) or [default]
-        return (values[0], values[-1])
 
 
 def filled(value: Any, values: Iterator[Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from legonet.ops import nominal
-from legonet.ops.call import Call, Data, Gradient, Shape
+from legonet.ops.call import Arguments, Call, Data, Gradient, Shape
 from legonet.ops.pullbacks import PAPER, transposed
 from legonet.ops.row import rows
 from legonet.ops.shapes import expect_channels, same_shape
@@ -40,11 +40,11 @@ def _slopes(call: Call, data: Data) -> tuple[Any, float]:
     return 0.0, 1.0507009873554805 if call.operation == "selu" else 1.0
 
 
-def _always(call: Call) -> bool:
+def _always(call: Arguments) -> bool:
     return True
 
 
-def _from_zero(call: Call) -> bool:
+def _from_zero(call: Arguments) -> bool:
     """Whether it clips at zero; what clips elsewhere is no rectifier."""
     least = call.argument(1, None, "min")
     return isinstance(least, int | float) and least == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from legonet.ops.call import Call, Gradient, Shape
+from legonet.ops.call import Arguments, Call, Gradient, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,8 @@ class Row:
         per_channel: Each channel (axis 1) of the result depends on the same channel of the data alone.
         fresh: The result is a new tensor whose values no gradient needs, so that it may be overwritten.
         moves: It only moves or repeats numbers, and computes none.
-        rectifies: Whether a call lets a unit pass where it is positive and stops it elsewhere, as ReLU does.
+        rectifies: Whether it lets a unit pass where that is positive and stops it elsewhere, as ReLU does,
+            when it is called with these arguments.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Row:
     per_channel: bool = False
     fresh: bool = False
     moves: bool = False
-    rectifies: Callable[[Call], bool] | None = None
+    rectifies: Callable[[Arguments], bool] | None = None
 
 
 def rows(names: str | Iterable[str], **known: Any) -> list[Row]:

@@ -6,6 +6,8 @@ import keyword
 import re
 from collections.abc import Iterable
 
+from legonet.compile.program import fresh
+
 
 class Names:
     """Python names for any text, each once, none of those that are taken.
@@ -24,9 +26,7 @@ class Names:
         name = name if name.strip("_") else "unnamed"
         name = re.sub("^__+", "_", name)  # two of them would mean something else within a class
         name = f"_{name}" if not name.isidentifier() or keyword.iskeyword(name) else name
-        number, found = 2, name
-        while found in self._taken:
-            found, number = f"{name}{self._between}{number}", number + 1
+        found = fresh(name, self._taken, self._between)
         self._taken.add(found)
         return found
 

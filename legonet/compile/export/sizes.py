@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from legonet.compile.program import fresh
+
 _INS = ("in_channels", "in_features", "channels", "features")
 _OUTS = ("out_channels", "out_features", "channels", "features")
 
@@ -28,10 +30,7 @@ def size_names(roles: Sequence[str], modules: Sequence[tuple[object, ...]]) -> l
             continue
         places = [each for each in varying if columns[each] == columns[place]]
         name = _name([roles[each] for each in places], first_in in places, last_out in places)
-        number, found = 2, name
-        while found in names.values():
-            found, number = f"{name}_{number}", number + 1
-        names[columns[place]] = found
+        names[columns[place]] = fresh(name, names.values(), "_")
     return [names[column] if place in varying else None for place, column in enumerate(columns)]
 
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
+from legonet.compile.program import Brick, Computed, Program, Weight, fresh, with_bricks
 from legonet.compile.rewrite import (
-    argument,
     bypassed,
-    fresh_tensor,
     is_shared,
     only_user,
     rebuilt,
@@ -40,9 +38,9 @@ def _without_batch_norm(brick: Brick) -> Brick:
 
 
 def _is_recorded(norm: Operation) -> bool:
-    return not argument(norm, 5, "training", False) and None not in (
-        tensor_of(argument(norm, 3, "running_mean")),
-        tensor_of(argument(norm, 4, "running_var")),
+    return not norm.argument(5, False, "training") and None not in (
+        tensor_of(norm.argument(3, None, "running_mean")),
+        tensor_of(norm.argument(4, None, "running_var")),
     )
 
 
@@ -50,27 +48,27 @@ def _can_hold(step: Operation) -> bool:
     if len(list(step.references())) != 1 or len(step.arguments) < 2 or tensor_of(step.arguments[1]) is None:
         return False
     if step.function == "conv_transpose2d.input":
-        return argument(step, 6, "groups", 1) == 1
+        return step.argument(6, 1, "groups") == 1
     return step.function in NORMED
 
 
 def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
     def known(position: int, name: str) -> Weight | None:
-        tensor = tensor_of(argument(norm, position, name))
+        tensor = tensor_of(norm.argument(position, None, name))
         return None if tensor is None else brick.weights[tensor]
 
     gamma, delta, mean, variance = (
         known(place, name)
         for place, name in ((1, "weight"), (2, "bias"), (3, "running_mean"), (4, "running_var"))
     )
-    epsilon = float(argument(norm, 7, "eps", 1e-5))
+    epsilon = float(norm.argument(7, 1e-5, "eps"))
     kernel = str(tensor_of(below.arguments[1]))
-    bias = tensor_of(argument(below, 2, "bias"))
-    channels = brick.graph.tensors[str(tensor_of(argument(norm, 4, "running_var")))].shape
+    bias = tensor_of(below.argument(2, None, "bias"))
+    channels = brick.graph.tensors[str(tensor_of(norm.argument(4, None, "running_var")))].shape
     weights, more = dict(brick.weights), {}
-    own = fresh_tensor(weights, kernel) if is_shared(brick, kernel) else kernel
+    own = fresh(kernel, weights, "_") if is_shared(brick, kernel) else kernel
     offset = bias if bias and not is_shared(brick, bias) else None
-    offset = offset or fresh_tensor(weights, f"{kernel.rpartition('.')[0] or below.name}.bias")
+    offset = offset or fresh(f"{kernel.rpartition('.')[0] or below.name}.bias", weights, "_")
     axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
     before = None if bias is None else brick.weights[bias]
     weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)

@@ -25,7 +25,7 @@ from legonet.compile.program import (
     merge_calls,
     split_brick,
 )
-from legonet.compile.rewrite import argument, ref_of, tensor_of, users, with_arguments
+from legonet.compile.rewrite import ref_of, tensor_of, users, with_arguments
 from legonet.ir.cuts import cut_points
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ops.table import ROWS
@@ -102,7 +102,7 @@ def _keeps_apart(graph: ModelGraph, step: Operation, first: bool) -> bool:
         weight = tensor_of(step.arguments[1])
         if weight is None or len(list(step.references())) != 1:
             return False
-        groups = argument(step, 6, "groups", 1)
+        groups = step.argument(6, 1, "groups")
         shape = graph.tensors[weight].shape
         outputs = shape[0] if step.function == "conv2d" else shape[1] * groups
         return outputs <= WIDEST and (not first or (step.function == "conv2d" and groups == 1))
@@ -112,7 +112,7 @@ def _keeps_apart(graph: ModelGraph, step: Operation, first: bool) -> bool:
     if _is_scaling(graph, step):
         return True
     if step.function == "batch_norm":
-        return ref_of(step.arguments[0]) is not None and not argument(step, 5, "training", False)
+        return ref_of(step.arguments[0]) is not None and not step.argument(5, False, "training")
     return not tensors and not any(True for each in step.references() if _is_constant(graph, each))
 
 
@@ -176,7 +176,7 @@ def side_by_side(bricks: Sequence[Brick], shared: bool) -> Brick:
     specs: dict[str, TensorSpec] = {}
     for number, (name, step) in enumerate(first.graph.steps.items()):
         if step.function in CONVOLUTIONS:
-            groups = argument(step, 6, "groups", 1) * (1 if name in takes_input else members)
+            groups = step.argument(6, 1, "groups") * (1 if name in takes_input else members)
             steps[name] = with_arguments(_with_options(step), {6: groups})
         elif _is_scaling(first.graph, step):
             steps |= _each_scaled(step, members)
@@ -215,5 +215,5 @@ def _with_options(step: Operation) -> Operation:
     transposed = step.function != "conv2d"
     defaults += [("output_padding", [0, 0])] if transposed else [("dilation", [1, 1])]
     defaults += [("groups", 1), *([("dilation", [1, 1])] if transposed else [])]
-    options = [argument(step, place, name, value) for place, (name, value) in enumerate(defaults, 2)]
+    options = [step.argument(place, value, name) for place, (name, value) in enumerate(defaults, 2)]
     return replace(step, arguments=(*step.arguments[:2], *options), keywords={})

@@ -19,11 +19,12 @@ from legonet.compile.program import (
     Program,
     Ref,
     Weight,
+    fresh,
     fresh_name,
     rewired,
     split_brick,
 )
-from legonet.compile.rewrite import argument, fresh_tensor, only_user, rebuilt, ref_of, tensor_of
+from legonet.compile.rewrite import only_user, rebuilt, ref_of, tensor_of
 from legonet.ir.graph import INPUT, Operation, Shape, TensorSpec
 
 
@@ -74,21 +75,16 @@ def linear_of(brick: Brick, name: str | None) -> Linear | None:
         or list(step.references()) != [ref_of(step.arguments[0])]
     ):
         return None
-    weight, bias = tensor_of(step.arguments[1]), tensor_of(argument(step, 2, "bias"))
+    weight, bias = tensor_of(step.arguments[1]), tensor_of(step.argument(2, None, "bias"))
     if weight is None:
         return None
     shape = brick.graph.tensors[weight].shape
     if step.function == "linear":
         return Linear(step, shape, bias is not None)
-    if argument(step, 6, "groups", 1) != 1 or set(_pair(argument(step, 5, "dilation", 1))) != {1}:
+    if step.argument(6, 1, "groups") != 1 or set(step.pair(5, 1, "dilation")) != {1}:
         return None
-    pairs = _pair(argument(step, 3, "stride", 1)), _pair(argument(step, 4, "padding", 0))
+    pairs = step.pair(3, 1, "stride"), step.pair(4, 0, "padding")
     return Linear(step, shape, bias is not None, *pairs)
-
-
-def _pair(value: int | list[int]) -> tuple[int, ...]:
-    values = [value] if isinstance(value, int) else value
-    return tuple(values * 2 if len(values) == 1 else values)
 
 
 def joined(below: Linear, above: Linear) -> Operation | None:
@@ -153,7 +149,7 @@ def _join(program: Program, lower: Call, upper: Call, whole: Operation) -> Progr
 def _with_both(adapter: Brick, task: Brick, whole: Operation) -> Brick:
     below, above = adapter.graph.steps[adapter.graph.output], task.steps[0]
     kernels = [str(tensor_of(each.arguments[1])) for each in (below, above)]
-    biases = [tensor_of(argument(each, 2, "bias")) for each in (below, above)]
+    biases = [tensor_of(each.argument(2, None, "bias")) for each in (below, above)]
     lower, upper = adapter.weights[kernels[0]], task.weights[kernels[1]]
     weights: dict[str, Weight] = {**adapter.weights, kernels[0]: Computed("joined", (lower, upper))}
     specs = [brick.graph.tensors[name] for brick, name in ((adapter, kernels[0]), (task, kernels[1]))]
@@ -161,7 +157,7 @@ def _with_both(adapter: Brick, task: Brick, whole: Operation) -> Brick:
     more = {kernels[0]: TensorSpec((outputs, specs[0].shape[1], *window))}
     bias = None
     if any(biases):
-        bias = biases[0] or fresh_tensor(weights, f"{kernels[0].rpartition('.')[0] or below.name}.bias")
+        bias = biases[0] or fresh(f"{kernels[0].rpartition('.')[0] or below.name}.bias", weights, "_")
         offsets = (
             None if biases[0] is None else adapter.weights[biases[0]],
             upper,
