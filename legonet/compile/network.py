@@ -33,7 +33,7 @@ from legonet.graph.output import Result
 from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
-from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.interpreter import GraphModule, Holder, build_graph
 from legonet.ir.lowering import lower
 
 
@@ -68,20 +68,13 @@ def normalisation(meaning: Input) -> GraphModule:
     return Normalise(meaning.mean or (0.0,) * channels, meaning.std or (1.0,) * channels)
 
 
-class NamedModules(nn.Module):
+class NamedModules(Holder):
     """Modules by name. Unlike nn.ModuleDict it takes names such as `train`, which a module has itself."""
 
     def __init__(self, modules: Mapping[str, nn.Module]) -> None:
         super().__init__()
         for name, module in modules.items():
             self._modules[name] = module
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Keep a module called `training` from taking the flag of that name for itself."""
-        if name == "training":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def __getitem__(self, name: str) -> nn.Module:
         """A module by name.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 _SHOWN = 8
+_MOST_LINES = 20
 _LONGEST = 128
 
 
@@ -55,3 +56,11 @@ def listed(names: Collection[str], last: str = ", ") -> str:
         return f"{', '.join(shown)} and {len(names) - _SHOWN} more"
     shown = list(names)
     return last.join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+
+
+def in_lines(problems: Sequence[str]) -> str:
+    """Problems below each other and indented; a long list is cut and says how many follow."""
+    shown = list(problems[:_MOST_LINES])
+    if len(problems) > len(shown):
+        shown.append(f"and {len(problems) - len(shown)} more")
+    return "\n".join(f"  {each}" for each in shown)

@@ -21,7 +21,7 @@ from legonet.ops.elementwise import NOTHING
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
 
-class _Holder(nn.Module):
+class Holder(nn.Module):
     """Holds tensors and modules by any names, those that a module has itself too, such as `training`."""
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -32,7 +32,7 @@ class _Holder(nn.Module):
             super().__setattr__(name, value)
 
 
-class GraphModule(_Holder):
+class GraphModule(Holder):
     """A model that computes a graph of operations.
 
     Args:
@@ -275,7 +275,7 @@ def _register(root: nn.Module, name: str, tensor: Tensor, buffer: bool) -> None:
     for prefix in prefixes:
         child = owner._modules.get(prefix)
         if child is None:
-            child = owner._modules[prefix] = _Holder()
+            child = owner._modules[prefix] = Holder()
         owner = child
     if buffer or not tensor.is_floating_point():
         owner._buffers[last] = tensor

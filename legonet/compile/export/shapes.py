@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from legonet.compile.build import Place
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.schedule import find_module
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
@@ -16,18 +17,18 @@ from legonet.ir.interpreter import build_graph
 BATCH = 1009  # a prime number, which no other axis is likely to have
 
 
-def input_shapes(network: CompiledNetwork, shape: Shape) -> dict[tuple[str, str], Shape]:
+def input_shapes(network: CompiledNetwork, shape: Shape) -> dict[Place, Shape]:
     """The shape that each module takes, without the batch, by its place.
 
     Args:
         network: It runs once, on black images.
         shape: (channels, height, width) of an image.
     """
-    found: dict[tuple[str, str], Shape] = {}
+    found: dict[Place, Shape] = {}
     handles = []
     for place in {run.place for run in network.runs}:
 
-        def see(module: Any, given: tuple[Tensor, ...], place: tuple[str, str] = place) -> None:
+        def see(module: Any, given: tuple[Tensor, ...], place: Place = place) -> None:
             found[place] = tuple(given[0].shape[1:])
 
         handles.append(find_module(network, place).register_forward_pre_hook(see))

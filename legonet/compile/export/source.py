@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 
 from legonet.blocks.rescale import Rescale
+from legonet.compile.build import Place
 from legonet.compile.export.classes import Classes, Source
 from legonet.compile.export.constructors import LINE, written
 from legonet.compile.export.names import Names, comment
@@ -32,8 +33,6 @@ _KINDS = {
     "adapters": "Adapter",
     "tasks": "Task",
 }
-
-Place = tuple[str, str]
 
 
 def model_source(network: CompiledNetwork, signature: Signature) -> tuple[str, dict[str, str]]:
@@ -114,7 +113,7 @@ class _Writer:
         channels, height, width = self._signature.input
         return f"Images (batch, {channels}, {height}, {width}) in [0, 1] in; a dict of outputs by path out."
 
-    def _forward(self, attributes: Mapping[tuple[str, str], str]) -> list[str]:
+    def _forward(self, attributes: Mapping[Place, str]) -> list[str]:
         lines = ["def forward(self, images: Tensor) -> dict[str, Tensor]:"]
         if self._channels_last:
             lines.append("    images = images.contiguous(memory_format=torch.channels_last)")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from legonet.blocks.libraries.table import LIBRARIES
 from legonet.errors import StoreError, TeacherError
-from legonet.graph.suggest import did_you_mean, kind_of, listed
+from legonet.graph.suggest import did_you_mean, in_lines, kind_of, listed
 from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.tracing.programs import ProgramModel
@@ -25,7 +25,6 @@ from legonet.teachers.weights.scratch import Scratch
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
 AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "backbone.")
-LONGEST_LIST = 20
 _COUNTER = "num_batches_tracked"
 _OTHER_ARCHIVES = {
     "archive_format": "a file of torch.export, which is a model: give it as that",
@@ -235,13 +234,10 @@ def fill(
     problems = [f"missing: {name} {list(expected[name].shape)}" for name in missing]
     problems += [f"not expected: {name} {list(named[name].shape)}" for name in unexpected] + wrong
     if problems:
-        shown = problems[:LONGEST_LIST]
-        if len(problems) > len(shown):
-            shown.append(f"and {len(problems) - len(shown)} more")
         raise TeacherError(
             f"{where}: the weights are of another model: {len(missing)} missing, {len(unexpected)} not "
             f"expected, {len(wrong)} of another shape; expected those of {model or type(module).__name__}; "
-            f"{_advice(model, bool(missing or unexpected))}\n" + "\n".join(f"  {each}" for each in shown)
+            f"{_advice(model, bool(missing or unexpected))}\n{in_lines(problems)}"
         )
     convert = Tensor.to if scratch is None else scratch.converted
     given = {name: convert(value, expected[name].dtype) for name, value in named.items() if name in expected}

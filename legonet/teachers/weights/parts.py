@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from legonet.errors import StoreError, TeacherError
+from legonet.graph.suggest import in_lines
 from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import Shape, is_counter, tensor_shapes
 from legonet.ir.split import Cut
@@ -17,7 +18,6 @@ from legonet.store.memory_map import map_bytes
 from legonet.store.modules import ModuleKind, module_pieces
 from legonet.store.tensors import RawTensor, is_pickle, read_tensors
 
-LONGEST_LIST = 20
 _AT_ONCE = 2**20  # numbers
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 # How bytes are read to find what is not finite: the numbers, or (bits, exponent) for what NumPy lacks.
@@ -174,12 +174,9 @@ def _check(
     advice = _advice(tensors, expected)
     if all(problem.startswith("not finite") for problem in problems):
         advice = "its training diverged or the file is damaged: take weights from before that"
-    shown = problems[:LONGEST_LIST]
-    if len(problems) > len(shown):
-        shown.append(f"and {len(problems) - len(shown)} more")
     raise TeacherError(
         f"{source}: the weights do not fit the block; expected its tensors, finite and in its shapes; "
-        f"{advice}\n" + "\n".join(f"  {problem}" for problem in shown)
+        f"{advice}\n{in_lines(problems)}"
     )
 
 
