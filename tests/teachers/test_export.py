@@ -143,8 +143,7 @@ def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Exported:
             assert torch.equal(filled(found.operations, module, found)(images), wanted)
             places = cut_points(found.operations)
             for cut in (places[0], places[len(places) // 2], places[-1]):
-                halves = cut_at(found.operations, cut)
-                f, g = (filled(part, module, found) for part in (halves.below, halves.above))
+                f, g = (filled(part, module, found) for part in cut_at(found.operations, cut).parts)
                 assert torch.equal(g(f(images)), wanted), cut
                 addresses = {each.data_ptr() for each in itertools.chain(f.parameters(), f.buffers())}
                 assert not addresses & {
