@@ -15,7 +15,6 @@ Errors are on validation images; the final figures come from `python -m benchmar
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -38,15 +37,16 @@ from benchmarks.train_teachers import (
     shuffle_features,
     train_base,
 )
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_layers
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.alignment import reorder
-from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.alignment.permute import Symmetry
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.evaluate import scores
-from legonet.graph.schema import Adapter, MethodName
+from legonet.graph.method import METHODS
+from legonet.graph.schema import Adapter
 from legonet.ir.notation import Conv, Layer, Linear
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
@@ -118,14 +118,12 @@ def different_bases(
 
 def _reordered(edge: Edge) -> Edge:
     """The same teacher, the hidden units of g_T in a random order."""
-    module, generator = copy.deepcopy(edge.teacher_module), torch.Generator().manual_seed(SEED)
-    weighted = [layer for _, layer in leaves(module) if isinstance(layer, nn.Conv2d | nn.Linear)]
-    orders = [torch.randperm(len(layer.weight), generator=generator) for layer in weighted[:-1]]
-    relu_orders, recorded = reorder(module, orders, edge.source), edge.statistics
+    symmetry = Symmetry(edge.teacher_module, edge.source)
+    permuted = symmetry.permuted(symmetry.random(torch.Generator().manual_seed(SEED)))
+    recorded = edge.statistics
     if recorded is not None:
-        activity = [each[order] for each, order in zip(recorded.activity, relu_orders, strict=True)]
-        recorded = replace(recorded, activity=activity)
-    return replace(edge, teacher_module=module, statistics=recorded)
+        recorded = replace(recorded, activity=permuted.reordered(recorded.activity))
+    return replace(edge, teacher_module=permuted.module, statistics=recorded)
 
 
 def _teacher(
@@ -194,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--adapter", choices=ADAPTERS, action="append", help="default: all")
     parser.add_argument("--category", choices=TARGETS, action="append", help="default: all")
     parser.add_argument("--images", type=int, action="append", help="default: 0 and 10")
-    parser.add_argument("--method", choices=get_args(MethodName), default="auto")
+    parser.add_argument("--method", choices=METHODS.names(), default="auto")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where teachers are kept")
     options = parser.parse_args(arguments)

@@ -26,10 +26,10 @@ from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module, raw_tensor
 from legonet.ir.split import cut_at
 from legonet.store.modules import dump_module
-from legonet.teachers.cuts import CutPoint, list_cuts
-from legonet.teachers.export import export
-from legonet.teachers.tracing import evaluating
-from legonet.teachers.verify import chosen_output
+from legonet.teachers.cut_points import CutPoint, list_cut_points
+from legonet.teachers.tracing.evaluation import evaluating
+from legonet.teachers.tracing.export import export
+from legonet.teachers.tracing.verify import chosen_output
 
 CUTS = (0.25, 0.5, 0.75)  # of the multiplications lie below
 DRAWS = 2
@@ -189,7 +189,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     with torch.no_grad(), evaluating(model):
         wanted = chosen_output(model(images), output)
     state = {**model.state_dict(), **found.constants}
-    cuts = list_cuts(found.operations, shape, begun.name)
+    cuts = list_cut_points(found.operations, shape, begun.name)
     chosen = list(_spread(cuts))
     same, pulled, reason = True, True, ""
     for cut in chosen:

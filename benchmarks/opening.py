@@ -18,7 +18,7 @@ from torch import nn
 
 import legonet
 from benchmarks.targets import Figure, at_most
-from legonet.graph.edit import add_entries
+from legonet.graph.editing.edit import add_entries
 from legonet.store.workspace import Workspace
 from legonet.teachers.sources.file import FileTeacher
 

@@ -26,7 +26,7 @@ from legonet.errors import DataError
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.split import cut_at
-from legonet.teachers.export import export
+from legonet.teachers.tracing.export import export
 
 CUT = "blocks.4.1"  # about half of the multiplications are below it
 SIDE = 96

@@ -16,12 +16,13 @@ from benchmarks.experiments import EXPERIMENTS, NOTHING, TEACHER, UNADAPTED, Exp
 from benchmarks.rows import Row
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.context import Edge
-from legonet.distill.fit import Fitted, Samples, fit
-from legonet.distill.imagine import imagine
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.synthesis.features import synthesise_features
 from legonet.errors import SelectError
 from legonet.evaluate import scores
-from legonet.graph.schema import Adapter, Auto
+from legonet.graph.schema import Adapter
+from legonet.methods.auto import Auto
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
@@ -143,7 +144,9 @@ class Rig:
         self, experiment: str, category: str, random_seed: int | None, seed: int, count: int
     ) -> tuple[Tensor | None, float]:
         start = self._clock()
-        imagined = imagine(self._edge(experiment, category, random_seed), count, seed, self.device)
+        imagined = synthesise_features(
+            self._edge(experiment, category, random_seed), count, seed, self.device
+        )
         return imagined, self._clock() - start
 
     def edge(self, trial: Trial) -> Edge:

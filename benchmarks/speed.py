@@ -24,16 +24,16 @@ from legonet.blocks.adapter import build_adapter
 from legonet.blocks.adapter_layers import adapter_layers
 from legonet.blocks.build import build_layers, chain_layers, leaves
 from legonet.blocks.files import find_block
-from legonet.distill.context import Edge
-from legonet.distill.draws import draw_gradient, draw_masks
-from legonet.distill.fit import fit
-from legonet.distill.operations import closed_form_operations
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import fit
+from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
+from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.graph.schema import Adapter
 from legonet.ir.sizes import output_shape, size_of
 from legonet.outputs.binary import BinaryOutput
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_layers
+from legonet.teachers.weights.parts import cut_layers
 
 SPEED = "speed.json"
 FASTER = 100.0  # closed form than back-distillation
@@ -49,7 +49,7 @@ CLOSED = {"name": "closed-form", "matching": 0}
 
 
 @dataclass(frozen=True)
-class Cost:
+class TimedFit:
     """One timed closed form.
 
     Attributes:
@@ -80,7 +80,7 @@ class Speed:
     """
 
     figures: list[Figure]
-    costs: list[Cost]
+    costs: list[TimedFit]
     threads: int
     matmul_float32: float
     matmul_float64: float
@@ -284,13 +284,15 @@ def _edge(f: nn.Sequential, student: nn.Sequential, shape: tuple[int, ...]) -> E
     return Edge("random:classify", f, student, teacher, shape, shape, BinaryOutput(kind="binary"))
 
 
-def costs_in_draws(channels: int = 32, draws: tuple[int, ...] = (16, 32, 64, 128, 256, 512)) -> list[Cost]:
+def costs_in_draws(
+    channels: int = 32, draws: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+) -> list[TimedFit]:
     """Time closed forms of more and more draws."""
     edge = _chain(channels)
     return [_cost("draws", edge, channels, count) for count in draws]
 
 
-def costs_in_channels(channels: tuple[int, ...] = (8, 16, 32, 64, 128), draws: int = 64) -> list[Cost]:
+def costs_in_channels(channels: tuple[int, ...] = (8, 16, 32, 64, 128), draws: int = 64) -> list[TimedFit]:
     """Time closed forms of more and more channels at the cut."""
     return [_cost("channels", _chain(count), count, draws) for count in channels]
 
@@ -310,7 +312,7 @@ def _chain(channels: int, side: int = 16) -> Edge:
     return _edge(nn.Sequential(nn.Identity()), student, (channels, side, side))
 
 
-def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) -> Cost:
+def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) -> TimedFit:
     spec = Adapter.model_validate({"method": {**CLOSED, "draws": draws}})
     seconds = best_time(lambda: fit(edge, spec), repeats)
     adapter, modules = adapter_layers(spec, edge.source, edge.target), (edge.task_module, edge.teacher_module)
@@ -318,4 +320,4 @@ def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) 
     once = sum(size.operations for size in sizes)
     windows = {size.window for size in sizes}
     operations = closed_form_operations(adapter, edge.source, once, draws, windows)
-    return Cost(varied, draws, channels, operations, seconds)
+    return TimedFit(varied, draws, channels, operations, seconds)

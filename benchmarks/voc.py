@@ -25,15 +25,14 @@ from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data.voc import VocImages, VocSplit
-from legonet.distill.losses import task_loss
 from legonet.errors import DataError, SelectError
-from legonet.graph.dump import dump_yaml
+from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.output import Output
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.network import Network
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
 
 GRAPH = "graphs/voc.yaml"
@@ -275,7 +274,7 @@ def _fine_tune(
             batch, wanted = images[chosen], labels[chosen]
             if flip:
                 batch, wanted = batch.flip(-1), wanted.flip(-1) if wanted.ndim > 1 else wanted
-            loss = task_loss(net(normalise(batch).to(where)), wanted.to(where), meaning)
+            loss = meaning.task_loss(net(normalise(batch).to(where)), wanted.to(where))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -23,19 +23,21 @@ if TYPE_CHECKING:
     from legonet.compile.export import Exported, export
     from legonet.compile.network import CompiledNetwork
     from legonet.design import Design
-    from legonet.distill.context import Edge
-    from legonet.distill.finetune import Judgement
+    from legonet.distill.fitting.context import Edge
+    from legonet.distill.fitting.finetune import Judgement
+    from legonet.graph.method import Method
+    from legonet.methods import register_method
     from legonet.network import Network
     from legonet.ops.row import Row
     from legonet.ops.table import register_operation
     from legonet.outputs import Output, register_output
     from legonet.outputs.results import Mask, Numbers, Score
-    from legonet.plan.cost import Cost as JobCost
+    from legonet.plan.cost import JobCost
     from legonet.plan.plan import Change, Offer, Plan, PlannedEdge
     from legonet.plan.ports import Port, Ports
-    from legonet.run.execute import Result as FittedAdapter
+    from legonet.run.execute import FittedAdapter
     from legonet.run.finetune import Tuned, Tuning
-    from legonet.run.options import Options as RunOptions
+    from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
 
 __version__ = "0.1.0"
@@ -53,6 +55,7 @@ __all__ = [
     "JobCost",
     "Judgement",
     "Mask",
+    "Method",
     "Network",
     "Numbers",
     "Offer",
@@ -72,6 +75,7 @@ __all__ = [
     "errors",
     "export",
     "load",
+    "register_method",
     "register_operation",
     "register_output",
 ]
@@ -82,13 +86,14 @@ _WHERE = {
     "Change": "legonet.plan.plan:Change",
     "CompiledNetwork": "legonet.compile.network:CompiledNetwork",
     "Design": "legonet.design:Design",
-    "Edge": "legonet.distill.context:Edge",
+    "Edge": "legonet.distill.fitting.context:Edge",
     "Explanation": "legonet.compile.explain:Explanation",
     "Exported": "legonet.compile.export:Exported",
-    "FittedAdapter": "legonet.run.execute:Result",
-    "JobCost": "legonet.plan.cost:Cost",
-    "Judgement": "legonet.distill.finetune:Judgement",
+    "FittedAdapter": "legonet.run.execute:FittedAdapter",
+    "JobCost": "legonet.plan.cost:JobCost",
+    "Judgement": "legonet.distill.fitting.finetune:Judgement",
     "Mask": "legonet.outputs:Mask",
+    "Method": "legonet.methods:Method",
     "Network": "legonet.network:Network",
     "Numbers": "legonet.outputs:Numbers",
     "Offer": "legonet.plan.plan:Offer",
@@ -100,11 +105,12 @@ _WHERE = {
     "Progress": "legonet.run.runner:Progress",
     "Row": "legonet.ops.row:Row",
     "Run": "legonet.run.runner:Run",
-    "RunOptions": "legonet.run.options:Options",
+    "RunOptions": "legonet.run.options:RunOptions",
     "Score": "legonet.outputs:Score",
     "Tuned": "legonet.run.finetune:Tuned",
     "Tuning": "legonet.run.finetune:Tuning",
     "export": "legonet.compile.export:export",
+    "register_method": "legonet.methods:register_method",
     "register_operation": "legonet.ops.table:register_operation",
     "register_output": "legonet.outputs:register_output",
 }

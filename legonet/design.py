@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from legonet.errors import GraphError
-from legonet.graph.build import extended, new_graph
+from legonet.graph.editing.build import extended, new_graph
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, find_edge
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from legonet.graph.arrival import OnConflict
+    from legonet.graph.editing.on_conflict import OnConflict
     from legonet.teachers.sources.source import TeacherSource
 
 

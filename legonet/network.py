@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from legonet.design import Design
-from legonet.graph.collector import paused
+from legonet.graph.gc_pause import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.plan.plan import Plan
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from legonet.bricks.bricks import Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
-    from legonet.distill.context import Edge
+    from legonet.distill.fitting.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
-    from legonet.plan.again import Before
+    from legonet.plan.incremental import Before
     from legonet.plan.ports import Ports
+    from legonet.run.executors.base import Executor
     from legonet.run.finetune import Tuned, Tuning
-    from legonet.run.options import Options
+    from legonet.run.options import RunOptions
+    from legonet.run.project import Project
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
-    from legonet.run.site import Site
 
 
 class Network(Design):
@@ -143,12 +144,12 @@ class Network(Design):
         Raises:
             LegonetError: A teacher's files cannot be read, or samples do not fit.
         """
-        prints = None
+        sample_facts = None
         if samples:
-            from legonet.run.transplant import prints_of
+            from legonet.run.transplant import find_sample_facts
 
-            prints = prints_of(self.graph, samples)
-        found = self.site().survey(self.lock, prints)
+            sample_facts = find_sample_facts(self.graph, samples)
+        found = self.project().plan(self.lock, sample_facts)
         self._planned = found.before
         return found.plan
 
@@ -181,15 +182,15 @@ class Network(Design):
         from legonet.plan.ports import find_ports
 
         graph = self.graph if self._planned is None else self._planned.graph
-        return find_ports(graph, plan, self.site().port_finder())
+        return find_ports(graph, plan, self.project().port_finder())
 
-    def site(self) -> Site:
+    def project(self) -> Project:
         """Give the graph, store, teachers and journal as one value, to code that extends legonet."""
         from legonet.run.journal import Journal
-        from legonet.run.site import Site
+        from legonet.run.project import Project
 
         journal = Journal(None if self._workspace is None else self._workspace.journal_path)
-        return Site(self.graph, self.store, self._sources, journal, self._workspace, self._planned)
+        return Project(self.graph, self.store, self._sources, journal, self._workspace, self._planned)
 
     def transplant(
         self,
@@ -197,8 +198,9 @@ class Network(Design):
         *,
         device: torch.device | str = "cpu",
         progress: Callable[[Progress], None] | None = None,
-        options: Options | None = None,
+        options: RunOptions | None = None,
         accept: Callable[[Plan], None] | None = None,
+        executor: Executor | None = None,
     ) -> Run:
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
@@ -211,6 +213,7 @@ class Network(Design):
                 them, one after the other, in this process.
             accept: A function that is called with the plan before anything is done; what it raises ends the
                 run.
+            executor: What does the jobs, instead of the one that the options name.
 
         Returns:
             The adapters that were fitted, and what became of all other paths.
@@ -218,19 +221,20 @@ class Network(Design):
         Raises:
             LegonetError: An adapter cannot be fitted; those that were fitted before it are kept.
         """
-        from legonet.run.options import Options
+        from legonet.run.options import RunOptions
         from legonet.run.transplant import transplant
 
         return transplant(
-            self.site(),
+            self.project(),
             self._read_lock,
             self._save_lock,
             samples,
             self._normalise,
             device,
-            options or Options(),
+            options or RunOptions(),
             progress,
             accept,
+            executor,
         )
 
     def finetune(
@@ -260,8 +264,8 @@ class Network(Design):
         """
         from legonet.run.finetune import tune_at
 
-        site, load, save = self.site(), self._read_lock, self._save_lock
-        return tune_at(site, load, save, samples, self._normalise, tuning, device, progress)
+        project, load, save = self.project(), self._read_lock, self._save_lock
+        return tune_at(project, load, save, samples, self._normalise, tuning, device, progress)
 
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""
@@ -319,12 +323,12 @@ class Network(Design):
             SelectError: There is no such path, its adapter is not fitted, or an option has no such value.
         """
         from legonet.compile.open import compile_paths
-        from legonet.compile.options import Options as CompileOptions
+        from legonet.compile.options import CompileOptions
 
         options = CompileOptions(
             passes, separate_inputs, device, memory_format, dtype, grouping, torch_compile, cuda_graphs
         )
-        return compile_paths(self.site(), self.lock, names, categories, tasks, options)
+        return compile_paths(self.project(), self.lock, names, categories, tasks, options)
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Bricks | Application:
         """Give categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` joins them.
@@ -357,7 +361,7 @@ class Network(Design):
         """
         from legonet.compile.open import compile_unadapted
 
-        return compile_unadapted(self.site(), self.lock, path, device)
+        return compile_unadapted(self.project(), self.lock, path, device)
 
     def evaluate(
         self,
@@ -386,7 +390,7 @@ class Network(Design):
         """
         from legonet.evaluate import evaluate
 
-        return evaluate(self._site(), self.lock, data, paths, device)
+        return evaluate(self.project(), self.lock, data, paths, device)
 
     def edge(self, path: str) -> Edge:
         """Give the frozen modules that a path's adapter joins, for experiments with methods.
@@ -402,7 +406,7 @@ class Network(Design):
         """
         from legonet.run.execute import open_edge
 
-        return open_edge(self.site(), self.lock, path)
+        return open_edge(self.project(), self.lock, path)
 
     def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
         """Give a teacher as it was before it was cut: images in [0, 1] in, its output out.
@@ -418,7 +422,7 @@ class Network(Design):
             SelectError: There is no such teacher.
         """
         from legonet.compile.open import compile_teacher
-        from legonet.run.site import find_source
+        from legonet.run.project import find_source
 
         return compile_teacher(self.graph, find_source(self.graph, self._sources, name), device)
 
@@ -436,7 +440,7 @@ class Network(Design):
         Raises:
             SelectError: There is no such teacher, or the network has no file.
         """
-        from legonet.run.site import find_source
+        from legonet.run.project import find_source
         from legonet.teachers.recording import record_file
 
         source = find_source(self.graph, self._sources, name)

@@ -13,6 +13,7 @@ import legonet
 from legonet.errors import DataError, GraphError, LegonetError, SelectError, TeacherError
 from legonet.graph.lock import lock_path
 from legonet.network import Network
+from legonet.outputs.mask import MaskOutput
 
 
 class Functional(nn.Module):
@@ -66,8 +67,8 @@ class TestAddTeacher:
     def test_with_statistics_nothing_is_lacking(
         self, make_model: Callable[..., nn.Module], images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("legonet.distill.activity.STEPS", 2)
-        monkeypatch.setattr("legonet.distill.inversion.STEPS", 2)
+        monkeypatch.setattr("legonet.distill.synthesis.activation_matching.STEPS", 2)
+        monkeypatch.setattr("legonet.distill.synthesis.inversion.STEPS", 2)
         network = legonet.Network("zoo", (3, 8, 8))
         for seed, category in enumerate(("cat", "dog")):
             network.add_teacher(
@@ -100,7 +101,7 @@ class TestAddTeacher:
             network = legonet.Network("zoo", (3, 8, 8))
             network.add_teacher("t", model, category="cat", task="mark", cut="1")
             output = network.graph.tasks["mark"].output
-            assert output.kind == "mask"
+            assert isinstance(output, MaskOutput)
             assert output.labels == labels
             assert network.compile("cat:mark")(images).shape == (12, channels, 8, 8)
 
@@ -109,8 +110,8 @@ class TestAddTeacher:
         [
             ({"name": "cat-v1"}, GraphError, "teachers.cat-v1: is there already"),
             ({"category": "cat"}, GraphError, "cat:classify has the teacher cat-v1 already"),
-            ({"cut": "pool"}, TeacherError, "cut 'pool' is no layer; .* Did you mean 'pool1'"),
-            ({"cut": "fc2"}, TeacherError, "cut 'fc2' is the last layer"),
+            ({"cut": "pool"}, TeacherError, "cut 'pool' is no module and .* Did you mean 'pool1'"),
+            ({"cut": "fc2"}, TeacherError, "cut 'fc2' is the model's output"),
             ({"name": "a b"}, GraphError, "teachers"),
             ({"category": "a:b", "task": "new"}, GraphError, "categories"),
             ({"category": "fox", "task": "a/b"}, GraphError, "tasks"),
@@ -185,9 +186,8 @@ class TestBuilding:
         assert [each.path for each in network.transplant().results] == ["dog:classify"]
         assert network.lock.adapters["cow:classify"] == cow
         app = network.compile("dog:classify")
-        layers = app.adapters["dog:classify"].modules()
-        kernels = [layer.kernel_size for layer in layers if isinstance(layer, nn.Conv2d)]
-        assert kernels == [(1, 1)] * 3
+        weights = app.adapters["dog:classify"].parameters()
+        assert [tuple(weight.shape[2:]) for weight in weights if weight.ndim == 4] == [(1, 1)] * 3
         assert app(images).isfinite().all()
 
     @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from legonet.teachers.cuts import CutPoint
+    from legonet.teachers.cut_points import CutPoint
 
 Code = Annotated[
     list[str] | None,
@@ -104,14 +104,14 @@ def inspect(
     from legonet.ir.sizes import output_shape
     from legonet.store.workspace import Workspace
     from legonet.tables import columns
-    from legonet.teachers.cuts import ends, list_cuts, near
+    from legonet.teachers.cut_points import ends, list_cut_points, near
     from legonet.teachers.models.table import input_of
-    from legonet.teachers.take_in import take_in
+    from legonet.teachers.tracing.trace import trace
 
     named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
     size = named or (3, 224, 224)
-    found = take_in(with_room(_model(model, allow_code)), size, output=output, where=model)
-    cuts = list_cuts(found.graph, size, model)
+    found = trace(with_room(_model(model, allow_code)), size, output=output, where=model)
+    cuts = list_cut_points(found.graph, size, model)
     if not cuts:
         raise TeacherError(f"{model}: {NOWHERE}")
     chosen = cuts if every else ends(cuts)
@@ -210,8 +210,8 @@ def add(
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
-    from legonet.graph.arrival import read_on_conflict
-    from legonet.teachers.checkpoints import fill_from
+    from legonet.graph.editing.on_conflict import read_on_conflict
+    from legonet.teachers.weights.checkpoints import fill_from
 
     network = legonet.load(graph)
     module = _model(model, allow_code, graph)

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from legonet.distill.alignment import Alignment
-from legonet.distill.context import FEATURES
-from legonet.distill.draws import Shape, draw_masks
+from legonet.distill.fitting.context import FEATURES
+from legonet.distill.synthesis.sampling import Shape, draw_masks
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 
@@ -83,6 +83,5 @@ class Seen:
         return [each[chosen].float() for each in self.active]
 
     def reordered(self, alignment: Alignment) -> Seen:
-        """Units are the second axis here."""
-        units = alignment.reordered([each.transpose(0, 1) for each in self.active])
-        return Seen([each.transpose(0, 1) for each in units])
+        """Each feature's units in the new order."""
+        return Seen(alignment.reordered(self.active))

@@ -15,7 +15,7 @@ from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.notation import layers_from_data
-from legonet.store.mapping import map_file
+from legonet.store.memory_map import map_file
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
 from legonet.store.tensors import ALIGNMENT, RawTensor
 
@@ -84,6 +84,8 @@ def make_module(
     Raises:
         RuntimeError: The weights are of another graph.
     """
+    if unknown := sorted(tensors.keys() - graph.tensors.keys()):
+        raise RuntimeError(f"no operation takes {', '.join(unknown)}")
     return with_tensors(graph, {name: _tensor(raw, device) for name, raw in tensors.items()})
 
 

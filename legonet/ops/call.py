@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Call:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     mask: Tensor | None = None
 
-    @property
+    @cached_property
     def data(self) -> list[Data]:
         """The arguments that depend on the features, in order."""
         return list(_data((list(self.arguments), dict(self.keywords))))

@@ -4,58 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from legonet.blocks.device import find_device
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
+from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.plan.plan import Plan
+from legonet.run.executors import make_executor
 from legonet.run.executors.base import Executor
-from legonet.run.executors.inline import InlineExecutor
 from legonet.run.jobs import blobs_of, make_jobs
-from legonet.run.options import Options, ordered
+from legonet.run.options import RunOptions, ordered
+from legonet.run.planning import SampleFacts
 from legonet.run.prepare import lock_modules, mend_blobs
+from legonet.run.project import Project
 from legonet.run.runner import Progress, Run, run
 from legonet.run.samples import GivenSamples, fingerprint_samples, read_given
-from legonet.run.site import Site
-from legonet.run.survey import Prints
 from legonet.store.blobs import BlobStore
 
 
-def prints_of(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> Prints:
+def find_sample_facts(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> SampleFacts:
     """Samples as a plan sees them.
 
     Raises:
         LegonetError: samples that do not fit.
     """
-    return _prints(read_given(graph, samples or {}))
+    return _sample_facts(read_given(graph, samples or {}))
 
 
-def _prints(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> Prints:
+def _sample_facts(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> SampleFacts:
     labelled = frozenset(path for path, (_, labels) in read.items() if labels is not None)
     images = {path: len(each) for path, (each, _) in read.items()}
-    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled, images)
+    return SampleFacts({path: fingerprint_samples(each) for path, each in read.items()}, labelled, images)
 
 
 def transplant(
-    site: Site,
+    project: Project,
     load: Callable[[], Lock],
     save: Callable[[Lock], None],
     samples: Mapping[str, GivenSamples] | None,
     normalise: Callable[[Tensor], Tensor],
     device: torch.device | str,
-    options: Options,
+    options: RunOptions,
     progress: Callable[[Progress], None] | None,
     accept: Callable[[Plan], None] | None,
+    executor: Executor | None = None,
 ) -> Run:
     """Fit what the plan lists; see `legonet.network.Network.transplant`.
 
     Args:
-        site: where.
+        project: The network's graph, store and teachers.
         load: reads the lock as it is once no other run can write it.
         save: writes it.
         samples: by path.
@@ -64,13 +65,22 @@ def transplant(
         options: how to go about the jobs.
         progress: told of each step.
         accept: refuses a plan that is not the one that was agreed on.
+        executor: where the jobs are done; default: as the options say.
+
+    Raises:
+        SelectError: limits beside an executor that is given.
     """
+    if executor is not None and options.limited:
+        raise SelectError(
+            f"executor {type(executor).__name__}: given with limits of time or memory; expected it to keep "
+            "limits of its own; leave them out"
+        )
     where = find_device(device)
-    read = read_given(site.graph, samples or {})
-    prints = _prints(read)
+    read = read_given(project.graph, samples or {})
+    sample_facts = _sample_facts(read)
     lock = load()
-    found = site.survey(lock, prints)
-    built = lock_modules(found.graph, lock, found.teachers, site.store)
+    found = project.plan(lock, sample_facts)
+    built = lock_modules(found.graph, lock, found.teachers, project.store)
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
             accept(found.plan)
@@ -80,33 +90,44 @@ def transplant(
         if progress is not None:
             progress(Progress("", "waiting", message=message))
 
-    with site.alone(options.wait, told):
+    with project.alone(options.wait, told):
         again = load()
         if again != lock:  # another run was at work until now
-            lock, found = again, replace(site, before=found.before).survey(again, prints)
-            built = lock_modules(found.graph, lock, found.teachers, site.store)
+            lock, found = again, replace(project, before=found.before).plan(again, sample_facts)
+            built = lock_modules(found.graph, lock, found.teachers, project.store)
         if accept is not None:
             accept(found.plan)
         order = ordered(found.graph, found.plan.jobs, options)
         wanted = {edge.path for edge in order}
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
-        mended = mend_blobs(blobs_of(jobs), site.sources, found.teachers, site.store)
+        mended = mend_blobs(blobs_of(jobs), project.sources, found.teachers, project.store)
         given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
-        checkpoints = None if site.workspace is None else site.workspace.checkpoints
-        executor, written = make_executor(site.store, where, options, checkpoints), [lock]
+        checkpoints = None if project.workspace is None else project.workspace.checkpoints
+        opened = (executor or make_executor(options)).open(project.store, where, checkpoints)
+        written = [lock]
 
         def keep(lock: Lock) -> None:
             save(lock)
             written.append(lock)
 
         result = run(
-            found.plan, order, jobs, built, site.store, site.journal, keep, executor, options, given, progress
+            found.plan,
+            order,
+            jobs,
+            built,
+            project.store,
+            project.journal,
+            keep,
+            opened,
+            options,
+            given,
+            progress,
         )
-        ended = lock_modules(found.graph, result.lock, found.teachers, site.store)
+        ended = lock_modules(found.graph, result.lock, found.teachers, project.store)
         if ended != written[-1]:
             save(ended)
         result = replace(
-            result, lock=ended, notes=(*_no_longer_tuned(lock, ended, site.store), *result.notes)
+            result, lock=ended, notes=(*_no_longer_tuned(lock, ended, project.store), *result.notes)
         )
     notes = (*_unused(found.plan, read), *mended, *result.notes)
     return _with_others(replace(result, notes=notes), found.plan)
@@ -137,30 +158,3 @@ def _no_longer_tuned(before: Lock, after: Lock, store: BlobStore) -> tuple[str, 
 def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:
     edges = (edge for path, edge in plan.by_path.items() if path in read and edge.key is None)
     return tuple(f"{edge.path}: its samples are not used: {edge.reason}" for edge in edges)
-
-
-def make_executor(
-    store: BlobStore, device: torch.device | str, options: Options, checkpoints: Path | None = None
-) -> Executor:
-    """The executor that the options ask for.
-
-    Args:
-        store: holds the modules, takes the adapters.
-        device: where to compute.
-        options: which executor, with how many jobs at a time, and what one may take.
-        checkpoints: where long jobs leave their states.
-
-    Raises:
-        StoreError: it cannot be had here.
-    """
-    if options.chosen_executor == "inline":
-        return InlineExecutor(store, device, checkpoints)
-    if options.chosen_executor == "process":
-        from legonet.run.executors.process import Limits, ProcessExecutor
-
-        limits = Limits(options.seconds, options.memory)
-        return ProcessExecutor(store, options.workers, str(device), limits, checkpoints)
-    from legonet.run.executors.ray import RayExecutor
-
-    where = options.address, options.shared
-    return RayExecutor(store, options.workers, str(device), *where, checkpoints)

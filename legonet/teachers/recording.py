@@ -9,7 +9,7 @@ from torch import Tensor
 
 from legonet.errors import SelectError
 from legonet.ir.modules import make_module
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.sources.source import TeacherSource

@@ -21,7 +21,7 @@ from benchmarks.models import (
 )
 from legonet.distill import rules
 from legonet.ir.interpreter import build_graph
-from legonet.teachers.export import export
+from legonet.teachers.tracing.export import export
 
 
 @pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])

@@ -100,7 +100,10 @@ def test_teachers_are_added_and_fitted(
         ("{category: dog", "dog-v1.yaml:"),
         ("{category: dog, task: classify, cut: pool1}", "model"),
         ("{category: dog, task: classify, model: none, cut: pool1}", "none"),
-        ("{category: dog, task: classify, model: cat-v1, cut: pool9}", "cut 'pool9' is no layer"),
+        (
+            "{category: dog, task: classify, model: cat-v1, cut: pool9}",
+            "cut 'pool9' is no module",
+        ),
         ("{category: dog, task: mark, model: cat-v1, cut: pool1}", "task 'mark' is new"),
         (
             "{category: dog, task: mark, model: cat-v1, cut: pool1, output: {kind: mask}}",

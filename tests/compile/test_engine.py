@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.compile import images, make_zoo
 from legonet.compile.engine import MOST, Compute, Recording, Replays, Values
-from legonet.compile.options import Options
+from legonet.compile.options import CompileOptions
 
 recorded: list[tuple[int, ...]] = []
 
@@ -90,21 +90,10 @@ def test_threads(replays: Replays) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_cuda_graphs() -> None:
     zoo = make_zoo(3)
-    wanted = make_zoo(3).compiled(options=Options("none", device="cuda"))
-    app = zoo.compiled(options=Options(device="cuda", cuda_graphs=True))
+    wanted = make_zoo(3).compiled(options=CompileOptions("none", device="cuda"))
+    app = zoo.compiled(options=CompileOptions(device="cuda", cuda_graphs=True))
     app.warm_up(1, 4)
     for size in (1, 4, 1):
         given = images(size).cuda()
         for path, value in wanted.by_path(given).items():
             torch.testing.assert_close(app.by_path(given)[path], value, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="less than two GPUs")
-def test_two_gpus() -> None:
-    wanted = make_zoo(3).compiled(options=Options("none", device="cuda:0"))
-    app = make_zoo(3).compiled(options=Options(device=("cuda:0", "cuda:1")))
-    assert len({each.device for each in app.parameters()}) == 2
-    given = images(2).to("cuda:0")
-    for path, value in wanted.by_path(given).items():
-        torch.testing.assert_close(app.by_path(given)[path], value, rtol=1e-3, atol=1e-3)

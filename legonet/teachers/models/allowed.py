@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from legonet.errors import GraphError, StoreError
 from legonet.graph.load import parse_yaml
-from legonet.graph.source import read_source
+from legonet.graph.reading.source import read_source
 from legonet.store.workspace import Workspace
 
 KEY = "allow-code"

@@ -16,7 +16,7 @@ from legonet.errors import TeacherError
 from legonet.graph.suggest import kind_of
 from legonet.teachers.models.names import find_module, no_function, no_module
 from legonet.teachers.models.source import Lookup, ModelSource, how_to_allow
-from legonet.teachers.tracing import line_of
+from legonet.teachers.tracing.evaluation import line_of
 
 
 def _find(reference: str, lookup: Lookup) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import nn
 from legonet.blocks.libraries.table import LIBRARIES
 from legonet.errors import TeacherError
 from legonet.teachers.models.source import Lookup, ModelSource, how_to_allow
-from legonet.teachers.programs import SUFFIX, read_program
+from legonet.teachers.tracing.programs import SUFFIX, read_program
 
 
 def _find(reference: str, lookup: Lookup) -> nn.Module:

@@ -28,7 +28,7 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
     """Build the model that a reference names, in evaluation mode; a `.pt2` file's has its weights.
 
     Parameters of the others are on the meta device until
-    `legonet.teachers.checkpoints.fill` gives them, so that a large model takes no memory.
+    `legonet.teachers.weights.checkpoints.fill` gives them, so that a large model takes no memory.
 
     Args:
         reference: See above.

@@ -16,9 +16,9 @@ from legonet.graph.schema import Teacher
 from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces
 from legonet.store.workspace import Workspace
-from legonet.teachers.maps import block_cut
-from legonet.teachers.read import mapped
+from legonet.teachers.cutting import block_cut
 from legonet.teachers.sources.source import TeacherSource
+from legonet.teachers.weights.parts import mapped
 
 STATISTICS_SUFFIX = ".statistics.safetensors"
 SETTLED = 2 * 10**9  # nanoseconds

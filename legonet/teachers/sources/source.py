@@ -9,7 +9,7 @@ from legonet.graph.lock import LockedTeacher
 from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces, sha256
 from legonet.store.modules import ModuleKind
-from legonet.teachers.read import Half, TeacherParts, Weights, read_halves, read_teacher
+from legonet.teachers.weights.parts import Half, TeacherParts, Weights, read_halves, read_teacher
 
 
 class TeacherSource(ABC):

@@ -14,7 +14,7 @@ from torch import nn
 import legonet
 from legonet.errors import LegonetError, TeacherError
 from legonet.network import Network
-from legonet.teachers.memory import from_module
+from legonet.teachers.from_module import from_module
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.sources.file import FileTeacher
 
