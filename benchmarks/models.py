@@ -193,8 +193,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     chosen = list(_spread(cuts))
     same, pulled, reason = True, True, ""
     for cut in chosen:
-        halves = cut_at(found.graph, cut.name)
-        f, g = (_through_bytes(part, state) for part in (halves.below, halves.above))
+        f, g = (_through_bytes(part, state) for part in cut_at(found.graph, cut.name).parts)
         with torch.no_grad():
             same &= torch.equal(g(f(images)), wanted)
         apart = pullback_error(g, cut.shape)

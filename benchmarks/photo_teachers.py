@@ -110,8 +110,7 @@ def halves(model: nn.Module, side: int = SIDE, cut: str = CUT) -> Halves:
         module.load_state_dict({name: state[name] for name in part.tensors}, assign=True)
         return module
 
-    found = cut_at(operations, cut)
-    return Halves(filled(found.below), filled(found.above))
+    return Halves(*map(filled, cut_at(operations, cut).parts))
 
 
 @torch.no_grad()

@@ -29,15 +29,16 @@ class Cut:
     @property
     def below(self) -> ModelGraph:
         """The lower part f: up to and including the place."""
-        return self._parts[0]
+        return self.parts[0]
 
     @property
     def above(self) -> ModelGraph:
         """The upper part g_T; its input is the output of f."""
-        return self._parts[1]
+        return self.parts[1]
 
     @cached_property
-    def _parts(self) -> tuple[ModelGraph, ModelGraph]:
+    def parts(self) -> tuple[ModelGraph, ModelGraph]:
+        """The two parts: f and g_T."""
         return split_at(self.graph, self.place)
 
     def shape(self, input_shape: Shape) -> Shape:

@@ -68,13 +68,26 @@ def block_cut(block: Block, name: str, where: str) -> Cut:
     """
     if block.architecture is not None:
         return cut_at(block.architecture, name, where=where)
+    return resolve(block_graph(block), name, block.input, where)
+
+
+def block_graph(block: Block) -> ModelGraph:
+    """The graph of a block's model; the model of a library is traced, which needs torch.
+
+    Raises:
+        BlockError: The block cannot be built.
+        TeacherError: The library's model cannot be traced, or computes with constants, which no weights file
+            gives.
+    """
+    if block.architecture is not None:
+        return block.architecture
     from legonet.blocks.build import build_block
     from legonet.teachers.tracing.trace import trace
 
-    traced = trace(build_block(block, "meta"), block.input, where=where)
+    traced = trace(build_block(block, "meta"), block.input, where=f"block {block.name}")
     if traced.constants:
         raise TeacherError(
             f"block {block.name}: {block.builder} computes with {len(traced.constants)} constants; expected "
             "weights only; bring it in with `legonet teacher add`, which keeps them beside the weights"
         )
-    return resolve(traced.graph, name, block.input, where)
+    return traced.graph

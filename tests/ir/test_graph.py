@@ -85,8 +85,7 @@ def test_cut_points(operations: ModelGraph) -> None:
 @pytest.mark.parametrize("cut", ["stem", "block.add", "block", "shifted", "pool", "flatten"])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_the_parts_compose_to_the_model(operations: ModelGraph, cut: str, batch: int) -> None:
-    found = cut_at(operations, cut)
-    f, g = found.below, found.above
+    f, g = cut_at(operations, cut).parts
     state, images = values(operations), torch.randn(batch, 3, 4, 4)
     assert torch.equal(compute(g, state, compute(f, state, images)), compute(operations, state, images))
     assert set(f.tensors) | set(g.tensors) == set(operations.tensors)

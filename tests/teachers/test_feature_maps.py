@@ -77,7 +77,7 @@ def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[
     made = with_map(cut_at(found.graph, cut), shape)
     assert not is_map(shape)
     assert is_map(port)
-    f, g = (build_graph(part) for part in (made.below, made.above))
+    f, g = (build_graph(part) for part in made.parts)
     for part in (f, g):
         state = {**module.state_dict(), **found.constants}
         part.load_state_dict({name: state[name] for name in part.graph.tensors})

@@ -221,7 +221,7 @@ CONV = nn.Conv2d(1, 1, 1)
         Net(lambda net, x: functional.dropout(x)),
         Net(lambda net, x: functional.interpolate(x, size=x.shape[2:])),
         Net(lambda net, x: functional.interpolate(x, scale_factor=2, mode="bilinear", antialias=True)),
-        Net(lambda net, x: functional.relu(x, False, 1)),  # type: ignore[call-arg]
+        Net(lambda net, x: torch.flatten(x, 1, 2, 3)),  # type: ignore[call-overload]
         nn.Sequential(nn.Flatten(), nn.Linear(5, 1)),
         Net(lambda net, x: net.a[1](net.b(net.a[0](x))), a=nn.Sequential(CONV, nn.ReLU()), b=nn.ReLU()),
         Net(lambda net, x: torch.relu(x) if x.sum() > 0 else x),

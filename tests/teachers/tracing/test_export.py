@@ -144,8 +144,7 @@ def expect_the_same(module: nn.Module, shape: tuple[int, ...]) -> Traced:
             assert torch.equal(filled(found.graph, module, found)(images), wanted)
             places = cut_points(found.graph)
             for cut in (places[0], places[len(places) // 2], places[-1]):
-                halves = cut_at(found.graph, cut)
-                f, g = (filled(part, module, found) for part in (halves.below, halves.above))
+                f, g = (filled(part, module, found) for part in cut_at(found.graph, cut).parts)
                 assert torch.equal(g(f(images)), wanted), cut
                 addresses = {each.data_ptr() for each in itertools.chain(f.parameters(), f.buffers())}
                 assert not addresses & {
