@@ -152,7 +152,7 @@ def _measured(project: Project, lock: Lock, data: LabelledImages, names: Iterabl
     """The built paths that are asked for and whose output can be measured.
 
     Raises:
-        SelectError: no such path, one that is not built, or none that can be measured.
+        SelectError: A path does not exist or is not built, or none can be measured.
     """
     wanted = list(names or ()) or (list(data) if isinstance(data, Mapping) else [])
     chosen = find_paths(project, lock, wanted)
@@ -189,7 +189,7 @@ def _given(
     """The images and labels of each path.
 
     Raises:
-        DataError: a path has none, or they do not fit.
+        DataError: A path has none, or they do not fit.
     """
     given = {}
     for path, (images, labels) in read_given(graph, data).items():

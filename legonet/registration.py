@@ -19,8 +19,8 @@ def record(part: str, module: str) -> None:
     """Remember where a registered part comes from.
 
     Args:
-        part: what it is, for messages, such as `output kind 'level'`.
-        module: the name of its module; a class or function knows it as `__module__`.
+        part: The part in words, for messages, such as `output kind 'level'`.
+        module: The name of its module; a class or function knows it as `__module__`.
     """
     _MODULES[part] = module
 
@@ -29,7 +29,7 @@ def registered_modules() -> tuple[str, ...]:
     """The modules that a worker has to import to know every registered part, each once.
 
     Raises:
-        LegonetError: a part was defined in the script that runs, which no other process can import.
+        LegonetError: A part was defined in the script that runs, which no other process can import.
     """
     for part, module in _MODULES.items():
         if module == "__main__":
@@ -44,10 +44,10 @@ def import_modules(names: Iterable[str]) -> None:
     """Import modules for the parts that they register.
 
     Args:
-        names: as `registered_modules` gave them in another process.
+        names: The names that `registered_modules` gave in another process.
 
     Raises:
-        LegonetError: a module cannot be imported here.
+        LegonetError: A module cannot be imported here.
     """
     for name in names:
         try:

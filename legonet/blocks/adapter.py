@@ -38,16 +38,16 @@ def build_adapter(spec: Adapter, source: Shape, target: Shape, where: str = "ada
     """Build the adapter of one edge, its weights drawn from torch's generator.
 
     Args:
-        spec: kernel, depth, channels, activation and re-scaling.
-        source: (channels, height, width) of the category module's features.
-        target: (channels, height, width) that the task module takes.
-        where: the edge, for messages.
+        spec: What the graph file says of it: kernel, depth, channels, activation and re-scaling.
+        source: The shape of the category module's features, (channels, height, width).
+        target: The shape that the task module takes, likewise.
+        where: What messages call the edge.
 
     Returns:
         A chain of the layers that `legonet.blocks.adapter_layers` lists.
 
     Raises:
-        BlockError: the two shapes cannot be joined by such an adapter.
+        BlockError: The two shapes cannot be joined by such an adapter.
     """
     return lowered(build_layers(adapter_layers(spec, source, target, where), where=where))
 

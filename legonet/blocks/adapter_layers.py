@@ -25,17 +25,17 @@ def adapter_layers(spec: Adapter, source: Shape, target: Shape, where: str = "ad
     """The layers of one edge's adapter.
 
     Args:
-        spec: kernel, depth, channels, activation and re-scaling.
-        source: (channels, height, width) of the category module's features.
-        target: (channels, height, width) that the task module takes.
-        where: the edge, for messages.
+        spec: What the graph file says of it: kernel, depth, channels, activation and re-scaling.
+        source: The shape of the category module's features, (channels, height, width).
+        target: The shape that the task module takes, likewise.
+        where: What messages call the edge.
 
     Returns:
         A chain `rescale`, `conv1`, `pool`, `upsample`, `relu1`, `conv2`, …; `pool` where an axis shrinks,
         `upsample` where one grows.
 
     Raises:
-        BlockError: the two shapes cannot be joined by such an adapter.
+        BlockError: The two shapes cannot be joined by such an adapter.
     """
     if len(source) != 3 or len(target) != 3:
         raise BlockError(
@@ -82,8 +82,8 @@ def bridge_layers(source: Shape, own: Shape) -> dict[str, Layer]:
     `legonet.distill.fitting.stitching` finds their weights.
 
     Args:
-        source: of the category module's features.
-        own: of those of the teacher's own category module.
+        source: The shape of the category module's features.
+        own: The shape of the features of the teacher's own category module.
     """
     channels, kernel = {"in": source[0], "out": own[0]}, BRIDGE_KERNEL
     conv = {"type": "conv", **channels, "kernel": kernel, "padding": kernel // 2}

@@ -14,7 +14,7 @@ def find_device(name: torch.device | str) -> torch.device:
         name: `cpu`, `cuda`, `cuda:1`, `mps`, …; or `auto`: an accelerator if there is one, else the CPU.
 
     Raises:
-        LegonetError: there is no such device on this machine.
+        LegonetError: There is no such device on this machine.
     """
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator(check_available=True)

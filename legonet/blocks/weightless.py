@@ -15,7 +15,7 @@ def without_values(build: Callable[[], nn.Module]) -> nn.Module:
     """Build a model whose parameters are on the meta device; buffers, which its code computes, have values.
 
     Args:
-        build: gives the model. Where its code needs the values of its parameters it is called once more, and
+        build: Gives the model. Where its code needs the values of its parameters it is called once more, and
             they have the usual ones.
     """
     with suppress(Exception), _parameters_on_meta():  # a fault of its own comes again below

@@ -39,20 +39,20 @@ def assemble(
     """Join the modules of some paths; only these are read, each once.
 
     Args:
-        graph: for the input's normalisation.
-        lock: names category and task modules by content hash.
-        store: holds them.
+        graph: The network; its input is normalised as it says.
+        lock: What has been built; it names category and task modules by content hash.
+        store: The bytes of these modules.
         paths: `category:task`, in the order of the outputs.
-        adapters: content hash of each path's adapter. A native path has none; one that is joined without
+        adapters: The content hash of each path's adapter. A native path has none; one that is joined without
             the adapter that it needs has None, and is checked.
-        options: how.
+        options: How the network is compiled.
 
     Returns:
         The network in evaluation mode, frozen.
 
     Raises:
-        StoreError: a module is missing or damaged.
-        SelectError: a path without an adapter, whose modules differ in shape, or an option that is none.
+        StoreError: A module is missing or damaged.
+        SelectError: The modules of a path without an adapter differ in shape, or an option has no such value.
     """
     pairs = [split_path(path) for path in paths]
     read = _Reader(store)
@@ -90,17 +90,17 @@ def join(
     """Join modules that are at hand.
 
     Args:
-        paths: in the order of the outputs.
-        input_stage: normalises images.
-        categories: category modules by name. Modules are used as they are, not copied, where no pass changes
-            them; one under several names is one module.
-        adapters: by path.
-        tasks: task modules by name.
-        options: how.
+        paths: The paths, in the order of the outputs.
+        input_stage: The module that normalises images.
+        categories: The category modules by name. Modules are used as they are, not copied, where no pass
+            changes them; one under several names is one module.
+        adapters: The adapters by path.
+        tasks: The task modules by name.
+        options: How the network is compiled.
         input_shape: (channels, height, width) of the images, if it is known.
 
     Raises:
-        SelectError: an option that is none.
+        SelectError: An option has no such value.
     """
     running = find_running(options)
     tensors = Tensors()

@@ -10,10 +10,11 @@ def image_problem(images: Tensor, shape: tuple[int, ...], weights: Tensor | None
     """Say what is wrong with a batch of images.
 
     Args:
-        images: as they were given.
+        images: The images as they were given.
         shape: (channels, height, width) of the network's.
-        weights: some of the network's, whose dtype and device they should have; None if it takes others.
-        where: what to call the images.
+        weights: Some of the network's weights, whose dtype and device the images should have; None if it
+            takes others.
+        where: What the message calls the images.
 
     Returns:
         A message, or None if nothing is wrong.

@@ -22,17 +22,17 @@ def choose_paths(
     """The built paths that are asked for.
 
     Args:
-        graph: the network.
-        plan: tells what is built.
-        names: paths and applications, or
-        categories: every built path of these categories, and
-        tasks: of these tasks. Nothing at all: every built path.
+        graph: The network.
+        plan: The plan, which tells what is built.
+        names: Paths and applications. They go with neither categories nor tasks.
+        categories: Categories of which every built path is wanted.
+        tasks: Tasks of which every built path is wanted. Without any of the three, every built path is.
 
     Returns:
         Edges that are kept or native, in the order of the names, else of arrival.
 
     Raises:
-        SelectError: a name that does not exist, a path that is not built, or nothing that is.
+        SelectError: A name does not exist, a path is not built, or nothing is.
     """
     if names and (categories is not None or tasks is not None):
         raise SelectError(
@@ -70,7 +70,7 @@ def is_built(edge: PlannedEdge) -> bool:
 
 
 def not_built(edge: PlannedEdge) -> str:
-    """What to say of a path that cannot."""
+    """Say why a path cannot be compiled as it is."""
     if edge.action == "open":
         return f"{edge.path}: cannot be built: {edge.reason}"
     return f"{edge.path}: not built yet ({edge.reason}); run `legonet transplant`, or call transplant()"

@@ -22,9 +22,9 @@ def make_engine(compute: Compute, running: Running, frozen: Callable[[], bool]) 
     """Wrap what computes a network's outputs, by path, from its images, by name.
 
     Args:
-        compute: runs the calls.
-        running: how.
-        frozen: whether no weight of the network takes a gradient.
+        compute: The function that runs the calls.
+        running: How the network runs.
+        frozen: Tells whether no weight of the network takes a gradient.
     """
     engine = compute
     if running.dtype == torch.float16:
@@ -50,9 +50,9 @@ class Recording:
     """Calls that were recorded for one shape of images.
 
     Attributes:
-        given: where the images have to be.
-        outputs: where the outputs are after `replay`.
-        replay: runs the calls.
+        given: The tensors that the images have to be copied into.
+        outputs: The tensors that hold the outputs after `replay`.
+        replay: Runs the calls.
     """
 
     given: Values
@@ -66,9 +66,9 @@ class Replays:
     Outputs are copies, and one replay runs at a time, so that several threads may call it.
 
     Args:
-        compute: what is recorded.
-        frozen: whether no weight takes a gradient; where one does, nothing is recorded.
-        record: makes a recording; default: a CUDA graph.
+        compute: The function that is recorded.
+        frozen: Tells whether no weight takes a gradient; where one does, nothing is recorded.
+        record: Makes a recording; default: a CUDA graph.
     """
 
     def __init__(

@@ -48,9 +48,9 @@ def explain(trace: Mapping[str, Program], input_shape: Shape, running: Running) 
     """Explain what passes did.
 
     Args:
-        trace: the naive program, called `none`, and the program after each pass, in order.
+        trace: The naive program, called `none`, and the program after each pass, in order.
         input_shape: (channels, height, width).
-        running: where and how the last program runs.
+        running: Where and how the last program runs.
     """
     costs = {name: cost_of(program, input_shape) for name, program in trace.items()}
     first, last = next(iter(trace.values())), list(trace.values())[-1]

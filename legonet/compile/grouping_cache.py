@@ -14,7 +14,7 @@ class GroupingCache:
     """Yes or no by key, in memory, and in a file if there is one. A file that cannot be read is made anew.
 
     Args:
-        file: a JSON object; it may be deleted at any time.
+        file: A JSON object; it may be deleted at any time.
     """
 
     def __init__(self, file: Path | None = None) -> None:

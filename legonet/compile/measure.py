@@ -31,10 +31,10 @@ class Measured:
     What was measured before, of the same layers, members and shape on the same device, is not measured again.
 
     Args:
-        tensors: of the stored modules.
-        running: where and how the network will run.
+        tensors: The tensors of the stored modules.
+        running: Where and how the network will run.
         input_shape: (channels, height, width) of an image.
-        grouping_cache: of what was measured before.
+        grouping_cache: What was measured before.
     """
 
     def __init__(
@@ -144,9 +144,9 @@ def ratio(reference: Callable[[], object], candidate: Callable[[], object], devi
     """Seconds of the candidate over those of the reference: the median over pairs of runs.
 
     Args:
-        reference: run alternately with the other.
-        candidate: likewise.
-        device: that they compute on; it is waited for.
+        reference: The function that is run alternately with the other.
+        candidate: The other one.
+        device: The device that they compute on; it is waited for.
     """
     for each in (reference, candidate):
         each()

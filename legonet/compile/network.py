@@ -41,8 +41,8 @@ class Normalise(GraphModule):
     """(image - mean) / std, per channel.
 
     Args:
-        mean: one number per channel, in units of an image in [0, 1].
-        std: likewise; greater than 0.
+        mean: One number per channel, in units of an image in [0, 1].
+        std: One number per channel, greater than 0, likewise.
     """
 
     mean: Tensor
@@ -80,7 +80,7 @@ class NamedModules(Holder):
         """A module by name.
 
         Raises:
-            SelectError: there is none; the message says what it is part of, where it is part of a group.
+            SelectError: There is none; the message names the group that it runs in, if it does.
         """
         if name not in self._modules:
             whole = next((each for each in self._modules if name in each.split("+")), None)
@@ -267,7 +267,7 @@ class CompiledNetwork(nn.Module):
         """Say what is wrong with the images, if anything is.
 
         Raises:
-            DataError: something is.
+            DataError: Something is.
         """
         first = None if self._landings else next(chain(self.input.buffers(), self.parameters()), None)
         for name, images in given.items():

@@ -38,11 +38,11 @@ def compile_paths(
 
     Args:
         project: Where the network lives. Only what the paths depend on is looked at.
-        lock: what has been built.
-        names: paths and applications, or
-        categories: every built path of these categories, and
-        tasks: of these tasks.
-        options: how.
+        lock: What has been built.
+        names: Paths and applications. They go with neither categories nor tasks.
+        categories: Categories of which every built path is wanted.
+        tasks: Tasks of which every built path is wanted.
+        options: How the network is compiled.
     """
     devices = tuple(find_device(each) for each in each_device(options.device))
     options = replace(options, device=devices, grouping_cache=find_grouping_cache(project.workspace))
@@ -62,7 +62,7 @@ def find_paths(project: Project, lock: Lock, names: Sequence[str]) -> list[str]:
     """The built paths that names of paths and applications stand for; without names, all.
 
     Raises:
-        SelectError: no such name, a path that is not built, or nothing that is.
+        SelectError: A name does not exist, a path is not built, or nothing is.
     """
     found = project.plan(lock, graph=concerning(project.graph, names))
     return [edge.path for edge in choose_paths(found.graph, found.plan, names)]

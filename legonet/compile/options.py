@@ -28,16 +28,18 @@ class CompileOptions:
     """How a network is compiled.
 
     Attributes:
-        passes: names of passes, or `all`, `none`, `exact` or `training`.
-        separate_inputs: each category has images of its own.
-        device: where the network is; of several, the first has the tasks, and categories are spread.
-        memory_format: of images and convolutions: `contiguous`, `channels-last`, or `auto`: channels last
-            on a CPU, where that is faster.
-        dtype: `float32`; `bfloat16`: weights too; `float16`: under autocast, weights stay float32.
-        grouping: modules are put side by side where that is `measured` to be faster, or by a fixed `rule`.
-        torch_compile: run it through torch.compile, in its default mode or the one that is named.
-        cuda_graphs: record each shape of images once on a CUDA device, and replay it.
-        grouping_cache: what was measured before.
+        passes: Names of passes, or `all`, `none`, `exact` or `training`.
+        separate_inputs: Whether each category has images of its own.
+        device: The device of the network. Of several, the first has the tasks, and categories are spread.
+        memory_format: The order of images' and convolutions' memory: `contiguous`, `channels-last`, or
+            `auto`, which is channels last on a CPU, where that is faster.
+        dtype: The type of numbers: `float32`; `bfloat16`, weights too; `float16`, under autocast, where
+            weights stay float32.
+        grouping: Whether modules are put side by side where that is `measured` to be faster, or by a fixed
+            `rule`.
+        torch_compile: Whether it runs through torch.compile, in its default mode or the one that is named.
+        cuda_graphs: Whether each shape of images is recorded once on a CUDA device, and replayed.
+        grouping_cache: What was measured before.
     """
 
     passes: str | Iterable[str] = "all"
@@ -60,11 +62,11 @@ class Running:
     """How a compiled network runs.
 
     Attributes:
-        devices: the first has the tasks.
-        memory_format: of images and convolutions.
-        dtype: of what is computed.
-        compile_mode: of torch.compile; None: it is not used.
-        cuda_graphs: whether calls are recorded and replayed.
+        devices: The devices; the first has the tasks.
+        memory_format: The order of images' and convolutions' memory.
+        dtype: The type of the numbers that are computed.
+        compile_mode: The mode of torch.compile; None if it is not used.
+        cuda_graphs: Whether calls are recorded and replayed.
     """
 
     devices: tuple[torch.device, ...] = (torch.device("cpu"),)
@@ -107,7 +109,7 @@ def find_running(options: CompileOptions) -> Running:
     """What follows from options.
 
     Raises:
-        SelectError: an option that is none, or that this machine or device cannot serve.
+        SelectError: An option has no such value, or one that this machine or device cannot serve.
     """
     _expect("grouping", options.grouping, GROUPINGS)
     devices = tuple(torch.device(each) for each in each_device(options.device))
@@ -133,7 +135,7 @@ def each_device(given: Device | Sequence[Device]) -> tuple[Device, ...]:
     """One device or several, as a tuple.
 
     Raises:
-        SelectError: none is given.
+        SelectError: None is given.
     """
     several: tuple[Device, ...] = (given,) if isinstance(given, str | torch.device) else (*given,)
     if len(several) == 0:

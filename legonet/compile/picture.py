@@ -36,8 +36,8 @@ def picture(program: Program, name: str) -> Drawing:
     """Draw a program: one box per call, lines from what it reads.
 
     Args:
-        program: what runs.
-        name: of the network.
+        program: The program that runs.
+        name: The network's name.
     """
     boxes = {box.id: box for box in _boxes(program)}
     depth = _depths(program)

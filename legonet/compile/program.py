@@ -118,10 +118,10 @@ class Call:
     """One run of layers.
 
     Attributes:
-        name: unique.
-        bricks: full names; one, or as many as reads: a group, whose members run side by side in their
+        name: A unique name.
+        bricks: Full names: one; or, for a group, as many as reads, whose members run side by side in their
             channels.
-        reads: one; or several of one brick, which run as one batch; or those of a group.
+        reads: One value; or several, which run through one brick as one batch; or those of a group.
     """
 
     name: str
@@ -149,9 +149,9 @@ class Program:
     """Bricks, calls in an order that they can run in, and the outputs by path.
 
     Attributes:
-        bricks: by full name.
-        calls: each reads images or what calls before it give.
-        outputs: by path, in the order that the user asked for.
+        bricks: The bricks by full name.
+        calls: The calls; each reads images or what calls before it give.
+        outputs: The outputs by path, in the order that the user asked for.
     """
 
     bricks: Mapping[str, Brick]
@@ -165,9 +165,9 @@ def naive_program(
     """The program that runs each path by itself, from the images up.
 
     Args:
-        bricks: `input` if images are normalised, and those of all paths.
-        paths: category, task, and whether there is an adapter between.
-        separate_inputs: each category has images of its own, called `images.CATEGORY`.
+        bricks: The bricks of all paths, and `input` if images are normalised.
+        paths: The category and the task of each path, and whether there is an adapter between.
+        separate_inputs: Whether each category has images of its own, called `images.CATEGORY`.
     """
     known = {brick.full_name: brick for brick in bricks}
     calls: list[Call] = []
@@ -191,9 +191,9 @@ def rewired(program: Program, calls: Iterable[Call], moved: Mapping[Ref, Ref]) -
     """The program of other calls, in an order that they can run in; bricks that nobody calls are left out.
 
     Args:
-        program: that is rewritten.
-        calls: all of the new one's.
-        moved: values that are now called otherwise; a chain of moves is followed to its end.
+        program: The program that is rewritten.
+        calls: All calls of the new program.
+        moved: Values that are now called otherwise; a chain of moves is followed to its end.
     """
 
     def now(ref: Ref) -> Ref:
@@ -214,7 +214,7 @@ def in_order(calls: Sequence[Call]) -> tuple[Call, ...]:
     By hand, as it runs after every rewrite: 0.2 ms for 1,000 calls, of which networkx takes 8 ms.
 
     Raises:
-        ValueError: calls read each other in a circle.
+        ValueError: Calls read each other in a circle.
     """
     waiting = {call.name: call for call in calls}
     ordered: list[Call] = []
@@ -291,12 +291,12 @@ def merge_calls(program: Program, calls: Sequence[Call], bricks: tuple[str, ...]
     """Run several calls as one: as a batch through one brick, or as a group of bricks.
 
     Args:
-        program: that is rewritten.
-        calls: whose reads become members, in this order.
-        bricks: of the new call, which has the first one's name.
+        program: The program that is rewritten.
+        calls: The calls, whose reads become members, in this order.
+        bricks: The bricks of the new call, which has the first one's name.
 
     Raises:
-        ValueError: one of them reads, directly or not, what another gives.
+        ValueError: One of them reads, directly or not, what another gives.
     """
     one = Call(calls[0].name, bricks, tuple(ref for call in calls for ref in call.reads))
     given = [ref for call in calls for ref in call.refs]

@@ -24,13 +24,14 @@ class ScheduledCall:
     """One call, with what can be known of it beforehand.
 
     Attributes:
-        name: of the call.
-        place: kind and name of its module.
-        reads: the values.
-        how: `single`: one value. `shared`: a group whose members all read one value. `whole`: its reads are
-            all members of one call as they lie. `batch` and `group`: members are put together first.
-        axis: along which members lie.
-        last: values that nobody reads after it.
+        name: The call's name.
+        place: The kind and name of its module.
+        reads: The values that it reads.
+        how: How values are put together. `single`: there is one. `shared`: all members of a group read one.
+            `whole`: the reads are all members of one call as they lie. `batch` and `group`: members are
+            joined first.
+        axis: The axis along which members lie.
+        last: Values that nobody reads after it.
     """
 
     name: str
@@ -46,8 +47,8 @@ class Stack:
     """What a call of several members gave: one tensor, or one for each where their shapes differ.
 
     Attributes:
-        tensor: all members, along the axis.
-        parts: the members.
+        tensor: All members, along the axis.
+        parts: The members.
     """
 
     tensor: Tensor | None
@@ -89,9 +90,9 @@ def run_schedule(
     """Run all calls.
 
     Args:
-        steps: in order, each with its module.
-        values: by name: images at first, and what is left when all has run.
-        landings: where each call has its values, by name; None: all are where they are needed.
+        steps: The calls in order, each with its module.
+        values: Values by name: images at first, and what is left when all has run.
+        landings: Where each call has its values, by name; None if all are where they are needed.
     """
     for run, module in steps:
         if run.how == "single":

@@ -16,8 +16,8 @@ class OutputSignature:
     """What one path gives.
 
     Attributes:
-        meaning: of its task's output.
-        category: what people call the path's category.
+        meaning: What the output of its task means.
+        category: What people call the path's category.
     """
 
     meaning: Output
@@ -43,11 +43,11 @@ class Signature:
     """What a compiled network takes and gives.
 
     Attributes:
-        name: of the network that it is a part of.
-        input: (channels, height, width) of images in [0, 1].
-        mean: subtracted from each channel by the network itself; None if it does not.
-        std: each channel is divided by it after that, likewise.
-        outputs: by path.
+        name: The name of the network that it is a part of.
+        input: The shape (channels, height, width) of images in [0, 1].
+        mean: What the network itself subtracts from each channel; None if it does not.
+        std: What it divides each channel by after that, likewise.
+        outputs: What outputs mean, by path.
     """
 
     name: str

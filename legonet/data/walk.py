@@ -27,7 +27,7 @@ def walk_images(folder: Path, tell: Problem) -> Iterator[Path]:
 
     Args:
         folder: where to look.
-        tell: is told of a folder that cannot be read, or of a whole without any image; the walk goes on.
+        tell: Called with the error where a folder cannot be read or the whole has no image; the walk goes on.
     """
     none = True
     for image in _below(folder, tell):

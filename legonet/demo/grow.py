@@ -122,7 +122,7 @@ def _measure(network: Network, seconds: Mapping[str, float]) -> list[Row]:
 
 
 def _ordinary(network: Network, path: str, source: Source) -> dict[str, float]:
-    """What ordinary learning is worth on test images, by measure."""
+    """Measure what ordinary learning reaches on test images."""
     category, task = split_path(path)
     meaning = network.graph.tasks[task].output
     mask = meaning.annotation() == "mask"

@@ -61,11 +61,11 @@ class NormalEquations:
     Rows of both are ordered by tap, then by channel.
 
     Args:
-        channels_in: channels of D'_T, the features that the adapter takes.
-        channels_out: channels of u, the features that the convolution gives.
-        kernel: height and width of the convolution; odd.
-        device: where the sums are kept, in float64.
-        window: height and width of the windows; 1: every position has its own value.
+        channels_in: The channels of D'_T, the features that the adapter takes.
+        channels_out: The channels of u, the features that the convolution gives.
+        kernel: The height and width of the convolution; odd.
+        device: The device that the sums are kept on, in float64.
+        window: The height and width of the windows; 1 if every position has its own value.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class NormalEquations:
         """Add draws.
 
         Args:
-            u: (draws, channels_out, height, width), the gradient above the convolution, of each window.
-            target: (draws, channels_in, height, width), the gradient wanted below it, of each window.
+            u: The gradient above the convolution, of each window: (draws, channels_out, height, width).
+            target: The gradient wanted below it, of each window: (draws, channels_in, height, width).
         """
         patches = F.unfold(u, self.reach, padding=self.reach // 2).unflatten(1, (self.channels_out, -1))
         patches = patches.permute(2, 1, 0, 3).reshape(len(self._gram), -1).double()
@@ -103,7 +103,7 @@ class NormalEquations:
         """Solve for the convolution.
 
         Args:
-            ridge: relative to the mean of the Gram matrix's diagonal.
+            ridge: The ridge, relative to the mean of the Gram matrix's diagonal.
 
         Returns:
             The weight (channels_out, channels_in, kernel, kernel), and the Gram matrix of positions
@@ -152,8 +152,8 @@ class Excess:
     This is the second term of equation (3), summed over all draws at once: no draw is needed to evaluate it.
 
     Args:
-        conv: the adapter's first convolution, as solved.
-        gram: of the patches, as `NormalEquations.solve` gives it.
+        conv: The adapter's first convolution, as solved.
+        gram: The Gram matrix of the patches, as `NormalEquations.solve` gives it.
     """
 
     def __init__(self, conv: Convolution, gram: Tensor) -> None:
@@ -178,7 +178,7 @@ class Solution:
     Attributes:
         residual: ‖D'_S − D'_T‖ / ‖D'_T‖ over fresh draws; 0 is a perfect fit. Comparable only at equal masks;
             above about 0.8 the two task modules have no common base.
-        excess: what later changes of the adapter add to it.
+        excess: Tells how much later changes of the adapter add to it.
     """
 
     residual: float
@@ -196,12 +196,12 @@ def solve_adapter(
     """Set an adapter to the closed form, in place.
 
     Args:
-        adapter: made by `build_adapter`.
-        student: pullback of g_S.
-        teacher: pullback of g_T; its output and its ReLUs have the shapes of g_S's.
-        draw: returns a batch of that many fresh draws.
-        draws: how many draws in all.
-        ridge: relative to the mean of the Gram matrix's diagonal.
+        adapter: The adapter, made by `build_adapter`.
+        student: The pullback of g_S.
+        teacher: The pullback of g_T; its output and its ReLUs have the shapes of g_S's.
+        draw: Returns a batch of that many fresh draws.
+        draws: The number of draws in all.
+        ridge: The ridge, relative to the mean of the Gram matrix's diagonal.
 
     Returns:
         Its residual, and how to tell what later changes add to it.

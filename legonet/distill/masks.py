@@ -40,7 +40,7 @@ class Chances:
     """Masks of units that pass each by itself.
 
     Attributes:
-        passes: one probability, or for each rectifier those of its units.
+        passes: One probability, or for each rectifier those of its units.
     """
 
     passes: float | list[Tensor]
@@ -59,7 +59,7 @@ class Seen:
     """The masks of single features.
 
     Attributes:
-        active: for each rectifier, bottom first, which units were active: bool (features, *shape).
+        active: Which units were active, for each rectifier, bottom first: bool (features, *shape).
     """
 
     active: list[Tensor]

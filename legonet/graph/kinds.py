@@ -24,10 +24,10 @@ class Kinds(Generic[Settings]):
     """A table of kinds, and the union of their settings as a field's type: `Annotated[Settings, KINDS]`.
 
     Args:
-        what: a word for one of them, for messages.
-        key: the field whose only value names a kind.
-        home: the module that fills the table when it is imported; the table imports it when first asked.
-        by_name: whether a kind's name may stand for the kind with its default settings.
+        what: A word for one of them, for messages.
+        key: The field whose only value names a kind.
+        home: The module that fills the table when it is imported; the table imports it when first asked.
+        by_name: Whether a kind's name may stand for the kind with its default settings.
     """
 
     made = 0  # counts the changes of all tables: what is made from one is made anew after it
@@ -41,10 +41,10 @@ class Kinds(Generic[Settings]):
         """Add a kind.
 
         Args:
-            kind: a model whose field `key` is a `Literal` of one name, and that lacks nothing.
+            kind: A model whose field `key` is a `Literal` of one name, and that lacks nothing.
 
         Raises:
-            GraphError: it has no name, or the name is taken, or it leaves out what every kind says.
+            GraphError: It has no name, or the name is taken, or it leaves out what every kind says.
         """
         name, where = self.name_of(kind), _place(kind)
         taken = self._filled().get(name)
@@ -66,7 +66,7 @@ class Kinds(Generic[Settings]):
         """The name by which graph files choose a kind.
 
         Raises:
-            GraphError: it has none.
+            GraphError: It has none.
         """
         names = get_args(kind.model_fields[self._key].annotation) if self._key in kind.model_fields else ()
         if len(names) != 1 or not isinstance(names[0], str):
@@ -92,7 +92,7 @@ class Kinds(Generic[Settings]):
         """Settings from plain data: a mapping that names its kind, or a name alone.
 
         Raises:
-            pydantic.ValidationError: they are none.
+            pydantic.ValidationError: They are none.
         """
         return self._adapter().validate_python({self._key: data} if isinstance(data, str) else data)
 

@@ -42,7 +42,7 @@ class Distillation(Method):
             `loss`: its mean over the last tenth of the steps.
 
         Raises:
-            DistillError: no samples.
+            DistillError: There are no samples.
 
         Source: Hinton et al., arXiv:1503.02531; arXiv:1804.10272, section 4 ("TD").
         """

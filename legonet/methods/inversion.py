@@ -42,7 +42,7 @@ class Inversion(Method):
             `loss`: its mean over the last tenth of the steps.
 
         Raises:
-            DistillError: the images that f takes are not known.
+            DistillError: The images that f takes are not known.
 
         Source: Yin et al., arXiv:1912.08795 (inversion); Srinivas and Fleuret, arXiv:1803.00443 (Jacobians).
         """

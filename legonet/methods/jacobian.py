@@ -38,7 +38,7 @@ class Jacobian(Method):
             `loss`: its mean over the last tenth of the steps.
 
         Raises:
-            DistillError: no samples.
+            DistillError: There are no samples.
         """
         from legonet.distill.fitting.on_samples import expect_samples, match_gradients
 

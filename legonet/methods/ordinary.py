@@ -38,7 +38,7 @@ class Ordinary(Method):
             `loss`: its mean over the last tenth of the steps.
 
         Raises:
-            DistillError: no labelled samples.
+            DistillError: There are no labelled samples.
 
         Source: Zhang et al., arXiv:1804.10272, section 4 ("OL").
         """

@@ -9,7 +9,7 @@ from legonet.ops.row import rows
 PLACED = frozenset(
     ["arange", "arange.start", "arange.start_step", "full", "linspace", "ones", "scalar_tensor", "zeros"]
 )
-"""Those that take no tensor, so that they have to be told a device."""
+"""Those that take no tensor, so that they have to be given a device."""
 
 ROWS = (
     *rows(

@@ -52,8 +52,8 @@ def register_operation(row: Row) -> None:
         row: Of an operation of ATen that legonet knows by name.
 
     Raises:
-        BlockError: legonet knows no such operation. What it does not know is not read from files, since an
-            operation may have side effects.
+        BlockError: There is no such operation in the table. What is not there is not read from files, since
+            an operation may have side effects.
     """
     if row.name not in ROWS:
         raise BlockError(

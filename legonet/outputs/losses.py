@@ -15,9 +15,9 @@ def mismatch(student: Tensor, teacher: Tensor, scale: Tensor | float) -> Tensor:
     """Smooth L1 between two outputs, in units of the teacher's spread.
 
     Args:
-        student: (batch, …).
-        teacher: the same shape.
-        scale: the teacher's standard deviation, broadcastable to the outputs.
+        student: The student's output, (batch, …).
+        teacher: The teacher's, of the same shape.
+        scale: The teacher's standard deviation, broadcastable to the outputs.
 
     Returns:
         A scalar; 0 where both agree.
@@ -29,8 +29,8 @@ def sigmoid_divergence(student: Tensor, teacher: Tensor, temperature: float) -> 
     """Compare probabilities that are sigmoids of scores.
 
     Args:
-        student: scores of any shape, each by itself.
-        teacher: the same shape.
+        student: The student's scores of any shape, each by itself.
+        teacher: The teacher's, of the same shape.
         temperature: T, by which scores are divided.
 
     Returns:
@@ -47,8 +47,8 @@ def softmax_divergence(student: Tensor, teacher: Tensor, temperature: float) -> 
     """Compare probabilities that are softmaxes of scores.
 
     Args:
-        student: scores (batch, labels, …), of which one is right.
-        teacher: the same shape.
+        student: The student's scores (batch, labels, …), of which one is right.
+        teacher: The teacher's, of the same shape.
         temperature: T, by which scores are divided.
 
     Returns:
@@ -66,15 +66,15 @@ def expect_labels(labels: Tensor, shape: tuple[int, ...], device: torch.device) 
     """Refuse labels that do not fit their outputs.
 
     Args:
-        labels: of a batch.
-        shape: that they have to have, the batch first.
-        device: of the outputs.
+        labels: The labels of a batch.
+        shape: The shape that they have to have, the batch first.
+        device: The device of the outputs.
 
     Returns:
         The labels on that device.
 
     Raises:
-        DataError: they have another one.
+        DataError: They have another one.
     """
     if tuple(labels.shape) != tuple(shape):
         raise DataError(

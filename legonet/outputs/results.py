@@ -38,7 +38,7 @@ class Mask(Result):
 
     Attributes:
         label: The name of the category.
-        mask: int64 (height, width): the index of each pixel's label, or with a single label 1 on its pixels.
+        mask: The index of each pixel's label, or with a single label 1 on its pixels: int64 (height, width).
         share: The part of the pixels that are not 0.
         labels: How many values the mask may have.
     """

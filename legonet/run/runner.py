@@ -116,7 +116,7 @@ def run(
         executor: where the jobs are done; entered and left here.
         options: how to go about it.
         samples: by path.
-        progress: told of each step.
+        progress: Called at each step.
 
     Returns:
         The new lock and the results.

@@ -63,7 +63,7 @@ def transplant(
         normalise: turns images in [0, 1] into what category modules take.
         device: where to compute.
         options: how to go about the jobs.
-        progress: told of each step.
+        progress: Called at each step.
         accept: refuses a plan that is not the one that was agreed on.
         executor: where the jobs are done; default: as the options say.
 

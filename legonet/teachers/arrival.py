@@ -20,15 +20,15 @@ def add_teacher(
     """Add a model to a graph as a teacher, and settle the conflict if its category has another module.
 
     Args:
-        graph: as it is; it is not changed.
-        sources: its teachers.
-        new: the teacher.
+        graph: The graph as it is; it is not changed.
+        sources: The graph's teachers.
+        new: The teacher.
 
     Returns:
         The new graph, and the teacher.
 
     Raises:
-        LegonetError: as of `legonet.teachers.from_module.add_model`.
+        LegonetError: As of `legonet.teachers.from_module.add_model`.
     """
     category, on_conflict = new.category, new.on_conflict
     taken = teacher_of(graph, category, new.task)

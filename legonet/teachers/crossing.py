@@ -28,9 +28,9 @@ class Crossing(NamedTuple):
     """A teacher's cut.
 
     Attributes:
-        port: what crosses there.
-        below: f.
-        above: g_T.
+        port: The features that cross there.
+        below: The size of f.
+        above: The size of g_T.
     """
 
     port: Port
@@ -42,9 +42,9 @@ class PortFinder:
     """Finds the ports of a graph's teachers.
 
     Args:
-        graph: the network.
-        sources: its teachers.
-        file: of what is known already, if there is one.
+        graph: The network.
+        sources: The network's teachers.
+        file: The file of what is known already, if there is one.
     """
 
     def __init__(self, graph: Graph, sources: Mapping[str, TeacherSource], file: Path | None = None) -> None:
@@ -56,7 +56,7 @@ class PortFinder:
         """The port of a teacher; teachers of one model, cut at one place, have the same.
 
         Raises:
-            LegonetError: its block cannot be read, or cut there.
+            LegonetError: Its block cannot be read, or cut there.
         """
         return self.crossing(teacher).port
 
@@ -64,7 +64,7 @@ class PortFinder:
         """The port of a teacher, and the sizes of its two modules.
 
         Raises:
-            LegonetError: as of a call.
+            LegonetError: As of a call.
         """
         source = self._sources[teacher]
         kind = (type(source), self._graph.teachers[teacher].model, source.cut_name)

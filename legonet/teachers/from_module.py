@@ -22,15 +22,15 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; its category and its task are added too if they are new.
 
     Args:
-        graph: as it is; it is not changed.
-        new: the teacher.
+        graph: The graph as it is; it is not changed.
+        new: The teacher.
 
     Returns:
         The new graph, and the teacher.
 
     Raises:
-        TeacherError: the model cannot be traced, has no such cut, or its output does not fit the task.
-        GraphError: there is a teacher of this name, or one for this category and task.
+        TeacherError: The model cannot be traced, has no such cut, or its output does not fit the task.
+        GraphError: There is a teacher of this name, or one for this category and task.
     """
     expect_new(graph, new.name, new.category, new.task)
     shape = graph.input.shape
@@ -57,7 +57,7 @@ def expect_new(graph: Graph, name: str, category: str, task: str) -> None:
     """Refuse a teacher whose name or path has one already.
 
     Raises:
-        GraphError: it has.
+        GraphError: It has one.
     """
     if name in graph.teachers:
         raise GraphError(f"teachers.{name}: is there already; expected a new name; choose another one")
@@ -74,14 +74,14 @@ def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTe
     """Describe a model, and copy its weights.
 
     Args:
-        new: the teacher; nothing is asked of its category and task.
+        new: The teacher; nothing is asked of its category and task.
         input_shape: (channels, height, width) of the network's images.
 
     Returns:
         The teacher, and the shape of its output without the batch.
 
     Raises:
-        TeacherError: the model cannot be traced, computes something else when it is put together again, or
+        TeacherError: The model cannot be traced, computes something else when it is put together again, or
             has no such cut.
     """
     module, output, where = new.module, new.output, new.where

@@ -16,16 +16,17 @@ class NewTeacher:
     """A model that is to become a teacher, and what its owner says of it.
 
     Attributes:
-        name: of the teacher.
-        module: any model that leads one tensor to its output.
-        category: that it was trained for.
-        task: that it was trained for.
-        cut: the category module ends with the layer, module or operation of this name; or a fraction of the
-            model's multiplications.
-        output: which output counts, where the model gives several.
-        example_shape: (channels, height, width) of the images that it is traced with; default: the network's.
-        copy: whether its weights are copied; otherwise they must not change as long as the teacher is used.
-        on_conflict: what becomes of a known category whose module is another one; see
+        name: The teacher's name.
+        module: Any model that leads one tensor to its output.
+        category: The category that it was trained for.
+        task: The task that it was trained for.
+        cut: The layer, module or operation that the category module ends with; or a fraction of the model's
+            multiplications.
+        output: Which output counts, where the model gives several.
+        example_shape: The shape (channels, height, width) of the images that it is traced with; default: the
+            network's.
+        copy: Whether its weights are copied; otherwise they must not change as long as the teacher is used.
+        on_conflict: What becomes of a known category whose module is another one; see
             `legonet.graph.editing.on_conflict`.
 
     Raises:

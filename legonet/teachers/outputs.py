@@ -13,7 +13,7 @@ def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, 
     """Refuse a teacher whose output does not fit its task.
 
     Raises:
-        TeacherError: it does not.
+        TeacherError: It does not.
     """
     expected = meaning.shape(input_shape)
     if tuple(shape) != expected:
@@ -27,12 +27,12 @@ def output_of(shape: Shape, input_shape: Shape, where: str) -> dict[str, Any]:
     """The meaning that an output most likely has, as in a graph file: of the first kind that takes it.
 
     Args:
-        shape: of the output, without the batch.
-        input_shape: (channels, height, width) of an image.
-        where: for messages.
+        shape: The output's shape, without the batch.
+        input_shape: The shape of an image, (channels, height, width).
+        where: What messages call the teacher.
 
     Raises:
-        TeacherError: no task has such an output.
+        TeacherError: No kind of output has such a shape.
     """
     for kind in OUTPUTS:
         guess = kind.guess(shape, input_shape)

@@ -20,14 +20,14 @@ def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
     """Record a teacher's statistics on normalised images of its owner.
 
     Args:
-        source: the teacher.
-        batches: (batch, channels, height, width).
+        source: The teacher.
+        batches: The images, (batch, channels, height, width).
 
     Returns:
         The statistics file, at most a tenth of the weights' size; of a small teacher as `FLOOR` says.
 
     Raises:
-        TeacherError: no image.
+        TeacherError: There is no image.
     """
     parts = source.parts()
     limit = int(SHARE * sum(map(len, source.weights())))
@@ -39,14 +39,14 @@ def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Pa
     """Record a teacher's statistics beside its weights.
 
     Args:
-        source: the teacher.
-        images: gives its owner's images, normalised.
+        source: The teacher.
+        images: Gives its owner's images, normalised.
 
     Returns:
         The statistics file, and the number of images.
 
     Raises:
-        SelectError: the teacher is in memory.
+        SelectError: The teacher is in memory.
     """
     if not isinstance(source, FileTeacher):
         raise SelectError(

@@ -44,18 +44,18 @@ def save_network(
     Teachers whose files lie in this folder already stay where they are.
 
     Args:
-        graph: what the network is.
-        lock: what has been built; its blobs are copied into the workspace's store.
-        store: where they are now.
-        sources: the teachers.
-        path: the graph file, YAML, or JSON if it ends in `.json`.
+        graph: What the network is.
+        lock: What has been built; its blobs are copied into the workspace's store.
+        store: The store that they are in now.
+        sources: The teachers.
+        path: The graph file, YAML, or JSON if it ends in `.json`.
 
     Returns:
         The graph as written: teachers name their blocks and files there.
 
     Raises:
-        GraphError: the graph would not load again.
-        StoreError: a file of something else is in the way, or a file cannot be written.
+        GraphError: The graph would not load again.
+        StoreError: A file of something else is in the way, or a file cannot be written.
     """
     saving = _Saving(graph, path)
     for name, source in sources.items():

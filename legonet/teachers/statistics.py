@@ -39,16 +39,17 @@ class Statistics:
     """Statistics of one teacher.
 
     Attributes:
-        images: number of images they were recorded on.
-        norm: mean Frobenius norm of one image's features at the cut.
-        mean: (channels, height, width), the mean feature map.
-        variance: (channels,), variance of each channel over images and positions about the mean map.
-        factors: (rank, channels, height, width); covariance of whole maps ≈ Σ factor factor^T + diagonal.
-        spectrum: complex (rank, channels, height, width // 2 + 1); at each frequency the cross-spectrum
-            of the channels ≈ Σ factor factor^H.
-        activity: for each ReLU of g_T, bottom first, how often each unit is active, in [0, 1].
-        output_mean: mean of the output over images (and over positions, for maps), (outputs,).
-        output_std: its standard deviation, (outputs,).
+        images: The number of images they were recorded on.
+        norm: The mean Frobenius norm of one image's features at the cut.
+        mean: The mean feature map, (channels, height, width).
+        variance: The variance of each channel over images and positions about the mean map, (channels,).
+        factors: The covariance of whole maps is about Σ factor factor^T + diagonal; (rank, channels, height,
+            width).
+        spectrum: At each frequency the cross-spectrum of the channels is about Σ factor factor^H; complex
+            (rank, channels, height, width // 2 + 1).
+        activity: How often each unit is active, in [0, 1], for each ReLU of g_T, bottom first.
+        output_mean: The mean of the output over images (and over positions, for maps), (outputs,).
+        output_std: The standard deviation of the output, (outputs,).
     """
 
     images: int
@@ -66,17 +67,17 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     """Record a teacher's statistics on its owner's images.
 
     Args:
-        f: the category module.
-        g: the task module g_T.
-        batches: normalised images (batch, channels, height, width).
-        limit: bytes that the file may take; the ranks are chosen to stay below. One that has no room for the
-            mean map and a factor is that of a small teacher: see `FLOOR`.
+        f: The category module.
+        g: The task module g_T.
+        batches: Normalised images (batch, channels, height, width).
+        limit: The bytes that the file may take; the ranks are chosen to stay below. One that has no room for
+            the mean map and a factor is that of a small teacher: see `FLOOR`.
 
     Returns:
         The statistics.
 
     Raises:
-        TeacherError: no image, or features that are no map.
+        TeacherError: There is no image, or features are no map.
     """
     features, outputs, active, count = [], [], [], 0
     with torch.no_grad():
@@ -180,7 +181,7 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
     """Read what `dump_statistics` wrote.
 
     Raises:
-        TeacherError: the bytes are something else, or damaged.
+        TeacherError: The bytes are something else, or damaged.
     """
     try:
         tensors = safetensors.torch.load(data)

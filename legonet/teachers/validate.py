@@ -27,13 +27,13 @@ def problems_of(path: Path) -> str:
     """Check one graph file.
 
     Args:
-        path: the file.
+        path: The graph file.
 
     Returns:
         The report of all its problems, in file order; empty if it is valid.
 
     Raises:
-        GraphError: the file cannot be read at all.
+        GraphError: The file cannot be read at all.
     """
     reading = read_graph(path)
     if reading.loaded is None or reading.problems:
@@ -58,8 +58,8 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
     Shapes are found on torch's meta device: no weights, no computing.
 
     Args:
-        graph: what the network is.
-        sources: its teachers.
+        graph: What the network is.
+        sources: The network's teachers.
     """
     features: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():

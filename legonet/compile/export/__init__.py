@@ -132,7 +132,7 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
     """Largest difference of any output on random images, of several batch sizes.
 
     Raises:
-        ExportError: it is too large.
+        ExportError: The difference is too large.
     """
     generator = torch.Generator().manual_seed(0)
     worst = 0.0

@@ -55,7 +55,7 @@ def expect_extra(path: Path) -> None:
     """Refuse to write ONNX where what that needs is not installed.
 
     Raises:
-        ExportError: it is not.
+        ExportError: It is not installed.
     """
     for name in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(name) is None:

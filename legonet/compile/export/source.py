@@ -197,7 +197,7 @@ def load(folder: str | Path | None = None) -> Model:
     """The model with its weights, ready for inference.
 
     Args:
-        folder: of weights.safetensors; default: beside this file.
+        folder: Where weights.safetensors is; default: beside this file.
     """
     path = Path(folder) if folder else Path(__file__).parent
     model = Model()

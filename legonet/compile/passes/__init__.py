@@ -41,10 +41,10 @@ class Pass:
     """One pass.
 
     Attributes:
-        name: that users switch it by.
-        run: program to program; what it was given is left as it is.
-        exact: whether outputs keep their bits.
-        training: whether adapters keep weights of their own, so that they can be trained.
+        name: The name that users switch it by.
+        run: Makes of a program another one; what it was given is left as it is.
+        exact: Whether outputs keep their bits.
+        training: Whether adapters keep weights of their own, so that they can be trained.
     """
 
     name: str
@@ -76,11 +76,11 @@ def choose_passes(wanted: str | Iterable[str] = "all") -> tuple[Pass, ...]:
     """The passes of some names, in the order that they run in.
 
     Args:
-        wanted: names, or `all`, `none`, `exact`: those that keep every bit, or `training`: those that leave
-            adapters weights of their own.
+        wanted: Names of passes, or `all`, `none`, `exact` for those that keep every bit, or `training` for
+            those that leave adapters weights of their own.
 
     Raises:
-        SelectError: no such pass.
+        SelectError: There is no such pass.
     """
     if isinstance(wanted, str) and wanted in CHOICES:
         keep = {

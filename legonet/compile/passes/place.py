@@ -17,9 +17,9 @@ def place(program: Program, weights: Mapping[str, int], devices: int) -> Program
     """Give each brick the number of its device.
 
     Args:
-        program: that is rewritten.
-        weights: how much each brick weighs, by full name.
-        devices: how many there are. The first holds what the images go through, stems and tasks.
+        program: The program that is rewritten.
+        weights: The number of weights of each brick, by full name.
+        devices: The number of devices. The first holds what the images go through, stems and tasks.
     """
     made_by = {call.name: call.bricks for call in program.calls}
     parts = {name: {name} for name, brick in program.bricks.items() if brick.kind == "categories"}

@@ -28,10 +28,10 @@ class FileTeacher(TeacherSource):
     """A teacher named by a graph file.
 
     Args:
-        name: of the teacher.
-        spec: what the graph file says of it.
-        folder: the graph file's; paths are relative to it.
-        workspace: where its block is looked up, and which no path may leave.
+        name: The teacher's name.
+        spec: What the graph file says of it.
+        folder: The graph file's folder; paths are relative to it.
+        workspace: The workspace that its block is looked up in, and that no path may leave.
     """
 
     def __init__(self, name: str, spec: Teacher, folder: Path, workspace: Workspace) -> None:

@@ -58,7 +58,7 @@ class TeacherSource(ABC):
         """Cut the teacher into f and g_T.
 
         Raises:
-            TeacherError: weights, layers and cut do not fit each other.
+            TeacherError: Weights, layers and cut do not fit each other.
         """
         return read_teacher(self.cut(), self.content())
 
@@ -66,7 +66,7 @@ class TeacherSource(ABC):
         """One part of the teacher; of a file, no more than its weights are read.
 
         Raises:
-            TeacherError: as of `parts`.
+            TeacherError: As of `parts`.
         """
         (half,) = read_halves(self.cut(), self.content(), [kind])
         return half
@@ -84,7 +84,7 @@ class TeacherSource(ABC):
         """The content hashes of the modules; the teacher is not cut again where the lock file knows them.
 
         Args:
-            known: what the lock file says of this teacher.
+            known: What the lock file says of this teacher.
         """
         source, statistics = self.fingerprint(), self.statistics_hash()
         if known is not None and known.source == source:

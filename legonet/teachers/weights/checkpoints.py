@@ -50,7 +50,7 @@ def read_checkpoint(
         scratch: Where weights go that cannot be mapped: those of torch before 1.6, which lie anywhere in the
             file; default: beside it.
         key: Which of several sets of weights, such as `state_dict_ema`; default: the plain ones.
-        tell: Is told which was taken if there are several.
+        tell: Called with a sentence that says which was taken, if there are several.
 
     Returns:
         Tensors by name, as in the file.
