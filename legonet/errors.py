@@ -128,3 +128,8 @@ class ExportError(LegonetError):
 
 class RenderError(LegonetError):
     """A diagram cannot be drawn."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of somebody else's error, without its full stop; the error's type if it says nothing."""
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

@@ -9,7 +9,7 @@ from torch import nn
 from legonet.blocks.libraries.table import build_model
 from legonet.blocks.registry import KINDS, describe_module, make_layer
 from legonet.blocks.schema import Block
-from legonet.errors import BlockError
+from legonet.errors import BlockError, first_line
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.modules import with_tensors
@@ -71,7 +71,7 @@ def _make(layer: Layer, device: str, where: str) -> nn.Module:
     try:
         return make_layer(layer, device)
     except (ValueError, RuntimeError, OverflowError) as error:
-        raise BlockError(f"{where}: the layer cannot be built: {_first_line(error)}") from error
+        raise BlockError(f"{where}: the layer cannot be built: {first_line(error)}") from error
 
 
 def _child(parent: nn.Sequential, name: str, where: str) -> nn.Sequential:
@@ -138,7 +138,3 @@ def lowered(module: nn.Sequential) -> GraphModule:
         BlockError: The module holds something that is no known layer.
     """
     return with_tensors(lower(chain_layers(module)), module.state_dict())
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

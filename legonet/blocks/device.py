@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from legonet.errors import LegonetError
+from legonet.errors import LegonetError, first_line
 
 
 def find_device(name: torch.device | str) -> torch.device:
@@ -25,7 +25,7 @@ def find_device(name: torch.device | str) -> torch.device:
             raise RuntimeError("holds no values")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")
+        reason = first_line(error)
         if "device type at start of" in reason:  # all that torch was ever built for follows
             reason = "not known"
         raise LegonetError(

@@ -114,13 +114,11 @@ def join(
     made, places = build_modules(program, tensors)
     dtype = running.weights_dtype
     for call in program.calls:
-        number, (kind, _) = program.bricks[call.bricks[0]].device, places[call.name]
-        if number > 0 or (dtype != torch.float32 and kind != "input"):
-            made[places[call.name]] = transferred(made[places[call.name]], running.devices[number], dtype)
-        elif len(running.devices) > 1:
-            made[places[call.name]] = made[places[call.name]].to(running.devices[0])
-    if len(running.devices) == 1:
-        made = {name: each.to(running.devices[0]) for name, each in made.items()}
+        number, key = program.bricks[call.bricks[0]].device, places[call.name]
+        if number > 0 or (dtype != torch.float32 and key[0] != "input"):
+            made[key] = transferred(made[key], running.devices[number], dtype)
+        else:
+            made[key] = made[key].to(running.devices[0])
     made = {name: running.ordered(each) for name, each in made.items()}
     network = CompiledNetwork(paths, input_stage, trace, made, places, running, input_shape)
     return network.eval().requires_grad_(False)

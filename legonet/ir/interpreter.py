@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from legonet.errors import BlockError
+from legonet.errors import BlockError, first_line
 from legonet.ir.graph import INPUT, ModelGraph, Operation
 from legonet.ops.creation import PLACED
 from legonet.ops.elementwise import NOTHING
@@ -208,11 +208,10 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
             try:
                 value = function(*arguments, **keywords)
             except (RuntimeError, ValueError, IndexError, TypeError) as error:
-                line = str(error).strip().split("\n")[0].rstrip(".")
                 raise BlockError(
-                    f"{where}.{step.name}: {step.function} cannot take its input: {line}; expected a model "
-                    f"traced with images like these, {input_shape}; choose its input's shape, or trace it "
-                    "again"
+                    f"{where}.{step.name}: {step.function} cannot take its input: {first_line(error)}; "
+                    f"expected a model traced with images like these, {input_shape}; choose its input's "
+                    "shape, or trace it again"
                 ) from error
             values[step.name] = value
             if isinstance(value, Tensor) and value.ndim and value.shape[0] == batch:

@@ -12,7 +12,7 @@ from torch import nn
 
 from legonet.blocks.libraries.table import LIBRARIES
 from legonet.blocks.weightless import without_values
-from legonet.errors import TeacherError
+from legonet.errors import TeacherError, first_line
 from legonet.graph.suggest import kind_of
 from legonet.teachers.models.names import find_module, no_function, no_module
 from legonet.teachers.models.source import Lookup, ModelSource, how_to_allow
@@ -37,10 +37,9 @@ def _find(reference: str, lookup: Lookup) -> nn.Module:
         try:
             made = without_values(getattr(importlib.import_module(module), name))
         except Exception as error:  # whatever foreign code raises
-            line = str(error).strip().split("\n")[0].rstrip(".")
             raise TeacherError(
-                f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: {line}; "
-                "expected a function without arguments that gives an nn.Module; correct it, or its name"
+                f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: "
+                f"{first_line(error)}; expected a function without arguments that gives an nn.Module; correct it, or its name"
             ) from error
     if not isinstance(made, nn.Module):
         raise TeacherError(

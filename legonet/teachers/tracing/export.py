@@ -20,7 +20,7 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
-from legonet.errors import TeacherError
+from legonet.errors import TeacherError, first_line
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.cuts import needed
 from legonet.ir.graph import restricted
@@ -57,32 +57,17 @@ def export(
     else:
         with evaluating(module):
             program = _traced(module, input_shape, where)
-    chosen = _output(program, output, where)
-    return exported(program, chosen, where)
+    found = Converter(program, where).convert(_output(program, output, where))
+    whole = found.graph
+    graph = restricted(whole, {name: whole.steps[name] for name in needed(whole, whole.output)}, whole.output)
+    constants = {name: value for name, value in found.constants.items() if name in graph.tensors}
+    return Traced(graph, constants, found.reordered)
 
 
 def _own_graph(program: ExportedProgram) -> ExportedProgram:
     """A copy whose graph may be changed; its tensors are the same ones."""
     tensors = [*program.state_dict.values(), *program.constants.values()]
     return copy.deepcopy(program, {id(each): each for each in tensors})
-
-
-def exported(program: ExportedProgram, output: int, where: str) -> Traced:
-    """Convert what torch.export traced.
-
-    Args:
-        program: With a batch of any size.
-        output: The number of the output that counts.
-        where: What messages call the model.
-
-    Raises:
-        TeacherError: It has an operation that is not on legonet's list.
-    """
-    converted = Converter(program, where).convert(output)
-    whole = converted.graph
-    graph = restricted(whole, {name: whole.steps[name] for name in needed(whole, whole.output)}, whole.output)
-    constants = {name: value for name, value in converted.constants.items() if name in graph.tensors}
-    return Traced(graph, constants, converted.reordered)
 
 
 def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> ExportedProgram:
@@ -115,12 +100,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).strip()
+    text = str(error)
     if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
         return "a condition or a loop follows the values of a tensor"
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
         return "it computes for one batch size only (len(x) makes it so; x.shape[0] does not)"
-    return text.split("\n")[0].rstrip(".") or type(error).__name__
+    return first_line(error)
 
 
 def _output(program: ExportedProgram, wanted: str | None, where: str) -> int:

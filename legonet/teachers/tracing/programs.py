@@ -19,7 +19,7 @@ from torch import SymInt, Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from legonet.errors import TeacherError
+from legonet.errors import TeacherError, first_line
 from legonet.teachers.weights.mapped_tensors import MappedArchive, part_of
 
 SUFFIX = ".pt2"
@@ -65,9 +65,9 @@ def read_program(path: Path, where: str) -> ProgramModel:
             warnings.simplefilter("ignore")  # torch's own, of its formats to come
             program = _read(path)
     except Exception as error:  # what a damaged archive leads to is not bounded
-        line = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         raise TeacherError(
-            f"{where}: cannot be read: {line}; expected what torch.export.save wrote; export it again"
+            f"{where}: cannot be read: {first_line(error)}; expected what torch.export.save wrote; "
+            "export it again"
         ) from error
     example = _input(program)
     if example is None or not isinstance(example.shape[0], SymInt):
