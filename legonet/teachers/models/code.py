@@ -39,8 +39,8 @@ def _find(reference: str, lookup: Lookup) -> nn.Module:
         except Exception as error:  # whatever foreign code raises
             raise TeacherError(
                 f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: "
-                f"{first_line(error)}; expected a function without arguments that gives an nn.Module; correct "
-                "it, or its name"
+                f"{first_line(error)}; expected a function without arguments that gives an nn.Module; "
+                "correct it, or its name"
             ) from error
     if not isinstance(made, nn.Module):
         raise TeacherError(
