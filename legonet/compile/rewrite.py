@@ -9,6 +9,9 @@ from typing import Any
 from legonet.compile.program import Brick
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed, restricted
 
+WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
+"""Operations whose second argument is their weight, and whose third is their bias."""
+
 
 def users(graph: ModelGraph) -> dict[str, list[Operation]]:
     """For each result, the input included, the operations that take it, each once."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from legonet.compile.program import Brick, Computed, Program, Weight, fresh, with_bricks
 from legonet.compile.rewrite import (
+    WEIGHTED,
     bypassed,
     is_shared,
     only_user,
@@ -18,9 +19,6 @@ from legonet.compile.rewrite import (
     with_arguments,
 )
 from legonet.ir.graph import Operation, TensorSpec
-
-NORMED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "linear")
-"""Those whose outputs are the first axis of their weight."""
 
 
 def fold_batch_norm(program: Program) -> Program:
@@ -49,7 +47,7 @@ def _can_hold(step: Operation) -> bool:
         return False
     if step.function == "conv_transpose2d.input":
         return step.argument(6, 1, "groups") == 1
-    return step.function in NORMED
+    return step.function in WEIGHTED
 
 
 def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:

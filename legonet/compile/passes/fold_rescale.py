@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from legonet.compile.program import Brick, Computed, Program, Weight, fresh, with_bricks
 from legonet.compile.rewrite import (
+    WEIGHTED,
     bypassed,
     is_shared,
     rebuilt,
@@ -13,9 +14,6 @@ from legonet.compile.rewrite import (
     with_arguments,
 )
 from legonet.ir.graph import Operation
-
-WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
-"""Operations whose second argument is their weight, and whose third is their bias."""
 
 
 def fold_rescale(program: Program) -> Program:
