@@ -13,14 +13,12 @@ Source: legonet; the loss is Hinton et al., arXiv:1503.02531, on outputs rather 
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale
-from legonet.distill.fitting.optimise import optimise
+from legonet.distill.fitting.optimise import keep_better, optimise
 from legonet.distill.synthesis.features import drawn_features
 from legonet.outputs.losses import mismatch
 
@@ -74,16 +72,12 @@ def match_outputs(context: Context, features: Tensor, steps: int, batch: int = 6
     def measure() -> float:
         return float(mismatch(outputs_of(nn.Sequential(adapter, student), held_out), wanted_held_out, scale))
 
-    before, start = measure(), copy.deepcopy(adapter.state_dict())
-
     def loss() -> Tensor:
         chosen = torch.randint(len(fitted), (batch,), generator=context.generator).to(features.device)
         return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
 
-    state = context.descent()
-    optimise(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)
-    after = measure()
-    if after < before:
-        return after
-    adapter.load_state_dict(start)
-    return before
+    def descend() -> None:
+        state = context.descent()
+        optimise(adapter, loss, steps, LEARNING_RATE, decay=True, progress=context.progress, state=state)
+
+    return keep_better(adapter, measure, descend)

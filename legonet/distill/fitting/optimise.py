@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -60,6 +61,26 @@ def optimise(
         parameter.requires_grad_(False)
         parameter.grad = None
     return losses
+
+
+def keep_better(module: nn.Module, judge: Callable[[], float], change: Callable[[], None]) -> float:
+    """Change a module, and undo it unless that is judged to be better.
+
+    Args:
+        module: The module that changes.
+        judge: Measures it as it is; less is better.
+        change: Changes its weights, in place.
+
+    Returns:
+        The measure of the module as it is then.
+    """
+    before, start = judge(), copy.deepcopy(module.state_dict())
+    change()
+    after = judge()
+    if after < before:
+        return after
+    module.load_state_dict(start)
+    return before
 
 
 def last_tenth(values: list[float]) -> float:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale, value_and_jacobian
 from legonet.distill.fitting.optimise import optimise
-from legonet.distill.synthesis.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.synthesis.augment import augmented_features, cutmix, mixed_batch, share_of_given
 from legonet.distill.synthesis.features import inverted_features, synthetic_features
 from legonet.outputs.losses import mismatch
 
@@ -87,12 +87,7 @@ def learn_from_outputs(
     share = share_of_given(context, count, HALF, imagined is not None)
 
     def batch() -> Tensor:
-        parts = [
-            features[torch.randint(len(features), (part,), generator=generator).to(features.device)]
-            for features, part in ((given, share), (imagined, count - share))
-            if features is not None and part
-        ]
-        return torch.cat(parts)[torch.randperm(count, generator=generator)]
+        return mixed_batch(((given, share), (imagined, count - share)), generator)
 
     def loss() -> Tensor:
         features = cutmix(batch(), batch(), generator)

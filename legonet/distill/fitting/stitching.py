@@ -36,10 +36,10 @@ from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
 from legonet.distill.fitting.fit import Fitted, Samples, fit
 from legonet.distill.fitting.losses import output_scale
-from legonet.distill.fitting.optimise import optimise
+from legonet.distill.fitting.optimise import keep_better, optimise
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
 from legonet.distill.pullback import Shape
-from legonet.distill.synthesis.augment import cutmix
+from legonet.distill.synthesis.augment import cutmix, mixed_batch
 from legonet.distill.synthesis.inversion import invert
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
@@ -153,12 +153,7 @@ def _images(given: Tensor, synthesised: Tensor, generator: torch.Generator) -> I
     share = round(BATCH * len(given) / (len(given) + HALF))
 
     def batch() -> Tensor:
-        parts = [
-            images[torch.randint(len(images), (count,), generator=generator).to(images.device)]
-            for images, count in ((given, share), (synthesised, BATCH - share))
-            if count
-        ]
-        return torch.cat(parts)[torch.randperm(BATCH, generator=generator).to(synthesised.device)]
+        return mixed_batch(((given, share), (synthesised, BATCH - share)), generator)
 
     for _ in range(JOINED // BATCH):
         yield cutmix(batch(), batch(), generator)
@@ -227,13 +222,10 @@ def _refine(
             found, answers[chosen], scale
         )
 
-    before, start = judge(), copy.deepcopy(adapter.state_dict())
-    optimise(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
-    after = judge()
-    if after < before:
-        return after
-    adapter.load_state_dict(start)
-    return before
+    def descend() -> None:
+        optimise(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
+
+    return keep_better(adapter, judge, descend)
 
 
 def _joined(bridge: GraphModule, upper: GraphModule) -> GraphModule:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -45,6 +47,22 @@ def cutmix(features: Tensor, others: Tensor, generator: torch.Generator) -> Tens
     cut = int(torch.randint(1, features.shape[axis] + 1, (1,), generator=generator))
     rest = features.shape[axis] - cut
     return torch.cat([features.narrow(axis, 0, cut), others.narrow(axis, cut, rest)], axis)
+
+
+def mixed_batch(parts: Iterable[tuple[Tensor | None, int]], generator: torch.Generator) -> Tensor:
+    """Draw some of each of several sets, with replacement, and put them in random order.
+
+    Args:
+        parts: Each set, (size, …), and how many to draw from it; None for a set that is not there.
+        generator: A generator on the CPU.
+    """
+    drawn = [
+        values[torch.randint(len(values), (count,), generator=generator).to(values.device)]
+        for values, count in parts
+        if values is not None and count
+    ]
+    batch = torch.cat(drawn)
+    return batch[torch.randperm(len(batch), generator=generator).to(batch.device)]
 
 
 def share_of_given(context: Context, batch: int, half: int, imagined: bool) -> int:
