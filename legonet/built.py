@@ -221,8 +221,8 @@ class BuiltNetwork(Design):
             Rows of figures; printed, a table.
 
         Raises:
-            SelectError: no such path, one that is not built, or none that can be measured.
-            DataError: images or labels are missing or do not fit.
+            SelectError: No such path, one that is not built, or none that can be measured.
+            DataError: Images or labels are missing or do not fit.
         """
         from legonet.evaluate import evaluate
 

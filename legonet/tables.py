@@ -9,8 +9,8 @@ def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
     """Rows as lines with aligned columns.
 
     Args:
-        rows: of equal length.
-        right: columns that are aligned to the right, such as numbers.
+        rows: Of equal length.
+        right: Columns that are aligned to the right, such as numbers.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

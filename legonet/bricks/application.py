@@ -100,7 +100,7 @@ class Application:
         """Refuse a third brick: a path ends with its task.
 
         Raises:
-            SelectError: always; the message says how several tasks are connected.
+            SelectError: Always; the message says how several tasks are connected.
         """
         raise SelectError(
             f"({listed(self.paths)}) >> …: found an application on the left, which ends with its tasks; "
@@ -178,7 +178,7 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
     """Add a named application to a network, and to its graph file if it has one.
 
     Raises:
-        GraphError: a name that a graph file could not have, or one of another application.
+        GraphError: A name that a graph file could not have, or one of another application.
     """
     from legonet.store.plain_files import write_file
 

@@ -81,7 +81,7 @@ def find_bricks(network: ModularNetwork, names: str | tuple[str, ...]) -> Bricks
     """What `net[...]` gives: categories, tasks, a path or an application.
 
     Raises:
-        SelectError: no such name, or names of several kinds.
+        SelectError: No such name, or names of several kinds.
     """
     wanted = (names,) if isinstance(names, str) else names
     graph = network.graph

@@ -19,9 +19,9 @@ def ports_of(network: ModularNetwork, kind: str, name: str) -> tuple[int, ...] |
     """The shape that a category gives or a task takes: that at the cut of the teacher that gives its module.
 
     Args:
-        network: where it is.
+        network: Where it is.
         kind: `categories` or `tasks`.
-        name: of the brick.
+        name: Of the brick.
 
     Returns:
         Without the batch; None without a teacher.
@@ -34,7 +34,7 @@ def expect_built(network: ModularNetwork, paths: Sequence[str]) -> None:
     """Refuse paths that are not built.
 
     Raises:
-        SelectError: the message names each of them: what is missing, which ports it would join, and what
+        SelectError: The message names each of them: what is missing, which ports it would join, and what
             would build it.
     """
     plan = _planned(network, paths).plan
@@ -59,7 +59,7 @@ def expect_one_network(left: Part, right: Part) -> None:
     """Refuse parts of two networks.
 
     Raises:
-        SelectError: they are.
+        SelectError: They are.
     """
     if left.network is not right.network:
         raise SelectError(

@@ -18,9 +18,9 @@ class ModularNetwork(Protocol):
     """A network of bricks, as `legonet.Network` is one.
 
     Attributes:
-        graph: what the network is.
-        lock: what has been built.
-        path: its graph file, if it has one.
+        graph: What the network is.
+        lock: What has been built.
+        path: Its graph file, if it has one.
     """
 
     graph: Graph

@@ -13,8 +13,8 @@ class Display:
     """Bars on standard error while it is entered.
 
     Args:
-        quiet: show nothing.
-        columns: of each bar.
+        quiet: Show nothing.
+        columns: Of each bar.
     """
 
     def __init__(self, quiet: bool, *columns: ProgressColumn) -> None:

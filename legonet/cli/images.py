@@ -20,11 +20,11 @@ class GivenImages:
     """Finds and reads images one by one; one that cannot be read is named, and the others go on.
 
     Args:
-        given: files, folders, and `-` for standard input, which names files and folders.
+        given: Files, folders, and `-` for standard input, which names files and folders.
 
     Attributes:
-        seen: how many images were read or tried.
-        problems: how many of them could not be read, and folders likewise.
+        seen: How many images were read or tried.
+        problems: How many of them could not be read, and folders likewise.
     """
 
     def __init__(self, given: list[Path]) -> None:
@@ -43,7 +43,7 @@ class GivenImages:
         """Images in the order of their names, at most so many at a time.
 
         Args:
-            size: of a batch.
+            size: Of a batch.
             shape: (channels, height, width) to which they are brought.
 
         Yields:

@@ -26,13 +26,13 @@ class MaskFiles:
     So two images never share a file, and no name has to be remembered. A second run writes the same files.
 
     Args:
-        folder: made if it is not there.
+        folder: Made if it is not there.
         kind: `mask`: grey, label 0 black and the last white. `overlay`: the image in the network's size, with
             each label but 0 in a colour over it.
-        given: what the command line names; names in the folder begin below what all of it lies in.
+        given: What the command line names; names in the folder begin below what all of it lies in.
 
     Raises:
-        DataError: the folder lies in one of images, so that masks would be taken for images.
+        DataError: The folder lies in one of images, so that masks would be taken for images.
     """
 
     def __init__(self, folder: Path, kind: Literal["mask", "overlay"], given: list[Path]) -> None:
@@ -48,17 +48,17 @@ class MaskFiles:
         """Write one picture.
 
         Args:
-            image: the image's file.
+            image: The image's file.
             path: `category:task`.
-            mask: what the path says of it.
-            pixels: of the image, (channels, height, width) in [0, 1].
+            mask: What the path says of it.
+            pixels: Of the image, (channels, height, width) in [0, 1].
 
         Returns:
             The file: `IMAGE.CATEGORY.TASK.png`.
 
         Raises:
-            DataError: another image may have the same file.
-            StoreError: it cannot be written.
+            DataError: Another image may have the same file.
+            StoreError: It cannot be written.
         """
         from PIL import Image
 
@@ -90,7 +90,7 @@ def mask_files(masks: Path | None, overlays: Path | None, given: list[Path]) -> 
     """What writes the pictures that are asked for.
 
     Raises:
-        DataError: both go to one folder, or one to a folder of images.
+        DataError: Both go to one folder, or one to a folder of images.
     """
     if masks and overlays and masks.resolve() == overlays.resolve():
         raise DataError(

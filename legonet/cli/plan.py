@@ -113,9 +113,9 @@ def show_plan(planned: Plan, shown: Plan, ports: Mapping[str, Ports]) -> None:
     """Print a plan: a tree by task on a terminal, lines elsewhere; then what it comes to.
 
     Args:
-        planned: the whole.
-        shown: its paths that are listed; the others are counted.
-        ports: of the paths that are listed.
+        planned: The whole.
+        shown: Its paths that are listed; the others are counted.
+        ports: Of the paths that are listed.
     """
     from legonet.cli.table import show
     from legonet.tables import columns

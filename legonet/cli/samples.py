@@ -13,7 +13,7 @@ def folders_of(given: Sequence[str]) -> dict[str, str]:
     """The folder of each path.
 
     Raises:
-        DataError: another form, or a path that is given twice.
+        DataError: Another form, or a path that is given twice.
     """
     from legonet.errors import DataError
 
@@ -32,7 +32,7 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
     """The images and labels of each path.
 
     Raises:
-        LegonetError: no such path, or no images for it.
+        LegonetError: No such path, or no images for it.
     """
     from legonet.graph.select import find_edge
 

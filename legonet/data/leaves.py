@@ -27,9 +27,9 @@ def leaves_images(count: int, shape: tuple[int, int, int], generator: torch.Gene
     """Draw images of overlapping leaves.
 
     Args:
-        count: how many.
+        count: How many.
         shape: (channels, height, width) of one.
-        generator: a CPU generator.
+        generator: A CPU generator.
 
     Returns:
         (count, channels, height, width) in [0, 1].

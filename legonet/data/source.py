@@ -24,16 +24,16 @@ class Source(ABC):
         """Images that show a category and images that do not.
 
         Args:
-            category: its name.
-            mask: labels are masks.
-            split: of the animals data; a user's folder is taken as it is.
+            category: Its name.
+            mask: Labels are masks.
+            split: Of the animals data; a user's folder is taken as it is.
 
         Returns:
             Images (batch, channels, height, width), and labels: (batch,) of 0 and 1, or masks
             (batch, height, width) of 0 and 1.
 
         Raises:
-            DataError: no such category, or images that cannot be read.
+            DataError: No such category, or images that cannot be read.
         """
 
 
@@ -73,6 +73,6 @@ def open_source(name: str, shape: Shape) -> Source:
         shape: (channels, height, width) that the network takes.
 
     Raises:
-        DataError: there is no such source.
+        DataError: There is no such source.
     """
     return Animals(shape) if name == "animals" else Folder(Path(name), shape)

@@ -14,15 +14,15 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
     """Refuse what is no batch of images.
 
     Args:
-        images: should be (batch, channels, height, width) in [0, 1], at least one image.
-        where: for messages.
+        images: Should be (batch, channels, height, width) in [0, 1], at least one image.
+        where: For messages.
         shape: (channels, height, width) that the network takes.
 
     Returns:
         The images as float32 on the CPU.
 
     Raises:
-        DataError: another type, shape or range, or no image.
+        DataError: Another type, shape or range, or no image.
     """
     expected = f"expected a tensor of shape (batch, {', '.join(map(str, shape))})"
     if not isinstance(images, Tensor):

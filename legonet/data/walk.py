@@ -26,7 +26,7 @@ def walk_images(folder: Path, tell: Problem) -> Iterator[Path]:
     while it is walked may come or not.
 
     Args:
-        folder: where to look.
+        folder: Where to look.
         tell: Called with the error where a folder cannot be read or the whole has no image; the walk goes on.
     """
     none = True

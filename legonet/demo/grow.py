@@ -29,15 +29,15 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     """Grow the animals network in a workspace of its own.
 
     Args:
-        folder: the workspace; what an earlier demo left there is removed.
-        quiet: print nothing.
-        arrivals: how many of the teachers arrive; default: all.
+        folder: The workspace; what an earlier demo left there is removed.
+        quiet: Print nothing.
+        arrivals: How many of the teachers arrive; default: all.
 
     Returns:
         One row for each path and measure, in order of arrival.
 
     Raises:
-        StoreError: the folder holds something else.
+        StoreError: The folder holds something else.
     """
     _clear(folder)
     init_workspace(folder)

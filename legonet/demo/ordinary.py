@@ -27,11 +27,11 @@ def ordinary_learning(
     """Train a path's adapter on labelled images, from torch's random start.
 
     Args:
-        network: whose category and task module are joined.
+        network: Whose category and task module are joined.
         path: `category:task`.
-        samples: images (batch, channels, height, width) in [0, 1], and labels.
-        count: how many of them are used: the first.
-        seed: of the start and of the batches.
+        samples: Images (batch, channels, height, width) in [0, 1], and labels.
+        count: How many of them are used: the first.
+        seed: Of the start and of the batches.
 
     Returns:
         The path with the trained adapter.
@@ -46,10 +46,10 @@ def fitted_path(
     """A path with an adapter of its own, that is fitted as the graph says but for some settings.
 
     Args:
-        network: whose category and task module are joined; it stays as it is.
+        network: Whose category and task module are joined; it stays as it is.
         path: `category:task`.
-        settings: of `legonet.graph.schema.Adapter`, instead of the graph's.
-        samples: that it is fitted from, normalised.
+        settings: Of `legonet.graph.schema.Adapter`, instead of the graph's.
+        samples: That it is fitted from, normalised.
     """
     category, task = split_path(path)
     spec = adapter_spec(network.graph, category, task).model_copy(update=settings)

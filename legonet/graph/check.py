@@ -38,12 +38,12 @@ def check(
     """What is wrong with a graph, the files that it names included.
 
     Args:
-        graph: a graph that was loaded; or `LoadedGraph(graph)` for one that was built in code; or the
+        graph: A graph that was loaded; or `LoadedGraph(graph)` for one that was built in code; or the
             reading of a file that may be broken, whose own problems are then among those returned.
-        workspace: finds the files that the graph names; without it, or without a graph file, files
+        workspace: Finds the files that the graph names; without it, or without a graph file, files
             are not checked.
-        blocks: the names of the blocks that exist; without it, models are not checked.
-        hashes: also read the weights files that have a `sha256` and compare.
+        blocks: The names of the blocks that exist; without it, models are not checked.
+        hashes: Also read the weights files that have a `sha256` and compare.
 
     Returns:
         The problems, in no order; see `report`.
@@ -68,8 +68,8 @@ def report(problems: Iterable[Finding], graph: LoadedGraph | Reading) -> str:
     """The problems of one graph as lines `file:line:column: key: message`, in file order.
 
     Args:
-        problems: from `check`, or made elsewhere with a key path such as `("teachers", "cat", "cut")`.
-        graph: what they are about.
+        problems: From `check`, or made elsewhere with a key path such as `("teachers", "cat", "cut")`.
+        graph: What they are about.
     """
     return format_report(problems, graph.name, graph.positions)
 

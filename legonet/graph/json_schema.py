@@ -33,7 +33,7 @@ def model_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a strict model, shared between callers: not to be changed.
 
     Args:
-        model: a pydantic model of a file that people write.
+        model: A pydantic model of a file that people write.
     """
     return _made(model, Kinds.made)
 

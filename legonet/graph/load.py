@@ -26,10 +26,10 @@ class LoadedGraph:
     """A graph and where it came from.
 
     Attributes:
-        graph: the graph.
-        path: its file; None for a graph built in code.
-        positions: where each key and value stands in the file; None for a graph built in code.
-        source: the file as the user named it, for messages.
+        graph: The graph.
+        path: Its file; None for a graph built in code.
+        positions: Where each key and value stands in the file; None for a graph built in code.
+        source: The file as the user named it, for messages.
     """
 
     graph: Graph
@@ -48,12 +48,12 @@ class Reading:
     """A file that was read, valid or not.
 
     Attributes:
-        loaded: the graph; None when the structure is not valid.
-        problems: what is wrong with the text, the structure and the references.
-        source: the file as the user named it.
-        positions: where each key and value stands.
-        data: the file's plain data, valid or not.
-        path: the file.
+        loaded: The graph; None when the structure is not valid.
+        problems: What is wrong with the text, the structure and the references.
+        source: The file as the user named it.
+        positions: Where each key and value stands.
+        data: The file's plain data, valid or not.
+        path: The file.
     """
 
     loaded: LoadedGraph | None
@@ -77,13 +77,13 @@ def load_graph(path: str | Path) -> LoadedGraph:
     """Read a graph file and check its structure and references.
 
     Args:
-        path: a YAML file, or a JSON file when its name ends in `.json`.
+        path: A YAML file, or a JSON file when its name ends in `.json`.
 
     Returns:
         The graph, with the place of each key and value.
 
     Raises:
-        GraphError: the file cannot be read or is not valid; the message is the whole report, with one
+        GraphError: The file cannot be read or is not valid; the message is the whole report, with one
             line for each problem, in file order.
     """
     reading = read_graph(path)
@@ -96,10 +96,10 @@ def read_graph(path: str | Path) -> Reading:
     """Read a graph file and gather its problems, so that others can be added to the report.
 
     Args:
-        path: a YAML file, or a JSON file when its name ends in `.json`.
+        path: A YAML file, or a JSON file when its name ends in `.json`.
 
     Raises:
-        GraphError: it cannot be read at all: no such file, not text, not YAML or JSON.
+        GraphError: It cannot be read at all: no such file, not text, not YAML or JSON.
     """
     source = str(path)
     text = read_source(path)
@@ -114,11 +114,11 @@ def parse_graph(text: str | bytes, source: str, as_json: bool = False) -> Loaded
 
     Args:
         text: YAML or JSON.
-        source: what messages call it.
-        as_json: the text is JSON.
+        source: What messages call it.
+        as_json: The text is JSON.
 
     Raises:
-        GraphError: it is not valid; the message is the whole report.
+        GraphError: It is not valid; the message is the whole report.
     """
     parsed = _parse(decode(text, source), source, as_json)
     graph, problems = _understand(parsed)
@@ -131,16 +131,16 @@ def parse_yaml(text: str | bytes, source: str, as_json: bool = False) -> tuple[A
     """Plain data of a YAML or JSON text that people wrote, within limits of size, depth and aliases.
 
     Args:
-        text: the file's content, UTF-8 if bytes.
-        source: the file's name for messages.
-        as_json: the text is JSON.
+        text: The file's content, UTF-8 if bytes.
+        source: The file's name for messages.
+        as_json: The text is JSON.
 
     Returns:
         Data of dicts with text keys, lists, str, int, finite float, bool and None; and where each key
         and value stands.
 
     Raises:
-        GraphError: not such a text; the message is the whole report.
+        GraphError: Not such a text; the message is the whole report.
     """
     return _parse(decode(text, source, "block or graph file"), source, as_json).or_raise()
 

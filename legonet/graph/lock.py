@@ -80,7 +80,7 @@ def read_lock(path: Path) -> Lock:
     """Read a lock file; one that does not exist is an empty lock.
 
     Raises:
-        GraphError: the file is not a lock file of this version.
+        GraphError: The file is not a lock file of this version.
     """
     try:
         size = path.stat().st_size
@@ -124,7 +124,7 @@ def write_lock(path: Path, lock: Lock) -> None:
     """Write the lock file atomically: readers see the old file or the new one, never a part.
 
     Raises:
-        GraphError: the folder cannot be written.
+        GraphError: The folder cannot be written.
     """
     try:
         write_atomically(path, dump_lock(lock).encode())

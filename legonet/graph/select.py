@@ -25,11 +25,11 @@ class Connection:
     """A connection from a category module to a task module.
 
     Attributes:
-        category: the category's name.
-        task: the task's name.
-        teacher: the teacher of this category and task; None for an open edge, which `adapters` names
+        category: The category's name.
+        task: The task's name.
+        teacher: The teacher of this category and task; None for an open edge, which `adapters` names
             but no teacher shows how to fit.
-        native: this teacher gives both modules, so they fit without an adapter.
+        native: This teacher gives both modules, so they fit without an adapter.
     """
 
     category: str
@@ -47,10 +47,10 @@ def split_path(path: str) -> tuple[str, str]:
     """Category and task of a path.
 
     Args:
-        path: such as "cat:classify".
+        path: Such as "cat:classify".
 
     Raises:
-        SelectError: it is not of this form.
+        SelectError: It is not of this form.
     """
     category, colon, task = path.partition(":")
     if not (category and colon and task) or ":" in task:
@@ -62,7 +62,7 @@ def givers(graph: Graph) -> Givers:
     """The teacher that gives each module: the one it names, else the first that arrives, or the task's best.
 
     Args:
-        graph: a graph, valid or not; names of teachers that do not exist are returned as they are. Where a
+        graph: A graph, valid or not; names of teachers that do not exist are returned as they are. Where a
             task's choice depends on what has been built, take `settled` first.
     """
     first_of_category, first_of_task = dict[str, str](), dict[str, str]()
@@ -92,9 +92,9 @@ def settled(graph: Graph, lock: Lock, task_modules: Mapping[str, str]) -> Graph:
     A better teacher that arrives later changes nothing until the graph file names it.
 
     Args:
-        graph: as written.
-        lock: what has been built.
-        task_modules: content hash of g_T by teacher; a teacher or a task that was renamed is found by it.
+        graph: As written.
+        lock: What has been built.
+        task_modules: Content hash of g_T by teacher; a teacher or a task that was renamed is found by it.
 
     Returns:
         A graph in which every task whose module is built names the teacher that gave it.
@@ -121,15 +121,15 @@ def giver(graph: Graph, *, category: str | None = None, task: str | None = None)
     """The teacher that gives one module. For many modules, `givers` is faster.
 
     Args:
-        graph: the graph.
-        category: the category module's name, or
-        task: the task module's name; exactly one of the two.
+        graph: The graph.
+        category: The category module's name, or
+        task: The task module's name; exactly one of the two.
 
     Returns:
         The teacher's name, or None when no teacher gives it.
 
     Raises:
-        SelectError: no such category or task.
+        SelectError: No such category or task.
     """
     if (category is None) == (task is None):
         raise TypeError("giver() takes either a category or a task")
@@ -144,7 +144,7 @@ def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:
     """How the adapter of one edge is built: its entry in `adapters`, else the task's `adapter`.
 
     Raises:
-        SelectError: no such category or task.
+        SelectError: No such category or task.
     """
     _known("category", category, graph)
     _known("task", task, graph)
@@ -155,11 +155,11 @@ def find_edge(graph: Graph, path: str) -> Connection:
     """The edge of a path.
 
     Args:
-        graph: a valid graph.
+        graph: A valid graph.
         path: `category:task`, not an application.
 
     Raises:
-        SelectError: it is no path, or not one of this graph.
+        SelectError: It is no path, or not one of this graph.
     """
     known = _teachers(graph)
     category, task = split_path(_path(path, known, graph))
@@ -172,14 +172,14 @@ def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:
     """The paths that applications and paths name.
 
     Args:
-        graph: a valid graph.
-        names: applications' names and paths; none at all means every path that has a teacher.
+        graph: A valid graph.
+        names: Applications' names and paths; none at all means every path that has a teacher.
 
     Returns:
         Paths, each once, in the order of their first mention.
 
     Raises:
-        SelectError: a name that does not exist, or a path that no teacher connects.
+        SelectError: A name that does not exist, or a path that no teacher connects.
     """
     known = _teachers(graph)
     chosen: dict[str, None] = {}

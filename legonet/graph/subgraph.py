@@ -20,17 +20,17 @@ def concerning(
     """The part of a graph that a choice of paths depends on, so that nothing else has to be looked at.
 
     Args:
-        graph: the network.
-        names: paths and applications, or
-        categories: every path of these categories, and
-        tasks: of these tasks. Nothing at all: every path.
+        graph: The network.
+        names: Paths and applications, or
+        categories: Every path of these categories, and
+        tasks: Of these tasks. Nothing at all: every path.
 
     Returns:
         A graph of the chosen categories and tasks, and of the teachers that connect them or give their
         modules.
 
     Raises:
-        SelectError: a name that does not exist.
+        SelectError: A name that does not exist.
     """
     if names:
         paths = {split_path(path) for path in select_paths(graph, names)}
@@ -69,14 +69,14 @@ def names_of(
     """The names that are meant: a name by itself, several, or all where none is given.
 
     Args:
-        what: they are names of.
-        plural: of that.
-        given: one name or several.
-        known: all names.
-        graph: that messages name.
+        what: They are names of.
+        plural: Of that.
+        given: One name or several.
+        known: All names.
+        graph: That messages name.
 
     Raises:
-        SelectError: a name that does not exist.
+        SelectError: A name that does not exist.
     """
     if given is None:
         return known

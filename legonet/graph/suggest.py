@@ -15,8 +15,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     """The known name that is most like a misspelt one.
 
     Args:
-        word: what was written.
-        known: the names that exist.
+        word: What was written.
+        known: The names that exist.
 
     Returns:
         The best match, or None when nothing is similar.
@@ -48,8 +48,8 @@ def listed(names: Collection[str], last: str = ", ") -> str:
     """Names in their order, with commas; a long list is cut and says how many follow.
 
     Args:
-        names: what to list.
-        last: what stands before the last name, such as `" or "`.
+        names: What to list.
+        last: What stands before the last name, such as `" or "`.
     """
     shown = list(islice(names, _SHOWN))
     if len(names) > _SHOWN + 1:

@@ -43,12 +43,12 @@ class Pace(NamedTuple):
     """How fast some jobs were.
 
     Attributes:
-        jobs: how many.
-        seconds: of one, on average.
-        memory: of the largest.
-        took: seconds of those whose operations were counted.
-        operations: theirs.
-        largest: operations of one.
+        jobs: How many.
+        seconds: Of one, on average.
+        memory: Of the largest.
+        took: Seconds of those whose operations were counted.
+        operations: Theirs.
+        largest: Operations of one.
     """
 
     jobs: int = 0
@@ -92,10 +92,10 @@ class History:
     """What is known of earlier jobs, and how to count the operations of one to come.
 
     Attributes:
-        paths: the last job of each path and method.
-        methods: how fast the jobs of each method were.
-        every: how fast all of them were; None without any.
-        count: the operations of a fit.
+        paths: The last job of each path and method.
+        methods: How fast the jobs of each method were.
+        every: How fast all of them were; None without any.
+        count: The operations of a fit.
     """
 
     paths: Mapping[tuple[str, str], Took] = field(default_factory=dict)
@@ -126,8 +126,8 @@ class History:
 
         Args:
             path: `category:task`.
-            method: by which it is fitted.
-            teacher: of the path.
+            method: By which it is fitted.
+            teacher: Of the path.
         """
         operations, own = self.count(path, teacher), self.paths.get((path, method))
         times = operations / own.operations if own is not None and operations and own.operations else 1.0

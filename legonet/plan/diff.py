@@ -47,11 +47,11 @@ def diff(
     """Plan what is to be built.
 
     Args:
-        graph: what the network is; `legonet.graph.select.settled` where tasks choose their best teacher.
-        lock: what has been built.
-        facts: what is known of the teachers' files, the store, the samples and of earlier runs.
-        history: what earlier jobs took, and how operations are counted.
-        before: an earlier plan, where there is one at hand: it makes this one no different, but quick.
+        graph: What the network is; `legonet.graph.select.settled` where tasks choose their best teacher.
+        lock: What has been built.
+        facts: What is known of the teachers' files, the store, the samples and of earlier runs.
+        history: What earlier jobs took, and how operations are counted.
+        before: An earlier plan, where there is one at hand: it makes this one no different, but quick.
 
     Returns:
         One edge per category and task, those with a teacher in order of arrival, then those without

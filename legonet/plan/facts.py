@@ -20,10 +20,10 @@ class StoredAdapter:
     """An adapter that was fitted before and lies in the store.
 
     Attributes:
-        path: that it was fitted for.
-        adapter: its content hash.
-        seed: of the fit.
-        quality: measured by the fit.
+        path: That it was fitted for.
+        adapter: Its content hash.
+        seed: Of the fit.
+        quality: Measured by the fit.
     """
 
     path: str
@@ -37,12 +37,12 @@ class Facts:
     """What is known of the teachers' files, the store, the samples and of earlier runs.
 
     Attributes:
-        teachers: by name; every teacher of the graph.
-        stored: content hashes of the adapters that the store holds.
-        samples: fingerprint of the samples given for a path. A path without an entry is kept with the
+        teachers: By name; every teacher of the graph.
+        stored: Content hashes of the adapters that the store holds.
+        samples: Fingerprint of the samples given for a path. A path without an entry is kept with the
             samples that it was fitted with, but fitted again without any.
-        labelled: paths whose samples have labels.
-        fitted: stored adapters that the lock does not name, by key: orphans, and those of a run that was cut
+        labelled: Paths whose samples have labels.
+        fitted: Stored adapters that the lock does not name, by key: orphans, and those of a run that was cut
             short before it could write the lock.
     """
 

@@ -31,8 +31,8 @@ class Standing(NamedTuple):
     """Edges of an earlier plan that would be planned in the same words now.
 
     Attributes:
-        taught: kept or native, by teacher.
-        open: by path.
+        taught: Kept or native, by teacher.
+        open: By path.
     """
 
     taught: Mapping[str | None, PlannedEdge]
@@ -46,11 +46,11 @@ def standing(before: Before, graph: Graph, lock: Lock, facts: Facts, given: Give
     """What of an earlier plan still holds.
 
     Args:
-        before: an earlier plan of any graph.
-        graph: as for `legonet.plan.diff.diff`.
-        lock: likewise.
-        facts: likewise.
-        given: who gives each module of the graph.
+        before: An earlier plan of any graph.
+        graph: As for `legonet.plan.diff.diff`.
+        lock: Likewise.
+        facts: Likewise.
+        given: Who gives each module of the graph.
     """
     old = before.graph
     if old.input != graph.input:

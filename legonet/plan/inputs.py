@@ -27,7 +27,7 @@ class Own(NamedTuple):
     Attributes:
         category_module: f.
         teacher: g_T.
-        statistics: of the teacher.
+        statistics: Of the teacher.
         elsewhere: f', the teacher's own category module, where that is another one than the category's.
     """
 
@@ -50,11 +50,11 @@ class Shared(NamedTuple):
     """What all paths of a task with one adapter have in common.
 
     Attributes:
-        giver: the teacher that gives the task's module.
+        giver: The teacher that gives the task's module.
         module: g_S.
-        method: by which adapters are fitted.
-        digest: hash of `inputs`.
-        inputs: as the lock file names them.
+        method: By which adapters are fitted.
+        digest: Hash of `inputs`.
+        inputs: As the lock file names them.
     """
 
     giver: str | None
@@ -68,9 +68,9 @@ class SharedInputs:
     """What the paths of each task have in common, made once for each adapter that they have.
 
     Args:
-        graph: what the network is.
-        facts: of its teachers.
-        given: who gives each of its modules.
+        graph: What the network is.
+        facts: Of its teachers.
+        given: Who gives each of its modules.
     """
 
     def __init__(self, graph: Graph, facts: Facts, given: Givers) -> None:
@@ -122,9 +122,9 @@ def adapter_keys(
 
     Args:
         category_modules: f of each path.
-        teachers: its own.
-        samples: its own.
-        digests: of what it shares.
+        teachers: Its own.
+        samples: Its own.
+        digests: Of what it shares.
     """
     return [
         hashlib.sha256(

@@ -25,9 +25,9 @@ class PlanFile:
     """A plan as it was agreed on.
 
     Attributes:
-        graph: the graph file that it was made for.
-        edges: by path and whether it is removed: what was to be done, and the key.
-        samples: folder of images by path, as they were given.
+        graph: The graph file that it was made for.
+        edges: By path and whether it is removed: what was to be done, and the key.
+        samples: Folder of images by path, as they were given.
     """
 
     graph: Path
@@ -38,7 +38,7 @@ class PlanFile:
         """Refuse a plan that is not this one; what was done of it already is no difference.
 
         Raises:
-            PlanError: the world is not that of the plan any more; the message names each difference.
+            PlanError: The world is not that of the plan any more; the message names each difference.
         """
         now = {_place(edge): edge for edge in plan.edges}
         found = [
@@ -96,10 +96,10 @@ def plan_text(plan: Plan, graph: Path, path: Path, samples: Mapping[str, str] | 
     """The text of a plan file.
 
     Args:
-        plan: to write.
-        graph: its graph file; named relative to the plan file.
-        path: of the plan file.
-        samples: folder of images by path.
+        plan: To write.
+        graph: Its graph file; named relative to the plan file.
+        path: Of the plan file.
+        samples: Folder of images by path.
     """
     relative = os.path.relpath(graph.absolute(), path.absolute().parent)
     head: dict[str, Any] = {PLAN_KEY: 1, "file": Path(relative).as_posix()}
@@ -120,7 +120,7 @@ def read_plan(path: Path) -> PlanFile:
     """Read a plan file.
 
     Raises:
-        PlanError: it cannot be read, or is none.
+        PlanError: It cannot be read, or is none.
     """
     try:
         if path.stat().st_size > LARGEST_PLAN:

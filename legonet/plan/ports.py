@@ -68,15 +68,15 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
     """What the adapters of a plan join.
 
     Args:
-        graph: that the plan was made for, every choice settled.
-        plan: edges that need no adapter are left out.
-        port_of: a teacher's port, by its name.
+        graph: That the plan was made for, every choice settled.
+        plan: Edges that need no adapter are left out.
+        port_of: A teacher's port, by its name.
 
     Returns:
         By path.
 
     Raises:
-        BlockError: two modules that no adapter joins.
+        BlockError: Two modules that no adapter joins.
     """
     given, ports, found = givers(graph), dict[str, Port](), dict[str, Ports]()
     layers: dict[tuple[Shape, Shape, Shape, bool, bool, int], tuple[str, ...]] = {}

@@ -51,13 +51,13 @@ def kept(
     """Edges of teachers: kept where the adapter is stored and built from what it would be built from now.
 
     Args:
-        pairs: of the teachers whose paths are looked at.
-        graph: as for `legonet.plan.diff.diff`.
-        lock: likewise.
-        facts: likewise.
-        given: who gives each module of the graph.
-        shared: what the paths of each task have in common.
-        otherwise: plans the edge of a teacher that is not kept.
+        pairs: Of the teachers whose paths are looked at.
+        graph: As for `legonet.plan.diff.diff`.
+        lock: Likewise.
+        facts: Likewise.
+        given: Who gives each module of the graph.
+        shared: What the paths of each task have in common.
+        otherwise: Plans the edge of a teacher that is not kept.
 
     Returns:
         The edge of each teacher.

@@ -28,8 +28,8 @@ def dot(view: View | Drawing, *, dpi: int | None = None) -> str:
     """Write a view as DOT text.
 
     Args:
-        view: what to draw.
-        dpi: dots per inch, for pixel formats.
+        view: What to draw.
+        dpi: Dots per inch, for pixel formats.
 
     Returns:
         The text; ASCII and non-ASCII labels in UTF-8.

@@ -71,18 +71,18 @@ def draw(
     """Draw a network.
 
     Args:
-        graph: the network, a view of one that `legonet.render.make_view` made, or a drawing.
-        format: svg, png, pdf, dot, mermaid, markdown or html; a file name's ending will do.
-        lock: what has been built; without it nothing counts as built.
-        plan: what would be built; without it the states come from graph and lock alone.
-        figures: measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
+        graph: The network, a view of one that `legonet.render.make_view` made, or a drawing.
+        format: Svg, png, pdf, dot, mermaid, markdown or html; a file name's ending will do.
+        lock: What has been built; without it nothing counts as built.
+        plan: What would be built; without it the states come from graph and lock alone.
+        figures: Measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
             rates from 0 to 1.
 
     Returns:
         Bytes for png and pdf, text for the others. The same for the same input on the same machine.
 
     Raises:
-        RenderError: an unknown format, or Graphviz cannot draw.
+        RenderError: An unknown format, or Graphviz cannot draw.
     """
     kind = _BY_NAME.get(format.lower().removeprefix("."))
     if kind is None:
@@ -128,18 +128,18 @@ def render(
     """Draw a network into a file, whose ending chooses the format; the file is whole or not there.
 
     Args:
-        graph: the network, a view of one that `legonet.render.make_view` made, or a drawing.
-        path: ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm.
-        lock: what has been built; without it nothing counts as built.
-        plan: what would be built; without it the states come from graph and lock alone.
-        figures: measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
+        graph: The network, a view of one that `legonet.render.make_view` made, or a drawing.
+        path: Ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm.
+        lock: What has been built; without it nothing counts as built.
+        plan: What would be built; without it the states come from graph and lock alone.
+        figures: Measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
             rates from 0 to 1.
 
     Returns:
         The path of the file.
 
     Raises:
-        RenderError: an unknown ending, Graphviz cannot draw, or the file cannot be written.
+        RenderError: An unknown ending, Graphviz cannot draw, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower().removeprefix(".") not in _BY_NAME:

@@ -34,7 +34,7 @@ def svg(view: View | Drawing) -> str:
     """Draw a view as SVG.
 
     Raises:
-        RenderError: no Graphviz, or it failed.
+        RenderError: No Graphviz, or it failed.
     """
     text = _pipe(write(view.name, lay_out(view)), "svg").decode("utf-8")
     # Graphviz names no second choice for this font. A quotation mark in a label is written &quot;.
@@ -45,14 +45,14 @@ def png(view: View | Drawing, *, dpi: int = DPI) -> bytes:
     """Draw a view as PNG.
 
     Args:
-        view: what to draw.
-        dpi: dots per inch; lowered where the picture would have more than `MAX_PIXELS` on a side.
+        view: What to draw.
+        dpi: Dots per inch; lowered where the picture would have more than `MAX_PIXELS` on a side.
 
     Returns:
         The file's bytes.
 
     Raises:
-        RenderError: no Graphviz, or it failed.
+        RenderError: No Graphviz, or it failed.
     """
     layout = lay_out(view)
     left, bottom, right, top = layout.bounds

@@ -37,7 +37,7 @@ def html(view: View) -> str:
     """Write a view as a page.
 
     Args:
-        view: what to show.
+        view: What to show.
 
     Returns:
         The page; no script, no external resource.

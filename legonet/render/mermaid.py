@@ -20,7 +20,7 @@ def mermaid(view: View) -> str:
     """Write a view as a Mermaid flowchart.
 
     Args:
-        view: what to draw.
+        view: What to draw.
 
     Returns:
         The text, left to right.

@@ -46,14 +46,14 @@ def pdf(svg: str, title: str) -> bytes:
     machine if one has the letters, else in one that readers bring.
 
     Args:
-        svg: the picture.
-        title: the document's title.
+        svg: The picture.
+        title: The document's title.
 
     Returns:
         The file's bytes; the same for the same picture on the same machine.
 
     Raises:
-        RenderError: the SVG holds something that Graphviz does not write.
+        RenderError: The SVG holds something that Graphviz does not write.
     """
     from reportlab.pdfgen.canvas import Canvas
 

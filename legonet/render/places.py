@@ -31,11 +31,11 @@ class Place:
     """What ends at a place.
 
     Attributes:
-        name: of the module or operation that ends there.
-        shape: of the tensor that crosses, such as `112x6x6`.
-        below: the share of the multiplications up to here, from 0 to 1.
-        weights: how many weights lie between the place before and this one.
-        recommended: to cut here.
+        name: Of the module or operation that ends there.
+        shape: Of the tensor that crosses, such as `112x6x6`.
+        below: The share of the multiplications up to here, from 0 to 1.
+        weights: How many weights lie between the place before and this one.
+        recommended: To cut here.
     """
 
     name: str
@@ -49,10 +49,10 @@ def picture(name: str, input_shape: str, places: Sequence[Place], output: str) -
     """Draw a model as the chain of its places, in rows from left to right.
 
     Args:
-        name: of the model.
-        input_shape: of one image.
-        places: in order.
-        output: what is said of the part above the last place.
+        name: Of the model.
+        input_shape: Of one image.
+        places: In order.
+        output: What is said of the part above the last place.
     """
     layout = Layout()
     boxes = [

@@ -148,18 +148,18 @@ def make_view(
     """Work out what a diagram of a graph shows; pure and deterministic.
 
     Args:
-        graph: the network.
-        lock: what has been built; without it nothing counts as built.
-        plan: what would be built; without it the state of an edge comes from graph and lock alone.
-        figures: measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
+        graph: The network.
+        lock: What has been built; without it nothing counts as built.
+        plan: What would be built; without it the state of an edge comes from graph and lock alone.
+        figures: Measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
             rates from 0 to 1.
-        ports: what is said of the shapes that an adapter joins and of its layers, by path.
+        ports: What is said of the shapes that an adapter joins and of its layers, by path.
 
     Returns:
         The view.
 
     Raises:
-        RenderError: the plan holds an action that no diagram knows, or a path that is none.
+        RenderError: The plan holds an action that no diagram knows, or a path that is none.
     """
     lock = lock or Lock()
     numbers = {name: number for number, name in enumerate(graph.teachers, start=1)}

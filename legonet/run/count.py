@@ -21,11 +21,11 @@ class OperationCount:
     """Counts the operations of fits, once for all paths that join the same in the same way.
 
     Args:
-        graph: settled.
-        teachers: as their files are now.
-        crossing: a teacher's cut, by its name.
-        images: how many are given, by path.
-        labelled: paths whose images have labels.
+        graph: Settled.
+        teachers: As their files are now.
+        crossing: A teacher's cut, by its name.
+        images: How many are given, by path.
+        labelled: Paths whose images have labels.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class OperationCount:
 
         Args:
             path: `category:task`.
-            teacher: of it; None where labelled samples make up for one.
+            teacher: Of it; None where labelled samples make up for one.
 
         Returns:
             None where a module's size is not known, or no adapter joins the two.

@@ -60,16 +60,16 @@ def execute(
     """Do one job.
 
     Args:
-        job: what to fit.
-        store: holds the modules and statistics that the job names.
-        samples: normalised images of the category, if there are any.
-        device: where to compute.
-        progress: called with (step, steps, loss).
-        checkpoints: a folder where long descents leave their states; None: nowhere.
+        job: What to fit.
+        store: Holds the modules and statistics that the job names.
+        samples: Normalised images of the category, if there are any.
+        device: Where to compute.
+        progress: Called with (step, steps, loss).
+        checkpoints: A folder where long descents leave their states; None: nowhere.
 
     Raises:
-        StoreError: a module is missing or damaged.
-        DistillError: the adapter cannot be fitted by its method, or memory does not suffice.
+        StoreError: A module is missing or damaged.
+        DistillError: The adapter cannot be fitted by its method, or memory does not suffice.
     """
     begin, edge = time.monotonic(), load_edge(job, store)
     checkpoint = None if checkpoints is None else Checkpoint(checkpoints, job.key, device)
@@ -113,7 +113,7 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
     """The frozen modules that a job's adapter joins, and what is known of them.
 
     Raises:
-        StoreError: a module is missing or damaged.
+        StoreError: A module is missing or damaged.
     """
     # Without a teacher no method but `ordinary` is planned, which never looks at it.
     named = (job.category_module, job.task_module, job.teacher_module or job.task_module)
@@ -136,7 +136,7 @@ def open_edge(project: Project, lock: Lock, path: str) -> Edge:
     """The frozen modules that a path's adapter joins, from its teacher's files if the store lacks them.
 
     Raises:
-        SelectError: no such path, or no teacher for it.
+        SelectError: No such path, or no teacher for it.
     """
     teacher = expect_teacher(project.graph, path)
     found = project.plan(lock, graph=concerning(project.graph, [path]))

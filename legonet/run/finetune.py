@@ -80,16 +80,16 @@ def tune_at(
 
     Args:
         project: Where the network lives.
-        load: reads the lock as it is once no other run can write it.
-        save: writes it, if the module is accepted.
-        samples: by path.
-        normalise: turns images in [0, 1] into what category modules take.
-        tuning: how.
-        device: where to compute.
-        progress: called with (step, steps, loss).
+        load: Reads the lock as it is once no other run can write it.
+        save: Writes it, if the module is accepted.
+        samples: By path.
+        normalise: Turns images in [0, 1] into what category modules take.
+        tuning: How.
+        device: Where to compute.
+        progress: Called with (step, steps, loss).
 
     Raises:
-        StoreError: another run is at work on the network.
+        StoreError: Another run is at work on the network.
     """
     where, read = find_device(device), read_given(project.graph, samples or {})
     given = {path: (normalise(images), labels) for path, (images, labels) in read.items()}
@@ -131,17 +131,17 @@ def tune(
     """Fine-tune one module.
 
     Args:
-        graph: settled.
-        plan: tells what is built.
-        lock: with the modules as they are now; the store has all of them.
-        store: takes the module if it is accepted.
-        samples: by path, images normalised; labels may be None.
-        tuning: how.
-        device: where to compute.
-        progress: called with (step, steps, loss).
+        graph: Settled.
+        plan: Tells what is built.
+        lock: With the modules as they are now; the store has all of them.
+        store: Takes the module if it is accepted.
+        samples: By path, images normalised; labels may be None.
+        tuning: How.
+        device: Where to compute.
+        progress: Called with (step, steps, loss).
 
     Raises:
-        SelectError: no such task or category, or not all of its paths are built.
+        SelectError: No such task or category, or not all of its paths are built.
     """
     names = _paths(graph, plan, tuning)
     shared = lock.tasks[tuning.task] if tuning.task is not None else lock.categories[tuning.category or ""]

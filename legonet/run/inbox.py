@@ -96,9 +96,9 @@ class Inbox:
     """The inbox of a graph file.
 
     Args:
-        folder: into which teachers are dropped.
-        graph: the graph file that they are added to.
-        note: called with what people should know of a drop that is taken nevertheless.
+        folder: Into which teachers are dropped.
+        graph: The graph file that they are added to.
+        note: Called with what people should know of a drop that is taken nevertheless.
     """
 
     def __init__(self, folder: Path, graph: Path, note: Callable[[str], None] = lambda _: None) -> None:
@@ -116,7 +116,7 @@ class Inbox:
         """The files that have lain there for a while without the other half of their drop; each is told once.
 
         Args:
-            seconds: that they must not have changed.
+            seconds: That they must not have changed.
         """
         entries = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
         either = listed(WEIGHTS, " or ")
@@ -144,8 +144,8 @@ class Inbox:
             The path that the teacher is of.
 
         Raises:
-            Exception: why it is refused; it is set aside then, with the reason beside it.
-            OSError: a file cannot be read now; it stays where it is.
+            Exception: Why it is refused; it is set aside then, with the reason beside it.
+            OSError: A file cannot be read now; it stays where it is.
         """
         try:
             path = self._added(drop)

@@ -19,18 +19,18 @@ class Job:
 
     Attributes:
         path: `category:task`.
-        key: hash of everything that the adapter is built from.
-        adapter: its shape, method and seed.
+        key: Hash of everything that the adapter is built from.
+        adapter: Its shape, method and seed.
         category_module: f.
         task_module: g_S.
         teacher_module: g_T; None where labelled samples make up for a teacher.
         own_category_module: f', the category module under g_T, where it is not f: teacher and student are
             matched at the image then.
-        donor_module: the category module that g_S was trained with; it tells what g_S takes.
-        input: the image that every category module sees.
-        meaning: of the task's output.
-        statistics: of the teacher, if its owner recorded them.
-        generic_statistics: of the teacher that gave g_S, likewise.
+        donor_module: The category module that g_S was trained with; it tells what g_S takes.
+        input: The image that every category module sees.
+        meaning: Of the task's output.
+        statistics: Of the teacher, if its owner recorded them.
+        generic_statistics: Of the teacher that gave g_S, likewise.
     """
 
     path: str
@@ -51,9 +51,9 @@ def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -
     """One job for each adapter that the plan lists, in its order.
 
     Args:
-        graph: that the plan was made for.
-        plan: what to do.
-        teachers: as `legonet.run.prepare.lock_teachers` found them.
+        graph: That the plan was made for.
+        plan: What to do.
+        teachers: As `legonet.run.prepare.lock_teachers` found them.
     """
     given = givers(graph)
     return [_job(graph, given, edge.path, edge.teacher, teachers, edge.key or "") for edge in plan.jobs]
@@ -63,10 +63,10 @@ def make_job(graph: Graph, path: str, teacher: str | None, teachers: Mapping[str
     """The job of one path, whether a plan lists it or not.
 
     Args:
-        graph: where the path is.
+        graph: Where the path is.
         path: `category:task`.
-        teacher: of this category and task; None where there is none.
-        teachers: as `legonet.run.prepare.lock_teachers` found them.
+        teacher: Of this category and task; None where there is none.
+        teachers: As `legonet.run.prepare.lock_teachers` found them.
     """
     return _job(graph, givers(graph), path, teacher, teachers, "")
 

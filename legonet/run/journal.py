@@ -52,10 +52,10 @@ class Journal:
     """A sqlite file of runs and jobs.
 
     Args:
-        path: the file, made when something is noted; None: nothing is kept.
+        path: The file, made when something is noted; None: nothing is kept.
 
     Attributes:
-        notes: what people should know, such as that a damaged file was set aside.
+        notes: What people should know, such as that a damaged file was set aside.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -104,7 +104,7 @@ class Journal:
         """Note that a run begins; returns its number. A damaged file is set aside first.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: It cannot be written.
         """
         self._mend()
         if self._open is None and self.path is not None:

@@ -101,7 +101,7 @@ def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: RunOptions) -> l
     end, so that only the first two count.
 
     Raises:
-        SelectError: a pattern that fits no path of the graph.
+        SelectError: A pattern that fits no path of the graph.
     """
     wanted = [edge for edge in jobs if options.wants(edge.path)]
     paths = [f"{each.category}:{each.task}" for each in graph.teachers.values()]
@@ -136,12 +136,12 @@ def seconds_of(option: str, text: str, or_none: bool = False) -> float:
     """Read a duration such as `90s`, `10m` or `1.5h`; a bare number is in seconds.
 
     Args:
-        option: that it was given with.
-        text: as it was given.
-        or_none: whether it may be 0.
+        option: That it was given with.
+        text: As it was given.
+        or_none: Whether it may be 0.
 
     Raises:
-        SelectError: the option has none.
+        SelectError: The option has none.
     """
     value = _number(text.strip(), _DURATIONS)
     if value is None or (value == 0 and not or_none):
@@ -153,11 +153,11 @@ def bytes_of(option: str, text: str) -> int:
     """Read a size such as `800M` or `4G`, in powers of 1024; a bare number is in bytes.
 
     Args:
-        option: that it was given with.
-        text: as it was given.
+        option: That it was given with.
+        text: As it was given.
 
     Raises:
-        SelectError: the option has none.
+        SelectError: The option has none.
     """
     value = _number(text.strip().upper().removesuffix("B").removesuffix("I"), _SIZES)
     if value is None or value < 1:

@@ -23,9 +23,9 @@ class SampleFacts:
     """Samples that are given, as a plan sees them.
 
     Attributes:
-        fingerprints: by path.
-        labelled: paths whose samples have labels.
-        images: how many, by path.
+        fingerprints: By path.
+        labelled: Paths whose samples have labels.
+        images: How many, by path.
     """
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)
@@ -38,10 +38,10 @@ class PlannedNetwork:
     """A plan and what it was made from.
 
     Attributes:
-        graph: with every choice settled.
-        plan: what is to be done.
-        teachers: as their files are now.
-        before: the plan as the next one may go on from.
+        graph: With every choice settled.
+        plan: What is to be done.
+        teachers: As their files are now.
+        before: The plan as the next one may go on from.
     """
 
     graph: Graph
@@ -63,17 +63,17 @@ def make_plan(
     """Plan what is to be built.
 
     Args:
-        graph: as written.
-        lock: what has been built.
-        store: asked for the adapters that the lock names.
-        sources: the teachers.
-        journal: asked for what jobs took, and for adapters that the lock does not name.
+        graph: As written.
+        lock: What has been built.
+        store: Asked for the adapters that the lock names.
+        sources: The teachers.
+        journal: Asked for what jobs took, and for adapters that the lock does not name.
         sample_facts: Facts of the samples that are given.
-        crossing: a teacher's cut, by its name.
-        before: an earlier plan of this network, where there is one at hand.
+        crossing: A teacher's cut, by its name.
+        before: An earlier plan of this network, where there is one at hand.
 
     Raises:
-        LegonetError: a teacher's files cannot be read.
+        LegonetError: A teacher's files cannot be read.
     """
     teachers = lock_teachers(sources, lock)
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})

@@ -21,7 +21,7 @@ def lock_teachers(sources: Sources, lock: Lock) -> dict[str, LockedTeacher]:
     """The content hashes of every teacher's modules and statistics, as its files are now.
 
     Raises:
-        TeacherError: a teacher's files cannot be read, or do not fit its block and cut.
+        TeacherError: A teacher's files cannot be read, or do not fit its block and cut.
     """
     return {name: source.locked(lock.teachers.get(name)) for name, source in sources.items()}
 
@@ -36,11 +36,11 @@ def facts(
     """What the plan depends on besides graph and lock.
 
     Args:
-        teachers: as `lock_teachers` found them.
-        lock: what has been built.
-        store: asked for the adapters that the lock names.
-        samples: fingerprints of the samples that are given, by path.
-        labelled: paths whose samples have labels.
+        teachers: As `lock_teachers` found them.
+        lock: What has been built.
+        store: Asked for the adapters that the lock names.
+        samples: Fingerprints of the samples that are given, by path.
+        labelled: Paths whose samples have labels.
     """
     known = {
         name: TeacherFacts(each.category_module, each.task_module, each.statistics)
@@ -56,10 +56,10 @@ def lock_modules(
     """The lock with the modules as they are now; its adapters stay.
 
     Args:
-        graph: every choice settled.
-        lock: what has been built.
-        teachers: as `lock_teachers` found them.
-        store: asked for fine-tuned copies, which only `legonet finetune` makes again: a lost one goes;
+        graph: Every choice settled.
+        lock: What has been built.
+        teachers: As `lock_teachers` found them.
+        store: Asked for fine-tuned copies, which only `legonet finetune` makes again: a lost one goes;
             default: not asked, so that whoever reads a lost one hears of it.
     """
     given = givers(graph)
@@ -110,13 +110,13 @@ def store_blobs(
     """Put the modules and statistics of these content hashes into the store, from their teachers' files.
 
     Args:
-        needed: content hashes; those that the store has cost nothing.
-        sources: the teachers.
-        teachers: as `lock_teachers` found them.
-        store: where to put them.
+        needed: Content hashes; those that the store has cost nothing.
+        sources: The teachers.
+        teachers: As `lock_teachers` found them.
+        store: Where to put them.
 
     Raises:
-        StoreError: the store cannot be written, or a teacher's files give other bytes than were locked.
+        StoreError: The store cannot be written, or a teacher's files give other bytes than were locked.
     """
     missing = {sha for sha in needed if not store.has(sha)}
     for name, locked in teachers.items():
@@ -147,7 +147,7 @@ def mend_blobs(
         What was damaged, for people.
 
     Raises:
-        StoreError: as of `store_blobs`.
+        StoreError: As of `store_blobs`.
     """
     needed = set(needed)
     damaged = set_aside(needed, store)
@@ -162,7 +162,7 @@ def set_aside(needed: Iterable[str], store: BlobStore) -> tuple[str, ...]:
         What was damaged, for people.
 
     Raises:
-        StoreError: a blob cannot be read.
+        StoreError: A blob cannot be read.
     """
     damaged = []
     for sha in sorted(set(needed)):

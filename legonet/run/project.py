@@ -30,12 +30,12 @@ class Project:
     """Where a network lives.
 
     Attributes:
-        graph: as written.
-        store: the bytes.
-        sources: the teachers.
-        journal: of runs.
+        graph: As written.
+        store: The bytes.
+        sources: The teachers.
+        journal: Of runs.
         workspace: None for a network in memory.
-        before: an earlier plan of it, which the next one may go on from.
+        before: An earlier plan of it, which the next one may go on from.
     """
 
     graph: Graph
@@ -51,7 +51,7 @@ class Project:
         """The plan of a graph, default the whole, and its teachers as their files are now.
 
         Raises:
-            LegonetError: a teacher's files cannot be read.
+            LegonetError: A teacher's files cannot be read.
         """
         graph = graph or self.graph
         sources: Mapping[str, TeacherSource] = {name: self.sources[name] for name in graph.teachers}
@@ -73,8 +73,8 @@ class Project:
         """No other process changes what has been built while this is entered.
 
         Args:
-            wait: for one that is at work; else it is refused.
-            told: once, for whom it waits.
+            wait: For one that is at work; else it is refused.
+            told: Once, for whom it waits.
         """
         if self.workspace is None:
             return nullcontext()
@@ -92,12 +92,12 @@ class Project:
         verified and mended, and it is made again.
 
         Args:
-            found: of the network.
-            needed: content hashes.
-            make: reads them.
+            found: Of the network.
+            needed: Content hashes.
+            make: Reads them.
 
         Raises:
-            StoreError: a module is missing or damaged, and its teacher gives no other.
+            StoreError: A module is missing or damaged, and its teacher gives no other.
         """
         needed = set(needed)
         store_blobs(needed, self.sources, found.teachers, self.store)
@@ -125,7 +125,7 @@ def expect_teacher(graph: Graph, path: str) -> str:
     """The teacher of a path.
 
     Raises:
-        SelectError: no such path, or no teacher for it.
+        SelectError: No such path, or no teacher for it.
     """
     name = find_edge(graph, path).teacher
     if name is None:
@@ -137,7 +137,7 @@ def find_source(graph: Graph, sources: Sources, name: str) -> TeacherSource:
     """A teacher by name.
 
     Raises:
-        SelectError: no such teacher.
+        SelectError: No such teacher.
     """
     if name not in sources:
         there = f"teachers are {listed(list(sources))}" if sources else "there are none yet"

@@ -27,9 +27,9 @@ class RunLock:
     """Held while it is entered.
 
     Args:
-        path: a file that says who holds it.
-        wait: until another one lets go.
-        told: once, that it waits, and for whom.
+        path: A file that says who holds it.
+        wait: Until another one lets go.
+        told: Once, that it waits, and for whom.
     """
 
     def __init__(self, path: Path, wait: bool = False, told: Callable[[str], None] | None = None) -> None:
@@ -40,7 +40,7 @@ class RunLock:
         """Take the lock.
 
         Raises:
-            StoreError: another run holds it, or the file cannot be written.
+            StoreError: Another run holds it, or the file cannot be written.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

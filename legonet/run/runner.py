@@ -106,23 +106,23 @@ def run(
     changes touches nothing.
 
     Args:
-        plan: what to do.
-        order: the plan's jobs that are wanted, in order.
-        jobs: one for each of the plan's jobs, in any order.
-        lock: what has been built.
-        store: where adapters are kept.
-        journal: where the run is noted.
-        save: writes the lock, atomically.
-        executor: where the jobs are done; entered and left here.
-        options: how to go about it.
-        samples: by path.
+        plan: What to do.
+        order: The plan's jobs that are wanted, in order.
+        jobs: One for each of the plan's jobs, in any order.
+        lock: What has been built.
+        store: Where adapters are kept.
+        journal: Where the run is noted.
+        save: Writes the lock, atomically.
+        executor: Where the jobs are done; entered and left here.
+        options: How to go about it.
+        samples: By path.
         progress: Called at each step.
 
     Returns:
         The new lock and the results.
 
     Raises:
-        LegonetError: a job failed, and `keep_going` is not set; what was done before it stays done.
+        LegonetError: A job failed, and `keep_going` is not set; what was done before it stays done.
     """
     if not plan.changes:
         return Run(lock)

@@ -24,12 +24,12 @@ def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, t
     """Images and labels by path, checked.
 
     Args:
-        graph: tells what images and labels look like.
-        samples: by path.
+        graph: Tells what images and labels look like.
+        samples: By path.
 
     Raises:
-        SelectError: no such path; an application's name is none.
-        DataError: images or labels do not fit.
+        SelectError: No such path; an application's name is none.
+        DataError: Images or labels do not fit.
     """
     read = {}
     for path, given in samples.items():
@@ -46,9 +46,9 @@ def read_samples(
 
     Args:
         given: (images, labels), labels may be None; or a dataset of (image, label) pairs.
-        path: for messages.
+        path: For messages.
         shape: (channels, height, width) that the network expects.
-        meaning: of the task's output, which labels have to fit.
+        meaning: Of the task's output, which labels have to fit.
 
     Returns:
         Images (batch, channels, height, width) in [0, 1], float32, and labels or None. Labels are
@@ -56,7 +56,7 @@ def read_samples(
         float32, such as of vectors (batch, size).
 
     Raises:
-        DataError: another shape or range, no image, or not as many labels as images.
+        DataError: Another shape or range, no image, or not as many labels as images.
     """
     where = f"samples['{path}']"
     images, labels = _of_dataset(given, where) if isinstance(given, Dataset) else _of_pair(given, where)

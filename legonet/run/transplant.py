@@ -30,7 +30,7 @@ def find_sample_facts(graph: Graph, samples: Mapping[str, GivenSamples] | None) 
     """Samples as a plan sees them.
 
     Raises:
-        LegonetError: samples that do not fit.
+        LegonetError: Samples that do not fit.
     """
     return _sample_facts(read_given(graph, samples or {}))
 
@@ -57,18 +57,18 @@ def transplant(
 
     Args:
         project: The network's graph, store and teachers.
-        load: reads the lock as it is once no other run can write it.
-        save: writes it.
-        samples: by path.
-        normalise: turns images in [0, 1] into what category modules take.
-        device: where to compute.
-        options: how to go about the jobs.
+        load: Reads the lock as it is once no other run can write it.
+        save: Writes it.
+        samples: By path.
+        normalise: Turns images in [0, 1] into what category modules take.
+        device: Where to compute.
+        options: How to go about the jobs.
         progress: Called at each step.
-        accept: refuses a plan that is not the one that was agreed on.
-        executor: where the jobs are done; default: as the options say.
+        accept: Refuses a plan that is not the one that was agreed on.
+        executor: Where the jobs are done; default: as the options say.
 
     Raises:
-        SelectError: limits beside an executor that is given.
+        SelectError: Limits beside an executor that is given.
     """
     if executor is not None and options.limited:
         raise SelectError(

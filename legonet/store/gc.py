@@ -22,12 +22,12 @@ class Orphans:
     """Files of the store that no lock file names, and what was left anywhere by a command that was killed.
 
     Attributes:
-        files: blobs, damaged ones that were set aside, states of jobs that were not finished, temporary
+        files: Blobs, damaged ones that were set aside, states of jobs that were not finished, temporary
             files, and teachers' weights and blocks that no graph file came to name.
-        bytes: that they take.
-        state: the workspace's folder of what belongs to this machine.
-        kept: how many blobs lock files name.
-        young: how many others are left alone, since a run may have written them just now.
+        bytes: That they take.
+        state: The workspace's folder of what belongs to this machine.
+        kept: How many blobs lock files name.
+        young: How many others are left alone, since a run may have written them just now.
     """
 
     files: tuple[Path, ...]
@@ -40,7 +40,7 @@ class Orphans:
         """Delete them.
 
         Raises:
-            StoreError: one cannot be deleted.
+            StoreError: One cannot be deleted.
         """
         for file in self.files:
             try:
@@ -59,11 +59,11 @@ def find_orphans(workspace: Workspace, age: float = YOUNG) -> Orphans:
     """Find what no lock file of the workspace names.
 
     Args:
-        workspace: all of its lock files count, wherever they are.
-        age: in seconds, that a file has to have.
+        workspace: All of its lock files count, wherever they are.
+        age: In seconds, that a file has to have.
 
     Raises:
-        LegonetError: a lock file is none: what it named cannot be told.
+        LegonetError: A lock file is none: what it named cannot be told.
     """
     needed: set[str] = set()
     for path in sorted(workspace.root.rglob("*.lock.json")):

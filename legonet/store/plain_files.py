@@ -15,7 +15,7 @@ def write_file(path: Path, data: bytes | Pieces) -> None:
     """Write a file atomically, and its folders: readers see the old file or the new one, never a part.
 
     Raises:
-        StoreError: it cannot be written; what was there is untouched.
+        StoreError: It cannot be written; what was there is untouched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def holds(path: Path, pieces: Pieces) -> bool:
     """Whether a file has these bytes and no others; it is read a part at a time, and only as far as needed.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: It cannot be read.
     """
     if path.stat().st_size != sum(map(len, pieces)):
         return False

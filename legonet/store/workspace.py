@@ -127,14 +127,14 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
     """Make a workspace.
 
     Args:
-        folder: its root; made if it does not exist.
-        example: also copy the graphs that come with legonet, and their teachers.
+        folder: Its root; made if it does not exist.
+        example: Also copy the graphs that come with legonet, and their teachers.
 
     Returns:
         The files that were copied.
 
     Raises:
-        StoreError: a file of another content is there already, or a file cannot be written. Nothing is
+        StoreError: A file of another content is there already, or a file cannot be written. Nothing is
             changed in the first case.
     """
     copies: list[tuple[Path, Path]] = []

@@ -33,13 +33,13 @@ class Checkpoint:
     """Where one job's descents leave their states.
 
     Args:
-        folder: made when the first state is written.
-        key: of the job; files begin with it.
-        device: that the job computes on. States of another device or number of threads are not gone on from,
+        folder: Made when the first state is written.
+        key: Of the job; files begin with it.
+        device: That the job computes on. States of another device or number of threads are not gone on from,
             since they lead to other bits.
 
     Attributes:
-        notes: for people, such as that a state could not be written.
+        notes: For people, such as that a state could not be written.
     """
 
     def __init__(self, folder: Path, key: str, device: torch.device | str = "cpu") -> None:
@@ -51,8 +51,8 @@ class Checkpoint:
         """The state of the next descent of the job.
 
         Args:
-            generator: that it draws from.
-            measured: lists that its loss adds to.
+            generator: That it draws from.
+            measured: Lists that its loss adds to.
         """
         self._count += 1
         file = self._folder / f"{self._key}-{self._count}.safetensors"

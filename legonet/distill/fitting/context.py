@@ -58,21 +58,21 @@ class Context:
     """One fit under way: the adapter, which the method sets in place, and everything that it may use.
 
     Attributes:
-        edge: names and shapes.
+        edge: Names and shapes.
         category_module: f, on the device.
         adapter: h, on the device, in its random start.
         student: g_S, on the device.
         teacher: g_T, on the device.
-        images: those given, normalised, (batch, channels, height, width); None without any.
+        images: Those given, normalised, (batch, channels, height, width); None without any.
         features: f(I) of them, (batch, channels, height, width); None without any.
-        labels: their labels, if they have any.
-        generator: a CPU generator; all that is random comes from it.
-        device: where to compute.
-        imagined: features that `legonet.distill.synthesis.features` made before for the same teacher;
+        labels: Their labels, if they have any.
+        generator: A CPU generator; all that is random comes from it.
+        device: Where to compute.
+        imagined: Features that `legonet.distill.synthesis.features` made before for the same teacher;
             None: make them.
-        notes: what is lacking, for people; methods add to it.
-        progress: called with (step, steps, loss).
-        checkpoint: where descents leave their states; None: nowhere.
+        notes: What is lacking, for people; methods add to it.
+        progress: Called with (step, steps, loss).
+        checkpoint: Where descents leave their states; None: nowhere.
     """
 
     edge: Edge

@@ -34,11 +34,11 @@ class TunedPath:
     """One path through the shared module.
 
     Attributes:
-        through: makes the path of a copy of the shared module: normalised images in, outputs out.
-        teacher: normalised images in, outputs out; None where labels alone say what is right.
-        images: normalised, (batch, channels, height, width).
-        labels: of the images, if they have any.
-        meaning: of the output.
+        through: Makes the path of a copy of the shared module: normalised images in, outputs out.
+        teacher: Normalised images in, outputs out; None where labels alone say what is right.
+        images: Normalised, (batch, channels, height, width).
+        labels: Of the images, if they have any.
+        meaning: Of the output.
     """
 
     through: Callable[[GraphModule], nn.Module]
@@ -84,12 +84,12 @@ def finetune(
     """Change a copy of a shared module.
 
     Args:
-        module: as it is; it stays so.
-        paths: all that use it.
-        steps: of Adam, its learning rate falling along half a cosine.
-        learning_rate: at the start.
-        seed: same seed, same machine: same weights.
-        progress: called with (step, steps, loss).
+        module: As it is; it stays so.
+        paths: All that use it.
+        steps: Of Adam, its learning rate falling along half a cosine.
+        learning_rate: At the start.
+        seed: Same seed, same machine: same weights.
+        progress: Called with (step, steps, loss).
 
     Returns:
         The copy, frozen, and each path before and after.

@@ -45,20 +45,20 @@ def fit(
     """Fit the adapter of one edge.
 
     Args:
-        edge: the frozen modules on both sides, and what is known of them.
-        spec: the adapter's shape, method and seed. Same seed, same machine: same weights.
-        samples: images of the category, if there are any.
-        device: where to compute.
-        progress: called with (step, steps, loss) by methods that iterate.
-        imagined: what `legonet.distill.synthesis.features.synthesise_features` made for this edge,
+        edge: The frozen modules on both sides, and what is known of them.
+        spec: The adapter's shape, method and seed. Same seed, same machine: same weights.
+        samples: Images of the category, if there are any.
+        device: Where to compute.
+        progress: Called with (step, steps, loss) by methods that iterate.
+        imagined: What `legonet.distill.synthesis.features.synthesise_features` made for this edge,
             where several adapters are fitted to one teacher; default: made anew.
-        checkpoint: where descents leave their states.
+        checkpoint: Where descents leave their states.
 
     Returns:
         The adapter in evaluation mode on the CPU, frozen.
 
     Raises:
-        DistillError: the adapter cannot be fitted by its method, from what is given.
+        DistillError: The adapter cannot be fitted by its method, from what is given.
     """
     _expect_own_statistics(edge)
     with torch.random.fork_rng(devices=[]):

@@ -34,9 +34,9 @@ class Initialisation:
 
     Attributes:
         residual: ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws; None where g_S and g_T differ in architecture.
-        aligned: the units of g_T were reordered for it.
+        aligned: The units of g_T were reordered for it.
         common: g_S and g_T have a common base.
-        excess: how much worse than the closed form the adapter's pseudo-gradients are; None without a common
+        excess: How much worse than the closed form the adapter's pseudo-gradients are; None without a common
             base.
     """
 
@@ -52,12 +52,12 @@ def initialise(context: Context, settings: Solving, imagined: int) -> Initialisa
     Where g_S and g_T differ in architecture, it stays in its random start.
 
     Args:
-        context: the fit under way; its adapter is in its random start.
-        settings: of the closed form.
-        imagined: features to synthesise where masks are found on such.
+        context: The fit under way; its adapter is in its random start.
+        settings: Of the closed form.
+        imagined: Features to synthesise where masks are found on such.
 
     Raises:
-        DistillError: the outputs of g_S and g_T differ in shape.
+        DistillError: The outputs of g_S and g_T differ in shape.
     """
     path = context.edge.path
     pair = (

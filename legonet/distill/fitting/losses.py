@@ -30,8 +30,8 @@ def value_and_jacobian(
         teacher: g_T.
         features: x, (batch, channels, height, width).
         scale: s, the teacher's standard deviation, broadcastable to the outputs.
-        weight: of the gradients' mismatch; with 0 they are not computed, which takes a third of the time.
-        generator: a CPU generator.
+        weight: Of the gradients' mismatch; with 0 they are not computed, which takes a third of the time.
+        generator: A CPU generator.
 
     Returns:
         A scalar, 0 where both agree, and the outputs of student and teacher.

@@ -30,8 +30,8 @@ def known_features(context: Context, synthesised: int) -> Tensor | None:
     """Features to compare outputs on, in random order: those given, and synthesised ones.
 
     Args:
-        context: the fit under way.
-        synthesised: how many to draw from the teacher's statistics, if there are any.
+        context: The fit under way.
+        synthesised: How many to draw from the teacher's statistics, if there are any.
 
     Returns:
         (batch, channels, height, width); None without images and statistics.
@@ -54,10 +54,10 @@ def match_outputs(context: Context, features: Tensor, steps: int, batch: int = 6
     these, it stays as it was.
 
     Args:
-        context: the fit under way; its adapter is where it starts.
+        context: The fit under way; its adapter is where it starts.
         features: (batch, channels, height, width) at the cut, in random order.
-        steps: of Adam, its learning rate falling along a cosine.
-        batch: features per step.
+        steps: Of Adam, its learning rate falling along a cosine.
+        batch: Features per step.
 
     Returns:
         The mismatch on the held-out features, in units of the teacher's spread.

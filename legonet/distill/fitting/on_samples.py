@@ -21,11 +21,11 @@ def expect_samples(context: Context, method: str) -> tuple[Tensor, Tensor | None
     """The features of the samples that a method needs, and their labels if they have any.
 
     Args:
-        context: the fit under way.
-        method: its name, for the message.
+        context: The fit under way.
+        method: Its name, for the message.
 
     Raises:
-        DistillError: no samples.
+        DistillError: No samples.
     """
     if context.features is None:
         raise DistillError(
@@ -52,13 +52,13 @@ def match_gradients(
     """Match outputs and real gradients; see `legonet.distill.fitting.losses.value_and_jacobian`.
 
     Args:
-        context: the fit under way.
+        context: The fit under way.
         features: x, (samples, channels, height, width).
-        labels: of the samples, for the task loss beside it.
-        steps: of Adam, its learning rate falling along half a cosine.
-        learning_rate: at the start.
-        batch: samples per step.
-        weight: of the gradients' mismatch.
+        labels: Of the samples, for the task loss beside it.
+        steps: Of Adam, its learning rate falling along half a cosine.
+        learning_rate: At the start.
+        batch: Samples per step.
+        weight: Of the gradients' mismatch.
 
     Returns:
         `loss`: its mean over the last tenth of the steps.
@@ -84,11 +84,11 @@ def optimise_on_samples(
     """Change the adapter along the gradient of a loss, with progress and checkpoints.
 
     Args:
-        context: the fit under way.
-        loss: of a fresh batch.
-        steps: of Adam.
-        learning_rate: at the start.
-        decay: let it fall to zero along half a cosine.
+        context: The fit under way.
+        loss: Of a fresh batch.
+        steps: Of Adam.
+        learning_rate: At the start.
+        decay: Let it fall to zero along half a cosine.
 
     Returns:
         The mean loss over the last tenth of the steps.

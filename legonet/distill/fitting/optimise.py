@@ -26,14 +26,14 @@ def optimise(
     """Change a module's weights, in place, along the gradient of a loss.
 
     Args:
-        module: where the descent starts, such as an adapter; it is frozen after it.
-        loss: a scalar of fresh samples or draws, computed through the module.
-        steps: of Adam.
-        learning_rate: at the start.
-        decay: let it fall to zero along half a cosine.
-        progress: called with (step, steps, loss).
-        only: change the parameters whose names end with this, such as `bias`; default: all.
-        state: where the descent leaves its state, and goes on from if there is one.
+        module: Where the descent starts, such as an adapter; it is frozen after it.
+        loss: A scalar of fresh samples or draws, computed through the module.
+        steps: Of Adam.
+        learning_rate: At the start.
+        decay: Let it fall to zero along half a cosine.
+        progress: Called with (step, steps, loss).
+        only: Change the parameters whose names end with this, such as `bias`; default: all.
+        state: Where the descent leaves its state, and goes on from if there is one.
 
     Returns:
         The loss of each step.

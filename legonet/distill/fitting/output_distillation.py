@@ -35,8 +35,8 @@ def distill_outputs(context: Context, steps: int) -> dict[str, float]:
     """Learn from synthesised features and from the images that are given.
 
     Args:
-        context: the fit under way.
-        steps: of Adam.
+        context: The fit under way.
+        steps: Of Adam.
 
     Returns:
         `mismatch`: smooth L1 of the outputs on held-out features, in units of the teacher's spread; nothing
@@ -74,11 +74,11 @@ def learn_from_outputs(
     """Descend from where the adapter is, in place.
 
     Args:
-        context: the fit under way.
-        imagined: synthesised features, (batch, channels, height, width).
-        given: features of images that were given and of copies of them, likewise; one of the two is there.
-        steps: of Adam.
-        gradients: weight of their mismatch; with 0 outputs are all, and batches are larger.
+        context: The fit under way.
+        imagined: Synthesised features, (batch, channels, height, width).
+        given: Features of images that were given and of copies of them, likewise; one of the two is there.
+        steps: Of Adam.
+        gradients: Weight of their mismatch; with 0 outputs are all, and batches are larger.
     """
     count = BATCH if gradients else OUTPUTS_ALONE
     student, generator = nn.Sequential(context.adapter, context.student), context.generator

@@ -44,11 +44,11 @@ class Material:
     """Features to learn from and to choose by.
 
     Attributes:
-        imagined: of nothing; None without statistics and f's input.
-        given: of the images given and of their copies; None without any.
-        labelled: of the images given, where they have labels.
-        labels: theirs.
-        held_out: never learned from.
+        imagined: Of nothing; None without statistics and f's input.
+        given: Of the images given and of their copies; None without any.
+        labelled: Of the images given, where they have labels.
+        labels: Theirs.
+        held_out: Never learned from.
     """
 
     imagined: Tensor | None
@@ -62,9 +62,9 @@ class Refinement:
     """Changes the context's adapter in place, by what the material says, and judges it.
 
     Args:
-        context: the fit under way.
-        material: features to learn from and to judge by.
-        begin: where the adapter stands at first.
+        context: The fit under way.
+        material: Features to learn from and to judge by.
+        begin: Where the adapter stands at first.
     """
 
     def __init__(self, context: Context, material: Material, begin: Initialisation) -> None:
@@ -99,9 +99,9 @@ class Refinement:
         """Change all weights; without a common base by `legonet.distill.fitting.output_distillation`.
 
         Args:
-            steps: of Adam without images; there are more with some.
-            learning_rate: at the start, with a common base.
-            gradients: weight of the real gradients' mismatch without one.
+            steps: Of Adam without images; there are more with some.
+            learning_rate: At the start, with a common base.
+            gradients: Weight of the real gradients' mismatch without one.
         """
         if not self._begin.common:
             own = own_features(self._context)
@@ -151,8 +151,8 @@ def gather(context: Context, count: int) -> Material | None:
     """Everything to learn from, a fifth of it held out; of few given images none is spared for that.
 
     Args:
-        context: the fit under way.
-        count: features to synthesise.
+        context: The fit under way.
+        count: Features to synthesise.
 
     Returns:
         None where there is nothing.

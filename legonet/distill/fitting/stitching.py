@@ -69,21 +69,21 @@ def fit_stitched(
     """Fit the adapter of an edge whose teacher stands on another category module.
 
     Args:
-        edge: its `category_module` is f, its `source` is the shape of f's features.
+        edge: Its `category_module` is f, its `source` is the shape of f's features.
         own_category_module: f', the module under g_T.
-        spec: the adapter's shape, method and seed, for what stands above the bridge.
-        samples: images of the category, if there are any; their labels serve the adapter above the bridge.
-        device: where to compute.
-        progress: called with (step, steps, loss).
-        checkpoint: where descents leave their states.
-        upper: what stands above the bridge, where it was fitted on f' before; default: fitted now.
+        spec: The adapter's shape, method and seed, for what stands above the bridge.
+        samples: Images of the category, if there are any; their labels serve the adapter above the bridge.
+        device: Where to compute.
+        progress: Called with (step, steps, loss).
+        checkpoint: Where descents leave their states.
+        upper: What stands above the bridge, where it was fitted on f' before; default: fitted now.
 
     Returns:
         The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the bridge
         misses, and `disagreement`, both on held-out images.
 
     Raises:
-        DistillError: features that no convolution joins, or what the method refuses.
+        DistillError: Features that no convolution joins, or what the method refuses.
     """
     if edge.input is None:
         raise DistillError(
@@ -198,13 +198,13 @@ def _refine(
     """Change the adapter in place where that agrees better.
 
     Args:
-        edge: what the output means.
-        above: the adapter and g_S.
-        seen: features f(I) and the teacher's answers, to learn from.
-        held_out: likewise, to judge by.
-        generator: chooses batches.
-        progress: called with (step, steps, loss).
-        state: where the descent leaves its state.
+        edge: What the output means.
+        above: The adapter and g_S.
+        seen: Features f(I) and the teacher's answers, to learn from.
+        held_out: Likewise, to judge by.
+        generator: Chooses batches.
+        progress: Called with (step, steps, loss).
+        state: Where the descent leaves its state.
 
     Returns:
         The disagreement on the held-out images.

@@ -28,11 +28,11 @@ def closed_form_operations(
     """About how many operations the closed form takes: pullbacks, normal equations, and their solution.
 
     Args:
-        adapter: that is solved for.
-        source: shape of the features that it takes.
-        once: operations of one pass through g_S and g_T; a pullback takes as many.
-        draws: for the normal equations; those for the residual come on top.
-        windows: of the poolings that g_S and g_T begin with.
+        adapter: That is solved for.
+        source: Shape of the features that it takes.
+        once: Operations of one pass through g_S and g_T; a pullback takes as many.
+        draws: For the normal equations; those for the residual come on top.
+        windows: Of the poolings that g_S and g_T begin with.
     """
     first = next(each for each in adapter.values() if isinstance(each, Conv))
     resampled = any(isinstance(each, AdaptiveAvgPool | Upsample) for each in adapter.values())

@@ -18,10 +18,10 @@ class Joined(NamedTuple):
         category_module: f, of one image.
         task_module: g_S, of one feature that it takes.
         teacher_module: g_T, likewise.
-        target: shape of the features that g_S takes.
+        target: Shape of the features that g_S takes.
         own: f', the category module under g_T, where it is not f: the two are matched at the image.
         same: g_T is g_S, so that nothing stands above that match.
-        statistics: the teacher's owner recorded them.
+        statistics: The teacher's owner recorded them.
     """
 
     category_module: Size
@@ -37,13 +37,13 @@ def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: boo
     """About how many operations the fit of an adapter takes.
 
     Args:
-        joined: between which it is fitted.
-        spec: its shape, its method and settings.
-        images: how many are given.
-        labelled: whether with labels.
+        joined: Between which it is fitted.
+        spec: Its shape, its method and settings.
+        images: How many are given.
+        labelled: Whether with labels.
 
     Raises:
-        BlockError: no adapter joins the two.
+        BlockError: No adapter joins the two.
     """
     below = joined.own or joined.category_module
     none = joined.own is not None and joined.same

@@ -19,7 +19,7 @@ def stitching_operations(work: Work, category_module: Size) -> int:
     """Of all but what stands above the bridge.
 
     Args:
-        work: of the fit above the bridge, on the teacher's own category module.
+        work: Of the fit above the bridge, on the teacher's own category module.
         category_module: f, which the bridge stands on.
     """
     source, own = category_module.gives, work.source

@@ -10,8 +10,8 @@ def drawn_operations(features: int, teacher: int) -> int:
     """Of features that are drawn from statistics, and moved.
 
     Args:
-        features: how many.
-        teacher: operations of g_T.
+        features: How many.
+        teacher: Operations of g_T.
     """
     return features * ACTIVITY_STEPS * 2 * teacher
 
@@ -20,8 +20,8 @@ def moved_operations(images: int, below: int, teacher: int) -> int:
     """Of synthesised images that are moved until the teacher answers them as it answered its owner's.
 
     Args:
-        images: how many.
-        below: operations of what stands below g_T.
-        teacher: of g_T.
+        images: How many.
+        below: Operations of what stands below g_T.
+        teacher: Of g_T.
     """
     return images * INVERSION_STEPS * 2 * (below + teacher)

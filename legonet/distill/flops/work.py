@@ -20,10 +20,10 @@ class Work:
         category_module: f, of one image.
         task_module: g_S, of one feature.
         teacher_module: g_T, of one feature.
-        adapter: the layers of h; none where nothing is fitted.
-        images: how many are given.
-        labelled: whether with labels.
-        statistics: whether the teacher's owner recorded them.
+        adapter: The layers of h; none where nothing is fitted.
+        images: How many are given.
+        labelled: Whether with labels.
+        statistics: Whether the teacher's owner recorded them.
     """
 
     category_module: Size

@@ -36,7 +36,7 @@ def match_activations(features: Tensor, teacher: GraphModule, statistics: Statis
     Args:
         features: (batch, channels, height, width), from `synthesise`.
         teacher: g_T, frozen.
-        statistics: of the teacher.
+        statistics: Of the teacher.
 
     Returns:
         The moved features, of the same shape.
@@ -67,7 +67,7 @@ class ActivationMismatch:
         features: (batch, channels, height, width), the batch as it is at first; it tells which outputs are
             to lie above the mean, and which below.
         teacher: g_T, frozen.
-        statistics: of the teacher.
+        statistics: Of the teacher.
     """
 
     def __init__(self, features: Tensor, teacher: GraphModule, statistics: Statistics) -> None:

@@ -19,8 +19,8 @@ def augmented_features(context: Context, images: Tensor) -> Tensor:
     """Features of images as they are and of copies: flipped, shifted, in other colours.
 
     Args:
-        context: the fit under way.
-        images: normalised, (batch, channels, height, width); the fewer, the more copies.
+        context: The fit under way.
+        images: Normalised, (batch, channels, height, width); the fewer, the more copies.
 
     Returns:
         (copies · batch, channels, height, width) at the cut.
@@ -35,8 +35,8 @@ def cutmix(features: Tensor, others: Tensor, generator: torch.Generator) -> Tens
 
     Args:
         features: (batch, channels, height, width).
-        others: the same shape.
-        generator: a CPU generator.
+        others: The same shape.
+        generator: A CPU generator.
 
     Returns:
         The same shape.
@@ -69,10 +69,10 @@ def share_of_given(context: Context, batch: int, half: int, imagined: bool) -> i
     """How many features of a batch are of images that were given; the rest is imagined.
 
     Args:
-        context: the fit under way.
-        batch: features in all.
-        half: given images that take half of it.
-        imagined: there are imagined features.
+        context: The fit under way.
+        batch: Features in all.
+        half: Given images that take half of it.
+        imagined: There are imagined features.
     """
     if context.images is None:
         return 0

@@ -32,10 +32,10 @@ def synthesise_features(
     """Synthesise features at the cut of an edge's teacher; no image is needed.
 
     Args:
-        edge: its category module, its teacher's task part, and what is known of them.
-        count: how many; half as many where only one kind can be made.
-        seed: same seed, same machine: same features.
-        device: where to compute.
+        edge: Its category module, its teacher's task part, and what is known of them.
+        count: How many; half as many where only one kind can be made.
+        seed: Same seed, same machine: same features.
+        device: Where to compute.
 
     Returns:
         (batch, channels, height, width), in random order; None where neither statistics nor f's input are
@@ -69,9 +69,9 @@ def inverted_features(context: Context, given: Input, count: int) -> Tensor:
     """F's own features of images that `legonet.distill.synthesis.inversion` synthesises from the teacher.
 
     Args:
-        context: the fit under way.
-        given: the images that f takes.
-        count: how many.
+        context: The fit under way.
+        given: The images that f takes.
+        count: How many.
 
     Returns:
         (count, channels, height, width).

@@ -23,9 +23,9 @@ def synthesise(statistics: Statistics, count: int, generator: torch.Generator) -
     """Draw features that look like the category module's.
 
     Args:
-        statistics: of the teacher whose features are wanted.
-        count: how many.
-        generator: a CPU generator.
+        statistics: Of the teacher whose features are wanted.
+        count: How many.
+        generator: A CPU generator.
 
     Returns:
         (count, channels, height, width).

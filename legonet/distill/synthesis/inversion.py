@@ -37,14 +37,14 @@ def invert(
     """Synthesise images for a teacher.
 
     Args:
-        f: the category module, frozen.
+        f: The category module, frozen.
         teacher: g_T, frozen.
-        given: shape and normalisation of f's images.
-        statistics: of the teacher; without them the images stay as they were drawn.
-        count: how many.
-        generator: a CPU generator.
-        device: where f and g_T are.
-        beside: another module below g_T, which is to answer to the same images as f does; see
+        given: Shape and normalisation of f's images.
+        statistics: Of the teacher; without them the images stay as they were drawn.
+        count: How many.
+        generator: A CPU generator.
+        device: Where f and g_T are.
+        beside: Another module below g_T, which is to answer to the same images as f does; see
             `legonet.distill.fitting.stitching`.
 
     Returns:

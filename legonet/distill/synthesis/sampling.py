@@ -21,11 +21,11 @@ def draw_gradient(
     """Draw G.
 
     Args:
-        count: number of draws.
-        shape: shape of the network's output for one input.
-        kind: all ones, or uniform in [-1, 1].
-        generator: a CPU generator; the draw does not depend on the device it is used on.
-        dtype: of the result.
+        count: Number of draws.
+        shape: Shape of the network's output for one input.
+        kind: All ones, or uniform in [-1, 1].
+        generator: A CPU generator; the draw does not depend on the device it is used on.
+        dtype: Of the result.
 
     Returns:
         (count, *shape).
@@ -48,13 +48,13 @@ def draw_masks(
     """Draw 1(x_rand > 0) for each ReLU, bottom first.
 
     Args:
-        count: number of draws.
-        shapes: the shape of each ReLU's input for one image.
-        passes: how often a unit passes: one probability, or for each ReLU a tensor of them that
+        count: Number of draws.
+        shapes: The shape of each ReLU's input for one image.
+        passes: How often a unit passes: one probability, or for each ReLU a tensor of them that
             broadcasts to its shape.
-        generator: a CPU generator.
-        shared_channels: one x_rand for all channels of a map, as in the paper's Experiment 2.
-        dtype: of the result.
+        generator: A CPU generator.
+        shared_channels: One x_rand for all channels of a map, as in the paper's Experiment 2.
+        dtype: Of the result.
 
     Returns:
         For each ReLU (count, *shape), or (count, 1, height, width) where channels share it.

@@ -20,8 +20,8 @@ def expected(node: Node, definitions: Node) -> str:
     """What a node accepts, as it stands after "expected".
 
     Args:
-        node: a node of a JSON Schema.
-        definitions: the schema's `$defs`.
+        node: A node of a JSON Schema.
+        definitions: The schema's `$defs`.
     """
     node = resolved(node, definitions)
     if "const" in node:

@@ -33,13 +33,13 @@ class Outline:
     """Names and references of a graph.
 
     Attributes:
-        categories: name to the teacher it names, if any; None when the whole section is broken.
-        tasks: likewise.
-        teachers: in order of arrival; None when the whole section is broken.
-        adapters: the paths of `adapters` that are written as paths.
-        applications: name to (index, path), the paths that are written as paths.
-        complete: every teacher's category and task are known.
-        undecided: tasks whose module's teacher depends on more than names.
+        categories: Name to the teacher it names, if any; None when the whole section is broken.
+        tasks: Likewise.
+        teachers: In order of arrival; None when the whole section is broken.
+        adapters: The paths of `adapters` that are written as paths.
+        applications: Name to (index, path), the paths that are written as paths.
+        complete: Every teacher's category and task are known.
+        undecided: Tasks whose module's teacher depends on more than names.
     """
 
     categories: dict[str, str | None] | None

@@ -15,7 +15,7 @@ def reference_problems(outline: Outline) -> list[Finding]:
     """References of a graph that lead nowhere or contradict each other.
 
     Args:
-        outline: the graph's names; what is broken in it is passed over.
+        outline: The graph's names; what is broken in it is passed over.
 
     Returns:
         The problems, section by section.

@@ -17,7 +17,7 @@ def semantic_problems(data: Any) -> list[Finding]:
     """Values that have the right form but do not fit each other.
 
     Args:
-        data: a graph's plain data, which may be broken anywhere; what is broken is passed over.
+        data: A graph's plain data, which may be broken anywhere; what is broken is passed over.
 
     Returns:
         The problems: mean and std against the channels, unknown placeholders in labels, adapters whose

@@ -38,9 +38,9 @@ def explain(data: Any, model: type[BaseModel], positions: Positions | None = Non
     """What is wrong with the structure of data, one problem for each place.
 
     Args:
-        data: plain data, as `legonet.graph.load.parse_yaml` returns it.
-        model: the strict model that should hold it.
-        positions: shows values as the file has them; without it they are shown as they are.
+        data: Plain data, as `legonet.graph.load.parse_yaml` returns it.
+        model: The strict model that should hold it.
+        positions: Shows values as the file has them; without it they are shown as they are.
 
     Returns:
         The problems; none exactly if the model accepts the data.

@@ -20,13 +20,13 @@ def new_graph(
     """A graph without any part.
 
     Args:
-        name: of the network.
+        name: Of the network.
         shape: (channels, height, width) of every image.
-        mean: subtracted from each channel of an image in [0, 1].
-        std: each channel is divided by it after that.
+        mean: Subtracted from each channel of an image in [0, 1].
+        std: Each channel is divided by it after that.
 
     Raises:
-        GraphError: a name or numbers that a graph file could not have.
+        GraphError: A name or numbers that a graph file could not have.
     """
     image: dict[str, Any] = {"shape": _plain(shape)}
     image |= {key: _plain(values) for key, values in (("mean", mean), ("std", std)) if values is not None}
@@ -37,11 +37,11 @@ def extended(graph: Graph, entries: Entries) -> Graph:
     """The graph with more entries; one of a name that is there already takes its place.
 
     Args:
-        graph: as it is.
-        entries: section to name to plain data, such as `{"categories": {"cat": {"label": "Cat"}}}`.
+        graph: As it is.
+        entries: Section to name to plain data, such as `{"categories": {"cat": {"label": "Cat"}}}`.
 
     Raises:
-        GraphError: an entry that a graph file could not have; the message lists all problems.
+        GraphError: An entry that a graph file could not have; the message lists all problems.
     """
     head = {"legonet": graph.legonet, "name": graph.name, "input": graph.input.model_dump(mode="json")}
     head["input"] = {key: value for key, value in head["input"].items() if value is not None}

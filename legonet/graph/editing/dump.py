@@ -27,13 +27,13 @@ def dump_yaml(data: Graph | dict[str, Any]) -> str:
     """A YAML text with keys in their order, short collections on one line, and no defaults.
 
     Args:
-        data: a graph, or a mapping of plain data (dict, list, tuple, str, int, float, bool, None).
+        data: A graph, or a mapping of plain data (dict, list, tuple, str, int, float, bool, None).
 
     Returns:
         Text that `parse_yaml` reads back as equal data.
 
     Raises:
-        GraphError: a value that YAML or JSON cannot hold.
+        GraphError: A value that YAML or JSON cannot hold.
     """
     if isinstance(data, BaseModel):
         data = graph_data(data)

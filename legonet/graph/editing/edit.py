@@ -24,17 +24,17 @@ def add_entries(text: str, entries: Entries, source: str = "graph", as_json: boo
     """Add categories, tasks, adapters, teachers or applications to a graph file.
 
     Args:
-        text: the file's text, a valid graph.
-        entries: section to name to the entry, as plain data or a model of `legonet.graph.schema`;
+        text: The file's text, a valid graph.
+        entries: Section to name to the entry, as plain data or a model of `legonet.graph.schema`;
             such as `{"teachers": {"cat-v1": {...}}}`. A category or task is a plain `{}` at least.
-        source: the file's name for messages.
-        as_json: the text is JSON.
+        source: The file's name for messages.
+        as_json: The text is JSON.
 
     Returns:
         The new text; it loads, and differs from the old one by the new entries only.
 
     Raises:
-        GraphError: the text is no valid graph, an entry exists already, or the result would not be valid.
+        GraphError: The text is no valid graph, an entry exists already, or the result would not be valid.
     """
     plain = {section: {name: _plain(part) for name, part in new.items()} for section, new in entries.items()}
     data, positions = parse_yaml(text, source, as_json)

@@ -20,7 +20,7 @@ def read_on_conflict(word: str) -> OnConflict:
     """Check a word that says what becomes of such a category.
 
     Raises:
-        SelectError: it is none of `keep`, `replace` and `variant`.
+        SelectError: It is none of `keep`, `replace` and `variant`.
     """
     for choice in get_args(OnConflict):
         if word == choice:
@@ -66,9 +66,9 @@ def as_variant(before: Graph, after: Graph, name: str) -> Graph:
     """The graph in which a teacher that arrived has a category of its own, called as people call the first.
 
     Args:
-        before: the graph without the teacher.
-        after: with it, as one of the known category.
-        name: of the teacher.
+        before: The graph without the teacher.
+        after: With it, as one of the known category.
+        name: Of the teacher.
     """
     teacher = after.teachers[name]
     variant = variant_name(before, teacher.category)

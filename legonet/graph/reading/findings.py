@@ -15,14 +15,14 @@ class Finding:
     """One thing that is wrong at a key path.
 
     Attributes:
-        key: keys and list indices from the file's outermost mapping inwards; () is the whole file.
-        found: what was found.
-        expected: what was expected.
-        advice: what to do.
-        at: whether the report points at the key or at the value.
-        known: names that exist; the report adds "Did you mean" for the one most like `word`.
-        word: the misspelt name.
-        position: line and column, where the key path does not lead there.
+        key: Keys and list indices from the file's outermost mapping inwards; () is the whole file.
+        found: What was found.
+        expected: What was expected.
+        advice: What to do.
+        at: Whether the report points at the key or at the value.
+        known: Names that exist; the report adds "Did you mean" for the one most like `word`.
+        word: The misspelt name.
+        position: Line and column, where the key path does not lead there.
     """
 
     key: KeyPath
@@ -48,9 +48,9 @@ def located(
     """All problems of one file with their places, in file order.
 
     Args:
-        problems: what is wrong; equal ones are listed once.
-        source: the file as the user named it.
-        positions: where the keys stand; without it (a graph built in code) no line is named.
+        problems: What is wrong; equal ones are listed once.
+        source: The file as the user named it.
+        positions: Where the keys stand; without it (a graph built in code) no line is named.
 
     Returns:
         The problems; only those that a report shows say which name may be meant, since looking for it

@@ -37,14 +37,14 @@ def compose(text: str, source: str) -> Parsed:
     """Plain data of a JSON file, with positions and the problems that do not stop the reading.
 
     Args:
-        text: the file's text, as `legonet.graph.reading.source.decode` returns it.
-        source: the file's name for messages.
+        text: The file's text, as `legonet.graph.reading.source.decode` returns it.
+        source: The file's name for messages.
 
     Returns:
         As `legonet.graph.reading.yaml.compose`.
 
     Raises:
-        GraphError: it is not JSON, or deeper or larger than any graph file.
+        GraphError: It is not JSON, or deeper or larger than any graph file.
     """
     return _Composer(text, source).document()
 

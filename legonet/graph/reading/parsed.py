@@ -30,7 +30,7 @@ class Parsed:
         """Data and positions.
 
         Raises:
-            GraphError: the text has problems; the message is the whole report.
+            GraphError: The text has problems; the message is the whole report.
         """
         if self.problems:
             raise GraphError.of(*located(self.problems, self.source, self.positions))

@@ -50,7 +50,7 @@ class Positions:
         """Line and column, from 1, that a message about a key path should name.
 
         Args:
-            key: keys and list indices from the outermost mapping inwards.
+            key: Keys and list indices from the outermost mapping inwards.
             at: "key" for the key itself. "value" for a scalar's first character; a collection's
                 problem is shown at its key all the same.
 

@@ -33,13 +33,13 @@ def plain(word: str) -> Scalar:
     """The value of a plain (unquoted) YAML scalar.
 
     Args:
-        word: the scalar's text.
+        word: The scalar's text.
 
     Returns:
         None, a bool, an int, a finite float, or the text itself.
 
     Raises:
-        BadNumberError: it is infinite, not a number, or too long; the message says what it is.
+        BadNumberError: It is infinite, not a number, or too long; the message says what it is.
     """
     if word in _NULL:
         return None
@@ -66,7 +66,7 @@ def finite(digits: str) -> float:
     """A decimal number.
 
     Raises:
-        BadNumberError: it is too large for a 64-bit float.
+        BadNumberError: It is too large for a 64-bit float.
     """
     value = float(digits)
     if not math.isfinite(value):
@@ -78,7 +78,7 @@ def json_number(digits: str) -> int | float:
     """A number as JSON writes it.
 
     Raises:
-        BadNumberError: it is too long, or too large for a 64-bit float.
+        BadNumberError: It is too long, or too large for a 64-bit float.
     """
     if len(digits) > MOST_DIGITS:
         raise BadNumberError(f"a number of {len(digits)} characters")

@@ -25,14 +25,14 @@ def read_source(path: str | Path, what: str = "graph file") -> str:
     """A file's text.
 
     Args:
-        path: the file, shown in messages as it is given here.
-        what: what the file should be, for messages.
+        path: The file, shown in messages as it is given here.
+        what: What the file should be, for messages.
 
     Returns:
         Its text without a byte order mark.
 
     Raises:
-        GraphError: no such file, not a regular file, too large, not UTF-8, or with control characters.
+        GraphError: No such file, not a regular file, too large, not UTF-8, or with control characters.
     """
     source = str(path)
     expected = f"expected a {what}"
@@ -59,15 +59,15 @@ def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
     """Text from bytes: UTF-8, no control characters, not larger than `LARGEST_FILE`.
 
     Args:
-        data: a file's bytes, or text that is only checked.
-        source: the file's name for messages.
-        what: what the file should be, for messages.
+        data: A file's bytes, or text that is only checked.
+        source: The file's name for messages.
+        what: What the file should be, for messages.
 
     Returns:
         The text without a byte order mark.
 
     Raises:
-        GraphError: it breaks one of those rules.
+        GraphError: It breaks one of those rules.
     """
     if len(data) > LARGEST_FILE:
         raise _too_large(source, len(data), what)

@@ -122,9 +122,9 @@ def syntax_message(problem: str, context: str, opened: int) -> tuple[str, str, s
     """A parser's complaint as what was found, what was expected, and what to do.
 
     Args:
-        problem: the parser's words for what is wrong.
-        context: its words for what it was reading.
-        opened: the line where that began, from 1.
+        problem: The parser's words for what is wrong.
+        context: Its words for what it was reading.
+        opened: The line where that began, from 1.
     """
     match = _FOUND.search(problem)
     found = next((group for group in match.groups() if group), "something") if match else "something"

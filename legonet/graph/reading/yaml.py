@@ -56,15 +56,15 @@ def compose(text: str, source: str) -> Parsed:
     """Plain data of a YAML file, with positions and the problems that do not stop the reading.
 
     Args:
-        text: the file's text, as `legonet.graph.reading.source.decode` returns it.
-        source: the file's name for messages.
+        text: The file's text, as `legonet.graph.reading.source.decode` returns it.
+        source: The file's name for messages.
 
     Returns:
         Data of dicts with text keys, lists, str, int, finite float, bool and None. Of a duplicate key
         the first value counts; a bad number counts as None, a key that is no text as its text.
 
     Raises:
-        GraphError: it is not YAML, or deeper or larger than any graph file.
+        GraphError: It is not YAML, or deeper or larger than any graph file.
     """
     if yaml.__with_libyaml__ and not _LEFT_TO_PYTHON.search(text):
         try:

@@ -14,9 +14,9 @@ class Kind(NamedTuple):
     """A kind of executor, as far as options depend on it before it is loaded.
 
     Attributes:
-        place: of its class, `module:class`.
-        limits: whether it stops an attempt at a job at a limit of time or memory.
-        per_core: the most jobs at a time for each core of this machine; None: as many as are asked for.
+        place: Of its class, `module:class`.
+        limits: Whether it stops an attempt at a job at a limit of time or memory.
+        per_core: The most jobs at a time for each core of this machine; None: as many as are asked for.
     """
 
     place: str
@@ -35,10 +35,10 @@ def make_executor(options: RunOptions) -> Executor:
     """The executor that the options ask for.
 
     Args:
-        options: which kind, and its settings.
+        options: Which kind, and its settings.
 
     Raises:
-        legonet.errors.StoreError: it cannot be had here.
+        legonet.errors.StoreError: It cannot be had here.
     """
     module, _, name = EXECUTORS[options.chosen_executor].place.partition(":")
     kind: type[Executor] = getattr(importlib.import_module(module), name)

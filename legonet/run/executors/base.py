@@ -34,10 +34,10 @@ class Outcome:
     """How one attempt at a job ended.
 
     Attributes:
-        path: of the job.
-        result: of a job that was done.
-        error: of one that was not.
-        again: another attempt may go better: a process died, or ran out of memory or time.
+        path: Of the job.
+        result: Of a job that was done.
+        error: Of one that was not.
+        again: Another attempt may go better: a process died, or ran out of memory or time.
     """
 
     path: str
@@ -57,10 +57,10 @@ class Executor(ABC):
     `Network.transplant` as an instance.
 
     Attributes:
-        slots: how many jobs it does at a time.
-        store: holds the modules that jobs name; known from `open` on.
-        device: where to compute; likewise.
-        checkpoints: a folder where long jobs leave their states, to go on from; None: nowhere.
+        slots: How many jobs it does at a time.
+        store: Holds the modules that jobs name; known from `open` on.
+        device: Where to compute; likewise.
+        checkpoints: A folder where long jobs leave their states, to go on from; None: nowhere.
     """
 
     slots: int = 1
@@ -73,7 +73,7 @@ class Executor(ABC):
         """One with the settings that a run's options hold.
 
         Args:
-            options: of the run.
+            options: Of the run.
         """
         return cls()
 
@@ -83,9 +83,9 @@ class Executor(ABC):
         """Make ready for a run.
 
         Args:
-            store: holds the modules, takes the adapters.
-            device: where to compute.
-            checkpoints: a folder where long jobs leave their states.
+            store: Holds the modules, takes the adapters.
+            device: Where to compute.
+            checkpoints: A folder where long jobs leave their states.
 
         Returns:
             Itself, to be entered; left, it is closed.
@@ -102,8 +102,8 @@ class Executor(ABC):
         """Wait until a job has ended, or for so many seconds.
 
         Args:
-            timeout: in seconds.
-            listen: told of each step.
+            timeout: In seconds.
+            listen: Told of each step.
 
         Returns:
             Every job that has ended since.

@@ -36,8 +36,8 @@ class Limits:
     """What one job may take; None: as much as there is.
 
     Attributes:
-        seconds: of time.
-        memory: bytes that its process holds.
+        seconds: Of time.
+        memory: Bytes that its process holds.
     """
 
     seconds: float | None = None
@@ -59,8 +59,8 @@ class ProcessExecutor(Executor):
     """One process per job, forked from one that has imported torch already; needs a POSIX system.
 
     Args:
-        workers: how many jobs at a time; each gets an equal share of the cores, and one GPU with `cuda`.
-        limits: of each job.
+        workers: How many jobs at a time; each gets an equal share of the cores, and one GPU with `cuda`.
+        limits: Of each job.
     """
 
     def __init__(self, workers: int = 2, limits: Limits | None = None) -> None:

@@ -43,9 +43,9 @@ class RayExecutor(Executor):
     """Jobs as Ray tasks.
 
     Args:
-        workers: how many jobs at a time.
-        address: of the cluster; None: one on this machine, unless the environment names another.
-        shared: every machine sees the store's folder under the same path; else blobs are shipped.
+        workers: How many jobs at a time.
+        address: Of the cluster; None: one on this machine, unless the environment names another.
+        shared: Every machine sees the store's folder under the same path; else blobs are shipped.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RayExecutor(Executor):
         """Reach the cluster; with `cuda` each task asks for one GPU, and states are left in a shared store.
 
         Raises:
-            StoreError: no cluster can be reached, or the store has no folder that could be shared.
+            StoreError: No cluster can be reached, or the store has no folder that could be shared.
         """
         if self._shared and not isinstance(store, Store):
             raise StoreError("a network in memory has no folder to be shared; expected one of a graph file")
@@ -146,9 +146,9 @@ def work(order: str, samples: bytes | None, *blobs: bytes) -> tuple[str, bytes]:
     """Do one job on a machine of the cluster.
 
     Args:
-        order: the job, the device, and the folder of the store if it is shared, as JSON.
-        samples: as a safetensors file.
-        blobs: that the job names, if they are shipped.
+        order: The job, the device, and the folder of the store if it is shared, as JSON.
+        samples: As a safetensors file.
+        blobs: That the job names, if they are shipped.
 
     Returns:
         The result as JSON, or the error; and the adapter's bytes, or its hash in the shared store.

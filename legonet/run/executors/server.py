@@ -34,8 +34,8 @@ def serve(orders: int, replies: int) -> None:
     """Start workers until the input ends.
 
     Args:
-        orders: file descriptor to read from.
-        replies: file descriptor to write to.
+        orders: File descriptor to read from.
+        replies: File descriptor to write to.
     """
     workers: dict[int, int] = {}
     wakeup, woken = os.pipe()

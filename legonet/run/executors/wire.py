@@ -21,7 +21,7 @@ def job_data(job: Job) -> dict[str, Any]:
     """Write a job as plain data; `job_of` reads it back as an equal one, in any process.
 
     Raises:
-        LegonetError: what users registered cannot be imported by another process.
+        LegonetError: What users registered cannot be imported by another process.
     """
     data = {each.name: getattr(job, each.name) for each in fields(job)}
     models = {name: data[name].model_dump(mode="json") for name in ("adapter", "input", "meaning")}
@@ -32,7 +32,7 @@ def job_of(data: dict[str, Any]) -> Job:
     """The job that `job_data` wrote; first the modules are imported that its parts come from.
 
     Raises:
-        LegonetError: a module cannot be imported here.
+        LegonetError: A module cannot be imported here.
     """
     import_modules(data["modules"])
     models = {
