@@ -1,0 +1,161 @@
+"""A module with its units in other places, which computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from legonet.distill.alignment.groups import Group, Groups, Unit, permutation_groups
+from legonet.distill.alignment.units import Weight
+from legonet.distill.alignment.walk import label
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec, renamed
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import with_tensors
+from legonet.ops.call import Shape
+
+Order = Tensor
+"""For each unit, the one whose numbers come into its place."""
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """A module whose units have changed places.
+
+    Attributes:
+        module: A copy; it computes what the original computes.
+        relu_orders: For each rectifier, bottom first, an array of the shape of its units: the place in the
+            original, counted through, of the unit that is here now.
+    """
+
+    module: GraphModule
+    relu_orders: list[Tensor]
+
+    def reordered(self, activity: Sequence[Tensor]) -> list[Tensor]:
+        """What was recorded of the original's units, for each rectifier (…, *units), for those of the copy."""
+        return [_reordered(each, order) for each, order in zip(activity, self.relu_orders, strict=True)]
+
+
+def _reordered(recorded: Tensor, order: Tensor) -> Tensor:
+    leading = recorded.shape[: max(recorded.ndim - order.ndim, 0)]
+    whole = recorded.expand(*leading, *order.shape).flatten(len(leading))
+    return whole[..., order.flatten().to(recorded.device)].reshape(*leading, *order.shape)
+
+
+class Symmetry:
+    """The reorderings of a module's hidden units that leave its function as it is.
+
+    Args:
+        module: Any.
+        input_shape: (channels, …) of one input.
+
+    Attributes:
+        groups: Which units may change places.
+        weights: The tensors that have places for units, by name.
+    """
+
+    def __init__(self, module: GraphModule, input_shape: Shape) -> None:
+        found = label(module, input_shape)
+        self._module = module
+        self.groups: Groups = permutation_groups(found)
+        unit = self.groups.unit_of
+        self.weights: Mapping[str, Weight] = {
+            name: Weight(
+                name,
+                unit[each.outputs],
+                None if each.inputs is None else unit[each.inputs],
+                each.groups,
+                each.transposed,
+                each.recorded,
+            )
+            for name, each in found.units.weights.items()
+        }
+        self._rectified = [unit[each] for each in found.rectified]
+
+    def identity(self) -> Order:
+        """Every unit in its place."""
+        return torch.arange(self.groups.count)
+
+    def random(self, generator: torch.Generator) -> Order:
+        """The units of all groups in random places."""
+        order = self.identity()
+
+        def shuffle(group: Group, source: Group) -> None:
+            drawn = torch.randperm(len(group.units), generator=generator).tolist()
+            for unit, place in zip(group.units, drawn, strict=True):
+                put(unit, source.units[place])
+
+        def put(unit: Unit, source: Unit) -> None:
+            order[unit.number] = source.number
+            for group, other in zip(unit.groups, source.groups, strict=True):
+                shuffle(group, other)
+
+        for group in self.groups.roots:
+            shuffle(group, group)
+        return order
+
+    def permuted(self, order: Order) -> Permuted:
+        """Put units in other places.
+
+        Where the input's channels are units that changed places, such as those of a residual stream, the copy first
+        puts its input in their order.
+        """
+        state = self._module.state_dict()
+        for name, weight in self.weights.items():
+            state[name] = permuted_tensor(weight, state[name], order)
+        graph, channels = self._module.graph, slots(self.groups.input, order)
+        if not torch.equal(channels, torch.arange(len(channels))):
+            graph, name = _reordering(graph, len(channels))
+            state[name] = channels.to(next(iter(state.values())).device)
+        tensors = {name: tensor.clone() for name, tensor in state.items()}
+        orders = [slots(each.flatten(), order).reshape(each.shape) for each in self._rectified]
+        return Permuted(with_tensors(graph, tensors), orders)
+
+
+def slots(units: Tensor, order: Order) -> Tensor:
+    """For each place of an axis, the place whose numbers come into it.
+
+    Args:
+        units: The unit of each place; a unit may have several, whose order among themselves stays.
+        order: Of all units.
+    """
+    places = units.sort(stable=True).indices
+    first = torch.searchsorted(units[places], torch.arange(len(order)))
+    rank = torch.empty_like(places)
+    rank[places] = torch.arange(len(places)) - first[units[places]]
+    return places[first[order[units]] + rank]
+
+
+def permuted_tensor(weight: Weight, tensor: Tensor, order: Order) -> Tensor:
+    """A tensor with the numbers of units in other places."""
+    return weight.tensor(permuted_matrix(weight, weight.matrix(tensor), order), tensor.shape)
+
+
+def permuted_matrix(weight: Weight, matrix: Tensor, order: Order) -> Tensor:
+    """Likewise, of `Weight.matrix`."""
+    result = matrix[slots(weight.outputs, order).to(matrix.device)]
+    if weight.inputs is None:
+        return result
+    columns = slots(weight.inputs, order).reshape(weight.groups, -1) % matrix.shape[1]
+    if weight.groups == 1:
+        return result.index_select(1, columns[0].to(matrix.device))
+    columns = columns.repeat_interleave(len(matrix) // weight.groups, 0)[:, :, None].to(matrix.device)
+    return result.take_along_dim(columns, 1)
+
+
+def _reordering(graph: ModelGraph, channels: int) -> tuple[ModelGraph, str]:
+    """A model that first takes its input's channels in the order of a tensor, and that tensor's name."""
+    name, tensor = (_unused(each, graph) for each in ("input_channels", "input_order"))
+    first = Operation(name, "index_select", ({"ref": INPUT}, 1, {"tensor": tensor}), {}, name)
+    plain = graph.without_notation()
+    steps = {name: first} | {key: renamed(step, INPUT, name) for key, step in plain.steps.items()}
+    tensors = {**plain.tensors, tensor: TensorSpec((channels,), "int64", buffer=True)}
+    return ModelGraph(steps, plain.output, tensors), tensor
+
+
+def _unused(name: str, graph: ModelGraph) -> str:
+    while name in graph.steps or name in graph.tensors:
+        name += "_"
+    return name

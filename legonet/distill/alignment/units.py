@@ -1,0 +1,271 @@
+"""Which units the numbers of a model belong to: one walk over its operations, with labels for values.
+
+A unit is what may change its place: a channel, a dimension of a token, a head. Each number that a model computes,
+and each number of a weight's axes, carries the label of its unit. Operations say three things of units:
+
+    equal    two labels are one unit, such as the channels of two results that are added
+    blocks   units move with their block, such as the dimensions of an attention head with the head
+    pinned   a unit keeps its place, as at the output
+
+`legonet.distill.alignment.groups` makes permutation groups of what was said. Labels pass through reshapes, splits
+and the like by the very operations; all others have a rule in `legonet.distill.alignment.rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+from torch import Tensor
+
+INVARIANT = 0
+"""The label of numbers that no reordering changes, such as a mean over all units."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A result that depends on units: the label of each of its numbers, for one image."""
+
+    units: Tensor
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A tensor of the model, as an argument."""
+
+    name: str
+    value: Tensor
+
+    @property
+    def moves(self) -> bool:
+        """Whether its numbers can belong to units; whole numbers, such as indices, are constants."""
+        return self.value.is_floating_point()
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Which units the axes of a tensor belong to.
+
+    Attributes:
+        name: Of the tensor.
+        outputs: A label for each of its rows.
+        inputs: A label for each of its columns, over all groups; None for a tensor without, such as a bias.
+        groups: Of a convolution.
+        transposed: The columns are the first axis.
+        recorded: It holds running statistics, which are not compared.
+    """
+
+    name: str
+    outputs: Tensor
+    inputs: Tensor | None = None
+    groups: int = 1
+    transposed: bool = False
+    recorded: bool = False
+
+    def matrix(self, tensor: Tensor) -> Tensor:
+        """The tensor as (rows, columns of a group, positions)."""
+        if self.inputs is None:
+            return tensor.reshape(len(self.outputs), 1, -1)
+        if not self.transposed:
+            return tensor.reshape(len(self.outputs), tensor.shape[1], -1)
+        parts = tensor.reshape(self.groups, -1, *tensor.shape[1:])
+        return parts.transpose(1, 2).flatten(3).flatten(0, 1)
+
+    def tensor(self, matrix: Tensor, shape: Iterable[int]) -> Tensor:
+        """The tensor of a matrix; undoes `matrix`."""
+        if self.inputs is None or not self.transposed:
+            return matrix.reshape(*shape)
+        parts = matrix.reshape(self.groups, -1, *matrix.shape[1:])
+        return parts.transpose(1, 2).reshape(*shape)
+
+
+@dataclass
+class Units:
+    """What is known of a model's units.
+
+    Attributes:
+        count: How many labels there are.
+        pairs: (pairs, 2) labels of one unit.
+        pinned: Labels of units that keep their place.
+        blocks: For each operation with blocks, (members, 2) a label and that of the block it moves with.
+        uses: For each argument of an operation, the labels in it and how often each is there.
+        weights: By name.
+    """
+
+    count: int = 1
+    pairs: list[Tensor] = field(default_factory=list)
+    pinned: list[Tensor] = field(default_factory=list)
+    blocks: list[Tensor] = field(default_factory=list)
+    uses: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    weights: dict[str, Weight] = field(default_factory=dict)
+
+    def fresh(self, *shape: int) -> Tensor:
+        """Labels of units that are new."""
+        made = torch.arange(self.count, self.count + torch.Size(shape).numel()).reshape(shape)
+        self.count += made.numel()
+        return made
+
+    def equal(self, first: Tensor, second: Tensor) -> None:
+        """The units of two arrays of labels are the same, one by one."""
+        first, second = (each.flatten() for each in _condensed(*torch.broadcast_tensors(first, second)))
+        self.pin(first[second == INVARIANT])
+        self.pin(second[first == INVARIANT])
+        self.pairs.append(_pairs(first, second, self.count, (first != second) & (first * second > 0)))
+
+    def pin(self, labels: Tensor) -> None:
+        """Units keep their place."""
+        (dense,) = _condensed(labels)
+        self.pinned.append(dense[dense != INVARIANT].unique())
+
+    def within(self, members: Tensor, blocks: Tensor) -> None:
+        """Units move with the blocks that they are in; the arrays are of one shape."""
+        members, blocks = (each.flatten() for each in _condensed(*torch.broadcast_tensors(members, blocks)))
+        self.pin(members[blocks == INVARIANT])
+        self.blocks.append(_pairs(members, blocks, self.count, (members != INVARIANT) & (blocks != INVARIANT)))
+
+    def use(self, labels: Tensor) -> None:
+        """An operation takes these."""
+        (dense,) = _condensed(labels)
+        self.uses.append(dense.unique(return_counts=True))
+
+    def weigh(self, weight: Weight) -> None:
+        """A tensor has these axes. One that is taken in two ways is left as it is."""
+        known = self.weights.setdefault(weight.name, weight)
+        same = (known.groups, known.transposed) == (weight.groups, weight.transposed)
+        sides = [(known.outputs, weight.outputs)]
+        if known.inputs is not None and weight.inputs is not None:
+            sides.append((known.inputs, weight.inputs))
+        same = same and (known.inputs is None) == (weight.inputs is None)
+        for one, other in sides:
+            if same and one.shape == other.shape:
+                self.equal(one, other)
+            else:
+                for each in (known.outputs, known.inputs, weight.outputs, weight.inputs):
+                    self.pin(known.outputs if each is None else each)
+
+    def vector(self, parameter: object, labels: Tensor, *, recorded: bool = False) -> None:
+        """A tensor, if there is one, has one number, or one run of numbers, for each of these labels."""
+        if isinstance(parameter, Parameter):
+            self.weigh(Weight(parameter.name, labels.flatten(), recorded=recorded))
+
+    def labels(self, value: object) -> Tensor | None:
+        """The labels of an argument; None where it is no tensor, or one number for all."""
+        match value:
+            case Labels(units):
+                return units
+            case Parameter(name, tensor) if value.moves:
+                return None if tensor.numel() == 1 else self.elements(name, tensor.shape)
+            case Parameter(_, tensor) | (Tensor() as tensor):
+                return _constant(tensor)
+        return None
+
+    def elements(self, name: str, shape: torch.Size) -> Tensor:
+        """Labels of a tensor that is taken number by number."""
+        known = self.weights.get(name)
+        if known is None or known.inputs is not None or known.outputs.numel() != shape.numel():
+            self.weigh(Weight(name, self.fresh(shape.numel())))
+            known = self.weights[name]
+            if known.inputs is not None or known.outputs.numel() != shape.numel():
+                return torch.zeros(shape, dtype=torch.long)
+        return known.outputs.reshape(shape)
+
+    def along(self, labels: Tensor, axes: Iterable[int]) -> Tensor:
+        """Numbers along some axes are of one unit.
+
+        Returns:
+            The labels, with these axes of size 1.
+        """
+        for axis in axes:
+            first = labels.narrow(axis, 0, 1)
+            if varies(labels, axis):
+                self.equal(labels, first)
+            labels = first
+        return labels
+
+    def coupled(self, first: Tensor, second: Tensor) -> Tensor:
+        """Numbers are combined one by one, with broadcasting.
+
+        Where one is broadcast over units of the other, it moves with all of them: it is their block.
+
+        Returns:
+            Labels of what they make.
+        """
+        axes = max(first.ndim, second.ndim)
+        first, second = (each[(None,) * (axes - each.ndim)] for each in (first, second))
+        whole, other = torch.broadcast_tensors(first, second)
+        shared, spread = (_broadcast_over(*each) for each in ((second, first), (first, second)))
+        if bool((second == INVARIANT).all()):
+            self._beside(first, second)
+            return whole
+        if bool((first == INVARIANT).all()):
+            self._beside(second, first)
+            return other
+        if shared and spread:
+            self.pin(first)
+            self.pin(second)
+            made = self.fresh(*whole.shape)
+            self.pin(made)
+            return made
+        if shared or spread:
+            self.within(*((whole, other) if shared else (other, whole)))
+            return whole if shared else other
+        self.equal(whole, other)
+        return whole
+
+    def _beside(self, labels: Tensor, invariant: Tensor) -> None:
+        """Numbers that never move tell units apart, unless they are the same for all of them."""
+        if any(invariant.shape[axis] > 1 and varies(labels, axis) for axis in range(labels.ndim)):
+            self.pin(labels)
+
+    def fibres(self, labels: Tensor, axes: Iterable[int]) -> Tensor:
+        """Numbers along some axes are taken together, whatever their order.
+
+        Returns:
+            Labels of what is made of each set: that of its block; these axes have size 1.
+        """
+        axes = sorted(axis % labels.ndim for axis in axes)
+        if not any(varies(labels, axis) for axis in axes):
+            return labels[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(labels.ndim))]
+        kept = [axis for axis in range(labels.ndim) if axis not in axes]
+        rows = labels.permute(*kept, *axes).reshape(prod(labels.shape[axis] for axis in kept), -1)
+        shape = [1 if axis in axes else size for axis, size in enumerate(labels.shape)]
+        if torch.equal(rows, rows[:1].expand_as(rows)):
+            return torch.zeros(shape, dtype=torch.long)
+        distinct, place = rows.unique(dim=0, return_inverse=True)
+        made = self.fresh(len(distinct))
+        self.within(distinct, made[:, None].expand_as(distinct))
+        return made[place].reshape(shape)
+
+
+def varies(labels: Tensor, axis: int) -> bool:
+    """Whether there are different labels along an axis."""
+    if labels.shape[axis] == 1 or labels.stride(axis) == 0:
+        return False
+    return not torch.equal(labels, labels.narrow(axis, 0, 1).expand_as(labels))
+
+
+def _constant(tensor: Tensor) -> Tensor:
+    """Labels of constants; axes along which they do not change have size 1."""
+    for axis in range(tensor.ndim):
+        if tensor.shape[axis] and torch.equal(tensor, tensor.narrow(axis, 0, 1).expand_as(tensor)):
+            tensor = tensor.narrow(axis, 0, 1)
+    return torch.zeros(tensor.shape, dtype=torch.long)
+
+
+def _broadcast_over(small: Tensor, large: Tensor) -> bool:
+    """Whether one is broadcast along an axis on which the other's units change."""
+    return any(small.shape[axis] == 1 and varies(large, axis) for axis in range(large.ndim))
+
+
+def _condensed(*arrays: Tensor) -> list[Tensor]:
+    """Arrays of one shape without the axes along which all of them were expanded."""
+    expanded = [all(each.stride(axis) == 0 for each in arrays) for axis in range(arrays[0].ndim)]
+    return [each[tuple(slice(0, 1) if flat else slice(None) for flat in expanded)] for each in arrays]
+
+
+def _pairs(first: Tensor, second: Tensor, count: int, chosen: Tensor) -> Tensor:
+    """(pairs, 2) of different pairs."""
+    codes = (first[chosen] * count + second[chosen]).unique()
+    return torch.stack([codes // count, codes % count], 1)

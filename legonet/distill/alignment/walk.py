@@ -1,0 +1,93 @@
+"""A module's operations, one by one, with labels of units in place of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from legonet.distill.alignment.rules import RULES, unknown
+from legonet.distill.alignment.units import Labels, Parameter, Units
+from legonet.ir.cuts import rectifiers
+from legonet.ir.graph import INPUT
+from legonet.ir.interpreter import GraphModule, bound, constant
+from legonet.ops.call import Call, Shape
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a walk found.
+
+    Attributes:
+        units: Of the whole module.
+        channels: Labels of the input's channels.
+        rectified: For each rectifier, bottom first, labels of its units, of the shape of its mask.
+    """
+
+    units: Units
+    channels: Tensor
+    rectified: list[Tensor]
+
+
+def label(module: GraphModule, input_shape: Shape) -> Labelled:
+    """Find which units the numbers of a module belong to; the output's keep their places.
+
+    Args:
+        module: With its weights, of which only whole numbers are looked at.
+        input_shape: (channels, …) of one input.
+    """
+    units, graph = Units(), module.graph
+    channels = units.fresh(input_shape[0])
+    first = channels.reshape(1, -1, *[1] * (len(input_shape) - 1)).expand(1, *input_shape)
+    known: dict[str, Any] = {INPUT: Labels(first)}
+    wanted, rectified = set(rectifiers(graph)), []
+    for name, step in graph.steps.items():
+        arguments = [_argument(module, each, known) for each in step.arguments]
+        keywords = {key: _argument(module, each, known) for key, each in step.keywords.items()}
+        given = list(_labels((arguments, list(keywords.values()))))
+        function = bound(step, "cpu")
+        if not given:
+            known[name] = function(*_values(arguments), **{k: _values(v) for k, v in keywords.items()})
+            continue
+        known[name] = RULES.get(step.function, unknown)(
+            units, Call(name, step.function, function, arguments, keywords)
+        )
+        for each in given:
+            if isinstance(each, Labels):
+                units.use(each.units)
+        if name in wanted:
+            (found, *_) = (each.units for each in given if isinstance(each, Labels))
+            rectified.append(found[0] if len(found) == 1 else found)
+    for each in _labels(known[graph.output]):
+        units.pin(each.units)
+    return Labelled(units, channels, rectified)
+
+
+def _argument(module: GraphModule, value: Any, known: dict[str, Any]) -> Any:
+    match value:
+        case {"ref": name}:
+            return known[name]
+        case {"tensor": name}:
+            return Parameter(name, module.tensor(name))
+        case {"batch": factor}:
+            return factor
+        case list() | tuple():
+            return [_argument(module, each, known) for each in value]
+    return constant(value)
+
+
+def _labels(value: Any) -> Iterator[Any]:
+    if isinstance(value, Labels) or (isinstance(value, Parameter) and value.moves):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _labels(each)
+
+
+def _values(value: Any) -> Any:
+    if isinstance(value, Parameter):
+        return value.value.cpu()
+    return [_values(each) for each in value] if isinstance(value, list | tuple) else value
