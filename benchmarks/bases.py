@@ -15,9 +15,7 @@ Errors are on validation images; the final figures come from `python -m benchmar
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -38,15 +36,17 @@ from benchmarks.train_teachers import (
     shuffle_features,
     train_base,
 )
-from legonet.blocks.build import build_layers, leaves
+from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.alignment import reorder
+from legonet.distill.alignment import Symmetry
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.evaluate import measures, scores
 from legonet.graph.schema import Adapter, MethodName
+from legonet.ir.cuts import split
+from legonet.ir.interpreter import GraphModule, part
 from legonet.ir.notation import Conv, Layer, Linear
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
@@ -118,19 +118,15 @@ def different_bases(
 
 def _reordered(edge: Edge) -> Edge:
     """The same teacher, the hidden units of g_T in a random order."""
-    module, generator = copy.deepcopy(edge.teacher_module), torch.Generator().manual_seed(SEED)
-    weighted = [layer for _, layer in leaves(module) if isinstance(layer, nn.Conv2d | nn.Linear)]
-    orders = [torch.randperm(len(layer.weight), generator=generator) for layer in weighted[:-1]]
-    relu_orders, recorded = reorder(module, orders, edge.source), edge.statistics
+    symmetry = Symmetry(edge.teacher_module, edge.source)
+    found = symmetry.permuted(symmetry.random(torch.Generator().manual_seed(SEED)))
+    recorded = edge.statistics
     if recorded is not None:
-        activity = [each[order] for each, order in zip(recorded.activity, relu_orders, strict=True)]
-        recorded = replace(recorded, activity=activity)
-    return replace(edge, teacher_module=module, statistics=recorded)
+        recorded = replace(recorded, activity=found.reordered(recorded.activity))
+    return replace(edge, teacher_module=found.module, statistics=recorded)
 
 
-def _teacher(
-    network: Network, category: str, kind: Kind, folder: Path
-) -> tuple[nn.Sequential, nn.Sequential]:
+def _teacher(network: Network, category: str, kind: Kind, folder: Path) -> tuple[GraphModule, GraphModule]:
     """Find f and g_T of another base in the folder, trained if they are not there."""
     task, weights = NARROWER if kind == "architecture" else CLASSIFY, folder / kind
     path = weights / f"{category}-{task.name}.safetensors"
@@ -138,9 +134,9 @@ def _teacher(
         _train(task, [each for each in animals.CATEGORIES if each != GENERIC], weights)
     net = build_layers(task.block.layers or {})
     net.load_state_dict(load_file(path))
-    children = list(net.eval().requires_grad_(False).named_children())
-    above = [name for name, _ in children].index(CUT) + 1
-    return nn.Sequential(OrderedDict(children[:above])), nn.Sequential(OrderedDict(children[above:]))
+    whole = lowered(net)
+    below, above = split(whole.graph, CUT)
+    return part(whole, below), part(whole, above)
 
 
 def _train(task: Task, categories: Sequence[str], folder: Path) -> None:
@@ -152,7 +148,7 @@ def _train(task: Task, categories: Sequence[str], folder: Path) -> None:
         print(f"{folder}: trained a teacher for {category}", flush=True)
 
 
-def _statistics(f: nn.Sequential, g: nn.Sequential, images: Tensor) -> Statistics:
+def _statistics(f: GraphModule, g: GraphModule, images: Tensor) -> Statistics:
     """What the teacher's owner would record, in the precision of a file."""
     found = record(f, g, images.split(BATCH), allowance(f, g))
     return parse_statistics(dump_statistics(found), "statistics")
