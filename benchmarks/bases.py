@@ -43,7 +43,7 @@ from legonet.data import animals
 from legonet.distill.alignment import Symmetry
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
-from legonet.evaluate import measures, scores
+from legonet.evaluate import scores
 from legonet.graph.schema import Adapter, MethodName
 from legonet.ir.cuts import split
 from legonet.ir.interpreter import GraphModule, part
@@ -177,7 +177,7 @@ def measure(
     features = scores(edge.category_module, normalise(held_out.images))
     student = nn.Sequential(fitted.adapter, edge.task_module)
     error, own = (
-        measures(scores(above, features), held_out.labels)["error"]
+        edge.meaning.measures(scores(above, features), held_out.labels)["error"]
         for above in (student, edge.teacher_module)
     )
     return error, own, fitted.notes

@@ -5,7 +5,7 @@
 The animals' own modules are there: a category's f, and the generic task module of the dog. Then a teacher of
 the same category arrives whose base has another random initialisation and saw other images, so that its f'
 and g_T have nothing in common with them. The category keeps its f; teacher and student are matched at the
-image (`legonet.distill.bridge`). Beside it stands what `different: variant` gives, which takes f' in as a
+image (`legonet.distill.bridge`). Beside it stands what `on_conflict: variant` gives, which takes f' in as a
 category of its own.
 
 Errors are on test images. What was measured before stays in the file until it is measured again. Same seed,
@@ -29,7 +29,7 @@ from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.fit import Samples, fit
-from legonet.evaluate import measures, scores
+from legonet.evaluate import scores
 from legonet.graph.schema import Adapter
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
@@ -83,7 +83,7 @@ def arrive(network: Network, category: str, images: int, seed: int = 0, folder: 
     shown = normalise(test.images)
 
     def error(*parts: nn.Module) -> float:
-        return measures(_through(parts, shown), test.labels)["error"]
+        return own.meaning.measures(_through(parts, shown), test.labels)["error"]
 
     return Row(
         category,

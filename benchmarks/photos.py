@@ -30,10 +30,11 @@ from legonet.data import animals
 from legonet.data.animals import Images
 from legonet.demo.ordinary import fitted_path, ordinary_learning
 from legonet.errors import DataError, SelectError
-from legonet.evaluate import measures, scores
+from legonet.evaluate import scores
 from legonet.graph.load import load_graph
 from legonet.graph.select import adapter_spec
 from legonet.network import Network
+from legonet.outputs.binary import BinaryOutput
 from legonet.run.journal import Journal
 from legonet.store.files import write_file
 from legonet.store.workspace import Workspace, shipped_folder
@@ -121,7 +122,7 @@ def measure_edges(graph: Path, say: Say, seeds: int = 1, count: int | None = Non
 
 
 def _error(model: nn.Module, test: Images) -> float:
-    return measures(scores(model, test.images), test.labels)["error"]
+    return BinaryOutput(kind="binary").measures(scores(model, test.images), test.labels)["error"]
 
 
 def _unadapted(network: Network, path: str, test: Images) -> float | None:

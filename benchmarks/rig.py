@@ -21,7 +21,7 @@ from legonet.distill.context import Edge
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.imagine import imagine
 from legonet.errors import SelectError
-from legonet.evaluate import measures, scores
+from legonet.evaluate import scores
 from legonet.graph.schema import Adapter, Auto
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
@@ -228,7 +228,8 @@ class Rig:
         """
         features, labels = self.held_out(trial)
         output = self._scores(above, features)
-        found = {name: 100 * value for name, value in measures(output, labels).items()}
+        meaning = self._edge(trial.experiment, trial.category, None).meaning
+        found = {name: 100 * value for name, value in meaning.measures(output, labels).items()}
         if "pixel accuracy" in found:
             found = {"pixel error": 100 - found["pixel accuracy"], "IoU": found["IoU"]}
         return {name: round(value, 4) for name, value in found.items()}

@@ -47,7 +47,8 @@ from legonet.data import animals
 from legonet.data.animals import CATEGORIES, OTHERS, Images
 from legonet.data.silhouettes import SPLITS, Split
 from legonet.errors import LegonetError
-from legonet.evaluate import measures
+from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.mask import MaskOutput
 from legonet.store.files import write_file
 from legonet.store.workspace import shipped_folder
 
@@ -210,7 +211,9 @@ def measure(task: Task, category: str, folder: Path) -> Iterator[Row]:
 def _measure(net: nn.Sequential, category: str, split: Split) -> dict[str, float]:
     images = animals.single_category(category, split)
     output = outputs(net, images.images)
-    return measures(output, images.labels if output.ndim == 2 else images.masks[:, 0].long())
+    if output.ndim == 2:
+        return BinaryOutput(kind="binary").measures(output, images.labels)
+    return MaskOutput(kind="mask").measures(output, images.masks[:, 0].long())
 
 
 def _measured(folder: Path) -> Iterator[Row]:

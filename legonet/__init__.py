@@ -4,31 +4,124 @@ import legonet
 net = legonet.load("graphs/animals.yaml")
 net.transplant()
 classify = net.compile("cat:classify")
+
+What is listed here is public, with what its methods take and return. All else may change with any release.
 """
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from legonet import errors
+    from legonet.bricks.application import Application
+    from legonet.bricks.bricks import Bricks
+    from legonet.compile.explain import Explanation
+    from legonet.compile.export import Exported, export
+    from legonet.compile.network import CompiledNetwork
+    from legonet.design import Design
+    from legonet.distill.context import Edge
+    from legonet.distill.finetune import Judgement
     from legonet.network import Network
+    from legonet.ops.row import Row
+    from legonet.ops.table import register_operation
     from legonet.outputs import Output, register_output
+    from legonet.outputs.results import Mask, Numbers, Score
+    from legonet.plan.cost import Cost as JobCost
+    from legonet.plan.plan import Change, Offer, Plan, PlannedEdge
+    from legonet.plan.ports import Port, Ports
+    from legonet.run.execute import Result as FittedAdapter
+    from legonet.run.finetune import Tuned, Tuning
+    from legonet.run.options import Options as RunOptions
+    from legonet.run.runner import Progress, Run
 
 __version__ = "0.1.0"
 
-__all__ = ["Network", "Output", "__version__", "errors", "load", "register_output"]
+__all__ = [
+    "Application",
+    "Bricks",
+    "Change",
+    "CompiledNetwork",
+    "Design",
+    "Edge",
+    "Explanation",
+    "Exported",
+    "FittedAdapter",
+    "JobCost",
+    "Judgement",
+    "Mask",
+    "Network",
+    "Numbers",
+    "Offer",
+    "Output",
+    "Plan",
+    "PlannedEdge",
+    "Port",
+    "Ports",
+    "Progress",
+    "Row",
+    "Run",
+    "RunOptions",
+    "Score",
+    "Tuned",
+    "Tuning",
+    "__version__",
+    "errors",
+    "export",
+    "load",
+    "register_operation",
+    "register_output",
+]
+
+_WHERE = {
+    "Application": "legonet.bricks.application:Application",
+    "Bricks": "legonet.bricks.bricks:Bricks",
+    "Change": "legonet.plan.plan:Change",
+    "CompiledNetwork": "legonet.compile.network:CompiledNetwork",
+    "Design": "legonet.design:Design",
+    "Edge": "legonet.distill.context:Edge",
+    "Explanation": "legonet.compile.explain:Explanation",
+    "Exported": "legonet.compile.export:Exported",
+    "FittedAdapter": "legonet.run.execute:Result",
+    "JobCost": "legonet.plan.cost:Cost",
+    "Judgement": "legonet.distill.finetune:Judgement",
+    "Mask": "legonet.outputs:Mask",
+    "Network": "legonet.network:Network",
+    "Numbers": "legonet.outputs:Numbers",
+    "Offer": "legonet.plan.plan:Offer",
+    "Output": "legonet.outputs:Output",
+    "Plan": "legonet.plan.plan:Plan",
+    "PlannedEdge": "legonet.plan.plan:PlannedEdge",
+    "Port": "legonet.plan.ports:Port",
+    "Ports": "legonet.plan.ports:Ports",
+    "Progress": "legonet.run.runner:Progress",
+    "Row": "legonet.ops.row:Row",
+    "Run": "legonet.run.runner:Run",
+    "RunOptions": "legonet.run.options:Options",
+    "Score": "legonet.outputs:Score",
+    "Tuned": "legonet.run.finetune:Tuned",
+    "Tuning": "legonet.run.finetune:Tuning",
+    "export": "legonet.compile.export:export",
+    "register_operation": "legonet.ops.table:register_operation",
+    "register_output": "legonet.outputs:register_output",
+}
+"""The module of each public name; it is imported when the name is first asked for."""
 
 
-def load(path: Any) -> Network:
+def load(path: str | PathLike[str]) -> Network:
     """Open the network of a graph file.
 
     Args:
-        path: of the graph file.
+        path: The graph file, such as `graphs/animals.yaml`. Its lock file is read too, if there is one.
+
+    Returns:
+        The network; what has been built of it is in the workspace's store.
 
     Raises:
-        legonet.errors.GraphError: the file has problems; the message lists all of them.
+        legonet.errors.GraphError: The file has problems; the message lists all of them.
     """
     from legonet.network import Network
 
@@ -37,13 +130,12 @@ def load(path: Any) -> Network:
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for only then, so that `import legonet` stays light."""
-    if name == "Network":
-        return importlib.import_module("legonet.network").Network
-    if name in ("Output", "register_output"):
-        return getattr(importlib.import_module("legonet.outputs"), name)
     if name == "errors":
-        return importlib.import_module("legonet.errors")
-    raise AttributeError(f"module 'legonet' has no attribute '{name}'")
+        return import_module("legonet.errors")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'legonet' has no attribute '{name}'")
+    module, _, attribute = _WHERE[name].partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

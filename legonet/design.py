@@ -13,7 +13,7 @@ from legonet.graph.select import adapter_spec, find_edge
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from legonet.graph.arrival import Different
+    from legonet.graph.arrival import OnConflict
     from legonet.teachers.source import TeacherSource
 
 
@@ -21,16 +21,16 @@ class Design:
     """A graph and its teachers, which grow entry by entry; each entry is checked as a graph file's would be.
 
     Args:
-        name: of the network.
-        input_shape: (channels, height, width) of every image.
-        mean: subtracted from each channel of an image in [0, 1].
-        std: each channel is divided by it after that.
+        name: The network's name.
+        input_shape: The shape of every image: (channels, height, width).
+        mean: One number per channel, which is subtracted from an image in [0, 1]; default: none is.
+        std: One number per channel, by which the image is divided after that; default: it is not.
 
     Attributes:
-        graph: what the network is.
+        graph: What the network is.
 
     Raises:
-        GraphError: a name or shape that a graph file could not have.
+        GraphError: The name or the shape is one that a graph file could not have.
     """
 
     def __init__(
@@ -44,10 +44,14 @@ class Design:
         self._sources: dict[str, TeacherSource] = {}
 
     def add_category(self, name: str, label: str | None = None) -> None:
-        """Add a category, with the label that people call it by; default: its name.
+        """Add a category.
+
+        Args:
+            name: The category's name in paths.
+            label: What people call it; default: its name.
 
         Raises:
-            GraphError: a name or label that a graph file could not have.
+            GraphError: The name or the label is one that a graph file could not have.
         """
         self.graph = extended(self.graph, {"categories": {name: {} if label is None else {"label": label}}})
 
@@ -57,12 +61,12 @@ class Design:
         """Add a task.
 
         Args:
-            name: of the task.
-            output: its meaning as in a graph file, such as `{"kind": "binary"}`.
-            adapter: the adapter of each edge to it, as in a graph file.
+            name: The task's name in paths.
+            output: The meaning of its output as in a graph file, such as `{"kind": "binary"}`.
+            adapter: The adapter of each edge to it as in a graph file, such as `{"kernel": 3}`.
 
         Raises:
-            GraphError: a name, output or adapter that a graph file could not have.
+            GraphError: The name, output or adapter is one that a graph file could not have.
         """
         entry = {"output": output} | ({} if adapter is None else {"adapter": adapter})
         self.graph = extended(self.graph, {"tasks": {name: entry}})
@@ -77,69 +81,61 @@ class Design:
         cut: str | float,
         output: str | None = None,
         images: Tensor | None = None,
-        different: Different = "keep",
+        on_conflict: OnConflict = "keep",
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
     ) -> None:
         """Add a trained model; its category and its task are added too if they are new.
 
         Args:
-            name: of the teacher.
-            module: takes normalised images of the network's input shape. It may be any feed-forward model
-                that torch.export can trace, such as torchvision's resnet18.
-            category: that it was trained for.
-            task: that it was trained for. A new task takes its meaning from the shape of the output: one
-                score is binary, a map is a mask, a vector is a vector.
-            cut: the category module ends with the layer, module or operation of this name, such as `layer2`;
-                or a fraction of the model's multiplications, such as 0.5.
-            output: which output counts, where the model gives several, such as `out`.
-            images: of its owner, (batch, channels, height, width) in [0, 1], to record statistics on, so
-                that its modules can be transplanted without any.
-            different: what becomes of a known category whose module is another one: `keep` it, and match the
-                two at the image; `replace` it, and a teacher of the same path; or make a `variant`, `cat@2`.
-            example_shape: of the images that the model is traced with; default: the network's.
-            copy: the module's weights; without, a large one takes no memory twice, but must not change
-                before the network is saved.
+            name: The teacher's name.
+            module: The model; it takes normalised images of the network's input shape. Any feed-forward model
+                will do that torch.export can trace, such as torchvision's resnet18.
+            category: The category that it was trained for.
+            task: The task that it was trained for. A new task takes its meaning from the shape of the output:
+                one score is binary, a map is a mask, a vector is a vector.
+            cut: The layer, module or operation that the category module ends with, such as `layer2`; or a
+                fraction of the model's multiplications, such as 0.5.
+            output: Which output counts, where the model gives several, such as `out`.
+            images: Images of the teacher's owner, (batch, channels, height, width) in [0, 1], to record
+                statistics on, so that its modules can be transplanted without any.
+            on_conflict: What becomes of a known category whose module is another one: `keep` it, and match
+                the two at the image; `replace` it, and a teacher of the same path; or make a `variant`,
+                `cat@2`.
+            example_shape: The shape of the images that the model is traced with; default: the network's.
+            copy: Whether the module's weights are copied; without, a large model takes no memory twice, but
+                it must not change before the network is saved.
 
         Raises:
-            TeacherError: the model cannot be traced or cut, or its output does not fit the task.
-            DataError: images of another shape or range.
-            GraphError: there is a teacher of this name, or one for this category and task.
+            TeacherError: The model cannot be traced or cut, or its output does not fit the task.
+            DataError: The images have another shape or range.
+            GraphError: There is a teacher of this name, or one for this category and task.
+            SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.
         """
         from legonet.data.tensors import check_images
-        from legonet.teachers.arrival import arrive_differently
+        from legonet.teachers.arrival import add_teacher
         from legonet.teachers.memory import record_bytes, with_statistics
+        from legonet.teachers.new_teacher import NewTeacher
 
-        graph, source = arrive_differently(
-            self.graph,
-            self._sources,
-            name,
-            module,
-            category,
-            task,
-            cut,
-            different,
-            output,
-            example_shape,
-            copy,
-        )
+        new = NewTeacher(name, module, category, task, cut, output, example_shape, copy, on_conflict)
+        graph, source = add_teacher(self.graph, self._sources, new)
         if images is not None:
-            shown = self._normalise(check_images(images, f"teachers.{name}", graph.input.shape))
+            shown = self._normalise(check_images(images, new.where, graph.input.shape))
             source = with_statistics(source, record_bytes(source, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
         self.graph, self._sources = graph, {**kept, name: source}
 
     def connect(self, category: str, task: str, adapter: Mapping[str, Any] | None = None) -> None:
-        """Say how a category and a task are joined; `transplant` fits it.
+        """Connect a category and a task by an adapter, which `transplant` fits.
 
         Args:
-            category: of the network.
-            task: of the network.
-            adapter: as in a graph file, such as `{"kernel": 1, "depth": 3}`.
+            category: The category's name.
+            task: The task's name.
+            adapter: The adapter as in a graph file, such as `{"kernel": 1, "depth": 3}`; default: the task's.
 
         Raises:
-            SelectError: no such category or task.
-            GraphError: no such adapter, or one teacher gives both modules, so that none is needed.
+            SelectError: There is no such category or task.
+            GraphError: There is no such adapter, or one teacher gives both modules, so that none is needed.
         """
         adapter_spec(self.graph, category, task)  # refuses names that do not exist
         path = f"{category}:{task}"

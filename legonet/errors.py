@@ -18,9 +18,72 @@ Anything else that escapes legonet is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+LONGEST_REPORT = 100
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, as data.
+
+    Attributes:
+        found: The first part of its message: what was found.
+        expected: The second part, such as "expected a number above 0"; empty if the message has none.
+        advice: The last part: what to do about it.
+        file: The file as the user named it; empty for what was built in code.
+        line: Line in the file, from 1; None where no line is known.
+        column: Column in the line, from 1, in characters.
+        key: The key in the file, such as `teachers.cat-v1.cut`; empty for the whole file.
+    """
+
+    found: str
+    expected: str = ""
+    advice: str = ""
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    key: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its line in a report: `file:line:column: key: found; expected; advice`."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}:{self.column}"
+        message = "; ".join(part for part in (self.found, self.expected) if part)
+        if self.advice:  # a sentence has ended before "Did you mean"
+            message += (" " if self.expected.endswith(".") else "; " if message else "") + self.advice
+        return ": ".join(part for part in (place, self.key, message) if part)
+
+
+def report(problems: Iterable[Problem]) -> str:
+    """The lines of problems in their order; after a hundred of them, how many more there are."""
+    given = list(problems)
+    lines = [problem.text for problem in given[:LONGEST_REPORT]]
+    if len(given) > LONGEST_REPORT:
+        lines.append(f"{given[0].file}: and {len(given) - LONGEST_REPORT} more problems")
+    return "\n".join(lines)
+
 
 class LegonetError(Exception):
-    """Root of all errors that a user can cause."""
+    """Root of all errors that a user can cause.
+
+    Attributes:
+        problems: What is wrong, as data: all problems of a file, in file order. An error that is given a
+            message alone has one problem, with that message as what was found.
+    """
+
+    problems: tuple[Problem, ...]
+
+    def __init__(self, message: str = "", problems: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (Problem(message),)
+
+    @classmethod
+    def of(cls, *problems: Problem) -> Self:
+        """The error that reports some problems, in their order."""
+        return cls(report(problems), problems)
 
 
 class GraphError(LegonetError):

@@ -23,23 +23,24 @@ from legonet.run.site import Site
 from legonet.tables import columns
 
 BATCH = 256
-MEASURED = ("binary", "mask")  # outputs that a label can be held against
 
 LabelledImages = Source | str | Path | Mapping[str, GivenSamples]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measure of one path on labelled images. All figures are fractions in [0, 1].
+    """One measure of one path on labelled images.
 
     Attributes:
         path: `category:task`.
         images: How many.
-        measure: `error`, or for masks `pixel accuracy` or `IoU`.
+        measure: Its name, as the kind of output calls it: `error` for scores, `pixel accuracy` and `IoU` for
+            masks, which are fractions in [0, 1]; `RMSE` for vectors, in the labels' unit.
         teacher: The figure of the path's teacher; None without one.
         unadapted: The figure of the category module joined to the task module with no adapter; None where
             their shapes differ.
         transplanted: The figure of the path.
+        fraction: Whether figures are fractions, which are shown in percent.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Measurement:
     teacher: float | None
     unadapted: float | None
     transplanted: float
+    fraction: bool = True
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,8 +58,8 @@ class Evaluation:
 
     Attributes:
         rows: One measurement for each path and measure, in the order of the paths.
-        says_yes: For tasks with a binary output, by task, path and category: the fraction of the category's
-            images that the path takes for its own.
+        says_yes: For tasks whose score says whether an image shows the category, by task, path and category:
+            the fraction of the category's images that the path takes for its own.
     """
 
     rows: tuple[Measurement, ...]
@@ -65,12 +67,14 @@ class Evaluation:
 
     def data(self) -> dict[str, Any]:
         """Return the evaluation as plain data, as `legonet evaluate --json` prints it."""
-        return {"rows": [asdict(row) for row in self.rows], "says yes": self.says_yes}
+        rows = [{key: each for key, each in asdict(row).items() if key != "fraction"} for row in self.rows]
+        return {"rows": rows, "says yes": self.says_yes}
 
     def __repr__(self) -> str:
         cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
         for row in self.rows:
-            teacher, unadapted, path = map(_percent, (row.teacher, row.unadapted, row.transplanted))
+            show = _percent if row.fraction else _number
+            teacher, unadapted, path = map(show, (row.teacher, row.unadapted, row.transplanted))
             cells.append((row.path, row.measure, teacher, unadapted, path, str(row.images)))
         lines = columns(cells, right=(2, 3, 4, 5))
         for task, confused in self.says_yes.items():
@@ -106,29 +110,28 @@ def evaluate(
         return compile_paths(site, lock, [path], None, None, Options(device=device))
 
     rows: list[Measurement] = []
-    binary: dict[str, list[str]] = {}  # paths by task
+    deciding: dict[str, list[str]] = {}  # paths by task
     shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
     for path in paths:
         category, task = split_path(path)
-        images, labels = labelled(path)
+        (images, labels), meaning = labelled(path), site.graph.tasks[task].output
         models = {"transplanted": joined(path)}
         with suppress(SelectError):
             models["unadapted"] = compile_unadapted(site, lock, path, device)
         if path in taught:
             models["teacher"] = compile_teacher(site.graph, site.sources[taught[path]], device)
-        found = {name: measures(scores(model, images), labels) for name, model in models.items()}
+        found = {name: meaning.measures(scores(model, images), labels) for name, model in models.items()}
         for measure in found["transplanted"]:
             values = {name: figures[measure] for name, figures in found.items()}
-            rows.append(
-                Measurement(path, len(images), measure, **{"teacher": None, "unadapted": None, **values})
-            )
-        if site.graph.tasks[task].output.kind == "binary":
-            binary.setdefault(task, []).append(path)
+            figures = {"teacher": None, "unadapted": None, **values}
+            rows.append(Measurement(path, len(images), measure, **figures, fraction=meaning.fractions))
+        if meaning.annotation() == "category":
+            deciding.setdefault(task, []).append(path)
             if bool((labels == 1).any()):
                 shown.setdefault(task, {})[category] = images[labels == 1]
     says_yes = {
         task: {path: _says_yes(joined(path), shown.get(task, {})) for path in chosen}
-        for task, chosen in binary.items()
+        for task, chosen in deciding.items()
     }
     return Evaluation(tuple(rows), says_yes)
 
@@ -138,26 +141,6 @@ def scores(model: nn.Module, images: Tensor) -> Tensor:
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     with torch.no_grad():
         return torch.cat([model(batch.to(device)).cpu() for batch in images.split(BATCH)])
-
-
-def measures(output: Tensor, labels: Tensor) -> dict[str, float]:
-    """What an output is worth.
-
-    Args:
-        output: scores (batch, 1), or maps (batch, labels, height, width).
-        labels: (batch,), or masks (batch, height, width), of 0 and 1.
-
-    Returns:
-        For scores the error; for maps the pixel accuracy and the intersection over union of label 1.
-    """
-    if output.ndim == 2:
-        return {"error": float(((output[:, 0] > 0).long() != labels).float().mean())}
-    found = output.argmax(1) if output.shape[1] > 1 else (output[:, 0] > 0).long()
-    union = ((found == 1) | (labels == 1)).sum().clamp_min(1)
-    return {
-        "pixel accuracy": float((found == labels).float().mean()),
-        "IoU": float(((found == 1) & (labels == 1)).sum() / union),
-    }
 
 
 def _says_yes(model: nn.Module, shown: Mapping[str, Tensor]) -> dict[str, float]:
@@ -173,11 +156,14 @@ def _measured(site: Site, lock: Lock, data: LabelledImages, names: Iterable[str]
     """
     wanted = list(names or ()) or (list(data) if isinstance(data, Mapping) else [])
     chosen = find_paths(site, lock, wanted)
-    paths = [each for each in chosen if site.graph.tasks[split_path(each)[1]].output.kind in MEASURED]
+    if isinstance(data, Mapping):
+        return chosen
+    meanings = {path: site.graph.tasks[split_path(path)[1]].output for path in chosen}
+    paths = [path for path, meaning in meanings.items() if meaning.annotation() is not None]
     if not paths:
         raise SelectError(
-            f"{site.graph.name}: none of the paths has an output that is measured; expected a task with a "
-            f"{' or '.join(MEASURED)} output; name another path"
+            f"{site.graph.name}: these images have no labels for any of the paths; expected a task whose "
+            "labels are categories or masks, such as one of a binary output; name another path"
         )
     return paths
 
@@ -192,7 +178,7 @@ def _reader(
 
     def read(path: str) -> tuple[Tensor, Tensor]:
         category, task = split_path(path)
-        return source.samples(category, mask=graph.tasks[task].output.kind == "mask")
+        return source.samples(category, mask=graph.tasks[task].output.annotation() == "mask")
 
     return read
 
@@ -220,3 +206,7 @@ def _given(
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

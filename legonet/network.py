@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from legonet.compile.bricks import Application, Bricks
+    from legonet.bricks.application import Application
+    from legonet.bricks.bricks import Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
     from legonet.distill.context import Edge
@@ -35,22 +37,22 @@ if TYPE_CHECKING:
 class Network(Design):
     """A transplant network: category modules, task modules, and the adapters between them.
 
-    Made here it is in memory, with nothing on disk until `save`; `legonet.load` opens a graph file's.
+    A new network is in memory, with nothing on disk until `save`; `legonet.load` opens that of a graph file.
 
     Args:
-        name: of the network.
-        input_shape: (channels, height, width) of every image.
-        mean: subtracted from each channel of an image in [0, 1].
-        std: each channel is divided by it after that.
+        name: The network's name.
+        input_shape: The shape of every image: (channels, height, width).
+        mean: One number per channel, which is subtracted from an image in [0, 1]; default: none is.
+        std: One number per channel, by which the image is divided after that; default: it is not.
 
     Attributes:
-        graph: what the network is.
-        lock: what has been built.
-        store: where the bytes are.
-        path: its graph file, if it has one.
+        graph: What the network is.
+        lock: What has been built.
+        store: The bytes of modules and adapters.
+        path: The graph file; None for a network in memory.
 
     Raises:
-        GraphError: a name or shape that a graph file could not have.
+        GraphError: The name or the shape is one that a graph file could not have.
     """
 
     def __init__(
@@ -78,15 +80,21 @@ class Network(Design):
         return f"<Network {self.graph.name}: {', '.join(counts)}; {where}>"
 
     @classmethod
-    def load(cls, path: str | Path) -> Network:
+    def load(cls, path: str | PathLike[str]) -> Network:
         """Open the network of a graph file: the graph, its lock file, and the workspace's store.
 
+        Args:
+            path: The graph file, such as `graphs/animals.yaml`.
+
+        Returns:
+            The network.
+
         Raises:
-            GraphError: the file has problems; the message lists all of them.
+            GraphError: The file has problems; the message lists all of them.
         """
         network = cls.__new__(cls)  # what a new network is, is not checked for one that has a file
         with paused():
-            network._open(load_graph(path), Path(path))
+            network._open(load_graph(Path(path)), Path(path))
         return network
 
     def _open(self, loaded: LoadedGraph, path: Path) -> None:
@@ -102,16 +110,16 @@ class Network(Design):
         }
 
     def save(self, path: str | Path) -> Path:
-        """Write the graph file, the lock file, blocks and teachers' weights; then the network is there.
+        """Write the graph file, the lock file, blocks and teachers' weights; from then on it lives there.
 
         Args:
-            path: the graph file, such as `graphs/animals.yaml`.
+            path: The graph file, such as `graphs/animals.yaml`.
 
         Returns:
             The graph file's path.
 
         Raises:
-            LegonetError: the graph has problems, or a file of something else is in the way.
+            LegonetError: The graph has problems, or a file of something else is in the way.
         """
         from legonet.teachers.save import save_network
 
@@ -124,28 +132,34 @@ class Network(Design):
     # Planning and building.
 
     def plan(self, samples: Mapping[str, GivenSamples] | None = None) -> Plan:
-        """What `transplant` would do with the same samples, and why.
+        """Find out what `transplant` would do with the same samples, and why; nothing is changed.
+
+        Args:
+            samples: Images by path, as for `transplant`.
+
+        Returns:
+            The plan: one edge for each path, in order of arrival.
 
         Raises:
-            LegonetError: a teacher's files cannot be read, or samples do not fit.
+            LegonetError: A teacher's files cannot be read, or samples do not fit.
         """
         prints = None
         if samples:
             from legonet.run.transplant import prints_of
 
             prints = prints_of(self.graph, samples)
-        found = self._site().survey(self.lock, prints)
+        found = self.site().survey(self.lock, prints)
         self._planned = found.before
         return found.plan
 
     def verify(self) -> tuple[str, ...]:
-        """Read all that has been built; what is damaged is set aside, so that the plan builds it again.
+        """Read all that has been built; damaged modules are set aside, so that the plan builds them again.
 
         Returns:
-            What was damaged, for people.
+            A message for each damaged module.
 
         Raises:
-            StoreError: a blob cannot be read.
+            StoreError: The store cannot be read.
         """
         from legonet.run.prepare import set_aside
         from legonet.store.gc import named
@@ -153,18 +167,24 @@ class Network(Design):
         return set_aside(named(self._read_lock()), self.store)
 
     def ports(self, plan: Plan) -> dict[str, Ports]:
-        """What each adapter of a plan of this network joins: both ports' shapes, and its layers in words.
+        """Find what each adapter of a plan joins: both ports' shapes, and the adapter's layers in words.
+
+        Args:
+            plan: The last plan of this network.
+
+        Returns:
+            The ports by path; paths without an adapter are left out.
 
         Raises:
-            LegonetError: a teacher's block cannot be read, or two modules cannot be joined.
+            LegonetError: A teacher's block cannot be read, or two modules cannot be joined.
         """
         from legonet.plan.ports import find_ports
 
         graph = self.graph if self._planned is None else self._planned.graph
-        return find_ports(graph, plan, self._site().port_finder())
+        return find_ports(graph, plan, self.site().port_finder())
 
-    def _site(self) -> Site:
-        """Where the network lives; needs no torch."""
+    def site(self) -> Site:
+        """Give the graph, store, teachers and journal as one value, to code that extends legonet."""
         from legonet.run.journal import Journal
         from legonet.run.site import Site
 
@@ -183,24 +203,26 @@ class Network(Design):
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
         Args:
-            samples: by path, (images, labels) or a dataset of such pairs; images (batch, channels, height,
+            samples: By path, (images, labels) or a dataset of such pairs; images (batch, channels, height,
                 width) in [0, 1]; labels may be None. A path without an entry is fitted without an image.
-            device: where to compute.
-            progress: told of each step.
-            options: which jobs, in which order, where, within which limits; default: one after the other.
-            accept: is given the plan before anything is done, and may raise to refuse it.
+            device: The device to compute on.
+            progress: A function that is called at each step of each job.
+            options: Which jobs are done, in which order, where, and within which limits; default: all of
+                them, one after the other, in this process.
+            accept: A function that is called with the plan before anything is done; what it raises ends the
+                run.
 
         Returns:
-            What was done.
+            The adapters that were fitted, and what became of all other paths.
 
         Raises:
-            LegonetError: an adapter cannot be fitted; those that were fitted before it are kept.
+            LegonetError: An adapter cannot be fitted; those that were fitted before it are kept.
         """
         from legonet.run.options import Options
         from legonet.run.transplant import transplant
 
         return transplant(
-            self._site(),
+            self.site(),
             self._read_lock,
             self._save_lock,
             samples,
@@ -224,17 +246,21 @@ class Network(Design):
         It is done on a copy, which is kept only if no path that uses it gets worse on its held-out images.
 
         Args:
-            tuning: of what, how, and by how much a path may get worse.
-            samples: by path, as for `transplant`; without any, images are synthesised from the teacher.
-            device: where to compute.
-            progress: called with (step, steps, loss).
+            tuning: Which module, how, and by how much a path may get worse.
+            samples: Images by path, as for `transplant`; of a path without any, images are synthesised from
+                its teacher.
+            device: The device to compute on.
+            progress: A function that is called with (step, steps, loss).
+
+        Returns:
+            How good each path was before and after, and whether the module was kept.
 
         Raises:
-            LegonetError: no such task or category, or a path of it is not built.
+            LegonetError: There is no such task or category, or a path of it is not built.
         """
         from legonet.run.finetune import tune_at
 
-        site, load, save = self._site(), self._read_lock, self._save_lock
+        site, load, save = self.site(), self._read_lock, self._save_lock
         return tune_at(site, load, save, samples, self._normalise, tuning, device, progress)
 
     def _read_lock(self) -> Lock:
@@ -267,57 +293,71 @@ class Network(Design):
         """Join the modules of some paths to one nn.Module: images in [0, 1] in, outputs out.
 
         Args:
-            names: paths such as `cat:classify`, or applications of the graph.
-            categories: or every built path of these categories,
-            tasks: and of these tasks. Nothing at all: every built path.
-            device: where the module is. Over several, categories are spread; images and tasks are on the
-                first.
-            passes: that rewrite it to less work: `all`, `none`: the naive composition, `exact`: those that
-                keep every bit, `training`: those that leave adapters to be trained, or some of
-                `legonet.compile.passes.PASSES`.
-            separate_inputs: it takes a dict of images by category.
-            memory_format: `contiguous`, `channels-last`, or `auto`: channels last on a CPU.
-            dtype: `float32`; `bfloat16`: weights too; `float16`: autocast. Outputs are float32 in any case.
-            grouping: modules run side by side where that is `measured` to be faster, once for each shape on
-                a machine, or by a fixed `rule`.
-            torch_compile: run it through torch.compile, in its default mode or the one that is named; call
-                `warm_up` before it matters.
-            cuda_graphs: on a CUDA device, record each shape of images once and replay it.
+            names: Paths such as `cat:classify`, or applications of the graph; default: every built path.
+            categories: Instead of names: the categories whose built paths are joined.
+            tasks: Likewise the tasks; with categories, the paths that have one of each.
+            device: The device of the module. Over several, categories are spread; images and tasks are on
+                the first.
+            passes: The passes that rewrite it to less work: `all`; `none`, which gives the naive
+                composition; `exact`, those that keep every bit; `training`, those that leave adapters to be
+                trained; or names out of `legonet.compile.passes.PASSES`.
+            separate_inputs: Whether it takes a dict of images by category.
+            memory_format: `contiguous`, `channels-last`, or `auto`, which is channels last on a CPU.
+            dtype: `float32`; `bfloat16`, also of the weights; or `float16`, by autocast. Outputs are float32
+                in any case.
+            grouping: Whether modules run side by side where that was `measured` to be faster, once for each
+                shape on a machine, or by a fixed `rule`.
+            torch_compile: Whether it runs through torch.compile, in the default mode or the one that is
+                named; call `warm_up` before it matters.
+            cuda_graphs: Whether each shape of images is recorded once on a CUDA device, and replayed.
 
         Returns:
-            A frozen module of its own weights, in evaluation mode. It gives a tensor for one path, and a
-            dict by path for several.
+            A frozen module with weights of its own, in evaluation mode. It gives a tensor for one path, and
+            a dict by path for several.
 
         Raises:
-            SelectError: no such path, its adapter is not fitted, or an option that is none.
+            SelectError: There is no such path, its adapter is not fitted, or an option has no such value.
         """
         from legonet.compile.open import compile_paths
-        from legonet.compile.options import Options
+        from legonet.compile.options import Options as CompileOptions
 
-        options = Options(
+        options = CompileOptions(
             passes, separate_inputs, device, memory_format, dtype, grouping, torch_compile, cuda_graphs
         )
-        return compile_paths(self._site(), self.lock, names, categories, tasks, options)
+        return compile_paths(self.site(), self.lock, names, categories, tasks, options)
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Bricks | Application:
-        """Categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` connects them.
+        """Give categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` joins them.
+
+        Args:
+            names: One name or several of one kind.
+
+        Returns:
+            Bricks for categories or tasks, an application for paths or applications.
 
         Raises:
-            SelectError: no such name, or a path that is not built.
+            SelectError: There is no such name, or a path is not built.
         """
-        from legonet.compile.bricks import find_bricks
+        from legonet.bricks.bricks import find_bricks
 
         return find_bricks(self, names)
 
     def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
-        """The path with its adapter left out, to compare with.
+        """Compile a path with its adapter left out, to compare with.
+
+        Args:
+            path: The path, such as `cat:classify`.
+            device: The device of the module.
+
+        Returns:
+            A frozen module, as of `compile`.
 
         Raises:
-            SelectError: no such path, no teacher for it, or the two modules differ in shape.
+            SelectError: There is no such path, no teacher for it, or the two modules differ in shape.
         """
         from legonet.compile.open import compile_unadapted
 
-        return compile_unadapted(self._site(), self.lock, path, device)
+        return compile_unadapted(self.site(), self.lock, path, device)
 
     def evaluate(
         self,
@@ -346,23 +386,36 @@ class Network(Design):
         """
         from legonet.evaluate import evaluate
 
-        return evaluate(self._site(), self.lock, data, paths, device)
+        return evaluate(self.site(), self.lock, data, paths, device)
 
     def edge(self, path: str) -> Edge:
-        """The frozen modules that a path's adapter joins, for experiments with `legonet.distill.fit.fit`.
+        """Give the frozen modules that a path's adapter joins, for experiments with methods.
+
+        Args:
+            path: The path, such as `cat:classify`.
+
+        Returns:
+            Category module, task module and the teacher's own task part, with their shapes.
 
         Raises:
-            SelectError: no such path, or no teacher for it.
+            SelectError: There is no such path, or no teacher for it.
         """
         from legonet.run.execute import open_edge
 
-        return open_edge(self._site(), self.lock, path)
+        return open_edge(self.site(), self.lock, path)
 
     def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
-        """A teacher as it was before it was cut: images in [0, 1] in, its output out.
+        """Give a teacher as it was before it was cut: images in [0, 1] in, its output out.
+
+        Args:
+            name: The teacher's name.
+            device: The device of the module.
+
+        Returns:
+            A frozen module, in evaluation mode.
 
         Raises:
-            SelectError: no such teacher.
+            SelectError: There is no such teacher.
         """
         from legonet.compile.open import compile_teacher
         from legonet.run.site import find_source
@@ -373,14 +426,15 @@ class Network(Design):
         """Record a teacher's statistics beside its weights, so that its modules need no image later.
 
         Args:
-            name: of the teacher.
-            images: gives its owner's images of a category, (batch, channels, height, width) in [0, 1].
+            name: The teacher's name.
+            images: A function that gives the owner's images of a category, (batch, channels, height, width)
+                in [0, 1].
 
         Returns:
             The statistics file, and the number of images.
 
         Raises:
-            SelectError: no such teacher, or the network has no file.
+            SelectError: There is no such teacher, or the network has no file.
         """
         from legonet.run.site import find_source
         from legonet.teachers.memory import record_file
@@ -399,12 +453,15 @@ class Network(Design):
         """Draw the network; the file's suffix names the format: svg, png, pdf, dot, mmd or html.
 
         Args:
-            path: the picture.
-            figures: numbers to write beside each path, such as `{"cat:classify": {"error": 0.04}}`.
-            ports: write on each adapter what shapes it joins, and its layers.
+            path: The picture's file.
+            figures: Numbers to write beside each path, such as `{"cat:classify": {"error": 0.04}}`.
+            ports: Whether each adapter shows the shapes that it joins, and its layers.
+
+        Returns:
+            The picture's path.
 
         Raises:
-            RenderError: no such format, or the file cannot be written.
+            RenderError: There is no such format, or the file cannot be written.
         """
         from legonet.render import render
         from legonet.render.view import make_view

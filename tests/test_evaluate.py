@@ -12,26 +12,7 @@ from torch import Tensor, nn
 import legonet
 from legonet.data.source import Source
 from legonet.errors import DataError, SelectError
-from legonet.evaluate import measures
 from legonet.network import Network
-
-
-def test_error_of_scores() -> None:
-    output = torch.tensor([[2.0], [-1.0], [0.5], [-3.0]])
-    assert measures(output, torch.tensor([1, 0, 0, 1])) == {"error": 0.5}
-
-
-def test_pixel_accuracy_and_iou_of_masks() -> None:
-    output = torch.tensor([[[[1.0, 1.0], [-1.0, -1.0]]]])
-    found = measures(output, torch.tensor([[[1, 0], [0, 0]]]))
-    assert found == {"pixel accuracy": pytest.approx(0.75), "IoU": pytest.approx(0.5)}
-    two = torch.cat([-output, output], 1)
-    assert measures(two, torch.tensor([[[1, 0], [0, 0]]])) == found
-
-
-def test_iou_of_nothing_found_in_nothing_shown_is_zero() -> None:
-    assert measures(torch.full((1, 1, 2, 2), -1.0), torch.zeros(1, 2, 2).long())["IoU"] == 0
-
 
 LABELS = torch.tensor([1, 0] * 6)
 
@@ -150,8 +131,15 @@ class TestNetwork:
             network.evaluate({"cat:classify": (images, labels)}, paths)
         assert message in str(caught.value)
 
-    def test_a_vector_is_not_measured(self, make_model: Callable[..., nn.Module], images: Tensor) -> None:
+    def test_a_vector_is_measured_by_own_labels(
+        self, make_model: Callable[..., nn.Module], images: Tensor
+    ) -> None:
         network = legonet.Network("zoo", (3, 8, 8))
         network.add_teacher("t", make_model(0, 3), category="cat", task="pose", cut="pool1")
-        with pytest.raises(SelectError, match="expected a task with a binary or mask output"):
-            network.evaluate({"cat:pose": (images, torch.zeros(12, 3))})
+        with pytest.raises(SelectError, match="these images have no labels for any of the paths"):
+            network.evaluate(Drawn())
+        found = network.evaluate({"cat:pose": (images, torch.zeros(12, 3))})
+        (row,) = found.rows
+        assert row.measure == "RMSE"
+        assert row.transplanted == pytest.approx(float(network.teacher("t")(images).square().mean().sqrt()))
+        assert repr(found).splitlines()[1].split()[3] == f"{row.transplanted:.3g}"

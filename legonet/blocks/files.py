@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from legonet import errors
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError
 from legonet.graph.dump import dump_yaml
 from legonet.graph.fields import NAME_PATTERN
 from legonet.graph.load import parse_yaml
 from legonet.graph.positions import show
-from legonet.graph.problems import Problem, format_report
+from legonet.graph.problems import Problem, located
 from legonet.graph.source import read_source
 from legonet.graph.structure import explain
 from legonet.graph.suggest import did_you_mean, listed
@@ -78,7 +79,7 @@ def read_block(path: Path | str) -> Block:
     try:
         text = read_source(path, "block file")
     except GraphError as error:
-        raise BlockError(str(error)) from error
+        raise BlockError(str(error), error.problems) from error
     read = parse_json if Path(path).suffix == ".json" else parse_block
     return read(text, str(path), Path(path).stem)
 
@@ -114,17 +115,15 @@ def parse_json(text: str, source: str, name: str | None = None) -> Block:
         block = Block.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        found = f"{place}: {first['msg']}" if place else first["msg"]
+        key, found = ".".join(str(part) for part in first["loc"]), first["msg"]
     except (ValueError, RecursionError) as error:
-        found = f"no JSON: {error}"
+        key, found = "", f"no JSON: {error}"
     else:
         if name is None or block.name == name:
             return block
-        found = f"name: found '{block.name}' in a file called '{name}.json'"
-    raise BlockError(
-        f"{source}: {found}; expected a block as `legonet teacher add` writes it; bring the model in again"
-    )
+        key, found = "name", f"found '{block.name}' in a file called '{name}.json'"
+    parts = (found, "expected a block as `legonet teacher add` writes it", "bring the model in again")
+    raise BlockError.of(errors.Problem(*parts, source, key=key))
 
 
 @lru_cache(maxsize=64)
@@ -142,18 +141,17 @@ def parse_block(text: str, source: str, name: str | None = None) -> Block:
     try:
         data, positions = parse_yaml(text, source)
     except GraphError as error:
-        raise BlockError(str(error)) from error
+        raise BlockError(str(error), error.problems) from error
     if not isinstance(data, dict):
-        raise BlockError(
-            f"{source}: found {show(data)}; expected a block, a mapping; start with 'legonet-block: 1'"
-        )
+        parts = (f"found {show(data)}", "expected a block, a mapping", "start with 'legonet-block: 1'")
+        raise BlockError.of(errors.Problem(*parts, source))
     problems = [*explain(data, Block, positions), *_problems(data, name)]
     if not problems:
         try:
             return Block.model_validate(data)
         except ValidationError as error:
             problems = [Problem(_key(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
-    raise BlockError(format_report(problems, source, positions))
+    raise BlockError.of(*located(problems, source, positions))
 
 
 def _key(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -165,16 +163,16 @@ def _problems(data: dict[str, Any], name: str | None) -> Iterator[Problem]:
     """Find values that have the right form but do not fit each other; what is broken is passed over."""
     found = data.get("name")
     if name is not None and isinstance(found, str) and found != name:
-        message = f"found '{found}' in a file called '{name}.yaml'; expected '{name}'; rename one of them"
-        yield Problem(("name",), message)
+        found = f"found '{found}' in a file called '{name}.yaml'"
+        yield Problem(("name",), found, f"expected '{name}'", "rename one of them")
     layers, builder = data.get("layers"), data.get("builder")
     if layers is None and builder is None:
-        yield Problem((), "neither 'layers' nor 'builder'; expected one of them; add it")
+        yield Problem((), "neither 'layers' nor 'builder'", "expected one of them", "add it")
     if layers is not None and builder is not None:
-        yield Problem(("builder",), "beside 'layers'; expected one of them; remove the other", at="key")
+        yield Problem(("builder",), "beside 'layers'", "expected one of them", "remove the other", at="key")
     if data.get("arguments") and builder is None:
         yield Problem(
-            ("arguments",), "arguments of no 'builder'; expected them with one; remove them", at="key"
+            ("arguments",), "arguments of no 'builder'", "expected them with one", "remove them", at="key"
         )
     if isinstance(layers, dict) and layers:
         yield from _layer_problems(layers)
@@ -184,22 +182,20 @@ def _problems(data: dict[str, Any], name: str | None) -> Iterator[Problem]:
 def _layer_problems(layers: dict[str, Any]) -> Iterator[Problem]:
     conflict = name_conflict(layers)
     if conflict:
-        message = f"{conflict[1]}; expected names that nest; rename the layer or move it"
-        yield Problem(("layers", conflict[0]), message, at="key")
+        parts = (conflict[1], "expected names that nest", "rename the layer or move it")
+        yield Problem(("layers", conflict[0]), *parts, at="key")
     for name, layer in layers.items():
         if not isinstance(layer, dict):
             continue
         if layer.get("type") == "upsample" and (layer.get("size") is None) == (layer.get("scale") is None):
             found = "neither 'size' nor 'scale'" if layer.get("size") is None else "both 'size' and 'scale'"
-            yield Problem(("layers", name), f"{found}; expected one of them; choose one", at="key")
+            yield Problem(("layers", name), found, "expected one of them", "choose one", at="key")
         groups = layer.get("groups", 1)
         for key in ("in", "out"):
             channels = layer.get(key)
             if _counts(groups) and _counts(channels) and channels % groups:
-                message = (
-                    f"{groups} groups do not divide '{key}', {channels}; expected a divisor; correct one"
-                )
-                yield Problem(("layers", name, "groups"), message)
+                found = f"{groups} groups do not divide '{key}', {channels}"
+                yield Problem(("layers", name, "groups"), found, "expected a divisor", "correct one")
         yield from _pool_problems(name, layer)
 
 
@@ -209,8 +205,8 @@ def _pool_problems(name: str, layer: dict[str, Any]) -> Iterator[Problem]:
         return
     kernel, padding = _both(layer.get("kernel")), _both(layer.get("padding", 0))
     if kernel and padding and any(2 * zeros > window for zeros, window in zip(padding, kernel, strict=True)):
-        message = "more than half the kernel; expected at most half; make it smaller"
-        yield Problem(("layers", name, "padding"), message)
+        parts = ("more than half the kernel", "expected at most half", "make it smaller")
+        yield Problem(("layers", name, "padding"), *parts)
 
 
 def _cut_problems(cuts: Any, names: list[str]) -> Iterator[Problem]:
@@ -218,11 +214,11 @@ def _cut_problems(cuts: Any, names: list[str]) -> Iterator[Problem]:
         if not isinstance(cut, str):
             continue
         if cut == names[-1]:
-            message = f"'{cut}' is the last layer; expected one that leaves layers for the task module"
-            yield Problem(("cuts", index), f"{message}; choose one below it")
+            words = "expected one that leaves layers for the task module"
+            yield Problem(("cuts", index), f"'{cut}' is the last layer", words, "choose one below it")
         elif cut not in names:
-            message = f"no layer '{cut}'; layers are {listed(names)}."
-            yield Problem(("cuts", index), message, word=cut, known=names)
+            found, there = f"no layer '{cut}'", f"layers are {listed(names)}."
+            yield Problem(("cuts", index), found, there, word=cut, known=names)
 
 
 def _counts(value: Any) -> bool:

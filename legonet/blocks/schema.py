@@ -1,4 +1,4 @@
-"""The block file's model: a named architecture as layers, operations, or a library's builder. Needs no torch."""
+"""The block file's model: an architecture as layers, operations or a library's builder. Needs no torch."""
 
 from __future__ import annotations
 

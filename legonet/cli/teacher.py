@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from legonet.graph.arrival import Different
     from legonet.teachers.cuts import Cut
 
 Code = Annotated[
@@ -199,7 +198,7 @@ def add(
         str | None,
         typer.Option("--example-shape", metavar="C,H,W", help=f"{EXAMPLE}; default: the network's."),
     ] = None,
-    different: Annotated[
+    on_conflict: Annotated[
         str,
         typer.Option(
             metavar="WHAT",
@@ -211,6 +210,7 @@ def add(
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
+    from legonet.graph.arrival import read_on_conflict
     from legonet.teachers.checkpoints import fill_from
 
     network = legonet.load(graph)
@@ -224,7 +224,7 @@ def add(
         task=task,
         cut=cut,
         output=output,
-        different=_different(different),
+        on_conflict=read_on_conflict(on_conflict),
         example_shape=None if shape is None else _shape(shape),
         copy=False,  # a file's weights stay in the file
     )
@@ -232,15 +232,6 @@ def add(
     added = network.graph.teachers[name]
     print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
-
-
-def _different(word: str) -> Different:
-    from legonet.errors import SelectError
-
-    for each in ("keep", "replace", "variant"):
-        if word == each:
-            return each
-    raise SelectError(f"--different {word}: not known; expected keep, replace or variant; choose one")
 
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:

@@ -40,7 +40,7 @@ def watch(
             f"{inbox}: no such folder; expected the folder that teachers are dropped into; make it"
         )
     box, options, pause = (
-        Inbox(inbox, graph),
+        Inbox(inbox, graph, lambda text: print(f"? {text}", flush=True)),
         Options(workers=workers, keep_going=True, wait=True),
         seconds_of("--every", every),
     )

@@ -15,12 +15,13 @@ from legonet.ir.sizes import Shape
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a compiled network is, beside the naive composition.
+    """A compiled network beside the naive composition; `print` shows it as a table and a list.
 
     Attributes:
-        costs: of the naive program, called `none`, and after each pass, by the pass's name.
-        bytes: of each weight.
-        lines: what each call runs, what was folded into which layer, and how it runs.
+        costs: What the naive program costs, called `none`, and what it costs after each pass, by the pass's
+            name.
+        bytes: How many bytes a weight takes.
+        lines: What each call runs, what was folded into which layer, and where it runs.
     """
 
     costs: Mapping[str, Cost]
@@ -28,7 +29,7 @@ class Explanation:
     lines: tuple[str, ...]
 
     def data(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """Give it as plain data, as `legonet compile --json` prints it."""
         return {"costs": {name: asdict(cost) for name, cost in self.costs.items()}, "lines": list(self.lines)}
 
     def __str__(self) -> str:

@@ -161,10 +161,14 @@ def ratio(reference: Callable[[], object], candidate: Callable[[], object], devi
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait_for(device)
     begin = time.perf_counter()
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait_for(device)
     return time.perf_counter() - begin
+
+
+def _wait_for(device: torch.device) -> None:
+    """Wait until an accelerator has done what it was told to do."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

@@ -126,19 +126,19 @@ class CompiledNetwork(nn.Module):
     In training mode the adapters alone are in it: category and task modules are frozen.
 
     Args:
-        paths: in the order of the outputs.
-        input_stage: normalises images.
-        trace: programs: the naive one, called `none`, and what each pass made of it; the last one runs.
-        modules: by kind and name.
-        places: which module each call of the program runs.
-        running: where the modules are, and how they are run.
-        input_shape: (channels, height, width) of the images, if it is known.
+        paths: The paths, in the order of the outputs.
+        input_stage: The module that normalises images.
+        trace: The naive program, called `none`, and what each pass made of it; the last one runs.
+        modules: Modules by kind and name.
+        places: The module that each call of the program runs.
+        running: Where the modules are, and how they are run.
+        input_shape: The shape of the images, (channels, height, width), if it is known.
 
     Attributes:
-        program: which module runs when, and on what.
-        runs: the calls of the program, with what is known of them beforehand.
-        card: what images and outputs mean, if `Network.compile` made it.
-        inputs: the categories whose images it takes by name; none if all see the same.
+        program: The program that runs: which modules, in which order, and on what.
+        runs: The calls of the program, with what is known of them beforehand.
+        card: What images and outputs mean, if `Network.compile` made it.
+        inputs: The categories whose images it takes by name; empty if all see the same.
     """
 
     def __init__(
@@ -203,7 +203,14 @@ class CompiledNetwork(nn.Module):
         self._settle()
 
     def train(self, mode: bool = True) -> CompiledNetwork:
-        """Set the mode of the adapters; all else is frozen and stays in evaluation mode."""
+        """Set the mode of the adapters; all else is frozen and stays in evaluation mode.
+
+        Args:
+            mode: Whether it is training.
+
+        Returns:
+            The network itself.
+        """
         super().train(False)
         self.training = mode
         self.adapters.train(mode)
@@ -213,13 +220,14 @@ class CompiledNetwork(nn.Module):
         """Run all paths.
 
         Args:
-            images: (batch, channels, height, width) in [0, 1]; by category, if it was compiled so.
+            images: Images (batch, channels, height, width) in [0, 1]; a dict of them by category, if it was
+                compiled with `separate_inputs`.
 
         Returns:
-            The output of a single path; of several, a dict by path.
+            The output of a single path, or a dict of several paths' outputs.
 
         Raises:
-            DataError: images of another shape, dtype or device, or given in another way.
+            DataError: The images have another shape, dtype or device, or are given in another way.
         """
         if self._line is not None and isinstance(images, Tensor) and not self.inputs:
             value = self._laid_out(images)
@@ -234,7 +242,17 @@ class CompiledNetwork(nn.Module):
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
 
     def by_path(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run all paths; the outputs by path, of a single one too."""
+        """Run all paths, and give a dict also for a single one.
+
+        Args:
+            images: Images, as for `forward`.
+
+        Returns:
+            The outputs by path.
+
+        Raises:
+            DataError: The images have another shape, dtype or device, or are given in another way.
+        """
         given = self._inputs(images)
         laid_out = {name: self._laid_out(each, name) for name, each in given.items()}
         try:
@@ -278,13 +296,13 @@ class CompiledNetwork(nn.Module):
         That is what torch.compile and CUDA graphs need; libraries choose their algorithms then, too.
 
         Args:
-            batches: how many images; default: 1. Give each size that will come.
+            batches: Each number of images that will be given at once; default: 1.
 
         Returns:
-            Seconds that it took.
+            How many seconds it took.
 
         Raises:
-            DataError: the shape of images is not known, since the network was joined by hand.
+            DataError: The shape of images is not known, since the network was joined by hand.
         """
         if self.input_shape is None:
             raise DataError("warm_up: found a network joined by hand; expected one that net.compile gave")
@@ -298,11 +316,14 @@ class CompiledNetwork(nn.Module):
     def results(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, list[Result]]:
         """Run all paths, without gradients, and say what each image's output means.
 
+        Args:
+            images: Images, as for `forward`.
+
         Returns:
             By path, a result for each image, such as a `Score`, a `Mask` or `Numbers`.
 
         Raises:
-            DataError: the network was joined by hand, so that nobody knows what its outputs mean.
+            DataError: The network was joined by hand, so that nobody knows what its outputs mean.
         """
         if self.card is None:
             raise DataError("results: found a network joined by hand; expected one that net.compile gave")
@@ -318,10 +339,13 @@ class CompiledNetwork(nn.Module):
         """What was merged and folded, and what that saved in calls, layers, operations and weights.
 
         Args:
-            input_shape: (channels, height, width) of an image; default: the network's.
+            input_shape: The shape of an image, (channels, height, width); default: the network's.
 
         Returns:
-            What `print` shows as a table and a list; `data()` gives it as plain data.
+            A table and a list to print; `data()` gives it as plain data.
+
+        Raises:
+            DataError: The shape is not given, and the network was joined by hand.
         """
         shape = input_shape or self.input_shape
         if shape is None:

@@ -23,6 +23,7 @@ class Tensors:
         self._stored: dict[str, Tensor] = {}
         self._alike: dict[Hashable, list[str]] = {}
         self._made: dict[tuple[Weight, bool], Tensor] = {}
+        self._own: dict[str, Tensor] = {}  # those of adapters, which can be trained each by itself
 
     def brick(self, kind: str, name: str, module: GraphModule) -> Brick:
         """Take in a module and describe it as a brick.
@@ -34,6 +35,8 @@ class Tensors:
         """
         owner, graph = f"{kind}.{name}" if name else kind, module.graph.without_notation()
         weights = {each: self._label(f"{owner}.{each}", module.tensor(each)) for each in graph.tensors}
+        if kind == "adapters":
+            self._own |= {f"{owner}.{each}": module.tensor(each) for each in graph.tensors}
         return Brick(kind, name, graph, weights)
 
     def _label(self, label: str, tensor: Tensor) -> str:
@@ -54,16 +57,15 @@ class Tensors:
         return sum(self._stored[label].numel() for label in labels)
 
     def of(self, brick: Brick) -> dict[str, Tensor]:
-        """A brick's tensors by their names: as stored, or computed; equal ones are one."""
-        specs = brick.graph.tensors
-        return {name: self._one(weight, specs[name].buffer) for name, weight in brick.weights.items()}
-
-    def _one(self, weight: Weight, buffer: bool) -> Tensor:
-        if (weight, buffer) not in self._made:
-            value = self.value(weight).detach()
-            frozen = buffer or not value.is_floating_point()
-            self._made[weight, buffer] = value if frozen else nn.Parameter(value, requires_grad=False)
-        return self._made[weight, buffer]
+        """A brick's tensors by their names: as stored, or computed; equal ones are one, but for adapters'."""
+        found = {}
+        for name, weight in brick.weights.items():
+            own = self._own.get(f"{brick.full_name}.{name}") if isinstance(weight, str) else None
+            key = (weight, brick.graph.tensors[name].buffer)
+            if own is None and key not in self._made:
+                self._made[key] = _held(self.value(weight), key[1])
+            found[name] = self._made[key] if own is None else _held(own, key[1])
+        return found
 
     def value(self, weight: Weight) -> Tensor:
         """What an expression comes to."""
@@ -71,6 +73,12 @@ class Tensors:
             return self._stored[weight]
         parts = [None if part is None else self.value(part).detach() for part in weight.parts]
         return _FORMULAS[weight.how](parts, weight.number)
+
+
+def _held(value: Tensor, buffer: bool) -> Tensor:
+    """A tensor as a module holds it."""
+    value = value.detach()
+    return value if buffer or not value.is_floating_point() else nn.Parameter(value, requires_grad=False)
 
 
 def labels_of(weight: Weight | None) -> list[str]:

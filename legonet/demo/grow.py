@@ -11,7 +11,7 @@ from legonet.data.source import Source, open_source
 from legonet.demo.ordinary import ordinary_learning
 from legonet.demo.table import ORDINARY_SAMPLES, Row
 from legonet.errors import StoreError
-from legonet.evaluate import measures, scores
+from legonet.evaluate import scores
 from legonet.graph.dump import dump_yaml
 from legonet.graph.edit import add_entries
 from legonet.graph.load import load_graph
@@ -124,8 +124,9 @@ def _measure(network: Network, seconds: Mapping[str, float]) -> list[Row]:
 def _ordinary(network: Network, path: str, source: Source) -> dict[str, float]:
     """What ordinary learning is worth on test images, by measure."""
     category, task = split_path(path)
-    mask = network.graph.tasks[task].output.kind == "mask"
+    meaning = network.graph.tasks[task].output
+    mask = meaning.annotation() == "mask"
     given = source.samples(category, mask=mask, split="train")
     model = ordinary_learning(network, path, given, ORDINARY_SAMPLES)
     images, labels = source.samples(category, mask=mask)
-    return measures(scores(model, images), labels)
+    return meaning.measures(scores(model, images), labels)

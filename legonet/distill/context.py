@@ -26,19 +26,19 @@ FEATURES = 256  # that go through what stands above the cut together
 
 @dataclass(frozen=True)
 class Edge:
-    """What an adapter is fitted between. All modules are frozen.
+    """The frozen modules that an adapter is fitted between.
 
     Attributes:
-        path: its name, `category:task`.
+        path: The path, `category:task`.
         category_module: f.
         task_module: g_S, the generic task module.
         teacher_module: g_T, the teacher's task part above f.
-        source: shape of f's features; g_T takes them.
-        target: shape of the features that g_S takes.
-        meaning: what the output means.
-        input: the images that f takes, if they are known.
-        statistics: of the teacher (f and g_T), if its owner recorded them.
-        generic_statistics: of the teacher that gave g_S, likewise.
+        source: The shape of f's features, (channels, height, width); g_T takes them.
+        target: The shape of the features that g_S takes, (channels, height, width).
+        meaning: What the output means.
+        input: The images that f takes, if they are known.
+        statistics: Statistics of the teacher (f and g_T), if its owner recorded them.
+        generic_statistics: Statistics of the teacher that gave g_S, if its owner recorded them.
     """
 
     path: str
@@ -96,7 +96,7 @@ class Context:
 
 def frozen(module: _Module, device: torch.device | str) -> _Module:
     """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
-    device = torch.device(device)
+    device = torch.empty(0, device=device).device  # which of several, where it is not said
     there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
     learns = any(each.requires_grad for each in module.parameters())
     if there and not learns and not any(each.training for each in module.modules()):

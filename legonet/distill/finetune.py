@@ -50,13 +50,13 @@ class TunedPath:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A path before and after.
+    """How good a path was before and after its module was fine-tuned.
 
     Attributes:
         measure: `loss` of the labels on held-out images, or `disagreement` with the teacher.
-        before: its value; less is better.
-        after: likewise.
-        images: that were held out.
+        before: Its value before; less is better.
+        after: Its value after.
+        images: How many images were held out to measure it on.
     """
 
     measure: str

@@ -83,6 +83,5 @@ class Seen:
         return [each[chosen].float() for each in self.active]
 
     def reordered(self, alignment: Alignment) -> Seen:
-        """Units are the second axis here."""
-        units = alignment.reordered([each.transpose(0, 1) for each in self.active])
-        return Seen([each.transpose(0, 1) for each in units])
+        """Each feature's units in the new order."""
+        return Seen(alignment.reordered(self.active))

@@ -7,12 +7,25 @@ matches the two at the image), takes its place (`replace`), or makes a category 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
+from legonet.errors import SelectError
 from legonet.graph.build import extended
 from legonet.graph.schema import Graph
 
-Different = Literal["keep", "replace", "variant"]
+OnConflict = Literal["keep", "replace", "variant"]
+
+
+def read_on_conflict(word: str) -> OnConflict:
+    """Check a word that says what becomes of such a category.
+
+    Raises:
+        SelectError: it is none of `keep`, `replace` and `variant`.
+    """
+    for choice in get_args(OnConflict):
+        if word == choice:
+            return choice
+    raise SelectError(f"on_conflict '{word}': not known; expected keep, replace or variant; choose one")
 
 
 def teacher_of(graph: Graph, category: str, task: str) -> str | None:

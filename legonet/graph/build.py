@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from legonet.errors import GraphError
-from legonet.graph.problems import format_report
+from legonet.graph.problems import located
 from legonet.graph.schema import FORMAT_VERSION, Graph
 from legonet.graph.semantics import semantic_problems
 from legonet.graph.structure import explain
@@ -54,7 +54,7 @@ def extended(graph: Graph, entries: Entries) -> Graph:
 def _checked(data: dict[str, Any], source: str) -> Graph:
     problems = explain(data, Graph) or semantic_problems(data)
     if problems:
-        raise GraphError(format_report(problems, source))
+        raise GraphError.of(*located(problems, source))
     return Graph.model_validate(data)
 
 

@@ -80,8 +80,8 @@ def _models(teachers: dict[str, Any], known: set[KeyPath], blocks: list[str]) ->
         key = ("teachers", name, "model")
         model = _text(teacher, "model")
         if model is not None and key not in known and model not in blocks:
-            message = f"no block {show(model)}; {there}; name one of them, or add its file."
-            yield Problem(key, message, known=blocks, word=model)
+            found, advice = f"no block {show(model)}", "name one of them, or add its file."
+            yield Problem(key, found, there, advice, known=blocks, word=model)
 
 
 def _text(teacher: Any, key: str) -> str | None:
@@ -122,12 +122,16 @@ class _Files:
             if path.is_file():
                 return path
             if path.is_dir():
-                return Problem(key, f"{show(named)} is a folder; expected a {what}; name the file in it")
+                return Problem(key, f"{show(named)} is a folder", f"expected a {what}", "name the file in it")
             beside = [str(Path(named).with_name(name)) for name in self._beside(path)]
         except (OSError, ValueError):
-            return Problem(key, f"{show(named)} cannot be read; expected a {what}; check the path")
-        message = f"no file {show(named)}; expected a {what}, relative to the graph file; correct the path."
-        return Problem(key, message, known=beside, word=named)
+            return Problem(key, f"{show(named)} cannot be read", f"expected a {what}", "check the path")
+        parts = (
+            f"no file {show(named)}",
+            f"expected a {what}, relative to the graph file",
+            "correct the path.",
+        )
+        return Problem(key, *parts, known=beside, word=named)
 
     def _beside(self, path: Path) -> list[str]:
         """Names of files of the same kind in the same folder, at most a thousand."""
@@ -146,11 +150,13 @@ class _Files:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            yield Problem(key, f"{show(named)} cannot be read ({error.strerror}); check its permissions")
+            found = f"{show(named)} cannot be read ({error.strerror})"
+            yield Problem(key, found, advice="check its permissions")
             return
         if found != expected:
             yield Problem(
                 key,
-                f"{show(named)} has sha256 {found}; expected {expected}; fetch the file again, or correct "
-                "the hash if it was replaced on purpose",
+                f"{show(named)} has sha256 {found}",
+                f"expected {expected}",
+                "fetch the file again, or correct the hash if it was replaced on purpose",
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, Problem
 from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.schema import Graph
 from legonet.graph.suggest import kind_of
@@ -97,7 +97,7 @@ def _widest(value: Any) -> int:
 
 def _text(key: Any) -> str:
     if not isinstance(key, str):
-        raise GraphError(f"found the key {key!r}; expected text; name it by text")
+        raise GraphError.of(Problem(f"found the key {key!r}", "expected text", "name it by text"))
     return key
 
 
@@ -110,10 +110,10 @@ def _scalar(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise GraphError(f"found {value}; expected a finite number; correct it")
+            raise GraphError.of(Problem(f"found {value}", "expected a finite number", "correct it"))
         return repr(value)
     if not isinstance(value, str):
-        raise GraphError(f"found {kind_of(value)}; expected text, numbers, lists or mappings")
+        raise GraphError.of(Problem(f"found {kind_of(value)}", "expected text, numbers, lists or mappings"))
     return value if _is_plain(value) else _quoted(value)
 
 
@@ -140,6 +140,7 @@ def _quoted(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise GraphError(f"found {text[:20]!r}; expected text without surrogates; correct it") from None
+        parts = (f"found {text[:20]!r}", "expected text without surrogates", "correct it")
+        raise GraphError.of(Problem(*parts)) from None
     quoted = json.dumps(text, ensure_ascii=False)
     return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", quoted)

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, Problem
 from legonet.graph.dump import entry_lines, flow, graph_data
 from legonet.graph.load import graph_problems, parse_yaml
 from legonet.graph.positions import Place, show
-from legonet.graph.problems import format_report
+from legonet.graph.problems import located
 
 SECTIONS = ("categories", "tasks", "adapters", "teachers", "applications")
 
@@ -52,13 +52,12 @@ def add_entries(text: str, entries: Entries, source: str = "graph", as_json: boo
     except GraphError:
         again = None
     if again != wanted:
-        raise GraphError(
-            f"{source}: the new entries cannot be added to this layout; expected sections in plain YAML, "
-            "without aliases; add them by hand"
-        )
+        found = "the new entries cannot be added to this layout"
+        expected = "expected sections in plain YAML, without aliases"
+        raise GraphError.of(Problem(found, expected, "add them by hand", source))
     # Lines of a text that nobody has seen would mislead: the report names keys only.
     if problems := graph_problems(again, positions):
-        raise GraphError(format_report(problems, source))
+        raise GraphError.of(*located(problems, source))
     return result
 
 
@@ -71,20 +70,22 @@ def _plain(part: Any) -> Any:
 
 def _merged(data: Any, entries: Entries, source: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise GraphError(f"{source}: found {show(data)}; expected a graph; run `legonet validate`")
+        advice = "run `legonet validate`"
+        raise GraphError.of(Problem(f"found {show(data)}", "expected a graph", advice, source))
     merged = dict(data)
     for section, new in entries.items():
         if section not in SECTIONS:
-            raise GraphError(f"{source}: no section {show(section)}; sections are {', '.join(SECTIONS)}")
+            there = f"sections are {', '.join(SECTIONS)}"
+            raise GraphError.of(Problem(f"no section {show(section)}", there, file=source))
         old = merged.get(section, {})
         if not isinstance(old, dict):
-            raise GraphError(f"{source}: {section}: found {show(old)}; expected a mapping; correct it first")
+            parts = (f"found {show(old)}", "expected a mapping", "correct it first")
+            raise GraphError.of(Problem(*parts, source, key=section))
         for name in new:
             if name in old:
-                raise GraphError(
-                    f"{source}: {section}.{name}: exists already; expected a new name; choose another one, "
-                    "or edit the entry"
-                )
+                advice = "choose another one, or edit the entry"
+                parts = ("exists already", "expected a new name", advice)
+                raise GraphError.of(Problem(*parts, source, key=f"{section}.{name}"))
         if new:
             merged[section] = {**old, **new}
     return merged

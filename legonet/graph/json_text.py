@@ -8,8 +8,19 @@ import re
 from typing import Any
 
 from legonet.errors import GraphError
-from legonet.graph.parsed import DEEPEST, MOST_NODES, Parsed, bad_number, duplicate, too_deep, too_many
-from legonet.graph.positions import Place, Positions, printable, shorten
+from legonet.graph.parsed import (
+    DEEPEST,
+    HALF_SURROGATE,
+    MOST_NODES,
+    TOO_DEEP,
+    TOO_MANY,
+    Parsed,
+    Parts,
+    bad_number,
+    duplicate,
+    unread,
+)
+from legonet.graph.positions import KeyPath, Place, Positions, printable, shorten
 from legonet.graph.problems import Problem
 from legonet.graph.scalars import BadNumberError, json_number
 
@@ -55,26 +66,26 @@ class _Composer:
         data, root = self._value()
         self._skip()
         if self.at < len(self.text):
-            raise self._error("text after the end of the value; expected one value in a file; remove it")
+            raise self._error("text after the end of the value", "expected one value in a file", "remove it")
         return Parsed(data, Positions(root, self.text), self.source, self.problems)
 
     def _position(self, index: int) -> tuple[int, int]:
         line = bisect.bisect_right(self.starts, index)
         return line, index - self.starts[line - 1] + 1
 
-    def _error(self, message: str) -> GraphError:
-        line, column = self._position(self.at)
-        return GraphError(f"{self.source}:{line}:{column}: {message}")
+    def _error(self, *parts: *Parts) -> GraphError:
+        return unread(self.source, *self._position(self.at), parts)
 
     def _unexpected(self, expected: str) -> GraphError:
         if self.at >= len(self.text):
-            return self._error(f"the file ends here; expected {expected}; complete it")
+            return self._error("the file ends here", f"expected {expected}", "complete it")
         word = _WORD.match(self.text, self.at)
         found = shorten(word.group() if word else printable(self.text[self.at]))
         if found == '"':
             return self._error(
-                "text that is not closed, or has a line break or an unknown escape; expected a JSON string "
-                "on one line; close it or correct the escape"
+                "text that is not closed, or has a line break or an unknown escape",
+                "expected a JSON string on one line",
+                "close it or correct the escape",
             )
         hint = "put it in double quotes" if word or found == "'" else "correct it"
         if found in ("NaN", "Infinity", "-Infinity") or found[0] in "-+.0123456789":
@@ -83,10 +94,10 @@ class _Composer:
             hint = "remove the comma before it"
         if found in ("/", "#"):
             hint = "JSON has no comments: remove it, or use YAML"
-        return self._error(f"found {found}; expected {expected}; {hint}")
+        return self._error(f"found {found}", f"expected {expected}", hint)
 
-    def _problem(self, start: int, message: str, key: tuple[str | int, ...]) -> None:
-        self.problems.append(Problem(key, message, position=self._position(start)))
+    def _problem(self, start: int, parts: Parts, key: KeyPath) -> None:
+        self.problems.append(Problem(key, *parts, position=self._position(start)))
 
     def _skip(self) -> None:
         match = _SPACE.match(self.text, self.at)
@@ -97,12 +108,12 @@ class _Composer:
         line, column = self._position(start)
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            raise too_many(self.source, line, column)
+            raise unread(self.source, line, column, TOO_MANY)
         place = Place(line, column, start, start)
         first = self.text[start : start + 1]
         if first in ("{", "["):
             if len(self.path) >= DEEPEST:
-                raise too_deep(self.source, line, column)
+                raise unread(self.source, line, column, TOO_DEEP)
             self.at += 1
             value: Any = self._object(place) if first == "{" else self._array(place)
         elif first == '"':
@@ -140,8 +151,7 @@ class _Composer:
             return written[1:-1]
         value = json.loads(written)
         if _SURROGATE.search(value):
-            message = "half of a surrogate pair; expected text; write the character itself"
-            self._problem(start, message, tuple(self.path))
+            self._problem(start, HALF_SURROGATE, tuple(self.path))
             return value.encode("utf-8", "replace").decode()
         return value
 
@@ -159,7 +169,7 @@ class _Composer:
                 raise self._unexpected("a key in double quotes")
             key = self._string()
             if key in result:
-                self._problem(start, duplicate(key, keys[key][0]), (*self.path, key))
+                self._problem(start, duplicate(keys[key][0]), (*self.path, key))
             self._skip()
             if not self._take(":"):
                 raise self._unexpected("':' after the key")

@@ -10,18 +10,15 @@ from pydantic import ValidationError
 
 from legonet.errors import GraphError
 from legonet.graph import json_text
-from legonet.graph.dump import dump_yaml
 from legonet.graph.outline import outline, outline_of
 from legonet.graph.parsed import Parsed
 from legonet.graph.positions import Positions
-from legonet.graph.problems import Problem, format_report
+from legonet.graph.problems import Problem, format_report, located
 from legonet.graph.references import reference_problems
 from legonet.graph.schema import Graph
 from legonet.graph.semantics import semantic_problems
 from legonet.graph.source import decode, read_source
 from legonet.graph.structure import explain
-
-__all__ = ["LoadedGraph", "Reading", "dump_yaml", "load_graph", "parse_graph", "parse_yaml", "read_graph"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def load_graph(path: str | Path) -> LoadedGraph:
     """
     reading = read_graph(path)
     if reading.problems or reading.loaded is None:
-        raise GraphError(reading.report())
+        raise GraphError.of(*located(reading.problems, reading.source, reading.positions))
     return reading.loaded
 
 
@@ -126,7 +123,7 @@ def parse_graph(text: str | bytes, source: str, as_json: bool = False) -> Loaded
     parsed = _parse(decode(text, source), source, as_json)
     graph, problems = _understand(parsed)
     if problems or graph is None:
-        raise GraphError(format_report(problems, source, parsed.positions))
+        raise GraphError.of(*located(problems, source, parsed.positions))
     return LoadedGraph(graph, None, parsed.positions, source)
 
 
@@ -156,7 +153,7 @@ def graph_problems(data: Any, positions: Positions) -> list[Problem]:
 def _parse(text: str, source: str, as_json: bool) -> Parsed:
     if as_json:
         return json_text.compose(text, source)
-    from legonet.graph import yaml  # ruamel.yaml is not needed for JSON, and takes a while to import
+    from legonet.graph import yaml  # not needed for JSON
 
     return yaml.compose(text, source)
 
@@ -165,13 +162,12 @@ def _understand(parsed: Parsed) -> tuple[Graph | None, list[Problem]]:
     """The graph if its structure is valid, and what is wrong with text, structure and references."""
     data, problems = parsed.data, list(parsed.problems)
     if data is None and not problems:
-        message = "the file is empty; expected a graph; start with 'legonet: 1', or run `legonet init`"
-        return None, [Problem((), message, position=(1, 1))]
+        advice = "start with 'legonet: 1', or run `legonet init`"
+        return None, [Problem((), "the file is empty", "expected a graph", advice, position=(1, 1))]
     if not isinstance(data, dict):
         if not problems:
-            found = parsed.positions.shown((), data)
-            message = f"found {found}; expected a graph, a mapping; start with 'legonet: 1'"
-            problems.append(Problem((), message))
+            found = f"found {parsed.positions.shown((), data)}"
+            problems.append(Problem((), found, "expected a graph, a mapping", "start with 'legonet: 1'"))
         return None, problems
     graph: Graph | None = None
     try:

@@ -11,12 +11,12 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, Problem
 from legonet.graph import json_text
 from legonet.graph.collector import paused
 from legonet.graph.fields import Model, Name, PathName, Sha256
 from legonet.graph.files import write_atomically
-from legonet.graph.problems import format_report
+from legonet.graph.problems import located
 from legonet.graph.source import decode
 from legonet.graph.structure import explain
 
@@ -87,34 +87,32 @@ def read_lock(path: Path) -> Lock:
         size = path.stat().st_size
         if size > LARGEST_LOCK:
             most = f"{LARGEST_LOCK // 2**20} MiB"
-            raise GraphError(
-                f"{path}: {size / 2**20:,.1f} MiB; expected a lock file of at most {most}; {_REMEDY}"
-            )
+            expected = f"expected a lock file of at most {most}"
+            raise GraphError.of(Problem(f"{size / 2**20:,.1f} MiB", expected, _REMEDY, str(path)))
         data = path.read_bytes()
     except FileNotFoundError:
         return Lock()
     except OSError as error:
-        raise GraphError(f"{path}: cannot be read ({error.strerror}); expected a lock file") from error
+        found = f"cannot be read ({error.strerror})"
+        raise GraphError.of(Problem(found, "expected a lock file", file=str(path))) from error
     try:
         with paused():
             return Lock.model_validate_json(data)
     except ValidationError as error:
-        first = _first_problem(path, data)
-        raise GraphError(
-            f"{first}\n{path}: expected a lock file as `legonet transplant` writes it; {_REMEDY}"
-        ) from error
+        expected = "expected a lock file as `legonet transplant` writes it"
+        whole = Problem("", expected, _REMEDY, str(path))
+        raise GraphError.of(_first_problem(path, data), whole) from error
 
 
-def _first_problem(path: Path, data: bytes) -> str:
-    """Where and why the bytes are no lock file, on one line."""
+def _first_problem(path: Path, data: bytes) -> Problem:
+    """Where and why the bytes are no lock file."""
     source = str(path)
     try:
         plain, positions = json_text.compose(decode(data, source, "lock file"), source).or_raise()
-        problems = explain(plain, Lock, positions)
-        report = format_report(problems, source, positions)
+        problems = located(explain(plain, Lock, positions), source, positions)
     except GraphError as error:
-        report = str(error)
-    return report.splitlines()[0] if report else f"{source}: not a lock file"
+        problems = error.problems
+    return problems[0] if problems else Problem("not a lock file", file=source)
 
 
 def dump_lock(lock: Lock) -> str:
@@ -132,6 +130,5 @@ def write_lock(path: Path, lock: Lock) -> None:
     try:
         write_atomically(path, dump_lock(lock).encode())
     except OSError as error:
-        raise GraphError(
-            f"{path}: cannot be written ({error.strerror}); the old file is untouched"
-        ) from error
+        found = f"cannot be written ({error.strerror})"
+        raise GraphError.of(Problem(found, "the old file is untouched", file=str(path))) from error

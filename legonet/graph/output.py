@@ -51,11 +51,25 @@ class Output(Model):
 
     @abstractmethod
     def shape(self, image: Shape) -> Shape:
-        """Return the shape of the output of one image of shape (channels, height, width)."""
+        """Say which shape an output has.
+
+        Args:
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The shape of the image's output, without the batch.
+        """
 
     @abstractmethod
     def label_shape(self, image: Shape) -> Shape:
-        """Return the shape of the label of one image of shape (channels, height, width)."""
+        """Say which shape a label has.
+
+        Args:
+            image: (channels, height, width) of an image.
+
+        Returns:
+            The shape of the image's label, without the batch.
+        """
 
     @abstractmethod
     def largest_label(self) -> int | None:
@@ -72,7 +86,14 @@ class Output(Model):
 
     @abstractmethod
     def channels(self, category: str) -> tuple[str, ...]:
-        """Return what the output's numbers or maps are called, given what people call the category."""
+        """Name the output's numbers or maps.
+
+        Args:
+            category: What people call the category.
+
+        Returns:
+            A name for each channel.
+        """
 
     @abstractmethod
     def words(self) -> str:
@@ -110,11 +131,14 @@ class Output(Model):
 
     @abstractmethod
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of the task itself, L(y, y*) in equation (3), a scalar.
+        """Compute the loss of the task itself, L(y, y*) in equation (3).
 
         Args:
             output: The outputs.
             labels: Their labels.
+
+        Returns:
+            The mean over the batch, a scalar.
 
         Raises:
             DataError: Labels of another shape; see `legonet.outputs.losses.expect_labels`.
@@ -122,24 +146,38 @@ class Output(Model):
 
     @abstractmethod
     def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
-        """Return what outputs are worth on labelled images, by the names of the measures; the first leads."""
+        """Measure outputs on labelled images.
+
+        Args:
+            output: The outputs.
+            labels: Their labels.
+
+        Returns:
+            Values by the names of the measures; the first one leads.
+        """
 
     @abstractmethod
     def read(self, output: Tensor, category: str) -> Result:
-        """Return what the output of one image says, in the words of its task.
+        """Read the output of one image.
 
         Args:
             output: Without the batch.
             category: What people call the category.
+
+        Returns:
+            What it says, in the words of its task.
         """
 
     @classmethod
     def guess(cls, shape: Shape, image: Shape) -> dict[str, Any] | None:
-        """Return the output that a model most likely has, as in a graph file; None if it is not of this kind.
+        """Guess the output of a model from its shape.
 
         Args:
             shape: The shape of the model's output, without the batch.
             image: (channels, height, width) of an image.
+
+        Returns:
+            The output as in a graph file; None if such a shape is not of this kind.
         """
         return None
 

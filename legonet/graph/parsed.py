@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from legonet import errors
 from legonet.errors import GraphError
 from legonet.graph.positions import Positions
-from legonet.graph.problems import Problem, format_report
+from legonet.graph.problems import Problem, located
 from legonet.graph.scalars import MOST_DIGITS
 
 DEEPEST = 64
@@ -32,32 +33,37 @@ class Parsed:
             GraphError: the text has problems; the message is the whole report.
         """
         if self.problems:
-            raise GraphError(format_report(self.problems, self.source, self.positions))
+            raise GraphError.of(*located(self.problems, self.source, self.positions))
         return self.data, self.positions
 
 
-def duplicate(key: str, first_line: int) -> str:
+Parts = tuple[str, str, str]  # found, expected, advice
+
+
+def duplicate(first_line: int) -> Parts:
     """The message about a key that a mapping has twice."""
-    return f"already at line {first_line}; expected each key once; remove or rename one of them"
+    return f"already at line {first_line}", "expected each key once", "remove or rename one of them"
 
 
-def bad_number(written: str) -> str:
+def bad_number(written: str) -> Parts:
     """The message about a number that no field can hold."""
     words = f"expected a finite number of at most {MOST_DIGITS} characters"
-    return f"found {written}; {words}; correct it, or put text in quotes"
+    return f"found {written}", words, "correct it, or put text in quotes"
 
 
-def too_deep(source: str, line: int, column: int) -> GraphError:
-    """The error about too many levels."""
-    return GraphError(
-        f"{source}:{line}:{column}: nested deeper than {DEEPEST} levels; expected a graph or block file, "
-        "which has fewer than ten; is this another kind of file?"
-    )
+def unread(source: str, line: int, column: int, parts: Parts) -> GraphError:
+    """The error about the one place where the reading of a text ends."""
+    return GraphError.of(errors.Problem(*parts, source, line, column))
 
 
-def too_many(source: str, line: int, column: int) -> GraphError:
-    """The error about too many values."""
-    return GraphError(
-        f"{source}:{line}:{column}: more than {MOST_NODES:,} keys and values; expected fewer; "
-        "split the file or generate the network in code"
-    )
+TOO_DEEP = (
+    f"nested deeper than {DEEPEST} levels",
+    "expected a graph or block file, which has fewer than ten",
+    "is this another kind of file?",
+)
+TOO_MANY = (
+    f"more than {MOST_NODES:,} keys and values",
+    "expected fewer",
+    "split the file or generate the network in code",
+)
+HALF_SURROGATE = ("half of a surrogate pair", "expected text", "write the character itself")

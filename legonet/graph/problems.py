@@ -1,23 +1,24 @@
-"""Problems of a file, and the report that lists them in file order."""
+"""Problems at key paths, which get their lines and columns when they are reported."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from legonet import errors
 from legonet.graph.positions import At, KeyPath, Positions, dotted
 from legonet.graph.suggest import did_you_mean
-
-LONGEST_REPORT = 100
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One thing that is wrong at a key path.
 
     Attributes:
         key: keys and list indices from the file's outermost mapping inwards; () is the whole file.
-        message: what was found; what was expected; what to do.
+        found: what was found.
+        expected: what was expected.
+        advice: what to do.
         at: whether the report points at the key or at the value.
         known: names that exist; the report adds "Did you mean" for the one most like `word`.
         word: the misspelt name.
@@ -25,21 +26,26 @@ class Problem:
     """
 
     key: KeyPath
-    message: str
-    at: At = "value"
-    known: Collection[str] = ()
-    word: str = ""
-    position: tuple[int, int] | None = None
+    found: str
+    expected: str = ""
+    advice: str = ""
+    at: At = field(default="value", kw_only=True)
+    known: Collection[str] = field(default=(), kw_only=True)
+    word: str = field(default="", kw_only=True)
+    position: tuple[int, int] | None = field(default=None, kw_only=True)
 
-    @property
-    def text(self) -> str:
-        """The message with its suggestion."""
-        suggestion = did_you_mean(self.word, self.known) if self.word else ""
-        return self.message + suggestion
+    def located(self, source: str, positions: Positions | None, suggest: bool) -> errors.Problem:
+        """The problem with the place of its key, and if asked for with the name that may be meant."""
+        line, column = self.position or (positions.find(self.key, self.at) if positions else (None, None))
+        meant = did_you_mean(self.word, self.known) if suggest and self.word else ""
+        advice = (self.advice + meant).lstrip()
+        return errors.Problem(self.found, self.expected, advice, source, line, column, dotted(self.key))
 
 
-def format_report(problems: Iterable[Problem], source: str, positions: Positions | None = None) -> str:
-    """All problems of one file, one per line, in file order.
+def located(
+    problems: Iterable[Problem], source: str, positions: Positions | None = None
+) -> list[errors.Problem]:
+    """All problems of one file with their places, in file order.
 
     Args:
         problems: what is wrong; equal ones are listed once.
@@ -47,19 +53,17 @@ def format_report(problems: Iterable[Problem], source: str, positions: Positions
         positions: where the keys stand; without it (a graph built in code) no line is named.
 
     Returns:
-        Lines `file:line:column: dotted.key: message`; after 100 of them, how many more there are.
+        The problems; only those that a report shows say which name may be meant, since looking for it
+        takes a while.
     """
-    placed: list[tuple[tuple[int, int], Problem]] = []
+    first: dict[errors.Problem, Problem] = {}
     for problem in problems:
-        where = problem.position or (positions.find(problem.key, problem.at) if positions else (0, 0))
-        placed.append((where, problem))
-    placed.sort(key=lambda pair: pair[0])
-    lines: dict[str, None] = {}
-    for number, ((line, column), problem) in enumerate(placed):
-        if len(lines) >= LONGEST_REPORT:
-            lines[f"{source}: and {len(placed) - number} more problems"] = None
-            break
-        prefix = f"{source}:{line}:{column}: " if line else f"{source}: "
-        key = dotted(problem.key)
-        lines[f"{prefix}{key + ': ' if key else ''}{problem.text}"] = None
-    return "\n".join(lines)
+        first.setdefault(problem.located(source, positions, suggest=False), problem)
+    placed = sorted(first, key=lambda each: (each.line or 0, each.column or 0))
+    shown = placed[: errors.LONGEST_REPORT]
+    return [first[each].located(source, positions, suggest=True) for each in shown] + placed[len(shown) :]
+
+
+def format_report(problems: Iterable[Problem], source: str, positions: Positions | None = None) -> str:
+    """The report of all problems of one file, as in `located`, one per line."""
+    return errors.report(located(problems, source, positions))

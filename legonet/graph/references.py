@@ -63,9 +63,8 @@ class _References:
             actual = getattr(teachers[teacher], what)
             if actual is not None and actual != name:
                 fitting = listed(able[name], " or ") if name in able else f"a teacher of {what} '{name}'"
-                yield Problem(
-                    key, f"teacher '{teacher}' is of {what} '{actual}'; expected {fitting}; name another"
-                )
+                found = f"teacher '{teacher}' is of {what} '{actual}'"
+                yield Problem(key, found, f"expected {fitting}", "name another")
 
     def _teachers(self) -> Iterator[Problem]:
         for name, links in (self.outline.teachers or {}).items():
@@ -79,9 +78,10 @@ class _References:
             if first != name:
                 yield Problem(
                     ("teachers", name),
-                    f"category '{links.category}' and task '{links.task}' already have the teacher "
-                    f"'{first}'; expected one teacher for a path; remove one of them",
-                    "key",
+                    f"category '{links.category}' and task '{links.task}' already have the teacher '{first}'",
+                    "expected one teacher for a path",
+                    "remove one of them",
+                    at="key",
                 )
 
     def _exists(self, key: KeyPath, what: str, name: str, at: Any = "value") -> Iterator[Problem]:
@@ -105,9 +105,10 @@ class _References:
         if teacher is not None and givers == {teacher} and task not in self.outline.undecided:
             yield Problem(
                 key,
-                f"teacher '{teacher}' gives both modules of this path, so it needs no adapter; expected a "
-                "path that joins modules of two teachers; remove this entry",
-                "key",
+                f"teacher '{teacher}' gives both modules of this path, so it needs no adapter",
+                "expected a path that joins modules of two teachers",
+                "remove this entry",
+                at="key",
             )
 
     def _without_giver(self, key: KeyPath, category: str, task: str, at: Any) -> Iterator[Problem]:
@@ -119,9 +120,10 @@ class _References:
             if name not in given:
                 yield Problem(
                     key,
-                    f"no teacher gives the module of {what} '{name}'; expected a teacher with "
-                    f"'{what}: {name}'; add one, or remove this path",
-                    at,
+                    f"no teacher gives the module of {what} '{name}'",
+                    f"expected a teacher with '{what}: {name}'",
+                    "add one, or remove this path",
+                    at=at,
                 )
 
     def _application(self, name: str, paths: list[tuple[int, str]]) -> Iterator[Problem]:
@@ -129,8 +131,7 @@ class _References:
         for index, path in paths:
             key = ("applications", name, index)
             if path in seen:
-                message = f"found '{path}' twice; expected each path once; remove one"
-                yield Problem(key, message)
+                yield Problem(key, f"found '{path}' twice", "expected each path once", "remove one")
                 continue
             seen[path] = index
             category, task = path.split(":")
@@ -144,12 +145,15 @@ class _References:
                 there = [f"{c}:{t}" for c, t in self.pairs if c == category]
                 yield Problem(
                     key,
-                    f"no teacher connects category '{category}' to task '{task}'; teachers of '{category}' "
-                    f"are for {listed(there) or 'nothing'}; add a teacher, or remove this path",
+                    f"no teacher connects category '{category}' to task '{task}'",
+                    f"teachers of '{category}' are for {listed(there) or 'nothing'}",
+                    "add a teacher, or remove this path",
                 )
 
 
 def _missing(key: KeyPath, what: str, name: str, known: Collection[str], at: Any = "value") -> Problem:
     plural = "categories" if what == "category" else what + "s"
-    there = f"{plural} are {listed(known)}" if known else f"there are no {plural}; add it under '{plural}'"
-    return Problem(key, f"no {what} '{name}'; {there}.", at, known, name)
+    found, there = f"no {what} '{name}'", f"{plural} are {listed(known)}."
+    if not known:
+        return Problem(key, found, f"there are no {plural}", f"add it under '{plural}'.", at=at)
+    return Problem(key, found, there, at=at, known=known, word=name)

@@ -39,8 +39,9 @@ def _normalisation(data: dict[str, Any]) -> Iterator[Problem]:
         if isinstance(values, list | tuple) and values and len(values) != channels:
             yield Problem(
                 ("input", key),
-                f"found {len(values)} value{'' if len(values) == 1 else 's'}; expected {channels}, one for "
-                "each channel of input.shape; correct one of the two",
+                f"found {len(values)} value{'' if len(values) == 1 else 's'}",
+                f"expected {channels}, one for each channel of input.shape",
+                "correct one of the two",
             )
 
 
@@ -55,8 +56,9 @@ def _labels(data: dict[str, Any]) -> Iterator[Problem]:
                 if placeholder != CATEGORY_PLACEHOLDER:
                     yield Problem(
                         ("tasks", name, "output", "labels", index),
-                        f"found {show(placeholder)}; expected {CATEGORY_PLACEHOLDER}, which stands for the "
-                        "category's label; correct or remove it",
+                        f"found {show(placeholder)}",
+                        f"expected {CATEGORY_PLACEHOLDER}, which stands for the category's label",
+                        "correct or remove it",
                     )
 
 
@@ -72,10 +74,12 @@ def _channels(data: dict[str, Any]) -> Iterator[Problem]:
             count = int(channels[index])
             known, first = seen.setdefault((what, name), (count, path))
             if known != count:
+                why = f"since both join the module of {what} '{name}'"
                 yield Problem(
                     ("adapters", path, "channels", index),
-                    f"found {count}; expected {known}, as in adapters.{first}, since both join the module of "
-                    f"{what} '{name}'; correct one of the two",
+                    f"found {count}",
+                    f"expected {known}, as in adapters.{first}, {why}",
+                    "correct one of the two",
                 )
 
 

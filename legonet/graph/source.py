@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, Problem
 
 LARGEST_FILE = 8 * 2**20
 
@@ -35,23 +35,23 @@ def read_source(path: str | Path, what: str = "graph file") -> str:
         GraphError: no such file, not a regular file, too large, not UTF-8, or with control characters.
     """
     source = str(path)
+    expected = f"expected a {what}"
     try:
         state = Path(path).stat()
         if stat.S_ISDIR(state.st_mode):
-            raise GraphError(f"{source}: a folder; expected a {what}; name the file in it")
+            raise GraphError.of(Problem("a folder", expected, "name the file in it", source))
         if not stat.S_ISREG(state.st_mode):
-            raise GraphError(f"{source}: not a regular file; expected a {what}; copy it into a file first")
+            raise GraphError.of(Problem("not a regular file", expected, "copy it into a file first", source))
         if state.st_size > LARGEST_FILE:
-            raise GraphError(_too_large(source, state.st_size, what))
+            raise _too_large(source, state.st_size, what)
         with Path(path).open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise GraphError(f"{source}: no such file; expected a {what}; check the path") from None
+        raise GraphError.of(Problem("no such file", expected, "check the path", source)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise GraphError(
-            f"{source}: cannot be read ({reason}); expected a {what}; check the path and its permissions"
-        ) from error
+        advice = "check the path and its permissions"
+        raise GraphError.of(Problem(f"cannot be read ({reason})", expected, advice, source)) from error
     return decode(data, source, what)
 
 
@@ -70,37 +70,36 @@ def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
         GraphError: it breaks one of those rules.
     """
     if len(data) > LARGEST_FILE:
-        raise GraphError(_too_large(source, len(data), what))
+        raise _too_large(source, len(data), what)
     if isinstance(data, bytes):
         for mark, encoding in _OTHER_ENCODINGS:
             if data.startswith(mark):
-                raise GraphError(f"{source}:1:1: {encoding} text; expected UTF-8; save the file as UTF-8")
+                parts = (f"{encoding} text", "expected UTF-8", "save the file as UTF-8")
+                raise GraphError.of(Problem(*parts, source, 1, 1))
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             before = data[: error.start].decode("utf-8")
-            raise GraphError(
-                f"{_at(source, before)}: byte 0x{data[error.start]:02x} is not UTF-8; expected UTF-8 text; "
-                "save the file as UTF-8"
-            ) from None
+            found = f"byte 0x{data[error.start]:02x} is not UTF-8"
+            parts = (found, "expected UTF-8 text", "save the file as UTF-8")
+            raise GraphError.of(Problem(*parts, source, *_after(before))) from None
     else:
         text = data
     text = text.removeprefix("\ufeff")
     if bad := _FORBIDDEN.search(text):
-        raise GraphError(
-            f"{_at(source, text[: bad.start()])}: control character U+{ord(bad.group()):04X}; "
-            "expected printable text; remove it"
-        )
+        parts = (f"control character U+{ord(bad.group()):04X}", "expected printable text", "remove it")
+        raise GraphError.of(Problem(*parts, source, *_after(text[: bad.start()])))
     return text
 
 
-def _too_large(source: str, size: int, what: str) -> str:
-    return (
-        f"{source}: {size / 2**20:,.1f} MiB; expected a {what} of at most {LARGEST_FILE // 2**20} MiB; "
-        "is this another kind of file?"
+def _too_large(source: str, size: int, what: str) -> GraphError:
+    expected = f"expected a {what} of at most {LARGEST_FILE // 2**20} MiB"
+    return GraphError.of(
+        Problem(f"{size / 2**20:,.1f} MiB", expected, "is this another kind of file?", source)
     )
 
 
-def _at(source: str, before: str) -> str:
+def _after(before: str) -> tuple[int, int]:
+    """Line and column of the character that follows a text."""
     before = before.replace("\r\n", "\n").replace("\r", "\n")
-    return f"{source}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    return before.count("\n") + 1, len(before) - before.rfind("\n")

@@ -64,7 +64,7 @@ class _Walk:
         elif branches := node.get("anyOf") or node.get("oneOf"):
             yield from self._union(value, branches, node, key)
         elif not self._is(value, node.get("type")):
-            yield Problem(key, self._wrong(value, node, key))
+            yield self._wrong(value, node, key)
         elif isinstance(value, dict):
             yield from self._mapping(value, node, key)
         elif isinstance(value, list | tuple):
@@ -90,13 +90,14 @@ class _Walk:
             if (tagged and isinstance(value, dict)) or (not tagged and self._is(value, branch.get("type"))):
                 yield from self.node(value, branch, key)
                 return
-        yield Problem(key, self._wrong(value, node, key))
+        yield self._wrong(value, node, key)
 
     def _discriminated(self, value: dict[str, Any], node: Node, key: KeyPath) -> Iterator[Problem]:
         name, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
         chosen = value.get(name)
         if name not in value:
-            yield Problem((*key, name), f"missing; expected {listed(tags(node), ' or ')}; add it", "key")
+            words = f"expected {listed(tags(node), ' or ')}"
+            yield Problem((*key, name), "missing", words, "add it", at="key")
         elif not isinstance(chosen, str) or chosen not in mapping:
             what = str(key[-1]) if name == "name" and key else name
             yield self._unknown(chosen, tags(node), what, (*key, name))
@@ -110,7 +111,8 @@ class _Walk:
         strangers: list[str] = []
         for name in value:
             if not isinstance(name, str):
-                yield Problem((*key, str(name)), f"found {show(name)} as a key; expected text", "key")
+                found = f"found {show(name)} as a key"
+                yield Problem((*key, str(name)), found, "expected text", at="key")
             elif name in properties:
                 continue
             elif others is False:
@@ -118,15 +120,15 @@ class _Walk:
                 yield self._unknown_key(name, properties, key)
             elif isinstance(names, dict) and not self._matches(name, names):
                 words = expected({"type": "string", **names}, self.definitions)
-                yield Problem((*key, name), f"found {show(name)}; expected {words}; rename it", "key")
+                yield Problem((*key, name), f"found {show(name)}", f"expected {words}", "rename it", at="key")
         # A key that is probably misspelt is not missing too; merge keys could hold any.
         meant = {closest(name, properties) for name in strangers[:20]}
         for name in node.get("required", ()):
             if name not in value and name not in meant and "<<" not in strangers:
                 part = properties[name]
                 about = f" ({part['description']})" if "description" in part else ""
-                words = expected(part, self.definitions)
-                yield Problem((*key, name), f"missing; expected {words}{about}; add it", "key")
+                words = f"expected {expected(part, self.definitions)}{about}"
+                yield Problem((*key, name), "missing", words, "add it", at="key")
         for name, part in value.items():
             child = properties.get(name, others) if isinstance(name, str) else True
             if isinstance(child, dict):
@@ -134,17 +136,19 @@ class _Walk:
 
     def _unknown_key(self, name: str, properties: Node, key: KeyPath) -> Problem:
         if name == "<<":
-            message = "merge keys are not part of YAML 1.2; expected plain keys; write the entries out"
-            return Problem((*key, name), message, "key")
-        message = f"unknown key; keys here are {', '.join(properties)}; rename or remove it."
-        return Problem((*key, name), message, "key", tuple(properties), name)
+            found = "merge keys are not part of YAML 1.2"
+            return Problem((*key, name), found, "expected plain keys", "write the entries out", at="key")
+        parts = ("unknown key", f"keys here are {', '.join(properties)}", "rename or remove it.")
+        return Problem((*key, name), *parts, at="key", known=tuple(properties), word=name)
 
     def _list(self, value: Any, node: Node, key: KeyPath) -> Iterator[Problem]:
         parts = node.get("prefixItems", [])
         low, high = node.get("minItems", 0), node.get("maxItems")
         if len(value) < low or (high is not None and len(value) > high):
             words = expected(node, self.definitions)
-            yield Problem(key, f"found {self._list_found(value, key)}; expected {words}; correct its length")
+            yield Problem(
+                key, f"found {self._list_found(value, key)}", f"expected {words}", "correct its length"
+            )
             return
         for index, part in enumerate(value):
             child = parts[index] if index < len(parts) else node.get("items")
@@ -164,9 +168,9 @@ class _Walk:
                 yield self._unknown(value, choices, "method" if key[-1:] == ("method",) else "value", key)
         elif isinstance(value, str):
             if not self._matches(value, node):
-                yield Problem(key, self._wrong(value, node, key))
+                yield self._wrong(value, node, key)
         elif not _in_range(value, node):
-            yield Problem(key, self._wrong(value, node, key))
+            yield self._wrong(value, node, key)
 
     @staticmethod
     def _matches(value: str, node: Node) -> bool:
@@ -180,20 +184,20 @@ class _Walk:
         found = self._found(value, key)
         known = [str(choice) for choice in choices]
         if isinstance(value, str) and all(isinstance(choice, str) for choice in choices):
-            message = f"unknown {what} {found}; expected {listed(known, ' or ')}; choose one."
-            return Problem(key, message, known=known, word=value)
+            parts = (f"unknown {what} {found}", f"expected {listed(known, ' or ')}", "choose one.")
+            return Problem(key, *parts, known=known, word=value)
         if len(choices) == 1:
-            return Problem(key, f"found {found}; expected {known[0]}; write {known[0]}")
-        return Problem(key, f"found {found}; expected {listed(known, ' or ')}; choose one")
+            return Problem(key, f"found {found}", f"expected {known[0]}", f"write {known[0]}")
+        return Problem(key, f"found {found}", f"expected {listed(known, ' or ')}", "choose one")
 
-    def _wrong(self, value: Any, node: Node, key: KeyPath) -> str:
+    def _wrong(self, value: Any, node: Node, key: KeyPath) -> Problem:
         found = self._found(value, key)
         if isinstance(value, str) and len(value) > node.get("maxLength", len(value)):
             found = f"text of {len(value)} characters"
         words = expected(node, self.definitions)
         if node.get("pattern") == TEXT_PATTERN and isinstance(value, str) and _CONTROL.search(value):
             words = "text without line breaks and control characters"
-        return f"found {found}; expected {words}; {self._advice(value, node, key)}"
+        return Problem(key, f"found {found}", f"expected {words}", self._advice(value, node, key))
 
     def _advice(self, value: Any, node: Node, key: KeyPath) -> str:
         branches = [resolved(branch, self.definitions) for branch in (node, *node.get("anyOf", ()))]

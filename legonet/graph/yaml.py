@@ -1,49 +1,55 @@
-"""Reads YAML 1.2 into plain data and positions, whatever is in it. The only user of ruamel.yaml.
+"""Reads YAML 1.2 into plain data and positions, whatever is in it. The only user of PyYAML.
 
-The data is composed here from the parser's events, not by a constructor: nothing of the file is ever
+The data is composed here from a parser's events, not by a constructor: nothing of the file is ever
 executed, aliases are counted before they expand, and every key and value keeps its line and column.
+
+PyYAML has two parsers. The one in C is many times as fast; the one in Python says in more words what is
+wrong, so that it reads again what the other refuses. Both are of YAML 1.1. What YAML 1.2 sees differently is
+the meaning of words, which `legonet.graph.scalars` gives, and where lines end.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    StreamEndEvent,
-)
+import yaml
 
-from legonet.errors import GraphError
 from legonet.graph.parsed import (
     DEEPEST,
+    HALF_SURROGATE,
     MOST_ALIASED,
     MOST_NODES,
     MOST_PROBLEMS,
+    TOO_DEEP,
+    TOO_MANY,
     Parsed,
+    Parts,
     bad_number,
     duplicate,
-    too_deep,
-    too_many,
+    unread,
 )
-from legonet.graph.positions import Place, Positions, printable, shorten
+from legonet.graph.positions import KeyPath, Place, Positions, printable, shorten
 from legonet.graph.problems import Problem
-from legonet.graph.quick_yaml import quick
 from legonet.graph.scalars import BadNumberError, plain
 from legonet.graph.syntax import syntax_message
 
 _TAGS = "tag:yaml.org,2002:"
-_LONGEST_TAG = 1000
-_LONG_TAG = re.compile(rf"!\S{{{_LONGEST_TAG}}}")
+# The parser in C takes tabs between words and drops the tag "!", which the other refuses.
+_LEFT_TO_PYTHON = re.compile(r"\t|(?<!\w)!(?!\w)")
+# What YAML 1.1 sees as the end of a line, or inside brackets as the end of a word; YAML 1.2 does not.
+_PLAIN_NOW = re.compile(r"[\x85\u2028\u2029]|(?<=[^\s,\[\]{}])[?]")
+
+
+class _PythonParser(yaml.BaseLoader):
+    """PyYAML's parser in Python, which takes tabs inside brackets, as JSON may have them."""
+
+    def scan_to_next_token(self) -> None:
+        super().scan_to_next_token()
+        while self.flow_level and self.peek() == "\t":
+            self.forward()
+            super().scan_to_next_token()
 
 
 def compose(text: str, source: str) -> Parsed:
@@ -60,20 +66,39 @@ def compose(text: str, source: str) -> Parsed:
     Raises:
         GraphError: it is not YAML, or deeper or larger than any graph file.
     """
-    if found := quick(text):
-        return Parsed(found[0], Positions(found[1], text), source)
-    if long_tag := _LONG_TAG.search(text):  # the parser's time grows with the square of a tag's length
-        before = text[: long_tag.start()]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise GraphError(
-            f"{source}:{line}:{column}: a tag of more than {_LONGEST_TAG} characters; "
-            "expected a plain value; remove the tag"
-        )
-    return _Composer(text, source).document()
+    if yaml.__with_libyaml__ and not _LEFT_TO_PYTHON.search(text):
+        try:
+            return _Composer(yaml.CBaseLoader, text, source).document()
+        except yaml.YAMLError:
+            pass
+    composer = _Composer(_PythonParser, text, source)
+    try:
+        return composer.document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        opened = error.context_mark.line + 1 if error.context_mark else line
+        parts = syntax_message(error.problem or "", error.context or "", opened)
+        raise unread(source, line, column, parts) from None
+    except (yaml.YAMLError, ValueError, OverflowError, AttributeError, IndexError, AssertionError) as error:
+        # The parser itself stumbled, such as over the escape \U00110000.
+        found = "not valid YAML in or after this line"
+        parts = (found, "expected YAML 1.2", "look for a wrong escape or directive")
+        raise unread(source, composer.parser.line + 1, 1, parts) from error
+
+
+def _stand_ins(text: str) -> dict[str, str]:
+    """For each character that only YAML 1.1 takes for a mark, one that the text does not have."""
+    free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in text)
+    return dict(zip(sorted(set(_PLAIN_NOW.findall(text))), free, strict=False))
 
 
 class _Composer:
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, parser: Any, text: str, source: str) -> None:
+        stand_ins = _stand_ins(text)
+        self.written = str.maketrans({new: old for old, new in stand_ins.items()})
+        self.parser = parser(_PLAIN_NOW.sub(lambda match: stand_ins[match.group()], text))
+        self.next: Callable[[], Any] = self.parser.get_event
         self.text = text
         self.source = source
         self.problems: list[Problem] = []
@@ -83,79 +108,57 @@ class _Composer:
         self.depth = 0
         self.nodes = 0
         self.aliased = 0
-        self.events = self._events()
-
-    def _events(self) -> Iterator[Event]:
-        """The parser's events, with its errors in our words."""
-        last: Event | None = None
-        try:
-            for event in YAML(typ="safe", pure=True).parse(self.text):
-                last = event
-                yield event
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            opened = error.context_mark.line + 1 if error.context_mark else line
-            message = syntax_message(error.problem or "", error.context or "", opened)
-            raise GraphError(f"{self.source}:{line}:{column}: {message}") from None
-        except (YAMLError, ValueError, OverflowError, AttributeError, IndexError, AssertionError) as error:
-            # The parser itself stumbled, such as over the escape \U00110000.
-            line = last.end_mark.line + 1 if last else 1
-            raise GraphError(
-                f"{self.source}:{line}:1: not valid YAML in or after this line; expected YAML 1.2; "
-                "look for a wrong escape or directive"
-            ) from error
 
     def document(self) -> Parsed:
-        data: Any = None
-        root = Place(1, 1, 0, 0)
-        seen = False
-        for event in self.events:
-            if isinstance(event, DocumentStartEvent):
-                version = getattr(event, "version", None)
-                if version and tuple(version) != (1, 2):
-                    self._problem(
-                        event,
-                        "%YAML " + ".".join(map(str, version)) + "; expected YAML 1.2; remove that line",
-                    )
-                if seen:
-                    self._problem(event, "a second document; expected one in a file; split the file")
-                    break
-                seen = True
-                data, root = self._node(next(self.events))
-            elif isinstance(event, StreamEndEvent):
-                break
+        data, root = None, Place(1, 1, 0, 0)
+        self.next()
+        start = self.next()
+        if type(start) is yaml.DocumentStartEvent:
+            if start.version and tuple(start.version) != (1, 2):
+                found = "%YAML " + ".".join(map(str, start.version))
+                below = start.end_mark  # of the marker `---`
+                where = (below.line + 1, below.column - 2)
+                self.problems.append(
+                    Problem((), found, "expected YAML 1.2", "remove that line", position=where)
+                )
+            data, root = self._node(self.next())
+            self.next()
+            second = self.next()
+            if type(second) is not yaml.StreamEndEvent:
+                self._problem(second, ("a second document", "expected one in a file", "split the file"), ())
         return Parsed(data, Positions(root, self.text), self.source, self.problems)
 
-    def _problem(self, event: Event, message: str, key: tuple[str | int, ...] = ()) -> None:
+    def _problem(self, event: Any, parts: Parts, key: KeyPath | None = None) -> None:
+        """Note what is wrong at an event, by default about the value that is being read."""
         mark = event.start_mark
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(key, message, position=(mark.line + 1, mark.column + 1)))
+            key = tuple(self.path) if key is None else key
+            self.problems.append(Problem(key, *parts, position=(mark.line + 1, mark.column + 1)))
 
-    def _node(self, event: Event) -> tuple[Any, Place]:
-        mark, anchor = event.start_mark, getattr(event, "anchor", None)
-        if isinstance(event, AliasEvent):
+    def _node(self, event: Any) -> tuple[Any, Place]:
+        kind, mark = type(event), event.start_mark
+        if kind is yaml.AliasEvent:
             return self._alias(event)
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            raise too_many(self.source, mark.line + 1, mark.column + 1)
-        self._refuse_tag(event)
-        if isinstance(event, ScalarEvent):
-            place = Place(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index)
+            raise unread(self.source, mark.line + 1, mark.column + 1, TOO_MANY)
+        if event.tag is not None:
+            self._tag(event)
+        anchor = event.anchor
+        if kind is yaml.ScalarEvent:
+            place = _span(event)
             value = self._scalar(event)
             if anchor:
                 self.anchors[anchor] = (value, place, 1)
             return value, place
         if self.depth >= DEEPEST:
-            raise too_deep(self.source, mark.line + 1, mark.column + 1)
+            raise unread(self.source, mark.line + 1, mark.column + 1, TOO_DEEP)
         before = self.nodes + self.aliased
-        place = Place(
-            mark.line + 1, mark.column + 1, mark.index, mark.index, not getattr(event, "flow_style", False)
-        )
+        place = Place(mark.line + 1, mark.column + 1, mark.index, mark.index, not event.flow_style)
         if anchor:
             self.open_anchors.add(anchor)
         self.depth += 1
-        value = self._mapping(place) if isinstance(event, MappingStartEvent) else self._sequence(place)
+        value = self._mapping(place) if kind is yaml.MappingStartEvent else self._sequence(place)
         self.depth -= 1
         if anchor:
             self.open_anchors.discard(anchor)
@@ -167,107 +170,101 @@ class _Composer:
         keys: dict[str, tuple[int, int]] = {}
         items: dict[Any, Place] = {}
         place.keys, place.items = keys, items
-        for event in self.events:
-            if isinstance(event, MappingEndEvent):
-                place.end = event.end_mark.index if not place.block else max(self._ends(items), place.end)
-                break
+        while type(event := self.next()) is not yaml.MappingEndEvent:
             key = self._key(event)
-            mark = event.start_mark
             if key is None:
-                self._node(next(self.events))
+                self._node(self.next())
                 continue
+            mark, end = event.start_mark, event.end_mark.index
             if key in result:
-                message = duplicate(key, keys[key][0])
-                self._problem(event, message, (*self.path, key))
+                self._problem(event, duplicate(keys[key][0]), (*self.path, key))
             self.path.append(key)
-            value, value_place = self._node(next(self.events))
+            value, at = self._node(self.next())
             self.path.pop()
-            if value is None and value_place.start == value_place.end:
+            if value is None and at.start == at.end:
                 # A missing value's mark is that of the next token, lines below: stay at the key.
-                end = event.end_mark
-                value_place = Place(mark.line + 1, mark.column + 1, end.index, end.index)
+                at = Place(mark.line + 1, mark.column + 1, end, end)
             if key not in result:
-                result[key] = value
+                result[key], items[key] = value, at
                 keys[key] = (mark.line + 1, mark.column + 1)
-                items[key] = value_place
-            place.end = max(place.end, event.end_mark.index)
+            place.end = max(place.end, end, at.end)
+        if not place.block:
+            place.end = event.end_mark.index
         return result
 
     def _sequence(self, place: Place) -> list[Any]:
         result: list[Any] = []
         items: dict[Any, Place] = {}
         place.items = items
-        for event in self.events:
-            if isinstance(event, SequenceEndEvent):
-                place.end = event.end_mark.index if not place.block else max(self._ends(items), place.end)
-                break
+        while type(event := self.next()) is not yaml.SequenceEndEvent:
             self.path.append(len(result))
-            value, items[len(result)] = self._node(event)
+            value, at = self._node(event)
             self.path.pop()
+            items[len(result)] = at
             result.append(value)
+            place.end = max(place.end, at.end)
+        if not place.block:
+            place.end = event.end_mark.index
         return result
 
-    @staticmethod
-    def _ends(items: dict[Any, Place]) -> int:
-        return next(reversed(items.values())).end if items else 0
-
-    def _key(self, event: Event) -> str | None:
+    def _key(self, event: Any) -> str | None:
         """A key's text; None for a key that has none, whose entry is left out."""
-        if not isinstance(event, ScalarEvent):
-            found = "an alias" if isinstance(event, AliasEvent) else "a mapping or list"
-            self._problem(event, f"{found} as a key; expected text; write the key out", tuple(self.path))
+        if type(event) is not yaml.ScalarEvent:
+            found = "an alias" if type(event) is yaml.AliasEvent else "a mapping or list"
+            self._problem(event, (f"{found} as a key", "expected text", "write the key out"))
             value, _ = self._node(event)
             return value if isinstance(value, str) else None
         self.nodes += 1
-        self._refuse_tag(event)
+        if event.tag is not None:
+            self._tag(event)
         value = self._scalar(event)
         if event.anchor:
-            mark = event.start_mark
-            place = Place(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index)
-            self.anchors[event.anchor] = (value, place, 1)
+            self.anchors[event.anchor] = (value, _span(event), 1)
         if isinstance(value, str):
             return value
         found = shorten(printable(event.value)) or "nothing"
-        self._problem(event, f"found {found} as a key; expected text; put it in quotes", tuple(self.path))
+        self._problem(event, (f"found {found} as a key", "expected text", "put it in quotes"))
         return str(event.value)
 
-    def _scalar(self, event: ScalarEvent) -> Any:
-        value = event.value
+    def _scalar(self, event: Any) -> Any:
+        value = event.value.translate(self.written) if self.written else event.value
         if not event.implicit[0]:
             if event.style == '"' and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-                message = "half of a surrogate pair; expected text; write the character itself"
-                self._problem(event, message, tuple(self.path))
+                self._problem(event, HALF_SURROGATE)
                 return value.encode("utf-8", "replace").decode()
             return value
         try:
             return plain(value)
         except BadNumberError:
-            self._problem(event, bad_number(shorten(value)), tuple(self.path))
+            self._problem(event, bad_number(shorten(value)))
             return None
 
-    def _alias(self, event: AliasEvent) -> tuple[Any, Place]:
+    def _alias(self, event: Any) -> tuple[Any, Place]:
         mark = event.start_mark
         if event.anchor not in self.anchors or event.anchor in self.open_anchors:
             found = "inside itself" if event.anchor in self.open_anchors else "without its anchor"
             name = shorten(printable(event.anchor))
-            message = f"alias *{name} {found}; expected &{name} before it; write the value out"
-            self._problem(event, message, tuple(self.path))
-            return None, Place(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index)
+            self._problem(
+                event, (f"alias *{name} {found}", f"expected &{name} before it", "write the value out")
+            )
+            return None, _span(event)
         value, target, size = self.anchors[event.anchor]
         self.aliased += size
         if self.aliased > MOST_ALIASED:
-            where = f"{self.source}:{mark.line + 1}:{mark.column + 1}"
-            raise GraphError(
-                f"{where}: aliases expand to more than {MOST_ALIASED:,} values; expected fewer; "
-                "write the values out"
-            )
-        place = Place(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index)
+            found = f"aliases expand to more than {MOST_ALIASED:,} values"
+            parts = (found, "expected fewer", "write the values out")
+            raise unread(self.source, mark.line + 1, mark.column + 1, parts)
+        place = _span(event)
         place.keys, place.items = target.keys, target.items
         return value, place
 
-    def _refuse_tag(self, event: Event) -> None:
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            shown = "!!" + tag.removeprefix(_TAGS) if tag.startswith(_TAGS) else str(tag)
-            message = f"tag {shorten(printable(shown))}; expected a plain value; remove the tag"
-            self._problem(event, message, tuple(self.path))
+    def _tag(self, event: Any) -> None:
+        shown = "!!" + event.tag.removeprefix(_TAGS) if event.tag.startswith(_TAGS) else event.tag
+        found = f"tag {shorten(printable(shown))}"
+        self._problem(event, (found, "expected a plain value", "remove the tag"))
+
+
+def _span(event: Any) -> Place:
+    """The place of a scalar or an alias."""
+    mark = event.start_mark
+    return Place(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index)

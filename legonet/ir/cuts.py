@@ -1,8 +1,8 @@
 """Where a graph of operations can be cut in two: at the results that alone cross there. Needs no torch.
 
 A result is a cut point if every way from the model's input to its output leads through it: an articulation
-point of the graph. In the order of computing that is the case where nothing before it that follows the input is
-taken by anything after it. What does not follow the input, such as a position embedding, is computed on
+point of the graph. In the order of computing that is the case where nothing before it that follows the input
+is taken by anything after it. What does not follow the input, such as a position embedding, is computed on
 whichever side takes it.
 """
 

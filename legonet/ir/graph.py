@@ -213,7 +213,7 @@ def _step(data: Any) -> Operation:
     if not isinstance(data, Mapping) or not {"name", "op", "args"} <= set(data):
         raise ValueError("steps: expected name, op and args of each")
     name = _name(data["name"])
-    if data["op"] not in ROWS:
+    if not isinstance(data["op"], str) or data["op"] not in ROWS:
         raise ValueError(f"{name}: operation {data['op']!r} is not allowed; expected one of legonet's table")
     keywords, module = data.get("kwargs", {}), data.get("module", name)
     if not isinstance(data["args"], list) or not isinstance(keywords, Mapping) or not isinstance(module, str):

@@ -84,6 +84,8 @@ def make_module(
     Raises:
         RuntimeError: The weights are of another graph.
     """
+    if unknown := sorted(tensors.keys() - graph.tensors.keys()):
+        raise RuntimeError(f"no operation takes {', '.join(unknown)}")
     return with_tensors(graph, {name: _tensor(raw, device) for name, raw in tensors.items()})
 
 

@@ -14,7 +14,10 @@ from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
 from legonet.ops.call import Call, Extent
+from legonet.ops.shapes import extents
 from legonet.ops.table import ROWS
+
+_BATCH = 10_007  # a size that no other axis is likely to have
 
 
 class Size(NamedTuple):
@@ -39,10 +42,11 @@ def size_of(graph: ModelGraph, shape: Shape) -> Size:
         graph: Its operations, which fit each other and the input.
         shape: Of one input, without the batch.
     """
-    known = _walk(graph, shape, "module")
+    known = _walk(graph, tuple(shape), "module", batch=1)
     if known is None:
         return _measured(graph, shape)
-    return Size(sum(known.flops.values()), known.shapes[graph.output], lowest_window(graph, shape))
+    gives = known.results[graph.output].shape[1:]
+    return Size(sum(known.flops.values()), gives, lowest_window(graph, shape))
 
 
 def chain_operations(layers: Layers, shape: Shape) -> int:
@@ -90,40 +94,57 @@ def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> M
     Raises:
         BlockError: As of `output_shape`.
     """
-    known = _walk(graph, tuple(input_shape), where)
-    if known is not None:
-        return known.shapes
-    from legonet.ir.interpreter import result_shapes
+    known = _walk(graph, tuple(input_shape), where, _BATCH)
+    if known is None:
+        from legonet.ir.interpreter import result_shapes
 
-    return result_shapes(graph, tuple(input_shape), where)
+        return result_shapes(graph, tuple(input_shape), where)
+    found = {
+        name: each.shape[1:]
+        for name, each in known.results.items()
+        if isinstance(each, Extent) and each.shape[:1] == (_BATCH,)
+    }
+    if graph.output not in found:
+        raise BlockError(
+            f"{where}: its output has no axis for the batch; expected (batch, …); choose another cut"
+        )
+    return found
 
 
 class _Known(NamedTuple):
-    shapes: dict[str, Shape]
+    """What arithmetic tells of each operation; its result is a list where there are several."""
+
+    results: dict[str, Any]
     flops: dict[str, int]
 
 
-def _walk(graph: ModelGraph, input_shape: Shape, where: str) -> _Known | None:
-    """Shapes and operations by arithmetic; None where a row has none."""
+def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Known | None:
+    """Shapes and operations by arithmetic, for so many inputs; None where it does not tell."""
     if any(ROWS[step.function].shape is None for step in graph.steps.values()):
         return None
-    known: dict[str, Any] = {INPUT: Extent((1, *input_shape))}
+    known: dict[str, Any] = {INPUT: Extent((batch, *input_shape))}
     flops: dict[str, int] = {}
     for name, step in graph.steps.items():
         row = ROWS[step.function]
-        below = known[next(iter(step.references()), INPUT)].shape[1:]
+        below = next((each.shape for each in extents([known[ref] for ref in step.references()])), ())[1:]
         _expect(graph, name, below, where)
-        call = Call(name, step.function, _nothing, *_extents(graph, step, known))
+        call = Call(name, step.function, _nothing, *_extents(graph, step, known, batch))
         assert row.shape is not None  # noqa: S101 - looked at above
         try:
             shape = row.shape(call)
-            if min(shape, default=1) < 1:
-                raise ValueError(f"it would give {show_shape(shape[1:])}, which is nothing")
+            if shape is None:
+                return None
+            for each in shape if isinstance(shape, list) else [shape]:
+                if min(each, default=1) < 1:
+                    raise ValueError(f"it would give {show_shape(each[1:])}, which is nothing")
         except (ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
             raise _unfit(graph, name, below, where, error) from error
-        known[name] = Extent(shape)
-        flops[name] = row.flops(call, shape) if row.flops else 0
-    return _Known({name: each.shape[1:] for name, each in known.items()}, flops)
+        if isinstance(shape, list):
+            known[name] = [Extent(each) for each in shape]
+        else:
+            known[name] = Extent(shape)
+            flops[name] = row.flops(call, shape) if row.flops else 0
+    return _Known(known, flops)
 
 
 def _nothing(*_: Any) -> None:
@@ -131,7 +152,7 @@ def _nothing(*_: Any) -> None:
 
 
 def _extents(
-    graph: ModelGraph, step: Operation, known: Mapping[str, Extent]
+    graph: ModelGraph, step: Operation, known: Mapping[str, Any], batch: int
 ) -> tuple[list[Any], dict[str, Any]]:
     def extent(value: Any) -> Any:
         match value:
@@ -140,7 +161,7 @@ def _extents(
             case {"tensor": name}:
                 return Extent(graph.tensors[name].shape)
             case {"batch": factor}:
-                return factor
+                return factor * batch
             case list() | tuple():
                 return [extent(each) for each in value]
         return value
@@ -162,10 +183,11 @@ def _expect(graph: ModelGraph, name: str, shape: Shape, where: str) -> None:
 
 
 def _unfit(graph: ModelGraph, name: str, shape: Shape, where: str, error: Exception) -> BlockError:
-    called = graph.steps[name].function if graph.notation is None else graph.notation[name].type
+    called, advice = graph.steps[name].function, "give it images of the size that it was traced with"
+    if graph.notation is not None:
+        called, advice = graph.notation[name].type, "change this layer or those before it"
     return BlockError(
-        f"{where}.{name}: {called} cannot take its input of shape {show_shape(shape)}: {error}; change this "
-        f"{'operation' if graph.notation is None else 'layer'} or those before it"
+        f"{where}.{name}: {called} cannot take its input of shape {show_shape(shape)}: {error}; {advice}"
     )
 
 

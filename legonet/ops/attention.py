@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from legonet.ops import nominal
+from legonet.ops.call import Call, Shape
 from legonet.ops.pullbacks import POINT, transposed
 from legonet.ops.row import Row, rows
+from legonet.ops.shapes import along_axis, show
+
+
+def _attended(call: Call) -> Shape:
+    query, key, value = (each.shape for each in call.arguments[:3])
+    if query[-1] != key[-1] or key[:-1] != value[:-1] or query[:-2] != key[:-2]:
+        raise ValueError(f"queries {show(query)}, keys {show(key)} and values {show(value)} do not fit")
+    return (*query[:-1], value[-1])
+
+
+def _attention_flops(call: Call, shape: Shape) -> int:
+    """Of queries with keys, and of what they give with values."""
+    query, key = call.arguments[0].shape, call.arguments[1].shape
+    return 2 * prod(query[:-1]) * key[-2] * (query[-1] + shape[-1])
+
 
 ROWS = (
     Row(
@@ -12,6 +30,14 @@ ROWS = (
         transposed,
         nominal.zero,
         f"{POINT}: attention to all alike; Vaswani et al., arXiv:1706.03762",
+        shape=_attended,
+        flops=_attention_flops,
     ),
-    *rows("log_softmax.int softmax.int", pull=transposed, nominal=nominal.computed, source=POINT),
+    *rows(
+        "log_softmax.int softmax.int",
+        pull=transposed,
+        nominal=nominal.computed,
+        source=POINT,
+        shape=along_axis,
+    ),
 )

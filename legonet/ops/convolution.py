@@ -7,9 +7,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from legonet.ops import nominal
-from legonet.ops.call import Call, Data, Gradient, Shape
+from legonet.ops.call import Call, Data, Extent, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, PAPER, transposed
 from legonet.ops.row import Row, rows
+from legonet.ops.shapes import expect_channels, expect_rank
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,17 +55,42 @@ def convolved(call: Call, gradient: Gradient) -> list[Tensor | None]:
     ]
 
 
-def _shape(call: Call) -> Shape:
+def _expect_fit(call: Call, groups: int, takes: int, gives: int) -> None:
+    """Refuse maps of other channels than the weights take, and weights that groups do not divide."""
+    data, bias = call.arguments[0].shape, call.argument(2, None, "bias")
+    expect_rank(data, 4)
+    expect_channels(data[1], takes)
+    if takes % groups or gives % groups:
+        raise ValueError(f"{groups} groups do not divide {takes} channels in and {gives} out")
+    if isinstance(bias, Extent) and bias.shape != (gives,):
+        raise ValueError(f"{gives} channels have {bias.shape[0]} offsets")
+
+
+def _convolved_shape(call: Call, padding: tuple[int, int]) -> Shape:
     data, weight = call.arguments[0].shape, call.arguments[1].shape
+    groups = call.argument(6, 1, "groups")
+    _expect_fit(call, groups, weight[1] * groups, weight[0])
     options = zip(
         data[2:],
         weight[2:],
         call.pair(3, 1, "stride"),
-        call.pair(4, 0, "padding"),
+        padding,
         call.pair(5, 1, "dilation"),
         strict=True,
     )
     return (data[0], weight[0], *(windows(*each) for each in options))
+
+
+def _shape(call: Call) -> Shape:
+    return _convolved_shape(call, call.pair(4, 0, "padding"))
+
+
+def _worded_shape(call: Call) -> Shape:
+    """Where padding is a word: `valid` is none, `same` leaves the size."""
+    found = _convolved_shape(call, (0, 0))
+    return (
+        found if call.argument(4, "valid", "padding") == "valid" else found[:2] + call.arguments[0].shape[2:]
+    )
 
 
 def _flops(call: Call, shape: Shape) -> int:
@@ -75,6 +101,10 @@ def _transposed_shape(call: Call) -> Shape:
     data, weight = call.arguments[0].shape, call.arguments[1].shape
     stride, padding = call.pair(3, 1, "stride"), call.pair(4, 0, "padding")
     extra, dilation = call.pair(5, 0, "output_padding"), call.pair(7, 1, "dilation")
+    groups = call.argument(6, 1, "groups")
+    _expect_fit(call, groups, weight[0], weight[1] * groups)
+    if any(each >= max(limits) for each, *limits in zip(extra, stride, dilation, strict=True)):
+        raise ValueError(f"output padding {extra} is not below stride {stride} or dilation {dilation}")
     sizes = [
         (size - 1) * stride[axis]
         - 2 * padding[axis]
@@ -83,7 +113,7 @@ def _transposed_shape(call: Call) -> Shape:
         + 1
         for axis, size in enumerate(data[2:])
     ]
-    return (data[0], weight[1] * call.argument(6, 1, "groups"), *sizes)
+    return (data[0], weight[1] * groups, *sizes)
 
 
 def _transposed_flops(call: Call, shape: Shape) -> int:
@@ -94,7 +124,9 @@ _LINEAR = {"nominal": nominal.affine, "linear": True, "fresh": True}
 
 ROWS = (
     Row("conv2d", convolved, source=f"{EXACT}; {PAPER}", shape=_shape, flops=_flops, **_LINEAR),
-    Row("conv2d.padding", convolved, source=f"{EXACT}; {PAPER}", **_LINEAR),
+    Row(
+        "conv2d.padding", convolved, source=f"{EXACT}; {PAPER}", shape=_worded_shape, flops=_flops, **_LINEAR
+    ),
     Row(
         "conv_transpose2d.input",
         transposed,

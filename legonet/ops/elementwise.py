@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from legonet.ops import nominal
 from legonet.ops.call import Call, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, POINT, divided, multiplied, passed, transposed
-from legonet.ops.rectifiers import same_shape
 from legonet.ops.row import Row, rows
+from legonet.ops.shapes import axis, broadcast_shape, same_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,10 +23,12 @@ def _shared(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return transposed(Call(call.name, call.operation, mean, call.arguments), gradient)
 
 
-def _broadcast(call: Call) -> Shape:
-    shapes = [each.shape for each in call.arguments[:2] if hasattr(each, "shape")]
-    axes = zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1)
-    return tuple(max(sizes) if 0 not in sizes else 0 for sizes in axes)[::-1]
+def _halved(call: Call) -> Shape:
+    data = call.arguments[0].shape
+    place = axis(call.argument(1, -1, "dim"), len(data))
+    if data[place] % 2:
+        raise ValueError(f"axis {place} of {data[place]} has no halves")
+    return (*data[:place], data[place] // 2, *data[place + 1 :])
 
 
 _SUMS = "add.Scalar add.Tensor rsub.Scalar rsub.Tensor sub.Scalar sub.Tensor subtract.Tensor"
@@ -41,7 +42,7 @@ ROWS = (
         pull=transposed,
         nominal=nominal.summed,
         source=EXACT,
-        shape=_broadcast,
+        shape=broadcast_shape,
         linear=True,
         per_channel=True,
         fresh=True,
@@ -51,7 +52,7 @@ ROWS = (
         pull=multiplied,
         nominal=nominal.product,
         source=f"product rule: {POINT}",
-        shape=_broadcast,
+        shape=broadcast_shape,
         per_channel=True,
     ),
     *rows(
@@ -59,22 +60,18 @@ ROWS = (
         pull=transposed,
         nominal=nominal.affine,
         source=f"product rule: {POINT}",
+        shape=broadcast_shape,
     ),
     *rows(
         "div.Scalar div.Tensor divide.Tensor true_divide.Tensor",
         pull=divided,
         nominal=nominal.quotient,
         source=f"product rule: {POINT}",
-        shape=_broadcast,
+        shape=broadcast_shape,
         per_channel=True,
         fresh=True,
     ),
-    *rows(
-        "addcdiv",
-        pull=divided,
-        nominal=nominal.quotient,
-        source=f"product rule: {POINT}",
-    ),
+    Row("addcdiv", divided, nominal.quotient, f"product rule: {POINT}", broadcast_shape),
     *rows(
         "dropout feature_dropout identity",
         pull=passed,
@@ -93,7 +90,14 @@ ROWS = (
         shape=same_shape,
         per_channel=True,
     ),
-    *rows("pow.Scalar pow.Tensor_Tensor glu", pull=transposed, nominal=nominal.computed, source=POINT),
+    *rows(
+        "pow.Scalar pow.Tensor_Tensor",
+        pull=transposed,
+        nominal=nominal.computed,
+        source=POINT,
+        shape=broadcast_shape,
+    ),
+    Row("glu", transposed, nominal.computed, POINT, _halved),
     *rows(
         "square pow.Tensor_Scalar",
         pull=transposed,
@@ -102,7 +106,7 @@ ROWS = (
         shape=same_shape,
         per_channel=True,
     ),
-    *rows("maximum minimum", pull=_shared, nominal=nominal.affine, source="the mean", shape=_broadcast),
+    *rows("maximum minimum", pull=_shared, nominal=nominal.affine, source="the mean", shape=broadcast_shape),
     *rows(
         "abs",
         pull=transposed,
@@ -122,12 +126,20 @@ ROWS = (
     Row("neg", transposed, nominal.affine, EXACT, same_shape, linear=True, per_channel=True),
     *rows(
         """
-        lerp.Scalar masked_fill.Scalar masked_fill.Tensor to.dtype type_as where.ScalarOther
-        where.ScalarSelf where.self
+        lerp.Scalar masked_fill.Scalar masked_fill.Tensor where.ScalarOther where.ScalarSelf where.self
         """,
         pull=transposed,
         nominal=nominal.affine,
         source=EXACT,
+        shape=broadcast_shape,
+        linear=True,
+    ),
+    *rows(
+        "to.dtype type_as",
+        pull=transposed,
+        nominal=nominal.affine,
+        source=EXACT,
+        shape=same_shape,
         linear=True,
     ),
     *rows(
@@ -135,6 +147,7 @@ ROWS = (
         bitwise_and.Tensor bitwise_not bitwise_or.Tensor div.Tensor_mode eq.Scalar eq.Tensor floor
         floor_divide fmod.Scalar ge.Scalar ge.Tensor gt.Scalar le.Scalar logical_and logical_not logical_or
         lt.Scalar lt.Tensor ne.Scalar ne.Tensor remainder.Scalar round sign
-        """
+        """,
+        shape=broadcast_shape,
     ),
 )

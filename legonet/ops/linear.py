@@ -7,9 +7,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from legonet.ops import nominal
-from legonet.ops.call import Call, Data, Gradient, Shape
+from legonet.ops.call import Call, Data, Extent, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, PAPER, POINT, multiplied, transposed
 from legonet.ops.row import Row, rows
+from legonet.ops.shapes import broadcast, show
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,11 +25,31 @@ def _linear(call: Call, gradient: Gradient) -> list[Tensor | None]:
 
 
 def _linear_shape(call: Call) -> Shape:
-    return (*call.arguments[0].shape[:-1], call.arguments[1].shape[0])
+    data, (gives, takes) = call.arguments[0].shape, call.arguments[1].shape
+    if data[-1] != takes:
+        raise ValueError(f"its last axis has {data[-1]} features where the weights take {takes}")
+    bias = call.argument(2, None, "bias")
+    if isinstance(bias, Extent) and bias.shape != (gives,):
+        raise ValueError(f"{gives} outputs have offsets {show(bias.shape)}")
+    return (*data[:-1], gives)
 
 
 def _linear_flops(call: Call, shape: Shape) -> int:
     return 2 * prod(shape) * call.arguments[1].shape[1]
+
+
+def _product_shape(call: Call) -> Shape | None:
+    """Of two tensors of matrices; those of vectors are left to torch."""
+    one, other = (each.shape for each in call.arguments[:2])
+    if len(one) < 2 or len(other) < 2:
+        return None
+    if one[-1] != other[-2]:
+        raise ValueError(f"{show(one)} and {show(other)} have no product")
+    return (*broadcast(one[:-2], other[:-2]), one[-2], other[-1])
+
+
+def _product_flops(call: Call, shape: Shape) -> int:
+    return 2 * prod(shape) * call.arguments[0].shape[-1]
 
 
 ROWS = (
@@ -44,7 +65,15 @@ ROWS = (
     ),
     Row("addmm", transposed, nominal.affine, EXACT, linear=True, fresh=True),
     *rows(
-        "bilinear bmm dot einsum matmul mm mv outer",
+        "bmm matmul mm",
+        pull=multiplied,
+        nominal=nominal.product,
+        source=f"product rule: {POINT}",
+        shape=_product_shape,
+        flops=_product_flops,
+    ),
+    *rows(
+        "bilinear dot einsum mv outer",
         pull=multiplied,
         nominal=nominal.product,
         source=f"product rule: {POINT}",

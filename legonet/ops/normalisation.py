@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from legonet.ops import nominal
-from legonet.ops.call import Call, Gradient
+from legonet.ops.call import Call, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, PAPER, replaced, transposed
-from legonet.ops.rectifiers import same_shape
 from legonet.ops.row import Row
+from legonet.ops.shapes import expect_channels, extents, show
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,25 +71,47 @@ def _normalised(
     return replaced(call, function, gradient)
 
 
+def _by_channels(call: Call) -> Shape:
+    """Of batch and instance norm: one number of each tensor for each channel."""
+    data, *vectors = (each.shape for each in extents(call.arguments))
+    for vector in vectors:
+        expect_channels(data[1], vector[0])
+    return data
+
+
+def _by_last_axes(call: Call) -> Shape:
+    last, (data, *weights) = tuple(call.arguments[1]), (each.shape for each in extents(call.arguments))
+    if data[-len(last) :] != last or any(weight != last for weight in weights):
+        raise ValueError(f"its last axes, or the weights, are not {show(last)}")
+    return data
+
+
+def _by_groups(call: Call) -> Shape:
+    data, groups = call.arguments[0].shape, call.argument(1, 1, "num_groups")
+    if data[1] % groups:
+        raise ValueError(f"{groups} groups do not divide {data[1]} channels")
+    return _by_channels(call)
+
+
 ROWS = (
     Row(
         "batch_norm",
         _batch_norm,
         nominal.affine,
         f"{EXACT}; {PAPER}",
-        shape=same_shape,
+        shape=_by_channels,
         linear=True,
         per_channel=True,
         fresh=True,
     ),
-    Row("layer_norm", _layer_norm, nominal.zero, "Ba et al., arXiv:1607.06450, deviation 1", same_shape),
-    Row("group_norm", _group_norm, nominal.zero, "Wu and He, arXiv:1803.08494, deviation 1", same_shape),
+    Row("layer_norm", _layer_norm, nominal.zero, "Ba et al., arXiv:1607.06450, deviation 1", _by_last_axes),
+    Row("group_norm", _group_norm, nominal.zero, "Wu and He, arXiv:1803.08494, deviation 1", _by_groups),
     Row(
         "instance_norm",
         _instance_norm,
         nominal.zero,
         "Ulyanov et al., arXiv:1607.08022, deviation 1",
-        same_shape,
+        _by_channels,
         per_channel=True,
     ),
     Row(
@@ -97,6 +119,6 @@ ROWS = (
         _rms_norm,
         nominal.zero,
         "Zhang and Sennrich, arXiv:1910.07467, root mean square 1",
-        same_shape,
+        _by_last_axes,
     ),
 )

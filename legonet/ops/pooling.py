@@ -11,6 +11,7 @@ from legonet.ops.call import Call, Gradient, Shape
 from legonet.ops.convolution import windows
 from legonet.ops.pullbacks import EXACT, PAPER, first, replaced, transposed
 from legonet.ops.row import Row, rows
+from legonet.ops.shapes import expect_rank, reduced, same_shape, scalar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,12 +82,22 @@ def _pooled(call: Call, dilation: tuple[int, int], ceil: bool) -> Shape:
     given = call.argument(2, [], "stride")
     stride = kernel if given == [] else call.pair(2, 1, "stride")
     padding = call.pair(3, 0, "padding")
+    expect_rank(data, 3, 4)
+    for window, zeros in zip(kernel, padding, strict=True):
+        if 2 * zeros > window:
+            raise ValueError(f"padding {zeros} is more than half the window of {window}")
     options = zip(data[-2:], kernel, stride, padding, dilation, strict=True)
     return (*data[:-2], *(windows(*each, ceil=ceil) for each in options))
 
 
 def _adaptive_shape(call: Call) -> Shape:
+    expect_rank(call.arguments[0].shape, 3, 4)
     return (*call.arguments[0].shape[:-2], *call.pair(1, 1, "output_size"))
+
+
+def _several(call: Call) -> list[Shape]:
+    """Maxima, and where they are."""
+    return [reduced(call)] * 2
 
 
 _LINEAR = {"pull": transposed, "nominal": nominal.affine, "source": EXACT, "linear": True}
@@ -120,6 +131,9 @@ ROWS = (
     *rows("avg_pool1d avg_pool3d", per_channel=True, fresh=True, **_LINEAR),
     Row("adaptive_avg_pool2d", shape=_adaptive_shape, per_channel=True, **_LINEAR),
     Row("adaptive_avg_pool1d", per_channel=True, **_LINEAR),
-    *rows("amax amin max.dim", pull=_greatest, nominal=nominal.affine, source="the mean"),
-    *rows("mean mean.dim sum sum.dim_IntList cumsum", **_LINEAR),
+    *rows("amax amin", pull=_greatest, nominal=nominal.affine, source="the mean", shape=reduced),
+    Row("max.dim", _greatest, nominal.affine, "the mean", _several),
+    *rows("mean.dim sum.dim_IntList", shape=reduced, **_LINEAR),
+    *rows("mean sum", shape=scalar, **_LINEAR),
+    Row("cumsum", shape=same_shape, **_LINEAR),
 )

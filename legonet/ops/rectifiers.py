@@ -8,6 +8,7 @@ from legonet.ops import nominal
 from legonet.ops.call import Call, Data, Gradient, Shape
 from legonet.ops.pullbacks import PAPER, transposed
 from legonet.ops.row import rows
+from legonet.ops.shapes import expect_channels, same_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,9 +50,11 @@ def _from_zero(call: Call) -> bool:
     return isinstance(least, int | float) and least == 0
 
 
-def same_shape(call: Call) -> Shape:
-    """The shape of the first argument."""
-    return call.arguments[0].shape
+def _prelu_shape(call: Call) -> Shape:
+    data, (slopes,) = call.arguments[0].shape, call.arguments[1].shape
+    if slopes != 1:
+        expect_channels(data[1] if len(data) > 1 else 1, slopes)
+    return data
 
 
 _KNOWN = {
@@ -69,6 +72,6 @@ ROWS = (
         rectifies=_always,
         **_KNOWN,
     ),
-    *rows("prelu", rectifies=_always, **_KNOWN),
+    *rows("prelu", rectifies=_always, **_KNOWN | {"shape": _prelu_shape}),
     *rows("clamp clamp_min hardtanh", rectifies=_from_zero, **_KNOWN),
 )

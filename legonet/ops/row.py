@@ -28,7 +28,9 @@ class Row:
             None is zero. Without one, nothing can be fitted through the operation.
         nominal: The nominal value of the result, from those of the call's data (`legonet.ops.nominal`).
         source: Where the pullback is from: author, arXiv id, equation.
-        shape: The shape of the result, batch included, by arithmetic; None: torch's meta device tells.
+        shape: The shape of the result, batch included, by arithmetic, or a list of them where there are
+            several results; it raises ValueError where arguments do not fit. Without one, and where it gives
+            None, torch's meta device tells.
         flops: Floating-point operations of a call for its result's shape, two for each multiplication with
             its addition, by arithmetic; counts only where `shape` is there too.
         linear: The result is affine in the data.
@@ -42,7 +44,7 @@ class Row:
     pull: Pull | None = None
     nominal: Nominal | None = None
     source: str = ""
-    shape: Callable[[Call], Shape] | None = None
+    shape: Callable[[Call], Shape | list[Shape] | None] | None = None
     flops: Callable[[Call, Shape], int] | None = None
     linear: bool = False
     per_channel: bool = False

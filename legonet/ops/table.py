@@ -6,6 +6,7 @@ by its pure form when a model is taken in. Importing this needs no torch.
 
 from __future__ import annotations
 
+import sys
 from itertools import chain
 
 from legonet.errors import BlockError
@@ -23,6 +24,7 @@ from legonet.ops import (
     reshaping,
 )
 from legonet.ops.row import Row
+from legonet.registration import record
 
 _FAMILIES = (
     convolution,
@@ -44,6 +46,8 @@ ROWS: dict[str, Row] = {row.name: row for row in chain.from_iterable(each.ROWS f
 def register_operation(row: Row) -> None:
     """Say what is known of an operation: add a pullback where there is none, or replace a row.
 
+    Worker processes import the module that calls this, so that it holds there too.
+
     Args:
         row: Of an operation of ATen that legonet knows by name.
 
@@ -57,3 +61,4 @@ def register_operation(row: Row) -> None:
             f"{did_you_mean(row.name, ROWS)}"
         )
     ROWS[row.name] = row
+    record(f"operation '{row.name}'", sys._getframe(1).f_globals.get("__name__", "__main__"))

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score(Result):
-    """Of a binary task: the label that the score's sign chooses."""
+    """What a binary task says of an image.
+
+    Attributes:
+        label: The label that the score's sign chooses.
+        score: The output itself; positive for the second label.
+    """
 
     label: str
     score: float
@@ -29,13 +34,13 @@ class Score(Result):
 
 @dataclass(frozen=True)
 class Mask(Result):
-    """Of a mask task.
+    """What a mask task says of an image.
 
     Attributes:
-        label: what the category is called.
-        mask: int64 (height, width): the index of a label, or of one label 1 on its pixels.
-        share: of the pixels that are not 0.
-        labels: how many values the mask may have.
+        label: The name of the category.
+        mask: int64 (height, width): the index of each pixel's label, or with a single label 1 on its pixels.
+        share: The part of the pixels that are not 0.
+        labels: How many values the mask may have.
     """
 
     label: str
@@ -54,7 +59,11 @@ class Mask(Result):
 
 @dataclass(frozen=True)
 class Numbers(Result):
-    """Of a vector task: numbers by name."""
+    """What a vector task says of an image.
+
+    Attributes:
+        values: The numbers, by the names that the graph file gives them.
+    """
 
     values: dict[str, float]
 

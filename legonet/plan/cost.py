@@ -13,13 +13,14 @@ REACH = 100  # times as large as any job before: most of the time of small ones 
 
 
 class Cost(NamedTuple):
-    """An estimate.
+    """An estimate of what a job takes on this machine.
 
     Attributes:
-        seconds: of the job; None before any job has run that tells how fast this machine is.
-        memory: in bytes, at its peak; None where no process of its own measured it.
-        basis: where the numbers come from, for people.
-        operations: two for each multiplication with its addition; None where they cannot be counted.
+        seconds: How long it takes; None before any job has run that tells how fast this machine is.
+        memory: Bytes at its peak; None where no process of its own has measured it.
+        basis: Where the numbers come from, in words.
+        operations: How many operations it takes, two for each multiplication with its addition; None where
+            they cannot be counted.
     """
 
     seconds: float | None

@@ -17,7 +17,13 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Change(NamedTuple):
-    """One input of an adapter that is not what it was."""
+    """One input of an adapter that has changed since it was built.
+
+    Attributes:
+        input: The input's name, such as `category_module`.
+        before: Its value when the adapter was built, usually a hash.
+        after: Its value now.
+    """
 
     input: str
     before: str
@@ -25,19 +31,20 @@ class Change(NamedTuple):
 
 
 class PlannedEdge(NamedTuple):
-    """One path of the plan.
+    """One path of a plan.
 
     Attributes:
-        path: `category:task`.
-        action: add, keep, refit and remove are about adapters; native needs none; open cannot be built.
-        reason: why, for people.
-        teacher: the teacher of this path, if there is one.
-        method: how its adapter is fitted.
-        key: hash of `inputs`.
-        inputs: what its adapter is built from.
-        reuse: a stored adapter with this key that is taken over; nothing is fitted.
-        changes: of a refit, the inputs that changed.
-        cost: of its job, estimated.
+        path: The path, `category:task`.
+        action: `add`, `keep`, `refit` or `remove` its adapter; a `native` path needs none; an `open` one
+            cannot be built.
+        reason: Why, in words.
+        teacher: The teacher of this path, if there is one.
+        method: The method by which its adapter is fitted.
+        key: The hash of `inputs`.
+        inputs: All that its adapter is built from, by name, as hashes or settings.
+        reuse: A stored adapter of the same key, which is taken over so that nothing has to be fitted.
+        changes: The inputs that changed, where it is fitted again.
+        cost: An estimate of what its job takes.
     """
 
     path: str
@@ -52,7 +59,7 @@ class PlannedEdge(NamedTuple):
     cost: Cost | None = None
 
     def data(self) -> dict[str, Any]:
-        """Write the edge as plain data."""
+        """Give the edge as plain data, as JSON holds it."""
         return self._asdict() | {
             "inputs": dict(self.inputs),
             "reuse": None if self.reuse is None else asdict(self.reuse),
@@ -65,11 +72,11 @@ class Offer(NamedTuple):
     """A teacher that is recorded better than the one that gives a task's module.
 
     Attributes:
-        task: whose module it could give.
-        teacher: the better one.
-        giver: the one that gives the module now.
-        refits: adapters that would be fitted anew.
-        seconds: that these would take, if it is known.
+        task: The task whose module it could give.
+        teacher: The better teacher.
+        giver: The teacher that gives the module now.
+        refits: How many adapters would be fitted again.
+        seconds: How long that would take; None where it is not known.
     """
 
     task: str
@@ -81,7 +88,13 @@ class Offer(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Every path of a graph, in order of arrival, and what is to be done for it."""
+    """Every path of a graph, in order of arrival, and what is to be done for it.
+
+    Attributes:
+        graph: The network's name.
+        edges: The paths of the graph, and those whose adapters are removed.
+        offers: Teachers that could give a task's module better.
+    """
 
     graph: str
     edges: tuple[PlannedEdge, ...]
@@ -111,7 +124,7 @@ class Plan:
         return {edge.path: edge for edge in self.edges if edge.action != "remove"}
 
     def data(self) -> dict[str, Any]:
-        """Write the plan as plain data, as `legonet plan --json` prints it."""
+        """Give the plan as plain data, as `legonet plan --json` prints it."""
         return {
             "graph": self.graph,
             "edges": [edge.data() for edge in self.edges],

@@ -17,11 +17,12 @@ _KINDS = {1: "vector", 2: "tokens", 3: "channels last"}
 
 
 class Port(NamedTuple):
-    """What crosses at a teacher's cut.
+    """The features that cross at a teacher's cut.
 
     Attributes:
-        shape: of the map, (channels, height, width).
-        own: what the teacher's own layers have there, where that is no map: a vector, tokens, channels last.
+        shape: The shape of the map: (channels, height, width).
+        own: The shape that the teacher's own layers have there, if it is no map but a vector, tokens or
+            channels last; otherwise None.
     """
 
     shape: Shape
@@ -34,12 +35,12 @@ class Port(NamedTuple):
 
 
 class Ports(NamedTuple):
-    """What an adapter joins.
+    """The two ports that an adapter joins, and how.
 
     Attributes:
-        gives: the category module's port.
-        takes: the task module's.
-        layers: the adapter's, in words.
+        gives: The port of the category module.
+        takes: The port of the task module.
+        layers: The adapter's layers, in words.
     """
 
     gives: Port
@@ -55,7 +56,7 @@ class Ports(NamedTuple):
         return ": ".join(self.lines)
 
     def data(self) -> dict[str, Any]:
-        """Write it as plain data, as `legonet plan --json` prints it."""
+        """Give both as plain data, as `legonet plan --json` prints them."""
         return {
             "gives": self.gives._asdict(),
             "takes": self.takes._asdict(),

@@ -28,16 +28,16 @@ from legonet.teachers.statistics import Statistics, parse_statistics
 
 @dataclass(frozen=True)
 class Result:
-    """A fitted adapter's bytes and what was measured.
+    """A fitted adapter: its bytes, and what was measured.
 
     Attributes:
-        path: `category:task`.
-        adapter: its bytes.
-        quality: measured by the fit.
-        seconds: that it took.
-        notes: for people.
-        memory: bytes at its peak, where a process of its own tells.
-        operations: that it took, about.
+        path: The path, `category:task`.
+        adapter: The adapter as a safetensors file.
+        quality: Measures of the fit by name.
+        seconds: How long the fit took.
+        notes: Remarks for people.
+        memory: Bytes at the peak; None unless the job had a process of its own.
+        operations: About how many operations the fit took; None where they cannot be counted.
     """
 
     path: str

@@ -32,15 +32,15 @@ LEAST = 8  # images that are worth learning from and judging by
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a module is fine-tuned.
+    """Which module is fine-tuned, and how. Either a task or a category is given.
 
     Attributes:
-        task: whose module, or
-        category: whose module.
-        steps: of the descent.
-        learning_rate: at its start.
-        tolerance: by how much the measure of a path may grow.
-        seed: of all that is random.
+        task: The task whose module is fine-tuned.
+        category: The category whose module is fine-tuned.
+        steps: How many steps the optimiser makes.
+        learning_rate: The learning rate of the first step.
+        tolerance: By how much the measure of a path may grow before the module is refused.
+        seed: The seed of all that is random.
     """
 
     task: str | None = None
@@ -53,12 +53,12 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What became of it.
+    """What fine-tuning did to each path.
 
     Attributes:
-        lock: with the fine-tuned module, or as it was.
-        paths: before and after, by path.
-        worse: paths that got worse than the tolerance allows; none: the module was accepted.
+        lock: What is built now: with the fine-tuned module, or as before if it was refused.
+        paths: How good each path was before and after.
+        worse: Paths that got worse than the tolerance allows; if there are none, the module was accepted.
     """
 
     lock: Lock = field(repr=False)

@@ -7,30 +7,30 @@ A drop is a file `NAME.yaml` with what `legonet teacher add` takes, and beside i
 
 The model is a block, one of a library, such as `torchvision:resnet18`, or `NAME.pt2` beside it, which has its
 weights. That file counts as code, as a function does that makes a model: only the workspace's settings allow
-it. For a new task the drop also says `output`. `different: variant` makes a category of its own, `cat@2`, of
-a teacher whose category module is not that of its category; `different: replace` makes a new version of the
-path's teacher. Needs torch.
+it. For a new task the drop also says `output`. `on_conflict: variant` makes a category of its own, `cat@2`,
+of a teacher whose category module is not that of its category; `on_conflict: replace` makes a new version of
+the path's teacher. Needs torch.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
-from legonet.graph.arrival import teacher_of, variant_name
+from legonet.graph.arrival import OnConflict, teacher_of, variant_name
 from legonet.graph.build import extended
 from legonet.graph.dump import graph_data
 from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
-from legonet.graph.problems import format_report
+from legonet.graph.problems import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
@@ -39,6 +39,7 @@ from legonet.store.workspace import Workspace
 from legonet.teachers.allowed import allowed_code
 from legonet.teachers.checkpoints import fill_from
 from legonet.teachers.memory import expect_new, from_module, with_statistics
+from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.programs import SUFFIX
 from legonet.teachers.references import find_model
 from legonet.teachers.save import FOLDER, save_network
@@ -62,7 +63,7 @@ class Dropped(Model):
     key: Label | None = None
     quality: Number | None = None
     output: AnyOutput | None = None
-    different: Literal["keep", "replace", "variant"] = "keep"
+    on_conflict: OnConflict = "keep"
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,11 @@ class Inbox:
     Args:
         folder: into which teachers are dropped.
         graph: the graph file that they are added to.
+        note: called with what people should know of a drop that is taken nevertheless.
     """
 
-    def __init__(self, folder: Path, graph: Path) -> None:
-        self.folder, self.graph = folder, graph
+    def __init__(self, folder: Path, graph: Path, note: Callable[[str], None] = lambda _: None) -> None:
+        self.folder, self.graph, self._note = folder, graph, note
         self._told: dict[str, float] = {}
 
     def ready(self) -> Iterator[Drop]:
@@ -157,27 +159,44 @@ class Inbox:
         return path
 
     def _added(self, drop: Drop) -> str:
-        said, graph = _read(drop), load_graph(self.graph).graph
+        said, graph = self._read(drop), load_graph(self.graph).graph
         arriving = self._arriving(drop, said, graph)
         known = graph.teachers.get(drop.name)
         if known is not None and self._source(graph, drop.name).parts() == arriving.parts():
             return f"{known.category}:{known.task}"  # a kill came between adding and moving
         taken = teacher_of(graph, said.category, said.task)
-        if taken is not None and said.different == "replace":
+        if taken is not None and said.on_conflict == "replace":
             return self._replace(drop, graph, taken, arriving)
         category, giver = said.category, givers(graph).categories.get(said.category)
-        if giver is not None and said.different != "keep":
+        if giver is not None and said.on_conflict != "keep":
             differs = self._source(graph, giver).parts().f_sha != arriving.parts().f_sha
-            if said.different == "variant" and (differs or taken is not None):
+            if said.on_conflict == "variant" and (differs or taken is not None):
                 category = variant_name(graph, category)
             elif differs:
                 raise TeacherError(
                     f"{drop.entry}: {category}:{said.task} has no teacher that could be replaced; to replace "
-                    f"the category's module, drop it without `different` and write `teacher: {drop.name}` "
+                    f"the category's module, drop it without `on_conflict` and write `teacher: {drop.name}` "
                     f"under categories.{category}"
                 )
         self._write(drop, said, graph, category, arriving)
         return f"{category}:{said.task}"
+
+    def _read(self, drop: Drop) -> Dropped:
+        data, _ = parse_yaml(drop.entry.read_bytes(), str(drop.entry))
+        if isinstance(data, dict) and "different" in data and "on_conflict" not in data:
+            data["on_conflict"] = data.pop("different")
+            self._note(
+                f"{drop.entry}: `different` is called `on_conflict` now; it is read; write the new word"
+            )
+        try:
+            return Dropped.model_validate(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the file"
+            raise TeacherError(
+                f"{drop.entry}: {place}: {first['msg']}; expected category, task, model and cut; correct it "
+                "and drop it again"
+            ) from error
 
     def _arriving(self, drop: Drop, said: Dropped, graph: Graph) -> MemoryTeacher:
         """The dropped teacher, read as `legonet teacher add` reads one; its weights stay in their file."""
@@ -197,7 +216,8 @@ class Inbox:
         module = find_model(reference, workspace.block_folders, allowed_code(workspace))
         weights = None if is_program and file.suffix == SUFFIX else file
         fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
-        source, _ = from_module(drop.name, module, graph.input.shape, said.cut, copy=False)
+        new = NewTeacher(drop.name, module, said.category, said.task, said.cut, copy=False)
+        source, _ = from_module(new, graph.input.shape)
         if drop.statistics.is_file():
             statistics = drop.statistics.read_bytes()
             parse_statistics(statistics, str(drop.statistics))
@@ -225,7 +245,7 @@ class Inbox:
         sources = {name: self._source(graph, name) for name in graph.teachers}
         problems = list(shape_problems(grown, {**sources, **new}))
         if problems:
-            raise GraphError(format_report(problems, str(drop.entry)))
+            raise GraphError.of(*located(problems, str(drop.entry)))
         save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph)
 
     def _replace(self, drop: Drop, graph: Graph, taken: str, arriving: MemoryTeacher) -> str:
@@ -266,19 +286,6 @@ class Inbox:
                 f"{self.folder}: {files[0].stem} cannot be moved to {where} ({error.strerror or error}); "
                 "expected a folder that may be written to"
             ) from error
-
-
-def _read(drop: Drop) -> Dropped:
-    data, _ = parse_yaml(drop.entry.read_bytes(), str(drop.entry))
-    try:
-        return Dropped.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise TeacherError(
-            f"{drop.entry}: {place}: {first['msg']}; expected category, task, model and cut; correct it and "
-            "drop it again"
-        ) from error
 
 
 def _changed(file: Path) -> float:

@@ -22,22 +22,24 @@ class Options:
     """How a run goes about its jobs.
 
     Attributes:
-        only: paths, or patterns such as `*:segment`, that are fitted or removed; default: all of the plan.
-        first: paths or patterns of jobs that come before all others.
-        budget: seconds; a job starts only if its estimate fits into what is left.
-        workers: jobs at a time.
-        executor: default: `inline` for one worker, `process` for more.
-        address: of a Ray cluster; default: one on this machine.
-        shared: every machine of the cluster sees the workspace under the same path; else blobs are shipped.
-        keep_going: one failed job does not end the run.
-        retries: further attempts at a job whose process died, or whose store failed.
-        back_off: seconds before the second attempt; twice as many before each further one.
-        seconds: that one attempt may take; the executor `process` alone keeps to it.
-        memory: bytes that one attempt may hold; likewise.
-        wait: for another run of the same network to end; else it is refused.
+        only: Paths, or patterns such as `*:segment`, that are fitted or removed; default: all of the plan.
+        first: Paths or patterns of jobs that come before all others.
+        budget: Seconds for the whole run; a job starts only if its estimate fits into what is left.
+        workers: How many jobs are done at a time.
+        executor: Where jobs are done; default: `inline` for one worker, `process` for more.
+        address: The address of a Ray cluster; default: one is started on this machine.
+        shared: Whether every machine of the cluster sees the workspace under the same path; otherwise blobs
+            are shipped.
+        keep_going: Whether the run goes on after a job has failed.
+        retries: How many further attempts there are at a job whose process died, or whose store failed.
+        back_off: Seconds before the second attempt; twice as many before each further one.
+        seconds: The most that one attempt may take; only the executor `process` keeps to it.
+        memory: The most bytes that one attempt may hold; only the executor `process` keeps to it.
+        wait: Whether to wait for another run of the same network to end; otherwise this one is refused.
 
     Raises:
-        SelectError: no worker, more processes than a machine bears, or limits where nothing keeps them.
+        SelectError: There is no worker, there are more processes than a machine bears, or limits are given to
+            an executor that does not keep them.
     """
 
     only: Sequence[str] = ()
@@ -68,18 +70,25 @@ class Options:
 
     @property
     def limited(self) -> bool:
-        """Whether an attempt at a job may take so much and no more."""
+        """Whether an attempt at a job has a limit of time or memory."""
         return self.seconds is not None or self.memory is not None
 
     @property
     def chosen_executor(self) -> ExecutorName:
-        """Where the jobs are done."""
+        """Where the jobs are done: the executor that is given, or the one that the other options need."""
         if self.executor is not None:
             return self.executor
         return "inline" if self.workers == 1 and not self.limited else "process"
 
     def wants(self, path: str) -> bool:
-        """Whether `only` leaves this path in."""
+        """Tell whether `only` leaves a path in.
+
+        Args:
+            path: The path, such as `cat:classify`.
+
+        Returns:
+            True also where `only` names no path at all.
+        """
         return not self.only or _fits(path, self.only)
 
 

@@ -27,19 +27,19 @@ State = Literal["started", "step", "done", "failed", "again", "waiting"]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """How far a run is, when something has happened to one of its jobs.
 
     Attributes:
-        path: of the job that something happened to; empty of a run that waits.
-        state: what happened: it was started, made a step, is done, failed, or will be tried again; or the run
-            waits for another one.
-        index: of the job, in order.
-        jobs: how many there are.
-        step: of `steps` in it.
-        steps: none where the method does not iterate.
-        loss: of the step.
-        result: of a job that is done.
-        message: why it failed, or for whom it waits.
+        path: The path of the job; empty while the run waits for another one.
+        state: What happened: the job was started, made a step, is done, failed, or will be tried again; or
+            the run waits for another one.
+        index: The job's number in the run's order.
+        jobs: How many jobs there are.
+        step: How many steps of the job are done.
+        steps: How many steps it has; 0 where the method does not iterate.
+        loss: The loss at this step.
+        result: The adapter, once the job is done.
+        message: Why the job failed, or which run this one waits for.
     """
 
     path: str
@@ -58,15 +58,15 @@ class Run:
     """What a run did.
 
     Attributes:
-        lock: what is built now.
-        results: of the jobs, in the order in which they ended.
-        removed: paths whose adapters are no longer used.
-        reused: paths that took over an adapter built from the same.
-        planned: jobs that were left for later, since the budget or `only` left them out.
-        failed: jobs that failed, and why.
-        notes: what people should know, such as statistics that are lacking.
-        kept: paths whose adapters were there already.
-        open: paths that cannot be built as yet.
+        lock: What is built now.
+        results: The adapters that were fitted, in the order in which their jobs ended.
+        removed: Paths whose adapters are no longer used.
+        reused: Paths that took over an adapter which was built from the same.
+        planned: Paths that were left for later, because of the budget or of `only`.
+        failed: For each path whose job failed, why.
+        notes: Remarks for people, such as that statistics are lacking.
+        kept: Paths whose adapters were there already.
+        open: Paths that cannot be built yet.
     """
 
     lock: Lock

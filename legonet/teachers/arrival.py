@@ -3,75 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from torch import nn
-
-from legonet.graph.arrival import (
-    Different,
-    as_variant,
-    replaced,
-    teacher_of,
-    variant_name,
-    without_teacher,
-)
+from legonet.graph.arrival import as_variant, replaced, teacher_of, variant_name, without_teacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
-from legonet.teachers.memory import arrive
+from legonet.teachers.memory import add_model
+from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.source import MemoryTeacher, TeacherSource
 
 
-def arrive_differently(
-    graph: Graph,
-    sources: Mapping[str, TeacherSource],
-    name: str,
-    module: nn.Module,
-    category: str,
-    task: str,
-    cut: str | float,
-    different: Different,
-    output: str | None = None,
-    example_shape: tuple[int, ...] | None = None,
-    copy: bool = True,
+def add_teacher(
+    graph: Graph, sources: Mapping[str, TeacherSource], new: NewTeacher
 ) -> tuple[Graph, MemoryTeacher]:
-    """Add a model to a graph as a teacher; see `legonet.graph.arrival` for `different`.
+    """Add a model to a graph as a teacher, and settle the conflict if its category has another module.
 
     Args:
         graph: as it is; it is not changed.
         sources: its teachers.
-        name: of the teacher.
-        module: as of `legonet.teachers.memory.arrive`.
-        category: that it was trained for.
-        task: that it was trained for.
-        cut: likewise.
-        different: what becomes of a known category whose module is another one.
-        output: as of `legonet.teachers.memory.arrive`.
-        example_shape: likewise.
-        copy: likewise.
+        new: the teacher.
 
     Returns:
         The new graph, and the teacher.
 
     Raises:
-        LegonetError: as of `legonet.teachers.memory.arrive`.
+        LegonetError: as of `legonet.teachers.memory.add_model`.
     """
-    taken, base, known = teacher_of(graph, category, task), graph, givers(graph).categories.get(category)
-    if taken is not None and different == "variant":
+    category, on_conflict = new.category, new.on_conflict
+    taken = teacher_of(graph, category, new.task)
+    base, known = graph, givers(graph).categories.get(category)
+    if taken is not None and on_conflict == "variant":
         label = graph.categories[category].label or category
-        category = variant_name(graph, category)
-        grown, source = arrive(graph, name, module, category, task, cut, output, example_shape, copy)
-        part = grown.categories[category].model_copy(update={"label": label})
-        return grown.model_copy(update={"categories": {**grown.categories, category: part}}), source
-    if taken is not None and different == "replace":
+        variant = variant_name(graph, category)
+        grown, source = add_model(graph, replace(new, category=variant))
+        part = grown.categories[variant].model_copy(update={"label": label})
+        return grown.model_copy(update={"categories": {**grown.categories, variant: part}}), source
+    if taken is not None and on_conflict == "replace":
         base = without_teacher(graph, taken)
-    grown, source = arrive(base, name, module, category, task, cut, output, example_shape, copy)
-    if taken is not None and different == "replace":
-        grown = _in_place(graph, grown, taken, name)
+    grown, source = add_model(base, new)
+    if taken is not None and on_conflict == "replace":
+        grown = _in_place(graph, grown, taken, new.name)
     if known is None or known == taken or sources[known].parts().f_sha == source.parts().f_sha:
         return grown, source
-    if different == "replace":
-        grown = replaced(grown, name)
-    elif different == "variant":
-        grown = as_variant(base, grown, name)
+    if on_conflict == "replace":
+        grown = replaced(grown, new.name)
+    elif on_conflict == "variant":
+        grown = as_variant(base, grown, new.name)
     return grown, source
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from legonet.errors import GraphError, SelectError
 from legonet.graph.build import extended
@@ -15,35 +15,19 @@ from legonet.ir.modules import make_module, raw_tensor
 from legonet.ir.sizes import output_shape
 from legonet.store.files import write_file
 from legonet.teachers.maps import take_in_with_cut
+from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.outputs import check_output, output_of
 from legonet.teachers.source import FileTeacher, MemoryTeacher, TeacherSource
 from legonet.teachers.statistics import SHARE, dump_statistics, record
 from legonet.teachers.verify import expect_same
 
 
-def arrive(
-    graph: Graph,
-    name: str,
-    module: nn.Module,
-    category: str,
-    task: str,
-    cut: str | float,
-    output: str | None = None,
-    example_shape: tuple[int, ...] | None = None,
-    copy: bool = True,
-) -> tuple[Graph, MemoryTeacher]:
+def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
     """Add a model to a graph as a teacher; its category and its task are added too if they are new.
 
     Args:
         graph: as it is; it is not changed.
-        name: of the teacher.
-        module: the model.
-        category: that it was trained for.
-        task: that it was trained for.
-        cut: the category module ends with the layer, module or operation of this name; or a fraction.
-        output: which output counts, where the model gives several.
-        example_shape: of the images that it is traced with; default: the same.
-        copy: its weights; without, they must not change as long as the teacher is used.
+        new: the teacher.
 
     Returns:
         The new graph, and the teacher.
@@ -52,19 +36,24 @@ def arrive(
         TeacherError: the model cannot be traced, has no such cut, or its output does not fit the task.
         GraphError: there is a teacher of this name, or one for this category and task.
     """
-    expect_new(graph, name, category, task)
-    where, shape = f"teachers.{name}", graph.input.shape
-    source, given = from_module(name, module, shape, cut, output, example_shape, copy)
+    expect_new(graph, new.name, new.category, new.task)
+    shape = graph.input.shape
+    source, given = from_module(new, shape)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
-    if category not in graph.categories:
-        entries["categories"][category] = {}
-    if task in graph.tasks:
-        check_output(given, graph.tasks[task].output, shape, where, task)
+    if new.category not in graph.categories:
+        entries["categories"][new.category] = {}
+    if new.task in graph.tasks:
+        check_output(given, graph.tasks[new.task].output, shape, new.where, new.task)
     else:
-        entries["tasks"][task] = {"output": output_of(given, shape, where)}
-    weights = f"teachers/{name}.safetensors"
-    spec = {"category": category, "task": task, "model": name, "weights": weights, "cut": source.cut}
-    entries["teachers"][name] = spec
+        entries["tasks"][new.task] = {"output": output_of(given, shape, new.where)}
+    weights = f"teachers/{new.name}.safetensors"
+    entries["teachers"][new.name] = {
+        "category": new.category,
+        "task": new.task,
+        "model": new.name,
+        "weights": weights,
+        "cut": source.cut,
+    }
     return extended(graph, entries), source
 
 
@@ -80,31 +69,17 @@ def expect_new(graph: Graph, name: str, category: str, task: str) -> None:
         if (teacher.category, teacher.task) == (category, task):
             raise GraphError(
                 f"teachers.{name}: {category}:{task} has the teacher {other} already; expected one teacher "
-                "for each path; leave one of them out, or say what becomes of them: `different` may be "
-                "replace (a new version) or variant"
+                "for each path; leave one of them out, or say what becomes of them: `on_conflict` may "
+                "be replace (a new version) or variant"
             )
 
 
-def from_module(
-    name: str,
-    module: nn.Module,
-    input_shape: tuple[int, ...],
-    cut: str | float,
-    output: str | None = None,
-    example_shape: tuple[int, ...] | None = None,
-    copy: bool = True,
-) -> tuple[MemoryTeacher, tuple[int, ...]]:
+def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTeacher, tuple[int, ...]]:
     """Describe a model, and copy its weights.
 
     Args:
-        name: of the teacher.
-        module: any model that leads one tensor to its output.
-        input_shape: (channels, height, width).
-        cut: the category module ends with the layer, module or operation of this name; or a fraction of the
-            model's multiplications.
-        output: which output counts, where the model gives several.
-        example_shape: of the images that it is traced with; default: the same.
-        copy: the weights; without, they must not change as long as the teacher is used.
+        new: the teacher; nothing is asked of its category and task.
+        input_shape: (channels, height, width) of the network's images.
 
     Returns:
         The teacher, and the shape of its output without the batch.
@@ -113,12 +88,13 @@ def from_module(
         TeacherError: the model cannot be traced, computes something else when it is put together again, or
             has no such cut.
     """
-    where = f"teachers.{name}"
-    found, place = take_in_with_cut(module, example_shape or input_shape, input_shape, cut, output, where)
+    module, output, where = new.module, new.output, new.where
+    traced_with = new.example_shape or input_shape
+    found, place = take_in_with_cut(module, traced_with, input_shape, new.cut, output, where)
     known = {**module.state_dict(), **found.constants}
     state = {key: known[key] for key in found.architecture.tensors}
-    plain = {key: raw_tensor(tensor, key, copy=copy) for key, tensor in state.items()}
-    source = MemoryTeacher(name, place, found.architecture, plain)
+    plain = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
+    source = MemoryTeacher(new.name, place, found.architecture, plain)
     source.parts()  # so that a wrong cut or bad weights are told now
     expect_same(module, found, state, input_shape, output, where)
     return source, output_shape(found.architecture, input_shape)

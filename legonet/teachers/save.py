@@ -20,7 +20,7 @@ from legonet.graph.edit import SECTIONS, add_entries
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock
 from legonet.graph.outline import outline_of
-from legonet.graph.problems import format_report
+from legonet.graph.problems import located
 from legonet.graph.references import reference_problems
 from legonet.graph.schema import Graph
 from legonet.store.blobs import BlobStore, Pieces
@@ -192,7 +192,7 @@ class _Saving:
         graph = self.graph.model_copy(update={"teachers": self.teachers})
         problems = reference_problems(outline_of(graph))
         if problems:
-            raise GraphError(format_report(problems, graph.name))
+            raise GraphError.of(*located(problems, graph.name))
         return graph, _text(graph, self.previous, self.path)
 
 

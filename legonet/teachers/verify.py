@@ -40,11 +40,12 @@ def expect_same(
             Those of a model whose weights or features are kept in another order, such as channels last, may
             differ by rounding: weights are stored row by row, and the order is chosen when a network is used.
     """
-    copy = build_graph(found.architecture, "meta")
-    copy.load_state_dict({name: value.contiguous() for name, value in state.items()}, assign=True)
-    reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
     floating = [each for each in state.values() if each.is_floating_point()] or [torch.empty(0)]
     place, dtype = floating[0].device, floating[0].dtype
+    copy = build_graph(found.architecture, "meta")
+    # Constants of a traced model are on the CPU, wherever the model is.
+    copy.load_state_dict({name: value.to(place).contiguous() for name, value in state.items()}, assign=True)
+    reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
     generator = torch.Generator().manual_seed(0)
     for batch in BATCHES:
         images = torch.randn(batch, *input_shape, generator=generator).to(place, dtype)

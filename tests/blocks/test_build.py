@@ -10,6 +10,7 @@ from legonet.blocks.build import build_block, build_layers, leaves
 from legonet.blocks.registry import describe_module
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError
+from legonet.ir.lowering import lower
 from legonet.ir.notation import Layer, layers_from_data
 from legonet.ir.sizes import output_shape
 
@@ -59,9 +60,9 @@ def test_meta_has_no_weights() -> None:
 
 
 def test_shapes() -> None:
-    assert output_shape(SMALL, (3, 4, 4)) == (1,)
-    assert output_shape({name: SMALL[name] for name in list(SMALL)[:3]}, (3, 5, 7)) == (4, 2, 3)
-    assert output_shape({}, (3, 5, 7)) == (3, 5, 7)
+    assert output_shape(lower(SMALL), (3, 4, 4)) == (1,)
+    assert output_shape(lower({name: SMALL[name] for name in list(SMALL)[:3]}), (3, 5, 7)) == (4, 2, 3)
+    assert output_shape(lower({}), (3, 5, 7)) == (3, 5, 7)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_shapes() -> None:
 )
 def test_where_shapes_stop_fitting(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(BlockError) as caught:
-        output_shape(SMALL, shape, where="block b")
+        output_shape(lower(SMALL), shape, where="block b")
     assert str(caught.value) == message
 
 
@@ -95,7 +96,7 @@ def test_a_window_larger_than_its_input() -> None:
     with pytest.raises(
         BlockError, match=r"layers.pool: max-pool cannot take its input of shape \(1, 4, 4\): "
     ):
-        output_shape(layers, (1, 4, 4))
+        output_shape(lower(layers), (1, 4, 4))
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ cuts: [p, A.B, q]
 foo: 3
 """
     found = report(text, "b")
-    expected = [  # a line that ends with ": " is legonet.graph.structure's, whose words are tested there
+    # The words after ": " at a line's end are of legonet.graph.structure, and tested there.
+    expected = [
         "b.yaml:2:7: name: found 'c' in a file called 'b.yaml'; expected 'b'; rename one of them",
         "b.yaml:3:1: input: ",
         "b.yaml:5:15: layers.a.b.type: ",

@@ -7,13 +7,14 @@ from itertools import takewhile
 import pytest
 import torch
 
-from legonet.blocks.build import build_layers, chain_layers
+from legonet.blocks.build import build_layers
 from legonet.blocks.files import find_block, list_blocks
 from legonet.blocks.schema import Block
-from legonet.ir.notation import Layers
+from legonet.ir.cuts import split
+from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape, tensor_shapes
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import cut_architecture
+from legonet.teachers.read import teacher_layers
 
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))
@@ -21,9 +22,9 @@ NAMES = list(list_blocks(FOLDERS))
 SLIM_CUTS = {"pool1": (16, 16, 16), "pool2": (32, 8, 8), "relu3_3": (64, 8, 8)}
 
 
-def shipped(name: str) -> tuple[Block, Layers]:
+def shipped(name: str) -> tuple[Block, ModelGraph]:
     block = find_block(name, FOLDERS)
-    return block, chain_layers(block)
+    return block, teacher_layers(block)
 
 
 def test_names() -> None:
@@ -66,13 +67,13 @@ def test_names() -> None:
 def test_shapes(name: str, output: tuple[int, ...], cuts: dict, parameters: int) -> None:
     block, layers = shipped(name)
     assert output_shape(layers, block.input) == output
-    assert {cut: output_shape(cut_architecture(layers, cut)[0], block.input) for cut in block.cuts} == cuts
+    assert {cut: output_shape(split(layers, cut)[0], block.input) for cut in block.cuts} == cuts
     assert sum(torch.Size(shape).numel() for shape in tensor_shapes(layers).values()) == parameters
 
 
 def test_vgg_slim_in_words() -> None:
     _, layers = shipped("vgg-slim")
-    assert [name for name in layers if not name.startswith(("relu", "pool", "flatten"))] == [
+    assert [name for name in layers.steps if not name.startswith(("relu", "pool", "flatten"))] == [
         "conv1_1",
         "conv1_2",
         "conv2_1",
@@ -94,7 +95,7 @@ def test_vgg_slim_in_words() -> None:
     [("vgg-slim", "vgg-slim-fcn", "relu3_3"), ("vgg16", "vgg16-fcn", "features.30")],
 )
 def test_the_mask_network_shares_the_category_modules(one: str, other: str, common: str) -> None:
-    first, second = shipped(one)[1], shipped(other)[1]
+    first, second = (shipped(name)[1].notation or {} for name in (one, other))
     pairs = zip(first.items(), second.items(), strict=False)
     shared = [layer for layer, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
     assert common in dict(shared)
@@ -104,7 +105,8 @@ def test_vgg_slim_fcn_sees_beyond_a_cell_of_its_coarsest_map() -> None:
     """A pixel's score depends on the image well outside its own 4x4 cell, at the same place."""
     torch.manual_seed(0)
     block, layers = shipped("vgg-slim-fcn")
-    module = build_layers(layers).double().eval()
+    assert layers.notation is not None
+    module = build_layers(layers.notation).double().eval()
     image = torch.randn(1, *block.input, dtype=torch.float64, requires_grad=True)
     module(image)[0, 0, 16, 16].backward()
     assert image.grad is not None

@@ -166,7 +166,7 @@ class TestProcess:
 import sys
 from legonet.cli import main
 assert main(["plan", "--help"]) == 0
-heavy = {{"torch", "numpy", "pydantic", "ruamel", "rich"}} & set(sys.modules)
+heavy = {{"torch", "numpy", "pydantic", "yaml", "rich"}} & set(sys.modules)
 assert not heavy, heavy
 assert main(["plan", {str(graph_file)!r}]) == 0
 assert main(["render", {str(graph_file)!r}, "-o", {str(graph_file.with_suffix(".dot"))!r}]) == 0

@@ -120,9 +120,9 @@ def test_another_module_of_a_known_category(run: Callable[..., Any], graph: Path
     torch.save(Net().state_dict(), "other.pt")
     given = arguments(graph, name="cat-2", weights="other.pt")
     refused = run(*arguments(graph, name="cat-2", weights="other.pt"), "--allow-code", CODE)
-    assert "`different` may be replace (a new version) or variant" in refused.err
-    assert "--different often: not known" in run(*given, "--allow-code", CODE, "--different", "often").err
-    done = run(*given, "--allow-code", CODE, "--different", "variant")
+    assert "`on_conflict` may be replace (a new version) or variant" in refused.err
+    assert "on_conflict 'often': not known" in run(*given, "--allow-code", CODE, "--on-conflict", "often").err
+    done = run(*given, "--allow-code", CODE, "--on-conflict", "variant")
     assert done.status == 0, done.err
     assert "added as cat@2:classify" in done.out
     assert run("validate", graph).status == 0

@@ -100,7 +100,10 @@ def test_teachers_are_added_and_fitted(
         ("{category: dog", "dog-v1.yaml:"),
         ("{category: dog, task: classify, cut: pool1}", "model"),
         ("{category: dog, task: classify, model: none, cut: pool1}", "none"),
-        ("{category: dog, task: classify, model: cat-v1, cut: pool9}", "cut 'pool9' is no layer"),
+        (
+            "{category: dog, task: classify, model: cat-v1, cut: pool9}",
+            "cut 'pool9' is no module",
+        ),
         ("{category: dog, task: mark, model: cat-v1, cut: pool1}", "task 'mark' is new"),
         (
             "{category: dog, task: mark, model: cat-v1, cut: pool1, output: {kind: mask}}",
@@ -168,7 +171,7 @@ def test_what_teacher_add_takes_is_taken(
     assert torch.equal(network.teacher("hen-v1")(images), make_model(3)(images))
     # A new version, as the library names the model, not as the graph file does.
     resnet.fc.bias.data += 1
-    said = "category: cow, model: net, cut: layer2, different: replace"
+    said = "category: cow, model: net, cut: layer2, on_conflict: replace"
     put("cow-v2", said, ".pth", lambda to: torch.save(resnet.state_dict(), to))
     assert "+ cow-v2: added as cow:classify" in run("watch", inbox, graph, "--once").out
     assert torch.equal(legonet.load(graph).teacher("cow-v1")(images), resnet(images))
@@ -220,9 +223,10 @@ def test_a_variant_and_a_new_version(run: Run, graph: Path, inbox: Path, drop: C
     common = "category: cat, task: classify, model: cat-v1, cut: pool1"
     drop("cat-v2", 4, f"{{{common}, different: variant}}\n")
     out = run("watch", inbox, graph, "--once").out
+    assert "cat-v2.yaml: `different` is called `on_conflict` now; it is read; write the new word" in out
     assert "+ cat-v2: added as cat@2:classify" in out
     assert "  cat@2:classify: fitted" in out
-    drop("cat-v3", 5, f"{{{common}, different: replace}}\n")
+    drop("cat-v3", 5, f"{{{common}, on_conflict: replace}}\n")
     out = run("watch", inbox, graph, "--once").out
     assert "+ cat-v3: added as cat:classify" in out
     assert "  cat@2:classify: fitted" in out  # on the new version's task module

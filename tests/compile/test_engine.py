@@ -97,14 +97,3 @@ def test_cuda_graphs() -> None:
         given = images(size).cuda()
         for path, value in wanted.by_path(given).items():
             torch.testing.assert_close(app.by_path(given)[path], value, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="less than two GPUs")
-def test_two_gpus() -> None:
-    wanted = make_zoo(3).compiled(options=Options("none", device="cuda:0"))
-    app = make_zoo(3).compiled(options=Options(device=("cuda:0", "cuda:1")))
-    assert len({each.device for each in app.parameters()}) == 2
-    given = images(2).to("cuda:0")
-    for path, value in wanted.by_path(given).items():
-        torch.testing.assert_close(app.by_path(given)[path], value, rtol=1e-3, atol=1e-3)

@@ -23,7 +23,11 @@ def app(passes: str = "all", category: GraphModule | None = None) -> CompiledNet
         name: category or lowered(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())) for name in "ab"
     }
     adapters = {"b:t": lowered(nn.Sequential(Rescale(0.5), nn.Conv2d(4, 4, 1), nn.ReLU()))}
-    tasks = {"t": lowered(nn.Sequential(nn.Dropout(), nn.Conv2d(4, 2, 1, bias=False), nn.BatchNorm2d(2)))}
+    norm = nn.BatchNorm2d(2)
+    for tensor in norm.state_dict().values():
+        if tensor.ndim:  # equal tensors would count once
+            tensor.uniform_(0.5, 1)
+    tasks = {"t": lowered(nn.Sequential(nn.Dropout(), nn.Conv2d(4, 2, 1, bias=False), norm))}
     paths = (Path("a", "t", native=True), Path("b", "t", native=False))
     return join(paths, build_graph(lower({})), categories, adapters, tasks, Options(passes))
 

@@ -6,17 +6,20 @@ import copy
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
+from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
 from legonet.compile.network import Bricks, Normalise, normalisation
 from legonet.compile.network import Path as CompiledPath
 from legonet.errors import DataError, LegonetError, SelectError
 from legonet.graph.schema import Input
+from legonet.ir.interpreter import build_graph
+from legonet.ir.lowering import lower
 from legonet.ir.modules import load_module
 
 if TYPE_CHECKING:
@@ -129,11 +132,13 @@ def test_copies_and_state_dicts(network: Network, images: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("name", ["train", "type", "keys", "forward", "0", "_modules", "training", "a-b"])
 def test_names_that_a_module_has_itself(images: torch.Tensor, name: str) -> None:
-    f, h, g = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), nn.Flatten()
+    f, h, g = (
+        lowered(nn.Sequential(each)) for each in (nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), nn.Flatten())
+    )
     path = CompiledPath(name, name, native=False)
-    app = join((path,), nn.Identity(), {name: f}, {path.name: h}, {name: g})
+    app = join((path,), build_graph(lower({})), {name: f}, {path.name: h}, {name: g})
     assert torch.equal(app(images), g(h(f(images))))
-    assert list(app.state_dict())[:2] == [f"categories.{name}.weight", f"categories.{name}.bias"]
+    assert list(app.state_dict())[:2] == [f"categories.{name}.0.weight", f"categories.{name}.0.bias"]
     twin = copy.deepcopy(app)
     twin.load_state_dict(app.state_dict())
     assert torch.equal(twin.to("cpu")(images), app(images))
@@ -155,7 +160,7 @@ def test_normalisation() -> None:
     both = normalisation(Input(shape=(3, 4, 4), mean=(0.1, 0.2, 0.3), std=(2.0, 4.0, 8.0)))
     assert isinstance(both, Normalise)
     assert torch.equal(both(images), (images - mean) / torch.tensor([2.0, 4.0, 8.0]).view(1, 3, 1, 1))
-    assert isinstance(normalisation(Input(shape=(3, 4, 4))), nn.Identity)
+    assert not normalisation(Input(shape=(3, 4, 4))).graph.steps
 
 
 @pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta", "cpu:banana"])
@@ -245,7 +250,8 @@ def test_images_of_a_category_that_do_not_fit(network: Network, images: torch.Te
 
 def test_what_is_not_the_images_fault(network: Network, images: torch.Tensor) -> None:
     app = network.compile("cat:classify", dtype="bfloat16")
-    app.tasks["classify"].fc2 = nn.Linear(3, 1)  # type: ignore[assignment]
+    fc2: Any = app.tasks["classify"].fc2
+    fc2.weight = nn.Parameter(torch.zeros(1, 3, dtype=torch.bfloat16))
     with pytest.raises(RuntimeError):
         app(images)
 

@@ -13,12 +13,15 @@ import torch
 from torch import nn
 
 from benchmarks.compile import Zoo, images, make_zoo
+from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
 from legonet.compile.export import export
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.network import Path as Route
 from legonet.compile.options import Options, Running
 from legonet.errors import DataError, ExportError, LegonetError, SelectError
+from legonet.ir.interpreter import build_graph
+from legonet.ir.lowering import lower
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -101,11 +104,14 @@ def test_several_devices(zoo: Zoo, wanted: dict[str, torch.Tensor], passes: str,
 
 def test_values_go_where_the_next_module_is() -> None:
     """The meta device computes nothing, but refuses what is elsewhere; values can go there, not back."""
-    categories = {name: nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)) for name in "ab"}
-    adapters = {f"{name}:t": nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()) for name in "ab"}
+    categories = {name: lowered(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1))) for name in "ab"}
+    adapters = {
+        f"{name}:t": lowered(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())) for name in "ab"
+    }
+    tasks = {"t": lowered(nn.Sequential(nn.Conv2d(4, 1, 1)))}
     paths = tuple(Route(name, "t", native=False) for name in "ab")
     options = Options(device=("meta", "cpu"), grouping="rule")
-    app = join(paths, nn.Identity(), categories, adapters, {"t": nn.Sequential(nn.Conv2d(4, 1, 1))}, options)
+    app = join(paths, build_graph(lower({})), categories, adapters, tasks, options)
     assert {each.device.type for each in app.categories.parameters()} == {"cpu", "meta"}
     assert {each.device.type for each in app.tasks.parameters()} == {"meta"}
     assert {each.device.type for each in app.by_path(torch.rand(2, 3, 4, 4)).values()} == {"meta"}
@@ -157,7 +163,10 @@ def test_warm_up(network: Network, zoo: Zoo) -> None:
     app.warm_up()
     app.warm_up(2, 5)
     assert seen == [1, 2, 5]
-    by_hand = join((zoo.paths[0],), zoo.input, zoo.categories, {}, zoo.tasks)
+    categories, tasks = (
+        {name: lowered(each) for name, each in modules.items()} for modules in (zoo.categories, zoo.tasks)
+    )
+    by_hand = join((zoo.paths[0],), zoo.input, categories, {}, tasks)
     with pytest.raises(DataError, match="joined by hand"):
         by_hand.warm_up()
 

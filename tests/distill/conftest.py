@@ -7,15 +7,40 @@ import torch
 from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
+from legonet.blocks.build import build_layers, lowered
 from legonet.distill.context import Context, Edge
 from legonet.graph.schema import Adapter
+from legonet.ir.interpreter import GraphModule
 from legonet.outputs.binary import BinaryOutput
 
 
-def task_module(seed: int = 0) -> nn.Sequential:
+def chain(*layers: nn.Module) -> GraphModule:
+    """A chain of layers as a stored module: frozen, in evaluation mode."""
+    return lowered(nn.Sequential(*layers))
+
+
+def layers_of(module: GraphModule) -> nn.Sequential:
+    """A chain's layers as modules of torch, with the same weights."""
+    assert module.graph.notation is not None
+    made = build_layers(module.graph.notation)
+    made.load_state_dict(module.state_dict())
+    return made
+
+
+def enliven(module: GraphModule, generator: torch.Generator) -> GraphModule:
+    """Weights with which answers differ from image to image, as a trained network's do."""
+    for name, tensor in module.named_parameters():
+        if name.endswith("weight"):
+            nn.init.kaiming_normal_(tensor, nonlinearity="relu", generator=generator)
+        else:
+            nn.init.zeros_(tensor)
+    return module
+
+
+def task_module(seed: int = 0) -> GraphModule:
     """Convolutions, pooling and linear layers for features (4, 8, 8)."""
     torch.manual_seed(seed)
-    return nn.Sequential(
+    return chain(
         nn.Conv2d(4, 6, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
@@ -27,13 +52,13 @@ def task_module(seed: int = 0) -> nn.Sequential:
         nn.ReLU(),
         nn.Dropout(),
         nn.Linear(16, 1),
-    ).eval()
+    )
 
 
-def category_module(seed: int = 1) -> nn.Sequential:
+def category_module(seed: int = 1) -> GraphModule:
     """Features (4, 8, 8) of images (3, 16, 16)."""
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    return chain(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
 
 
 @pytest.fixture
@@ -47,9 +72,9 @@ def edge() -> Edge:
         theirs.weight.copy_(mine.weight[:, order])
     return Edge(
         path="cat:classify",
-        category_module=category_module().requires_grad_(False),
-        task_module=g.requires_grad_(False),
-        teacher_module=g_teacher.requires_grad_(False),
+        category_module=category_module(),
+        task_module=g,
+        teacher_module=g_teacher,
         source=(4, 8, 8),
         target=(4, 8, 8),
         meaning=BinaryOutput(kind="binary"),
@@ -58,14 +83,10 @@ def edge() -> Edge:
 
 @pytest.fixture
 def lively_edge(edge: Edge) -> Edge:
-    """Weights with which answers differ from image to image, as a trained network's do."""
+    """Answers differ from image to image, as a trained network's do."""
     generator = torch.Generator().manual_seed(2)
-    for chain in (edge.category_module, edge.task_module):
-        for layer in chain.children():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
+    for module in (edge.category_module, edge.task_module):
+        enliven(module, generator)
     edge.teacher_module.load_state_dict(edge.task_module.state_dict())
     mine, theirs = convolutions(edge.task_module)[0], convolutions(edge.teacher_module)[0]
     with torch.no_grad():

@@ -5,11 +5,13 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from legonet.blocks.build import leaves
 from legonet.distill.activity import match_activity
 from legonet.distill.context import Edge
 from legonet.distill.synthesis import synthesise
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.observe import observed
 from legonet.teachers.statistics import Statistics, record
+from tests.distill.conftest import chain
 
 
 def smooth_images(count: int) -> torch.Tensor:
@@ -17,14 +19,16 @@ def smooth_images(count: int) -> torch.Tensor:
     return nn.functional.interpolate(coarse, size=(16, 16), mode="bilinear")
 
 
-def distance(teacher: nn.Module, features: torch.Tensor, statistics: Statistics) -> float:
+def distance(teacher: GraphModule, features: torch.Tensor, statistics: Statistics) -> float:
     """How far the units' activities are from the recorded ones, counted hard."""
-    recorded, total, value = iter(statistics.activity), 0.0, features
+    recorded, total = iter(statistics.activity), 0.0
+
+    def see(units: torch.Tensor) -> None:
+        nonlocal total
+        total += float(((units > 0).float().mean(0) - next(recorded)).square().mean())
+
     with torch.no_grad():
-        for _, layer in leaves(teacher):
-            value = layer(value)
-            if isinstance(layer, nn.ReLU):
-                total += float(((value > 0).float().mean(0) - next(recorded)).square().mean())
+        observed(teacher, features, see)
     return total
 
 
@@ -56,9 +60,7 @@ def test_features_stay_features(edge: Edge) -> None:
 
 def test_the_moments_of_maps_move_nothing(edge: Edge) -> None:
     torch.manual_seed(0)
-    teacher = nn.Sequential(nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 1)).requires_grad_(
-        False
-    )
+    teacher = chain(nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 1))
     statistics = record(edge.category_module, teacher, [smooth_images(100)], 10**5)
     drawn = synthesise(statistics, 16, torch.Generator().manual_seed(0))
     moved = match_activity(drawn, teacher, statistics)

@@ -15,16 +15,11 @@ from legonet.distill.context import Context, Edge, features_of
 from legonet.graph.schema import Adapter, Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import record
+from tests.distill.conftest import chain, enliven
 
 
-def lively(chain: GraphModule, seed: int) -> GraphModule:
-    """Weights with which answers differ from image to image, as a trained network's do."""
-    generator = torch.Generator().manual_seed(seed)
-    for layer in chain.children():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return chain.eval().requires_grad_(False)
+def lively(module: GraphModule, seed: int) -> GraphModule:
+    return enliven(module, torch.Generator().manual_seed(seed))
 
 
 def pictures(count: int, seed: int) -> torch.Tensor:
@@ -34,7 +29,7 @@ def pictures(count: int, seed: int) -> torch.Tensor:
 def context(edge: Edge, recorded: bool, known: bool, images: int) -> Context:
     """A teacher of another architecture; what is known of it as asked for."""
     layers = nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(32, 1)
-    f, other = lively(copy.deepcopy(edge.category_module), 1), lively(nn.Sequential(*layers), 2)
+    f, other = lively(copy.deepcopy(edge.category_module), 1), lively(chain(*layers), 2)
     edge = dataclasses.replace(edge, task_module=lively(copy.deepcopy(edge.task_module), 3))
     edge = dataclasses.replace(edge, category_module=f, teacher_module=other)
     if recorded:

@@ -13,7 +13,7 @@ from legonet.distill.context import Edge
 from legonet.distill.fit import Samples
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
-from tests.distill.conftest import category_module
+from tests.distill.conftest import category_module, chain, layers_of
 
 SPEC = Adapter.model_validate({"kernel": 1, "method": {"name": "closed-form", "draws": 32, "matching": 0}})
 
@@ -45,7 +45,7 @@ def disagreement(edge: Edge, own: nn.Module, adapter: nn.Module) -> float:
 
 def test_what_is_linear_is_found_without_images(known: Edge) -> None:
     torch.manual_seed(3)
-    own = nn.Sequential(*known.category_module.children(), nn.Conv2d(4, 4, 3, padding=1)).eval()
+    own = chain(*layers_of(known.category_module), nn.Conv2d(4, 4, 3, padding=1))
     same = replace(known, teacher_module=known.task_module)
     fitted = fit_bridged(same, own.requires_grad_(False), SPEC)
     assert set(fitted.quality) == {"bridge", "disagreement"}

@@ -19,6 +19,7 @@ from legonet.distill.context import Edge, Progress
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.graph.schema import Adapter, Input
+from tests.distill.conftest import chain
 
 KEY = "k" * 64
 STEPS = 8
@@ -101,7 +102,7 @@ def test_matching_at_the_image(
     monkeypatch.setattr("legonet.distill.bridge.JOINED", 128)
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS["ordinary"]})
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
-    own = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    own = chain(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
 
     def fitting(progress: Progress, kept: Checkpoint | None) -> Fitted:
         return fit_bridged(known, own, spec, pictures, "cpu", progress, kept)

@@ -13,6 +13,7 @@ from legonet.distill.fit import Samples, fit
 from legonet.errors import DataError, DistillError
 from legonet.graph.schema import Adapter, Auto, BackDistillation, ClosedForm
 from legonet.teachers.statistics import record
+from tests.distill.conftest import chain, layers_of
 
 
 def agreement(edge: Edge, adapter: nn.Module, images: torch.Tensor) -> float:
@@ -146,8 +147,8 @@ def test_labels_of_another_shape_are_refused(edge: Edge) -> None:
 
 @pytest.mark.parametrize("field", ["statistics", "generic_statistics"])
 def test_statistics_of_another_cut_are_refused(edge: Edge, field: str) -> None:
-    lower = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)).eval()
-    upper = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), *edge.teacher_module.children()).eval()
+    lower = chain(nn.Conv2d(3, 4, 3, padding=1))
+    upper = chain(nn.ReLU(), nn.MaxPool2d(2), *layers_of(edge.teacher_module))
     other = record(lower, upper, [torch.rand(8, 3, 16, 16)], 10**6)
     with pytest.raises(
         DistillError, match=r"cat:classify: the statistics of .* run `legonet teacher record`"
@@ -156,14 +157,6 @@ def test_statistics_of_another_cut_are_refused(edge: Edge, field: str) -> None:
 
 
 def test_back_distillation_refuses_task_modules_of_different_shape(edge: Edge) -> None:
-    other = nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 1))
+    other = chain(nn.Flatten(), nn.Linear(4 * 8 * 8, 1))
     with pytest.raises(DistillError, match="cat:classify: the generic task module and the teacher's differ"):
         fit(dataclasses.replace(edge, teacher_module=other), Adapter(method="back-distillation"))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_finds_the_same_adapter(edge: Edge) -> None:
-    edge = with_statistics(edge)
-    there, here = fit(edge, Adapter(kernel=3), device="cuda"), fit(edge, Adapter(kernel=3))
-    torch.testing.assert_close(there.adapter[1].weight, here.adapter[1].weight, rtol=1e-3, atol=1e-4)

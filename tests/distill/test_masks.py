@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from legonet.distill.alignment import align
 from legonet.distill.context import Edge
 from legonet.distill.masks import Chances, Seen
 from legonet.distill.pullback import Pullback
+from tests.distill.conftest import chain
 
 
 def generator() -> torch.Generator:
@@ -30,9 +32,7 @@ def test_seen_masks_are_those_of_one_feature(lively_edge: Edge) -> None:
 
 def test_with_the_masks_of_a_feature_the_pullback_is_the_jacobian_there(lively_edge: Edge) -> None:
     """But for the poolings, which are means in a pullback: here a chain without any."""
-    module = torch.nn.Sequential(
-        torch.nn.Conv2d(4, 6, 3), torch.nn.ReLU(), torch.nn.Conv2d(6, 2, 6), torch.nn.Flatten()
-    ).double()
+    module = chain(nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Conv2d(6, 2, 6), nn.Flatten()).double()
     x = torch.randn(1, 4, 8, 8, generator=generator(), dtype=torch.float64).requires_grad_()
     gradient = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     (wanted,) = torch.autograd.grad(module(x), x, gradient)
@@ -45,11 +45,11 @@ def test_they_follow_units_that_are_reordered(lively_edge: Edge) -> None:
     edge, features = lively_edge, torch.randn(20, 4, 8, 8, generator=generator())
     units = torch.tensor([4, 2, 0, 5, 1, 3])
     module = edge.teacher_module
-    lower, upper = module.get_submodule("0"), module.get_submodule("3")
+    upper = module.tensor("3.weight")
     with torch.no_grad():
-        for tensor in (lower.weight, lower.bias):
-            tensor.copy_(tensor[units].clone())  # type: ignore[operator, index, union-attr]
-        upper.weight.copy_(upper.weight[:, units].clone())  # type: ignore[operator, index, union-attr]
+        for tensor in (module.tensor("0.weight"), module.tensor("0.bias")):
+            tensor.copy_(tensor[units].clone())
+        upper.copy_(upper[:, units].clone())
     alignment = align(module, edge.task_module, edge.source)
     assert alignment is not None
     moved = Seen.of(module, features).reordered(alignment)

@@ -4,9 +4,8 @@ import copy
 
 import pytest
 import torch
-from torch import nn
 
-from legonet.blocks.adapter import convolutions, set_identity
+from legonet.blocks.adapter import Convolution, convolutions, set_identity
 from legonet.distill import matching
 from legonet.distill.context import Context
 from legonet.distill.matching import match_outputs
@@ -23,7 +22,7 @@ def offset(context: Context) -> Context:
     return context
 
 
-def bias(conv: nn.Conv2d) -> torch.Tensor:
+def bias(conv: Convolution) -> torch.Tensor:
     assert conv.bias is not None
     return conv.bias
 

@@ -16,6 +16,7 @@ from legonet.graph.schema import Adapter, AnyMethod, Distillation, Jacobian, Ord
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
 from legonet.outputs.vector import VectorOutput
+from tests.distill.conftest import chain
 
 METHODS: list[AnyMethod] = [
     Ordinary(name="ordinary", steps=200, learning_rate=1e-2),
@@ -62,7 +63,7 @@ def test_jacobian_matching_approaches_the_teacher_from_few_images(edge: Edge) ->
 
 def test_jacobian_matching_needs_no_common_architecture(edge: Edge) -> None:
     torch.manual_seed(0)
-    other = nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 1)).requires_grad_(False)
+    other = chain(nn.Flatten(), nn.Linear(4 * 8 * 8, 1))
     strange = dataclasses.replace(edge, teacher_module=other)
     given = Samples(samples().images)
     start = fit(strange, adapter(Jacobian(name="jacobian", steps=1)), given)
@@ -127,3 +128,25 @@ def test_soft_loss_of_maps_is_the_divergence_at_each_pixel() -> None:
 def test_soft_loss_of_vectors_is_their_squared_distance() -> None:
     vector = VectorOutput(kind="vector", names=("x", "y"))
     assert float(soft_loss(torch.tensor([[3.0, 0.0]]), torch.zeros(1, 2), 4.0, vector)) == 4.5
+
+
+class Attending(nn.Module):
+    """A task module with attention, which torch fuses where it can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        tokens = features.flatten(2).transpose(1, 2)
+        return self.head(F.scaled_dot_product_attention(tokens, tokens, tokens).mean(1))
+
+
+def test_real_gradients_through_attention() -> None:
+    """Fused attention has no second derivative."""
+    torch.manual_seed(0)
+    student, teacher = nn.Sequential(nn.Conv2d(4, 4, 1), Attending()), Attending()
+    x, generator = torch.rand(3, 4, 2, 2), torch.Generator().manual_seed(0)
+    value, _, _ = value_and_jacobian(student, teacher, x, torch.ones(1), 1.0, generator)
+    value.backward()
+    assert all(each.grad is not None and each.grad.any() for each in student[0].parameters())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.blocks.build import chain_layers
 from legonet.distill import amounts
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge
@@ -20,8 +19,10 @@ from legonet.distill.fit import Samples, fit
 from legonet.distill.operations import Joined, closed_form_operations, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
+from legonet.ir.interpreter import GraphModule
 from legonet.ir.sizes import size_of
 from legonet.teachers.statistics import record
+from tests.distill.conftest import chain
 
 
 class Counted(TorchDispatchMode):
@@ -73,12 +74,11 @@ def given() -> Samples:
     return Samples(images, torch.arange(24) % 2)
 
 
-def joined(edge: Edge, own: nn.Sequential | None = None) -> Joined:
-    f = size_of(chain_layers(cast(nn.Sequential, edge.category_module)), (3, 16, 16))
-    below = None if own is None else size_of(chain_layers(own), (3, 16, 16))
+def joined(edge: Edge, own: GraphModule | None = None) -> Joined:
+    f = size_of(edge.category_module.graph, (3, 16, 16))
+    below = None if own is None else size_of(own.graph, (3, 16, 16))
     student, teacher = (
-        size_of(chain_layers(cast(nn.Sequential, module)), edge.source)
-        for module in (edge.task_module, edge.teacher_module)
+        size_of(module.graph, edge.source) for module in (edge.task_module, edge.teacher_module)
     )
     return Joined(f, student, teacher, edge.target, below, statistics=edge.statistics is not None)
 
@@ -121,7 +121,7 @@ def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> 
     patched(monkeypatch, "bridge.STEPS", 20)
     patched(monkeypatch, "bridge.SYNTHESISED", 48)
     patched(monkeypatch, "bridge.JOINED", 128)
-    own = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    own = chain(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
     spec = Adapter.model_validate({"kernel": 3, "method": METHODS[3]})
     with Counted() as counter:
         fit_bridged(known, own, spec, given())
@@ -130,7 +130,7 @@ def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_bridge_of_vectors_is_refused(known: Edge) -> None:
-    own = nn.Sequential(nn.Conv2d(3, 4, 8, 8), nn.Flatten()).eval()
+    own = chain(nn.Conv2d(3, 4, 8, 8), nn.Flatten())
     with pytest.raises(
         DistillError, match=r"\(4, 8, 8\), the teacher's own \(16,\); expected feature maps .*teacher add"
     ):

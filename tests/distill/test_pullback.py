@@ -5,13 +5,15 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.adapter import build_adapter
-from legonet.blocks.build import leaves
+from legonet.blocks.build import leaves, lowered
+from legonet.blocks.registry import KINDS
 from legonet.blocks.rescale import Rescale
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.enlarge import convolutional, enlarged_input
-from legonet.distill.pullback import ROWS, Pullback
+from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
+from tests.distill.conftest import chain, layers_of
 
 
 class Mask(nn.Module):
@@ -25,25 +27,25 @@ class Mask(nn.Module):
         return value if self.mask is None else value * self.mask
 
 
-def surrogate(chain: nn.Sequential, masks: list[Tensor | None]) -> nn.Sequential:
+def surrogate(layers: nn.Sequential, masks: list[Tensor | None]) -> nn.Sequential:
     """The network that equation (4b) is the derivative of, for plain autograd."""
     given = iter(masks)
-    layers: list[nn.Module] = []
-    for _, layer in leaves(chain):
+    found: list[nn.Module] = []
+    for _, layer in leaves(layers):
         if isinstance(layer, nn.ReLU):
-            layers.append(Mask(next(given)))
+            found.append(Mask(next(given)))
         elif isinstance(layer, nn.MaxPool2d):
-            layers.append(nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode))
+            found.append(nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode))
         elif not isinstance(layer, nn.Dropout | nn.Dropout2d):
-            layers.append(layer)
-    return nn.Sequential(*layers)
+            found.append(layer)
+    return nn.Sequential(*found)
 
 
 def by_autograd(
-    chain: nn.Sequential, shape: tuple[int, ...], gradient: Tensor, masks: list[Tensor | None]
+    layers: nn.Sequential, shape: tuple[int, ...], gradient: Tensor, masks: list[Tensor | None]
 ) -> Tensor:
     x = torch.randn(len(gradient), *shape, dtype=torch.float64, requires_grad=True)
-    (result,) = torch.autograd.grad(surrogate(chain, masks)(x), x, gradient, create_graph=True)
+    (result,) = torch.autograd.grad(surrogate(layers, masks)(x), x, gradient, create_graph=True)
     return result
 
 
@@ -74,8 +76,8 @@ CHAINS = {
 @pytest.mark.parametrize("name", CHAINS)
 def test_equals_autograd_of_the_surrogate_in_float64(name: str) -> None:
     torch.manual_seed(0)
-    chain = nn.Sequential(*CHAINS[name]).double().eval()
-    for layer in chain:
+    layers = nn.Sequential(*CHAINS[name]).double().eval()
+    for layer in layers:
         if (
             isinstance(layer, nn.BatchNorm2d)
             and layer.running_var is not None
@@ -85,25 +87,25 @@ def test_equals_autograd_of_the_surrogate_in_float64(name: str) -> None:
             layer.running_mean.normal_()
     channels = 4 if "grouped" in name else 3
     shape = (channels, 9, 11)
-    pull = Pullback(chain, shape)
+    pull = Pullback(lowered(layers), shape)
     generator = torch.Generator().manual_seed(1)
     gradient = draw_gradient(4, pull.output_shape, "uniform", generator, torch.float64)
     masks: list[Tensor | None] = list(draw_masks(4, pull.relu_shapes, 0.5, generator, dtype=torch.float64))
-    expected = by_autograd(chain, shape, gradient, masks)
+    expected = by_autograd(layers, shape, gradient, masks)
     torch.testing.assert_close(pull(gradient, masks), expected, rtol=1e-12, atol=1e-12)
     assert expected.abs().max() > 0
 
 
-def test_every_rule_is_tested_against_autograd() -> None:
+def test_every_layer_is_tested_against_autograd() -> None:
     tested = {type(layer) for layers in CHAINS.values() for layer in layers}
-    assert set(ROWS) <= tested
+    assert {kind.module for kind in KINDS.values()} <= tested
 
 
 def test_no_masks_means_that_every_relu_is_the_identity() -> None:
-    chain = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 1, 1)).double()
+    layers = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 1, 1)).double()
     gradient = torch.randn(2, 1, 4, 4, dtype=torch.float64)
-    expected = by_autograd(chain, (2, 6, 6), gradient, [None])
-    torch.testing.assert_close(Pullback(chain, (2, 6, 6))(gradient), expected)
+    expected = by_autograd(layers, (2, 6, 6), gradient, [None])
+    torch.testing.assert_close(Pullback(lowered(layers), (2, 6, 6))(gradient), expected)
 
 
 def test_gradient_of_the_adapter_weights_equals_double_backward() -> None:
@@ -111,11 +113,15 @@ def test_gradient_of_the_adapter_weights_equals_double_backward() -> None:
     adapter = build_adapter(Adapter(kernel=3, depth=2), (3, 6, 6), (4, 6, 6)).double()
     shape, wanted = (3, 6, 6), torch.randn(2, 3, 6, 6, dtype=torch.float64)
     gradient = torch.randn(2, 4, 6, 6, dtype=torch.float64)
-    parameters = [p for name, p in adapter.named_parameters() if name.endswith("weight")]
+    layers = layers_of(adapter).double()
+    parameters, copies = (
+        [p.requires_grad_() for name, p in module.named_parameters() if name.endswith("weight")]
+        for module in (adapter, layers)
+    )
     ours = (Pullback(adapter, shape)(gradient) - wanted).square().sum()
-    reference = (by_autograd(adapter, shape, gradient, [None, None]) - wanted).square().sum()
+    reference = (by_autograd(layers, shape, gradient, [None, None]) - wanted).square().sum()
     for mine, theirs in zip(
-        torch.autograd.grad(ours, parameters), torch.autograd.grad(reference, parameters), strict=True
+        torch.autograd.grad(ours, parameters), torch.autograd.grad(reference, copies), strict=True
     ):
         torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-11)
 
@@ -123,7 +129,7 @@ def test_gradient_of_the_adapter_weights_equals_double_backward() -> None:
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.AvgPool2d(2), nn.MaxPool2d(4, 4)])
 def test_below_a_pooling_the_gradient_is_constant_over_its_windows(pool: nn.Module) -> None:
     torch.manual_seed(0)
-    pull = Pullback(nn.Sequential(pool, nn.Conv2d(3, 5, 3, padding=1), nn.ReLU()).double(), (3, 8, 8))
+    pull = Pullback(chain(pool, nn.Conv2d(3, 5, 3, padding=1), nn.ReLU()).double(), (3, 8, 8))
     gradient = torch.rand(2, *pull.output_shape, dtype=torch.float64)
     masks = draw_masks(2, pull.relu_shapes, 0.5, torch.Generator().manual_seed(0), dtype=torch.float64)
     above = pull.above_window()
@@ -144,62 +150,48 @@ def test_below_a_pooling_the_gradient_is_constant_over_its_windows(pool: nn.Modu
     ],
 )
 def test_other_lowest_layers_have_no_windows(lowest: nn.Module) -> None:
-    pull = Pullback(nn.Sequential(lowest, nn.ReLU()), (3, 8, 8))
+    pull = Pullback(chain(lowest, nn.ReLU()), (3, 8, 8))
     assert pull.window == 1
     assert pull.above_window() is pull
 
 
-def test_a_layer_without_a_rule_is_named() -> None:
-    chain = nn.Sequential()
-    chain.add_module("gate", nn.Sigmoid())
-    with pytest.raises(DistillError, match=r"layer 'gate': Sigmoid has no pullback rule; expected .*Conv2d"):
-        Pullback(chain, (1, 2, 2))
-
-
 def test_dilated_pooling_is_refused() -> None:
-    pull = Pullback(nn.Sequential(nn.MaxPool2d(2, dilation=2)), (1, 6, 6))
+    pull = Pullback(chain(nn.MaxPool2d(2, dilation=2)), (1, 6, 6))
     with pytest.raises(DistillError, match="max pooling with dilation has no pullback"):
         pull(torch.ones(1, *pull.output_shape))
 
 
 def test_a_layer_that_does_not_fit_is_named() -> None:
-    with pytest.raises(DistillError, match=r"layer '0': does not take features of shape \(3, 2, 2\)"):
-        Pullback(nn.Sequential(nn.Conv2d(4, 1, 1)), (3, 2, 2))
+    message = r"^task module\.0: its input has shape \(3, 2, 2\); conv expects \(4, height, width\); "
+    with pytest.raises(DistillError, match=message):
+        Pullback(chain(nn.Conv2d(4, 1, 1)), (3, 2, 2))
 
 
 def test_enlarged_gradient_reads_linear_layers_as_convolutions() -> None:
     torch.manual_seed(0)
-    chain = (
-        nn.Sequential(
-            nn.Conv2d(2, 3, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(12, 5),
-            nn.ReLU(),
-            nn.Linear(5, 2),
-        )
-        .double()
-        .eval()
-    )
-    spread = convolutional(chain, (2, 4, 4))
+    conv, first, second = nn.Conv2d(2, 3, 3, padding=1), nn.Linear(12, 5), nn.Linear(5, 2)
+    layers = conv, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), first, nn.ReLU(), second
+    module = lowered(nn.Sequential(*layers).double())
+    spread = convolutional(module, (2, 4, 4))
     # One position is the vector's own pullback ...
     gradient = torch.randn(3, 2, dtype=torch.float64)
     one = Pullback(spread, (2, 4, 4))
     torch.testing.assert_close(
-        one(gradient[..., None, None]), Pullback(chain, (2, 4, 4))(gradient), rtol=1e-12, atol=1e-12
+        one(gradient[..., None, None]), Pullback(module, (2, 4, 4))(gradient), rtol=1e-12, atol=1e-12
     )
     # ... and more positions need a larger input, on which plain autograd agrees.
     shape = enlarged_input(spread, 7, (2, 4, 4))
     large = Pullback(spread, shape)
     assert large.output_shape == (2, 7, 7)
     gradient = torch.randn(2, 2, 7, 7, dtype=torch.float64)
-    torch.testing.assert_close(
-        large(gradient), by_autograd(spread, shape, gradient, [None, None]), rtol=1e-11, atol=1e-11
-    )
+    windows, points = nn.Conv2d(3, 5, 2).double(), nn.Conv2d(5, 2, 1).double()
+    with torch.no_grad():
+        windows.weight.copy_(first.weight.view(5, 3, 2, 2))
+        points.weight.copy_(second.weight.view(2, 5, 1, 1))
+    expected = by_autograd(nn.Sequential(conv, nn.MaxPool2d(2), windows, points), shape, gradient, [])
+    torch.testing.assert_close(large(gradient), expected, rtol=1e-11, atol=1e-11)
 
 
 def test_enlarging_says_when_it_cannot() -> None:
-    chain = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 1, 2))
     with pytest.raises(DistillError, match="enlarge: no input gives 7 x 7 outputs"):
-        enlarged_input(chain, 7, (1, 4, 4))
+        enlarged_input(chain(nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 1, 2)), 7, (1, 4, 4))

@@ -15,14 +15,13 @@ from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, ClosedForm
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import record
+from tests.distill.conftest import chain
 
 SPEC = Adapter(kernel=1, method=ClosedForm(name="closed-form", matching=0))
 
 
 def with_teacher(edge: Edge, teacher: GraphModule, source: tuple[int, ...] | None = None) -> Edge:
-    return dataclasses.replace(
-        edge, teacher_module=teacher.requires_grad_(False), source=source or edge.source
-    )
+    return dataclasses.replace(edge, teacher_module=teacher, source=source or edge.source)
 
 
 def with_statistics(edge: Edge) -> Edge:
@@ -32,25 +31,17 @@ def with_statistics(edge: Edge) -> Edge:
     return dataclasses.replace(edge, statistics=own, generic_statistics=generic)
 
 
-def reordered(chain: nn.Module) -> nn.Sequential:
+def reordered(module: GraphModule) -> GraphModule:
     """The same function, its two hidden linear layers' units in another order."""
-    result = copy.deepcopy(chain)
-    assert isinstance(result, nn.Sequential)
-    lower, upper = result[7], result[10]
-    assert isinstance(lower, nn.Linear)
-    assert isinstance(upper, nn.Linear)
+    result = copy.deepcopy(module)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
-    convolution, above = result[0], result[3]
-    assert isinstance(convolution, nn.Conv2d)
-    assert isinstance(above, nn.Conv2d)
     channels = torch.tensor([4, 2, 0, 5, 1, 3])
     with torch.no_grad():
-        lower.weight.copy_(lower.weight[order].clone())
-        lower.bias.copy_(lower.bias[order].clone())
-        upper.weight.copy_(upper.weight[:, order].clone())
-        convolution.weight.copy_(convolution.weight[channels].clone())
-        convolution.bias.copy_(convolution.bias[channels].clone())  # type: ignore[union-attr]
-        above.weight.copy_(above.weight[:, channels].clone())
+        for lower, upper, units in (("7", "10", order), ("0", "3", channels)):
+            for own in (result.tensor(f"{lower}.weight"), result.tensor(f"{lower}.bias")):
+                own.copy_(own[units].clone())
+            above = result.tensor(f"{upper}.weight")
+            above.copy_(above[:, units].clone())
     return result
 
 
@@ -58,16 +49,16 @@ def strangers(edge: Edge) -> Edge:
     """Task modules of one architecture with weights of their own."""
     torch.manual_seed(11)
     other = copy.deepcopy(edge.teacher_module)
-    for layer in other.children():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.normal_(layer.weight, std=0.3)
+    for name, tensor in other.named_parameters():
+        if name.endswith("weight"):
+            nn.init.normal_(tensor, std=0.3)
     return with_teacher(edge, other)
 
 
 def another_architecture(edge: Edge) -> Edge:
     torch.manual_seed(12)
-    other = nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(20, 1))
-    return with_teacher(edge, other.eval())
+    other = chain(nn.Conv2d(4, 5, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(20, 1))
+    return with_teacher(edge, other)
 
 
 def test_one_base_needs_nothing_more(edge: Edge) -> None:
@@ -127,6 +118,6 @@ def test_images_stand_in_for_statistics_among_strangers(edge: Edge) -> None:
 
 
 def test_outputs_of_another_shape_are_refused(edge: Edge) -> None:
-    other = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))
+    other = chain(nn.Flatten(), nn.Linear(256, 3))
     with pytest.raises(DistillError, match=r"gives outputs of shape \(1,\), the teacher's \(3,\)"):
         fit(with_teacher(edge, other), Adapter())

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from legonet.errors import GraphError
 from legonet.graph.dump import dump_yaml
@@ -46,9 +46,12 @@ def test_plain_data_survives(data: dict[str, Any]):
 
 @given(TEXT)
 def test_text_stays_text_for_readers_of_yaml_1_1(text: str):
-    reader = YAML(typ="safe", pure=True)
-    reader.version = (1, 1)  # type: ignore[assignment]
-    assert reader.load(dump_yaml({"key": text})) == {"key": text}
+    assert yaml.safe_load(dump_yaml({"key": text})) == {"key": text}
+
+
+@pytest.mark.parametrize("text", ["y", "N", "Yes", "off"])
+def test_old_words_for_true_and_false_are_quoted(text: str):
+    assert dump_yaml({"key": text}) == f'key: "{text}"\n'
 
 
 def test_the_form():

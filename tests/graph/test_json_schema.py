@@ -37,10 +37,10 @@ def agree(data: Any) -> bool:
     by_model, by_schema = accepted(data), VALIDATOR.is_valid(data)
     problems = explain(data, Graph)
     assert by_model == by_schema, (by_model, data)
-    assert by_model == (not problems), (by_model, [problem.text for problem in problems], data)
+    assert by_model == (not problems), (by_model, problems, data)
     for problem in problems:
         assert reaches(data, problem.key), problem
-        assert "\n" not in problem.text
+        assert "\n" not in problem.found + problem.expected + problem.advice
     return by_model
 
 

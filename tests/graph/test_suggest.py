@@ -4,8 +4,9 @@ from collections import OrderedDict
 
 import pytest
 
+from legonet.errors import LONGEST_REPORT
 from legonet.graph.positions import dotted, show
-from legonet.graph.problems import LONGEST_REPORT, Problem, format_report
+from legonet.graph.problems import Problem, format_report
 from legonet.graph.suggest import closest, did_you_mean, kind_of, listed
 
 

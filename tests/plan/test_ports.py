@@ -8,7 +8,6 @@ import pytest
 
 from legonet.blocks.adapter import build_adapter
 from legonet.blocks.adapter_layers import adapter_layers, in_words
-from legonet.blocks.build import chain_layers
 from legonet.errors import BlockError
 from legonet.graph.schema import Adapter, Graph
 from legonet.plan.plan import Plan, PlannedEdge
@@ -114,6 +113,7 @@ def test_what_a_port_was_before_it_became_a_map(port: Port, text: str) -> None:
 @pytest.mark.parametrize("target", [(5, 8, 8), (6, 4, 4), (2, 5, 13)])
 def test_the_words_are_of_the_layers_that_are_built(target: tuple[int, ...]) -> None:
     spec = Adapter(kernel=3, depth=2)
-    built = chain_layers(build_adapter(spec, (3, 8, 8), target))
+    built = build_adapter(spec, (3, 8, 8), target).graph.notation
+    assert built is not None
     assert built == adapter_layers(spec, (3, 8, 8), target)
     assert len(in_words(built, (3, 8, 8))) == len(built)

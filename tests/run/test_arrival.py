@@ -76,7 +76,7 @@ def test_replace(network: Network, make_model: Callable[..., nn.Module], images:
     marks(network)
     network.transplant()
     model = make_model(7, 2)
-    network.add_teacher("dog-mark", model, category="dog", task="mark", cut="pool1", different="replace")
+    network.add_teacher("dog-mark", model, category="dog", task="mark", cut="pool1", on_conflict="replace")
     assert network.graph.categories["dog"].teacher == "dog-mark"
     result = network.transplant()
     assert [each.path for each in result.results] == ["dog:classify"]
@@ -88,7 +88,7 @@ def test_replace_a_teacher_of_the_same_path(network: Network, make_model: Callab
     add: Any = {"category": "cat", "task": "classify", "cut": "pool1"}
     with pytest.raises(GraphError, match="cat:classify has the teacher cat-v1 already"):
         network.add_teacher("cat-v2", make_model(9), **add)
-    network.add_teacher("cat-v2", make_model(9), **add, different="replace")
+    network.add_teacher("cat-v2", make_model(9), **add, on_conflict="replace")
     assert list(network.graph.teachers) == ["cat-v2", "dog-v1", "cow-v1"]
     assert [edge.path for edge in network.plan().jobs] == ["dog:classify", "cow:classify"]
 
@@ -96,7 +96,7 @@ def test_replace_a_teacher_of_the_same_path(network: Network, make_model: Callab
 def test_variant(network: Network, make_model: Callable[..., nn.Module], images: torch.Tensor) -> None:
     marks(network)
     network.transplant()
-    add: Any = {"cut": "pool1", "different": "variant"}
+    add: Any = {"cut": "pool1", "on_conflict": "variant"}
     network.add_teacher("dog-mark", make_model(7, 2), category="dog", task="mark", **add)
     network.add_teacher("dog-v2", make_model(9), category="dog", task="classify", **add)
     assert list(network.graph.categories) == ["cat", "dog", "cow", "dog@2", "dog@3"]
@@ -106,13 +106,23 @@ def test_variant(network: Network, make_model: Callable[..., nn.Module], images:
     assert network.compile("dog@2:mark")(images).shape == (12, 2)
 
 
-@pytest.mark.parametrize("different", ["keep", "replace", "variant"])
-def test_the_same_f_is_reused(network: Network, make_model: Callable[..., nn.Module], different: Any) -> None:
+def test_what_is_no_word_for_a_conflict(network: Network, make_model: Callable[..., nn.Module]) -> None:
+    word: Any = "often"
+    with pytest.raises(SelectError, match="'often': not known; expected keep, replace or variant"):
+        network.add_teacher(
+            "dog-v2", make_model(7), category="dog", task="classify", cut="pool1", on_conflict=word
+        )
+
+
+@pytest.mark.parametrize("on_conflict", ["keep", "replace", "variant"])
+def test_the_same_f_is_reused(
+    network: Network, make_model: Callable[..., nn.Module], on_conflict: Any
+) -> None:
     marks(network)
     model = make_model(7, 2)
     model.load_state_dict(make_model(1).get_submodule("conv1_1").state_dict(prefix="conv1_1."), strict=False)
     network.add_teacher(
-        "dog-mark", copy.deepcopy(model), category="dog", task="mark", cut="pool1", different=different
+        "dog-mark", copy.deepcopy(model), category="dog", task="mark", cut="pool1", on_conflict=on_conflict
     )
     assert network.graph.categories["dog"].teacher is None
     assert network.plan().by_path["dog:mark"].action == "native"

@@ -278,14 +278,3 @@ def test_memory_that_does_not_suffice(network: Network, monkeypatch: pytest.Monk
     monkeypatch.setattr("legonet.run.execute.fit", fit)
     with pytest.raises(DistillError, match="dog:classify: the memory of cpu does not suffice"):
         network.transplant()
-
-
-@pytest.mark.gpu
-def test_on_a_gpu(network: Network, images: torch.Tensor) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no GPU")
-    result = network.transplant({"dog:classify": (images, None)}, device="cuda")
-    assert [each.path for each in result.results] == FITTED
-    output = network.compile("dog:classify", device="cuda")(images.cuda())
-    assert output.is_cuda
-    assert torch.allclose(output.cpu(), network.compile("dog:classify")(images), atol=1e-3)

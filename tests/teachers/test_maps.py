@@ -14,9 +14,10 @@ import legonet
 from legonet.blocks.library import build_model
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
+from legonet.ir.cuts import split
 from legonet.ir.sizes import output_shape
 from legonet.teachers.maps import block_with_cut, take_in_with_cut
-from legonet.teachers.read import cut_architecture, read_teacher
+from legonet.teachers.read import read_teacher
 from legonet.teachers.validate import problems_of
 from tests.teachers.test_ports import Last
 
@@ -55,7 +56,7 @@ def test_a_text_is_a_name_before_it_is_a_fraction(cut: str | float, place: str) 
         nn.Sequential(inner, *layers, nn.ReLU()), (3, 9, 9), (3, 9, 9), cut, None, "t"
     )
     assert found == place
-    with pytest.raises(TeacherError, match="cut '9' is no layer"):
+    with pytest.raises(TeacherError, match="cut '9' is no module and no operation"):
         take_in_with_cut(nn.Sequential(inner, *layers), (3, 9, 9), (3, 9, 9), "9", None, "t")
 
 
@@ -99,7 +100,7 @@ def test_a_builders_vector_and_map() -> None:
     net = block(builder="torchvision:alexnet", arguments={"num_classes": 1})
     for cut, shape in (("features.12", (256, 1, 1)), ("classifier.2", (4096, 1, 1))):
         model, place = block_with_cut(net, cut, "t")
-        f, _ = cut_architecture(model, place)
+        f, _ = split(model, place)
         assert output_shape(f, net.input) == shape
 
 

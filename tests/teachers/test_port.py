@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from legonet.blocks import interpret
 from legonet.network import Network
 from legonet.plan.ports import Port
+from legonet.teachers import port
 from legonet.teachers.port import PortFinder
 
 
@@ -59,10 +59,10 @@ def test_the_plan_shows_them(network: Network) -> None:
 def test_a_graph_is_looked_at_once(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "ports.json"
     found = PortFinder(network.graph, network._sources, file)("dog")
-    monkeypatch.delattr(interpret, "operation_shapes")
+    monkeypatch.delattr(port, "shapes_of")
     assert PortFinder(network.graph, network._sources, file)("dog") == found
     file.write_text("[1]")
-    with pytest.raises(ImportError):
+    with pytest.raises(NameError):
         PortFinder(network.graph, network._sources, file)("dog")
 
 

@@ -80,7 +80,7 @@ def test_ports(module: nn.Module, cut: str, shape: tuple[int, ...], port: tuple[
     f, g = (build_graph(part) for part in split(operations, place))
     for part in (f, g):
         state = {**module.state_dict(), **found.constants}
-        part.load_state_dict({name: state[name] for name in part.operations.tensors})
+        part.load_state_dict({name: state[name] for name in part.graph.tensors})
     images = torch.randn(3, 3, SIDE, SIDE)
     with torch.no_grad():
         features = f(images)

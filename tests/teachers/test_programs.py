@@ -14,6 +14,7 @@ from legonet.ir.cuts import find_cut
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import build_graph
 from legonet.teachers.memory import from_module
+from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.programs import read_program
 from legonet.teachers.references import find_model
 
@@ -43,7 +44,7 @@ def test_a_file_is_a_model(tmp_path: Path) -> None:
     model = saved(tmp_path / "net.pt2")
     found = find_model(str(tmp_path / "net.pt2"), [], [str(tmp_path / "net.pt2")])
     assert set(found.state_dict()) == set(model.state_dict())
-    source, shape = from_module("net", found, SHAPE, "stem")
+    source, shape = from_module(NewTeacher("net", found, "cat", "classify", "stem"), SHAPE)
     assert shape == (2,)
     assert isinstance(source.layers, ModelGraph)
     assert find_cut(source.layers, "stem") == find_cut(source.layers, source.cut)
@@ -55,7 +56,8 @@ def test_a_file_is_a_model(tmp_path: Path) -> None:
 
 def test_an_input_that_is_called_input(tmp_path: Path) -> None:
     saved(tmp_path / "net.pt2", model=nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten()))
-    assert from_module("net", read_program(tmp_path / "net.pt2", "m"), SHAPE, "1")[1] == (72,)
+    found = read_program(tmp_path / "net.pt2", "m")
+    assert from_module(NewTeacher("net", found, "cat", "classify", "1"), SHAPE)[1] == (72,)
 
 
 def test_it_is_read_only_where_it_is_allowed(tmp_path: Path) -> None:
@@ -76,7 +78,8 @@ def test_what_is_no_use(tmp_path: Path) -> None:
     ):
         read_program(tmp_path / "cut.pt2", "m")
     saved(tmp_path / "net.pt2")
+    new = NewTeacher("net", read_program(tmp_path / "net.pt2", "m"), "cat", "classify", "stem")
     with pytest.raises(
         TeacherError, match=r"was exported for images of shape \(3, 8, 8\); expected \(3, 9, 9"
     ):
-        from_module("net", read_program(tmp_path / "net.pt2", "m"), (3, 9, 9), "stem")
+        from_module(new, (3, 9, 9))

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from legonet.blocks.build import build_layers
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
-from legonet.ir.graph import ModelGraph
+from legonet.ir.cuts import split
+from legonet.ir.lowering import lower
 from legonet.ir.modules import load_module, write_module
 from legonet.ir.notation import layers_from_data
 from legonet.store.blobs import MemoryStore, Store, sha256
 from legonet.teachers.checkpoints import read_checkpoint
-from legonet.teachers.read import cut_architecture, read_halves, read_teacher, teacher_layers
+from legonet.teachers.read import read_halves, read_teacher, teacher_layers
 
 LAYERS = layers_from_data(
     {
@@ -34,6 +35,7 @@ LAYERS = layers_from_data(
         "fc": {"type": "linear", "in": 8, "out": 1},
     }
 )
+GRAPH = lower(LAYERS)
 
 
 @pytest.fixture
@@ -48,31 +50,29 @@ def saved(state: dict[str, Tensor]) -> bytes:
 
 @pytest.mark.parametrize("cut", list(LAYERS)[:-1])
 def test_the_parts_compose_to_the_teacher(teacher: nn.Sequential, cut: str) -> None:
-    parts = read_teacher(LAYERS, saved(teacher.state_dict()), cut)
+    parts = read_teacher(GRAPH, saved(teacher.state_dict()), cut)
     f, g = load_module(parts.f), load_module(parts.g)
     images = torch.randn(3, 1, 4, 4)
     assert torch.equal(g(f(images)), teacher(images))
-    assert isinstance(parts.f_layers, dict)
-    assert isinstance(parts.g_layers, dict)
-    assert list(parts.f_layers)[-1] == cut
-    assert {**parts.f_layers, **parts.g_layers} == LAYERS
+    assert parts.f_layers.output == cut
+    assert {**(parts.f_layers.notation or {}), **(parts.g_layers.notation or {})} == LAYERS
     assert (parts.f_sha, parts.g_sha) == (sha256(parts.f), sha256(parts.g))
 
 
 def test_the_blobs_are_those_of_the_modules(teacher: nn.Sequential) -> None:
     """Cut from the file's bytes or dumped from the modules: the same content, so the same address."""
-    parts = read_teacher(LAYERS, saved(teacher.state_dict()), "features.2")
+    parts = read_teacher(GRAPH, saved(teacher.state_dict()), "features.2")
     assert write_module("category-module", load_module(parts.f)) == parts.f
     assert write_module("task-module", load_module(parts.g)) == parts.g
 
 
 def test_the_address_depends_on_the_weights_alone(teacher: nn.Sequential) -> None:
     state = teacher.state_dict()
-    one = read_teacher(LAYERS, saved(state), "features.2")
+    one = read_teacher(GRAPH, saved(state), "features.2")
     other = safetensors.torch.save(dict(reversed(state.items())), {"format": "pt", "note": "the same"})
-    assert read_teacher(LAYERS, other, "features.2") == one
+    assert read_teacher(GRAPH, other, "features.2") == one
     state["fc.bias"] = state["fc.bias"] + 1
-    changed = read_teacher(LAYERS, saved(state), "features.2")
+    changed = read_teacher(GRAPH, saved(state), "features.2")
     assert changed.f_sha == one.f_sha
     assert changed.g_sha != one.g_sha
 
@@ -80,11 +80,11 @@ def test_the_address_depends_on_the_weights_alone(teacher: nn.Sequential) -> Non
 def test_from_a_file(teacher: nn.Sequential, tmp_path: Path) -> None:
     path = tmp_path / "cat.safetensors"
     path.write_bytes(saved(teacher.state_dict()))
-    assert read_teacher(LAYERS, path, "flatten") == read_teacher(LAYERS, path.read_bytes(), "flatten")
+    assert read_teacher(GRAPH, path, "flatten") == read_teacher(GRAPH, path.read_bytes(), "flatten")
     with pytest.raises(
         TeacherError, match=r"^teachers\.cat: .*none: cannot be read: No such file or directory;"
     ):
-        read_teacher(LAYERS, tmp_path / "none", "flatten", "teachers.cat")
+        read_teacher(GRAPH, tmp_path / "none", "flatten", "teachers.cat")
 
 
 def test_everything_wrong_in_one_message(teacher: nn.Sequential) -> None:
@@ -96,7 +96,7 @@ def test_everything_wrong_in_one_message(teacher: nn.Sequential) -> None:
     state["fc.weight"] = torch.zeros(1, 8, dtype=torch.int32)
     state["fc.bias"] = torch.tensor([float("-inf")])
     with pytest.raises(TeacherError) as caught:
-        read_teacher(LAYERS, saved(state), "features.2", "teachers.cat")
+        read_teacher(GRAPH, saved(state), "features.2", "teachers.cat")
     assert str(caught.value).split("\n") == [
         "teachers.cat: the weights do not fit the block; expected its tensors, finite and in its shapes; "
         "choose the block that the teacher was trained with, or correct the file",
@@ -112,7 +112,7 @@ def test_everything_wrong_in_one_message(teacher: nn.Sequential) -> None:
 def test_many_problems_are_counted(teacher: nn.Sequential) -> None:
     state = {f"other.{index:02}": torch.zeros(1) for index in range(40)}
     with pytest.raises(TeacherError) as caught:
-        read_teacher(LAYERS, saved(state), "features.2")
+        read_teacher(GRAPH, saved(state), "features.2")
     lines = str(caught.value).split("\n")
     assert len(lines) == 22
     assert lines[-1] == "  and 30 more"  # 10 missing and 40 not expected, less 20 shown
@@ -121,7 +121,7 @@ def test_many_problems_are_counted(teacher: nn.Sequential) -> None:
 def test_a_wrappers_prefix_is_recognised(teacher: nn.Sequential) -> None:
     state = {f"module.{key}": tensor for key, tensor in teacher.state_dict().items()}
     with pytest.raises(TeacherError, match=r"every name begins with 'module\.': save the weights without it"):
-        read_teacher(LAYERS, saved(state), "features.2")
+        read_teacher(GRAPH, saved(state), "features.2")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_wrappers_prefix_is_recognised(teacher: nn.Sequential) -> None:
     values=st.lists(st.sampled_from([0.0, -1.5, 448.0, float("nan"), float("inf")]), min_size=8, max_size=8)
 )
 def test_what_is_not_finite_in_every_dtype(dtype: torch.dtype, values: list[float]) -> None:
-    layers = {"fc": LAYERS["fc"], "relu": LAYERS["features.2"]}
+    layers = lower({"fc": LAYERS["fc"], "relu": LAYERS["features.2"]})
     weight = torch.tensor([values]).to(dtype)
     count = int((~weight.double().isfinite()).sum())
     data = saved({"fc.weight": weight, "fc.bias": torch.zeros(1, dtype=dtype)})
@@ -149,29 +149,37 @@ def test_what_is_not_finite_in_every_dtype(dtype: torch.dtype, values: list[floa
     [
         (
             "flaten",
-            "t: cut 'flaten' is no layer; expected one of features.0, features.1, features.2, features.3, "
-            "flatten. Did you mean 'flatten'?",
+            "t: cut 'flaten' is no module and no operation that its output follows; expected one of "
+            "features.0, features.1, features.2, features, flatten. Did you mean 'flatten'?",
         ),
         (
             "fc",
-            "t: cut 'fc' is the last layer, so that no task module is left; expected one of features.0, "
-            "features.1, features.2, features.3, flatten.",
+            "t: cut 'fc' is the model's output, so that no task module is left; expected one of flatten, "
+            "features, features.2, features.1, features.0",
         ),
-        ("features", "t: cut 'features' is no layer; expected one of features.0, "),
-        ("", "t: cut '' is no layer; expected one of "),
+        (
+            "feature",
+            "t: cut 'feature' is no module and no operation that its output follows; expected one of ",
+        ),
+        ("", "t: cut '' is no module and no operation that its output follows; expected one of "),
     ],
 )
 def test_cuts_that_do_not_exist(cut: str, message: str) -> None:
     with pytest.raises(TeacherError) as caught:
-        cut_architecture(LAYERS, cut, where="t")
+        split(GRAPH, cut, where="t")
     assert str(caught.value).startswith(message)
+
+
+def test_a_cut_by_a_containers_name_is_its_last_layer(teacher: nn.Sequential) -> None:
+    weights = saved(teacher.state_dict())
+    assert read_teacher(GRAPH, weights, "features") == read_teacher(GRAPH, weights, "features.3")
 
 
 @given(length=st.integers(0, 400))
 def test_a_file_cut_short(length: int) -> None:
     data = saved(build_layers(LAYERS).state_dict())
     with pytest.raises(TeacherError, match=r"^t: .*; expected a whole safetensors file"):
-        read_teacher(LAYERS, data[:length], "flatten", "t")
+        read_teacher(GRAPH, data[:length], "flatten", "t")
 
 
 @pytest.mark.parametrize("start", ["P", "\x80"])
@@ -183,7 +191,7 @@ def test_a_header_whose_length_looks_like_another_format(
     wanted = {"P": 0x14B50, "\x80": 0x10280}[start]  # "PK", and a pickle of protocol 2
     header = data[8 : 8 + length] + b" " * (wanted - length)
     (tmp_path / "w").write_bytes(wanted.to_bytes(8, "little") + header + data[8 + length :])
-    assert read_teacher(LAYERS, tmp_path / "w", "flatten") == read_teacher(LAYERS, data, "flatten")
+    assert read_teacher(GRAPH, tmp_path / "w", "flatten") == read_teacher(GRAPH, data, "flatten")
     found = read_checkpoint(tmp_path / "w")
     assert all(torch.equal(found[name], value) for name, value in teacher.state_dict().items())
 
@@ -193,11 +201,11 @@ def test_other_files(tmp_path: Path, teacher: nn.Sequential) -> None:
     torch.save(teacher.state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     for name in ("new.pt", "old.pt"):
         with pytest.raises(TeacherError, match="a pickled PyTorch checkpoint; expected a safetensors file"):
-            read_teacher(LAYERS, tmp_path / name, "flatten")
+            read_teacher(GRAPH, tmp_path / name, "flatten")
     with pytest.raises(TeacherError, match="expected a whole safetensors file"):
-        read_teacher(LAYERS, b"<html>not found</html>", "flatten")
+        read_teacher(GRAPH, b"<html>not found</html>", "flatten")
     with pytest.raises(TeacherError, match="cannot be read: Is a directory"):
-        read_teacher(LAYERS, tmp_path, "flatten")
+        read_teacher(GRAPH, tmp_path, "flatten")
 
 
 def block(**keys: object) -> Block:
@@ -206,13 +214,13 @@ def block(**keys: object) -> Block:
 
 def test_a_librarys_model_is_traced() -> None:
     layers = teacher_layers(block(builder="torchvision:alexnet", arguments={"num_classes": 1}))
-    assert isinstance(layers, dict)
-    assert list(layers)[-1] == "classifier.6"
-    above = cut_architecture(layers, "features.12")[1]
-    assert isinstance(above, dict)
-    assert list(above)[:2] == ["avgpool", "flatten"]
+    assert layers.notation is not None
+    assert layers.output == "classifier.6"
+    above = split(layers, "features.12")[1]
+    assert above.notation is not None
+    assert list(above.steps)[:2] == ["avgpool", "flatten"]
     graph = teacher_layers(block(builder="torchvision:resnet18"))
-    assert isinstance(graph, ModelGraph)
+    assert graph.notation is None
     assert "layer4.1.relu_2" in graph.steps
 
 
@@ -229,7 +237,7 @@ def test_a_blocks_own_layers_need_no_torch(teacher: nn.Sequential, tmp_path: Pat
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == read_teacher(LAYERS, tmp_path / "weights", "flatten").f_sha
+    assert done.stdout.strip() == read_teacher(GRAPH, tmp_path / "weights", "flatten").f_sha
 
 
 def test_a_file_that_ends_early_at_any_byte(teacher: nn.Sequential, tmp_path: Path) -> None:
@@ -237,7 +245,7 @@ def test_a_file_that_ends_early_at_any_byte(teacher: nn.Sequential, tmp_path: Pa
     for length in range(len(data)):
         file.write_bytes(data[:length])
         with pytest.raises(TeacherError, match=r"part\.safetensors"):
-            read_teacher(LAYERS, file, "features.2")
+            read_teacher(GRAPH, file, "features.2")
 
 
 def test_one_half_leaves_the_other_unread(tmp_path: Path) -> None:
@@ -255,9 +263,9 @@ def test_one_half_leaves_the_other_unread(tmp_path: Path) -> None:
     size = file.stat().st_size
     assert size > 60e6
     tracemalloc.start()
-    (f,) = read_halves(layers, file, "conv", "teacher", ["category-module"])
+    (f,) = read_halves(lower(layers), file, "conv", "teacher", ["category-module"])
     with pytest.raises(TeacherError, match=r"not finite: fc\.weight, 2048 of"):
-        read_halves(layers, file, "conv", "teacher", ["task-module"])
+        read_halves(lower(layers), file, "conv", "teacher", ["task-module"])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < size / 8
@@ -268,8 +276,8 @@ def test_one_half_leaves_the_other_unread(tmp_path: Path) -> None:
 def test_a_mapped_half_is_written_as_it_lies(teacher: nn.Sequential, tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     file.write_bytes(saved(teacher.state_dict()))
-    parts = read_teacher(LAYERS, file, "features.2")
-    assert parts == read_teacher(LAYERS, file.read_bytes(), "features.2")
+    parts = read_teacher(GRAPH, file, "features.2")
+    assert parts == read_teacher(GRAPH, file.read_bytes(), "features.2")
     for store in (Store(tmp_path / "blobs"), MemoryStore()):
         assert store.put(parts.above.pieces) == parts.g_sha
         assert store.get(parts.g_sha) == parts.g

@@ -15,6 +15,7 @@ import legonet
 from legonet.errors import LegonetError, TeacherError
 from legonet.network import Network
 from legonet.teachers.memory import from_module
+from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.source import FileTeacher
 
 
@@ -133,7 +134,7 @@ def test_a_block_that_is_gone(graph_file: Path) -> None:
 @pytest.mark.parametrize("copy", [True, False])
 def test_a_copy_does_not_follow_the_module(copy: bool) -> None:
     module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 1))
-    source, _ = from_module("cat", module, (3, 8, 8), "1", copy=copy)
+    source, _ = from_module(NewTeacher("cat", module, "cat", "classify", "1", copy=copy), (3, 8, 8))
     before = source.parts().f_sha
     with torch.no_grad():
         module.get_parameter("0.weight").add_(1)

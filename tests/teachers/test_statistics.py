@@ -5,20 +5,22 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from legonet.blocks.build import lowered
 from legonet.distill.synthesis import synthesise
 from legonet.errors import TeacherError
+from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics, dump_statistics, parse_statistics, record
 
 LIMIT = 40_000
 
 
-def modules() -> tuple[nn.Sequential, nn.Sequential]:
+def modules() -> tuple[GraphModule, GraphModule]:
     torch.manual_seed(0)
-    f = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    f = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
     g = nn.Sequential(
         nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 5), nn.ReLU(), nn.Linear(5, 2)
     )
-    return f, g.eval()
+    return lowered(f), lowered(g)
 
 
 def images(count: int = 300) -> torch.Tensor:
@@ -38,7 +40,7 @@ def test_they_are_the_moments_of_the_features() -> None:
     with torch.no_grad():
         x = f(images())
         y = g(x)
-        hidden = g[1](g[0](x))
+        hidden = nn.functional.conv2d(x, g.tensor("0.weight"), g.tensor("0.bias")).relu()
     assert statistics.images == 300
     assert statistics.norm == pytest.approx(float(x.flatten(1).norm(dim=1).mean()), rel=1e-5)
     torch.testing.assert_close(statistics.mean, x.mean(0), rtol=1e-4, atol=1e-5)

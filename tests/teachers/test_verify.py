@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from legonet.errors import TeacherError
 from legonet.ir.modules import make_module
 from legonet.teachers.memory import from_module
+from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.verify import ROUNDING
 
 SHAPE = (3, 16, 16)
@@ -38,7 +39,7 @@ def last(module: nn.Module) -> nn.Module:
 
 
 def together(module: nn.Module) -> nn.Module:
-    source, _ = from_module("net", module, SHAPE, "relu")
+    source, _ = from_module(NewTeacher("net", module, "cat", "classify", "relu"), SHAPE)
     halves = source.parts()
     return nn.Sequential(*(make_module(half.layers, half.tensors) for half in (halves.below, halves.above)))
 

@@ -32,9 +32,9 @@ class Exported:
     """What was written.
 
     Attributes:
-        path: of the file or folder.
-        size: of it, in bytes.
-        difference: the largest of any output, as a share of the largest output, or of 1.
+        path: The file or folder.
+        size: Its size in bytes.
+        difference: The largest difference of any output, as a share of the largest output, or of 1.
     """
 
     path: Path
@@ -43,17 +43,20 @@ class Exported:
 
 
 def export(network: CompiledNetwork, path: Path | str) -> Exported:
-    """Write a compiled network.
+    """Write a compiled network, and check that what was written computes the same.
 
     Args:
-        network: compiled for images, on the CPU.
+        network: A network that `Network.compile` made for images, on the CPU.
         path: `app.pt2`: torch.export's format. `app.onnx`: ONNX, with weights inside. Any other name without
             an ending: a folder with model.py, weights.safetensors, card.json and README.md. Where they are
             there already, these four are replaced, and other files of the folder stay.
 
+    Returns:
+        What was written, and by how much its outputs differ.
+
     Raises:
-        ExportError: an unknown ending, a network that a format cannot hold, or outputs that differ. Nothing
-            is left half written; what was there is untouched.
+        ExportError: The ending is unknown, a format cannot hold the network, or outputs differ. Nothing is
+            left half written; what was there is untouched.
     """
     path = Path(path)
     write, load = _format(path)

@@ -19,10 +19,10 @@ from legonet.store.tensors import write_tensors
 
 
 def write_folder(network: CompiledNetwork, card: Card, path: Path) -> None:
-    """Write it. A module that is no chain of known layers is refused."""
+    """Write it."""
     source, keys = model_source(network, card)
     state = network.state_dict()
-    tensors = {new: raw_tensor(state[old], new) for old, new in keys.items()}
+    tensors = {new: raw_tensor(state[old], new) for new, old in keys.items()}
     path.mkdir()
     (path / "model.py").write_text(source, encoding="utf-8")
     (path / "weights.safetensors").write_bytes(write_tensors(tensors, {}))
@@ -52,12 +52,12 @@ def _readme(card: Card) -> str:
     rows = "\n".join(
         f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in card.outputs.items()
     )
-    first = next(iter(card.outputs))
+    first, count = next(iter(card.outputs)), len(card.outputs)
     kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in card.outputs.values()}
     legend = textwrap.fill(" ".join((*kinds.values(), "`card.json` holds the same for programs.")), 100)
     return f"""# {card.name}
 
-A network of {len(card.outputs)} path{"s" * (len(card.outputs) > 1)}, written by legonet as plain Python.
+A network of {count} path{"s" * (count > 1)}, written by legonet as plain Python.
 It needs torch and safetensors, not legonet.
 
 ```python

@@ -4,45 +4,49 @@ from __future__ import annotations
 
 import inspect
 import json
-import keyword
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
-from torch import nn
 
-from legonet.blocks.build import leaves
-from legonet.blocks.registry import describe_module
 from legonet.blocks.rescale import Rescale
-
-
-class SideBySide: ...
-
-
 from legonet.compile.card import Card
-from legonet.compile.network import CompiledNetwork, Normalise
+from legonet.compile.export.classes import Classes, Source
+from legonet.compile.export.constructors import LINE, written
+from legonet.compile.export.interim import graph_of
+from legonet.compile.export.names import Names, comment
+from legonet.compile.export.shapes import BATCH, input_shapes, result_shapes
+from legonet.compile.export.tree import modules_of
+from legonet.compile.network import CompiledNetwork
 from legonet.compile.program import Call, Ref
-from legonet.compile.schedule import Run, find_module
+from legonet.compile.schedule import find_module
 from legonet.errors import ExportError
 from legonet.graph.suggest import listed
-from legonet.ir.notation import Layer
+from legonet.ir.graph import Shape
 
-_LINE = 110
+_KINDS = {
+    "input": "Normalise",
+    "stems": "Stem",
+    "categories": "Category",
+    "adapters": "Adapter",
+    "tasks": "Task",
+}
+
+Place = tuple[str, str]
 
 
 def model_source(network: CompiledNetwork, card: Card) -> tuple[str, dict[str, str]]:
     """Write a network's source.
 
     Args:
-        network: whose modules are chains of known layers.
-        card: what it takes and gives.
+        network: The network.
+        card: What it takes and gives.
 
     Returns:
-        The text of model.py, and the names of its state dict by those of the network's.
+        The text of model.py, and for each name of its state dict the name in the network's.
 
     Raises:
-        ExportError: a module is no chain of known layers.
+        ExportError: A module has an operation that is not in legonet's table.
     """
     return _Writer(network, card).source()
 
@@ -50,25 +54,28 @@ def model_source(network: CompiledNetwork, card: Card) -> tuple[str, dict[str, s
 class _Writer:
     def __init__(self, network: CompiledNetwork, card: Card) -> None:
         self._network, self._card = network, card
-        self._names = _Names(dir(nn.Module()))
-        self._values = _Names(["self", "images", "torch", "nn"])
-        self._keys: dict[str, str] = {}
-        self._classes: list[type] = []
+        self._values = Names(["self", "images", "torch", "nn"])
 
     def source(self) -> tuple[str, dict[str, str]]:
-        attributes: dict[tuple[str, str], str] = {}
+        names = Names(dir(torch.nn.Module()))
+        shapes = input_shapes(self._network, self._card.input)
+        attributes = {run.place: "" for run in self._network.runs}
+        attributes = {place: names(_said(place, " ")) for place in attributes}
+        sources = {place: self._source(place, shapes[place]) for place in attributes}
+        classes = Classes(list(sources.values()))
+        keys: dict[str, str] = {}
         layers: list[str] = []
-        for run in self._network.runs:
-            if run.place not in attributes:
-                attributes[run.place] = self._names(" ".join(part for part in run.place if part))
-                layers += self._module(run, attributes[run.place])
+        for place, attribute in attributes.items():
+            made = classes.made(sources[place])
+            first, *others = written(made.maker, LINE - len(attribute) - 16)
+            layers += [f"self.{attribute} = {first}", *others]
+            keys |= {f"{attribute}.{own}": f"{_said(place, '.')}.{name}" for name, own in made.keys.items()}
         body = self._forward(attributes)
-        own = "\n\n\n".join(inspect.getsource(each).rstrip() for each in self._classes)
-        head = _HEAD.format(name=self._card.name, paths=", ".join(self._card.outputs))
         text = "\n".join(
             [
-                head,
-                *([own, "", ""] if own else []),
+                *classes.text,
+                "",
+                "",
                 "class Model(nn.Module):",
                 f'    """{self._about()}"""',
                 "",
@@ -77,13 +84,25 @@ class _Writer:
                 *(f"        {line}" for line in layers),
                 "",
                 *(f"    {line}" if line else "" for line in body),
-                _TAIL.format(to=".to(memory_format=torch.channels_last)" if self._channels_last else ""),
+                _TAIL.format(channels_last=_CHANNELS_LAST if self._channels_last else ""),
             ]
         )
-        for unused in ("Sequence", "Tensor"):
-            if not re.search(rf"[^.]\b{unused}\b", text.replace(_IMPORTS[unused][0], "")):
-                text = text.replace(*_IMPORTS[unused])
-        return text, self._keys
+        if re.search(r"\bRescale\(\)", text):
+            text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
+        head = _HEAD.format(name=comment(self._card.name), paths=comment(", ".join(self._card.outputs)))
+        for word, line in _IMPORTS.items():
+            head = head if re.search(rf"\b{word}\b", text) else head.replace(line, "")
+        return head + text, keys
+
+    def _source(self, place: Place, shape: Shape) -> Source:
+        module = find_module(self._network, place)
+        graph, state = graph_of(module), module.state_dict()
+        try:
+            whole = modules_of(graph, state, result_shapes(graph, shape), BATCH)
+        except ExportError as error:
+            raise ExportError(f"{_said(place, '.')}.{error}") from error
+        buffers = {name for name, _ in module.named_buffers(remove_duplicate=False)}
+        return Source(_KINDS[place[0]], whole, state, frozenset(buffers))
 
     @property
     def _channels_last(self) -> bool:
@@ -93,52 +112,8 @@ class _Writer:
         channels, height, width = self._card.input
         return f"Images (batch, {channels}, {height}, {width}) in [0, 1] in; a dict of outputs by path out."
 
-    def _module(self, run: Run, attribute: str) -> list[str]:
-        module = find_module(self._network, run.place)
-        prefix = ".".join(part for part in run.place if part)
-        if isinstance(module, Normalise):
-            self._take(Normalise)
-            self._keys |= {f"{prefix}.{name}": f"{attribute}.{name}" for name in module.state_dict()}
-            mean, std = (tuple(each.flatten().tolist()) for each in (module.mean, module.std))
-            return [f"self.{attribute} = Normalise({mean}, {std})"]
-        if type(module) is not nn.Sequential:
-            raise ExportError(
-                f"{prefix}: {type(module).__name__} is no chain of known layers; expected one, to write it "
-                "as Python; export .pt2 or .onnx instead"
-            )
-        names = _Names(dir(nn.Sequential()))
-        lines = [f"self.{attribute} = nn.Sequential(OrderedDict("]
-        for name, layer in leaves(module):
-            key = names(name)
-            lines.append(f"    {key}={self._layer(layer, f'{prefix}.{name}')},")
-            self._keys |= {
-                f"{prefix}.{name}.{part}": f"{attribute}.{key}.{part}" for part in layer.state_dict()
-            }
-        return [*lines, "))"]
-
-    def _layer(self, module: nn.Module, where: str) -> str:
-        if isinstance(module, SideBySide):
-            self._take(SideBySide)
-            return f"SideBySide([torch.tensor(1.0)] * {len(module.betas)})"
-        try:
-            layer = describe_module(module)
-        except ValueError:
-            layer = None
-        if layer is None:
-            raise ExportError(
-                f"{where}: {type(module).__name__} is no known layer; expected one, to write it as Python; "
-                "export .pt2 or .onnx instead"
-            )
-        if isinstance(module, Rescale):
-            self._take(Rescale)
-        return layer_source(layer, in_place=isinstance(module, nn.ReLU) and module.inplace)
-
-    def _take(self, kind: type) -> None:
-        if kind not in self._classes:
-            self._classes.append(kind)
-
     def _forward(self, attributes: Mapping[tuple[str, str], str]) -> list[str]:
-        lines = ["def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:"]
+        lines = ["def forward(self, images: Tensor) -> dict[str, Tensor]:"]
         if self._channels_last:
             lines.append("    images = images.contiguous(memory_format=torch.channels_last)")
         given: dict[str, str] = {}
@@ -151,7 +126,7 @@ class _Writer:
         several: set[str] = set()
         for run, planned in zip(self._network.runs, self._network.program.calls, strict=True):
             is_input = run.place == ("input", "")
-            name = self._values("normalised" if is_input else " ".join(part for part in run.place if part))
+            name = self._values("normalised" if is_input else _said(run.place, " "))
             call = f"self.{attributes[run.place]}"
             if run.how == "single":
                 lines.append(f"    {name} = {call}({value(run.reads[0])})")
@@ -177,15 +152,16 @@ def _comment(call: Call) -> str:
     if not call.is_group:
         return f"{len(call.reads)} values as one batch"
     said = f"{listed(call.bricks)} side by side in the channels"
-    return said if len(said) + 10 <= _LINE else f"{len(call.bricks)} modules side by side in the channels"
+    said = comment(said)
+    return said if len(said) + 10 <= LINE else f"{len(call.bricks)} modules side by side in the channels"
 
 
 def _chunked(name: str, call: str, joined: str, chunk: str) -> list[str]:
     """A call of several members, on as many lines as it needs."""
     line = f"    {name} = {call}({joined}).{chunk}"
-    if len(line) + 4 <= _LINE:
+    if len(line) + 4 <= LINE:
         return [line]
-    if len(joined) + 12 <= _LINE:
+    if len(joined) + 12 <= LINE:
         return [f"    {name} = {call}(", f"        {joined}", f"    ).{chunk}"]
     members, end = joined.removeprefix("torch.cat([").rsplit("]", 1)
     listed = [f"                {each}," for each in members.split(", ")]
@@ -201,88 +177,16 @@ def _chunked(name: str, call: str, joined: str, chunk: str) -> list[str]:
     ]
 
 
-class _Names:
-    """Python names for any text, each once, none of those that are taken."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken = set(taken)
-
-    def __call__(self, text: str) -> str:
-        name = re.sub(r"\W+", "_", text, flags=re.ASCII)
-        name = f"_{name}" if name[:1].isdigit() or keyword.iskeyword(name) else name
-        number, found = 2, name
-        while found in self._taken:
-            found, number = f"{name}_{number}", number + 1
-        self._taken.add(found)
-        return found
-
-
-def layer_source(layer: Layer, in_place: bool = False) -> str:
-    """The Python expression that makes a layer, such as `nn.Conv2d(3, 16, 3, padding=1)`."""
-    match layer.type:
-        case "conv" | "conv-transpose":
-            kind = "nn.Conv2d" if layer.type == "conv" else "nn.ConvTranspose2d"
-            options: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
-            options |= {"groups": 1, "bias": True, "output_padding": (0, 0)}
-            return _call(kind, [layer.in_channels, layer.out_channels, layer.kernel], _given(layer, options))
-        case "linear":
-            return _call("nn.Linear", [layer.in_features, layer.out_features], _given(layer, {"bias": True}))
-        case "relu":
-            return "nn.ReLU(inplace=True)" if in_place else "nn.ReLU()"
-        case "max-pool":
-            more = _given(layer, {"stride": layer.kernel, "padding": (0, 0), "dilation": (1, 1)})
-            return _call("nn.MaxPool2d", [layer.kernel], more | ({"ceil_mode": True} if layer.ceil else {}))
-        case "avg-pool":
-            more = _given(layer, {"stride": layer.kernel, "padding": (0, 0)})
-            more |= {"ceil_mode": True} if layer.ceil else {}
-            more |= {} if layer.count_padding else {"count_include_pad": False}
-            return _call("nn.AvgPool2d", [layer.kernel], more)
-        case "adaptive-avg-pool":
-            return _call("nn.AdaptiveAvgPool2d", [layer.size], {})
-        case "flatten":
-            return "nn.Flatten()"
-        case "dropout":
-            return _call("nn.Dropout2d" if layer.channels else "nn.Dropout", [layer.probability], {})
-        case "identity":
-            return "nn.Identity()"
-        case "batch-norm":
-            more = {"eps": layer.epsilon} | ({} if layer.affine else {"affine": False})
-            return _call("nn.BatchNorm2d", [layer.channels], more)
-        case "upsample":
-            size = {"size": layer.size} if layer.size else {"scale_factor": layer.scale}
-            corners = {"align_corners": False} if layer.mode == "bilinear" else {}
-            return _call("nn.Upsample", [], {**size, "mode": layer.mode, **corners})
-        case "rescale":
-            return "Rescale()"
-
-
-def _given(layer: Layer, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: getattr(layer, name)
-        for name, default in defaults.items()
-        if hasattr(layer, name) and getattr(layer, name) != default
-    }
-
-
-def _call(name: str, arguments: Iterable[Any], options: Mapping[str, Any]) -> str:
-    written = [_value(each) for each in arguments] + [
-        f"{key}={_value(each)}" for key, each in options.items()
-    ]
-    return f"{name}({', '.join(written)})"
-
-
-def _value(value: Any) -> str:
-    """A pair of equal numbers as one number, as people write it."""
-    if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
-        value = value[0]
-    return repr(value)
+def _said(place: Place, between: str) -> str:
+    """Kind and name of a module."""
+    return between.join(part for part in place if part)
 
 
 _IMPORTS = {
-    "Sequence": ("from collections.abc import Sequence\n", ""),
-    "Tensor": ("from torch import Tensor, nn\n", "from torch import nn\n"),
+    "OrderedDict": "from collections import OrderedDict\n",
+    "F": "import torch.nn.functional as F\n",
 }
-"""Lines of the head that not every file needs, and what stands in their place."""
+"""Lines of the head that not every file needs, by the word that needs them."""
 
 _HEAD = '''"""{name}: {paths}.
 
@@ -292,14 +196,19 @@ Written by legonet; needs torch and safetensors only. `load()` gives the model w
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
-
 '''
+
+_CHANNELS_LAST = """\
+    for each in [*model.parameters(), *model.buffers()]:
+        if each.ndim == 4:
+            each.data = each.data.to(memory_format=torch.channels_last)
+"""
 
 _TAIL = '''
 
@@ -312,5 +221,5 @@ def load(folder: str | Path | None = None) -> Model:
     path = Path(folder) if folder else Path(__file__).parent
     model = Model()
     model.load_state_dict(load_file(path / "weights.safetensors"))
-    return model.eval().requires_grad_(False){to}
+{channels_last}    return model.eval().requires_grad_(False)
 '''

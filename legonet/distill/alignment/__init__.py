@@ -1,10 +1,10 @@
 """Alignment: the hidden units of one task module put in the order of another's, without data.
 
 Unit i of g_S and unit i of g_T mean the same where both were fine-tuned from one base. Where they do not,
-because g_T was trained elsewhere or its units were reordered, orders of its units are looked for that make the
-weights of the two most alike. Which units may change places follows from the operations: `units`, `rules` and `walk`
-label all numbers of a module by their units, `groups` makes permutation groups of them, `permute` applies an
-order and `matching` finds one.
+because g_T was trained elsewhere or its units were reordered, orders of its units are looked for that make
+the weights of the two most alike. Which units may change places follows from the operations: `units`, `rules`
+and `walk` label all numbers of a module by their units, `groups` makes permutation groups of these, `permute`
+applies an order and `matching` finds one.
 
 A reordered g_T computes the same function, so nothing is lost where the alignment fails.
 
@@ -84,13 +84,13 @@ def _fits(symmetry: Symmetry, name: str, mine: Tensor, theirs: Tensor) -> bool:
 
 
 def _structure(graph: ModelGraph) -> list[Any]:
-    """A model's operations and what each takes, without names, sizes and what does nothing outside training."""
+    """A model's operations and what each takes, but for names, sizes and what only training needs."""
     numbers: dict[str, int] = {INPUT: 0}
     tensors = {name: number for number, name in enumerate(_tensors(graph))}
     found: list[Any] = []
     for name, step in graph.steps.items():
         taken = [numbers[each] for each in step.references()]
-        if step.function in _NOTHING:
+        if step.function in _NOTHING and taken:
             numbers[name] = taken[0]
             continue
         numbers[name] = len(numbers)

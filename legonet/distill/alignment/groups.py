@@ -1,9 +1,9 @@
 """Permutation groups: which units of a model may change places.
 
-Units are alike if the same tensors have the same number of places for them, the same operations take them equally
-often, they move with the same block, and the units that move with them are alike. Alike units may change
-places, as long as all their numbers do: the model computes the same. A block, such as a head, takes its
-members along, which may change places among themselves too.
+Units are alike if the same tensors have as many places for them, the same operations take them equally often,
+they move with the same block, and the units that move with them are alike. Alike units may change places, as
+long as all their numbers do: the model computes the same. A block, such as a head, takes its members along,
+which may change places among themselves too.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class _Merged:
         while True:
             kept = [each for each in blocks if not self._settled(each)]
             parents = self._parents(kept)
-            joined = [(each, min(several)) for several in parents.values() if len(several) > 1 for each in several]
+            joined = [
+                (each, min(several)) for several in parents.values() if len(several) > 1 for each in several
+            ]
             if not joined and len(kept) == len(blocks):
                 break
             if joined:
@@ -131,7 +133,7 @@ class _Merged:
         graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (self._count, self._count))
         _, found = connected_components(graph, directed=False)
         _, first, place = np.unique(found, return_index=True, return_inverse=True)
-        self.unit_of: Ints = np.argsort(np.argsort(first))[place]  # numbered as they come up
+        self.unit_of: Ints = np.argsort(np.argsort(first))[place.flatten()]  # numbered as they come up
 
     def _settled(self, relation: Ints) -> bool:
         """Whether members and blocks of an operation say nothing more: one block, or blocks that overlap."""
@@ -183,8 +185,7 @@ def _is_free(units: Units, inner: _Merged, channels: Tensor) -> bool:
 def _uses(units: Units, inner: _Merged) -> dict[int, list[tuple[int, int]]]:
     """For each unit, where it is and how often."""
     uses: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    sides = [side for each in units.weights.values() for side in (each.outputs, each.inputs)]
-    places = [side.unique(return_counts=True) for side in sides if side is not None]
+    places = [side.unique(return_counts=True) for each in units.weights.values() for side in each.sides()]
     for place, (labels, counts) in enumerate([*places, *units.uses]):
         total = np.bincount(inner.unit_of[labels.numpy()], counts.numpy())
         for unit in total.nonzero()[0]:
@@ -204,9 +205,10 @@ def _tree(inner: _Merged, uses: dict[int, list[tuple[int, int]]]) -> tuple[Group
         if number not in made:
             moving = [each for each in members[number] if each not in above and not inner.pinned[each]]
             groups = _grouped(moving, lambda each: unit(each, above | {number}))
-            kind = (*uses[number], *((group.kind, len(group.units)) for group in groups))
+            moving_with = [(group.kind, len(group.units)) for group in groups]
             fixed = number if inner.pinned[number] else None
-            made[number] = Unit(number, groups), kinds.setdefault((kind, fixed), len(kinds))
+            kind = (tuple(uses[number]), tuple(moving_with), fixed)
+            made[number] = Unit(number, groups), kinds.setdefault(kind, len(kinds))
         return made[number]
 
     tops = [

@@ -4,16 +4,17 @@ One permutation group at a time, bottom first, until none changes:
 
     max over P   Σ ⟨ W_S , P W_T Qᵀ ⟩
 
-over the weights that have places for the group, given the orders Q of the others, is a linear assignment. Units
-that move with a block are assigned for each pair of blocks, then the blocks by what that gives.
+over the weights that have places for the group, given the orders Q of the others, is a linear assignment.
+Units that move with a block are assigned for each pair of blocks, then the blocks by what that gives.
 
-Where only weights take the input, its order is free, as is any mixing of its channels: the adapter sees to
-that. Those weights are compared after their inputs were mixed by least squares, W_S ≈ P W_T M, and in the
-first sweep, when P is not known, by each unit's k² x k² Gram matrix over the input channels, which no orthogonal M
-changes. Where a group has no weight yet whose other axis is in order, its units are compared by their sorted numbers.
+Where only weights take the input, its order is free, as is any mixing of its channels: they are the adapter's
+business. Those weights are compared after their inputs were mixed by least squares, W_S ≈ P W_T M, and in the
+first sweep, when P is not known, by each unit's k² x k² Gram matrix over the input channels, which no
+orthogonal M changes. In that sweep a group may have no weight yet whose other axis is in order; then its
+units are compared by their sorted numbers.
 
-Source: Ainsworth, Hayase, Srinivasa: Git Re-Basin, arXiv:2209.04836, section 3.2, algorithm 1; blocks, the free
-input and the first sweep are legonet's.
+Source: Ainsworth, Hayase, Srinivasa: Git Re-Basin, arXiv:2209.04836, section 3.2, algorithm 1; blocks, the
+free input and the first sweep are legonet's.
 """
 
 from __future__ import annotations
@@ -79,9 +80,7 @@ class Matching:
         wanted: The reference's, by the same names.
     """
 
-    def __init__(
-        self, symmetry: Symmetry, ours: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
-    ) -> None:
+    def __init__(self, symmetry: Symmetry, ours: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
         self._groups, self._weights = symmetry.groups, symmetry.weights
         self._wanted = wanted
         self._ours = dict(ours)
@@ -115,7 +114,9 @@ class Matching:
         ]
         if not names:
             return 0.0
-        mine, theirs = (torch.cat([side[name].flatten() for name in names]) for side in (self._ours, self._wanted))
+        mine, theirs = (
+            torch.cat([side[name].flatten() for name in names]) for side in (self._ours, self._wanted)
+        )
         return float(torch.nn.functional.cosine_similarity(mine, theirs, dim=0))
 
     def _improve(self, group: Group, blind: bool) -> bool:

@@ -34,7 +34,7 @@ class Permuted:
     relu_orders: list[Tensor]
 
     def reordered(self, activity: Sequence[Tensor]) -> list[Tensor]:
-        """What was recorded of the original's units, for each rectifier (…, *units), for those of the copy."""
+        """What was recorded of each rectifier's units in the original, (…, *units), for the copy."""
         return [_reordered(each, order) for each, order in zip(activity, self.relu_orders, strict=True)]
 
 
@@ -99,8 +99,8 @@ class Symmetry:
     def permuted(self, order: Order) -> Permuted:
         """Put units in other places.
 
-        Where the input's channels are units that changed places, such as those of a residual stream, the copy first
-        puts its input in their order.
+        Where the input's channels are units that changed places, such as those of a residual stream, the copy
+        first puts its input in their order.
         """
         state = self._module.state_dict()
         for name, weight in self.weights.items():

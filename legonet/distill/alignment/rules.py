@@ -1,6 +1,7 @@
 """How units pass each operation: from the labels of what it takes to those of what it gives.
 
-An operation that is not listed keeps all units that meet in it in their places, which is always right.
+Labels pass through reshapes, splits and the like by these very operations. One that is not listed keeps all
+units that meet in it in their places, which is always right.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ Rule = Callable[[Units, Call], Any]
 
 def each(units: Units, call: Call) -> Any:
     """Each number by itself."""
-    return Labels(_given(units, call))
+    given = call.arguments[0]
+    return Labels(_given(units, call), given.repeated if isinstance(given, Labels) else frozenset())
 
 
 def combined(units: Units, call: Call) -> Any:
     """Several tensors, number by number."""
-    found = [units.labels(value) for value in call.arguments]
-    first, *others = [labels for labels in found if labels is not None]
+    whole = [labels for labels in map(units.labels, call.arguments) if labels is not None]
+    plain = [value.plain if isinstance(value, Labels) else units.labels(value) for value in call.arguments]
+    made, *others = [labels for labels in plain if labels is not None]
     for other in others:
-        first = units.coupled(first, other)
-    return Labels(first)
+        made = units.coupled(made, other)
+    return Labels(made.expand(torch.broadcast_shapes(*(each.shape for each in whole))))
 
 
 def moved(units: Units, call: Call) -> Any:
@@ -46,6 +49,14 @@ def moved(units: Units, call: Call) -> Any:
 
     result = call.function(*numbers(call.arguments), **{k: numbers(v) for k, v in call.keywords.items()})
     return Labels(result.long()) if isinstance(result, Tensor) else [Labels(part.long()) for part in result]
+
+
+def expanded(units: Units, call: Call) -> Any:
+    """Numbers are repeated along axes of size 1."""
+    made = moved(units, call).units
+    given = _given(units, call)
+    given = given[(None,) * (made.ndim - given.ndim)]
+    return Labels(made, frozenset(axis for axis in range(made.ndim) if given.shape[axis] < made.shape[axis]))
 
 
 def looked_up(units: Units, call: Call) -> Any:
@@ -82,7 +93,8 @@ def linear(units: Units, call: Call) -> Any:
     outputs, leading = len(weight.value), range(labels.ndim - 1)
     if not varies(labels, -1) and any(varies(labels, axis) for axis in leading):
         for parameter in (weight, bias):
-            units.pin(_or_none(units.labels(parameter)))
+            if parameter is not None:
+                units.freeze(parameter.name)
         return Labels(labels[..., :1].expand(*labels.shape[:-1], outputs))
     made = units.fresh(outputs)
     units.weigh(Weight(weight.name, made, units.along(labels, leading).flatten()))
@@ -207,19 +219,16 @@ def attention(units: Units, call: Call) -> Any:
 
 def unknown(units: Units, call: Call) -> Any:
     """Whatever it does: all keep their places."""
-
-    def made(shape: torch.Size) -> Tensor:
-        labels = units.fresh(*shape)
-        units.pin(labels)
-        return labels
-
     for value in _labelled((call.arguments, list(call.keywords.values()))):
-        units.pin(_or_none(units.labels(value)))
-    return _like(call, made)
+        if isinstance(value, Parameter):
+            units.freeze(value.name)
+        else:
+            units.pin(value.units)
+    return _like(call, lambda shape: torch.zeros(shape, dtype=torch.long))
 
 
 def _product(units: Units, first: Tensor, second: Tensor) -> Tensor:
-    """Units are contracted with units, which leaves their block; or positions with positions, which leaves units."""
+    """Units are contracted, which leaves their block; or else positions are, which leaves units."""
     rows, columns = first.shape[-2], second.shape[-1]
     if varies(first, -1) or varies(second, -2):
         taken = units.along(first, [-2])[..., 0, :]
@@ -231,11 +240,8 @@ def _product(units: Units, first: Tensor, second: Tensor) -> Tensor:
 
 
 def _given(units: Units, call: Call) -> Tensor:
+    """The labels of the first argument."""
     labels = units.labels(call.arguments[0])
-    return _or_none(labels)
-
-
-def _or_none(labels: Tensor | None) -> Tensor:
     return torch.tensor(INVARIANT) if labels is None else labels
 
 
@@ -256,7 +262,7 @@ def _like(call: Call, made: Callable[[torch.Size], Tensor]) -> Any:
             case Labels(units):
                 return torch.empty(units.shape, device="meta")
             case Parameter(_, tensor) | (Tensor() as tensor):
-                return tensor.to("meta")
+                return tensor.to("meta", torch.float32 if tensor.is_floating_point() else tensor.dtype)
             case list() | tuple():
                 return [meta(part) for part in value]
         return value
@@ -291,13 +297,14 @@ _NAMES: dict[Rule, str] = {
         where.ScalarOther where.ScalarSelf where.self
     """,
     moved: """
-        broadcast_to cat channel_shuffle chunk concat expand expand_as flatten.using_ints flip getitem
+        cat channel_shuffle chunk concat flatten.using_ints flip getitem
         movedim.int movedim.intlist moveaxis.int narrow numpy_T permute pixel_shuffle pixel_unshuffle repeat
         repeat_interleave.self_int reshape reshape_as roll select.int select_scatter slice.Tensor
         slice_scatter split.Tensor split.sizes split_with_sizes squeeze squeeze.dim squeeze.dims stack
         swapaxes swapdims t tensor_split.indices tensor_split.sections tile transpose.int unbind.int
         unflatten.int unfold unsqueeze view view_as
     """,
+    expanded: "broadcast_to expand expand_as",
     looked_up: "embedding gather index.Tensor index_select",
     resampled: """
         adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d avg_pool1d avg_pool2d
@@ -323,4 +330,4 @@ _NAMES: dict[Rule, str] = {
     matmul: "bmm matmul",
     attention: "scaled_dot_product_attention",
 }
-RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}
+ROWS: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}

@@ -1,14 +1,11 @@
-"""Which units the numbers of a model belong to: one walk over its operations, with labels for values.
+"""Which units the numbers of a model belong to, as labels.
 
-A unit is what may change its place: a channel, a dimension of a token, a head. Each number that a model computes,
-and each number of a weight's axes, carries the label of its unit. Operations say three things of units:
+A unit is what may change its place: a channel, a dimension of a token, a head. Each number that a model
+computes, and each place of a weight's axes, has the label of its unit. Operations say three things of units:
 
     equal    two labels are one unit, such as the channels of two results that are added
-    blocks   units move with their block, such as the dimensions of an attention head with the head
+    within   units move with their block, such as the dimensions of an attention head with the head
     pinned   a unit keeps its place, as at the output
-
-`legonet.distill.alignment.groups` makes permutation groups of what was said. Labels pass through reshapes, splits
-and the like by the very operations; all others have a rule in `legonet.distill.alignment.rules`.
 """
 
 from __future__ import annotations
@@ -26,9 +23,21 @@ INVARIANT = 0
 
 @dataclass(frozen=True)
 class Labels:
-    """A result that depends on units: the label of each of its numbers, for one image."""
+    """A result that depends on units.
+
+    Attributes:
+        units: The label of each of its numbers, for one image.
+        repeated: Axes along which it is one number, repeated.
+    """
 
     units: Tensor
+    repeated: frozenset[int] = frozenset()
+
+    @property
+    def plain(self) -> Tensor:
+        """The labels, with repeated axes of size 1."""
+        axes = enumerate(self.units.shape)
+        return self.units[tuple(slice(0, 1 if axis in self.repeated else size) for axis, size in axes)]
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,10 @@ class Weight:
     transposed: bool = False
     recorded: bool = False
 
+    def sides(self) -> list[Tensor]:
+        """The labels of its axes: of rows, and of columns if it has any."""
+        return [self.outputs] if self.inputs is None else [self.outputs, self.inputs]
+
     def matrix(self, tensor: Tensor) -> Tensor:
         """The tensor as (rows, columns of a group, positions)."""
         if self.inputs is None:
@@ -92,6 +105,7 @@ class Units:
         blocks: For each operation with blocks, (members, 2) a label and that of the block it moves with.
         uses: For each argument of an operation, the labels in it and how often each is there.
         weights: By name.
+        frozen: Names of tensors that are left as they are.
     """
 
     count: int = 1
@@ -100,6 +114,7 @@ class Units:
     blocks: list[Tensor] = field(default_factory=list)
     uses: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     weights: dict[str, Weight] = field(default_factory=dict)
+    frozen: set[str] = field(default_factory=set)
 
     def fresh(self, *shape: int) -> Tensor:
         """Labels of units that are new."""
@@ -123,7 +138,10 @@ class Units:
         """Units move with the blocks that they are in; the arrays are of one shape."""
         members, blocks = (each.flatten() for each in _condensed(*torch.broadcast_tensors(members, blocks)))
         self.pin(members[blocks == INVARIANT])
-        self.blocks.append(_pairs(members, blocks, self.count, (members != INVARIANT) & (blocks != INVARIANT)))
+        self.pin(blocks[members == INVARIANT])
+        self.blocks.append(
+            _pairs(members, blocks, self.count, (members != INVARIANT) & (blocks != INVARIANT))
+        )
 
     def use(self, labels: Tensor) -> None:
         """An operation takes these."""
@@ -133,17 +151,20 @@ class Units:
     def weigh(self, weight: Weight) -> None:
         """A tensor has these axes. One that is taken in two ways is left as it is."""
         known = self.weights.setdefault(weight.name, weight)
-        same = (known.groups, known.transposed) == (weight.groups, weight.transposed)
-        sides = [(known.outputs, weight.outputs)]
-        if known.inputs is not None and weight.inputs is not None:
-            sides.append((known.inputs, weight.inputs))
-        same = same and (known.inputs is None) == (weight.inputs is None)
-        for one, other in sides:
-            if same and one.shape == other.shape:
+        if weight.name in self.frozen or not _alike(known, weight):
+            self.freeze(weight.name)
+            for side in weight.sides():
+                self.pin(side)
+        else:
+            for one, other in zip(known.sides(), weight.sides(), strict=True):
                 self.equal(one, other)
-            else:
-                for each in (known.outputs, known.inputs, weight.outputs, weight.inputs):
-                    self.pin(known.outputs if each is None else each)
+
+    def freeze(self, name: str) -> None:
+        """A tensor is left as it is, and all units that have places in it are."""
+        self.frozen.add(name)
+        if name in self.weights:
+            for side in self.weights.pop(name).sides():
+                self.pin(side)
 
     def vector(self, parameter: object, labels: Tensor, *, recorded: bool = False) -> None:
         """A tensor, if there is one, has one number, or one run of numbers, for each of these labels."""
@@ -164,11 +185,11 @@ class Units:
     def elements(self, name: str, shape: torch.Size) -> Tensor:
         """Labels of a tensor that is taken number by number."""
         known = self.weights.get(name)
+        if known is None and name not in self.frozen:
+            known = self.weights[name] = Weight(name, self.fresh(shape.numel()))
         if known is None or known.inputs is not None or known.outputs.numel() != shape.numel():
-            self.weigh(Weight(name, self.fresh(shape.numel())))
-            known = self.weights[name]
-            if known.inputs is not None or known.outputs.numel() != shape.numel():
-                return torch.zeros(shape, dtype=torch.long)
+            self.freeze(name)
+            return torch.zeros(shape, dtype=torch.long)
         return known.outputs.reshape(shape)
 
     def along(self, labels: Tensor, axes: Iterable[int]) -> Tensor:
@@ -205,9 +226,7 @@ class Units:
         if shared and spread:
             self.pin(first)
             self.pin(second)
-            made = self.fresh(*whole.shape)
-            self.pin(made)
-            return made
+            return torch.zeros_like(whole)
         if shared or spread:
             self.within(*((whole, other) if shared else (other, whole)))
             return whole if shared else other
@@ -237,6 +256,11 @@ class Units:
         made = self.fresh(len(distinct))
         self.within(distinct, made[:, None].expand_as(distinct))
         return made[place].reshape(shape)
+
+
+def _alike(one: Weight, other: Weight) -> bool:
+    shapes = [[side.shape for side in each.sides()] for each in (one, other)]
+    return shapes[0] == shapes[1] and (one.groups, one.transposed) == (other.groups, other.transposed)
 
 
 def varies(labels: Tensor, axis: int) -> bool:

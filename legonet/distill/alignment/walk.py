@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from legonet.distill.alignment.rules import RULES, unknown
+from legonet.distill.alignment.rules import ROWS, unknown
 from legonet.distill.alignment.units import Labels, Parameter, Units
 from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import INPUT
@@ -52,7 +51,7 @@ def label(module: GraphModule, input_shape: Shape) -> Labelled:
         if not given:
             known[name] = function(*_values(arguments), **{k: _values(v) for k, v in keywords.items()})
             continue
-        known[name] = RULES.get(step.function, unknown)(
+        known[name] = ROWS.get(step.function, unknown)(
             units, Call(name, step.function, function, arguments, keywords)
         )
         for each in given:

@@ -13,6 +13,7 @@ from legonet.distill.imagine import imagine
 from legonet.distill.methods import auto
 from legonet.graph.schema import Adapter, Auto, ClosedForm, Input, Solving
 from legonet.teachers.statistics import record
+from tests.distill.conftest import chain
 
 SPEC = Adapter(method=Auto(name="auto", steps=60, imagined=60))
 ALONE = Adapter(method=ClosedForm(name="closed-form", matching=0))
@@ -26,13 +27,12 @@ def images(count: int, seed: int = 3) -> torch.Tensor:
 def moved(lively_edge: Edge) -> Edge:
     """The generic module has another offset and other weights than the teacher; gradients miss the first."""
     edge, generator = lively_edge, torch.Generator().manual_seed(6)
-    for layer in edge.task_module.children():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            noise = torch.randn(layer.weight.shape, generator=generator)
-            with torch.no_grad():
-                layer.weight.add_(0.1 * layer.weight.std() * noise)
-                assert layer.bias is not None
-                layer.bias.add_(0.1)
+    for name, tensor in edge.task_module.named_parameters():
+        weight = name.endswith("weight")
+        with torch.no_grad():
+            tensor.add_(
+                0.1 * tensor.std() * torch.randn(tensor.shape, generator=generator) if weight else 0.1
+            )
     found = record(edge.category_module, edge.teacher_module, [images(200)], 10**5)
     generic = record(edge.category_module, edge.task_module, [images(200)], 10**5)
     given = Input(shape=(3, 16, 16))
@@ -59,7 +59,7 @@ def test_another_start_and_learning_rate(moved: Edge) -> None:
     fitted, again = fit(moved, spec), fit(moved, spec)
     assert fitted.quality["residual"] != fit(moved, SPEC).quality["residual"]
     assert distance(moved, fitted) < distance(moved, fit(moved, ALONE))
-    assert torch.equal(fitted.adapter[1].weight, again.adapter[1].weight)  # type: ignore[arg-type]
+    assert torch.equal(fitted.adapter.tensor("conv1.weight"), again.adapter.tensor("conv1.weight"))
 
 
 def test_settings_that_came_later_leave_keys_as_they_were() -> None:
@@ -141,9 +141,8 @@ def test_features_made_before_are_used(moved: Edge, monkeypatch: pytest.MonkeyPa
 
 def test_strangers_learn_from_outputs_alone(moved: Edge) -> None:
     torch.manual_seed(0)
-    other = nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(32, 1))
-    nn.init.kaiming_normal_(other[0].weight)  # type: ignore[arg-type]
-    other.eval().requires_grad_(False)
+    other = chain(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(32, 1))
+    nn.init.kaiming_normal_(other.tensor("0.weight"))
     found = record(moved.category_module, other, [images(200)], 10**5)
     edge = dataclasses.replace(moved, teacher_module=other, statistics=found)
     fitted = fit(edge, Adapter(kernel=3, depth=2, hidden=16, method=SPEC.method))

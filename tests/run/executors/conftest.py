@@ -15,6 +15,7 @@ from legonet.run.executors.process import ProcessExecutor
 from legonet.run.jobs import Job
 from legonet.store.blobs import MemoryStore, Store
 from legonet.teachers.memory import from_module
+from legonet.teachers.new_teacher import NewTeacher
 from tests.run.executors.jobs import QUICK
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def store() -> MemoryStore:
 def make_job(make_model: Callable[..., nn.Module], store: MemoryStore) -> Callable[..., Job]:
     shas = []
     for seed in (0, 1):
-        parts = from_module("t", make_model(seed), (3, 8, 8), "pool1")[0].parts()
+        parts = from_module(NewTeacher("t", make_model(seed), "cat", "classify", "pool1"), (3, 8, 8))[
+            0
+        ].parts()
         shas.append((store.put(parts.f), store.put(parts.g)))
 
     def make(path: str = "dog:classify", adapter: Adapter = QUICK, **changes: Any) -> Job:

@@ -1,0 +1,205 @@
+"""Some paths of a network as a value, which is compiled, drawn and named. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from legonet.bricks.built import contents, expect_one_network
+from legonet.bricks.modular import ModularNetwork
+from legonet.errors import GraphError, SelectError
+from legonet.graph.build import extended
+from legonet.graph.edit import add_entries
+from legonet.graph.part import concerning
+from legonet.graph.select import split_path
+from legonet.graph.suggest import listed
+
+if TYPE_CHECKING:
+    from legonet.compile.network import CompiledNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class Application:
+    """Some paths of a network, as a value: equal to another one of the same paths, in whatever order.
+
+    Those of two networks, such as of two versions of one, are compared by what their paths are made of, too:
+    they are equal if their modules and adapters are, bit for bit.
+
+    Attributes:
+        network: The network that they are paths of.
+        paths: Their names, each once.
+        chosen: The same as a set.
+    """
+
+    network: ModularNetwork = field(repr=False)
+    paths: tuple[str, ...]
+    chosen: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep each path once."""
+        object.__setattr__(self, "paths", tuple(dict.fromkeys(self.paths)))
+        object.__setattr__(self, "chosen", frozenset(self.paths))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.chosen
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Application):
+            return NotImplemented
+        left, right = self._compared(other)
+        return left == right
+
+    def __hash__(self) -> int:
+        return hash(self.chosen)
+
+    def _compared(self, other: Application) -> tuple[frozenset[object], frozenset[object]]:
+        """Both as sets: of paths, or where there are two networks of paths and what they are made of."""
+        if self.network is other.network:
+            return frozenset(self.chosen), frozenset(other.chosen)
+        left, right = (frozenset(contents(each.network, each.paths).items()) for each in (self, other))
+        return left, right
+
+    def __or__(self, other: Application) -> Application:
+        """Give all paths of both."""
+        if not isinstance(other, Application):
+            return NotImplemented
+        expect_one_network(self, other)
+        return Application(self.network, (*self.paths, *other.paths))
+
+    def __and__(self, other: Application) -> Application:
+        """Give the paths that both have."""
+        if not isinstance(other, Application):
+            return NotImplemented
+        return Application(self.network, tuple(path for path in self.paths if path in other.chosen))
+
+    def __sub__(self, other: Application) -> Application:
+        """Give the paths that the other one does not have."""
+        if not isinstance(other, Application):
+            return NotImplemented
+        return Application(self.network, tuple(path for path in self.paths if path not in other.chosen))
+
+    def __le__(self, other: Application) -> bool:
+        """Whether the other one has all these paths."""
+        left, right = self._compared(other)
+        return left <= right
+
+    def __lt__(self, other: Application) -> bool:
+        """Whether the other one has all these paths, and more."""
+        left, right = self._compared(other)
+        return left < right
+
+    def __rshift__(self, other: object) -> Application:
+        """Refuse a third brick: a path ends with its task.
+
+        Raises:
+            SelectError: always; the message says how several tasks are connected.
+        """
+        raise SelectError(
+            f"({listed(self.paths)}) >> …: found an application on the left, which ends with its tasks; "
+            'expected categories; for several tasks write such as net["cat"] >> net["classify", "segment"]'
+        )
+
+    def compile(self, **options: Any) -> CompiledNetwork:
+        """Join the paths to one nn.Module.
+
+        Args:
+            options: The keywords of `Network.compile`.
+
+        Returns:
+            The module, as of `Network.compile`.
+
+        Raises:
+            SelectError: There is no path, or an option has no such value.
+        """
+        return self.network.compile(*self._expect_paths(), **options)
+
+    def save_as(self, name: str) -> None:
+        """Keep the paths as a named application of the network, and of its graph file if it has one.
+
+        Args:
+            name: The application's name.
+
+        Raises:
+            GraphError: The name is one that a graph file could not have, or it is taken.
+            SelectError: There is no path.
+        """
+        save_application(self.network, name, self._expect_paths())
+
+    def render(self, path: str | Path) -> Path:
+        """Draw these paths and nothing else; the file's suffix names the format.
+
+        Args:
+            path: The picture's file.
+
+        Returns:
+            The picture's path.
+
+        Raises:
+            RenderError: There is no such format, or the file cannot be written.
+            SelectError: There is no path.
+        """
+        from legonet.render import render
+
+        network = self.network
+        graph = concerning(network.graph, self._expect_paths())
+        edges = [edge for edge in network.site().survey(network.lock, graph=graph).plan if edge.path in self]
+        pairs = [split_path(each) for each in self.paths]
+        kept = {
+            "categories": {name: each for name, each in graph.categories.items() if name in dict(pairs)},
+            "tasks": {
+                name: each for name, each in graph.tasks.items() if name in {task for _, task in pairs}
+            },
+            "teachers": {
+                name: each
+                for name, each in graph.teachers.items()
+                if f"{each.category}:{each.task}" in self.chosen
+            },
+            "applications": {},
+        }
+        return render(graph.model_copy(update=kept), path, lock=network.lock, plan=edges)
+
+    def _expect_paths(self) -> tuple[str, ...]:
+        if not self.paths:
+            raise SelectError(
+                "application: found no path; expected at least one; connect a category to a task"
+            )
+        return self.paths
+
+
+def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -> None:
+    """Add a named application to a network, and to its graph file if it has one.
+
+    Raises:
+        GraphError: a name that a graph file could not have, or one of another application.
+    """
+    from legonet.store.files import write_file
+
+    entry = {"applications": {name: list(paths)}}
+    before = network.graph.applications.get(name)
+    if before is not None:
+        if set(before) == set(entry["applications"][name]):
+            return
+        raise GraphError(
+            f"{network.graph.name}: applications.{name}: is there already, with {listed(list(before))}; "
+            "expected a new name; choose another one"
+        )
+    for kind in ("categories", "tasks"):
+        if name in getattr(network.graph, kind):
+            raise GraphError(
+                f"{network.graph.name}: applications.{name}: found a name that is among the {kind}, so that "
+                f"net[{name!r}] is that brick; expected another one; choose one"
+            )
+    graph = extended(network.graph, entry)
+    if network.path is not None:
+        text = network.path.read_text(encoding="utf-8")
+        as_json = network.path.suffix == ".json"
+        write_file(network.path, add_entries(text, entry, str(network.path), as_json).encode())  # type: ignore[arg-type]
+    network.graph = graph

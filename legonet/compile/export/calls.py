@@ -1,0 +1,76 @@
+"""The arguments of an operation, by the names that ATen gives them. Needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from legonet.errors import ExportError
+from legonet.ir.graph import Operation
+from legonet.ir.interpreter import function_of
+from legonet.ops.table import ROWS
+
+NOTHING = frozenset(["identity", "dropout", "feature_dropout"])
+"""Operations that give what they take."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of one operation.
+
+    Attributes:
+        positional: By name, in order, up to the last that is not its default.
+        keywords: Those that ATen takes by name only.
+    """
+
+    positional: dict[str, Any]
+    keywords: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.positional[name] if name in self.positional else self.keywords[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An argument, or the default where it is not given."""
+        return self[name] if name in self.positional or name in self.keywords else default
+
+
+def given(step: Operation) -> Given:
+    """The arguments of an operation by name.
+
+    Raises:
+        ExportError: It is not in legonet's table, or it has arguments that ATen does not know.
+    """
+    base = step.function.removesuffix("_")
+    if base in NOTHING or base == "getitem":
+        return Given(dict(zip(("self", "index"), step.arguments, strict=False)), {})
+    if step.function not in ROWS and base not in ROWS:
+        raise ExportError(
+            f"{step.name}: found the operation {step.function!r}; expected one of legonet's table; build the "
+            "module again"
+        )
+    arguments: Any = function_of(step.function)._schema.arguments
+    by_name = {each.name: each for each in arguments}
+    places = [each for each in arguments if not each.kwarg_only]
+    if len(step.arguments) > len(places) or not step.keywords.keys() <= by_name.keys():
+        raise ExportError(
+            f"{step.name}: found arguments that {step.function} does not take; expected "
+            f"{', '.join(by_name)}; build the module again"
+        )
+    positional = {each.name: value for each, value in zip(places, step.arguments, strict=False)}
+    keywords = dict(step.keywords)
+    for each in places[len(positional) :]:
+        if each.name not in keywords:
+            break
+        positional[each.name] = keywords.pop(each.name)
+    for name in reversed(list(positional)):
+        if not by_name[name].has_default_value() or not _same(positional[name], by_name[name].default_value):
+            break
+        del positional[name]
+    return Given(positional, keywords)
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a value is a default, of which ATen writes [1, 1] as 1."""
+    if isinstance(value, list) and value and isinstance(default, int):
+        return all(type(each) is int and each == default for each in value)
+    return type(value) is type(default) and bool(value == default)
