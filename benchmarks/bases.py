@@ -44,7 +44,8 @@ from legonet.distill.alignment import Symmetry
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.evaluate import scores
-from legonet.graph.schema import Adapter, MethodName
+from legonet.graph.method import METHODS
+from legonet.graph.schema import Adapter
 from legonet.ir.cuts import split
 from legonet.ir.interpreter import GraphModule, part
 from legonet.ir.notation import Conv, Layer, Linear
@@ -190,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--adapter", choices=ADAPTERS, action="append", help="default: all")
     parser.add_argument("--category", choices=TARGETS, action="append", help="default: all")
     parser.add_argument("--images", type=int, action="append", help="default: 0 and 10")
-    parser.add_argument("--method", choices=get_args(MethodName), default="auto")
+    parser.add_argument("--method", choices=METHODS.names(), default="auto")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where teachers are kept")
     options = parser.parse_args(arguments)

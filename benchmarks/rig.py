@@ -22,7 +22,8 @@ from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.imagine import imagine
 from legonet.errors import SelectError
 from legonet.evaluate import scores
-from legonet.graph.schema import Adapter, Auto
+from legonet.graph.schema import Adapter
+from legonet.methods.auto import Auto
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder

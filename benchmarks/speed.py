@@ -27,7 +27,7 @@ from legonet.blocks.files import find_block
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.fit import fit
-from legonet.distill.operations import closed_form_operations
+from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
 from legonet.graph.schema import Adapter
 from legonet.ir.cuts import rectifiers, split

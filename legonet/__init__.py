@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from legonet.design import Design
     from legonet.distill.context import Edge
     from legonet.distill.finetune import Judgement
+    from legonet.graph.method import Method
+    from legonet.methods import register_method
     from legonet.network import Network
     from legonet.ops.row import Row
     from legonet.ops.table import register_operation
@@ -53,6 +55,7 @@ __all__ = [
     "JobCost",
     "Judgement",
     "Mask",
+    "Method",
     "Network",
     "Numbers",
     "Offer",
@@ -72,6 +75,7 @@ __all__ = [
     "errors",
     "export",
     "load",
+    "register_method",
     "register_operation",
     "register_output",
 ]
@@ -89,6 +93,7 @@ _WHERE = {
     "JobCost": "legonet.plan.cost:Cost",
     "Judgement": "legonet.distill.finetune:Judgement",
     "Mask": "legonet.outputs:Mask",
+    "Method": "legonet.methods:Method",
     "Network": "legonet.network:Network",
     "Numbers": "legonet.outputs:Numbers",
     "Offer": "legonet.plan.plan:Offer",
@@ -105,6 +110,7 @@ _WHERE = {
     "Tuned": "legonet.run.finetune:Tuned",
     "Tuning": "legonet.run.finetune:Tuning",
     "export": "legonet.compile.export:export",
+    "register_method": "legonet.methods:register_method",
     "register_operation": "legonet.ops.table:register_operation",
     "register_output": "legonet.outputs:register_output",
 }

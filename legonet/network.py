@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from legonet.evaluate import Evaluation, LabelledImages
     from legonet.plan.again import Before
     from legonet.plan.ports import Ports
+    from legonet.run.executors.base import Executor
     from legonet.run.finetune import Tuned, Tuning
     from legonet.run.options import Options
     from legonet.run.runner import Progress, Run
@@ -199,6 +200,7 @@ class Network(Design):
         progress: Callable[[Progress], None] | None = None,
         options: Options | None = None,
         accept: Callable[[Plan], None] | None = None,
+        executor: Executor | None = None,
     ) -> Run:
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
@@ -211,6 +213,7 @@ class Network(Design):
                 them, one after the other, in this process.
             accept: A function that is called with the plan before anything is done; what it raises ends the
                 run.
+            executor: What does the jobs, instead of the one that the options name.
 
         Returns:
             The adapters that were fitted, and what became of all other paths.
@@ -231,6 +234,7 @@ class Network(Design):
             options or Options(),
             progress,
             accept,
+            executor,
         )
 
     def finetune(

@@ -60,10 +60,10 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "activity.STEPS": 2,
         "inversion.STEPS": 2,
-        "methods.auto.JOINED": 256,
-        "methods.auto.CALIBRATION": (2, 1e-2),
-        "methods.auto.MOST": 0.1,
-        "methods.auto.APART": 0.1,
+        "refinement.JOINED": 256,
+        "refinement.CALIBRATION": 2,
+        "flops.refinement.MOST": 0.1,
+        "refinement.APART": 0.1,
     }.items():
         patch.setattr(f"legonet.distill.{name}", value)
 

@@ -26,6 +26,7 @@ LIGHT = (
     "legonet.compile.verdicts",
     "legonet.graph.check",
     "legonet.graph.edit",
+    "legonet.methods",
     "legonet.network",
     "legonet.outputs",
     "legonet.plan.diff",
@@ -52,6 +53,7 @@ PUBLIC = [
     "JobCost",
     "Judgement",
     "Mask",
+    "Method",
     "Network",
     "Numbers",
     "Offer",
@@ -71,6 +73,7 @@ PUBLIC = [
     "errors",
     "export",
     "load",
+    "register_method",
     "register_operation",
     "register_output",
 ]

@@ -76,6 +76,7 @@ def transplant(
     from legonet.cli.plan import say_damaged
     from legonet.cli.samples import folders_of, open_samples
     from legonet.plan.files import is_plan, read_plan
+    from legonet.run.executors import EXECUTORS
     from legonet.run.options import Options, bytes_of, seconds_of
 
     agreed = read_plan(graph) if is_plan(graph) else None
@@ -87,7 +88,7 @@ def transplant(
         first=tuple(first or ()),
         budget=None if budget is None else seconds_of("--budget", budget),
         workers=workers,
-        executor=_one_of("--executor", executor, ("inline", "process", "ray")),
+        executor=_one_of("--executor", executor, tuple(EXECUTORS)),
         address=address,
         shared=shared_store,
         keep_going=keep_going,

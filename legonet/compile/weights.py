@@ -63,7 +63,8 @@ class Tensors:
             own = self._own.get(f"{brick.full_name}.{name}") if isinstance(weight, str) else None
             key = (weight, brick.graph.tensors[name].buffer)
             if own is None and key not in self._made:
-                self._made[key] = _held(self.value(weight), key[1])
+                with torch.inference_mode(False), torch.no_grad():  # groups are measured in inference mode
+                    self._made[key] = _held(self.value(weight), key[1])
             found[name] = self._made[key] if own is None else _held(own, key[1])
         return found
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork, Path, normalisation
 from legonet.distill.fit import Samples, fit
-from legonet.graph.schema import Ordinary
 from legonet.graph.select import adapter_spec, split_path
+from legonet.methods.ordinary import Ordinary
 from legonet.network import Network
 
 METHOD = Ordinary(name="ordinary", steps=300, learning_rate=3e-3, batch=16)

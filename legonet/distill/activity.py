@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from legonet.distill.amounts import ACTIVITY_STEPS as STEPS
+from legonet.distill.flops.synthesis import ACTIVITY_STEPS as STEPS
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 from legonet.teachers.statistics import Statistics

@@ -32,15 +32,12 @@ from torch import Tensor, nn
 
 from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.adapter_layers import MAPS, bridge_layers
-from legonet.distill.amounts import BRIDGE_BATCH as BATCH
-from legonet.distill.amounts import BRIDGE_JOINED as JOINED
-from legonet.distill.amounts import BRIDGE_STEPS as STEPS
-from legonet.distill.amounts import BRIDGE_SYNTHESISED as SYNTHESISED
 from legonet.distill.augment import cutmix
 from legonet.distill.checkpoint import Checkpoint, DescentState
 from legonet.distill.context import Edge, Progress, features_of, frozen, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.fit import Fitted, Samples, fit
+from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
 from legonet.distill.inversion import invert
 from legonet.distill.losses import disagreement, output_scale
 from legonet.distill.pullback import Shape

@@ -68,7 +68,8 @@ class Context:
         labels: their labels, if they have any.
         generator: a CPU generator; all that is random comes from it.
         device: where to compute.
-        imagined: features that `legonet.distill.imagine` made before for the same teacher; None: make them.
+        imagined: features that `legonet.distill.imagine` made before for the same teacher;
+            None: make them.
         notes: what is lacking, for people; methods add to it.
         progress: called with (step, steps, loss).
         checkpoint: where descents leave their states; None: nowhere.

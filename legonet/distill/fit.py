@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,35 +10,10 @@ from torch import Tensor
 from legonet.blocks.adapter import build_adapter, set_beta
 from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Context, Edge, Progress, features_of, frozen
-from legonet.distill.methods.auto import fit_auto
-from legonet.distill.methods.back_distillation import fit_back_distillation
-from legonet.distill.methods.closed_form import fit_closed_form
-from legonet.distill.methods.inversion import fit_inversion
-from legonet.distill.methods.on_samples import fit_distillation, fit_jacobian, fit_ordinary
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
-from legonet.graph.schema import (
-    Adapter,
-    Auto,
-    BackDistillation,
-    ClosedForm,
-    Distillation,
-    Inversion,
-    Jacobian,
-    Ordinary,
-)
+from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
-
-# One function per method: sets the context's adapter in place and returns what it measured.
-METHODS: dict[type, Callable[[Context, Any], dict[str, float]]] = {
-    Auto: fit_auto,
-    BackDistillation: fit_back_distillation,
-    ClosedForm: fit_closed_form,
-    Distillation: fit_distillation,
-    Inversion: fit_inversion,
-    Jacobian: fit_jacobian,
-    Ordinary: fit_ordinary,
-}
 
 
 @dataclass(frozen=True)
@@ -77,8 +50,8 @@ def fit(
         samples: images of the category, if there are any.
         device: where to compute.
         progress: called with (step, steps, loss) by methods that iterate.
-        imagined: what `legonet.distill.imagine.imagine` made for this edge, where several adapters are fitted
-            to one teacher; default: made anew.
+        imagined: what `legonet.distill.imagine.imagine` made for this edge,
+            where several adapters are fitted to one teacher; default: made anew.
         checkpoint: where descents leave their states.
 
     Returns:
@@ -111,8 +84,7 @@ def fit(
         checkpoint=checkpoint,
     )
     set_beta(context.adapter, _beta(context))
-    settings = spec.settings
-    quality = METHODS[type(settings)](context, settings)
+    quality = spec.settings.fit(context)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
 
 

@@ -64,7 +64,7 @@ def drawn_features(
 
 
 def inverted_features(context: Context, given: Input, count: int) -> Tensor:
-    """F's own features of images that are synthesised from the teacher; see `legonet.distill.inversion`.
+    """F's own features of images that `legonet.distill.inversion` synthesises from the teacher.
 
     Args:
         context: the fit under way.

@@ -2,7 +2,8 @@
 
 Features that f itself gives keep what no statistics can say: which of them go together. The images start as
 scenes of overlapping leaves, which show no category, and are moved by descent through f and g_T, within
-the range of an image, until the teacher answers as it answered its owner's (`legonet.distill.activity`).
+the range of an image, until the teacher answers as it answered its owner's, which
+`legonet.distill.activity` measures.
 
 Source: legonet; DeepInversion, Yin et al., arXiv:1912.08795, uses the statistics of batch norms, which
 are replaced here by recorded ones, and starts from noise.
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from legonet.data.leaves import leaves_images
 from legonet.distill.activity import Strangeness
-from legonet.distill.amounts import INVERSION_STEPS as STEPS
+from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics

@@ -32,8 +32,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from legonet.blocks.adapter import Convolution, beta_of, convolutions, set_identity
-from legonet.distill.amounts import GRAM_BLOCK as BLOCK
-from legonet.distill.amounts import checked, windows_read
+from legonet.distill.flops.closed_form import GRAM_BLOCK as BLOCK
+from legonet.distill.flops.closed_form import checked, windows_read
 from legonet.distill.pullback import Pullback
 from legonet.ir.cuts import split_at
 from legonet.ir.interpreter import GraphModule, part

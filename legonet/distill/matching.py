@@ -18,7 +18,6 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.amounts import MATCHING_BATCH as BATCH
 from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
 from legonet.distill.imagine import drawn_features
@@ -50,7 +49,7 @@ def known_features(context: Context, synthesised: int) -> Tensor | None:
     return known[torch.randperm(len(known), generator=generator).to(context.device)]
 
 
-def match_outputs(context: Context, features: Tensor, steps: int) -> float:
+def match_outputs(context: Context, features: Tensor, steps: int, batch: int = 64) -> float:
     """Bring the student's outputs to the teacher's, in place.
 
     A quarter of the features is held out; where the new adapter agrees no better with the teacher on
@@ -60,6 +59,7 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
         context: the fit under way; its adapter is where it starts.
         features: (batch, channels, height, width) at the cut, in random order.
         steps: of Adam, its learning rate falling along a cosine.
+        batch: features per step.
 
     Returns:
         The mismatch on the held-out features, in units of the teacher's spread.
@@ -77,7 +77,7 @@ def match_outputs(context: Context, features: Tensor, steps: int) -> float:
     before, start = measure(), copy.deepcopy(adapter.state_dict())
 
     def loss() -> Tensor:
-        chosen = torch.randint(len(fitted), (BATCH,), generator=context.generator).to(features.device)
+        chosen = torch.randint(len(fitted), (batch,), generator=context.generator).to(features.device)
         return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
 
     state = context.descent()

@@ -4,8 +4,8 @@
 2. Where the residual says that unit i of g_S and unit i of g_T do not mean the same, put the units of
    g_T in the order of g_S's (`legonet.distill.alignment`) and solve again.
 3. Where that does not help either, or the two differ in architecture, there is no common base: the adapter
-   has to learn from outputs alone (`legonet.distill.apart`). The closed form is no better a start for that
-   than a random one, and no worse.
+   has to learn from outputs alone (`legonet.distill.apart`). The closed form is no
+   better a start for that than a random one, and no worse.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 
 from legonet.distill.alignment import align
-from legonet.distill.amounts import START_IMAGINED as IMAGINED
 from legonet.distill.context import Context
 from legonet.distill.draws import draw_gradient
 from legonet.distill.imagine import imagined_features
@@ -47,7 +46,7 @@ class Start:
     excess: Excess | None = None
 
 
-def start(context: Context, settings: Solving) -> Start:
+def start(context: Context, settings: Solving, imagined: int) -> Start:
     """Set the context's adapter to the closed form, and note what people should know.
 
     Where g_S and g_T differ in architecture, it stays in its random start.
@@ -55,6 +54,7 @@ def start(context: Context, settings: Solving) -> Start:
     Args:
         context: the fit under way; its adapter is in its random start.
         settings: of the closed form.
+        imagined: features to synthesise where masks are found on such.
 
     Raises:
         DistillError: the outputs of g_S and g_T differ in shape.
@@ -71,7 +71,7 @@ def start(context: Context, settings: Solving) -> Start:
             "the adapter learns from outputs alone, which takes longer and needs images to be good"
         )
         return Start(None, common=False)
-    masks = _masks(context, settings)
+    masks = _masks(context, settings, imagined)
     solved = _solve(context, *pair, masks, settings)
     found = Start(solved.residual, excess=solved.excess)
     if solved.residual > STRANGERS:
@@ -126,10 +126,10 @@ def _solve(
     return solve_adapter(context.adapter, student, teacher, draw, settings.draws, settings.ridge)
 
 
-def _masks(context: Context, settings: Solving) -> Masks:
+def _masks(context: Context, settings: Solving, imagined: int) -> Masks:
     """How units pass: together as in g_T, as often as each was active, or with one probability."""
     if settings.masks == "imagined":
-        parts = (imagined_features(context, IMAGINED), context.features)
+        parts = (imagined_features(context, imagined), context.features)
         known = [each for each in parts if each is not None]
         if known:
             return Seen.of(context.teacher, torch.cat(known))

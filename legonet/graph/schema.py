@@ -7,9 +7,9 @@ is checked in `legonet.graph.check`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, TypeAdapter, model_serializer
+from pydantic import Field
 
 from legonet.graph.fields import (
     LARGEST,
@@ -19,13 +19,13 @@ from legonet.graph.fields import (
     Label,
     Model,
     Name,
-    Natural,
     Number,
     PathName,
     Positive,
     Sha256,
     Size,
 )
+from legonet.graph.method import METHODS, Method
 from legonet.graph.output import OUTPUTS, Output
 
 FORMAT_VERSION = 1
@@ -64,133 +64,7 @@ class Solving(Model):
     )
 
 
-class _ClosedForm(Model):  # fields of the last base come first: a method begins with its name
-    name: Literal["closed-form"]
-
-
-class ClosedForm(Solving, _ClosedForm):
-    """Least squares for the adapter's first convolution, and a short matching of outputs."""
-
-    matching: Natural = Field(
-        default=100, description="steps of output matching after the solution, which sets the output's offset"
-    )
-
-
-class BackDistillation(Model):
-    """The paper's equation 3 with pseudo-gradients (4b), by stochastic gradient descent."""
-
-    name: Literal["back-distillation"]
-    steps: Positive = Field(default=1500, description="optimiser steps")
-    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
-    batch: Positive = Field(default=8, description="draws, and images if there are any, per step")
-    gradient: Literal["ones", "uniform"] = Field(
-        default="uniform", description="G: all ones (the paper's Experiment 1), or uniform in [-1, 1]"
-    )
-    enlarge: Positive = Field(
-        default=1, description="G of a vector output is spread over this many positions each way"
-    )
-    relu: Literal["identity", "masked", "lowest-masked"] = Field(
-        default="masked",
-        description="dummy ReLU of the task modules: 1st kind everywhere; 2nd kind everywhere; "
-        "2nd kind in the lowest ReLU only (the paper's Experiment 2)",
-    )
-    channels: Literal["independent", "shared"] = Field(
-        default="independent", description="whether x_rand differs between channels"
-    )
-    keep: Annotated[Number, Field(gt=0, le=1)] = Field(
-        default=0.5, description="fraction of positive elements of x_rand"
-    )
-    weight: Annotated[Number, Field(ge=0)] = Field(
-        default=10.0, description="lambda is this divided by the mean norm of D'_T"
-    )
-    task_loss: bool = Field(default=True, description="add the task loss where labelled samples are given")
-
-
-class Ordinary(Model):
-    """The paper's baseline OL: the task's own loss on labelled samples."""
-
-    name: Literal["ordinary"]
-    steps: Positive = Field(default=1000, description="optimiser steps")
-    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
-    batch: Positive = Field(default=32, description="images per step")
-
-
-class Distillation(Model):
-    """The paper's baseline TD: the teacher's softened outputs on samples, labelled or not."""
-
-    name: Literal["distillation"]
-    steps: Positive = Field(default=1000, description="optimiser steps")
-    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
-    batch: Positive = Field(default=32, description="images per step")
-    temperature: Annotated[Number, Field(gt=0)] = Field(
-        default=4.0, description="scores are divided by this before they become probabilities"
-    )
-    task_loss: bool = Field(default=True, description="add the task loss where samples have labels")
-
-
-class Jacobian(Model):
-    """Outputs and real gradients (2) of student and teacher, matched on samples, labelled or not."""
-
-    name: Literal["jacobian"]
-    steps: Positive = Field(default=300, description="optimiser steps")
-    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
-    batch: Positive = Field(default=16, description="images per step")
-    weight: Annotated[Number, Field(ge=0)] = Field(
-        default=1.0, description="of the gradients' mismatch, beside the outputs'"
-    )
-    task_loss: bool = Field(default=True, description="add the task loss where samples have labels")
-
-
-class Inversion(Model):
-    """Outputs and real gradients, matched on images that are synthesised from the teacher."""
-
-    name: Literal["inversion"]
-    images: Positive = Field(default=256, description="how many are synthesised")
-    steps: Positive = Field(default=300, description="optimiser steps of the matching")
-    learning_rate: Annotated[Number, Field(gt=0)] = 1e-3
-    batch: Positive = Field(default=16, description="images per step")
-    weight: Annotated[Number, Field(ge=0)] = Field(
-        default=1.0, description="of the gradients' mismatch, beside the outputs'"
-    )
-
-
-LEARNING_RATE = 3e-3  # of the refinement of `auto`
-
-
-class Auto(Model):
-    """Closed form, calibration, refinement by whatever there is; the best by held-out agreement is kept."""
-
-    name: Literal["auto"]
-    steps: Positive = Field(
-        default=400,
-        description="optimiser steps of the refinement; up to four times as many with many images",
-    )
-    imagined: Positive = Field(default=512, description="features that are synthesised to learn from")
-    learning_rate: Annotated[Number, Field(gt=0)] = Field(
-        default=LEARNING_RATE, description="of the refinement; deep task modules need a smaller one"
-    )
-    start: Solving = Field(default_factory=Solving, description="the closed form that it starts from")
-    gradients: Annotated[Number, Field(ge=0)] = Field(
-        default=1.0,
-        description="without a common base: weight of the real gradients' mismatch beside the outputs'; "
-        "with 0 a step has four times as many features instead",
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Settings that came later are written where they are set: what was fitted before keeps its key."""
-        data: dict[str, Any] = write(self)
-        for name, usual in (("learning_rate", LEARNING_RATE), ("start", Solving()), ("gradients", 1.0)):
-            if getattr(self, name) == usual:
-                data.pop(name, None)
-        return data
-
-
-AnyMethod = Auto | ClosedForm | BackDistillation | Ordinary | Distillation | Jacobian | Inversion
-Method = Annotated[AnyMethod, Field(discriminator="name")]
-MethodName = Literal[
-    "auto", "closed-form", "back-distillation", "ordinary", "distillation", "jacobian", "inversion"
-]
+AnyMethod = Annotated[str | Method, METHODS]
 
 
 class Adapter(Model):
@@ -212,20 +86,17 @@ class Adapter(Model):
     rescale: bool = Field(
         default=True, description="multiply the features by beta, the ratio of the mean feature norms"
     )
-    method: MethodName | Method = Field(
+    method: AnyMethod = Field(
         default="auto", description="how it is fitted: a method's name, or its settings"
     )
     seed: Annotated[int, Field(ge=0, le=LARGEST), Integral] = 0
 
     @property
-    def settings(self) -> AnyMethod:
+    def settings(self) -> Method:
         """The method with its settings; where the file gives only its name, with the defaults."""
         if not isinstance(self.method, str):
             return self.method
-        return _METHODS.validate_python({"name": self.method})
-
-
-_METHODS: TypeAdapter[AnyMethod] = TypeAdapter(Method)
+        return METHODS.read(self.method)
 
 
 class Category(Model):

@@ -11,9 +11,12 @@ from legonet.ops.row import Row, rows
 from legonet.ops.shapes import along_axis, show
 
 
-def _attended(call: Call) -> Shape:
+def _attended(call: Call) -> Shape | None:
+    """One token of values for each query; heads that are shared are left to torch."""
     query, key, value = (each.shape for each in call.arguments[:3])
-    if query[-1] != key[-1] or key[:-1] != value[:-1] or query[:-2] != key[:-2]:
+    if query[:-2] != key[:-2]:
+        return None
+    if query[-1] != key[-1] or key[:-1] != value[:-1]:
         raise ValueError(f"queries {show(query)}, keys {show(key)} and values {show(value)} do not fit")
     return (*query[:-1], value[-1])
 

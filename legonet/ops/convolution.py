@@ -31,8 +31,9 @@ def convolved(call: Call, gradient: Gradient) -> list[Tensor | None]:
     import torch.nn.functional as F
 
     data, weight = call.arguments[0], call.argument(1)
-    simple = isinstance(data, Data) and not isinstance(weight, Data) and not isinstance(gradient, Mapping)
-    if not simple or isinstance(call.argument(4, 0, "padding"), str) or len(data.shape) != 4:
+    if isinstance(gradient, Mapping) or isinstance(weight, Data) or not isinstance(data, Data):
+        return transposed(call, gradient)
+    if isinstance(call.argument(4, 0, "padding"), str) or len(data.shape) != 4:
         return transposed(call, gradient)
     stride, padding = call.pair(3, 1, "stride"), call.pair(4, 0, "padding")
     dilation = call.pair(5, 1, "dilation")
@@ -42,17 +43,16 @@ def convolved(call: Call, gradient: Gradient) -> list[Tensor | None]:
             data.shape[2:], gradient.shape[2:], stride, padding, dilation, weight.shape[2:], strict=True
         )
     ]
-    return [
-        F.conv_transpose2d(
-            gradient,
-            weight,
-            stride=stride,
-            padding=padding,
-            output_padding=left_over,
-            groups=call.argument(6, 1, "groups"),
-            dilation=dilation,
-        )
-    ]
+    found = F.conv_transpose2d(
+        gradient,
+        weight,
+        stride=stride,
+        padding=padding,
+        output_padding=left_over,
+        groups=call.argument(6, 1, "groups"),
+        dilation=dilation,
+    )
+    return [found]
 
 
 def _expect_fit(call: Call, groups: int, takes: int, gives: int) -> None:
@@ -88,9 +88,11 @@ def _shape(call: Call) -> Shape:
 def _worded_shape(call: Call) -> Shape:
     """Where padding is a word: `valid` is none, `same` leaves the size."""
     found = _convolved_shape(call, (0, 0))
-    return (
-        found if call.argument(4, "valid", "padding") == "valid" else found[:2] + call.arguments[0].shape[2:]
-    )
+    if call.argument(4, "valid", "padding") == "valid":
+        return found
+    if call.pair(3, 1, "stride") != (1, 1):
+        raise ValueError("padding 'same' goes with stride 1 alone")
+    return (*found[:2], *call.arguments[0].shape[2:])
 
 
 def _flops(call: Call, shape: Shape) -> int:

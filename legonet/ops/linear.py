@@ -10,7 +10,7 @@ from legonet.ops import nominal
 from legonet.ops.call import Call, Data, Extent, Gradient, Shape
 from legonet.ops.pullbacks import EXACT, PAPER, POINT, multiplied, transposed
 from legonet.ops.row import Row, rows
-from legonet.ops.shapes import broadcast, show
+from legonet.ops.shapes import broadcast, expect_rank, show
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def _linear_shape(call: Call) -> Shape:
     if data[-1] != takes:
         raise ValueError(f"its last axis has {data[-1]} features where the weights take {takes}")
     bias = call.argument(2, None, "bias")
-    if isinstance(bias, Extent) and bias.shape != (gives,):
+    if isinstance(bias, Extent) and bias.shape not in ((gives,), (1,)):
         raise ValueError(f"{gives} outputs have offsets {show(bias.shape)}")
     return (*data[:-1], gives)
 
@@ -46,6 +46,16 @@ def _product_shape(call: Call) -> Shape | None:
     if one[-1] != other[-2]:
         raise ValueError(f"{show(one)} and {show(other)} have no product")
     return (*broadcast(one[:-2], other[:-2]), one[-2], other[-1])
+
+
+def _same_rank_product_shape(call: Call) -> Shape | None:
+    """Without broadcasting."""
+    one, other = (each.shape for each in call.arguments[:2])
+    for shape in (one, other):
+        expect_rank(shape, 2 if call.operation == "mm" else 3)
+    if one[:-2] != other[:-2]:
+        raise ValueError(f"{show(one)} and {show(other)} differ before their matrices")
+    return _product_shape(call)
 
 
 def _product_flops(call: Call, shape: Shape) -> int:
@@ -65,7 +75,15 @@ ROWS = (
     ),
     Row("addmm", transposed, nominal.affine, EXACT, linear=True, fresh=True),
     *rows(
-        "bmm matmul mm",
+        "bmm mm",
+        pull=multiplied,
+        nominal=nominal.product,
+        source=f"product rule: {POINT}",
+        shape=_same_rank_product_shape,
+        flops=_product_flops,
+    ),
+    Row(
+        "matmul",
         pull=multiplied,
         nominal=nominal.product,
         source=f"product rule: {POINT}",

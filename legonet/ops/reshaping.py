@@ -172,7 +172,10 @@ def _padded(call: Call) -> Shape:
     if len(pads) % 2 or len(pads) > 2 * len(sizes):
         raise ValueError(f"{show(sizes)} cannot be padded by {list(pads)}")
     for place in range(len(pads) // 2):
-        sizes[-1 - place] += pads[2 * place] + pads[2 * place + 1]
+        ends = pads[2 * place : 2 * place + 2]
+        if sizes[-1 - place] + sum(min(each, 0) for each in ends) < 0:
+            raise ValueError(f"{show(sizes)} cannot be cut by {list(pads)}")
+        sizes[-1 - place] += sum(ends)
     return tuple(sizes)
 
 

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from legonet.graph.schema import Adapter, AnyMethod, Graph, Ordinary
+from legonet.graph.method import METHODS, Method
+from legonet.graph.schema import Adapter, Graph
 from legonet.graph.select import Givers
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.reasons import canonical, fingerprint
@@ -100,10 +101,10 @@ class SharedInputs:
         return Shared(giver, generic.task_module, settings.name, fingerprint(inputs), inputs)
 
 
-def method_settings(spec: Adapter, untaught: bool) -> AnyMethod:
-    """How an edge is fitted: as its adapter says; without a teacher only `ordinary` can."""
+def method_settings(spec: Adapter, untaught: bool) -> Method:
+    """How an edge is fitted: as its adapter says, or by `ordinary` if that needs a teacher it has not."""
     settings = spec.settings
-    return Ordinary(name="ordinary") if untaught and not isinstance(settings, Ordinary) else settings
+    return METHODS.read("ordinary") if untaught and settings.needs_teacher else settings
 
 
 def adapter_key(own: Own, samples: str, shared: Shared) -> str:

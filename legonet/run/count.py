@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from legonet.distill.operations import Joined, fit_operations
+from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import LegonetError
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Adapter, Graph

@@ -13,7 +13,7 @@ from legonet.distill.bridge import fit_bridged
 from legonet.distill.checkpoint import Checkpoint
 from legonet.distill.context import Edge, Progress
 from legonet.distill.fit import Samples, fit
-from legonet.distill.operations import Joined, fit_operations
+from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
 from legonet.graph.part import concerning

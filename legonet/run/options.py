@@ -6,15 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
 
 from legonet.errors import SelectError
 from legonet.graph.schema import Graph
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.plan import PlannedEdge
-
-PER_CORE = 16  # processes, at most; each holds a model's memory
-ExecutorName = Literal["inline", "process", "ray"]
+from legonet.run.executors import EXECUTORS
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Options:
         wait: Whether to wait for another run of the same network to end; otherwise this one is refused.
 
     Raises:
-        SelectError: There is no worker, there are more processes than a machine bears, or limits are given to
+        SelectError: There is no such executor or no worker, there are more processes than a machine bears, or limits are given to
             an executor that does not keep them.
     """
 
@@ -46,7 +43,7 @@ class Options:
     first: Sequence[str] = ()
     budget: float | None = None
     workers: int = 1
-    executor: ExecutorName | None = None
+    executor: str | None = None
     address: str | None = None
     shared: bool = False
     keep_going: bool = False
@@ -57,15 +54,19 @@ class Options:
     wait: bool = False
 
     def __post_init__(self) -> None:
-        if self.limited and self.executor in ("inline", "ray"):
+        kind = EXECUTORS.get(self.chosen_executor)
+        if kind is None:
+            raise SelectError(f"executor {self.executor}: expected one of {', '.join(EXECUTORS)}; choose one")
+        if self.limited and not kind.limits:
+            keep = " or ".join(name for name, each in EXECUTORS.items() if each.limits)
             raise SelectError(
-                f"executor {self.executor}: stops no job at a limit of time or memory; expected process; "
+                f"executor {self.executor}: stops no job at a limit of time or memory; expected {keep}; "
                 "choose it, or leave the limit out"
             )
         cores = os.cpu_count() or 1
-        most = PER_CORE * cores if self.chosen_executor == "process" else None
+        most = None if kind.per_core is None else kind.per_core * cores
         if self.workers < 1 or (most is not None and self.workers > most):
-            limit = "1 or more" if most is None else f"1 to {most}, {PER_CORE} for each of {cores} cores"
+            limit = "1 or more" if most is None else f"1 to {most}, {kind.per_core} for each of {cores} cores"
             raise SelectError(f"--workers {self.workers}: expected {limit}; correct it")
 
     @property
@@ -74,7 +75,7 @@ class Options:
         return self.seconds is not None or self.memory is not None
 
     @property
-    def chosen_executor(self) -> ExecutorName:
+    def chosen_executor(self) -> str:
         """Where the jobs are done: the executor that is given, or the one that the other options need."""
         if self.executor is not None:
             return self.executor

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from legonet.blocks.device import find_device
 from legonet.distill.fit import Samples
+from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.plan.plan import Plan
+from legonet.run.executors import make_executor
 from legonet.run.executors.base import Executor
-from legonet.run.executors.inline import InlineExecutor
 from legonet.run.jobs import blobs_of, make_jobs
 from legonet.run.options import Options, ordered
 from legonet.run.prepare import lock_modules, mend_blobs
@@ -51,6 +51,7 @@ def transplant(
     options: Options,
     progress: Callable[[Progress], None] | None,
     accept: Callable[[Plan], None] | None,
+    executor: Executor | None = None,
 ) -> Run:
     """Fit what the plan lists; see `legonet.network.Network.transplant`.
 
@@ -64,7 +65,16 @@ def transplant(
         options: how to go about the jobs.
         progress: told of each step.
         accept: refuses a plan that is not the one that was agreed on.
+        executor: where the jobs are done; default: as the options say.
+
+    Raises:
+        SelectError: limits beside an executor that is given.
     """
+    if executor is not None and options.limited:
+        raise SelectError(
+            f"executor {type(executor).__name__}: given with limits of time or memory; expected it to keep "
+            "limits of its own; leave them out"
+        )
     where = find_device(device)
     read = read_given(site.graph, samples or {})
     prints = _prints(read)
@@ -93,14 +103,15 @@ def transplant(
         mended = mend_blobs(blobs_of(jobs), site.sources, found.teachers, site.store)
         given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
         checkpoints = None if site.workspace is None else site.workspace.checkpoints
-        executor, written = make_executor(site.store, where, options, checkpoints), [lock]
+        opened = (executor or make_executor(options)).open(site.store, where, checkpoints)
+        written = [lock]
 
         def keep(lock: Lock) -> None:
             save(lock)
             written.append(lock)
 
         result = run(
-            found.plan, order, jobs, built, site.store, site.journal, keep, executor, options, given, progress
+            found.plan, order, jobs, built, site.store, site.journal, keep, opened, options, given, progress
         )
         ended = lock_modules(found.graph, result.lock, found.teachers, site.store)
         if ended != written[-1]:
@@ -137,30 +148,3 @@ def _no_longer_tuned(before: Lock, after: Lock, store: BlobStore) -> tuple[str, 
 def _unused(plan: Plan, read: Mapping[str, object]) -> tuple[str, ...]:
     edges = (edge for path, edge in plan.by_path.items() if path in read and edge.key is None)
     return tuple(f"{edge.path}: its samples are not used: {edge.reason}" for edge in edges)
-
-
-def make_executor(
-    store: BlobStore, device: torch.device | str, options: Options, checkpoints: Path | None = None
-) -> Executor:
-    """The executor that the options ask for.
-
-    Args:
-        store: holds the modules, takes the adapters.
-        device: where to compute.
-        options: which executor, with how many jobs at a time, and what one may take.
-        checkpoints: where long jobs leave their states.
-
-    Raises:
-        StoreError: it cannot be had here.
-    """
-    if options.chosen_executor == "inline":
-        return InlineExecutor(store, device, checkpoints)
-    if options.chosen_executor == "process":
-        from legonet.run.executors.process import Limits, ProcessExecutor
-
-        limits = Limits(options.seconds, options.memory)
-        return ProcessExecutor(store, options.workers, str(device), limits, checkpoints)
-    from legonet.run.executors.ray import RayExecutor
-
-    where = options.address, options.shared
-    return RayExecutor(store, options.workers, str(device), *where, checkpoints)

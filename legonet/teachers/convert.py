@@ -170,9 +170,7 @@ class Converter:
 
     def _add(self, node: fx.Node, name: str) -> None:
         if name not in ROWS:
-            raise self._error(
-                node, f"the operation '{name}' is not on legonet's list (legonet/blocks/aten.py)"
-            )
+            raise self._error(node, f"the operation '{name}' is not on legonet's list (legonet/ops/table.py)")
         arguments = tuple(self._argument(each, node) for each in node.args)
         keywords = {
             key: self._argument(each, node) for key, each in node.kwargs.items() if key not in _DROPPED

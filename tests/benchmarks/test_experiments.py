@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
 from benchmarks.experiments import (
@@ -14,7 +12,8 @@ from benchmarks.experiments import (
     trials,
 )
 from legonet.demo.ordinary import METHOD
-from legonet.graph.schema import Adapter, MethodName
+from legonet.graph.method import METHODS
+from legonet.graph.schema import Adapter
 
 NAMES = list(EXPERIMENTS)
 
@@ -22,7 +21,7 @@ NAMES = list(EXPERIMENTS)
 def test_every_method_is_measured_in_each_experiment_of_the_paper() -> None:
     for name in ("1", "2", "3"):
         found = {trial.spec["method"]["name"] for trial in trials([name]) if trial.spec is not None}
-        assert found == set(get_args(MethodName))
+        assert found == set(METHODS.names())
 
 
 def test_every_spec_is_an_adapter_that_a_graph_file_could_have() -> None:

@@ -11,7 +11,10 @@ from torch import nn
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DataError, DistillError
-from legonet.graph.schema import Adapter, Auto, BackDistillation, ClosedForm
+from legonet.graph.schema import Adapter
+from legonet.methods.auto import Auto
+from legonet.methods.back_distillation import BackDistillation
+from legonet.methods.closed_form import ClosedForm
 from legonet.teachers.statistics import record
 from tests.distill.conftest import chain, layers_of
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from legonet.blocks.adapter import build_adapter, convolutions
+from legonet.blocks.adapter import Convolution, build_adapter, convolutions
 from legonet.distill import least_squares
 from legonet.distill.context import Edge
 from legonet.distill.draws import draw_gradient, draw_masks
@@ -247,7 +247,7 @@ def test_excess_is_what_a_change_adds_to_the_squared_distance() -> None:
     with torch.no_grad():
         solved, gram = equations.solve(0.0)
         conv.weight.copy_(solved)
-        excess = Excess(conv, gram)
+        excess = Excess(Convolution("0", conv.weight, conv.bias), gram)
         assert excess() == 0
         conv.weight.add_(torch.randn_like(solved), alpha=0.1)
         added = squared(conv.weight, wanted) - squared(solved, wanted)

@@ -12,20 +12,24 @@ from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.distill.losses import soft_loss, value_and_jacobian
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, AnyMethod, Distillation, Jacobian, Ordinary
+from legonet.graph.method import Method
+from legonet.graph.schema import Adapter
+from legonet.methods.distillation import Distillation
+from legonet.methods.jacobian import Jacobian
+from legonet.methods.ordinary import Ordinary
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
 from legonet.outputs.vector import VectorOutput
 from tests.distill.conftest import chain
 
-METHODS: list[AnyMethod] = [
+METHODS: list[Method] = [
     Ordinary(name="ordinary", steps=200, learning_rate=1e-2),
     Distillation(name="distillation", steps=200, learning_rate=1e-2),
     Jacobian(name="jacobian", steps=100, learning_rate=1e-2),
 ]
 
 
-def adapter(method: AnyMethod | str) -> Adapter:
+def adapter(method: Method | str) -> Adapter:
     return Adapter(kernel=1, activation="none", rescale=False, method=method)  # type: ignore[arg-type]
 
 
@@ -44,7 +48,7 @@ def distance(edge: Edge, fitted: nn.Module, images: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_the_loss_falls(edge: Edge, method: AnyMethod) -> None:
+def test_the_loss_falls(edge: Edge, method: Method) -> None:
     losses: list[float] = []
     fitted = fit(edge, adapter(method), samples(), progress=lambda step, steps, loss: losses.append(loss))
     assert sum(losses[-10:]) < 0.98 * sum(losses[:10])

@@ -12,8 +12,9 @@ from torch import nn
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, ClosedForm
+from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
+from legonet.methods.closed_form import ClosedForm
 from legonet.teachers.statistics import record
 from tests.distill.conftest import chain
 

@@ -10,8 +10,9 @@ import pytest
 
 from legonet.errors import GraphError
 from legonet.graph.load import load_graph, parse_graph, parse_yaml, read_graph
-from legonet.graph.schema import BackDistillation, ClosedForm
 from legonet.graph.source import LARGEST_FILE
+from legonet.methods.back_distillation import BackDistillation
+from legonet.methods.closed_form import ClosedForm
 
 VALID = Path(__file__).parents[1] / "graphs" / "valid"
 HEAD = "legonet: 1\nname: zoo\ninput: {shape: [3, 32, 32]}\n"

@@ -83,6 +83,11 @@ def test_where_jobs_are_done(options: Options, executor: str) -> None:
     assert options.chosen_executor == executor
 
 
+def test_an_executor_that_there_is_not() -> None:
+    with pytest.raises(SelectError, match="executor cluster: expected one of inline, process, ray"):
+        Options(executor="cluster")
+
+
 @pytest.mark.parametrize("executor", ["inline", "ray"])
 def test_limits_that_nothing_keeps_are_refused(executor: Any) -> None:
     for limit in ({"seconds": 3.0}, {"memory": 3}):

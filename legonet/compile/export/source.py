@@ -13,7 +13,6 @@ from legonet.blocks.rescale import Rescale
 from legonet.compile.card import Card
 from legonet.compile.export.classes import Classes, Source
 from legonet.compile.export.constructors import LINE, written
-from legonet.compile.export.interim import graph_of
 from legonet.compile.export.names import Names, comment
 from legonet.compile.export.shapes import BATCH, input_shapes, result_shapes
 from legonet.compile.export.tree import modules_of
@@ -96,7 +95,7 @@ class _Writer:
 
     def _source(self, place: Place, shape: Shape) -> Source:
         module = find_module(self._network, place)
-        graph, state = graph_of(module), module.state_dict()
+        graph, state = module.graph, module.state_dict()
         try:
             whole = modules_of(graph, state, result_shapes(graph, shape), BATCH)
         except ExportError as error:

@@ -9,10 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import torch
+
 from legonet.distill.checkpoint import clear
 from legonet.distill.fit import Samples
 from legonet.run.execute import Result
 from legonet.run.jobs import Job
+from legonet.run.options import Options
+from legonet.store.blobs import BlobStore
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,48 @@ Listener = Callable[[Step], None]
 
 
 class Executor(ABC):
-    """Where jobs are done; entered, it holds what it needs, and left, all of that is gone.
+    """Where jobs are done: an instance has its own settings, is opened for a run, and closed at its end.
+
+    A subclass defines `submit` and `wait`, and extends `open` and `close` where it holds more than a job. One
+    that is known by a name is a line in `legonet.run.executors` and defines `of` too; any other is given to
+    `Network.transplant` as an instance.
 
     Attributes:
         slots: how many jobs it does at a time.
+        store: holds the modules that jobs name; known from `open` on.
+        device: where to compute; likewise.
         checkpoints: a folder where long jobs leave their states, to go on from; None: nowhere.
     """
 
     slots: int = 1
+    store: BlobStore
+    device: torch.device | str = "cpu"
     checkpoints: Path | None = None
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """One with the settings that a run's options hold.
+
+        Args:
+            options: of the run.
+        """
+        return cls()
+
+    def open(
+        self, store: BlobStore, device: torch.device | str = "cpu", checkpoints: Path | None = None
+    ) -> Self:
+        """Make ready for a run.
+
+        Args:
+            store: holds the modules, takes the adapters.
+            device: where to compute.
+            checkpoints: a folder where long jobs leave their states.
+
+        Returns:
+            Itself, to be entered; left, it is closed.
+        """
+        self.store, self.device, self.checkpoints = store, device, checkpoints
+        return self
 
     @abstractmethod
     def submit(self, job: Job, samples: Samples | None = None) -> None:
@@ -78,7 +115,7 @@ class Executor(ABC):
             clear(self.checkpoints, job.key)
 
     def close(self) -> None:  # noqa: B027 - an executor that holds nothing has nothing to let go
-        """End every job that runs, at once."""
+        """End every job that runs, at once, and let go of what `open` took."""
 
     def __enter__(self) -> Self:
         return self

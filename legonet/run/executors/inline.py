@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import torch
-
 from legonet.distill.fit import Samples
 from legonet.run.execute import execute
 from legonet.run.executors.base import Executor, Listener, Outcome, Step
 from legonet.run.jobs import Job
-from legonet.store.blobs import BlobStore
 
 
 class InlineExecutor(Executor):
-    """Does a job when it is waited for.
+    """Does a job when it is waited for."""
 
-    Args:
-        store: holds the modules, takes the adapters.
-        device: where to compute.
-        checkpoints: where long jobs leave their states.
-    """
-
-    def __init__(
-        self, store: BlobStore, device: torch.device | str = "cpu", checkpoints: Path | None = None
-    ) -> None:
-        self._store, self._device, self.checkpoints = store, device, checkpoints
+    def __init__(self) -> None:
         self._taken: list[tuple[Job, Samples | None]] = []
 
     def submit(self, job: Job, samples: Samples | None = None) -> None:
@@ -45,7 +31,7 @@ class InlineExecutor(Executor):
             listen(Step(job.path, done, steps, loss))
 
         try:
-            result = execute(job, self._store, samples, self._device, step, self.checkpoints)
+            result = execute(job, self.store, samples, self.device, step, self.checkpoints)
             return Outcome(job.path, result)
         except Exception as error:  # one job's trouble; what to make of it is the scheduler's to say
             return Outcome(job.path, error=error)

@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import torch
 
 from legonet.distill.fit import Samples
 from legonet.errors import DistillError, LegonetError, StoreError
@@ -22,6 +24,7 @@ from legonet.run.execute import Result
 from legonet.run.executors.base import Executor, Listener, Outcome, Step
 from legonet.run.executors.wire import error_of, job_data, samples_bytes
 from legonet.run.jobs import Job, blobs_of
+from legonet.run.options import Options
 from legonet.store.blobs import BlobStore, Store
 
 LOOK = 0.2  # seconds between looks at memory and time
@@ -56,30 +59,32 @@ class ProcessExecutor(Executor):
     """One process per job, forked from one that has imported torch already; needs a POSIX system.
 
     Args:
-        store: holds the modules, takes the adapters; the blobs of one without files are copied.
         workers: how many jobs at a time; each gets an equal share of the cores, and one GPU with `cuda`.
-        device: where to compute.
         limits: of each job.
-        checkpoints: where long jobs leave their states.
     """
 
-    def __init__(
-        self,
-        store: BlobStore,
-        workers: int = 2,
-        device: str = "cpu",
-        limits: Limits | None = None,
-        checkpoints: Path | None = None,
-    ) -> None:
-        self.slots, self.checkpoints = workers, checkpoints
-        self._store, self._device, self._limits = store, device, limits or Limits()
-        self._folder = tempfile.TemporaryDirectory(prefix="legonet-", ignore_cleanup_errors=True)
-        self._depot = store if isinstance(store, Store) else Store(Path(self._folder.name) / "blobs")
+    def __init__(self, workers: int = 2, limits: Limits | None = None) -> None:
+        self.slots, self._limits = workers, limits or Limits()
         self._free = list(range(workers))
         self._running: dict[int, _Running] = {}
         self._count, self._looked, self._buffer = 0, 0.0, b""
         self._ended: list[Outcome] = []
         self._server: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """One with so many workers, within the limits."""
+        return cls(options.workers, Limits(options.seconds, options.memory))
+
+    def open(
+        self, store: BlobStore, device: torch.device | str = "cpu", checkpoints: Path | None = None
+    ) -> Self:
+        """Make ready for a run; the blobs of a store without files are copied into some."""
+        super().open(store, device, checkpoints)
+        self._folder = tempfile.TemporaryDirectory(prefix="legonet-", ignore_cleanup_errors=True)
+        self._depot = store if isinstance(store, Store) else Store(Path(self._folder.name) / "blobs")
+        self._free = list(range(self.slots))
+        return self
 
     def submit(self, job: Job, samples: Samples | None = None) -> None:
         """Start a job's process."""
@@ -91,9 +96,9 @@ class ProcessExecutor(Executor):
             running.samples.write_bytes(samples_bytes(samples))
         try:
             data = job_data(job)
-            if self._depot is not self._store:
+            if self._depot is not self.store:
                 for sha in blobs_of([job]):
-                    self._depot.put(self._store.get(sha))
+                    self._depot.put(self.store.get(sha))
         except LegonetError as error:
             self._free.append(slot)
             self._ended.append(Outcome(job.path, error=error))
@@ -106,10 +111,10 @@ class ProcessExecutor(Executor):
             "store": str(self._depot.folder.absolute()),
             "samples": None if running.samples is None else str(running.samples),
             "result": str(running.result),
-            "device": self._device,
+            "device": str(self.device),
             "cores": cores,
             "threads": max(1, len(cores)),
-            "gpu": _gpu(slot, self._device),
+            "gpu": _gpu(slot, str(self.device)),
             "checkpoints": None if self.checkpoints is None else str(self.checkpoints.absolute()),
         }
         self._tell(order)

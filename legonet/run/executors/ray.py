@@ -10,7 +10,9 @@ import importlib
 import json
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import torch
 
 from legonet.distill.fit import Samples
 from legonet.errors import DistillError, LegonetError, StoreError
@@ -26,6 +28,7 @@ from legonet.run.executors.wire import (
     samples_of,
 )
 from legonet.run.jobs import Job, blobs_of
+from legonet.run.options import Options
 from legonet.store.blobs import BlobStore, MemoryStore, Store
 
 try:
@@ -40,42 +43,52 @@ class RayExecutor(Executor):
     """Jobs as Ray tasks.
 
     Args:
-        store: holds the modules, takes the adapters.
         workers: how many jobs at a time.
-        device: where a task computes; with `cuda` it asks for one GPU.
         address: of the cluster; None: one on this machine, unless the environment names another.
         shared: every machine sees the store's folder under the same path; else blobs are shipped.
-        checkpoints: where long jobs leave their states; a folder that every machine sees too.
     """
 
     def __init__(
         self,
-        store: BlobStore,
         workers: int = 1,
-        device: str = "cpu",
         address: str | None = None,
         shared: bool = False,
-        checkpoints: Path | None = None,
     ) -> None:
-        if shared and not isinstance(store, Store):
-            raise StoreError("a network in memory has no folder to be shared; expected one of a graph file")
-        self.slots, self.checkpoints = workers, checkpoints if shared else None
-        self._store, self._device = store, device
-        self._folder = str(store.folder.absolute()) if shared and isinstance(store, Store) else None
+        self.slots, self._address, self._shared = workers, address, shared
         self._tasks: dict[Any, str] = {}
         self._shipped: dict[str, Any] = {}
         self._ended: list[Outcome] = []
+        self._ours = False
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """One with so many workers, at the cluster's address."""
+        return cls(options.workers, options.address, options.shared)
+
+    def open(
+        self, store: BlobStore, device: torch.device | str = "cpu", checkpoints: Path | None = None
+    ) -> Self:
+        """Reach the cluster; with `cuda` each task asks for one GPU, and states are left in a shared store.
+
+        Raises:
+            StoreError: no cluster can be reached, or the store has no folder that could be shared.
+        """
+        if self._shared and not isinstance(store, Store):
+            raise StoreError("a network in memory has no folder to be shared; expected one of a graph file")
+        super().open(store, device, checkpoints if self._shared else None)
+        self._folder = str(store.folder.absolute()) if self._shared and isinstance(store, Store) else None
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(address=address, include_dashboard=False, log_to_driver=False)
+                ray.init(address=self._address, include_dashboard=False, log_to_driver=False)
             except (ConnectionError, OSError, ValueError, RuntimeError) as error:
                 raise StoreError(
-                    f"--address {address}: no Ray cluster can be reached there ({error}); expected one such "
-                    "as ray://host:10001, or none for one on this machine"
+                    f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
+                    "such as ray://host:10001, or none for one on this machine"
                 ) from error
-        gpus = 1 if device.startswith("cuda") else 0
+        gpus = 1 if str(device).startswith("cuda") else 0
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
+        return self
 
     def submit(self, job: Job, samples: Samples | None = None) -> None:
         """Hand a job to the cluster; each blob is shipped once, if at all."""
@@ -84,7 +97,7 @@ class RayExecutor(Executor):
             data = job_data(job)
             for sha in named:
                 if sha not in self._shipped:
-                    self._shipped[sha] = ray.put(self._store.get(sha))
+                    self._shipped[sha] = ray.put(self.store.get(sha))
         except LegonetError as error:
             self._ended.append(Outcome(job.path, error=error))
             return
@@ -92,7 +105,7 @@ class RayExecutor(Executor):
         blobs = [self._shipped[sha] for sha in named]
         checkpoints = None if self.checkpoints is None else str(self.checkpoints.absolute())
         order = json.dumps(
-            {"job": data, "device": self._device, "store": self._folder, "checkpoints": checkpoints}
+            {"job": data, "device": str(self.device), "store": self._folder, "checkpoints": checkpoints}
         )
         self._tasks[self._remote.remote(order, given, *blobs)] = job.path
 
@@ -114,7 +127,7 @@ class RayExecutor(Executor):
             return Outcome(path, error=found, again=isinstance(found, StoreError))
         if self._folder is not None:
             try:
-                adapter = self._store.get(adapter.decode())
+                adapter = self.store.get(adapter.decode())
             except StoreError as error:
                 return Outcome(path, error=error, again=True)
         return Outcome(path, Result(**data, adapter=adapter))

@@ -8,31 +8,34 @@ import pytest
 import torch
 from torch import nn
 
+from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
 from legonet.compile.assemble import join
 from legonet.compile.card import Card, OutputCard
 from legonet.compile.network import CompiledNetwork, Normalise, Path
 from legonet.compile.options import Options
 from legonet.graph.output import Output
+from legonet.ir.interpreter import GraphModule
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
 
 
-def category() -> nn.Module:
+def category() -> GraphModule:
     layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
-    return nn.Sequential(layers, nn.Conv2d(4, 4, 1))
+    return lowered(nn.Sequential(layers, nn.Conv2d(4, 4, 1)))
 
 
 def make_app(passes: str = "all", names: tuple[str, ...] = ("cat", "dog", "train")) -> CompiledNetwork:
     torch.manual_seed(0)
     categories = {name: category() for name in names}
-    tasks = {
+    chains = {
         "class": nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 1)),
         "mark": nn.Sequential(nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2, mode="bilinear")),
     }
+    tasks = {name: lowered(chain) for name, chain in chains.items()}
     paths = tuple(Path(name, task, native=name == names[0]) for name in names for task in tasks)
     adapters = {
-        path.name: nn.Sequential(Rescale(0.5 + number), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
+        path.name: lowered(nn.Sequential(Rescale(0.5 + number), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()))
         for number, path in enumerate(paths)
         if not path.native
     }

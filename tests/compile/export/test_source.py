@@ -24,6 +24,7 @@ from legonet.compile.options import Options
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
+from legonet.outputs.vector import VectorOutput
 from legonet.teachers.take_in import take_in
 
 
@@ -50,7 +51,7 @@ def write(module: GraphModule, shape: tuple[int, ...], folder: Path, passes: str
     stage, paths = Normalise((0.5,) * 3, (0.25,) * 3), (CompiledPath("a", "t", native=True),)
     below = lowered(nn.Sequential(nn.Conv2d(3, 3, 1)))
     network = join(paths, stage, {"a": below}, {}, {"t": module}, Options(passes), shape)
-    outputs = {"a:t": OutputCard("vector", ("x",), None)}
+    outputs = {"a:t": OutputCard(VectorOutput(kind="vector", names=("x",)), "a")}
     network.card = Card("zoo", shape, (0.5,) * 3, (0.25,) * 3, outputs)
     export(network, folder)
     return Written(network, load_folder(folder), (folder / "model.py").read_text())
@@ -205,7 +206,7 @@ def test_a_module_of_several_outputs_whose_input_is_no_batch(tmp_path: Path) -> 
     assert "return y, x\n" in written.text
     assert "x, y = self._in(x)" in written.text
     assert "torch.ones([batch, 6, 6], device=device)" in written.text
-    assert "x.view(batch * 2, 3, 6)" in written.text
+    assert "x.reshape(batch * 2, 3, 6)" in written.text
 
 
 def test_blocks_of_different_sizes_share_a_class_and_different_ones_do_not(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from legonet.graph.schema import Input
 from legonet.outputs.binary import BinaryOutput
+from legonet.run.executors import EXECUTORS, make_executor
 from legonet.run.executors.base import Executor
-from legonet.run.executors.inline import InlineExecutor
 from legonet.run.executors.process import ProcessExecutor
 from legonet.run.jobs import Job
+from legonet.run.options import Options
 from legonet.store.blobs import MemoryStore, Store
 from legonet.teachers.memory import from_module
 from legonet.teachers.new_teacher import NewTeacher
@@ -58,16 +59,14 @@ def make_job(make_model: Callable[..., nn.Module], store: MemoryStore) -> Callab
 
 @pytest.fixture(scope="module")
 def process(store: MemoryStore) -> Iterator[ProcessExecutor]:
-    with ProcessExecutor(store, workers=2) as executor:
+    with ProcessExecutor(workers=2).open(store) as executor:
         yield executor
 
 
 @pytest.fixture(scope="module")
 def ray(store: MemoryStore) -> Iterator[Executor]:
     pytest.importorskip("ray")
-    from legonet.run.executors.ray import RayExecutor
-
-    with RayExecutor(store, workers=2) as executor:
+    with make_executor(Options(executor="ray", workers=2)).open(store) as executor:
         yield executor
 
 
@@ -82,17 +81,23 @@ def ray_shared(
     folder = Store(tmp_path_factory.mktemp("shared") / "blobs")
     for blob in store._blobs.values():
         folder.put(blob)
-    with RayExecutor(folder, workers=2, shared=True) as executor:
+    with RayExecutor(workers=2, shared=True).open(folder) as executor:
         yield executor
 
 
 RAY = (pytest.mark.slow, pytest.mark.filterwarnings("ignore"))  # Ray's own warnings
+MADE_ONCE = ("process", "ray", "ray_shared")  # fixtures: these take seconds to begin
 
 
 @pytest.fixture(
-    params=["inline", "process", pytest.param("ray", marks=RAY), pytest.param("ray_shared", marks=RAY)]
+    params=[
+        pytest.param(name, marks=RAY if name.startswith("ray") else ()) for name in (*EXECUTORS, "ray_shared")
+    ]
 )
-def executor(request: pytest.FixtureRequest, store: MemoryStore) -> Executor:
-    if request.param == "inline":
-        return InlineExecutor(store)
-    return request.getfixturevalue(request.param)
+def executor(request: pytest.FixtureRequest, store: MemoryStore) -> Iterator[Executor]:
+    """Each kind of the table, and Ray with a store that all machines see."""
+    if request.param in MADE_ONCE:
+        yield request.getfixturevalue(request.param)
+        return
+    with make_executor(Options(executor=request.param)).open(store) as executor:
+        yield executor

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 
-from legonet.errors import DistillError
+from legonet.errors import DistillError, SelectError
 from legonet.run.executors.base import Executor
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.executors.process import Limits, ProcessExecutor
 from legonet.run.executors.wire import job_data, job_of, samples_bytes, samples_of
 from legonet.run.jobs import Job
+from legonet.run.options import Options
 from legonet.store.blobs import BlobStore
 from tests.run.executors.jobs import ENDLESS, ORDINARY, finish, samples
 
@@ -54,7 +55,7 @@ def test_the_same_bytes(executor: Executor, store: BlobStore, make_job: Callable
 
 
 def finish_inline(store: BlobStore, job: Job) -> Any:
-    inline = InlineExecutor(store)
+    inline = InlineExecutor().open(store)
     inline.submit(job)
     return inline.wait(0, lambda _: None)[0].result
 
@@ -80,6 +81,30 @@ def test_a_bug_is_told_with_its_place(executor: Executor, make_job: Callable[...
     executor.submit(make_job(category_module="no address"))
     (outcome,) = finish(executor)
     assert outcome.error is not None
+
+
+class Counting(InlineExecutor):
+    """One of a user's own."""
+
+    done = 0
+
+    def submit(self, job: Job, samples: Any = None) -> None:
+        self.done += 1
+        super().submit(job, samples)
+
+
+def test_an_instance_does_the_jobs_of_one_run_after_the_other(network: Any) -> None:
+    mine = Counting()
+    network.transplant(executor=mine, options=Options(only=["dog:classify"]))
+    assert mine.done == 1
+    network.transplant(executor=mine)
+    assert mine.done == 2
+    assert not network.plan().changes
+
+
+def test_an_instance_has_its_own_limits(network: Any) -> None:
+    with pytest.raises(SelectError, match="executor Counting: given with limits of time or memory"):
+        network.transplant(executor=Counting(), options=Options(seconds=1.0))
 
 
 class TestProcesses:
@@ -142,7 +167,7 @@ class TestProcesses:
         assert outcome.result is not None
 
     def test_left_it_holds_nothing(self, store: BlobStore, make_job: Callable[..., Job]) -> None:
-        with ProcessExecutor(store, workers=1) as executor:
+        with ProcessExecutor(workers=1).open(store) as executor:
             executor.submit(make_job(adapter=ENDLESS), samples())
             pid = self.pid(executor)
             folder = Path(executor._folder.name)

@@ -70,4 +70,4 @@ def test_a_network_in_memory_cannot_be_shared() -> None:
     from legonet.run.executors.ray import RayExecutor
 
     with pytest.raises(StoreError, match="no folder to be shared"):
-        RayExecutor(MemoryStore(), shared=True)
+        RayExecutor(shared=True).open(MemoryStore())

@@ -1,37 +1,42 @@
-"""The method `auto`: closed form, calibration, refinement; what agrees best with the teacher is kept."""
+"""Refinement of an adapter by what the teacher answers, and the features that it learns from.
+
+All weights descend on synthesised features and those of the images given, joined at random lines, along
+
+    disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.1 L(y_S, y*)
+
+excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter near the
+closed form where the features say nothing; its weight falls with the number of images. The third term needs
+labels.
+
+Source: legonet; the loss is equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs beside
+the labels, as in Hinton et al., arXiv:1503.02531.
+"""
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.amounts import AUTO_BATCH as BATCH
-from legonet.distill.amounts import AUTO_CALIBRATION as STEPS_OF_BIASES
-from legonet.distill.amounts import AUTO_JOINED as JOINED
-from legonet.distill.amounts import AUTO_MANY as MANY
-from legonet.distill.amounts import AUTO_MOST as MOST
 from legonet.distill.apart import learn_from_outputs, own_features
 from legonet.distill.augment import augmented_features, cutmix, share_of_given
 from legonet.distill.context import Context, outputs_of
 from legonet.distill.descent import descend
+from legonet.distill.flops.refinement import BATCH, CALIBRATION, JOINED, refinement_steps
 from legonet.distill.imagine import imagined_features
 from legonet.distill.losses import disagreement, output_scale, task_loss
-from legonet.distill.start import Start, start
-from legonet.graph.schema import Auto
+from legonet.distill.start import Start
 
 HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
 HALF = 5  # given images that take half of a batch, the imagined ones the other half
-CALIBRATION = STEPS_OF_BIASES, 1e-2  # steps on the biases alone, and their learning rate
+CALIBRATION_RATE = 1e-2  # learning rate of the biases
 APART = 1.5  # times the steps without a common base
 PRIOR = 0.3  # weight of the pseudo-gradients' loss without images
 TRUST = 30  # given images that halve it
 LABELS = 0.1  # weight of the task loss
-EXACT = 1e-6  # disagreement at which there is nothing left to learn
 
 
 @dataclass(frozen=True)
@@ -53,63 +58,14 @@ class Material:
     held_out: Tensor
 
 
-def fit_auto(context: Context, settings: Auto) -> dict[str, float]:
-    """Fit by what there is: the modules alone, statistics, images, labels.
+class Refinement:
+    """Changes the context's adapter in place, by what the material says, and judges it.
 
-    1. Start: the closed form, or what needs no common base (`legonet.distill.start`).
-    2. Calibration: the adapter's biases, so that the output has the teacher's offset.
-    3. Refinement of all weights, on imagined features and those of the images given, joined at random lines;
-
-        disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.1 L(y_S, y*)
-
-       excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter
-       near the closed form where the features say nothing; its weight falls with the number of images. The
-       third term needs labels.
-    4. What agrees best with the teacher on held-out features is kept, be it the start; an exact start is
-       not refined.
-
-    Returns:
-        `residual` of the closed form, unless the modules differ in architecture; `disagreement` on held-out
-        features of the adapter that is kept, and `disagreement at the start`, unless there is no feature to
-        compare on.
-
-    Source: legonet; the loss is equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs
-    beside the labels, as in Hinton et al., arXiv:1503.02531.
+    Args:
+        context: the fit under way.
+        material: features to learn from and to judge by.
+        begin: where the adapter stands at first.
     """
-    if settings.start.masks == "imagined":  # the start and what follows see the same features
-        context = replace(context, imagined=imagined_features(context, settings.imagined))
-    begin = start(context, settings.start)
-    quality = {} if begin.residual is None else {"residual": begin.residual}
-    material = _gather(context, settings.imagined)
-    if material is None:
-        context.notes.append(
-            f"{context.edge.path}: the output's offset is not set: neither statistics of the teacher nor "
-            "images nor the network's input are known; run `legonet teacher record`, or give some images"
-        )
-        return quality
-    trainer = _Trainer(context, material, begin)
-    agreement = {"start": trainer.judge()}
-    kept, best = copy.deepcopy(context.adapter.state_dict()), "start"
-    for name, step in (
-        ("calibrated", trainer.calibrate),
-        ("refined", lambda: trainer.refine(settings)),
-    ):
-        if agreement[best] < EXACT:
-            break
-        step()
-        agreement[name] = trainer.judge()
-        if agreement[name] < agreement[best]:
-            kept, best = copy.deepcopy(context.adapter.state_dict()), name
-    context.adapter.load_state_dict(kept)
-    context.notes.append(_say(context, material, agreement, best))
-    return quality | {
-        "disagreement": agreement[best],
-        "disagreement at the start": agreement["start"],
-    }
-
-
-class _Trainer:
-    """Learns from the material, and judges."""
 
     def __init__(self, context: Context, material: Material, begin: Start) -> None:
         self._context, self._material, self._begin = context, material, begin
@@ -136,25 +92,27 @@ class _Trainer:
 
     def calibrate(self) -> None:
         """Set the biases."""
-        steps, learning_rate = CALIBRATION
-        descend(self._context.adapter, self._agree, steps, learning_rate, decay=True, only="bias")
+        adapter = self._context.adapter
+        descend(adapter, self._agree, CALIBRATION, CALIBRATION_RATE, decay=True, only="bias")
 
-    def refine(self, settings: Auto) -> None:
-        """Change all weights; without a common base by `legonet.distill.apart`."""
+    def refine(self, steps: int, learning_rate: float, gradients: float) -> None:
+        """Change all weights; without a common base by `legonet.distill.apart`.
+
+        Args:
+            steps: of Adam without images; there are more with some.
+            learning_rate: at the start, with a common base.
+            gradients: weight of the real gradients' mismatch without one.
+        """
         if not self._begin.common:
             own = own_features(self._context)
             imagined = self._material.imagined if own is None else own
-            steps = round(settings.steps * APART)
-            learn_from_outputs(
-                self._context, imagined, self._material.given, steps, float(settings.gradients)
-            )
+            learn_from_outputs(self._context, imagined, self._material.given, round(steps * APART), gradients)
             return
-        times = min(MOST, 1 + self._images / MANY)
         descend(
             self._context.adapter,
             self._loss,
-            round(settings.steps * times),
-            settings.learning_rate,
+            refinement_steps(steps, self._images),
+            learning_rate,
             decay=True,
             progress=self._context.progress,
             state=self._context.descent(),
@@ -189,8 +147,16 @@ class _Trainer:
         return torch.randint(among, (count,), generator=self._context.generator).to(self._context.device)
 
 
-def _gather(context: Context, count: int) -> Material | None:
-    """Everything to learn from, a fifth of it held out; of few given images none is spared for that."""
+def gather(context: Context, count: int) -> Material | None:
+    """Everything to learn from, a fifth of it held out; of few given images none is spared for that.
+
+    Args:
+        context: the fit under way.
+        count: features to synthesise.
+
+    Returns:
+        None where there is nothing.
+    """
     imagined, images, labels = imagined_features(context, count), context.images, context.labels
     held_out = []
     if imagined is not None:
@@ -212,17 +178,3 @@ def _gather(context: Context, count: int) -> Material | None:
 
 def _others(count: int) -> Tensor:
     return torch.arange(count) % HELD_OUT != 0
-
-
-def _say(context: Context, material: Material, agreement: dict[str, float], best: str) -> str:
-    sources = []
-    if material.imagined is not None:
-        sources.append(f"{len(material.imagined)} synthesised features")
-    if context.features is not None:
-        labelled = "labelled" if material.labelled is not None else "unlabelled"
-        sources.append(f"{len(context.features)} {labelled} images")
-    figures = ", ".join(f"{name} {value:.3f}" for name, value in agreement.items())
-    return (
-        f"{context.edge.path}: auto keeps the {best} adapter, learned from {' and '.join(sources)}: "
-        f"disagreement with the teacher on {len(material.held_out)} held-out features: {figures}"
-    )

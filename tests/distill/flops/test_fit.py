@@ -12,11 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.distill import amounts
 from legonet.distill.bridge import fit_bridged
 from legonet.distill.context import Edge
 from legonet.distill.fit import Samples, fit
-from legonet.distill.operations import Joined, closed_form_operations, fit_operations
+from legonet.distill.flops.closed_form import closed_form_operations
+from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
 from legonet.ir.interpreter import GraphModule
@@ -41,6 +41,7 @@ class Counted(TorchDispatchMode):
         return output
 
 
+FLOPS = {"bridge": "stitching"}
 METHODS: list[dict[str, Any]] = [
     {"name": "auto", "steps": 12, "imagined": 16},
     {"name": "closed-form", "draws": 64, "matching": 8},
@@ -61,12 +62,10 @@ def known(edge: Edge) -> Edge:
     return replace(edge, statistics=own, generic_statistics=own, input=Input(shape=(3, 16, 16)))
 
 
-def patched(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
+def patched(monkeypatch: pytest.MonkeyPatch, part: str, name: str, value: int) -> None:
     """Of the fit, and of its estimate."""
-    shared = "_".join(name.split(".")[-2:]).upper()
-    assert hasattr(amounts, shared)
-    monkeypatch.setattr(f"legonet.distill.{name}", value)
-    monkeypatch.setattr(amounts, shared, value)
+    for module in (f"legonet.distill.{part}", f"legonet.distill.flops.{FLOPS.get(part, part)}"):
+        monkeypatch.setattr(f"{module}.{name}", value)
 
 
 def given() -> Samples:
@@ -108,8 +107,8 @@ def test_windows_are_of_no_use_to_an_adapter_that_resamples() -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])
 def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    patched(monkeypatch, "methods.auto.JOINED", 256)
-    monkeypatch.setattr("legonet.distill.methods.auto.EXACT", 0.0)  # refined however good it is
+    patched(monkeypatch, "refinement", "JOINED", 256)
+    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # refined however good it is
     spec = Adapter.model_validate({"kernel": 3, "method": method})
     with Counted() as counter:
         fit(known, spec, given())
@@ -118,9 +117,9 @@ def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPa
 
 
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    patched(monkeypatch, "bridge.STEPS", 20)
-    patched(monkeypatch, "bridge.SYNTHESISED", 48)
-    patched(monkeypatch, "bridge.JOINED", 128)
+    patched(monkeypatch, "bridge", "STEPS", 20)
+    patched(monkeypatch, "bridge", "SYNTHESISED", 48)
+    patched(monkeypatch, "bridge", "JOINED", 128)
     own = chain(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
     spec = Adapter.model_validate({"kernel": 3, "method": METHODS[3]})
     with Counted() as counter:

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from legonet.data.leaves import leaves_images
+from legonet.distill import refinement
 from legonet.distill.context import Edge
 from legonet.distill.fit import Fitted, Samples, fit
 from legonet.distill.imagine import imagine
-from legonet.distill.methods import auto
-from legonet.graph.schema import Adapter, Auto, ClosedForm, Input, Solving
+from legonet.graph.schema import Adapter, Input, Solving
+from legonet.methods.auto import Auto
+from legonet.methods.closed_form import ClosedForm
 from legonet.teachers.statistics import record
 from tests.distill.conftest import chain
 
@@ -82,7 +84,7 @@ def test_images_and_labels_help(moved: Edge) -> None:
 
 
 def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "CALIBRATION", (3, 1e3))
+    monkeypatch.setattr(refinement, "CALIBRATION_RATE", 1e3)
     wild = Adapter(method=Auto(name="auto", steps=60, imagined=60, learning_rate=1e3))
     fitted, start = fit(moved, wild), fit(moved, ALONE)
     assert fitted.quality["disagreement"] == fitted.quality["disagreement at the start"]
@@ -92,7 +94,7 @@ def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: 
 
 
 def test_an_exact_start_is_not_refined(lively_edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "descend", lambda *_, **__: pytest.fail("there is nothing to learn"))
+    monkeypatch.setattr(refinement, "descend", lambda *_, **__: pytest.fail("there is nothing to learn"))
     given = record(lively_edge.category_module, lively_edge.teacher_module, [images(200)], 10**5)
     edge = dataclasses.replace(lively_edge, statistics=given, generic_statistics=given)
     fitted = fit(edge, SPEC)
@@ -102,8 +104,8 @@ def test_an_exact_start_is_not_refined(lively_edge: Edge, monkeypatch: pytest.Mo
 
 def test_few_images_are_not_spared(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    gather = auto._gather
-    monkeypatch.setattr(auto, "_gather", lambda *args: seen.append(gather(*args)) or seen[-1])
+    gather = refinement.gather
+    monkeypatch.setattr(refinement, "gather", lambda *args: seen.append(gather(*args)) or seen[-1])
     for count in (10, 40):
         fit(moved, SPEC, Samples(images(count), torch.arange(count) % 2))
     few, many = seen

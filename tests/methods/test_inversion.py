@@ -10,7 +10,8 @@ from legonet.data.leaves import leaves_images
 from legonet.distill.context import Edge
 from legonet.distill.fit import fit
 from legonet.errors import DistillError
-from legonet.graph.schema import Adapter, Input, Inversion
+from legonet.graph.schema import Adapter, Input
+from legonet.methods.inversion import Inversion
 from legonet.teachers.statistics import record
 
 SPEC = Adapter(method=Inversion(name="inversion", images=64, steps=150, learning_rate=1e-2))

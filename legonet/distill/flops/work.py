@@ -1,0 +1,90 @@
+"""The parts that fits are made of, counted: what a method's cost is a sum of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from legonet.distill.flops.closed_form import closed_form_operations
+from legonet.distill.flops.synthesis import drawn_operations, moved_operations
+from legonet.ir.notation import Layer
+from legonet.ir.sizes import Shape, Size, chain_operations
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a fit has to work with, and the operations of its parts.
+
+    Attributes:
+        category_module: f, of one image.
+        task_module: g_S, of one feature.
+        teacher_module: g_T, of one feature.
+        adapter: the layers of h; none where nothing is fitted.
+        images: how many are given.
+        labelled: whether with labels.
+        statistics: whether the teacher's owner recorded them.
+    """
+
+    category_module: Size
+    task_module: Size
+    teacher_module: Size
+    adapter: Mapping[str, Layer]
+    images: int = 0
+    labelled: bool = False
+    statistics: bool = False
+
+    @property
+    def source(self) -> Shape:
+        """The shape of f's features."""
+        return self.category_module.gives
+
+    @property
+    def f(self) -> int:
+        """Operations of the category module for one image."""
+        return self.category_module.operations
+
+    @property
+    def student(self) -> int:
+        """Operations of the generic task module, g_S, for one feature."""
+        return self.task_module.operations
+
+    @property
+    def teacher(self) -> int:
+        """Operations of the teacher's task module, g_T, for one feature."""
+        return self.teacher_module.operations
+
+    @cached_property
+    def h(self) -> int:
+        """Operations of the adapter for one feature."""
+        return chain_operations(self.adapter, self.source)
+
+    @property
+    def step(self) -> int:
+        """One feature of a step that trains h below g_S."""
+        return 2 * self.student + 3 * self.h
+
+    def step_of_gradients(self, weight: float) -> int:
+        """One feature of a step that matches outputs, and gradients too if these have a weight."""
+        if not weight:
+            return self.step + self.teacher
+        return 5 * self.student + 6 * self.h + 2 * self.teacher
+
+    def drawn(self, features: int) -> int:
+        """So many features that are drawn from the teacher's statistics, if there are any."""
+        return drawn_operations(features, self.teacher) if self.statistics else 0
+
+    def inverted(self, images: int) -> int:
+        """So many synthesised images, and their features."""
+        moved = moved_operations(images, self.f, self.teacher) if self.statistics else 0
+        return images * self.f + moved
+
+    def synthetic(self, features: int) -> int:
+        """So many features without images: half drawn, half of synthesised images."""
+        return self.drawn(features // 2) + self.inverted(features - features // 2)
+
+    def closed_form(self, draws: int) -> int:
+        """Least squares over so many draws."""
+        windows = {self.task_module.window, self.teacher_module.window}
+        once = self.student + self.teacher
+        return closed_form_operations(self.adapter, self.source, once, draws, windows)

@@ -1,0 +1,57 @@
+"""Methods of fitting an adapter: the base of all, and the table that holds them. Needs no torch.
+
+A method is in the table once `legonet.methods` is imported, or once a user registers it by
+`legonet.register_method`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from legonet.graph.fields import Model
+from legonet.graph.kinds import Kinds
+
+
+class Method(Model):
+    """A method of fitting adapters: its settings as a graph file writes them, what a fit takes, and the fit.
+
+    Each method is a subclass: one of the files in `legonet/methods/`, or a user's own, which is added by
+    `legonet.register_method`. Its first setting is its name, `name: Literal["my-method"]`; all others have
+    defaults, so that a graph file may give the name alone.
+
+    Attributes:
+        name: of the method.
+        needs_teacher: whether a fit compares with a teacher; one that does not can do with labelled samples.
+    """
+
+    name: Any  # each method says its own
+    needs_teacher: ClassVar[bool] = True
+
+    @abstractmethod
+    def cost(self, work: Any) -> int:
+        """About how many operations a fit takes, for plans. Needs no torch.
+
+        Args:
+            work: counts the parts of a fit, a `legonet.distill.flops.work.Work`.
+
+        Returns:
+            Two for each multiplication with its addition.
+        """
+
+    @abstractmethod
+    def fit(self, context: Any) -> dict[str, float]:
+        """Set the weights of the context's adapter, in place.
+
+        Args:
+            context: the adapter and all that may be used, a `legonet.distill.context.Context`.
+
+        Returns:
+            What was measured, by name; less is better.
+
+        Raises:
+            legonet.errors.DistillError: the adapter cannot be fitted from what is given.
+        """
+
+
+METHODS: Kinds[Method] = Kinds("method", "name", "legonet.methods", by_name=True)

@@ -1,0 +1,3 @@
+from tests.distill.conftest import context, edge, lively_edge
+
+__all__ = ["context", "edge", "lively_edge"]

@@ -1,0 +1,73 @@
+"""The examples of a method and an executor in docs/extending.md do what is said there."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from legonet import registration
+from legonet.graph.method import METHODS
+from legonet.run.options import Options
+
+DOCS = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+def example(section: str) -> str:
+    """The section's first block of code."""
+    text = DOCS.read_text(encoding="utf-8").split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    assert len(code.splitlines()) < 30
+    return code
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], ModuleType]]:
+    """Imports a section's example as a module; what it registers is gone after the test."""
+    monkeypatch.setattr(registration, "_MODULES", {})
+    monkeypatch.syspath_prepend(tmp_path)
+    before, made = METHODS.names(), []
+
+    def load(section: str, name: str) -> ModuleType:
+        (tmp_path / f"{name}.py").write_text(example(section), encoding="utf-8")
+        made.append(name)
+        return importlib.import_module(name)
+
+    yield load
+    for name in made:
+        del sys.modules[name]
+    for name in set(METHODS.names()) - set(before):
+        METHODS.remove(name)
+
+
+@pytest.mark.parametrize("executor", ["inline", "process"])
+def test_a_method(module: Callable[..., ModuleType], network: Any, executor: str) -> None:
+    module("A method", "regression_example")
+    images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def quality(steps: int) -> float:
+        network.connect("dog", "classify", adapter={"method": {"name": "regression", "steps": steps}})
+        planned = {each.path: each for each in network.plan({"dog:classify": (images, None)})}["dog:classify"]
+        assert planned.method == "regression"
+        assert planned.cost.operations
+        options = Options(only=["dog:classify"], executor=executor)
+        (result,) = network.transplant({"dog:classify": (images, None)}, options=options).results
+        return result.quality["loss"]
+
+    assert quality(40) < quality(1)
+
+
+def test_an_executor(module: Callable[..., ModuleType], network: Any) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        mine = module("An executor", "pool_example").PoolExecutor(pool)
+        assert len(network.transplant(executor=mine, options=Options(only=["dog:classify"])).results) == 1
+        assert network.transplant(executor=mine).results
+    assert not network.plan().changes
