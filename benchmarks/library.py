@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from legonet.errors import DataError
 
+NOISE_IMAGES = 4
 NOISE = 0.1  # of a fine-tuned weight: its difference, in standard deviations
 
 
@@ -37,7 +38,7 @@ class Known:
         """The model in evaluation mode, frozen and awake; always the same."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return awake(self.make(side)).eval().requires_grad_(False)
+            return awake(self.make(side), side).requires_grad_(False)
 
 
 def _vision(name: str) -> Callable[[int], nn.Module]:
@@ -71,21 +72,29 @@ MODELS = (
 )
 
 
-def awake(model: nn.Module) -> nn.Module:
-    """Give norms statistics, and weights that begin near zero random values, in place.
+def awake(model: nn.Module, side: int) -> nn.Module:
+    """Give weights that begin near zero random values, and norms the statistics of noise, in place.
 
-    Otherwise a norm would only be the identity, and the branches of a ConvNeXt would add nothing.
+    Otherwise the branches of a ConvNeXt would add nothing, and a MobileNet's output would follow its biases
+    alone, whatever the image.
+
+    Args:
+        model: Its weights are random.
+        side: Of the images, height and width.
+
+    Returns:
+        The model in evaluation mode.
     """
     generator = torch.Generator().manual_seed(0)
-    for name, buffer in model.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_(0, 0.1, generator=generator)
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 1.5, generator=generator)
     for parameter in model.parameters():
         if parameter.abs().max() < 1e-3:
             nn.init.normal_(parameter, std=0.1, generator=generator)
-    return model
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean over all batches that it sees
+    with torch.no_grad():
+        model.train()(torch.rand(NOISE_IMAGES, 3, side, side, generator=generator))
+    return model.eval()
 
 
 def fine_tuned(model: nn.Module, parts: Collection[str], seed: int) -> nn.Module:

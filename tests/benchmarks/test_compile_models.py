@@ -38,7 +38,7 @@ class Pair(nn.Module):
 
 @pytest.mark.parametrize("make", [Pair, torchvision.models.resnet18])
 def test_an_experts_network_has_no_norm_and_computes_the_same(make: type[nn.Module]) -> None:
-    model, images = awake(make()).eval(), torch.rand(2, 3, 64, 64)
+    model, images = awake(make(), 64), torch.rand(2, 3, 64, 64)
     assert _norms(folded(model)) == 0 < _norms(model)
     with torch.no_grad():
         torch.testing.assert_close(folded(model)(images), model(images), rtol=1e-3, atol=1e-4)
@@ -62,7 +62,16 @@ def test_every_model_of_timm_is_an_experts_without_norms() -> None:
         torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))
 
 
-def test_models_are_awake_and_always_the_same() -> None:
+@pytest.mark.parametrize("known", MODELS, ids=lambda each: each.name)
+def test_outputs_follow_the_image(known: Known) -> None:
+    if known.make.__qualname__.startswith("_timm"):
+        pytest.importorskip("timm")
+    model, images = known.build(64), torch.rand(1, 3, 64, 64)
+    bright, dark = model(images), model(images / 5)
+    assert float((bright - dark).abs().mean()) > 0.02 * float(bright.abs().mean())
+
+
+def test_a_model_is_always_the_same_and_its_branches_add_something() -> None:
     convnext = next(each for each in MODELS if each.name == "ConvNeXt-T")
     first, again = convnext.build(32), convnext.build(32)
     scales = [each for name, each in first.named_parameters() if name.endswith("layer_scale")]
