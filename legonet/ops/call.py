@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
@@ -64,10 +66,16 @@ class Call:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     mask: Tensor | None = None
 
-    @property
-    def data(self) -> list[Data]:
+    @cached_property
+    def data(self) -> tuple[Data, ...]:
         """The arguments that depend on the features, in order."""
-        return list(_data((list(self.arguments), dict(self.keywords))))
+        return tuple(_data((self.arguments, self.keywords)))
+
+    def masked(self, mask: Tensor) -> Call:
+        """The call with a mask; what is known of its data stays known, unlike with `replace`."""
+        made = copy.copy(self)
+        object.__setattr__(made, "mask", mask)
+        return made
 
     def at(self, values: Sequence[Any]) -> Any:
         """Compute it with these values for its data."""
