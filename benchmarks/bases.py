@@ -40,15 +40,15 @@ from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.alignment import Symmetry
-from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.alignment.permute import Symmetry
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.evaluate import scores
 from legonet.graph.method import METHODS
 from legonet.graph.schema import Adapter
-from legonet.ir.cuts import split
 from legonet.ir.interpreter import GraphModule, part
 from legonet.ir.notation import Conv, Layer, Linear
+from legonet.ir.split import cut_at
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
@@ -120,11 +120,11 @@ def different_bases(
 def _reordered(edge: Edge) -> Edge:
     """The same teacher, the hidden units of g_T in a random order."""
     symmetry = Symmetry(edge.teacher_module, edge.source)
-    found = symmetry.permuted(symmetry.random(torch.Generator().manual_seed(SEED)))
+    permuted = symmetry.permuted(symmetry.random(torch.Generator().manual_seed(SEED)))
     recorded = edge.statistics
     if recorded is not None:
-        recorded = replace(recorded, activity=found.reordered(recorded.activity))
-    return replace(edge, teacher_module=found.module, statistics=recorded)
+        recorded = replace(recorded, activity=permuted.reordered(recorded.activity))
+    return replace(edge, teacher_module=permuted.module, statistics=recorded)
 
 
 def _teacher(network: Network, category: str, kind: Kind, folder: Path) -> tuple[GraphModule, GraphModule]:
@@ -136,7 +136,7 @@ def _teacher(network: Network, category: str, kind: Kind, folder: Path) -> tuple
     net = build_layers(task.block.layers or {})
     net.load_state_dict(load_file(path))
     whole = lowered(net)
-    below, above = split(whole.graph, CUT)
+    below, above = cut_at(whole.graph, CUT).parts
     return part(whole, below), part(whole, above)
 
 

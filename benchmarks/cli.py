@@ -117,7 +117,7 @@ def speed(
 ) -> None:
     """Time the closed form against back-distillation, and against what the machine can do."""
     from benchmarks.speed import SPEED, run_speed
-    from legonet.store.files import write_file
+    from legonet.store.plain_files import write_file
 
     found = run_speed(_split(split), steps, threads, _say)
     write_file(results / SPEED, (json.dumps(found.data(), indent=2) + "\n").encode())
@@ -134,7 +134,7 @@ def scale(
 ) -> None:
     """Measure how planning and running grow: plans, files, store, scheduler, a year of arrivals."""
     from benchmarks.scale import SCALE, run_scale
-    from legonet.store.files import write_file
+    from legonet.store.plain_files import write_file
 
     found = run_scale(quick, _say)
     write_file(results / SCALE, (json.dumps(found.data(), indent=2) + "\n").encode())
@@ -160,7 +160,7 @@ def compile_bench(
     """
     from benchmarks.compile import COMPILE, run_compile, write_json
     from benchmarks.compile_models import QUICK, Effort, run_models
-    from legonet.store.files import write_file
+    from legonet.store.plain_files import write_file
 
     repeats = QUICK.repeats if quick else repeats
     figures = run_models(QUICK if quick else Effort(repeats=repeats), only or "", _say)
@@ -292,7 +292,7 @@ def models(
     from dataclasses import asdict
 
     from benchmarks.models import Outcome, read_outcomes, run_models, write_table
-    from legonet.store.files import write_file
+    from legonet.store.plain_files import write_file
 
     def tell(outcome: Outcome) -> None:
         if not as_json:

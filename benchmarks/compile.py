@@ -31,11 +31,11 @@ from legonet.blocks.adapter_layers import adapter_layers
 from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.files import find_block
 from legonet.compile.assemble import join
-from legonet.compile.card import Card, OutputCard
 from legonet.compile.export import BATCHES, export
-from legonet.compile.network import CompiledNetwork, Normalise, Path
-from legonet.compile.options import Options
-from legonet.compile.verdicts import Verdicts
+from legonet.compile.grouping_cache import GroupingCache
+from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.options import CompileOptions
+from legonet.compile.signature import OutputSignature, Signature
 from legonet.graph.schema import Adapter
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers
@@ -75,11 +75,11 @@ class Zoo:
     tasks: dict[str, nn.Sequential]
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[CompiledPath, ...]:
         """Every category and task; the first category's are native."""
         first = next(iter(self.categories))
         return tuple(
-            Path(category, task, native=category == first)
+            CompiledPath(category, task, native=category == first)
             for category in self.categories
             for task in self.tasks
         )
@@ -90,8 +90,8 @@ class Zoo:
             module.to(device)
         return self
 
-    def compiled(self, *paths: Path, options: Options) -> CompiledNetwork:
-        """Compile some paths, with a card; default: all."""
+    def compiled(self, *paths: CompiledPath, options: CompileOptions) -> CompiledNetwork:
+        """Compile some paths, with a signature; default: all."""
         chosen = paths or self.paths
         used = {path.category for path in chosen}, {path.task for path in chosen}
         app = join(
@@ -103,11 +103,11 @@ class Zoo:
             options,
             SHAPE,
         )
-        outputs = {each.name: OutputCard(SCORE, each.category) for each in chosen}
-        app.card = Card("zoo", SHAPE, None, None, outputs)
+        outputs = {each.name: OutputSignature(SCORE, each.category) for each in chosen}
+        app.signature = Signature("zoo", SHAPE, None, None, outputs)
         return app
 
-    def by_hand(self, path: Path) -> nn.Sequential:
+    def by_hand(self, path: CompiledPath) -> nn.Sequential:
         """What one would write for one path."""
         adapter = [] if path.native else [self.adapters[path.name]]
         modules = [
@@ -176,10 +176,10 @@ def images(batch: int) -> Tensor:
 
 def one_path(repeats: int, device: str = "cpu") -> Iterator[Figure]:
     """One transplanted path, of either memory format, with folding and without any pass."""
-    plain = Options("none", memory_format="contiguous", device=device)
+    plain = CompileOptions("none", memory_format="contiguous", device=device)
     for batch, count in ((1, 10 * repeats), (64, 2 * repeats)):
         for name, options, target in (
-            ("with folding", Options("all", device=device), WITH_FOLDING),
+            ("with folding", CompileOptions("all", device=device), WITH_FOLDING),
             ("without", plain, WITHOUT),
         ):
             found = _one_path(images(batch).to(device), options, count, device)
@@ -191,8 +191,8 @@ def _on(device: str) -> str:
     return "" if device == "cpu" else f" on {device}"
 
 
-def _one_path(given: Tensor, options: Options, repeats: int, device: str) -> float:
-    path = Path("c1", "classify", native=False)
+def _one_path(given: Tensor, options: CompileOptions, repeats: int, device: str) -> float:
+    path = CompiledPath("c1", "classify", native=False)
     zoo = make_zoo(2).to(device)
     # Without passes both run the very same layers; with some, layers of their own in another memory format.
     app = (zoo if options.passes == "none" else make_zoo(2)).compiled(path, options=options)
@@ -204,7 +204,7 @@ def five_by_two(repeats: int, device: str = "cpu") -> Iterator[Figure]:
     """All ten paths of the animals' architectures, batch 1."""
     zoo, given = make_zoo(5).to(device), images(1).to(device)
     hands = [zoo.by_hand(path) for path in zoo.paths]
-    app = make_zoo(5).compiled(options=Options(device=device))
+    app = make_zoo(5).compiled(options=CompileOptions(device=device))
 
     def one_by_one() -> list[Tensor]:
         return [hand(given) for hand in hands]
@@ -233,7 +233,7 @@ def fifty(repeats: int, device: str = "cpu", count: int = 50) -> Iterator[Figure
     """Many category modules of one architecture into one task, batch 1."""
     zoo, given = make_zoo(count, ("classify",)).to(device), images(1).to(device)
     hands = [zoo.by_hand(path) for path in zoo.paths]
-    app = make_zoo(count, ("classify",)).compiled(options=Options(device=device))
+    app = make_zoo(count, ("classify",)).compiled(options=CompileOptions(device=device))
     faster = 1 / ratio(lambda: [hand(given) for hand in hands], lambda: app(given), repeats, device)
     what = f"{count} category modules into one task{_on(device)}, batch 1: times as fast as a loop"
     yield at_least(what, faster, "x", MANY)
@@ -241,11 +241,14 @@ def fifty(repeats: int, device: str = "cpu", count: int = 50) -> Iterator[Figure
 
 def compile_time(repeats: int = 5) -> Iterator[Figure]:
     """Ten paths from modules that are read already: groups measured, and known from before."""
-    known = Verdicts()
+    known = GroupingCache()
     for name, found in (("", None), (", groups measured before", known)):
         seconds = []
         for _ in range(repeats):
-            zoo, options = make_zoo(5), Options(verdicts=Verdicts() if found is None else found)
+            zoo, options = (
+                make_zoo(5),
+                CompileOptions(grouping_cache=GroupingCache() if found is None else found),
+            )
             begin = time.process_time()
             zoo.compiled(options=options)
             seconds.append(time.process_time() - begin)
@@ -303,7 +306,7 @@ def _grown(file: str) -> tuple[int, int]:
 
 def exports() -> Iterator[Figure]:
     """What each format's outputs differ by, on batches of several sizes."""
-    app = make_zoo(3).compiled(options=Options())
+    app = make_zoo(3).compiled(options=CompileOptions())
     with tempfile.TemporaryDirectory() as folder:
         for name in ("app.pt2", "app.onnx", "app"):
             made = export(app, FilePath(folder) / name)

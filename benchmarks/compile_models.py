@@ -22,20 +22,20 @@ from benchmarks.timing import devices, one_thread, ratio, ratios
 from legonet.blocks.adapter_layers import adapter_layers
 from legonet.blocks.build import build_layers, lowered
 from legonet.compile.assemble import join
-from legonet.compile.card import Card, OutputCard
 from legonet.compile.export import BATCHES, export
-from legonet.compile.network import CompiledNetwork, Path
-from legonet.compile.options import Options
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.options import CompileOptions
+from legonet.compile.signature import OutputSignature, Signature
 from legonet.errors import ExportError
 from legonet.graph.schema import Adapter
-from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.modules import with_tensors
 from legonet.ir.sizes import output_shape
+from legonet.ir.split import cut_at
 from legonet.outputs.vector import VectorOutput
-from legonet.teachers.take_in import take_in
+from legonet.teachers.tracing.trace import trace
 
 OF_EXPERT, OF_PLAIN, OF_SHARED, OF_TEN, AS_SHARED, APART = 1.00, 0.9, 1.03, 1.8, 1.0, 1e-5
 CATEGORIES, TASKS = 5, ("a", "b")
@@ -132,8 +132,8 @@ class Halves:
     @classmethod
     def of(cls, model: nn.Module, cut: str, shape: tuple[int, int, int]) -> Halves:
         """Take a model in and cut it."""
-        found = take_in(model, shape)
-        return cls(*split(found.architecture, cut), found.constants)
+        found = trace(model, shape)
+        return cls(*cut_at(found.graph, cut).parts, found.constants)
 
     def f(self, model: nn.Module) -> GraphModule:
         """The category module with a model's weights, copied."""
@@ -156,19 +156,19 @@ def compiled(
 ) -> CompiledNetwork:
     """Compile all paths; images are not normalised."""
     paths = tuple(
-        Path(category, task, native=f"{category}:{task}" not in adapters)
+        CompiledPath(category, task, native=f"{category}:{task}" not in adapters)
         for category in categories
         for task in tasks
     )
-    stage, options = build_graph(lower({})), Options(device=effort.device)
+    stage, options = build_graph(lower({})), CompileOptions(device=effort.device)
     app = join(paths, stage, categories, adapters, tasks, options, effort.shape)
     with torch.no_grad():
         sizes = {name: value.shape[1] for name, value in app.by_path(effort.images(1)).items()}
-    cards = {
-        name: OutputCard(VectorOutput(kind="vector", names=tuple(map(str, range(size)))), name)
+    outputs = {
+        name: OutputSignature(VectorOutput(kind="vector", names=tuple(map(str, range(size)))), name)
         for name, size in sizes.items()
     }
-    app.card = Card("models", effort.shape, None, None, cards)
+    app.signature = Signature("models", effort.shape, None, None, outputs)
     return app
 
 

@@ -5,8 +5,8 @@
 The animals' own modules are there: a category's f, and the generic task module of the dog. Then a teacher of
 the same category arrives whose base has another random initialisation and saw other images, so that its f'
 and g_T have nothing in common with them. The category keeps its f; teacher and student are matched at the
-image (`legonet.distill.bridge`). Beside it stands what `on_conflict: variant` gives, which takes f' in as a
-category of its own.
+image (`legonet.distill.fitting.stitching`). Beside it stands what `on_conflict: variant` gives, which takes
+f' in as a category of its own.
 
 Errors are on test images. What was measured before stays in the file until it is measured again. Same seed,
 same machine, same number of threads: same figures.
@@ -27,13 +27,13 @@ from benchmarks.bases import FOLDER, different_bases
 from benchmarks.experiments import TARGETS
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.bridge import fit_bridged
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.fit import Samples, fit
+from legonet.distill.fitting.stitching import fit_stitched
 from legonet.evaluate import scores
 from legonet.graph.schema import Adapter
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
 
 KEEP = "keep.json"
@@ -79,7 +79,7 @@ def arrive(network: Network, category: str, images: int, seed: int = 0, folder: 
     given = normalise(animals.single_category(category, seed=seed).images[:images])
     samples, spec = (Samples(given) if images else None), Adapter(seed=seed)
     joined = fit(stranger, spec, samples)
-    kept = fit_bridged(edge, stranger.category_module, spec, samples, upper=joined)
+    kept = fit_stitched(edge, stranger.category_module, spec, samples, upper=joined)
     shown = normalise(test.images)
 
     def error(*parts: nn.Module) -> float:

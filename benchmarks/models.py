@@ -21,15 +21,15 @@ from torch import Tensor, nn
 from benchmarks.pushforward import push_forward
 from legonet.distill.pullback import Pullback
 from legonet.errors import LegonetError
-from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module, raw_tensor
+from legonet.ir.split import cut_at
 from legonet.store.modules import dump_module
-from legonet.teachers.cuts import Cut, list_cuts
-from legonet.teachers.export import export
-from legonet.teachers.tracing import evaluating
-from legonet.teachers.verify import chosen_output
+from legonet.teachers.cut_points import CutPoint, list_cut_points
+from legonet.teachers.tracing.evaluation import evaluating
+from legonet.teachers.tracing.export import export
+from legonet.teachers.tracing.verify import chosen_output
 
 CUTS = (0.25, 0.5, 0.75)  # of the multiplications lie below
 DRAWS = 2
@@ -189,11 +189,11 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     with torch.no_grad(), evaluating(model):
         wanted = chosen_output(model(images), output)
     state = {**model.state_dict(), **found.constants}
-    cuts = list_cuts(found.operations, shape, begun.name)
+    cuts = list_cut_points(found.operations, shape, begun.name)
     chosen = list(_spread(cuts))
     same, pulled, reason = True, True, ""
     for cut in chosen:
-        f, g = (_through_bytes(part, state) for part in split(found.operations, cut.name))
+        f, g = (_through_bytes(part, state) for part in cut_at(found.operations, cut.name).parts)
         with torch.no_grad():
             same &= torch.equal(g(f(images)), wanted)
         apart = pullback_error(g, cut.shape)
@@ -215,7 +215,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     )
 
 
-def _spread(cuts: list[Cut]) -> Iterator[Cut]:
+def _spread(cuts: list[CutPoint]) -> Iterator[CutPoint]:
     left = list(cuts)
     for wanted in CUTS[: len(cuts)]:
         cut = min(left, key=lambda cut: abs(cut.operations[0] / max(1, sum(cut.operations)) - wanted))

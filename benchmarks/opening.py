@@ -18,9 +18,9 @@ from torch import nn
 
 import legonet
 from benchmarks.targets import Figure, at_most
-from legonet.graph.edit import add_entries
+from legonet.graph.editing.edit import add_entries
 from legonet.store.workspace import Workspace
-from legonet.teachers.source import FileTeacher
+from legonet.teachers.sources.file import FileTeacher
 
 TEACHERS = 500  # of two modules each
 MILLISECONDS, OF_ITS_OWN = 50.0, 1.25

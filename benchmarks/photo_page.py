@@ -16,7 +16,7 @@ CREDITS = (
 
 
 @dataclass(frozen=True)
-class Edge:
+class MeasuredEdge:
     """One path on test images; errors are fractions from 0 to 1.
 
     Attributes:
@@ -59,7 +59,7 @@ class Photo:
     told: dict[str, float]
 
 
-def write_page(edges: Sequence[Edge], photos: Sequence[Photo], effort: Effort) -> str:
+def write_page(edges: Sequence[MeasuredEdge], photos: Sequence[Photo], effort: Effort) -> str:
     """The figures as Markdown.
 
     Args:
@@ -70,7 +70,7 @@ def write_page(edges: Sequence[Edge], photos: Sequence[Photo], effort: Effort) -
     return "\n".join([*_network(edges, effort), *_seen(photos, [each.path for each in edges])]) + "\n"
 
 
-def _network(edges: Sequence[Edge], effort: Effort) -> Iterator[str]:
+def _network(edges: Sequence[MeasuredEdge], effort: Effort) -> Iterator[str]:
     yield from (
         "# A network of photos",
         "",
@@ -99,7 +99,7 @@ def _network(edges: Sequence[Edge], effort: Effort) -> Iterator[str]:
     )
 
 
-def edge_table(edges: Sequence[Edge]) -> Iterator[str]:
+def edge_table(edges: Sequence[MeasuredEdge]) -> Iterator[str]:
     """Errors of all paths, as Markdown."""
     seeds = max(len(each.transplanted) for each in edges)
     yield (
@@ -112,7 +112,7 @@ def edge_table(edges: Sequence[Edge]) -> Iterator[str]:
     yield from map(edge_row, edges)
 
 
-def edge_row(edge: Edge) -> str:
+def edge_row(edge: MeasuredEdge) -> str:
     """One path's line of the table."""
     cells: tuple[str, ...] = ("native", "", "", "")
     if edge.transplanted:

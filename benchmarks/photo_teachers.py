@@ -23,10 +23,10 @@ from torch.nn import functional
 from legonet.data import animals
 from legonet.data.animals import CATEGORIES, Images
 from legonet.errors import DataError
-from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule, build_graph
-from legonet.teachers.export import export
+from legonet.ir.split import cut_at
+from legonet.teachers.tracing.export import export
 
 CUT = "blocks.4.1"  # about half of the multiplications are below it
 SIDE = 96
@@ -110,8 +110,7 @@ def halves(model: nn.Module, side: int = SIDE, cut: str = CUT) -> Halves:
         module.load_state_dict({name: state[name] for name in part.tensors}, assign=True)
         return module
 
-    below, above = split(operations, cut)
-    return Halves(filled(below), filled(above))
+    return Halves(*map(filled, cut_at(operations, cut).parts))
 
 
 @torch.no_grad()

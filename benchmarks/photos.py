@@ -23,7 +23,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from benchmarks.photo_page import Edge, Photo, edge_row, write_page
+from benchmarks.photo_page import MeasuredEdge, Photo, edge_row, write_page
 from benchmarks.photo_teachers import CUT, MEAN, STD, Effort, base, drawn, halves, pretrained, teacher
 from benchmarks.train_teachers import save_state
 from legonet.data import animals
@@ -36,7 +36,7 @@ from legonet.graph.select import adapter_spec
 from legonet.network import Network
 from legonet.outputs.binary import BinaryOutput
 from legonet.run.journal import Journal
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace, shipped_folder
 
 GRAPH = Path("graphs/photos.yaml")
@@ -84,7 +84,7 @@ def shrunk(category: str) -> dict[str, Tensor]:
     return {**state, "conv1_1.weight": state["conv1_1.weight"] * (STD / animals.STD[0])}
 
 
-def measure_edges(graph: Path, say: Say, seeds: int = 1, count: int | None = None) -> list[Edge]:
+def measure_edges(graph: Path, say: Say, seeds: int = 1, count: int | None = None) -> list[MeasuredEdge]:
     """Fit the adapters and measure all paths.
 
     Args:
@@ -102,7 +102,7 @@ def measure_edges(graph: Path, say: Say, seeds: int = 1, count: int | None = Non
     for name, spec in network.graph.teachers.items():
         path = f"{spec.category}:{spec.task}"
         test = animals.single_category(spec.category, "test", size=size, count=count)
-        edge = Edge(path, spec.model, _error(network.teacher(name), test))
+        edge = MeasuredEdge(path, spec.model, _error(network.teacher(name), test))
         if path not in native:
             few = animals.single_category(spec.category, seed=1, size=size, count=LABELLED)
             given = few.images, few.labels

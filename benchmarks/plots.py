@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
     from numpy.typing import NDArray
 
-    from benchmarks.speed import Cost
+    from benchmarks.speed import TimedFit
 
 Given = ParamSpec("Given")
 INK, PALE = "#1f2328", "#8c959f"
@@ -198,7 +198,7 @@ def plot_components(points: Mapping[str, NDArray[Any]], labels: NDArray[Any], ca
 
 
 @_styled
-def plot_costs(costs: Sequence[Cost], rates: Mapping[str, float]) -> bytes:
+def plot_costs(costs: Sequence[TimedFit], rates: Mapping[str, float]) -> bytes:
     """Seconds of the closed form over its operations, beside what matrix products reach.
 
     Args:

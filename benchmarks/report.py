@@ -22,14 +22,14 @@ from benchmarks.experiments import (
 )
 from benchmarks.hidden import CATEGORY, hidden_components
 from benchmarks.paper import ROWS, Choice, Setting, finished
-from benchmarks.photo_page import Edge, edge_table
+from benchmarks.photo_page import MeasuredEdge, edge_table
 from benchmarks.photos import RESULTS as PHOTOS
 from benchmarks.plots import plot_components, plot_costs, plot_errors
 from benchmarks.rows import Summary, read_rows, summarise
-from benchmarks.speed import SPEED, Cost
+from benchmarks.speed import SPEED, TimedFit
 from benchmarks.targets import Figure, judge
 from legonet.errors import DataError
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 
 PAPER = "paper.json"
 PAGE = "benchmarks.md"
@@ -77,7 +77,7 @@ def write_report(setting: Setting, choice: Choice, results: Path, docs: Path) ->
     speed = results / SPEED
     measured = json.loads(speed.read_text()) if speed.is_file() else None
     if measured is not None:
-        costs = [Cost(**each) for each in measured["costs"]]
+        costs = [TimedFit(**each) for each in measured["costs"]]
         rates = {
             "matrix product, float32": measured["matmul_float32"],
             "matrix product, float64": measured["matmul_float64"],
@@ -256,7 +256,7 @@ def _others(docs: Path) -> list[str]:
             "",
         ]
     if photos.is_file():
-        edges = [Edge(**each) for each in json.loads(photos.read_text())["edges"]]
+        edges = [MeasuredEdge(**each) for each in json.loads(photos.read_text())["edges"]]
         lines += [
             "### A pretrained network, and an edge between two architectures",
             "",

@@ -17,9 +17,9 @@ from benchmarks.rows import Row
 from legonet.blocks.adapter import convolutions
 from legonet.compile.network import normalisation
 from legonet.data import animals
-from legonet.distill.context import Edge
-from legonet.distill.fit import Fitted, Samples, fit
-from legonet.distill.imagine import imagine
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.synthesis.features import synthesise_features
 from legonet.errors import SelectError
 from legonet.evaluate import scores
 from legonet.graph.schema import Adapter
@@ -145,7 +145,9 @@ class Rig:
         self, experiment: str, category: str, random_seed: int | None, seed: int, count: int
     ) -> tuple[Tensor | None, float]:
         start = self._clock()
-        imagined = imagine(self._edge(experiment, category, random_seed), count, seed, self.device)
+        imagined = synthesise_features(
+            self._edge(experiment, category, random_seed), count, seed, self.device
+        )
         return imagined, self._clock() - start
 
     def edge(self, trial: Trial) -> Edge:

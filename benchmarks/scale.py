@@ -15,13 +15,13 @@ from pathlib import Path
 from benchmarks.targets import Figure, at_most
 from benchmarks.year import MadeUp, locked_teacher, simulate
 from legonet.graph.check import check
-from legonet.graph.dump import dump_yaml
+from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.load import load_graph
 from legonet.graph.lock import Lock, LockedAdapter, dump_lock, read_lock, write_lock
 from legonet.graph.schema import Graph
-from legonet.plan.again import Before
 from legonet.plan.diff import diff
 from legonet.plan.facts import Facts, TeacherFacts
+from legonet.plan.incremental import Before
 from legonet.run.jobs import make_jobs
 from legonet.run.journal import Journal
 from legonet.run.runner import run

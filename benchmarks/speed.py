@@ -24,20 +24,21 @@ from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.blocks.adapter_layers import adapter_layers
 from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.files import find_block
-from legonet.distill.context import Edge
-from legonet.distill.draws import draw_gradient, draw_masks
-from legonet.distill.fit import fit
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import fit
 from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
+from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.graph.schema import Adapter
-from legonet.ir.cuts import rectifiers, split
+from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import TensorSpec
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.ir.sizes import output_shape, size_of
+from legonet.ir.split import cut_at
 from legonet.outputs.binary import BinaryOutput
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.cutting import block_graph
 
 SPEED = "speed.json"
 FASTER = 100.0  # closed form than back-distillation
@@ -53,7 +54,7 @@ CLOSED = {"name": "closed-form", "matching": 0}
 
 
 @dataclass(frozen=True)
-class Cost:
+class TimedFit:
     """One timed closed form.
 
     Attributes:
@@ -84,7 +85,7 @@ class Speed:
     """
 
     figures: list[Figure]
-    costs: list[Cost]
+    costs: list[TimedFit]
     threads: int
     matmul_float32: float
     matmul_float64: float
@@ -262,7 +263,7 @@ def fit_wide(block: str, cut: str, draws: int, threads: int) -> tuple[float, flo
 def random_edge(block: str, cut: str) -> Edge:
     """Modules of random weights; g_T is g_S with a tenth of noise, as if both came from one base."""
     found = find_block(block, [shipped_folder("blocks")])
-    below, above = split(teacher_layers(found), cut)
+    below, above = cut_at(block_graph(found), cut).parts
     shape = output_shape(below, found.input)
     f, student = (build_layers(each.notation or {}) for each in (below, above))
     return _edge(f, student, shape)
@@ -282,13 +283,15 @@ def _edge(f: nn.Sequential, student: nn.Sequential, shape: tuple[int, ...]) -> E
     return Edge("random:classify", below, generic, own, shape, shape, BinaryOutput(kind="binary"))
 
 
-def costs_in_draws(channels: int = 32, draws: tuple[int, ...] = (16, 32, 64, 128, 256, 512)) -> list[Cost]:
+def costs_in_draws(
+    channels: int = 32, draws: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+) -> list[TimedFit]:
     """Time closed forms of more and more draws."""
     edge = _chain(channels)
     return [_cost("draws", edge, channels, count) for count in draws]
 
 
-def costs_in_channels(channels: tuple[int, ...] = (8, 16, 32, 64, 128), draws: int = 64) -> list[Cost]:
+def costs_in_channels(channels: tuple[int, ...] = (8, 16, 32, 64, 128), draws: int = 64) -> list[TimedFit]:
     """Time closed forms of more and more channels at the cut."""
     return [_cost("channels", _chain(count), count, draws) for count in channels]
 
@@ -308,7 +311,7 @@ def _chain(channels: int, side: int = 16) -> Edge:
     return _edge(nn.Sequential(nn.Identity()), student, (channels, side, side))
 
 
-def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) -> Cost:
+def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) -> TimedFit:
     spec = Adapter.model_validate({"method": {**CLOSED, "draws": draws}})
     seconds = best_time(lambda: fit(edge, spec), repeats)
     adapter, modules = adapter_layers(spec, edge.source, edge.target), (edge.task_module, edge.teacher_module)
@@ -316,4 +319,4 @@ def _cost(varied: str, edge: Edge, channels: int, draws: int, repeats: int = 3) 
     once = sum(size.operations for size in sizes)
     windows = {size.window for size in sizes}
     operations = closed_form_operations(adapter, edge.source, once, draws, windows)
-    return Cost(varied, draws, channels, operations, seconds)
+    return TimedFit(varied, draws, channels, operations, seconds)

@@ -49,7 +49,7 @@ from legonet.data.silhouettes import SPLITS, Split
 from legonet.errors import LegonetError
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
 
 CUT = "relu3_3"

@@ -25,17 +25,16 @@ from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data.voc import VocImages, VocSplit
-from legonet.distill.losses import task_loss
 from legonet.errors import DataError, SelectError
-from legonet.graph.dump import dump_yaml
+from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.output import Output
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.network import Network
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.cutting import block_graph
 
 GRAPH = "graphs/voc.yaml"
 CATEGORIES = (GENERIC, *TARGETS)
@@ -221,7 +220,7 @@ def _start(block: Block, base: dict[str, Tensor]) -> nn.Sequential:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the new layers are the same in all teachers, which keeps a common base
-        net = build_layers(teacher_layers(block).notation or {})
+        net = build_layers(block_graph(block).notation or {})
     weights = [value for key, value in base.items() if key.endswith("weight")]
     biases = [value for key, value in base.items() if key.endswith("bias")]
     layers = [
@@ -276,7 +275,7 @@ def _fine_tune(
             batch, wanted = images[chosen], labels[chosen]
             if flip:
                 batch, wanted = batch.flip(-1), wanted.flip(-1) if wanted.ndim > 1 else wanted
-            loss = task_loss(net(normalise(batch).to(where)), wanted.to(where), meaning)
+            loss = meaning.task_loss(net(normalise(batch).to(where)), wanted.to(where))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.graph.select import settled
 from legonet.outputs.vector import VectorOutput
-from legonet.plan.again import Before
 from legonet.plan.diff import diff
 from legonet.plan.facts import Facts, TeacherFacts
+from legonet.plan.incremental import Before
 from legonet.plan.plan import Plan
-from legonet.run.execute import Result
+from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Listener, Outcome
 from legonet.run.jobs import Job, make_jobs
 from legonet.run.journal import Journal
-from legonet.run.options import Options, ordered
+from legonet.run.options import RunOptions, ordered
 from legonet.run.prepare import lock_modules
 from legonet.run.runner import run
 from legonet.store.blobs import MemoryStore, sha256
@@ -66,7 +66,7 @@ class MadeUp(Executor):
             again = drawn < 2 * self._rate
             return [Outcome(job.path, error=DistillError(f"{job.path}: made up"), again=again)]
         self.fitted[job.key] += 1
-        return [Outcome(job.path, Result(job.path, adapter_of(job.key), {"residual": 0.5}, 0.001))]
+        return [Outcome(job.path, FittedAdapter(job.path, adapter_of(job.key), {"residual": 0.5}, 0.001))]
 
 
 def adapter_of(key: str) -> bytes:
@@ -195,7 +195,7 @@ class World:
         graph, plan = self.plan()
         before = dict(self.lock.adapters)
         locked = {name: locked_teacher(each) for name, each in self.modules.items()}
-        options = Options(keep_going=True, back_off=0.0)
+        options = RunOptions(keep_going=True, back_off=0.0)
         executor = MadeUp(chance, rate)
         jobs, whole = make_jobs(graph, plan, locked), True
         again = {edge.key for edge in plan.jobs if self._stored(edge.key or "")}

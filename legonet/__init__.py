@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from legonet.compile.export import Exported, export
     from legonet.compile.network import CompiledNetwork
     from legonet.design import Design
-    from legonet.distill.context import Edge
-    from legonet.distill.finetune import Judgement
+    from legonet.distill.fitting.context import Edge
+    from legonet.distill.fitting.finetune import Judgement
     from legonet.graph.method import Method
     from legonet.methods import register_method
     from legonet.network import Network
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from legonet.ops.table import register_operation
     from legonet.outputs import Output, register_output
     from legonet.outputs.results import Mask, Numbers, Score
-    from legonet.plan.cost import Cost as JobCost
+    from legonet.plan.cost import JobCost
     from legonet.plan.plan import Change, Offer, Plan, PlannedEdge
     from legonet.plan.ports import Port, Ports
-    from legonet.run.execute import Result as FittedAdapter
+    from legonet.run.execute import FittedAdapter
     from legonet.run.finetune import Tuned, Tuning
-    from legonet.run.options import Options as RunOptions
+    from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
 
 __version__ = "0.1.0"
@@ -86,12 +86,12 @@ _WHERE = {
     "Change": "legonet.plan.plan:Change",
     "CompiledNetwork": "legonet.compile.network:CompiledNetwork",
     "Design": "legonet.design:Design",
-    "Edge": "legonet.distill.context:Edge",
+    "Edge": "legonet.distill.fitting.context:Edge",
     "Explanation": "legonet.compile.explain:Explanation",
     "Exported": "legonet.compile.export:Exported",
-    "FittedAdapter": "legonet.run.execute:Result",
-    "JobCost": "legonet.plan.cost:Cost",
-    "Judgement": "legonet.distill.finetune:Judgement",
+    "FittedAdapter": "legonet.run.execute:FittedAdapter",
+    "JobCost": "legonet.plan.cost:JobCost",
+    "Judgement": "legonet.distill.fitting.finetune:Judgement",
     "Mask": "legonet.outputs:Mask",
     "Method": "legonet.methods:Method",
     "Network": "legonet.network:Network",
@@ -105,7 +105,7 @@ _WHERE = {
     "Progress": "legonet.run.runner:Progress",
     "Row": "legonet.ops.row:Row",
     "Run": "legonet.run.runner:Run",
-    "RunOptions": "legonet.run.options:Options",
+    "RunOptions": "legonet.run.options:RunOptions",
     "Score": "legonet.outputs:Score",
     "Tuned": "legonet.run.finetune:Tuned",
     "Tuning": "legonet.run.finetune:Tuning",

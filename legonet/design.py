@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from legonet.errors import GraphError
-from legonet.graph.build import extended, new_graph
+from legonet.graph.editing.build import extended, new_graph
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, find_edge
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from legonet.graph.arrival import OnConflict
-    from legonet.teachers.source import TeacherSource
+    from legonet.graph.editing.on_conflict import OnConflict
+    from legonet.teachers.sources.source import TeacherSource
 
 
 class Design:
@@ -114,8 +114,8 @@ class Design:
         """
         from legonet.data.tensors import check_images
         from legonet.teachers.arrival import add_teacher
-        from legonet.teachers.memory import record_bytes, with_statistics
         from legonet.teachers.new_teacher import NewTeacher
+        from legonet.teachers.recording import record_bytes, with_statistics
 
         new = NewTeacher(name, module, category, task, cut, output, example_shape, copy, on_conflict)
         graph, source = add_teacher(self.graph, self._sources, new)

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from legonet.compile.open import compile_paths, compile_teacher, compile_unadapted, find_paths
-from legonet.compile.options import Options
+from legonet.compile.options import CompileOptions
 from legonet.data.source import Source, open_source
 from legonet.errors import DataError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
+from legonet.run.project import Project
 from legonet.run.samples import GivenSamples, read_given
-from legonet.run.site import Site
 from legonet.tables import columns
 
 BATCH = 256
@@ -87,7 +87,7 @@ class Evaluation:
 
 
 def evaluate(
-    site: Site,
+    project: Project,
     lock: Lock,
     data: LabelledImages,
     names: Iterable[str] | None = None,
@@ -96,30 +96,30 @@ def evaluate(
     """Compare paths with their teachers and with no adapter; see `legonet.network.Network.evaluate`.
 
     Args:
-        site: Where the network lives.
+        project: Where the network lives.
         lock: What has been built.
         data: Labelled images, or where they come from.
         names: Paths and applications; default: all that have images.
         device: Where to compute.
     """
-    paths = _measured(site, lock, data, names)
-    labelled = _reader(site.graph, data, paths)
-    taught = {f"{each.category}:{each.task}": name for name, each in site.graph.teachers.items()}
+    paths = _measured(project, lock, data, names)
+    labelled = _reader(project.graph, data, paths)
+    taught = {f"{each.category}:{each.task}": name for name, each in project.graph.teachers.items()}
 
     def joined(path: str) -> nn.Module:
-        return compile_paths(site, lock, [path], None, None, Options(device=device))
+        return compile_paths(project, lock, [path], None, None, CompileOptions(device=device))
 
     rows: list[Measurement] = []
     deciding: dict[str, list[str]] = {}  # paths by task
     shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
     for path in paths:
         category, task = split_path(path)
-        (images, labels), meaning = labelled(path), site.graph.tasks[task].output
+        (images, labels), meaning = labelled(path), project.graph.tasks[task].output
         models = {"transplanted": joined(path)}
         with suppress(SelectError):
-            models["unadapted"] = compile_unadapted(site, lock, path, device)
+            models["unadapted"] = compile_unadapted(project, lock, path, device)
         if path in taught:
-            models["teacher"] = compile_teacher(site.graph, site.sources[taught[path]], device)
+            models["teacher"] = compile_teacher(project.graph, project.sources[taught[path]], device)
         found = {name: meaning.measures(scores(model, images), labels) for name, model in models.items()}
         for measure in found["transplanted"]:
             values = {name: figures[measure] for name, figures in found.items()}
@@ -148,21 +148,21 @@ def _says_yes(model: nn.Module, shown: Mapping[str, Tensor]) -> dict[str, float]
     return {name: float((scores(model, images) > 0).float().mean()) for name, images in shown.items()}
 
 
-def _measured(site: Site, lock: Lock, data: LabelledImages, names: Iterable[str] | None) -> list[str]:
+def _measured(project: Project, lock: Lock, data: LabelledImages, names: Iterable[str] | None) -> list[str]:
     """The built paths that are asked for and whose output can be measured.
 
     Raises:
         SelectError: no such path, one that is not built, or none that can be measured.
     """
     wanted = list(names or ()) or (list(data) if isinstance(data, Mapping) else [])
-    chosen = find_paths(site, lock, wanted)
+    chosen = find_paths(project, lock, wanted)
     if isinstance(data, Mapping):
         return chosen
-    meanings = {path: site.graph.tasks[split_path(path)[1]].output for path in chosen}
+    meanings = {path: project.graph.tasks[split_path(path)[1]].output for path in chosen}
     paths = [path for path, meaning in meanings.items() if meaning.annotation() is not None]
     if not paths:
         raise SelectError(
-            f"{site.graph.name}: these images have no labels for any of the paths; expected a task whose "
+            f"{project.graph.name}: these images have no labels for any of the paths; expected a task whose "
             "labels are categories or masks, such as one of a binary output; name another path"
         )
     return paths

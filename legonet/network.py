@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from legonet.design import Design
-from legonet.graph.collector import paused
+from legonet.built import BuiltNetwork
+from legonet.graph.gc_pause import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.plan.plan import Plan
-from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from legonet.bricks.application import Application
-    from legonet.bricks.bricks import Bricks
-    from legonet.compile.network import CompiledNetwork
-    from legonet.compile.options import Device
-    from legonet.distill.context import Edge
-    from legonet.evaluate import Evaluation, LabelledImages
-    from legonet.plan.again import Before
-    from legonet.plan.ports import Ports
     from legonet.run.executors.base import Executor
     from legonet.run.finetune import Tuned, Tuning
-    from legonet.run.options import Options
+    from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
-    from legonet.run.site import Site
 
 
-class Network(Design):
+class Network(BuiltNetwork):
     """A transplant network: category modules, task modules, and the adapters between them.
 
     A new network is in memory, with nothing on disk until `save`; `legonet.load` opens that of a graph file.
@@ -56,30 +46,6 @@ class Network(Design):
         GraphError: The name or the shape is one that a graph file could not have.
     """
 
-    def __init__(
-        self,
-        name: str,
-        input_shape: Sequence[int] = (3, 32, 32),
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-    ) -> None:
-        super().__init__(name, input_shape, mean, std)
-        self.lock = Lock()
-        self.store: BlobStore = MemoryStore()
-        self.path: Path | None = None
-        self._workspace: Workspace | None = None
-        self._planned: Before | None = None  # the last plan, which the next one goes on from
-
-    def __repr__(self) -> str:
-        parts = {
-            "categories": self.graph.categories,
-            "tasks": self.graph.tasks,
-            "teachers": self.graph.teachers,
-        }
-        counts = [f"{len(names)} {what}" for what, names in parts.items()]
-        where = "in memory" if self.path is None else str(self.path)
-        return f"<Network {self.graph.name}: {', '.join(counts)}; {where}>"
-
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Network:
         """Open the network of a graph file: the graph, its lock file, and the workspace's store.
@@ -99,7 +65,7 @@ class Network(Design):
         return network
 
     def _open(self, loaded: LoadedGraph, path: Path) -> None:
-        from legonet.teachers.source import FileTeacher
+        from legonet.teachers.sources.file import FileTeacher
 
         workspace = Workspace.find(path)
         self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
@@ -130,29 +96,6 @@ class Network(Design):
         self._open(load_graph(file), file)
         return file
 
-    # Planning and building.
-
-    def plan(self, samples: Mapping[str, GivenSamples] | None = None) -> Plan:
-        """Find out what `transplant` would do with the same samples, and why; nothing is changed.
-
-        Args:
-            samples: Images by path, as for `transplant`.
-
-        Returns:
-            The plan: one edge for each path, in order of arrival.
-
-        Raises:
-            LegonetError: A teacher's files cannot be read, or samples do not fit.
-        """
-        prints = None
-        if samples:
-            from legonet.run.transplant import prints_of
-
-            prints = prints_of(self.graph, samples)
-        found = self.site().survey(self.lock, prints)
-        self._planned = found.before
-        return found.plan
-
     def verify(self) -> tuple[str, ...]:
         """Read all that has been built; damaged modules are set aside, so that the plan builds them again.
 
@@ -167,38 +110,13 @@ class Network(Design):
 
         return set_aside(named(self._read_lock()), self.store)
 
-    def ports(self, plan: Plan) -> dict[str, Ports]:
-        """Find what each adapter of a plan joins: both ports' shapes, and the adapter's layers in words.
-
-        Args:
-            plan: The last plan of this network.
-
-        Returns:
-            The ports by path; paths without an adapter are left out.
-
-        Raises:
-            LegonetError: A teacher's block cannot be read, or two modules cannot be joined.
-        """
-        from legonet.plan.ports import find_ports
-
-        graph = self.graph if self._planned is None else self._planned.graph
-        return find_ports(graph, plan, self.site().port_finder())
-
-    def site(self) -> Site:
-        """Give the graph, store, teachers and journal as one value, to code that extends legonet."""
-        from legonet.run.journal import Journal
-        from legonet.run.site import Site
-
-        journal = Journal(None if self._workspace is None else self._workspace.journal_path)
-        return Site(self.graph, self.store, self._sources, journal, self._workspace, self._planned)
-
     def transplant(
         self,
         samples: Mapping[str, GivenSamples] | None = None,
         *,
         device: torch.device | str = "cpu",
         progress: Callable[[Progress], None] | None = None,
-        options: Options | None = None,
+        options: RunOptions | None = None,
         accept: Callable[[Plan], None] | None = None,
         executor: Executor | None = None,
     ) -> Run:
@@ -221,17 +139,17 @@ class Network(Design):
         Raises:
             LegonetError: An adapter cannot be fitted; those that were fitted before it are kept.
         """
-        from legonet.run.options import Options
+        from legonet.run.options import RunOptions
         from legonet.run.transplant import transplant
 
         return transplant(
-            self.site(),
+            self.project(),
             self._read_lock,
             self._save_lock,
             samples,
             self._normalise,
             device,
-            options or Options(),
+            options or RunOptions(),
             progress,
             accept,
             executor,
@@ -264,167 +182,13 @@ class Network(Design):
         """
         from legonet.run.finetune import tune_at
 
-        site, load, save = self.site(), self._read_lock, self._save_lock
-        return tune_at(site, load, save, samples, self._normalise, tuning, device, progress)
-
-    def _read_lock(self) -> Lock:
-        """What has been built, as the file says by now: another process may have written it."""
-        if self.path is not None:
-            self.lock = read_lock(lock_path(self.path))
-        return self.lock
+        project, load, save = self.project(), self._read_lock, self._save_lock
+        return tune_at(project, load, save, samples, self._normalise, tuning, device, progress)
 
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock
         if self.path is not None:
             write_lock(lock_path(self.path), lock)
-
-    # Using it.
-
-    def compile(
-        self,
-        *names: str,
-        categories: Iterable[str] | None = None,
-        tasks: Iterable[str] | None = None,
-        device: Device | Sequence[Device] = "cpu",
-        passes: str | Iterable[str] = "all",
-        separate_inputs: bool = False,
-        memory_format: str = "auto",
-        dtype: str | torch.dtype = "float32",
-        grouping: str = "measured",
-        torch_compile: bool | str = False,
-        cuda_graphs: bool = False,
-    ) -> CompiledNetwork:
-        """Join the modules of some paths to one nn.Module: images in [0, 1] in, outputs out.
-
-        Args:
-            names: Paths such as `cat:classify`, or applications of the graph; default: every built path.
-            categories: Instead of names: the categories whose built paths are joined.
-            tasks: Likewise the tasks; with categories, the paths that have one of each.
-            device: The device of the module. Over several, categories are spread; images and tasks are on
-                the first.
-            passes: The passes that rewrite it to less work: `all`; `none`, which gives the naive
-                composition; `exact`, those that keep every bit; `training`, those that leave adapters to be
-                trained; or names out of `legonet.compile.passes.PASSES`.
-            separate_inputs: Whether it takes a dict of images by category.
-            memory_format: `contiguous`, `channels-last`, or `auto`, which is channels last on a CPU.
-            dtype: `float32`; `bfloat16`, also of the weights; or `float16`, by autocast. Outputs are float32
-                in any case.
-            grouping: Whether modules run side by side where that was `measured` to be faster, once for each
-                shape on a machine, or by a fixed `rule`.
-            torch_compile: Whether it runs through torch.compile, in the default mode or the one that is
-                named; call `warm_up` before it matters.
-            cuda_graphs: Whether each shape of images is recorded once on a CUDA device, and replayed.
-
-        Returns:
-            A frozen module with weights of its own, in evaluation mode. It gives a tensor for one path, and
-            a dict by path for several.
-
-        Raises:
-            SelectError: There is no such path, its adapter is not fitted, or an option has no such value.
-        """
-        from legonet.compile.open import compile_paths
-        from legonet.compile.options import Options as CompileOptions
-
-        options = CompileOptions(
-            passes, separate_inputs, device, memory_format, dtype, grouping, torch_compile, cuda_graphs
-        )
-        return compile_paths(self.site(), self.lock, names, categories, tasks, options)
-
-    def __getitem__(self, names: str | tuple[str, ...]) -> Bricks | Application:
-        """Give categories, tasks, paths or applications by name; `net["cat"] >> net["classify"]` joins them.
-
-        Args:
-            names: One name or several of one kind.
-
-        Returns:
-            Bricks for categories or tasks, an application for paths or applications.
-
-        Raises:
-            SelectError: There is no such name, or a path is not built.
-        """
-        from legonet.bricks.bricks import find_bricks
-
-        return find_bricks(self, names)
-
-    def unadapted(self, path: str, device: torch.device | str = "cpu") -> CompiledNetwork:
-        """Compile a path with its adapter left out, to compare with.
-
-        Args:
-            path: The path, such as `cat:classify`.
-            device: The device of the module.
-
-        Returns:
-            A frozen module, as of `compile`.
-
-        Raises:
-            SelectError: There is no such path, no teacher for it, or the two modules differ in shape.
-        """
-        from legonet.compile.open import compile_unadapted
-
-        return compile_unadapted(self.site(), self.lock, path, device)
-
-    def evaluate(
-        self,
-        data: LabelledImages,
-        paths: Iterable[str] | None = None,
-        *,
-        device: torch.device | str = "cpu",
-    ) -> Evaluation:
-        """Measure paths, their teachers, and the same paths without adapters on labelled images.
-
-        For binary tasks also: how often each path says yes to images of every category.
-
-        Args:
-            data: Labelled images by path, as for `transplant`; or `"animals"`, the composed animals' test
-                images; or a folder with one folder of images per category; or a source of images.
-            paths: Paths or applications; default: those that images are given for, else all built paths.
-                Paths whose output is a vector are passed over.
-            device: Where to compute.
-
-        Returns:
-            Rows of figures; printed, a table.
-
-        Raises:
-            SelectError: no such path, one that is not built, or none that can be measured.
-            DataError: images or labels are missing or do not fit.
-        """
-        from legonet.evaluate import evaluate
-
-        return evaluate(self.site(), self.lock, data, paths, device)
-
-    def edge(self, path: str) -> Edge:
-        """Give the frozen modules that a path's adapter joins, for experiments with methods.
-
-        Args:
-            path: The path, such as `cat:classify`.
-
-        Returns:
-            Category module, task module and the teacher's own task part, with their shapes.
-
-        Raises:
-            SelectError: There is no such path, or no teacher for it.
-        """
-        from legonet.run.execute import open_edge
-
-        return open_edge(self.site(), self.lock, path)
-
-    def teacher(self, name: str, device: torch.device | str = "cpu") -> nn.Module:
-        """Give a teacher as it was before it was cut: images in [0, 1] in, its output out.
-
-        Args:
-            name: The teacher's name.
-            device: The device of the module.
-
-        Returns:
-            A frozen module, in evaluation mode.
-
-        Raises:
-            SelectError: There is no such teacher.
-        """
-        from legonet.compile.open import compile_teacher
-        from legonet.run.site import find_source
-
-        return compile_teacher(self.graph, find_source(self.graph, self._sources, name), device)
 
     def record(self, name: str, images: Callable[[str], Tensor]) -> tuple[Path, int]:
         """Record a teacher's statistics beside its weights, so that its modules need no image later.
@@ -440,36 +204,9 @@ class Network(Design):
         Raises:
             SelectError: There is no such teacher, or the network has no file.
         """
-        from legonet.run.site import find_source
-        from legonet.teachers.memory import record_file
+        from legonet.run.project import find_source
+        from legonet.teachers.recording import record_file
 
         source = find_source(self.graph, self._sources, name)
         category = self.graph.teachers[name].category
         return record_file(source, lambda: self._normalise(images(category)))
-
-    def render(
-        self,
-        path: str | Path,
-        figures: Mapping[str, Mapping[str, float]] | None = None,
-        *,
-        ports: bool = False,
-    ) -> Path:
-        """Draw the network; the file's suffix names the format: svg, png, pdf, dot, mmd or html.
-
-        Args:
-            path: The picture's file.
-            figures: Numbers to write beside each path, such as `{"cat:classify": {"error": 0.04}}`.
-            ports: Whether each adapter shows the shapes that it joins, and its layers.
-
-        Returns:
-            The picture's path.
-
-        Raises:
-            RenderError: There is no such format, or the file cannot be written.
-        """
-        from legonet.render import render
-        from legonet.render.view import make_view
-
-        plan = self.plan()
-        lines = {name: each.lines for name, each in self.ports(plan).items()} if ports else None
-        return render(make_view(self.graph, self.lock, plan, figures, lines), path)

@@ -1,4 +1,4 @@
-"""The examples of a method and an executor in docs/extending.md do what is said there."""
+"""The examples of docs/extending.md do what is said there; that of an output kind is in tests/outputs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from typing import Any
 
 import pytest
 import torch
+import typer
 
 from legonet import registration
+from legonet.cli import run_app
+from legonet.compile.program import Brick, naive_program
 from legonet.graph.method import METHODS
-from legonet.run.options import Options
+from legonet.ir.lowering import lower
+from legonet.ir.notation import layers_from_data
+from legonet.run.options import RunOptions
 
 DOCS = Path(__file__).parents[1] / "docs" / "extending.md"
 
@@ -58,7 +63,7 @@ def test_a_method(module: Callable[..., ModuleType], network: Any, executor: str
         planned = {each.path: each for each in network.plan({"dog:classify": (images, None)})}["dog:classify"]
         assert planned.method == "regression"
         assert planned.cost.operations
-        options = Options(only=["dog:classify"], executor=executor)
+        options = RunOptions(only=["dog:classify"], executor=executor)
         (result,) = network.transplant({"dog:classify": (images, None)}, options=options).results
         return result.quality["loss"]
 
@@ -68,6 +73,29 @@ def test_a_method(module: Callable[..., ModuleType], network: Any, executor: str
 def test_an_executor(module: Callable[..., ModuleType], network: Any) -> None:
     with ThreadPoolExecutor(1) as pool:
         mine = module("An executor", "pool_example").PoolExecutor(pool)
-        assert len(network.transplant(executor=mine, options=Options(only=["dog:classify"])).results) == 1
+        assert len(network.transplant(executor=mine, options=RunOptions(only=["dog:classify"])).results) == 1
         assert network.transplant(executor=mine).results
     assert not network.plan().changes
+
+
+def test_a_pass(module: Callable[..., ModuleType]) -> None:
+    single_relus = module("A pass", "relus_example").single_relus
+    layers: dict[str, Any] = {"conv": {"type": "conv", "in": 3, "out": 3, "kernel": 1}}
+    layers |= {name: {"type": "relu"} for name in ("first", "second", "third")}
+    graph = lower(layers_from_data(layers)).without_notation()
+    bricks = [Brick("categories", "a", graph, {name: name for name in graph.tensors})]
+    bricks.append(Brick("tasks", "t", lower(layers_from_data({"relu": {"type": "relu"}}))))
+    program = naive_program(bricks, [("a", "t", False)])
+    changed = single_relus(program)
+    assert list(changed.bricks["categories.a"].graph.steps) == ["conv", "first"]
+    assert changed.bricks["tasks.t"] == program.bricks["tasks.t"]
+
+
+def test_a_command(
+    module: Callable[..., ModuleType], graph_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = typer.Typer()
+    app.command()(module("A command", "count_example").count)
+    for arguments, shown in (([], "3 paths\n"), (["--json"], '{"paths": 3}\n')):
+        run_app(app, "count", [str(graph_file), *arguments])
+        assert capsys.readouterr().out == shown

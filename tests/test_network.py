@@ -13,6 +13,7 @@ import legonet
 from legonet.errors import DataError, GraphError, LegonetError, SelectError, TeacherError
 from legonet.graph.lock import lock_path
 from legonet.network import Network
+from legonet.outputs.mask import MaskOutput
 
 
 class Functional(nn.Module):
@@ -66,8 +67,8 @@ class TestAddTeacher:
     def test_with_statistics_nothing_is_lacking(
         self, make_model: Callable[..., nn.Module], images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("legonet.distill.activity.STEPS", 2)
-        monkeypatch.setattr("legonet.distill.inversion.STEPS", 2)
+        monkeypatch.setattr("legonet.distill.synthesis.activation_matching.STEPS", 2)
+        monkeypatch.setattr("legonet.distill.synthesis.inversion.STEPS", 2)
         network = legonet.Network("zoo", (3, 8, 8))
         for seed, category in enumerate(("cat", "dog")):
             network.add_teacher(
@@ -100,7 +101,7 @@ class TestAddTeacher:
             network = legonet.Network("zoo", (3, 8, 8))
             network.add_teacher("t", model, category="cat", task="mark", cut="1")
             output = network.graph.tasks["mark"].output
-            assert output.kind == "mask"
+            assert isinstance(output, MaskOutput)
             assert output.labels == labels
             assert network.compile("cat:mark")(images).shape == (12, channels, 8, 8)
 

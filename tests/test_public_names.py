@@ -23,9 +23,9 @@ LIGHT = (
     "legonet.compile.passes",
     "legonet.compile.passes.place",
     "legonet.compile.picture",
-    "legonet.compile.verdicts",
+    "legonet.compile.grouping_cache",
     "legonet.graph.check",
-    "legonet.graph.edit",
+    "legonet.graph.editing.edit",
     "legonet.methods",
     "legonet.network",
     "legonet.outputs",
@@ -33,10 +33,10 @@ LIGHT = (
     "legonet.render",
     "legonet.run.jobs",
     "legonet.run.prepare",
-    "legonet.run.site",
+    "legonet.run.project",
     "legonet.store.modules",
     "legonet.store.workspace",
-    "legonet.teachers.source",
+    "legonet.teachers.sources.file",
 )
 
 
@@ -102,7 +102,7 @@ METHODS = {
         "record",
         "render",
         "save",
-        "site",
+        "project",
         "teacher",
         "transplant",
         "unadapted",
@@ -120,9 +120,11 @@ def fields(kind: type) -> set[str]:
 
 
 def members(kind: type) -> dict[str, Any]:
-    """What a class itself adds that is public and no field."""
+    """What a class adds, itself or by bases that are not public themselves, that is public and no field."""
+    own = [kind, *(base for base in kind.__mro__[1:] if base.__name__ == "BuiltNetwork")]
+    found = {name: each for base in reversed(own) for name, each in vars(base).items()}
     known = fields(kind)
-    return {name: each for name, each in vars(kind).items() if not name.startswith("_") and name not in known}
+    return {name: each for name, each in found.items() if not name.startswith("_") and name not in known}
 
 
 def entries(text: str, heading: str) -> set[str]:

@@ -79,7 +79,7 @@ def _resampling(source: Shape, target: Shape) -> Iterator[tuple[str, Mapping[str
 def bridge_layers(source: Shape, own: Shape) -> dict[str, Layer]:
     """The layers below an adapter whose teacher has a category module of its own.
 
-    `legonet.distill.bridge` finds their weights.
+    `legonet.distill.fitting.stitching` finds their weights.
 
     Args:
         source: of the category module's features.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from legonet.blocks.library import build_model
+from legonet.blocks.libraries.table import build_model
 from legonet.blocks.registry import KINDS, describe_module, make_layer
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError

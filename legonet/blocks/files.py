@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from legonet import errors
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError
-from legonet.graph.dump import dump_yaml
+from legonet.graph.checks.structure import explain
+from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.fields import NAME_PATTERN
 from legonet.graph.load import parse_yaml
-from legonet.graph.positions import show
-from legonet.graph.problems import Problem, located
-from legonet.graph.source import read_source
-from legonet.graph.structure import explain
+from legonet.graph.reading.findings import Finding, located
+from legonet.graph.reading.positions import show
+from legonet.graph.reading.source import read_source
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.notation import layers_data, name_conflict
 
@@ -150,7 +150,7 @@ def parse_block(text: str, source: str, name: str | None = None) -> Block:
         try:
             return Block.model_validate(data)
         except ValidationError as error:
-            problems = [Problem(_key(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
+            problems = [Finding(_key(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
     raise BlockError.of(*located(problems, source, positions))
 
 
@@ -159,19 +159,19 @@ def _key(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return (*location[:2], *location[3:]) if location[:1] == ("layers",) else location
 
 
-def _problems(data: dict[str, Any], name: str | None) -> Iterator[Problem]:
+def _problems(data: dict[str, Any], name: str | None) -> Iterator[Finding]:
     """Find values that have the right form but do not fit each other; what is broken is passed over."""
     found = data.get("name")
     if name is not None and isinstance(found, str) and found != name:
         found = f"found '{found}' in a file called '{name}.yaml'"
-        yield Problem(("name",), found, f"expected '{name}'", "rename one of them")
+        yield Finding(("name",), found, f"expected '{name}'", "rename one of them")
     layers, builder = data.get("layers"), data.get("builder")
     if layers is None and builder is None:
-        yield Problem((), "neither 'layers' nor 'builder'", "expected one of them", "add it")
+        yield Finding((), "neither 'layers' nor 'builder'", "expected one of them", "add it")
     if layers is not None and builder is not None:
-        yield Problem(("builder",), "beside 'layers'", "expected one of them", "remove the other", at="key")
+        yield Finding(("builder",), "beside 'layers'", "expected one of them", "remove the other", at="key")
     if data.get("arguments") and builder is None:
-        yield Problem(
+        yield Finding(
             ("arguments",), "arguments of no 'builder'", "expected them with one", "remove them", at="key"
         )
     if isinstance(layers, dict) and layers:
@@ -179,46 +179,46 @@ def _problems(data: dict[str, Any], name: str | None) -> Iterator[Problem]:
         yield from _cut_problems(data.get("cuts"), list(layers))
 
 
-def _layer_problems(layers: dict[str, Any]) -> Iterator[Problem]:
+def _layer_problems(layers: dict[str, Any]) -> Iterator[Finding]:
     conflict = name_conflict(layers)
     if conflict:
         parts = (conflict[1], "expected names that nest", "rename the layer or move it")
-        yield Problem(("layers", conflict[0]), *parts, at="key")
+        yield Finding(("layers", conflict[0]), *parts, at="key")
     for name, layer in layers.items():
         if not isinstance(layer, dict):
             continue
         if layer.get("type") == "upsample" and (layer.get("size") is None) == (layer.get("scale") is None):
             found = "neither 'size' nor 'scale'" if layer.get("size") is None else "both 'size' and 'scale'"
-            yield Problem(("layers", name), found, "expected one of them", "choose one", at="key")
+            yield Finding(("layers", name), found, "expected one of them", "choose one", at="key")
         groups = layer.get("groups", 1)
         for key in ("in", "out"):
             channels = layer.get(key)
             if _counts(groups) and _counts(channels) and channels % groups:
                 found = f"{groups} groups do not divide '{key}', {channels}"
-                yield Problem(("layers", name, "groups"), found, "expected a divisor", "correct one")
+                yield Finding(("layers", name, "groups"), found, "expected a divisor", "correct one")
         yield from _pool_problems(name, layer)
 
 
-def _pool_problems(name: str, layer: dict[str, Any]) -> Iterator[Problem]:
+def _pool_problems(name: str, layer: dict[str, Any]) -> Iterator[Finding]:
     """Find pools padded by more than half a window, which torch refuses."""
     if layer.get("type") not in ("max-pool", "avg-pool"):
         return
     kernel, padding = _both(layer.get("kernel")), _both(layer.get("padding", 0))
     if kernel and padding and any(2 * zeros > window for zeros, window in zip(padding, kernel, strict=True)):
         parts = ("more than half the kernel", "expected at most half", "make it smaller")
-        yield Problem(("layers", name, "padding"), *parts)
+        yield Finding(("layers", name, "padding"), *parts)
 
 
-def _cut_problems(cuts: Any, names: list[str]) -> Iterator[Problem]:
+def _cut_problems(cuts: Any, names: list[str]) -> Iterator[Finding]:
     for index, cut in enumerate(cuts if isinstance(cuts, list) else ()):
         if not isinstance(cut, str):
             continue
         if cut == names[-1]:
             words = "expected one that leaves layers for the task module"
-            yield Problem(("cuts", index), f"'{cut}' is the last layer", words, "choose one below it")
+            yield Finding(("cuts", index), f"'{cut}' is the last layer", words, "choose one below it")
         elif cut not in names:
             found, there = f"no layer '{cut}'", f"layers are {listed(names)}."
-            yield Problem(("cuts", index), found, there, word=cut, known=names)
+            yield Finding(("cuts", index), found, there, word=cut, known=names)
 
 
 def _counts(value: Any) -> bool:

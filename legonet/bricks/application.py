@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from legonet.bricks.built import contents, expect_one_network
 from legonet.bricks.modular import ModularNetwork
 from legonet.errors import GraphError, SelectError
-from legonet.graph.build import extended
-from legonet.graph.edit import add_entries
-from legonet.graph.part import concerning
+from legonet.graph.editing.build import extended
+from legonet.graph.editing.edit import add_entries
 from legonet.graph.select import split_path
+from legonet.graph.subgraph import concerning
 from legonet.graph.suggest import listed
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Application:
 
         network = self.network
         graph = concerning(network.graph, self._expect_paths())
-        edges = [edge for edge in network.site().survey(network.lock, graph=graph).plan if edge.path in self]
+        edges = [edge for edge in network.project().plan(network.lock, graph=graph).plan if edge.path in self]
         pairs = [split_path(each) for each in self.paths]
         kept = {
             "categories": {name: each for name, each in graph.categories.items() if name in dict(pairs)},
@@ -180,7 +180,7 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
     Raises:
         GraphError: a name that a graph file could not have, or one of another application.
     """
-    from legonet.store.files import write_file
+    from legonet.store.plain_files import write_file
 
     entry = {"applications": {name: list(paths)}}
     before = network.graph.applications.get(name)

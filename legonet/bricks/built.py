@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from legonet.bricks.modular import ModularNetwork, Part
 from legonet.compile.choose import is_built, not_built
 from legonet.errors import SelectError
-from legonet.graph.part import concerning
 from legonet.graph.select import givers, split_path
-from legonet.plan.diff import PlannedEdge
+from legonet.graph.subgraph import concerning
+from legonet.plan.plan import PlannedEdge
+from legonet.run.planning import PlannedNetwork
 from legonet.run.prepare import lock_modules
-from legonet.run.survey import Survey
 
 
 def ports_of(network: ModularNetwork, kind: str, name: str) -> tuple[int, ...] | None:
@@ -26,7 +26,7 @@ def ports_of(network: ModularNetwork, kind: str, name: str) -> tuple[int, ...] |
         Without the batch; None without a teacher.
     """
     teacher = getattr(givers(network.graph), kind)[name]
-    return None if teacher is None else network.site().port_finder()(teacher).shape
+    return None if teacher is None else network.project().port_finder()(teacher).shape
 
 
 def expect_built(network: ModularNetwork, paths: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def expect_built(network: ModularNetwork, paths: Sequence[str]) -> None:
         SelectError: the message names each of them: what is missing, which ports it would join, and what
             would build it.
     """
-    plan = _survey(network, paths).plan
+    plan = _planned(network, paths).plan
     lacking = [plan.by_path[path] for path in paths if not is_built(plan.by_path[path])]
     if lacking:
         raise SelectError("\n".join(_lacking(network, edge) for edge in lacking))
@@ -44,7 +44,7 @@ def expect_built(network: ModularNetwork, paths: Sequence[str]) -> None:
 
 def contents(network: ModularNetwork, paths: Sequence[str]) -> dict[str, tuple[str, str | None, str]]:
     """What built paths are made of: content hashes of category module, adapter if any, and task module."""
-    found, made = _survey(network, paths), {}
+    found, made = _planned(network, paths), {}
     lock = lock_modules(found.graph, network.lock, found.teachers)
     for path in paths:
         category, task = split_path(path)
@@ -67,11 +67,11 @@ def expect_one_network(left: Part, right: Part) -> None:
         )
 
 
-def _survey(network: ModularNetwork, paths: Sequence[str]) -> Survey:
+def _planned(network: ModularNetwork, paths: Sequence[str]) -> PlannedNetwork:
     """The plan of these paths, and of what they depend on."""
     pairs = [split_path(path) for path in paths]
     part = concerning(network.graph, (), {category for category, _ in pairs}, {task for _, task in pairs})
-    return network.site().survey(network.lock, graph=part)
+    return network.project().plan(network.lock, graph=part)
 
 
 def _lacking(network: ModularNetwork, edge: PlannedEdge) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
-from legonet.run.site import Site
+from legonet.run.project import Project
 
 if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
@@ -27,7 +27,7 @@ class ModularNetwork(Protocol):
     lock: Lock
     path: Path | None
 
-    def site(self) -> Site:
+    def project(self) -> Project:
         """Where the network lives."""
         ...
 

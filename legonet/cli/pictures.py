@@ -62,7 +62,7 @@ class MaskFiles:
         """
         from PIL import Image
 
-        from legonet.store.files import write_file
+        from legonet.store.plain_files import write_file
 
         mirrored = self._mirrored(image)
         target = self._folder / mirrored.with_name(f"{mirrored.name}.{path.replace(':', '.')}.png")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from legonet.network import Network
-    from legonet.plan.cost import Cost
+    from legonet.plan.cost import JobCost
     from legonet.plan.plan import Plan, PlannedEdge
     from legonet.plan.ports import Ports
 
@@ -61,8 +61,8 @@ def plan(
         say_damaged(network)
     planned = network.plan(open_samples(folders, network))
     if output is not None:
-        from legonet.plan.files import plan_text
-        from legonet.store.files import write_file
+        from legonet.plan.plan_file import plan_text
+        from legonet.store.plain_files import write_file
 
         write_file(output, plan_text(planned, graph, output, folders).encode())
     shown = planned if every or as_json else listed(planned)
@@ -172,7 +172,7 @@ def estimate(planned: Plan) -> str:
     return f"{work}; about {duration(sum(known))} on this machine{unknown}."
 
 
-def cost_text(cost: Cost) -> str:
+def cost_text(cost: JobCost) -> str:
     """What a job takes, as people read it: time, operations, memory."""
     parts = [] if cost.seconds is None else [duration(cost.seconds)]
     if cost.operations is not None:

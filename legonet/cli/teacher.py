@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from legonet.teachers.cuts import Cut
+    from legonet.teachers.cut_points import CutPoint
 
 Code = Annotated[
     list[str] | None,
@@ -104,19 +104,19 @@ def inspect(
     from legonet.ir.sizes import output_shape
     from legonet.store.workspace import Workspace
     from legonet.tables import columns
-    from legonet.teachers.cuts import ends, list_cuts, near
-    from legonet.teachers.references import input_of
-    from legonet.teachers.take_in import take_in
+    from legonet.teachers.cut_points import ends, list_cut_points, near
+    from legonet.teachers.models.table import input_of
+    from legonet.teachers.tracing.trace import trace
 
     named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
     size = named or (3, 224, 224)
-    found = take_in(with_room(_model(model, allow_code)), size, output=output, where=model)
-    cuts = list_cuts(found.architecture, size, model)
+    found = trace(with_room(_model(model, allow_code)), size, output=output, where=model)
+    cuts = list_cut_points(found.graph, size, model)
     if not cuts:
         raise TeacherError(f"{model}: {NOWHERE}")
     chosen = cuts if every else ends(cuts)
     if picture is not None:
-        _draw(picture, model, size, chosen, output_shape(found.architecture, size))
+        _draw(picture, model, size, chosen, output_shape(found.graph, size))
     if as_json:
         print(json.dumps({"model": model, "cuts": [asdict(cut) for cut in cuts]}, indent=2))
         return
@@ -138,14 +138,14 @@ def inspect(
         print(picture)
 
 
-def _also(cut: Cut, others: Sequence[Cut]) -> str:
+def _also(cut: CutPoint, others: Sequence[CutPoint]) -> str:
     """Other names of a place, and of those that only pooling, activations and the like lie between."""
     same = [f"= {name}" for name in cut.names if name != cut.module]
     return ", ".join([*same, *(f"~ {each.module} {_sizes(each.shape)}" for each in reversed(others))])
 
 
 def _draw(
-    file: Path, model: str, size: tuple[int, ...], cuts: Sequence[Cut], output: tuple[int, ...]
+    file: Path, model: str, size: tuple[int, ...], cuts: Sequence[CutPoint], output: tuple[int, ...]
 ) -> None:
     from legonet.render import render
     from legonet.render.places import Place, picture
@@ -210,8 +210,8 @@ def add(
 ) -> None:
     """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
     import legonet
-    from legonet.graph.arrival import read_on_conflict
-    from legonet.teachers.checkpoints import fill_from
+    from legonet.graph.editing.on_conflict import read_on_conflict
+    from legonet.teachers.weights.checkpoints import fill_from
 
     network = legonet.load(graph)
     module = _model(model, allow_code, graph)
@@ -236,8 +236,8 @@ def add(
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:
     from legonet.store.workspace import Workspace
-    from legonet.teachers.allowed import allowed_code
-    from legonet.teachers.references import find_model
+    from legonet.teachers.models.allowed import allowed_code
+    from legonet.teachers.models.table import find_model
 
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))

@@ -13,7 +13,7 @@ from legonet.cli.display import Display
 from legonet.cli.options import Device, Json, SampleFolders, Verify
 
 if TYPE_CHECKING:
-    from legonet.run.options import Options
+    from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
 
 FAILED = 1
@@ -75,15 +75,15 @@ def transplant(
     import legonet
     from legonet.cli.plan import say_damaged
     from legonet.cli.samples import folders_of, open_samples
-    from legonet.plan.files import is_plan, read_plan
+    from legonet.plan.plan_file import is_plan, read_plan
     from legonet.run.executors import EXECUTORS
-    from legonet.run.options import Options, bytes_of, seconds_of
+    from legonet.run.options import RunOptions, bytes_of, seconds_of
 
     agreed = read_plan(graph) if is_plan(graph) else None
     network = legonet.load(graph if agreed is None else agreed.graph)
     folders = folders_of(samples or []) or ({} if agreed is None else dict(agreed.samples))
     given = open_samples(folders, network)
-    options = Options(
+    options = RunOptions(
         only=tuple(only or ()),
         first=tuple(first or ()),
         budget=None if budget is None else seconds_of("--budget", budget),
@@ -126,7 +126,7 @@ def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
     return value
 
 
-def _dry_run(graph: Any, planned: Any, options: Options, as_json: bool) -> None:
+def _dry_run(graph: Any, planned: Any, options: RunOptions, as_json: bool) -> None:
     from legonet.cli.plan import cost_text
     from legonet.run.options import ordered
 

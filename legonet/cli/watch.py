@@ -12,7 +12,7 @@ from legonet.cli.options import Device
 
 if TYPE_CHECKING:
     from legonet.run.inbox import Drop, Inbox
-    from legonet.run.options import Options
+    from legonet.run.options import RunOptions
     from legonet.run.runner import Progress
 
 
@@ -33,7 +33,7 @@ def watch(
     """
     from legonet.errors import StoreError
     from legonet.run.inbox import SETTLED, STALE, Inbox
-    from legonet.run.options import Options, seconds_of
+    from legonet.run.options import RunOptions, seconds_of
 
     if not inbox.is_dir():
         raise StoreError(
@@ -41,7 +41,7 @@ def watch(
         )
     box, options, pause = (
         Inbox(inbox, graph, lambda text: print(f"? {text}", flush=True)),
-        Options(workers=workers, keep_going=True, wait=True),
+        RunOptions(workers=workers, keep_going=True, wait=True),
         seconds_of("--every", every),
     )
     _build(graph, options, device)
@@ -55,7 +55,7 @@ def watch(
         time.sleep(pause)
 
 
-def _take(box: Inbox, drop: Drop, options: Options, device: str) -> None:
+def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> None:
     """One drop; whatever is wrong with it is told, and the next one is looked at."""
     from legonet.errors import LegonetError
 
@@ -74,7 +74,7 @@ def _take(box: Inbox, drop: Drop, options: Options, device: str) -> None:
     _build(box.graph, options, device)
 
 
-def _build(graph: Path, options: Options, device: str) -> None:
+def _build(graph: Path, options: RunOptions, device: str) -> None:
     import legonet
     from legonet.errors import LegonetError
 

@@ -8,14 +8,14 @@ from functools import partial
 import torch
 
 from legonet.compile.build import build_modules
-from legonet.compile.card import make_card
 from legonet.compile.measure import Measured
-from legonet.compile.network import CompiledNetwork, Path, normalisation
-from legonet.compile.options import PLAIN, Options, Running, find_running
+from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
+from legonet.compile.options import PLAIN, CompileOptions, Running, find_running
 from legonet.compile.passes import choose_passes
 from legonet.compile.passes.group import always, group
 from legonet.compile.passes.place import place
 from legonet.compile.program import Program, naive_program
+from legonet.compile.signature import make_signature
 from legonet.compile.transfer import transferred
 from legonet.compile.weights import Tensors
 from legonet.errors import BlockError, SelectError
@@ -34,7 +34,7 @@ def assemble(
     store: BlobStore,
     paths: Sequence[str],
     adapters: Mapping[str, str | None],
-    options: Options = PLAIN,
+    options: CompileOptions = PLAIN,
 ) -> CompiledNetwork:
     """Join the modules of some paths; only these are read, each once.
 
@@ -69,22 +69,22 @@ def assemble(
         if path in adapters and path not in fitted:
             _expect_joint(path, categories[category], tasks[task], graph.input.shape)
     chosen = tuple(
-        Path(category, task, native=path not in fitted)
+        CompiledPath(category, task, native=path not in fitted)
         for path, (category, task) in zip(paths, pairs, strict=True)
     )
     stage = normalisation(graph.input)
     network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape)
-    network.card = make_card(graph, paths)
+    network.signature = make_signature(graph, paths)
     return network
 
 
 def join(
-    paths: tuple[Path, ...],
+    paths: tuple[CompiledPath, ...],
     input_stage: GraphModule,
     categories: Mapping[str, GraphModule],
     adapters: Mapping[str, GraphModule],
     tasks: Mapping[str, GraphModule],
-    options: Options = PLAIN,
+    options: CompileOptions = PLAIN,
     input_shape: tuple[int, ...] | None = None,
 ) -> CompiledNetwork:
     """Join modules that are at hand.
@@ -129,7 +129,7 @@ def join(
 def _rewrite(
     program: Program,
     tensors: Tensors,
-    options: Options,
+    options: CompileOptions,
     running: Running,
     input_shape: tuple[int, ...] | None,
 ) -> dict[str, Program]:
@@ -137,7 +137,7 @@ def _rewrite(
     passes = {each.name: each.run for each in choose_passes(options.passes)}
     if "group" in passes:
         known = options.grouping == "measured" and input_shape is not None
-        pays = Measured(tensors, running, input_shape or (), options.verdicts) if known else always
+        pays = Measured(tensors, running, input_shape or (), options.grouping_cache) if known else always
         passes["group"] = partial(group, pays=pays)
     trace = {"none": program}
     spread = len(running.devices) > 1

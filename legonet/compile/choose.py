@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from legonet.errors import SelectError
-from legonet.graph.part import names_of
 from legonet.graph.schema import Graph
 from legonet.graph.select import select_paths, split_path
+from legonet.graph.subgraph import names_of
 from legonet.graph.suggest import listed
-from legonet.plan.diff import Plan, PlannedEdge
+from legonet.plan.plan import Plan, PlannedEdge
 
 
 def choose_paths(

@@ -1,4 +1,4 @@
-"""What a program costs for one image: operations, weights, calls. Needs torch where arithmetic is not enough."""
+"""What a program costs for one image. Needs torch where arithmetic is not enough."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from legonet.ops.table import ROWS
 
 
 @dataclass(frozen=True)
-class Cost:
+class ProgramCost:
     """What a program costs.
 
     Attributes:
@@ -29,7 +29,7 @@ class Cost:
     weights: int
 
 
-def cost_of(program: Program, input_shape: Shape) -> Cost:
+def cost_of(program: Program, input_shape: Shape) -> ProgramCost:
     """Count what a program costs for one image.
 
     Args:
@@ -47,7 +47,7 @@ def cost_of(program: Program, input_shape: Shape) -> Cost:
             weights |= {
                 weight: prod(brick.graph.tensors[each].shape) for each, weight in brick.weights.items()
             }
-    return Cost(len(program.calls), layers, operations, sum(weights.values()))
+    return ProgramCost(len(program.calls), layers, operations, sum(weights.values()))
 
 
 def shapes_of_calls(program: Program, input_shape: Shape) -> Mapping[str, Shape]:

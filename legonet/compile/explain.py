@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from legonet.compile.cost import Cost, cost_of
+from legonet.compile.cost import ProgramCost, cost_of
 from legonet.compile.options import Running
 from legonet.compile.program import Brick, Call, Computed, Program, Weight
 from legonet.graph.suggest import listed
@@ -24,7 +24,7 @@ class Explanation:
         lines: What each call runs, what was folded into which layer, and where it runs.
     """
 
-    costs: Mapping[str, Cost]
+    costs: Mapping[str, ProgramCost]
     bytes: int
     lines: tuple[str, ...]
 

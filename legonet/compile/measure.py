@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from legonet.compile.build import build_brick, build_group, build_modules
+from legonet.compile.grouping_cache import GroupingCache
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Brick, Call, Program
 from legonet.compile.schedule import Stack, member, run_schedule, schedule
 from legonet.compile.transfer import transferred
-from legonet.compile.verdicts import Verdicts
 from legonet.compile.weights import Tensors
 from legonet.ir.cuts import split_at
 
@@ -34,23 +34,23 @@ class Measured:
         tensors: of the stored modules.
         running: where and how the network will run.
         input_shape: (channels, height, width) of an image.
-        verdicts: of what was measured before.
+        grouping_cache: of what was measured before.
     """
 
     def __init__(
-        self, tensors: Tensors, running: Running, input_shape: tuple[int, ...], verdicts: Verdicts
+        self, tensors: Tensors, running: Running, input_shape: tuple[int, ...], grouping_cache: GroupingCache
     ) -> None:
-        self._tensors, self._running, self._verdicts = tensors, running, verdicts
+        self._tensors, self._running, self._grouping_cache = tensors, running, grouping_cache
         self._input_shape = input_shape
 
     def __call__(self, program: Program, calls: Sequence[Call], place: str) -> bool:
         """Whether these calls, up to an operation of the first one's brick, are faster as a group."""
         key = self._key(program, calls, place)
-        known = self._verdicts.get(key)
+        known = self._grouping_cache.get(key)
         if known is None:
             with torch.inference_mode():
                 known = self._measure(program, calls, place) < PAYS
-            self._verdicts.put(key, known)
+            self._grouping_cache.put(key, known)
         return known
 
     def _key(self, program: Program, calls: Sequence[Call], place: str) -> str:

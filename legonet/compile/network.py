@@ -12,14 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from legonet.compile.build import Place
-from legonet.compile.card import Card
+from legonet.compile.check_images import image_problem
 from legonet.compile.engine import make_engine
 from legonet.compile.explain import Explanation, explain
-from legonet.compile.misfit import misfit
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Program
 from legonet.compile.schedule import (
-    Run,
+    ScheduledCall,
     Stack,
     find_landings,
     find_module,
@@ -28,6 +27,7 @@ from legonet.compile.schedule import (
     schedule,
     straight,
 )
+from legonet.compile.signature import Signature
 from legonet.errors import DataError, SelectError
 from legonet.graph.output import Result
 from legonet.graph.schema import Input
@@ -68,7 +68,7 @@ def normalisation(meaning: Input) -> GraphModule:
     return Normalise(meaning.mean or (0.0,) * channels, meaning.std or (1.0,) * channels)
 
 
-class Bricks(nn.Module):
+class NamedModules(nn.Module):
     """Modules by name. Unlike nn.ModuleDict it takes names such as `train`, which a module has itself."""
 
     def __init__(self, modules: Mapping[str, nn.Module]) -> None:
@@ -106,7 +106,7 @@ class Bricks(nn.Module):
 
 
 @dataclass(frozen=True)
-class Path:
+class CompiledPath:
     """One path of a compiled network: a native one has no adapter."""
 
     category: str
@@ -137,13 +137,13 @@ class CompiledNetwork(nn.Module):
     Attributes:
         program: The program that runs: which modules, in which order, and on what.
         runs: The calls of the program, with what is known of them beforehand.
-        card: What images and outputs mean, if `Network.compile` made it.
+        signature: What images and outputs mean, if `Network.compile` made it.
         inputs: The categories whose images it takes by name; empty if all see the same.
     """
 
     def __init__(
         self,
-        paths: tuple[Path, ...],
+        paths: tuple[CompiledPath, ...],
         input_stage: GraphModule,
         trace: Mapping[str, Program],
         modules: Mapping[Place, nn.Module],
@@ -157,15 +157,15 @@ class CompiledNetwork(nn.Module):
         self.program = list(self.trace.values())[-1]
         self.running = running or Running()
         self.input_shape = input_shape
-        self.card: Card | None = None
-        self.runs: tuple[Run, ...] = schedule(self.program, places)
+        self.signature: Signature | None = None
+        self.runs: tuple[ScheduledCall, ...] = schedule(self.program, places)
         sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
         prefix = f"{IMAGES}."
         self.inputs = [name.removeprefix(prefix) for name in sources if name.startswith(prefix)]
         self.input = modules.get(("input", ""), input_stage)
 
-        def bricks(kind: str) -> Bricks:
-            return Bricks({name: module for (each, name), module in modules.items() if each == kind})
+        def bricks(kind: str) -> NamedModules:
+            return NamedModules({name: module for (each, name), module in modules.items() if each == kind})
 
         self.stems, self.categories = bricks("stems"), bricks("categories")
         self.adapters, self.tasks = bricks("adapters"), bricks("tasks")
@@ -278,7 +278,8 @@ class CompiledNetwork(nn.Module):
         """
         first = None if self._landings else next(chain(self.input.buffers(), self.parameters()), None)
         for name, images in given.items():
-            wrong = self.input_shape and misfit(images, self.input_shape, first, name)
+            shape = self.input_shape
+            wrong = None if shape is None else image_problem(images, shape, first, name)
             if wrong:
                 raise DataError(wrong) from error
 
@@ -325,13 +326,13 @@ class CompiledNetwork(nn.Module):
         Raises:
             DataError: The network was joined by hand, so that nobody knows what its outputs mean.
         """
-        if self.card is None:
+        if self.signature is None:
             raise DataError("results: found a network joined by hand; expected one that net.compile gave")
         with torch.no_grad():
             outputs = self.by_path(images)
-        cards = self.card.outputs
+        signatures = self.signature.outputs
         return {
-            path: [cards[path].meaning.read(each, cards[path].category) for each in value.cpu()]
+            path: [signatures[path].meaning.read(each, signatures[path].category) for each in value.cpu()]
             for path, value in outputs.items()
         }
 

@@ -11,33 +11,33 @@ from torch import nn
 from legonet.blocks.device import find_device
 from legonet.compile.assemble import assemble
 from legonet.compile.choose import choose_paths
+from legonet.compile.grouping_cache import PROCESS, GroupingCache
 from legonet.compile.network import CompiledNetwork, normalisation
-from legonet.compile.options import PLAIN, Options, each_device
-from legonet.compile.verdicts import PROCESS, Verdicts
+from legonet.compile.options import PLAIN, CompileOptions, each_device
 from legonet.graph.lock import Lock
-from legonet.graph.part import concerning
 from legonet.graph.schema import Graph
+from legonet.graph.subgraph import concerning
 from legonet.ir.modules import make_module
 from legonet.run.prepare import lock_modules
-from legonet.run.site import Site, modules_of, teacher_of
+from legonet.run.project import Project, expect_teacher, modules_of
 from legonet.store.workspace import Workspace
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
-VERDICTS = "grouping.json"
+GROUPING_CACHE = "grouping.json"
 
 
 def compile_paths(
-    site: Site,
+    project: Project,
     lock: Lock,
     names: Sequence[str],
     categories: Iterable[str] | None,
     tasks: Iterable[str] | None,
-    options: Options,
+    options: CompileOptions,
 ) -> CompiledNetwork:
     """Join the modules of some paths; see `legonet.network.Network.compile`.
 
     Args:
-        site: where the network lives. Only what the paths depend on is looked at.
+        project: Where the network lives. Only what the paths depend on is looked at.
         lock: what has been built.
         names: paths and applications, or
         categories: every built path of these categories, and
@@ -45,50 +45,50 @@ def compile_paths(
         options: how.
     """
     devices = tuple(find_device(each) for each in each_device(options.device))
-    options = replace(options, device=devices, verdicts=find_verdicts(site.workspace))
-    found = site.survey(lock, graph=concerning(site.graph, names, categories, tasks))
+    options = replace(options, device=devices, grouping_cache=find_grouping_cache(project.workspace))
+    found = project.plan(lock, graph=concerning(project.graph, names, categories, tasks))
     chosen = choose_paths(found.graph, found.plan, names, categories, tasks)
     paths = [edge.path for edge in chosen]
     adapters = {edge.path: lock.adapters[edge.path].adapter for edge in chosen if edge.action == "keep"}
     now = lock_modules(found.graph, lock, found.teachers)
-    return site.with_modules(
+    return project.with_modules(
         found,
         modules_of(now, paths),
-        lambda: assemble(site.graph, now, site.store, paths, adapters, options),
+        lambda: assemble(project.graph, now, project.store, paths, adapters, options),
     )
 
 
-def find_paths(site: Site, lock: Lock, names: Sequence[str]) -> list[str]:
+def find_paths(project: Project, lock: Lock, names: Sequence[str]) -> list[str]:
     """The built paths that names of paths and applications stand for; without names, all.
 
     Raises:
         SelectError: no such name, a path that is not built, or nothing that is.
     """
-    found = site.survey(lock, graph=concerning(site.graph, names))
+    found = project.plan(lock, graph=concerning(project.graph, names))
     return [edge.path for edge in choose_paths(found.graph, found.plan, names)]
 
 
-def compile_unadapted(site: Site, lock: Lock, path: str, device: torch.device | str) -> CompiledNetwork:
+def compile_unadapted(project: Project, lock: Lock, path: str, device: torch.device | str) -> CompiledNetwork:
     """A path with its adapter left out; see `legonet.network.Network.unadapted`."""
-    teacher_of(site.graph, path)
+    expect_teacher(project.graph, path)
     options = replace(PLAIN, device=find_device(device))
-    found = site.survey(lock, graph=concerning(site.graph, [path]))
+    found = project.plan(lock, graph=concerning(project.graph, [path]))
     now = lock_modules(found.graph, lock, found.teachers)
-    return site.with_modules(
+    return project.with_modules(
         found,
         modules_of(now, [path]),
-        lambda: assemble(site.graph, now, site.store, [path], {path: None}, options),
+        lambda: assemble(project.graph, now, project.store, [path], {path: None}, options),
     )
 
 
 def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | str) -> nn.Module:
     """A teacher as it was before it was cut; see `legonet.network.Network.teacher`."""
     parts = source.parts()
-    halves = [make_module(half.layers, half.tensors) for half in (parts.below, parts.above)]
+    halves = [make_module(half.graph, half.tensors) for half in (parts.below, parts.above)]
     model = nn.Sequential(normalisation(graph.input), *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 
 
-def find_verdicts(workspace: Workspace | None) -> Verdicts:
+def find_grouping_cache(workspace: Workspace | None) -> GroupingCache:
     """What was measured before, on this machine if there is a workspace."""
-    return PROCESS if workspace is None else Verdicts(workspace.state(VERDICTS))
+    return PROCESS if workspace is None else GroupingCache(workspace.state(GROUPING_CACHE))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from legonet.compile.verdicts import PROCESS, Verdicts
+from legonet.compile.grouping_cache import PROCESS, GroupingCache
 from legonet.errors import SelectError
 from legonet.graph.suggest import did_you_mean
 
@@ -24,7 +24,7 @@ MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagrap
 
 
 @dataclass(frozen=True)
-class Options:
+class CompileOptions:
     """How a network is compiled.
 
     Attributes:
@@ -37,7 +37,7 @@ class Options:
         grouping: modules are put side by side where that is `measured` to be faster, or by a fixed `rule`.
         torch_compile: run it through torch.compile, in its default mode or the one that is named.
         cuda_graphs: record each shape of images once on a CUDA device, and replay it.
-        verdicts: what was measured before.
+        grouping_cache: what was measured before.
     """
 
     passes: str | Iterable[str] = "all"
@@ -48,10 +48,10 @@ class Options:
     grouping: str = "measured"
     torch_compile: bool | str = False
     cuda_graphs: bool = False
-    verdicts: Verdicts = field(default=PROCESS, compare=False)
+    grouping_cache: GroupingCache = field(default=PROCESS, compare=False)
 
 
-PLAIN = Options(passes="none", memory_format="contiguous")
+PLAIN = CompileOptions(passes="none", memory_format="contiguous")
 """The naive composition, bit for bit."""
 
 
@@ -103,7 +103,7 @@ class Running:
         return nullcontext()
 
 
-def find_running(options: Options) -> Running:
+def find_running(options: CompileOptions) -> Running:
     """What follows from options.
 
     Raises:

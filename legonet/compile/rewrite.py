@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from legonet.compile.program import Weight
+from legonet.compile.program import Brick, Weight
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed
 
 
@@ -91,3 +91,8 @@ def fresh_tensor(weights: Mapping[str, Weight], name: str) -> str:
     while found in weights:
         found, number = f"{name}_{number}", number + 1
     return found
+
+
+def is_shared(brick: Brick, tensor: str) -> bool:
+    """Whether several operations take a tensor, so that one of them cannot have it changed."""
+    return sum(tensor in step.tensors() for step in brick.steps) > 1

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from legonet.compile.build import Place
 from legonet.compile.program import Call, Program, Ref
+from legonet.ir.interpreter import GraphModule
 
 BATCH, CHANNELS = 0, 1
 
@@ -19,7 +20,7 @@ Landing = tuple[torch.device, torch.dtype]
 
 
 @dataclass(frozen=True)
-class Run:
+class ScheduledCall:
     """One call, with what can be known of it beforehand.
 
     Attributes:
@@ -53,7 +54,7 @@ class Stack:
     parts: Sequence[Tensor]
 
 
-def schedule(program: Program, places: Mapping[str, Place]) -> tuple[Run, ...]:
+def schedule(program: Program, places: Mapping[str, Place]) -> tuple[ScheduledCall, ...]:
     """Work out what can be known before there are images."""
     calls = {call.name: call for call in program.calls}
     last_reader: dict[str, str] = {}
@@ -66,7 +67,7 @@ def schedule(program: Program, places: Mapping[str, Place]) -> tuple[Run, ...]:
         freed = {ref.call for ref in call.reads if last_reader[ref.call] == call.name} - kept
         axis = CHANNELS if call.is_group else BATCH
         how = _how(call, calls.get(call.reads[0].call))
-        runs.append(Run(call.name, places[call.name], call.reads, how, axis, tuple(sorted(freed))))
+        runs.append(ScheduledCall(call.name, places[call.name], call.reads, how, axis, tuple(sorted(freed))))
     return tuple(runs)
 
 
@@ -81,7 +82,7 @@ def _how(call: Call, source: Call | None) -> Literal["single", "shared", "whole"
 
 
 def run_schedule(
-    steps: Sequence[tuple[Run, nn.Module]],
+    steps: Sequence[tuple[ScheduledCall, nn.Module]],
     values: dict[str, Tensor | Stack],
     landings: Mapping[str, Landing] | None = None,
 ) -> None:
@@ -101,7 +102,7 @@ def run_schedule(
             del values[name]
 
 
-def straight(runs: Sequence[Run], outputs: Mapping[str, Ref]) -> bool:
+def straight(runs: Sequence[ScheduledCall], outputs: Mapping[str, Ref]) -> bool:
     """Whether the calls are a single line, each reading what the one before it gives."""
     if len(outputs) != 1 or not runs:
         return False
@@ -111,7 +112,7 @@ def straight(runs: Sequence[Run], outputs: Mapping[str, Ref]) -> bool:
     return all(run.how == "single" for run in runs) and reads == given and output == Ref(runs[-1].name)
 
 
-def find_landings(steps: Sequence[tuple[Run, nn.Module]]) -> dict[str, Landing]:
+def find_landings(steps: Sequence[tuple[ScheduledCall, nn.Module]]) -> dict[str, Landing]:
     """Where each call's module has its weights; calls without any compute wherever their values are."""
     landings = {}
     for run, module in steps:
@@ -121,13 +122,13 @@ def find_landings(steps: Sequence[tuple[Run, nn.Module]]) -> dict[str, Landing]:
     return landings
 
 
-def _landed(value: Tensor, run: Run, landings: Mapping[str, Landing] | None) -> Tensor:
+def _landed(value: Tensor, run: ScheduledCall, landings: Mapping[str, Landing] | None) -> Tensor:
     if landings is None or run.name not in landings:
         return value
     return value.to(*landings[run.name])
 
 
-def find_module(root: nn.Module, place: Place) -> nn.Module:
+def find_module(root: nn.Module, place: Place) -> GraphModule:
     """The module of a kind and name."""
     kind, name = place
     modules: Any = root._modules[kind]
@@ -136,7 +137,7 @@ def find_module(root: nn.Module, place: Place) -> nn.Module:
 
 def _run_members(
     module: nn.Module,
-    run: Run,
+    run: ScheduledCall,
     values: Mapping[str, Tensor | Stack],
     landings: Mapping[str, Landing] | None,
 ) -> Stack:

@@ -12,13 +12,13 @@ from legonet.demo.ordinary import ordinary_learning
 from legonet.demo.table import ORDINARY_SAMPLES, Row
 from legonet.errors import StoreError
 from legonet.evaluate import scores
-from legonet.graph.dump import dump_yaml
-from legonet.graph.edit import add_entries
+from legonet.graph.editing.dump import dump_yaml
+from legonet.graph.editing.edit import add_entries
 from legonet.graph.load import load_graph
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.network import Network
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"

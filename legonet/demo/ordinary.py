@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from legonet.compile.assemble import join
-from legonet.compile.network import CompiledNetwork, Path, normalisation
-from legonet.distill.fit import Samples, fit
+from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.graph.select import adapter_spec, split_path
 from legonet.methods.ordinary import Ordinary
 from legonet.network import Network
@@ -55,7 +55,7 @@ def fitted_path(
     spec = adapter_spec(network.graph, category, task).model_copy(update=settings)
     edge = network.edge(path)
     return join(
-        (Path(category, task, native=False),),
+        (CompiledPath(category, task, native=False),),
         normalisation(network.graph.input),
         {category: edge.category_module},
         {path: fit(edge, spec, samples).adapter},

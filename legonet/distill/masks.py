@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from legonet.distill.alignment import Alignment
-from legonet.distill.context import FEATURES
-from legonet.distill.draws import Shape, draw_masks
+from legonet.distill.fitting.context import FEATURES
+from legonet.distill.synthesis.sampling import Shape, draw_masks
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from legonet.errors import LegonetError
-from legonet.graph.dump import graph_data
+from legonet.graph.checks.outline import outline_of
+from legonet.graph.checks.references import reference_problems
+from legonet.graph.checks.semantics import semantic_problems
+from legonet.graph.editing.dump import graph_data
 from legonet.graph.load import LoadedGraph, Reading
-from legonet.graph.outline import outline_of
-from legonet.graph.positions import KeyPath, show
-from legonet.graph.problems import Problem, format_report
-from legonet.graph.references import reference_problems
-from legonet.graph.semantics import semantic_problems
+from legonet.graph.reading.findings import Finding, format_report
+from legonet.graph.reading.positions import KeyPath, show
 from legonet.graph.suggest import listed
 
-__all__ = ["Problem", "Resolver", "check", "report"]
+__all__ = ["Finding", "Resolver", "check", "report"]
 
 
 class Resolver(Protocol):
@@ -34,7 +34,7 @@ def check(
     workspace: Resolver | None = None,
     blocks: Collection[str] | None = None,
     hashes: bool = True,
-) -> list[Problem]:
+) -> list[Finding]:
     """What is wrong with a graph, the files that it names included.
 
     Args:
@@ -64,7 +64,7 @@ def check(
     return problems
 
 
-def report(problems: Iterable[Problem], graph: LoadedGraph | Reading) -> str:
+def report(problems: Iterable[Finding], graph: LoadedGraph | Reading) -> str:
     """The problems of one graph as lines `file:line:column: key: message`, in file order.
 
     Args:
@@ -74,14 +74,14 @@ def report(problems: Iterable[Problem], graph: LoadedGraph | Reading) -> str:
     return format_report(problems, graph.name, graph.positions)
 
 
-def _models(teachers: dict[str, Any], known: set[KeyPath], blocks: list[str]) -> Iterator[Problem]:
+def _models(teachers: dict[str, Any], known: set[KeyPath], blocks: list[str]) -> Iterator[Finding]:
     there = f"blocks are {listed(blocks)}" if blocks else "there are no blocks"
     for name, teacher in teachers.items():
         key = ("teachers", name, "model")
         model = _text(teacher, "model")
         if model is not None and key not in known and model not in blocks:
             found, advice = f"no block {show(model)}", "name one of them, or add its file."
-            yield Problem(key, found, there, advice, known=blocks, word=model)
+            yield Finding(key, found, there, advice, known=blocks, word=model)
 
 
 def _text(teacher: Any, key: str) -> str | None:
@@ -100,38 +100,38 @@ class _Files:
         self.known = known
         self.siblings: dict[tuple[Path, str], list[str]] = {}
 
-    def problems(self, teachers: dict[str, Any]) -> Iterator[Problem]:
+    def problems(self, teachers: dict[str, Any]) -> Iterator[Finding]:
         for name, teacher in teachers.items():
             for part, what in (("weights", "weights file"), ("statistics", "statistics file")):
                 key, named = ("teachers", name, part), _text(teacher, part)
                 if named is None or key in self.known:
                     continue
                 found = self._find(key, named, what)
-                if isinstance(found, Problem):
+                if isinstance(found, Finding):
                     yield found
                 elif part == "weights" and self.hashes:
                     yield from self._hash(("teachers", name, "sha256"), found, named, teacher)
 
-    def _find(self, key: KeyPath, named: str, what: str) -> Path | Problem:
+    def _find(self, key: KeyPath, named: str, what: str) -> Path | Finding:
         """The file, or what is wrong with it."""
         try:
             path = self.workspace.resolve(self.base, named)
         except LegonetError as error:
-            return Problem(key, str(error).replace("\n", " "))
+            return Finding(key, str(error).replace("\n", " "))
         try:
             if path.is_file():
                 return path
             if path.is_dir():
-                return Problem(key, f"{show(named)} is a folder", f"expected a {what}", "name the file in it")
+                return Finding(key, f"{show(named)} is a folder", f"expected a {what}", "name the file in it")
             beside = [str(Path(named).with_name(name)) for name in self._beside(path)]
         except (OSError, ValueError):
-            return Problem(key, f"{show(named)} cannot be read", f"expected a {what}", "check the path")
+            return Finding(key, f"{show(named)} cannot be read", f"expected a {what}", "check the path")
         parts = (
             f"no file {show(named)}",
             f"expected a {what}, relative to the graph file",
             "correct the path.",
         )
-        return Problem(key, *parts, known=beside, word=named)
+        return Finding(key, *parts, known=beside, word=named)
 
     def _beside(self, path: Path) -> list[str]:
         """Names of files of the same kind in the same folder, at most a thousand."""
@@ -142,7 +142,7 @@ class _Files:
             self.siblings[folder] = sorted(islice(alike, 1000))
         return self.siblings[folder]
 
-    def _hash(self, key: KeyPath, path: Path, named: str, teacher: dict[str, Any]) -> Iterator[Problem]:
+    def _hash(self, key: KeyPath, path: Path, named: str, teacher: dict[str, Any]) -> Iterator[Finding]:
         expected = _text(teacher, "sha256")
         if expected is None or key in self.known:
             return
@@ -151,10 +151,10 @@ class _Files:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             found = f"{show(named)} cannot be read ({error.strerror})"
-            yield Problem(key, found, advice="check its permissions")
+            yield Finding(key, found, advice="check its permissions")
             return
         if found != expected:
-            yield Problem(
+            yield Finding(
                 key,
                 f"{show(named)} has sha256 {found}",
                 f"expected {expected}",

@@ -9,16 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from legonet.errors import GraphError
-from legonet.graph import json_text
-from legonet.graph.outline import outline, outline_of
-from legonet.graph.parsed import Parsed
-from legonet.graph.positions import Positions
-from legonet.graph.problems import Problem, format_report, located
-from legonet.graph.references import reference_problems
+from legonet.graph.checks.outline import outline, outline_of
+from legonet.graph.checks.references import reference_problems
+from legonet.graph.checks.semantics import semantic_problems
+from legonet.graph.checks.structure import explain
+from legonet.graph.reading import json_text
+from legonet.graph.reading.findings import Finding, format_report, located
+from legonet.graph.reading.parsed import Parsed
+from legonet.graph.reading.positions import Positions
+from legonet.graph.reading.source import decode, read_source
 from legonet.graph.schema import Graph
-from legonet.graph.semantics import semantic_problems
-from legonet.graph.source import decode, read_source
-from legonet.graph.structure import explain
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Reading:
     """
 
     loaded: LoadedGraph | None
-    problems: list[Problem]
+    problems: list[Finding]
     source: str
     positions: Positions
     data: Any
@@ -68,7 +68,7 @@ class Reading:
         """What messages call the file."""
         return self.source
 
-    def report(self, more: list[Problem] | None = None) -> str:
+    def report(self, more: list[Finding] | None = None) -> str:
         """All problems, and more found elsewhere, one per line in file order."""
         return format_report([*self.problems, *(more or [])], self.source, self.positions)
 
@@ -145,7 +145,7 @@ def parse_yaml(text: str | bytes, source: str, as_json: bool = False) -> tuple[A
     return _parse(decode(text, source, "block or graph file"), source, as_json).or_raise()
 
 
-def graph_problems(data: Any, positions: Positions) -> list[Problem]:
+def graph_problems(data: Any, positions: Positions) -> list[Finding]:
     """What is wrong with the structure and references of plain data that should be a graph."""
     return _understand(Parsed(data, positions, ""))[1]
 
@@ -153,21 +153,21 @@ def graph_problems(data: Any, positions: Positions) -> list[Problem]:
 def _parse(text: str, source: str, as_json: bool) -> Parsed:
     if as_json:
         return json_text.compose(text, source)
-    from legonet.graph import yaml  # not needed for JSON
+    from legonet.graph.reading import yaml  # not needed for JSON
 
     return yaml.compose(text, source)
 
 
-def _understand(parsed: Parsed) -> tuple[Graph | None, list[Problem]]:
+def _understand(parsed: Parsed) -> tuple[Graph | None, list[Finding]]:
     """The graph if its structure is valid, and what is wrong with text, structure and references."""
     data, problems = parsed.data, list(parsed.problems)
     if data is None and not problems:
         advice = "start with 'legonet: 1', or run `legonet init`"
-        return None, [Problem((), "the file is empty", "expected a graph", advice, position=(1, 1))]
+        return None, [Finding((), "the file is empty", "expected a graph", advice, position=(1, 1))]
     if not isinstance(data, dict):
         if not problems:
             found = f"found {parsed.positions.shown((), data)}"
-            problems.append(Problem((), found, "expected a graph, a mapping", "start with 'legonet: 1'"))
+            problems.append(Finding((), found, "expected a graph, a mapping", "start with 'legonet: 1'"))
         return None, problems
     graph: Graph | None = None
     try:
@@ -176,7 +176,7 @@ def _understand(parsed: Parsed) -> tuple[Graph | None, list[Problem]]:
         wrong = {problem.key for problem in problems}
         structure = [p for p in explain(data, Graph, parsed.positions) if p.key not in wrong]
         if not structure and not problems:  # unreachable while schema and models agree, as tests demand
-            structure = [Problem((), f"{len(error.errors())} problems that legonet cannot name")]
+            structure = [Finding((), f"{len(error.errors())} problems that legonet cannot name")]
         problems += structure
     names = outline_of(graph) if graph is not None else outline(data)
     problems += reference_problems(names)

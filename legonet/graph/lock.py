@@ -12,13 +12,13 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from legonet.errors import GraphError, Problem
-from legonet.graph import json_text
-from legonet.graph.collector import paused
+from legonet.graph.atomic import write_atomically
+from legonet.graph.checks.structure import explain
 from legonet.graph.fields import Model, Name, PathName, Sha256
-from legonet.graph.files import write_atomically
-from legonet.graph.problems import located
-from legonet.graph.source import decode
-from legonet.graph.structure import explain
+from legonet.graph.gc_pause import paused
+from legonet.graph.reading import json_text
+from legonet.graph.reading.findings import located
+from legonet.graph.reading.source import decode
 
 LOCK_VERSION = 1
 LARGEST_LOCK = 512 * 2**20  # 100,000 adapters take a quarter of that

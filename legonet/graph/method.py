@@ -44,7 +44,7 @@ class Method(Model):
         """Set the weights of the context's adapter, in place.
 
         Args:
-            context: the adapter and all that may be used, a `legonet.distill.context.Context`.
+            context: the adapter and all that may be used, a `legonet.distill.fitting.context.Context`.
 
         Returns:
             What was measured, by name; less is better.

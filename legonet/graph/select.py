@@ -21,7 +21,7 @@ class Givers:
 
 
 @dataclass(frozen=True)
-class Edge:
+class Connection:
     """A connection from a category module to a task module.
 
     Attributes:
@@ -151,7 +151,7 @@ def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:
     return graph.adapters.get(f"{category}:{task}") or graph.tasks[task].adapter
 
 
-def find_edge(graph: Graph, path: str) -> Edge:
+def find_edge(graph: Graph, path: str) -> Connection:
     """The edge of a path.
 
     Args:
@@ -165,7 +165,7 @@ def find_edge(graph: Graph, path: str) -> Edge:
     category, task = split_path(_path(path, known, graph))
     teacher, given = known[path], givers(graph)
     native = given.categories[category] == teacher == given.tasks[task]
-    return Edge(category, task, teacher, teacher is not None and native)
+    return Connection(category, task, teacher, teacher is not None and native)
 
 
 def select_paths(graph: Graph, names: Iterable[str] = ()) -> list[str]:

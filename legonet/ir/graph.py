@@ -20,6 +20,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from legonet.graph.suggest import listed
@@ -71,11 +72,19 @@ class Operation:
 
     def references(self) -> Iterator[str]:
         """What it takes: names of earlier operations, or `input`."""
-        yield from _marked((self.arguments, self.keywords), "ref")
+        return iter(self._references)
 
     def tensors(self) -> Iterator[str]:
         """The names of the model's tensors that it takes."""
-        yield from _marked((self.arguments, self.keywords), "tensor")
+        return iter(self._tensors)
+
+    @cached_property
+    def _references(self) -> tuple[str, ...]:
+        return tuple(_marked((self.arguments, self.keywords), "ref"))
+
+    @cached_property
+    def _tensors(self) -> tuple[str, ...]:
+        return tuple(_marked((self.arguments, self.keywords), "tensor"))
 
     def data(self) -> dict[str, Any]:
         """Write it as plain data."""

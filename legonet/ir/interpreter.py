@@ -20,7 +20,18 @@ from legonet.ops.creation import PLACED
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
 
-class GraphModule(nn.Module):
+class _Holder(nn.Module):
+    """Holds tensors and modules by any names, those that a module has itself too, such as `training`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep a module called `training` from taking the flag of that name for itself."""
+        if name == "training":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+
+class GraphModule(_Holder):
     """A model that computes a graph of operations.
 
     Args:
@@ -263,7 +274,7 @@ def _register(root: nn.Module, name: str, tensor: Tensor, buffer: bool) -> None:
     for prefix in prefixes:
         child = owner._modules.get(prefix)
         if child is None:
-            child = owner._modules[prefix] = nn.Module()
+            child = owner._modules[prefix] = _Holder()
         owner = child
     if buffer or not tensor.is_floating_point():
         owner._buffers[last] = tensor

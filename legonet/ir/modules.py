@@ -15,7 +15,7 @@ from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.notation import layers_from_data
-from legonet.store.mapping import map_file
+from legonet.store.memory_map import map_file
 from legonet.store.modules import ModuleBlob, ModuleKind, dump_module, parse_module
 from legonet.store.tensors import ALIGNMENT, RawTensor
 

@@ -15,8 +15,8 @@ from legonet.graph.method import Method
 from legonet.graph.schema import Solving
 
 if TYPE_CHECKING:
-    from legonet.distill.context import Context
-    from legonet.distill.refinement import Material
+    from legonet.distill.fitting.context import Context
+    from legonet.distill.fitting.refinement import Material
 
 LEARNING_RATE = 3e-3  # of the refinement
 EXACT = 1e-6  # disagreement at which there is nothing left to learn
@@ -58,9 +58,9 @@ class Auto(Method):
     def fit(self, context: Context) -> dict[str, float]:
         """Fit by what there is: the modules alone, statistics, images, labels.
 
-        1. Start: the closed form, or what needs no common base (`legonet.distill.start`).
+        1. Start: the closed form, or what needs no common base (`legonet.distill.fitting.initialisation`).
         2. Calibration: the adapter's biases, so that the output has the teacher's offset.
-        3. Refinement of all weights; both by `legonet.distill.refinement`, which has the loss.
+        3. Refinement of all weights; both by `legonet.distill.fitting.refinement`, which has the loss.
         4. What agrees best with the teacher on held-out features is kept, be it the start; an exact start is
            not refined.
 
@@ -71,13 +71,13 @@ class Auto(Method):
 
         Source: legonet.
         """
-        from legonet.distill.imagine import imagined_features
-        from legonet.distill.refinement import Refinement, gather
-        from legonet.distill.start import start
+        from legonet.distill.fitting.initialisation import initialise
+        from legonet.distill.fitting.refinement import Refinement, gather
+        from legonet.distill.synthesis.features import synthetic_features
 
         if self.start.masks == "imagined":  # the start and what follows see the same features
-            context = replace(context, imagined=imagined_features(context, self.imagined))
-        begin = start(context, self.start, self.imagined)
+            context = replace(context, imagined=synthetic_features(context, self.imagined))
+        begin = initialise(context, self.start, self.imagined)
         quality = {} if begin.residual is None else {"residual": begin.residual}
         material = gather(context, self.imagined)
         if material is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
     from legonet.distill.pullback import Pullback, Shape
 
 
@@ -76,9 +76,8 @@ class BackDistillation(Method):
         """
         import torch
 
-        from legonet.distill.descent import descend, last_tenth
-        from legonet.distill.draws import draw_gradient
-        from legonet.distill.losses import task_loss
+        from legonet.distill.fitting.optimise import last_tenth, optimise
+        from legonet.distill.synthesis.sampling import draw_gradient
 
         adapter, edge, generator, device = context.adapter, context.edge, context.generator, context.device
         pull_student, pull_teacher, pull_adapter, output = _pullbacks(context, self)
@@ -107,10 +106,10 @@ class BackDistillation(Method):
             if features is not None and labels is not None:
                 chosen = torch.randint(len(features), (self.batch,), generator=generator).to(device)
                 scores = context.student(adapter(features[chosen]))
-                value = value + task_loss(scores, labels[chosen], edge.meaning)
+                value = value + edge.meaning.task_loss(scores, labels[chosen])
             return value
 
-        descend(
+        optimise(
             adapter,
             loss,
             self.steps,
@@ -121,7 +120,7 @@ class BackDistillation(Method):
         return {"residual": last_tenth(residuals)}
 
 
-def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Shape]:
+def _pullbacks(context: Context, settings: BackDistillation) -> tuple[Pullback, Pullback, Pullback, Shape]:
     """The pullbacks of g_S, g_T and h, and the shape of G."""
     from legonet.distill.enlarge import convolutional, enlarged_input
     from legonet.distill.pullback import Pullback, expect_alike
@@ -142,7 +141,7 @@ def _masks(
     count: int, pull: Pullback, settings: BackDistillation, generator: torch.Generator
 ) -> list[Tensor | None]:
     """Masks of the 2nd kind for the ReLUs that have them, None for the others."""
-    from legonet.distill.draws import draw_masks
+    from legonet.distill.synthesis.sampling import draw_masks
 
     shapes = pull.relu_shapes
     if settings.relu == "identity":

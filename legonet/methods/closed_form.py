@@ -12,7 +12,7 @@ from legonet.graph.method import Method
 from legonet.graph.schema import Solving
 
 if TYPE_CHECKING:
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
 
 IMAGINED = 256  # features whose masks are drawn
 SYNTHESISED = 256  # features drawn from the statistics, to match outputs on
@@ -42,23 +42,23 @@ class ClosedForm(Solving, Method):
 
         Needs no image. Where the teacher's owner recorded statistics, the masks let each unit pass as often
         as it was active, and outputs are matched on synthesised features. Where the two task modules have no
-        common base, the adapter learns from outputs alone; see `legonet.distill.start`.
+        common base, the adapter learns from outputs alone; see `legonet.distill.fitting.initialisation`.
 
         Returns:
             `residual`, ‖D'_S − D'_T‖ / ‖D'_T‖ of the closed form on fresh draws, unless the modules differ in
             architecture; and, if outputs were matched, `mismatch`: smooth L1 of the outputs on held-out
             features, in units of the teacher's spread.
         """
-        from legonet.distill.apart import learn_alone
-        from legonet.distill.matching import known_features, match_outputs
-        from legonet.distill.start import start
+        from legonet.distill.fitting.initialisation import initialise
+        from legonet.distill.fitting.matching import known_features, match_outputs
+        from legonet.distill.fitting.output_distillation import distill_outputs
 
-        begin = start(context, self, IMAGINED)
+        begin = initialise(context, self, IMAGINED)
         quality = {} if begin.residual is None else {"residual": begin.residual}
         if not self.matching:
             return quality
         if not begin.common:
-            return quality | learn_alone(context, PATIENCE * self.matching)
+            return quality | distill_outputs(context, PATIENCE * self.matching)
         known = known_features(context, SYNTHESISED)
         if known is None:
             context.notes.append(

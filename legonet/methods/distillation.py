@@ -13,7 +13,7 @@ from legonet.graph.method import Method
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
 
 
 class Distillation(Method):
@@ -46,9 +46,8 @@ class Distillation(Method):
 
         Source: Hinton et al., arXiv:1503.02531; arXiv:1804.10272, section 4 ("TD").
         """
-        from legonet.distill.context import outputs_of
-        from legonet.distill.losses import soft_loss, task_loss
-        from legonet.distill.on_samples import choose, descend_on_samples, expect_samples
+        from legonet.distill.fitting.context import outputs_of
+        from legonet.distill.fitting.on_samples import choose, expect_samples, optimise_on_samples
 
         features, labels = expect_samples(context, self.name)
         wanted, meaning = outputs_of(context.teacher, features), context.edge.meaning
@@ -56,9 +55,9 @@ class Distillation(Method):
         def loss() -> Tensor:
             chosen = choose(context, len(features), self.batch)
             output = context.student(context.adapter(features[chosen]))
-            value = soft_loss(output, wanted[chosen], self.temperature, meaning)
+            value = meaning.soft_loss(output, wanted[chosen], self.temperature)
             if labels is not None and self.task_loss:
-                value = value + task_loss(output, labels[chosen], meaning)
+                value = value + meaning.task_loss(output, labels[chosen])
             return value
 
-        return {"loss": descend_on_samples(context, loss, self.steps, self.learning_rate)}
+        return {"loss": optimise_on_samples(context, loss, self.steps, self.learning_rate)}

@@ -12,7 +12,7 @@ from legonet.graph.fields import Number, Positive
 from legonet.graph.method import Method
 
 if TYPE_CHECKING:
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
 
 
 class Inversion(Method):
@@ -35,8 +35,8 @@ class Inversion(Method):
     def fit(self, context: Context) -> dict[str, float]:
         """Synthesise images from the teacher, then match outputs and real gradients; no image is needed.
 
-        Images that are given are used beside them, without labels. `legonet.distill.inversion`
-        makes images; the loss is `legonet.distill.losses.value_and_jacobian`.
+        Images that are given are used beside them, without labels. `legonet.distill.synthesis.inversion`
+        makes images; the loss is `legonet.distill.fitting.losses.value_and_jacobian`.
 
         Returns:
             `loss`: its mean over the last tenth of the steps.
@@ -48,8 +48,8 @@ class Inversion(Method):
         """
         import torch
 
-        from legonet.distill.imagine import inverted_features
-        from legonet.distill.on_samples import match_gradients
+        from legonet.distill.fitting.on_samples import match_gradients
+        from legonet.distill.synthesis.features import inverted_features
 
         edge = context.edge
         if edge.input is None:

@@ -11,7 +11,7 @@ from legonet.graph.fields import Number, Positive
 from legonet.graph.method import Method
 
 if TYPE_CHECKING:
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
 
 
 class Jacobian(Method):
@@ -32,7 +32,7 @@ class Jacobian(Method):
         return work.images * work.f + steps * work.step_of_gradients(self.weight)
 
     def fit(self, context: Context) -> dict[str, float]:
-        """Match outputs and real gradients; see `legonet.distill.losses.value_and_jacobian`.
+        """Match outputs and real gradients; see `legonet.distill.fitting.losses.value_and_jacobian`.
 
         Returns:
             `loss`: its mean over the last tenth of the steps.
@@ -40,7 +40,7 @@ class Jacobian(Method):
         Raises:
             DistillError: no samples.
         """
-        from legonet.distill.on_samples import expect_samples, match_gradients
+        from legonet.distill.fitting.on_samples import expect_samples, match_gradients
 
         features, labels = expect_samples(context, self.name)
         return match_gradients(

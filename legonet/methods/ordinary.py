@@ -14,7 +14,7 @@ from legonet.graph.method import Method
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from legonet.distill.context import Context
+    from legonet.distill.fitting.context import Context
 
 
 class Ordinary(Method):
@@ -42,8 +42,7 @@ class Ordinary(Method):
 
         Source: Zhang et al., arXiv:1804.10272, section 4 ("OL").
         """
-        from legonet.distill.losses import task_loss
-        from legonet.distill.on_samples import choose, descend_on_samples, expect_samples
+        from legonet.distill.fitting.on_samples import choose, expect_samples, optimise_on_samples
 
         features, labels = expect_samples(context, self.name)
         if labels is None:
@@ -55,6 +54,6 @@ class Ordinary(Method):
         def loss() -> Tensor:
             chosen = choose(context, len(features), self.batch)
             output = context.student(context.adapter(features[chosen]))
-            return task_loss(output, labels[chosen], context.edge.meaning)
+            return context.edge.meaning.task_loss(output, labels[chosen])
 
-        return {"loss": descend_on_samples(context, loss, self.steps, self.learning_rate)}
+        return {"loss": optimise_on_samples(context, loss, self.steps, self.learning_rate)}

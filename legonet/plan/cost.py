@@ -12,7 +12,7 @@ from typing import NamedTuple
 REACH = 100  # times as large as any job before: most of the time of small ones is no computing
 
 
-class Cost(NamedTuple):
+class JobCost(NamedTuple):
     """An estimate of what a job takes on this machine.
 
     Attributes:
@@ -102,7 +102,7 @@ class History:
     methods: Mapping[str, Pace] = field(default_factory=dict)
     every: Pace | None = None
     count: Count = _unknown
-    _at_a_pace: dict[tuple[str, int | None], Cost | None] = field(
+    _at_a_pace: dict[tuple[str, int | None], JobCost | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -118,7 +118,7 @@ class History:
         paces = {method: Pace.of(took) for method, took in by_method.items()}
         return cls(paths, paces, Pace.of(every) if every else None)
 
-    def estimate(self, path: str, method: str, teacher: str | None = None) -> Cost | None:
+    def estimate(self, path: str, method: str, teacher: str | None = None) -> JobCost | None:
         """What a job will take; None where nothing is known.
 
         Seconds are those that its path took last, else at the pace of its method's jobs, else at that of all
@@ -133,21 +133,21 @@ class History:
         times = operations / own.operations if own is not None and operations and own.operations else 1.0
         if own is not None and times <= REACH:
             basis = "as it took last" + ("" if times == 1 else ", for other settings")
-            return Cost(own.seconds * times, own.memory, basis, operations or own.operations)
+            return JobCost(own.seconds * times, own.memory, basis, operations or own.operations)
         like = method, operations
         if like not in self._at_a_pace:
             self._at_a_pace[like] = self._estimate(method, operations)
         return self._at_a_pace[like]
 
-    def _estimate(self, method: str, operations: int | None) -> Cost | None:
+    def _estimate(self, method: str, operations: int | None) -> JobCost | None:
         pace = self.methods.get(method)
         if pace is not None and (operations is None or not pace.operations):
-            return Cost(pace.seconds, pace.memory, f"mean of {pace.jobs} by {method}", operations)
+            return JobCost(pace.seconds, pace.memory, f"mean of {pace.jobs} by {method}", operations)
         if operations is None:
             return None
         memory = None if pace is None else pace.memory
         for each, whose in ((pace, method), (self.every, "any method")):
             seconds = None if each is None else each.seconds_of(operations)
             if each is not None and seconds is not None:
-                return Cost(seconds, memory, f"at the pace of {each.jobs} by {whose}", operations)
-        return Cost(None, memory, "operations are counted; nothing like it has run yet", operations)
+                return JobCost(seconds, memory, f"at the pace of {each.jobs} by {whose}", operations)
+        return JobCost(None, memory, "operations are counted; nothing like it has run yet", operations)

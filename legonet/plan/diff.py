@@ -14,13 +14,13 @@ import math
 from collections import Counter
 from operator import attrgetter
 
-from legonet.graph.collector import paused
+from legonet.graph.gc_pause import paused
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
 from legonet.graph.select import Givers, best_teacher, givers
-from legonet.plan.again import NOTHING, Before, standing
 from legonet.plan.cost import History
-from legonet.plan.facts import Facts, Fitted, TeacherFacts
+from legonet.plan.facts import Facts, StoredAdapter, TeacherFacts
+from legonet.plan.incremental import NOTHING, Before, standing
 from legonet.plan.inputs import (
     NO_SAMPLES,
     NO_STATISTICS,
@@ -30,9 +30,9 @@ from legonet.plan.inputs import (
     SharedInputs,
     adapter_key,
 )
-from legonet.plan.kept import Pairs, kept
 from legonet.plan.plan import Action, Offer, Plan, PlannedEdge
 from legonet.plan.reasons import changes, short
+from legonet.plan.unchanged import Pairs, kept
 
 __all__ = ["Before", "Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
 
@@ -102,7 +102,7 @@ class _Planner:
     ) -> None:
         self._graph, self._lock, self._facts, self._history = graph, lock, facts, history
         self._given, self._shared = given, shared
-        self._twins: dict[str, Fitted] | None = None
+        self._twins: dict[str, StoredAdapter] | None = None
 
     def taught(self, name: str) -> PlannedEdge:
         """Plan the path of a teacher, which is not `kept`."""
@@ -175,11 +175,11 @@ class _Planner:
             reasons.insert(0, f"its adapter {short(locked.adapter)} is not in the store")
         return "; ".join(reasons) or "its key in the lock file is not that of its inputs"
 
-    def _reusable(self, key: str) -> Fitted | None:
+    def _reusable(self, key: str) -> StoredAdapter | None:
         """A stored adapter of this key, of whatever path."""
         if self._twins is None:
             self._twins = {
-                locked.key: Fitted(path, locked.adapter, locked.seed, locked.quality)
+                locked.key: StoredAdapter(path, locked.adapter, locked.seed, locked.quality)
                 for path, locked in sorted(self._lock.adapters.items(), reverse=True)
                 if locked.adapter in self._facts.stored
             }

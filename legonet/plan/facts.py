@@ -16,7 +16,7 @@ class TeacherFacts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class StoredAdapter:
     """An adapter that was fitted before and lies in the store.
 
     Attributes:
@@ -50,4 +50,4 @@ class Facts:
     stored: frozenset[str] = frozenset()
     samples: Mapping[str, str] = field(default_factory=dict)
     labelled: frozenset[str] = frozenset()
-    fitted: Mapping[str, Fitted] = field(default_factory=dict)
+    fitted: Mapping[str, StoredAdapter] = field(default_factory=dict)

@@ -9,8 +9,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from legonet.plan.cost import Cost
-from legonet.plan.facts import Fitted
+from legonet.plan.cost import JobCost
+from legonet.plan.facts import StoredAdapter
 
 Action = Literal["add", "keep", "refit", "remove", "native", "open"]
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -54,9 +54,9 @@ class PlannedEdge(NamedTuple):
     method: str | None = None
     key: str | None = None
     inputs: Mapping[str, str] = NOTHING
-    reuse: Fitted | None = None
+    reuse: StoredAdapter | None = None
     changes: tuple[Change, ...] = ()
-    cost: Cost | None = None
+    cost: JobCost | None = None
 
     def data(self) -> dict[str, Any]:
         """Give the edge as plain data, as JSON holds it."""

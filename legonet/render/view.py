@@ -39,7 +39,7 @@ MEANING: dict[State, str] = {
 }
 
 
-class PlannedEdge(Protocol):
+class DrawnEdge(Protocol):
     """One line of a plan."""
 
     @property
@@ -50,11 +50,11 @@ class PlannedEdge(Protocol):
     def reason(self) -> str: ...  # noqa: D102
 
 
-class Plan(Protocol):
+class DrawnPlan(Protocol):
     """A plan, as far as a diagram needs it."""
 
     @property
-    def edges(self) -> Iterable[PlannedEdge]: ...  # noqa: D102
+    def edges(self) -> Iterable[DrawnEdge]: ...  # noqa: D102
 
 
 Figures = Mapping[str, Mapping[str, float]]
@@ -141,7 +141,7 @@ class View:
 def make_view(
     graph: Graph,
     lock: Lock | None = None,
-    plan: Plan | Iterable[PlannedEdge] | None = None,
+    plan: DrawnPlan | Iterable[DrawnEdge] | None = None,
     figures: Figures | None = None,
     ports: Mapping[str, tuple[str, ...]] | None = None,
 ) -> View:
@@ -232,7 +232,7 @@ def make_view(
     )
 
 
-def _planned(plan: Plan | Iterable[PlannedEdge] | None) -> dict[str, tuple[State, str]]:
+def _planned(plan: DrawnPlan | Iterable[DrawnEdge] | None) -> dict[str, tuple[State, str]]:
     if plan is None:
         return {}
     edges = plan if isinstance(plan, Iterable) else plan.edges

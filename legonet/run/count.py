@@ -1,6 +1,6 @@
 """About how many operations a plan's jobs take, counted before anything has run.
 
-Needs no torch for chains of layers; see `legonet.teachers.port`.
+Needs no torch for chains of layers; see `legonet.teachers.crossing`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from legonet.graph.lock import LockedTeacher
 from legonet.graph.schema import Adapter, Graph
 from legonet.graph.select import Givers, givers
 from legonet.plan.inputs import method_settings
-from legonet.teachers.port import Crossing
+from legonet.teachers.crossing import Crossing
 
 
 class OperationCount:

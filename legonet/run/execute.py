@@ -9,25 +9,25 @@ from pathlib import Path
 
 import torch
 
-from legonet.distill.bridge import fit_bridged
-from legonet.distill.checkpoint import Checkpoint
-from legonet.distill.context import Edge, Progress
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.checkpoint import Checkpoint
+from legonet.distill.fitting.context import Edge, StepCallback
+from legonet.distill.fitting.fit import Samples, fit
+from legonet.distill.fitting.stitching import fit_stitched
 from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
-from legonet.graph.part import concerning
+from legonet.graph.subgraph import concerning
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import blob_graph, load_module, write_module
 from legonet.ir.sizes import output_shape, size_of
 from legonet.run.jobs import Job, blobs_of, make_job
-from legonet.run.site import Site, teacher_of
+from legonet.run.project import Project, expect_teacher
 from legonet.store.blobs import BlobStore
 from legonet.teachers.statistics import Statistics, parse_statistics
 
 
 @dataclass(frozen=True)
-class Result:
+class FittedAdapter:
     """A fitted adapter: its bytes, and what was measured.
 
     Attributes:
@@ -54,9 +54,9 @@ def execute(
     store: BlobStore,
     samples: Samples | None = None,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
     checkpoints: Path | None = None,
-) -> Result:
+) -> FittedAdapter:
     """Do one job.
 
     Args:
@@ -78,7 +78,7 @@ def execute(
         if own is None:
             fitted = fit(edge, job.adapter, samples, device, progress, checkpoint=checkpoint)
         else:
-            fitted = fit_bridged(edge, own, job.adapter, samples, device, progress, checkpoint)
+            fitted = fit_stitched(edge, own, job.adapter, samples, device, progress, checkpoint)
     except torch.OutOfMemoryError as error:
         raise DistillError(
             f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
@@ -91,7 +91,7 @@ def execute(
     with suppress(Exception):  # no estimate is worth the loss of a fit
         operations = fit_operations(_joined(job, edge, own), job.adapter, *given)
     seconds = time.monotonic() - begin
-    return Result(job.path, data, fitted.quality, seconds, notes, operations=operations)
+    return FittedAdapter(job.path, data, fitted.quality, seconds, notes, operations=operations)
 
 
 def _joined(job: Job, edge: Edge, own: GraphModule | None) -> Joined:
@@ -132,17 +132,17 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
     )
 
 
-def open_edge(site: Site, lock: Lock, path: str) -> Edge:
+def open_edge(project: Project, lock: Lock, path: str) -> Edge:
     """The frozen modules that a path's adapter joins, from its teacher's files if the store lacks them.
 
     Raises:
         SelectError: no such path, or no teacher for it.
     """
-    teacher = teacher_of(site.graph, path)
-    found = site.survey(lock, graph=concerning(site.graph, [path]))
+    teacher = expect_teacher(project.graph, path)
+    found = project.plan(lock, graph=concerning(project.graph, [path]))
     job = make_job(found.graph, path, teacher, found.teachers)
     needed = blobs_of([job])
-    return site.with_modules(found, needed, lambda: load_edge(job, site.store))
+    return project.with_modules(found, needed, lambda: load_edge(job, project.store))
 
 
 def _module(store: BlobStore, sha: str, job: Job) -> GraphModule:

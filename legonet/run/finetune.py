@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.device import find_device
-from legonet.distill.context import Progress
-from legonet.distill.finetune import Judgement, TunedPath, finetune
-from legonet.distill.inversion import invert
+from legonet.distill.fitting.context import StepCallback
+from legonet.distill.fitting.finetune import Judgement, TunedPath, finetune
+from legonet.distill.synthesis.inversion import invert
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
@@ -22,8 +22,8 @@ from legonet.ir.modules import load_module, write_module
 from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
 from legonet.run.prepare import lock_modules, mend_blobs, tuning_context
+from legonet.run.project import Project, modules_of
 from legonet.run.samples import GivenSamples, read_given
-from legonet.run.site import Site, modules_of
 from legonet.store.blobs import BlobStore
 
 SYNTHESISED = 256  # images of a path that none were given for
@@ -67,19 +67,19 @@ class Tuned:
 
 
 def tune_at(
-    site: Site,
+    project: Project,
     load: Callable[[], Lock],
     save: Callable[[Lock], None],
     samples: Mapping[str, GivenSamples] | None,
     normalise: Callable[[Tensor], Tensor],
     tuning: Tuning,
     device: torch.device | str,
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
 ) -> Tuned:
     """Fine-tune one module of a network; see `legonet.network.Network.finetune`.
 
     Args:
-        site: where the network lives.
+        project: Where the network lives.
         load: reads the lock as it is once no other run can write it.
         save: writes it, if the module is accepted.
         samples: by path.
@@ -91,31 +91,31 @@ def tune_at(
     Raises:
         StoreError: another run is at work on the network.
     """
-    where, read = find_device(device), read_given(site.graph, samples or {})
+    where, read = find_device(device), read_given(project.graph, samples or {})
     given = {path: (normalise(images), labels) for path, (images, labels) in read.items()}
-    with site.alone():
-        tuned = _tune_now(site, load(), given, tuning, where, progress)
+    with project.alone():
+        tuned = _tune_now(project, load(), given, tuning, where, progress)
         if not tuned.worse:
             save(tuned.lock)
     return tuned
 
 
 def _tune_now(
-    site: Site,
+    project: Project,
     lock: Lock,
     given: Mapping[str, tuple[Tensor, Tensor | None]],
     tuning: Tuning,
     device: torch.device,
-    progress: Progress | None,
+    progress: StepCallback | None,
 ) -> Tuned:
-    found = site.survey(lock)
+    found = project.plan(lock)
     paths = [edge.path for edge in found.plan if edge.action in ("keep", "native")]
     now = lock_modules(found.graph, lock, found.teachers)
     needed = modules_of(now, paths)
     for each in found.teachers.values():
         needed |= {each.category_module, each.task_module, each.statistics or each.task_module}
-    mend_blobs(needed, site.sources, found.teachers, site.store)
-    return tune(found.graph, found.plan, now, site.store, given, tuning, device, progress)
+    mend_blobs(needed, project.sources, found.teachers, project.store)
+    return tune(found.graph, found.plan, now, project.store, given, tuning, device, progress)
 
 
 def tune(
@@ -126,7 +126,7 @@ def tune(
     samples: Mapping[str, tuple[Tensor, Tensor | None]],
     tuning: Tuning,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
+    progress: StepCallback | None = None,
 ) -> Tuned:
     """Fine-tune one module.
 

@@ -24,28 +24,30 @@ from typing import Any
 from pydantic import ValidationError
 
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
-from legonet.graph.arrival import OnConflict, teacher_of, variant_name
-from legonet.graph.build import extended
-from legonet.graph.dump import graph_data
+from legonet.graph.editing.build import extended
+from legonet.graph.editing.dump import graph_data
+from legonet.graph.editing.on_conflict import OnConflict, teacher_of, variant_name
 from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
-from legonet.graph.problems import located
+from legonet.graph.reading.findings import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
-from legonet.teachers.allowed import allowed_code
-from legonet.teachers.checkpoints import fill_from
-from legonet.teachers.memory import expect_new, from_module, with_statistics
+from legonet.teachers.from_module import expect_new, from_module
+from legonet.teachers.models.allowed import allowed_code
+from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.programs import SUFFIX
-from legonet.teachers.references import find_model
+from legonet.teachers.recording import with_statistics
 from legonet.teachers.save import FOLDER, save_network
-from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, MemoryTeacher
+from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
+from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.statistics import parse_statistics
+from legonet.teachers.tracing.programs import SUFFIX
 from legonet.teachers.validate import shape_problems
+from legonet.teachers.weights.checkpoints import fill_from
 
 ADDED, REJECTED, REPLACED = "added", "rejected", "replaced"
 SETTLED = 2.0  # seconds that a drop's files must not have changed
@@ -228,7 +230,7 @@ class Inbox:
         """Add the teacher to the graph file and put its files beside it, or leave both as they were."""
         expect_new(graph, drop.name, category, said.task)
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
-        entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut}
+        entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
         entry |= {} if said.quality is None else {"quality": said.quality}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
@@ -251,7 +253,7 @@ class Inbox:
     def _replace(self, drop: Drop, graph: Graph, taken: str, arriving: MemoryTeacher) -> str:
         """A new version: the files of the path's teacher are exchanged, its entry stays."""
         old, source = graph.teachers[taken], self._source(graph, taken)
-        if arriving.model_and_cut() != source.model_and_cut() or old.sha256 is not None:
+        if arriving.cut() != source.cut() or old.sha256 is not None:
             raise TeacherError(
                 f"{drop.entry}: replaces {taken} of model {old.model}, cut {old.cut}"
                 f"{', with a sha256' if old.sha256 else ''}; expected the same, without sha256"

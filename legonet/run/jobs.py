@@ -9,8 +9,8 @@ from legonet.graph.lock import LockedTeacher
 from legonet.graph.output import Output
 from legonet.graph.schema import Adapter, Graph, Input
 from legonet.graph.select import Givers, adapter_spec, givers, split_path
-from legonet.plan.diff import Plan
 from legonet.plan.inputs import method_settings
+from legonet.plan.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from legonet.errors import StoreError
 from legonet.plan.cost import History, Took
-from legonet.plan.diff import PlannedEdge
-from legonet.plan.facts import Fitted
+from legonet.plan.facts import StoredAdapter
+from legonet.plan.plan import PlannedEdge
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -189,7 +189,7 @@ class Journal:
         rows = self._read(query, [(REMEMBERED,)])
         return History.of(Took(*row) for row in reversed(rows))
 
-    def fitted(self, keys: Iterable[str]) -> dict[str, Fitted]:
+    def fitted(self, keys: Iterable[str]) -> dict[str, StoredAdapter]:
         """The adapters that were fitted for these keys, of whatever graph of the workspace."""
         wanted = list(keys)
         parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
@@ -201,7 +201,7 @@ class Journal:
                 f"AND adapter IS NOT NULL AND key IN ({marks}) ORDER BY rowid"
             )
             for key, path, adapter, seed, quality in self._read(query, [part]):
-                found[key] = Fitted(path, adapter, int(seed or 0), json.loads(quality))
+                found[key] = StoredAdapter(path, adapter, int(seed or 0), json.loads(quality))
         return found
 
     def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:

@@ -15,7 +15,7 @@ from legonet.run.executors import EXECUTORS
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a run goes about its jobs.
 
     Attributes:
@@ -35,8 +35,8 @@ class Options:
         wait: Whether to wait for another run of the same network to end; otherwise this one is refused.
 
     Raises:
-        SelectError: There is no such executor or no worker, there are more processes than a machine bears, or limits are given to
-            an executor that does not keep them.
+        SelectError: There is no such executor or no worker, there are more processes than a machine bears, or
+            limits are given to an executor that does not keep them.
     """
 
     only: Sequence[str] = ()
@@ -93,7 +93,7 @@ class Options:
         return not self.only or _fits(path, self.only)
 
 
-def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: Options) -> list[PlannedEdge]:
+def ordered(graph: Graph, jobs: Sequence[PlannedEdge], options: RunOptions) -> list[PlannedEdge]:
     """The jobs that are wanted, the most useful first.
 
     What `first` names comes first, then the paths of applications, then paths that have no adapter yet, then

@@ -12,7 +12,7 @@ from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.reasons import fingerprint
 from legonet.store.blobs import BlobStore, sha256
 from legonet.store.modules import ModuleKind
-from legonet.teachers.source import TeacherSource
+from legonet.teachers.sources.source import TeacherSource
 
 Sources = Mapping[str, TeacherSource]
 

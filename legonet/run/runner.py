@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import LegonetError, StoreError
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan, PlannedEdge
-from legonet.run.execute import Result
+from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Outcome, Step
 from legonet.run.jobs import Job
 from legonet.run.journal import JobRecord, Journal
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore
 
 SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took
@@ -49,7 +49,7 @@ class Progress:
     step: int = 0
     steps: int = 0
     loss: float | None = None
-    result: Result | None = None
+    result: FittedAdapter | None = None
     message: str = ""
 
 
@@ -70,7 +70,7 @@ class Run:
     """
 
     lock: Lock
-    results: tuple[Result, ...] = ()
+    results: tuple[FittedAdapter, ...] = ()
     removed: tuple[str, ...] = ()
     reused: tuple[str, ...] = ()
     planned: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def run(
     journal: Journal,
     save: Callable[[Lock], None],
     executor: Executor,
-    options: Options | None = None,
+    options: RunOptions | None = None,
     samples: Mapping[str, Samples] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
@@ -127,7 +127,7 @@ def run(
     if not plan.changes:
         return Run(lock)
     number = journal.begin(plan.graph)
-    loop = _Loop(order, jobs, lock, store, journal, number, save, options or Options(), progress)
+    loop = _Loop(order, jobs, lock, store, journal, number, save, options or RunOptions(), progress)
     try:
         removed, reused = loop.without_fitting(plan)
         with executor:
@@ -158,10 +158,10 @@ class _Loop:
         journal: Journal,
         number: int,
         save: Callable[[Lock], None],
-        options: Options,
+        options: RunOptions,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.lock, self.results, self.failed = lock, list[Result](), dict[str, str]()
+        self.lock, self.results, self.failed = lock, list[FittedAdapter](), dict[str, str]()
         self._saved = lock
         self._edges = {edge.path: (index, edge) for index, edge in enumerate(order)}
         self._jobs = {job.path: job for job in jobs}
@@ -292,7 +292,7 @@ class _Loop:
         step: int = 0,
         steps: int = 0,
         loss: float | None = None,
-        result: Result | None = None,
+        result: FittedAdapter | None = None,
         message: str = "",
     ) -> None:
         if self._progress:

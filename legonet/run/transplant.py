@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from legonet.blocks.device import find_device
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
@@ -17,38 +17,38 @@ from legonet.plan.plan import Plan
 from legonet.run.executors import make_executor
 from legonet.run.executors.base import Executor
 from legonet.run.jobs import blobs_of, make_jobs
-from legonet.run.options import Options, ordered
+from legonet.run.options import RunOptions, ordered
+from legonet.run.planning import SampleFacts
 from legonet.run.prepare import lock_modules, mend_blobs
+from legonet.run.project import Project
 from legonet.run.runner import Progress, Run, run
 from legonet.run.samples import GivenSamples, fingerprint_samples, read_given
-from legonet.run.site import Site
-from legonet.run.survey import Prints
 from legonet.store.blobs import BlobStore
 
 
-def prints_of(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> Prints:
+def find_sample_facts(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> SampleFacts:
     """Samples as a plan sees them.
 
     Raises:
         LegonetError: samples that do not fit.
     """
-    return _prints(read_given(graph, samples or {}))
+    return _sample_facts(read_given(graph, samples or {}))
 
 
-def _prints(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> Prints:
+def _sample_facts(read: Mapping[str, tuple[Tensor, Tensor | None]]) -> SampleFacts:
     labelled = frozenset(path for path, (_, labels) in read.items() if labels is not None)
     images = {path: len(each) for path, (each, _) in read.items()}
-    return Prints({path: fingerprint_samples(each) for path, each in read.items()}, labelled, images)
+    return SampleFacts({path: fingerprint_samples(each) for path, each in read.items()}, labelled, images)
 
 
 def transplant(
-    site: Site,
+    project: Project,
     load: Callable[[], Lock],
     save: Callable[[Lock], None],
     samples: Mapping[str, GivenSamples] | None,
     normalise: Callable[[Tensor], Tensor],
     device: torch.device | str,
-    options: Options,
+    options: RunOptions,
     progress: Callable[[Progress], None] | None,
     accept: Callable[[Plan], None] | None,
     executor: Executor | None = None,
@@ -56,7 +56,7 @@ def transplant(
     """Fit what the plan lists; see `legonet.network.Network.transplant`.
 
     Args:
-        site: where.
+        project: The network's graph, store and teachers.
         load: reads the lock as it is once no other run can write it.
         save: writes it.
         samples: by path.
@@ -76,11 +76,11 @@ def transplant(
             "limits of its own; leave them out"
         )
     where = find_device(device)
-    read = read_given(site.graph, samples or {})
-    prints = _prints(read)
+    read = read_given(project.graph, samples or {})
+    sample_facts = _sample_facts(read)
     lock = load()
-    found = site.survey(lock, prints)
-    built = lock_modules(found.graph, lock, found.teachers, site.store)
+    found = project.plan(lock, sample_facts)
+    built = lock_modules(found.graph, lock, found.teachers, project.store)
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
             accept(found.plan)
@@ -90,20 +90,20 @@ def transplant(
         if progress is not None:
             progress(Progress("", "waiting", message=message))
 
-    with site.alone(options.wait, told):
+    with project.alone(options.wait, told):
         again = load()
         if again != lock:  # another run was at work until now
-            lock, found = again, replace(site, before=found.before).survey(again, prints)
-            built = lock_modules(found.graph, lock, found.teachers, site.store)
+            lock, found = again, replace(project, before=found.before).plan(again, sample_facts)
+            built = lock_modules(found.graph, lock, found.teachers, project.store)
         if accept is not None:
             accept(found.plan)
         order = ordered(found.graph, found.plan.jobs, options)
         wanted = {edge.path for edge in order}
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
-        mended = mend_blobs(blobs_of(jobs), site.sources, found.teachers, site.store)
+        mended = mend_blobs(blobs_of(jobs), project.sources, found.teachers, project.store)
         given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
-        checkpoints = None if site.workspace is None else site.workspace.checkpoints
-        opened = (executor or make_executor(options)).open(site.store, where, checkpoints)
+        checkpoints = None if project.workspace is None else project.workspace.checkpoints
+        opened = (executor or make_executor(options)).open(project.store, where, checkpoints)
         written = [lock]
 
         def keep(lock: Lock) -> None:
@@ -111,13 +111,23 @@ def transplant(
             written.append(lock)
 
         result = run(
-            found.plan, order, jobs, built, site.store, site.journal, keep, opened, options, given, progress
+            found.plan,
+            order,
+            jobs,
+            built,
+            project.store,
+            project.journal,
+            keep,
+            opened,
+            options,
+            given,
+            progress,
         )
-        ended = lock_modules(found.graph, result.lock, found.teachers, site.store)
+        ended = lock_modules(found.graph, result.lock, found.teachers, project.store)
         if ended != written[-1]:
             save(ended)
         result = replace(
-            result, lock=ended, notes=(*_no_longer_tuned(lock, ended, site.store), *result.notes)
+            result, lock=ended, notes=(*_no_longer_tuned(lock, ended, project.store), *result.notes)
         )
     notes = (*_unused(found.plan, read), *mended, *result.notes)
     return _with_others(replace(result, notes=notes), found.plan)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from legonet.errors import DamagedError, StoreError
+from legonet.graph.atomic import write_atomically
 from legonet.graph.fields import SHA256_PATTERN
-from legonet.graph.files import write_atomically
-from legonet.store.mapping import map_file
+from legonet.store.memory_map import map_file
 
 _Data = TypeVar("_Data", bytes, mmap.mmap)
 _SHA256 = re.compile(SHA256_PATTERN)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legonet.errors import StoreError
-from legonet.graph.files import is_temporary
+from legonet.graph.atomic import is_temporary
 from legonet.graph.lock import Lock, read_lock
 from legonet.store.unfinished import left_over
 from legonet.store.workspace import Workspace

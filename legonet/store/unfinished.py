@@ -10,7 +10,7 @@ from pathlib import Path
 from legonet.errors import GraphError
 from legonet.graph.load import load_graph
 from legonet.store.blobs import sha256
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 from legonet.store.workspace import BLOCKS_FOLDER, GRAPHS_FOLDER, Workspace
 
 _FOLDER = "unfinished"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from legonet.errors import StoreError
 from legonet.store.blobs import Store
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from legonet.graph.arrival import as_variant, replaced, teacher_of, variant_name, without_teacher
+from legonet.graph.editing.on_conflict import as_variant, replaced, teacher_of, variant_name, without_teacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
-from legonet.teachers.memory import add_model
+from legonet.teachers.from_module import add_model
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.source import MemoryTeacher, TeacherSource
+from legonet.teachers.sources.memory import MemoryTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 
 def add_teacher(
@@ -27,7 +28,7 @@ def add_teacher(
         The new graph, and the teacher.
 
     Raises:
-        LegonetError: as of `legonet.teachers.memory.add_model`.
+        LegonetError: as of `legonet.teachers.from_module.add_model`.
     """
     category, on_conflict = new.category, new.on_conflict
     taken = teacher_of(graph, category, new.task)

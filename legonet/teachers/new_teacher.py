@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from legonet.graph.arrival import OnConflict, read_on_conflict
+from legonet.graph.editing.on_conflict import OnConflict, read_on_conflict
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +26,7 @@ class NewTeacher:
         example_shape: (channels, height, width) of the images that it is traced with; default: the network's.
         copy: whether its weights are copied; otherwise they must not change as long as the teacher is used.
         on_conflict: what becomes of a known category whose module is another one; see
-            `legonet.graph.arrival`.
+            `legonet.graph.editing.on_conflict`.
 
     Raises:
         SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.

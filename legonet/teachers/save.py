@@ -15,20 +15,21 @@ from pathlib import Path
 from legonet.blocks.files import block_text, list_blocks, read_block
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError, StoreError
-from legonet.graph.dump import dump_yaml, graph_data
-from legonet.graph.edit import SECTIONS, add_entries
+from legonet.graph.checks.outline import outline_of
+from legonet.graph.checks.references import reference_problems
+from legonet.graph.editing.dump import dump_yaml, graph_data
+from legonet.graph.editing.edit import SECTIONS, add_entries
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock
-from legonet.graph.outline import outline_of
-from legonet.graph.problems import located
-from legonet.graph.references import reference_problems
+from legonet.graph.reading.findings import located
 from legonet.graph.schema import Graph
 from legonet.store.blobs import BlobStore, Pieces
-from legonet.store.files import holds, write_file
 from legonet.store.gc import named
+from legonet.store.plain_files import holds, write_file
 from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
-from legonet.teachers.source import STATISTICS_SUFFIX, FileTeacher, TeacherSource
+from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 FOLDER = "teachers"
 LONGEST_NAME = 64
@@ -175,8 +176,8 @@ class _Saving:
 
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
-        layers, cut = source.model_and_cut()
-        data |= {**layers.entry(), "cuts": [cut]}
+        cut = source.cut()
+        data |= {**cut.graph.entry(), "cuts": [cut.name]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:

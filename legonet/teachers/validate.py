@@ -10,14 +10,15 @@ from legonet.blocks.files import list_blocks
 from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import read_graph
-from legonet.graph.problems import Problem
+from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
-from legonet.ir.cuts import split
+from legonet.ir.cuts import CutError
 from legonet.ir.sizes import output_shape
 from legonet.store.workspace import Workspace
-from legonet.teachers.ports import expect_channels_first
-from legonet.teachers.source import FileTeacher, TeacherSource
+from legonet.teachers.feature_maps import expect_channels_first
+from legonet.teachers.sources.file import FileTeacher
+from legonet.teachers.sources.source import TeacherSource
 
 Shape = tuple[int, ...]
 
@@ -51,7 +52,7 @@ def problems_of(path: Path) -> str:
     return reading.report(problems)
 
 
-def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterator[Problem]:
+def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterator[Finding]:
     """What does not fit along the paths of a graph whose references are right.
 
     Shapes are found on torch's meta device: no weights, no computing.
@@ -63,20 +64,18 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
     features: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():
         try:
-            where = f"teachers.{name}"
-            model, cut = sources[name].model_and_cut()
-            f, g = split(model, cut, where=where)
-            shape = output_shape(f, graph.input.shape, where="the category module")
-            expect_channels_first(model, cut, shape, graph.input.shape, where)
-            output = output_shape(g, shape, where="the task module")
+            cut = sources[name].cut()
+            shape = output_shape(cut.below, graph.input.shape, where="the category module")
+            expect_channels_first(cut, shape, graph.input.shape)
+            output = output_shape(cut.above, shape, where="the task module")
         except LegonetError as error:
-            key = "cut" if str(error).startswith("cut ") or ": cut '" in str(error) else "model"
-            yield Problem(("teachers", name, key), str(error).removeprefix(f"teachers.{name}: "))
+            key = "cut" if isinstance(error, CutError) else "model"
+            yield Finding(("teachers", name, key), str(error).removeprefix(f"teachers.{name}: "))
             continue
         features[name] = shape
         wrong = _output_problem(graph, teacher, output)
         if wrong:
-            yield Problem(("teachers", name, "model"), wrong)
+            yield Finding(("teachers", name, "model"), wrong)
     yield from _edge_problems(graph, features)
 
 
@@ -91,7 +90,7 @@ def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
     )
 
 
-def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem]:
+def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Finding]:
     given = givers(graph)
     for name, teacher in graph.teachers.items():
         donor = given.tasks[teacher.task]
@@ -99,7 +98,7 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem
             continue
         source, target = features[name], features[donor]
         if len(source) != 3 or len(target) != 3:
-            yield Problem(
+            yield Finding(
                 ("teachers", name, "cut"),
                 f"the category module gives {_show(source)}, the task module of {donor} takes "
                 f"{_show(target)}; expected feature maps (channels, height, width) on both sides; {MAPS}",
@@ -113,7 +112,7 @@ def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Problem
                 if path in graph.adapters
                 else ("tasks", teacher.task, "adapter")
             )
-            yield Problem(
+            yield Finding(
                 key,
                 f"{list(spec.channels)}; the modules that it joins have [{source[0]}, {target[0]}]; "
                 "leave channels out, or correct them",

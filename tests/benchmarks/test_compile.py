@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks import compile as bench
-from legonet.compile.options import Options
+from legonet.compile.options import CompileOptions
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def zoo() -> bench.Zoo:
 def test_the_compiled_zoo_is_the_zoo_by_hand(zoo: bench.Zoo) -> None:
     given = bench.images(2)
     by_hand = {path.name: zoo.by_hand(path)(given) for path in zoo.paths}
-    found = bench.make_zoo(2).compiled(options=Options()).by_path(given)
+    found = bench.make_zoo(2).compiled(options=CompileOptions()).by_path(given)
     assert list(found) == ["c0:classify", "c0:segment", "c1:classify", "c1:segment"]
     for name, value in by_hand.items():
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
@@ -54,7 +54,7 @@ def test_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The meta device stands in for one: it takes no time, and everything has to be on it."""
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    monkeypatch.setattr(bench, "Options", partial(Options, grouping="rule"))
+    monkeypatch.setattr(bench, "CompileOptions", partial(CompileOptions, grouping="rule"))
     figures = [*bench.five_by_two(1, "meta"), *bench.fifty(1, "meta", count=3)]
     assert len(figures) == 3
     assert all(" on meta, " in figure.measure and figure.value > 0 for figure in figures)

@@ -14,7 +14,11 @@ from tests.conftest import hurry
 @pytest.mark.slow
 def test_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hurry(monkeypatch)
-    for name, value in {"bridge.STEPS": 2, "bridge.SYNTHESISED": 64, "bridge.JOINED": 128}.items():
+    for name, value in {
+        "fitting.stitching.STEPS": 2,
+        "fitting.stitching.SYNTHESISED": 64,
+        "fitting.stitching.JOINED": 128,
+    }.items():
         monkeypatch.setattr(f"legonet.distill.{name}", value)
 
     def reordered(network: Any, category: str, **_: Any) -> Any:

@@ -22,7 +22,7 @@ from benchmarks.models import (
 )
 from legonet.ir.interpreter import build_graph
 from legonet.ops.table import ROWS
-from legonet.teachers.export import export
+from legonet.teachers.tracing.export import export
 
 
 @pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])

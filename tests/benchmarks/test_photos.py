@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import legonet
-from benchmarks.photo_page import Edge, Photo, write_page
+from benchmarks.photo_page import MeasuredEdge, Photo, write_page
 from benchmarks.photo_teachers import CUT, MEAN, STD, Effort, halves, tune
 from benchmarks.photos import GRAPH, VGG, measure_edges, prepared, save_floats, shrunk
 from legonet.blocks.build import build_layers
@@ -20,10 +20,10 @@ from legonet.blocks.files import find_block
 from legonet.data import animals
 from legonet.demo import ordinary
 from legonet.graph.load import load_graph
-from legonet.ir.cuts import split
 from legonet.ir.sizes import output_shape
+from legonet.ir.split import cut_at
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.cutting import block_graph
 
 BLOCKS, GRAPHS = [shipped_folder("blocks")], shipped_folder("graphs")
 
@@ -34,9 +34,9 @@ def test_the_graph_and_its_blocks_fit() -> None:
     shapes = set()
     for teacher in graph.teachers.values():
         block = find_block(teacher.model, BLOCKS)
-        architecture = teacher_layers(block)
+        architecture = block_graph(block)
         assert output_shape(architecture, graph.input.shape) == (1,)
-        f, _ = split(architecture, teacher.cut)
+        f = cut_at(architecture, teacher.cut).below
         shapes.add(output_shape(f, graph.input.shape))
         assert (f.notation is None) == (teacher.cut == CUT)
     assert shapes == {(112, 6, 6), (64, 8, 8)}
@@ -92,8 +92,8 @@ def test_only_what_is_above_the_cut_is_tuned(tmp_path: Path) -> None:
 
 def test_the_page() -> None:
     edges = [
-        Edge("dog:classify", "efficientnet-lite0", 0.05),
-        Edge("horse:classify", "vgg-slim-shrunk", 0.02, None, [0.2, 0.22], [0.14, 0.16], 12.3),
+        MeasuredEdge("dog:classify", "efficientnet-lite0", 0.05),
+        MeasuredEdge("horse:classify", "vgg-slim-shrunk", 0.02, None, [0.2, 0.22], [0.14, 0.16], 12.3),
     ]
     told = {"dog:classify": 0.031, "horse:classify": 0.5}
     photos = [Photo("coffee", "scikit-image", "espresso", 0.95, True, told)]

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.experiments import NOTHING, TEACHER, UNADAPTED
 from benchmarks.plots import plot_components, plot_costs, plot_errors
 from benchmarks.rows import Summary
-from benchmarks.speed import Cost
+from benchmarks.speed import TimedFit
 
 
 def summary(method: str, images: int | None, mean: float, adapter: str = "one 1x1") -> Summary:
@@ -35,7 +35,7 @@ def test_components_and_costs_are_drawn_the_same_each_time() -> None:
     points = {"auto, 0 images": rng.normal(size=(20, 2)), TEACHER: rng.normal(size=(20, 2))}
     labels = np.arange(20) % 2
     assert plot_components(points, labels, "cat") == plot_components(points, labels, "cat")
-    costs = [Cost("draws", 16, 32, 10**8, 0.01), Cost("channels", 64, 64, 10**9, 0.05)]
+    costs = [TimedFit("draws", 16, 32, 10**8, 0.01), TimedFit("channels", 64, 64, 10**9, 0.05)]
     rates = {"float32": 5e10, "float64": 2e10}
     assert plot_costs(costs, rates) == plot_costs(costs, rates)
     assert plot_costs(costs, {"float32": 6e10, "float64": 2e10}) != plot_costs(costs, rates)

@@ -21,7 +21,7 @@ from benchmarks.speed import (
     random_edge,
 )
 from benchmarks.targets import Figure
-from legonet.distill.fit import fit
+from legonet.distill.fitting.fit import fit
 from legonet.graph.schema import Adapter
 
 

@@ -20,7 +20,7 @@ from legonet.data.voc import CATEGORIES as VOC
 from legonet.errors import DataError, SelectError
 from legonet.network import Network
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.cutting import block_graph
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_images_come_in_turns(root: Path) -> None:
 
 def test_a_vgg16_gives_its_fcn_every_layer_but_the_last() -> None:
     classifier, masks = (
-        teacher_layers(find_block(name, [shipped_folder("blocks")])).notation or {}
+        block_graph(find_block(name, [shipped_folder("blocks")])).notation or {}
         for name in ("vgg16", "vgg16-fcn")
     )
     base, fcn = build_layers(classifier, "meta").state_dict(), build_layers(masks, "meta")

@@ -65,7 +65,7 @@ cuts: [p, A.B, q]
 foo: 3
 """
     found = report(text, "b")
-    # The words after ": " at a line's end are of legonet.graph.structure, and tested there.
+    # The words after ": " at a line's end are of legonet.graph.checks.structure, and tested there.
     expected = [
         "b.yaml:2:7: name: found 'c' in a file called 'b.yaml'; expected 'b'; rename one of them",
         "b.yaml:3:1: input: ",
@@ -179,7 +179,7 @@ def test_the_json_schema_accepts_shipped_blocks(path: Path) -> None:
 
 def test_reading_blocks_needs_no_torch() -> None:
     code = (
-        "import sys, legonet.blocks.files as files, legonet.ir.sizes, legonet.teachers.read, "
+        "import sys, legonet.blocks.files as files, legonet.ir.sizes, legonet.teachers.weights.parts, "
         "legonet.store.workspace as w, legonet.store.modules\n"
         "folders = [w.shipped_folder('blocks')]\n"
         "[files.find_block(name, folders) for name in files.list_blocks(folders)]\n"

@@ -7,14 +7,14 @@ from itertools import takewhile
 import pytest
 import torch
 
-from legonet.blocks.build import build_layers
+from legonet.blocks.build import build_block, build_layers
 from legonet.blocks.files import find_block, list_blocks
 from legonet.blocks.schema import Block
-from legonet.ir.cuts import split
 from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape, tensor_shapes
+from legonet.ir.split import cut_at
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.read import teacher_layers
+from legonet.teachers.tracing.trace import trace
 
 FOLDERS = [shipped_folder("blocks")]
 NAMES = list(list_blocks(FOLDERS))
@@ -24,7 +24,8 @@ SLIM_CUTS = {"pool1": (16, 16, 16), "pool2": (32, 8, 8), "relu3_3": (64, 8, 8)}
 
 def shipped(name: str) -> tuple[Block, ModelGraph]:
     block = find_block(name, FOLDERS)
-    return block, teacher_layers(block)
+    architecture = block.architecture
+    return block, architecture or trace(build_block(block, "meta"), block.input).graph
 
 
 def test_names() -> None:
@@ -67,7 +68,7 @@ def test_names() -> None:
 def test_shapes(name: str, output: tuple[int, ...], cuts: dict, parameters: int) -> None:
     block, layers = shipped(name)
     assert output_shape(layers, block.input) == output
-    assert {cut: output_shape(split(layers, cut)[0], block.input) for cut in block.cuts} == cuts
+    assert {cut: cut_at(layers, cut).shape(block.input) for cut in block.cuts} == cuts
     assert sum(torch.Size(shape).numel() for shape in tensor_shapes(layers).values()) == parameters
 
 

@@ -68,7 +68,7 @@ class TestPlan:
             f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 4.8 GFLOP. How long that takes is not known until the first of them has run on "
+            "2 to add; about 1.23 GFLOP. How long that takes is not known until the first of them has run on "
             "this machine.",
             f"Run: legonet transplant {fresh}",
         ]

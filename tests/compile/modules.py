@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
-from legonet.compile.network import Normalise, Path
+from legonet.compile.network import CompiledPath, Normalise
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
@@ -22,7 +22,7 @@ SHAPE = (3, 6, 6)
 
 
 def residual(channels: int, kind: str) -> GraphModule:
-    """A module with a residual connection, a view and a permute of their own, or a weight that is used twice."""
+    """A module with a residual connection, views and permutes, or a weight that is used twice."""
     conv: list[Any] = [{"tensor": "conv.weight"}, {"tensor": "conv.bias"}]
     steps = [
         ("first", "conv2d", [{"ref": "input"}, {"tensor": "first.weight"}, None, [1, 1], [1, 1]]),
@@ -67,7 +67,7 @@ _NORM: list[Any] = [{"tensor": f"norm.{name}"} for name in ("weight", "bias", "r
 class Parts:
     """What a network is joined from."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[CompiledPath, ...]
     input: GraphModule
     categories: dict[str, GraphModule]
     adapters: dict[str, GraphModule]
@@ -151,17 +151,16 @@ def parts(draw: st.DrawFn) -> Parts:
     every = [(category, task) for category in categories for task in tasks]
     chosen = draw(st.lists(st.sampled_from(every), min_size=1, max_size=6, unique=True))
     kernel, activation = draw(st.sampled_from([1, 3])), draw(st.booleans())
-    paths = tuple(Path(*pair, native=draw(st.integers(0, 3)) == 0) for pair in chosen)
+    paths = tuple(CompiledPath(*pair, native=draw(st.integers(0, 3)) == 0) for pair in chosen)
     adapters = {
         path.name: _adapter(kernel, activation, draw(st.integers(1, 2))) for path in paths if not path.native
     }
     used = {path.category for path in paths}, {path.task for path in paths}
     stage = draw(st.sampled_from([build_graph(lower({})), Normalise((0.5,) * 3, (0.25,) * 3)]))
-    made = Parts(
+    return Parts(
         paths,
         stage,
         {name: module for name, module in categories.items() if name in used[0]},
         adapters,
         {name: module for name, module in tasks.items() if name in used[1]},
     )
-    return made

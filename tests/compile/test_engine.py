@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.compile import images, make_zoo
 from legonet.compile.engine import MOST, Compute, Recording, Replays, Values
-from legonet.compile.options import Options
+from legonet.compile.options import CompileOptions
 
 recorded: list[tuple[int, ...]] = []
 
@@ -90,8 +90,8 @@ def test_threads(replays: Replays) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_cuda_graphs() -> None:
     zoo = make_zoo(3)
-    wanted = make_zoo(3).compiled(options=Options("none", device="cuda"))
-    app = zoo.compiled(options=Options(device="cuda", cuda_graphs=True))
+    wanted = make_zoo(3).compiled(options=CompileOptions("none", device="cuda"))
+    app = zoo.compiled(options=CompileOptions(device="cuda", cuda_graphs=True))
     app.warm_up(1, 4)
     for size in (1, 4, 1):
         given = images(size).cuda()

@@ -9,8 +9,8 @@ from torch import nn
 from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
 from legonet.compile.assemble import join
-from legonet.compile.network import CompiledNetwork, Path
-from legonet.compile.options import Options
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.options import CompileOptions
 from legonet.errors import DataError
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
@@ -28,8 +28,8 @@ def app(passes: str = "all", category: GraphModule | None = None) -> CompiledNet
         if tensor.ndim:  # equal tensors would count once
             tensor.uniform_(0.5, 1)
     tasks = {"t": lowered(nn.Sequential(nn.Dropout(), nn.Conv2d(4, 2, 1, bias=False), norm))}
-    paths = (Path("a", "t", native=True), Path("b", "t", native=False))
-    return join(paths, build_graph(lower({})), categories, adapters, tasks, Options(passes))
+    paths = (CompiledPath("a", "t", native=True), CompiledPath("b", "t", native=False))
+    return join(paths, build_graph(lower({})), categories, adapters, tasks, CompileOptions(passes))
 
 
 def test_costs_after_each_pass() -> None:

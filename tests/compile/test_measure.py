@@ -12,9 +12,9 @@ import torch
 import legonet
 from benchmarks.compile import Zoo, images, make_zoo
 from legonet.compile import measure
+from legonet.compile.grouping_cache import GroupingCache
 from legonet.compile.network import CompiledNetwork
-from legonet.compile.options import Options
-from legonet.compile.verdicts import Verdicts
+from legonet.compile.options import CompileOptions
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -36,9 +36,9 @@ def test_a_group_is_taken_where_it_pays(
     zoo: Zoo, monkeypatch: pytest.MonkeyPatch, found: float, count: int
 ) -> None:
     monkeypatch.setattr(measure, "ratio", lambda reference, candidate, device: found)
-    app = zoo.compiled(options=Options(verdicts=Verdicts()))
+    app = zoo.compiled(options=CompileOptions(grouping_cache=GroupingCache()))
     assert len(groups(app)) == count  # of categories, and of their adapters
-    plain = zoo.compiled(options=Options("none"))
+    plain = zoo.compiled(options=CompileOptions("none"))
     for path, value in plain.by_path(images(2)).items():
         torch.testing.assert_close(app.by_path(images(2))[path], value, rtol=1e-4, atol=1e-5)
 
@@ -52,18 +52,18 @@ def test_what_is_timed_computes_the_same(zoo: Zoo, monkeypatch: pytest.MonkeyPat
 
     compared: list[int] = []
     monkeypatch.setattr(measure, "ratio", compare)
-    zoo.compiled(options=Options(verdicts=Verdicts()))
+    zoo.compiled(options=CompileOptions(grouping_cache=GroupingCache()))
     assert compared == [3, 2]
 
 
 def test_it_is_measured_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = Verdicts()
-    first = zoo.compiled(options=Options(verdicts=known))
+    known = GroupingCache()
+    first = zoo.compiled(options=CompileOptions(grouping_cache=known))
     monkeypatch.delattr(measure, "ratio")
-    assert groups(zoo.compiled(options=Options(verdicts=known))) == groups(first)
-    assert len(groups(zoo.compiled(options=Options(grouping="rule")))) == 2
+    assert groups(zoo.compiled(options=CompileOptions(grouping_cache=known))) == groups(first)
+    assert len(groups(zoo.compiled(options=CompileOptions(grouping="rule")))) == 2
     with pytest.raises(NameError):  # of another format the time is another one
-        zoo.compiled(options=Options(memory_format="contiguous", verdicts=known))
+        zoo.compiled(options=CompileOptions(memory_format="contiguous", grouping_cache=known))
 
 
 def test_a_workspace_remembers(graph_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

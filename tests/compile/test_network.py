@@ -14,8 +14,7 @@ from torch import nn
 
 from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
-from legonet.compile.network import Bricks, Normalise, normalisation
-from legonet.compile.network import Path as CompiledPath
+from legonet.compile.network import CompiledPath, NamedModules, Normalise, normalisation
 from legonet.errors import DataError, LegonetError, SelectError
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import build_graph
@@ -145,7 +144,7 @@ def test_names_that_a_module_has_itself(images: torch.Tensor, name: str) -> None
 
 
 def test_bricks() -> None:
-    bricks = Bricks({"train": nn.ReLU(), "eval": nn.Identity()})
+    bricks = NamedModules({"train": nn.ReLU(), "eval": nn.Identity()})
     assert (list(bricks), len(bricks)) == (["train", "eval"], 2)
     assert isinstance(bricks["train"], nn.ReLU)
     with pytest.raises(SelectError, match="no module 'forward'; there are train, eval; name one"):

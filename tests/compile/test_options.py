@@ -17,8 +17,8 @@ from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
 from legonet.compile.export import export
 from legonet.compile.network import CompiledNetwork
-from legonet.compile.network import Path as Route
-from legonet.compile.options import Options, Running
+from legonet.compile.network import CompiledPath as Route
+from legonet.compile.options import CompileOptions, Running
 from legonet.errors import DataError, ExportError, LegonetError, SelectError
 from legonet.ir.interpreter import build_graph
 from legonet.ir.lowering import lower
@@ -34,12 +34,12 @@ def zoo() -> Zoo:
 
 @pytest.fixture(scope="module")
 def wanted(zoo: Zoo) -> dict[str, torch.Tensor]:
-    return zoo.compiled(options=Options("none")).by_path(images(2))
+    return zoo.compiled(options=CompileOptions("none")).by_path(images(2))
 
 
 def compiled(zoo: Zoo, **options: Any) -> CompiledNetwork:
     """Of copies: a compiled network uses the modules that it is given, and may be moved."""
-    return copy.deepcopy(zoo).compiled(options=Options(grouping="rule", **options))
+    return copy.deepcopy(zoo).compiled(options=CompileOptions(grouping="rule", **options))
 
 
 def apart(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> float:
@@ -50,7 +50,7 @@ def apart(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> fl
 
 @pytest.mark.parametrize("passes", ["all", "none"])
 def test_bfloat16(zoo: Zoo, wanted: dict[str, torch.Tensor], passes: str) -> None:
-    app = zoo.compiled(options=Options(passes, dtype="bfloat16", grouping="rule"))
+    app = zoo.compiled(options=CompileOptions(passes, dtype="bfloat16", grouping="rule"))
     assert 0 < apart(app.by_path(images(2)), wanted) < 0.01
     assert {each.dtype for each in app.parameters()} == {torch.bfloat16}
     kept = [*zoo.categories.values(), *zoo.tasks.values(), *zoo.adapters.values(), app.input]
@@ -84,11 +84,11 @@ def test_float16_is_autocast(zoo: Zoo, wanted: dict[str, torch.Tensor]) -> None:
 def test_one_path_of_another_dtype(zoo: Zoo) -> None:
     path = Route("c0", "classify", native=True)
     parts = copy.deepcopy(zoo)
-    app = parts.compiled(path, options=Options("none", dtype="bfloat16"))
+    app = parts.compiled(path, options=CompileOptions("none", dtype="bfloat16"))
     value = app(images(2))
     assert isinstance(value, torch.Tensor)
     assert value.dtype == torch.float32
-    twice = parts.compiled(path, options=Options("none")).double()  # by hand, afterwards
+    twice = parts.compiled(path, options=CompileOptions("none")).double()  # by hand, afterwards
     output = twice(images(2))
     assert isinstance(output, torch.Tensor)
     assert output.dtype == torch.float64
@@ -110,7 +110,7 @@ def test_values_go_where_the_next_module_is() -> None:
     }
     tasks = {"t": lowered(nn.Sequential(nn.Conv2d(4, 1, 1)))}
     paths = tuple(Route(name, "t", native=False) for name in "ab")
-    options = Options(device=("meta", "cpu"), grouping="rule")
+    options = CompileOptions(device=("meta", "cpu"), grouping="rule")
     app = join(paths, build_graph(lower({})), categories, adapters, tasks, options)
     assert {each.device.type for each in app.categories.parameters()} == {"cpu", "meta"}
     assert {each.device.type for each in app.tasks.parameters()} == {"meta"}

@@ -11,7 +11,8 @@ import pytest
 from legonet.compile.passes import CHOICES, PASSES, choose_passes
 from legonet.compile.passes.batch import batch
 from legonet.compile.passes.drop import drop
-from legonet.compile.passes.fold import fold_batch_norm, fold_rescale
+from legonet.compile.passes.fold_batch_norm import fold_batch_norm
+from legonet.compile.passes.fold_rescale import fold_rescale
 from legonet.compile.passes.group import group
 from legonet.compile.passes.in_place import in_place
 from legonet.compile.passes.join import join

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet.compile.assemble import join
-from legonet.compile.options import Options
+from legonet.compile.options import CompileOptions
 from legonet.compile.picture import picture
 from legonet.render.boxes import Box, Curve, Point
 from tests.compile.modules import Parts, parts
@@ -44,7 +44,7 @@ def test_lines_pass_by_boxes(made: Parts, passes: str | list[str], separate: boo
         made.categories,
         made.adapters,
         made.tasks,
-        Options(passes, separate_inputs=separate),
+        CompileOptions(passes, separate_inputs=separate),
     )
     layout = picture(app.program, "zoo").layout
     boxes = {box.id: box for box in layout.boxes}

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from legonet.compile.assemble import join
+from legonet.compile.grouping_cache import GroupingCache
 from legonet.compile.network import CompiledNetwork
-from legonet.compile.options import Options
+from legonet.compile.options import CompileOptions
 from legonet.compile.passes import PASSES, TOLERANCE
-from legonet.compile.verdicts import Verdicts
 from tests.compile.modules import SHAPE, Parts, parts
 
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -30,7 +30,7 @@ formats = st.sampled_from(["contiguous", "channels-last"])
 devices = st.sampled_from([("cpu",), ("cpu", "cpu"), ("cpu", "cpu", "cpu")])
 
 
-class Drawn(Verdicts):
+class Drawn(GroupingCache):
     """As if groups had been measured, with any outcome."""
 
     def __init__(self, seed: int) -> None:
@@ -41,10 +41,10 @@ class Drawn(Verdicts):
         return self._random.random() < 0.5
 
 
-verdicts = st.builds(Drawn, st.integers(0, 9))
+grouping_cache = st.builds(Drawn, st.integers(0, 9))
 
 
-def joined(made: Parts, options: Options) -> CompiledNetwork:
+def joined(made: Parts, options: CompileOptions) -> CompiledNetwork:
     copied = copy.deepcopy(made)  # layers keep a memory format
     return join(copied.paths, copied.input, copied.categories, copied.adapters, copied.tasks, options, SHAPE)
 
@@ -67,7 +67,7 @@ def images(batch: int = 2) -> Tensor:
 
 
 @MANY
-@given(parts(), some_passes, formats, st.sampled_from([1, 3]), devices, verdicts)
+@given(parts(), some_passes, formats, st.sampled_from([1, 3]), devices, grouping_cache)
 def test_any_passes_give_what_the_modules_give(
     made: Parts,
     passes: str | list[str],
@@ -76,7 +76,7 @@ def test_any_passes_give_what_the_modules_give(
     device: tuple[str, ...],
     measured: Drawn,
 ) -> None:
-    options = Options(passes, device=device, memory_format=memory_format, verdicts=measured)
+    options = CompileOptions(passes, device=device, memory_format=memory_format, grouping_cache=measured)
     app = joined(made, options)
     expect_close(run(app, images(batch), made), made.naive(images(batch)))
 
@@ -84,7 +84,7 @@ def test_any_passes_give_what_the_modules_give(
 @FEW
 @given(parts(), st.sampled_from(["none", "exact"]))
 def test_exact_passes_keep_every_bit(made: Parts, passes: str) -> None:
-    app = joined(made, Options(passes, memory_format="contiguous"))
+    app = joined(made, CompileOptions(passes, memory_format="contiguous"))
     for path, value in made.naive(images()).items():
         assert torch.equal(run(app, images(), made)[path], value)
 
@@ -100,7 +100,7 @@ def test_no_pass_writes_to_a_shared_module(made: Parts, passes: str | list[str])
         made.categories,
         made.adapters,
         made.tasks,
-        Options(passes, memory_format="contiguous"),
+        CompileOptions(passes, memory_format="contiguous"),
     )
     app(images())
     after = modules.state_dict()
@@ -110,7 +110,7 @@ def test_no_pass_writes_to_a_shared_module(made: Parts, passes: str | list[str])
 @FEW
 @given(parts(), some_passes)
 def test_in_training_mode_only_adapters_change_mode(made: Parts, passes: str | list[str]) -> None:
-    app = joined(made, Options(passes))
+    app = joined(made, CompileOptions(passes))
     app.train()
     assert app.training
     expect_close(run(app, images(), made), made.naive(images()))
@@ -121,7 +121,7 @@ def test_in_training_mode_only_adapters_change_mode(made: Parts, passes: str | l
 @FEW
 @given(parts())
 def test_gradients_reach_adapters(made: Parts) -> None:
-    app = joined(made, Options("training"))
+    app = joined(made, CompileOptions("training"))
     copied = copy.deepcopy(made)
     for adapter in (app.adapters, *copied.adapters.values()):
         adapter.requires_grad_(True)
@@ -143,7 +143,7 @@ def test_gradients_reach_adapters(made: Parts) -> None:
 @FEW
 @given(parts(), some_passes)
 def test_copies(made: Parts, passes: str | list[str]) -> None:
-    app = joined(made, Options(passes))
+    app = joined(made, CompileOptions(passes))
     output = run(app, images(), made)
     pickled = pickle.loads(pickle.dumps(app))
     saved = io.BytesIO()
@@ -161,7 +161,7 @@ def test_copies(made: Parts, passes: str | list[str]) -> None:
 @settings(FEW, max_examples=5)
 @given(parts())
 def test_threads(made: Parts) -> None:
-    app = joined(made, Options())
+    app = joined(made, CompileOptions())
     batches = [images(number) for number in range(1, 9)]
     expected = [run(app, each, made) for each in batches]
     with ThreadPoolExecutor(4) as pool:
@@ -172,7 +172,7 @@ def test_threads(made: Parts) -> None:
 @FEW
 @given(parts(), some_passes)
 def test_images_by_category(made: Parts, passes: str | list[str]) -> None:
-    app = joined(made, Options(passes, separate_inputs=True))
+    app = joined(made, CompileOptions(passes, separate_inputs=True))
     given = {name: images(number + 1) + number for number, name in enumerate(made.categories)}
     output = app(given)
     found = {made.paths[0].name: output} if isinstance(output, Tensor) else output

@@ -19,7 +19,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import legonet
-from legonet.distill import bridge
+from legonet.distill.fitting import stitching
 from legonet.run import finetune
 from tests.conftest import CATEGORIES, SHAPE, hurry
 
@@ -52,9 +52,9 @@ def devices(device: str) -> list[str]:
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr(finetune, "SYNTHESISED", 16)
-    monkeypatch.setattr(bridge, "STEPS", 2)
-    monkeypatch.setattr(bridge, "SYNTHESISED", 64)
-    monkeypatch.setattr(bridge, "JOINED", 128)
+    monkeypatch.setattr(stitching, "STEPS", 2)
+    monkeypatch.setattr(stitching, "SYNTHESISED", 64)
+    monkeypatch.setattr(stitching, "JOINED", 128)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import legonet
-from legonet.distill.context import frozen
+from legonet.distill.fitting.context import frozen
 from tests.conftest import SHAPE
 from tests.device.conftest import PRETEND, computing_on, copied, expect_close
 
@@ -206,7 +206,6 @@ def test_graphs_of_operations(
     expect_alike(make, device, images, LABELS, exact=False)  # torch fuses attention on a CPU
 
 
-@pytest.mark.xfail(reason="alignment does not read graphs of operations yet", strict=True)
 @pytest.mark.parametrize("masks", ["recorded", "imagined"])
 def test_units_in_another_order(make_model: Make, images: Tensor, device: str, masks: str) -> None:
     """A common base, seen by putting units in order."""

@@ -12,10 +12,10 @@ import torch
 
 import legonet
 from legonet.cli import main
-from legonet.distill import checkpoint
+from legonet.distill.fitting import checkpoint
 from legonet.errors import DistillError
 from legonet.run.finetune import Tuning
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.run.runner import Progress
 from tests.device.conftest import PRETEND, copied, expect_close
 
@@ -54,7 +54,7 @@ def test_processes(own: Path, twin: Path, images: Tensor, device: str) -> None:
     """A worker is a process of its own, which has to find the device too."""
     samples = {"dog:classify": (images, None), "cow:classify": (images.to(device), None)}
     there, here = waiting(own, "dog", "cow"), waiting(twin, "dog", "cow")
-    result = there.transplant(samples, device=device, options=Options(workers=2))
+    result = there.transplant(samples, device=device, options=RunOptions(workers=2))
     assert {each.path for each in result.results} == set(samples)
     here.transplant(samples)
     expect_close(there.compile()(images), here.compile()(images), "cpu")

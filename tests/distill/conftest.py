@@ -8,7 +8,7 @@ from torch import nn
 
 from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.blocks.build import build_layers, lowered
-from legonet.distill.context import Context, Edge
+from legonet.distill.fitting.context import Context, Edge
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
 from legonet.outputs.binary import BinaryOutput

@@ -11,10 +11,10 @@ from torch import nn
 
 from legonet.blocks.adapter import Convolution, build_adapter, convolutions
 from legonet.distill import least_squares
-from legonet.distill.context import Edge
-from legonet.distill.draws import draw_gradient, draw_masks
+from legonet.distill.fitting.context import Edge
 from legonet.distill.least_squares import Draw, Excess, NormalEquations, solve_adapter
 from legonet.distill.pullback import Pullback
+from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
 from legonet.outputs.binary import BinaryOutput

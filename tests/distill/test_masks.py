@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from legonet.distill.alignment import align
-from legonet.distill.context import Edge
+from legonet.distill.fitting.context import Edge
 from legonet.distill.masks import Chances, Seen
 from legonet.distill.pullback import Pullback
 from tests.distill.conftest import chain

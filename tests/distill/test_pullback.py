@@ -8,9 +8,9 @@ from legonet.blocks.adapter import build_adapter
 from legonet.blocks.build import leaves, lowered
 from legonet.blocks.registry import KINDS
 from legonet.blocks.rescale import Rescale
-from legonet.distill.draws import draw_gradient, draw_masks
 from legonet.distill.enlarge import convolutional, enlarged_input
 from legonet.distill.pullback import Pullback
+from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 from tests.distill.conftest import chain, layers_of

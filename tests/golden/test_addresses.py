@@ -16,7 +16,8 @@ from safetensors.numpy import save
 import legonet
 from legonet.blocks.schema import Block
 from legonet.run.prepare import lock_teachers
-from legonet.teachers.read import read_teacher
+from legonet.teachers.cutting import block_cut
+from legonet.teachers.weights.parts import read_teacher
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((Path(__file__).parent / "addresses.json").read_text(encoding="utf-8"))
@@ -99,7 +100,7 @@ def _numbers(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def parts(cut: str, tensors: dict[str, tuple[int, ...]], **architecture: Any) -> dict[str, str]:
     block = Block.model_validate({"legonet-block": 1, "name": "b", "input": [4, 16, 16], **architecture})
-    found = read_teacher(block, weights(tensors), cut)
+    found = read_teacher(block_cut(block, cut, "block"), weights(tensors))
     return {"f": found.f_sha, "g": found.g_sha}
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from legonet.graph.check import Problem, check, report
+from legonet.graph.check import check, report
 from legonet.graph.load import LoadedGraph, load_graph, read_graph
+from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
 from legonet.outputs.vector import VectorOutput
 from legonet.store.workspace import Workspace
@@ -116,7 +117,7 @@ def test_files_are_not_looked_for_without_a_workspace(folder: Path):
 def test_problems_found_elsewhere_join_the_report_in_file_order(folder: Path):
     graph = loaded(folder, ("cat", "../teachers/cats.safetensors", ""))
     problems = check(graph, Workspace(folder))
-    problems += [Problem(("teachers", "cat", "cut"), "no layer 'c'"), Problem(("tasks",), "first")]
+    problems += [Finding(("teachers", "cat", "cut"), "no layer 'c'"), Finding(("tasks",), "first")]
     lines = report(problems, graph).splitlines()
     assert [line.split(": ")[1] for line in lines] == ["tasks", "teachers.cat.weights", "teachers.cat.cut"]
     assert lines[-1] == f"{graph.path}:7:101: teachers.cat.cut: no layer 'c'"

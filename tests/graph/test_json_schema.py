@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from legonet.graph.checks.structure import explain
 from legonet.graph.json_schema import graph_schema
 from legonet.graph.load import parse_yaml
 from legonet.graph.schema import Graph
-from legonet.graph.structure import explain
 
 VALID = Path(__file__).parents[1] / "graphs" / "valid"
 SCHEMA = graph_schema()

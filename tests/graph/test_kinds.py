@@ -9,10 +9,10 @@ import pytest
 from pydantic import Field, ValidationError
 
 from legonet.errors import GraphError
+from legonet.graph.checks.structure import explain
 from legonet.graph.fields import Model
 from legonet.graph.json_schema import model_schema
 from legonet.graph.kinds import Kinds
-from legonet.graph.structure import explain
 
 
 class Shape(Model):
@@ -62,7 +62,7 @@ def test_one_that_is_added_is_valid_and_described_from_then_on():
     with pytest.raises(ValidationError):
         Drawing.model_validate(data)
     (problem,) = explain(data, Drawing)
-    assert "unknown kind 'circle'; expected square" in problem.text
+    assert (problem.found, problem.expected) == ("unknown kind 'circle'", "expected square")
     SHAPES.add(Circle)
     try:
         drawing = Drawing.model_validate(data)
@@ -81,7 +81,7 @@ def test_a_name_alone_stands_for_its_defaults_where_the_table_says_so():
     data = {"shape": {"kind": "square"}, "also": "square"}
     assert Drawing.model_validate(data).also == "square"
     assert NAMED.read("square") == Square(kind="square")
-    assert [each.text for each in explain({**data, "shape": "square"}, Drawing)]
+    assert [each.found for each in explain({**data, "shape": "square"}, Drawing)]
     with pytest.raises(ValidationError):
         Drawing.model_validate({**data, "shape": "square"})
 

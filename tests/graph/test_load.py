@@ -10,7 +10,7 @@ import pytest
 
 from legonet.errors import GraphError
 from legonet.graph.load import load_graph, parse_graph, parse_yaml, read_graph
-from legonet.graph.source import LARGEST_FILE
+from legonet.graph.reading.source import LARGEST_FILE
 from legonet.methods.back_distillation import BackDistillation
 from legonet.methods.closed_form import ClosedForm
 
@@ -218,13 +218,13 @@ def test_ten_thousand_mistakes_make_a_short_report():
 
 
 def test_read_graph_lets_others_add_to_the_report(tmp_path: Path):
-    from legonet.graph.problems import Problem
+    from legonet.graph.reading.findings import Finding
 
     path = tmp_path / "x.yaml"
     path.write_text(HEAD + "categories:\n  cat: {}\n  dog: {lable: x}\n")
     reading = read_graph(path)
     assert reading.loaded is None
-    report = reading.report([Problem(("categories", "cat"), "has four legs")]).splitlines()
+    report = reading.report([Finding(("categories", "cat"), "has four legs")]).splitlines()
     assert report[0] == f"{path}:5:3: categories.cat: has four legs"
     assert len(report) == 2
 
@@ -242,7 +242,7 @@ MODULES = [
     "legonet.graph",
     "legonet.graph.load",
     "legonet.graph.check",
-    "legonet.graph.edit",
+    "legonet.graph.editing.edit",
     "legonet.graph.lock",
     "legonet.graph.json_schema",
 ]

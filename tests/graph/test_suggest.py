@@ -5,8 +5,8 @@ from collections import OrderedDict
 import pytest
 
 from legonet.errors import LONGEST_REPORT
-from legonet.graph.positions import dotted, show
-from legonet.graph.problems import Problem, format_report
+from legonet.graph.reading.findings import Finding, format_report
+from legonet.graph.reading.positions import dotted, show
 from legonet.graph.suggest import closest, did_you_mean, kind_of, listed
 
 
@@ -44,12 +44,12 @@ def test_values_and_keys_in_messages_are_short_and_on_one_line():
 
 
 def test_a_report_without_positions_keeps_the_order_and_drops_repetitions():
-    problems = [Problem(("b",), "x"), Problem(("a",), "y"), Problem(("b",), "x")]
+    problems = [Finding(("b",), "x"), Finding(("a",), "y"), Finding(("b",), "x")]
     assert format_report(problems, "zoo") == "zoo: b: x\nzoo: a: y"
 
 
 def test_a_long_report_is_cut():
-    problems = [Problem(("a", i), "x") for i in range(1000)]
+    problems = [Finding(("a", i), "x") for i in range(1000)]
     lines = format_report(problems, "zoo").splitlines()
     assert len(lines) == LONGEST_REPORT + 1
     assert lines[-1] == "zoo: and 900 more problems"

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from legonet.errors import BlockError, TeacherError
-from legonet.ir.cuts import crossing, cut_points, find_cut, rectifiers, split
+from legonet.ir.cuts import crossing, cut_points, find_cut, rectifiers
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import build_graph
 from legonet.ir.sizes import output_shape
+from legonet.ir.split import cut_at
 from legonet.ops.table import ROWS
 
 REF = {"ref": "input"}
@@ -75,7 +76,7 @@ def test_read_and_written_again(operations: ModelGraph) -> None:
     assert graph_from_data(json.loads(operations.json())) == operations
 
 
-def test_joints(operations: ModelGraph) -> None:
+def test_cut_points(operations: ModelGraph) -> None:
     assert cut_points(operations) == ["stem", "block.add", "shifted", "pool", "flatten"]
     assert crossing(operations, "block.relu") == ["stem", "block.relu"]
     assert rectifiers(operations) == ["block.relu"]
@@ -84,7 +85,7 @@ def test_joints(operations: ModelGraph) -> None:
 @pytest.mark.parametrize("cut", ["stem", "block.add", "block", "shifted", "pool", "flatten"])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_the_parts_compose_to_the_model(operations: ModelGraph, cut: str, batch: int) -> None:
-    f, g = split(operations, cut)
+    f, g = cut_at(operations, cut).parts
     state, images = values(operations), torch.randn(batch, 3, 4, 4)
     assert torch.equal(compute(g, state, compute(f, state, images)), compute(operations, state, images))
     assert set(f.tensors) | set(g.tensors) == set(operations.tensors)
@@ -120,7 +121,7 @@ def test_a_cut_by_a_modules_name_is_what_it_gives(operations: ModelGraph) -> Non
 )
 def test_places_that_are_no_cuts(operations: ModelGraph, cut: str, message: str) -> None:
     with pytest.raises(TeacherError) as caught:
-        split(operations, cut, where="t")
+        cut_at(operations, cut, where="t")
     assert str(caught.value).startswith(message)
 
 

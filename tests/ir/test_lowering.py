@@ -70,8 +70,11 @@ def test_shapes_and_costs_by_arithmetic_are_torchs(drawn: tuple[Layer, Shape]) -
     try:
         found = shapes_of(graph, shape)
     except BlockError:
-        with pytest.raises((BlockError, RuntimeError)):
-            result_shapes(graph, shape, "layers")
+        try:
+            empty = result_shapes(graph, shape, "layers")["in.side"]
+        except (BlockError, RuntimeError):
+            return
+        assert 0 in empty  # torch gives a map without pixels, which is refused here
         return
     assert found == result_shapes(graph, shape, "layers")
     with torch.no_grad(), FlopCounter() as counter:

@@ -17,7 +17,7 @@ from legonet.ir.interpreter import GraphModule
 from legonet.ir.lowering import lower
 from legonet.ir.modules import DTYPES, blob_graph, load_module, raw_tensor, write_module
 from legonet.ir.notation import layers_data, layers_from_data
-from legonet.store.mapping import map_file
+from legonet.store.memory_map import map_file
 from legonet.store.modules import dump_module
 from legonet.store.tensors import RawTensor
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from legonet.data.leaves import leaves_images
-from legonet.distill import refinement
-from legonet.distill.context import Edge
-from legonet.distill.fit import Fitted, Samples, fit
-from legonet.distill.imagine import imagine
+from legonet.distill.fitting import refinement
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.synthesis.features import synthesise_features
 from legonet.graph.schema import Adapter, Input, Solving
 from legonet.methods.auto import Auto
 from legonet.methods.closed_form import ClosedForm
@@ -94,7 +94,7 @@ def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: 
 
 
 def test_an_exact_start_is_not_refined(lively_edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refinement, "descend", lambda *_, **__: pytest.fail("there is nothing to learn"))
+    monkeypatch.setattr(refinement, "optimise", lambda *_, **__: pytest.fail("there is nothing to learn"))
     given = record(lively_edge.category_module, lively_edge.teacher_module, [images(200)], 10**5)
     edge = dataclasses.replace(lively_edge, statistics=given, generic_statistics=given)
     fitted = fit(edge, SPEC)
@@ -133,8 +133,8 @@ def test_nothing_known_leaves_the_closed_form(moved: Edge) -> None:
 
 
 def test_features_made_before_are_used(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = imagine(moved, 60, 4)
-    monkeypatch.setattr("legonet.distill.imagine.imagine", None)
+    made = synthesise_features(moved, 60, 4)
+    monkeypatch.setattr("legonet.distill.synthesis.features.synthesise_features", None)
     first, again = fit(moved, SPEC, imagined=made), fit(moved, SPEC, imagined=made)
     assert all(
         torch.equal(a, b) for a, b in zip(first.adapter.parameters(), again.adapter.parameters(), strict=True)

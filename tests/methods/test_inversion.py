@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from legonet.data.leaves import leaves_images
-from legonet.distill.context import Edge
-from legonet.distill.fit import fit
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import fit
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
 from legonet.methods.inversion import Inversion

@@ -13,15 +13,15 @@ import torch
 
 import legonet
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.distill.context import Context, Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.context import Context, Edge
+from legonet.distill.fitting.fit import Samples, fit
 from legonet.distill.flops.work import Work
 from legonet.errors import GraphError
 from legonet.graph.method import METHODS, Method
 from legonet.graph.schema import Adapter
 from legonet.ir.sizes import Size
 from legonet.methods import TABLE, register_method
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 
 
 @pytest.fixture(params=TABLE, ids=lambda method: METHODS.name_of(method))
@@ -81,7 +81,7 @@ def test_a_users_method_is_planned_and_fitted(nothing: type[Method], network: An
     assert planned.method == "nothing"
     assert planned.cost is not None
     assert planned.cost.operations
-    (result,) = network.transplant(options=Options(only=["dog:classify"])).results
+    (result,) = network.transplant(options=RunOptions(only=["dog:classify"])).results
     assert result.quality == {"scale": 3.0}
     fitted = fit(edge, Adapter(method="nothing"), Samples(torch.zeros(1, 3, 16, 16)))
     assert fitted.quality == {"scale": 1.0}

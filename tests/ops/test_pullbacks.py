@@ -15,7 +15,7 @@ from legonet.errors import DistillError, LegonetError
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ops.table import ROWS
 from legonet.registration import registered_modules
-from legonet.teachers.export import export
+from legonet.teachers.tracing.export import export
 
 SHAPE = (4, 6, 8)
 

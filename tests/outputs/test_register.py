@@ -23,7 +23,7 @@ from legonet.errors import GraphError, LegonetError
 from legonet.graph.json_schema import graph_schema
 from legonet.graph.output import OUTPUTS, Output
 from legonet.outputs.vector import VectorOutput
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from tests.conftest import CATEGORIES, SHAPE, hurry
 
 DOCS = Path(__file__).parents[2] / "docs" / "extending.md"
@@ -79,7 +79,7 @@ def test_a_registered_kind_goes_all_the_way(
     labels = torch.linspace(0, 2, len(images))[:, None]
     samples = {"cow:fill": (images, labels)}
     assert [edge.action for edge in network.plan(samples)] == ["native", "add", "add"]
-    run = network.transplant(samples, options=Options(workers=2))
+    run = network.transplant(samples, options=RunOptions(workers=2))
     assert {result.path for result in run.results} == {"dog:fill", "cow:fill"}
 
     compiled = network.compile()
@@ -158,5 +158,5 @@ def test_workers_cannot_import_a_kind_of_the_running_script(
 ) -> None:
     monkeypatch.setitem(registration._MODULES, "output kind 'LevelOutput'", "__main__")
     with pytest.raises(LegonetError, match="LevelOutput': found it defined in the script that runs"):
-        network.transplant(options=Options(workers=2))
+        network.transplant(options=RunOptions(workers=2))
     assert network.transplant().results  # in this process it is known

@@ -8,8 +8,9 @@ from legonet.graph.lock import Lock, LockedAdapter, LockedModule
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers, settled
 from legonet.plan.cost import History, Took
-from legonet.plan.diff import Plan, diff
-from legonet.plan.facts import Facts, Fitted, TeacherFacts
+from legonet.plan.diff import diff
+from legonet.plan.facts import Facts, StoredAdapter, TeacherFacts
+from legonet.plan.plan import Plan
 
 ADAPTER = "1" * 64
 
@@ -246,7 +247,7 @@ class TestWhoGivesTheTaskModule:
         assert givers(now).tasks == {"sort": "cat-v1"}
         plan = diff(now, lock, facts(after))
         assert plan.jobs == ()
-        assert plan.by_path["dog:sort"].reuse == Fitted("dog:classify", ADAPTER)
+        assert plan.by_path["dog:sort"].reuse == StoredAdapter("dog:classify", ADAPTER)
         assert plan.offers[0].teacher == "dog-v1"
 
 
@@ -318,14 +319,14 @@ class TestChanges:
         now = graph(teachers)
         plan = diff(now, lock, facts(now, {"bull-v1": ("f cow", "g cow-v1")}))
         assert plan.jobs == ()
-        assert plan.by_path["bull:classify"].reuse == Fitted("cow:classify", ADAPTER)
+        assert plan.by_path["bull:classify"].reuse == StoredAdapter("cow:classify", ADAPTER)
 
 
 def test_an_orphan_that_is_wanted_again_is_taken_over() -> None:
     pets, alone = graph(PETS), graph({"cat-v1": ("cat", "classify")})
     lock = built(alone, facts(alone))
     key = diff(pets, Lock(), facts(pets)).by_path["dog:classify"].key
-    orphan = Fitted("dog:classify", ADAPTER, 0, {"residual": 0.25})
+    orphan = StoredAdapter("dog:classify", ADAPTER, 0, {"residual": 0.25})
     plan = diff(pets, lock, facts(pets, fitted={key: orphan}))
     assert plan.jobs == ()
     assert plan.by_path["dog:classify"].reuse == orphan

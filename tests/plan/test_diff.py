@@ -10,8 +10,9 @@ import pytest
 
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
-from legonet.plan.diff import Plan, PlannedEdge, diff
-from legonet.plan.facts import Facts, Fitted, TeacherFacts
+from legonet.plan.diff import diff
+from legonet.plan.facts import Facts, StoredAdapter, TeacherFacts
+from legonet.plan.plan import Plan, PlannedEdge
 
 F_CAT, F_DOG, G_CAT, G_DOG, STATISTICS, OTHER = (digit * 64 for digit in "abcdef")
 ADAPTER = "1" * 64
@@ -241,7 +242,7 @@ def test_a_renamed_category_takes_over_its_adapter(lock: Lock) -> None:
     known = {"cat-v1": TeacherFacts(F_CAT, G_CAT), "hound-v1": TeacherFacts(F_DOG, G_DOG)}
     plan = diff(renamed("dog", "hound"), lock, facts(known))
     edge = plan.by_path["hound:classify"]
-    assert (edge.action, edge.reuse) == ("add", Fitted("dog:classify", ADAPTER))
+    assert (edge.action, edge.reuse) == ("add", StoredAdapter("dog:classify", ADAPTER))
     assert edge.reason == (
         "hound-v1 arrived; the adapter of dog:classify was built from the same and is taken over"
     )

@@ -223,7 +223,7 @@ def test_hostile_labels_are_only_text(make_graph, label):
     reason=st.text(max_size=60) | st.text('\\"<>&;#[]{}/*-\n NGEThlrn', max_size=30),
 )
 def test_any_label_and_reason(make_graph, label, reason):
-    from legonet.plan.diff import PlannedEdge
+    from legonet.plan.plan import PlannedEdge
 
     graph = make_graph(["dog", "cat"], labels={"cat": label})
     text = dot(make_view(graph, plan=[PlannedEdge("cat:classify", "refit", reason)]))

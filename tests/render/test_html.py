@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legonet.plan.diff import PlannedEdge
-from legonet.render.files import draw
+from legonet.plan.plan import PlannedEdge
+from legonet.render.formats import draw
 
 VOID = {"meta", "br"}
 

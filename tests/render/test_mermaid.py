@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legonet.plan.diff import PlannedEdge
-from legonet.render.files import draw
+from legonet.plan.plan import PlannedEdge
+from legonet.render.formats import draw
 from legonet.render.mermaid import escape
 
 TEXT = r'"[^"\n`]*"'

@@ -5,7 +5,7 @@ from base64 import a85decode
 import pytest
 
 from legonet.errors import RenderError
-from legonet.render.files import draw
+from legonet.render.formats import draw
 from legonet.render.pdf import pdf
 
 

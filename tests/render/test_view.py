@@ -93,7 +93,7 @@ def test_a_plan_may_be_an_object_with_edges(make_graph, make_plan):
 
 
 def test_the_plan_of_legonet_is_one(make_graph):
-    from legonet.plan.diff import Plan, PlannedEdge
+    from legonet.plan.plan import Plan, PlannedEdge
 
     plan = Plan("animals", (PlannedEdge("cat:classify", "refit", "the seed changed"),))
     edges = make_view(make_graph(["dog", "cat"]), plan=plan).edges
@@ -102,7 +102,7 @@ def test_the_plan_of_legonet_is_one(make_graph):
 
 @pytest.mark.parametrize(("standing", "shown"), [("native", "native"), ("open", "removed")])
 def test_a_path_that_a_plan_names_twice(make_graph, standing, shown):
-    from legonet.plan.diff import PlannedEdge
+    from legonet.plan.plan import PlannedEdge
 
     plan = [PlannedEdge("cat:classify", standing, "now"), PlannedEdge("cat:classify", "remove", "unused")]
     edge = make_view(make_graph(["dog", "cat"]), plan=plan).edges[1]

@@ -23,10 +23,10 @@ from typing import Any
 import legonet
 from legonet.errors import LegonetError
 from legonet.graph.lock import lock_path
-from legonet.run.execute import Result
+from legonet.run.execute import FittedAdapter
 from legonet.run.executors import inline
 from legonet.run.journal import Journal
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import Store
 
 REFUSED = 4  # how a run ends that says what is wrong
@@ -40,11 +40,15 @@ def copy(graph: Path, folder: Path) -> Path:
     return folder / "graphs" / "zoo.yaml"
 
 
-def made_up(job: Any, *rest: Any) -> Result:
-    return Result(job.path, f"adapter of {job.key}".encode() * 50, {"residual": len(job.path) / 7}, 0.0)
+def made_up(job: Any, *rest: Any) -> FittedAdapter:
+    return FittedAdapter(
+        job.path, f"adapter of {job.key}".encode() * 50, {"residual": len(job.path) / 7}, 0.0
+    )
 
 
-def run(graph: Path, watch: Callable[[], None] | None = None, work: Callable[..., Result] = made_up) -> int:
+def run(
+    graph: Path, watch: Callable[[], None] | None = None, work: Callable[..., FittedAdapter] = made_up
+) -> int:
     """Run in a child; returns how it ended, negative for a signal."""
     return ended(start(graph, watch, work))
 
@@ -52,7 +56,7 @@ def run(graph: Path, watch: Callable[[], None] | None = None, work: Callable[...
 def start(
     graph: Path,
     watch: Callable[[], None] | None = None,
-    work: Callable[..., Result] = made_up,
+    work: Callable[..., FittedAdapter] = made_up,
     said: int | None = None,
 ) -> int:
     """Start a run in a child; what it says of an error goes to a file descriptor. Returns the child's id."""
@@ -63,7 +67,7 @@ def start(
             inline.execute = work
             if watch is not None:
                 watch()
-            legonet.load(graph).transplant(options=Options(back_off=0.01, wait=True))
+            legonet.load(graph).transplant(options=RunOptions(back_off=0.01, wait=True))
             status = 0
         except LegonetError as error:
             status = REFUSED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from legonet.distill import bridge
+from legonet.distill.fitting import stitching
 from legonet.errors import GraphError, SelectError
 from legonet.ir.modules import blob_graph
 from legonet.store.blobs import MemoryStore
@@ -24,9 +24,9 @@ QUICK: dict[str, Any] = {"kernel": 1, "method": {"name": "closed-form", "draws":
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "STEPS", 2)
-    monkeypatch.setattr(bridge, "SYNTHESISED", 64)
-    monkeypatch.setattr(bridge, "JOINED", 128)
+    monkeypatch.setattr(stitching, "STEPS", 2)
+    monkeypatch.setattr(stitching, "SYNTHESISED", 64)
+    monkeypatch.setattr(stitching, "JOINED", 128)
 
 
 def marks(network: Network) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 
 import legonet
 from legonet.network import Network
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from tests.run.faults import copy
 
 METHODS = [
@@ -55,7 +55,7 @@ def test_of_a_path_that_is_matched_at_the_image(
     make_model: Callable[..., nn.Module], same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"STEPS": 2, "SYNTHESISED": 32, "JOINED": 128}.items():
-        monkeypatch.setattr(f"legonet.distill.bridge.{name}", value)
+        monkeypatch.setattr(f"legonet.distill.fitting.stitching.{name}", value)
     network = of_method(make_model, METHODS[0])
     above, below = make_model(0 if same else 5), make_model(6)
     model = nn.Sequential(OrderedDict(list(below.named_children())[:3] + list(above.named_children())[3:]))
@@ -97,7 +97,7 @@ def test_a_plan_of_chains_imports_no_torch(fresh: Path) -> None:
 
 def test_seconds_follow_from_the_first_job(fresh: Path, tmp_path: Path) -> None:
     graph = copy(fresh, tmp_path)
-    legonet.load(graph).transplant(options=Options(only=["dog:*"]))
+    legonet.load(graph).transplant(options=RunOptions(only=["dog:*"]))
     cow = legonet.load(graph).plan().by_path["cow:classify"].cost
     assert cow is not None
     assert cow.basis == "at the pace of 1 by closed-form"

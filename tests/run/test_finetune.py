@@ -150,7 +150,7 @@ def test_paths_that_are_not_built(graph_file: Path) -> None:
 
 def test_not_while_another_run_is_at_work(graph_file: Path) -> None:
     network = legonet.load(graph_file)
-    with network.site().alone(), pytest.raises(StoreError, match="another run is at work on this network"):
+    with network.project().alone(), pytest.raises(StoreError, match="another run is at work on this network"):
         legonet.load(graph_file).finetune(QUICK)
 
 

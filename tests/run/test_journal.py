@@ -4,15 +4,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from legonet.plan.cost import Cost
-from legonet.plan.diff import PlannedEdge
-from legonet.plan.facts import Fitted
+from legonet.plan.cost import JobCost
+from legonet.plan.facts import StoredAdapter
+from legonet.plan.plan import PlannedEdge
 from legonet.run.journal import JobRecord, Journal
 
 EDGE = PlannedEdge("cat:classify", "add", "new", method="closed-form", key="0" * 64)
 
 
-def estimate(journal: Journal, path: str = "cat:classify", method: str = "closed-form") -> Cost | None:
+def estimate(journal: Journal, path: str = "cat:classify", method: str = "closed-form") -> JobCost | None:
     return journal.history().estimate(path, method)
 
 
@@ -25,9 +25,9 @@ def test_how_long_a_path_took(tmp_path: Path) -> None:
     journal.job(second, JobRecord(EDGE, "done", 1.5, notes=("a note",), memory=7, operations=90))
     journal.job(second, JobRecord(EDGE, "failed", 9.0))
     journal.end(second, "failed")
-    assert estimate(journal) == Cost(1.5, 7, "as it took last", 90)
+    assert estimate(journal) == JobCost(1.5, 7, "as it took last", 90)
     again = Journal(tmp_path / "deep" / "journal.sqlite")
-    assert estimate(again, "dog:classify") == Cost(2.0, 7, "mean of 2 by closed-form")
+    assert estimate(again, "dog:classify") == JobCost(2.0, 7, "mean of 2 by closed-form")
     assert estimate(again, method="auto") is None
 
 
@@ -38,7 +38,7 @@ def test_which_adapter_was_built_for_a_key(tmp_path: Path) -> None:
         edge = EDGE._replace(key=key)
         journal.job(run, JobRecord(edge, state, 1.0, {"residual": 0.1}, adapter=adapter, seed=4))
     keys = [*map(str, range(2000)), "a", "b", "c"]
-    assert journal.fitted(keys) == {"a": Fitted("cat:classify", "1", 4, {"residual": 0.1})}
+    assert journal.fitted(keys) == {"a": StoredAdapter("cat:classify", "1", 4, {"residual": 0.1})}
 
 
 def test_a_journal_of_an_earlier_version(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_journal_of_an_earlier_version(tmp_path: Path) -> None:
     assert journal.fitted(["k"]) == {}
     assert estimate(journal) is None
     journal.end(journal.begin("zoo"), "done")
-    assert estimate(journal) == Cost(3.5, None, "as it took last")
+    assert estimate(journal) == JobCost(3.5, None, "as it took last")
     assert journal.notes == []
 
 

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 import legonet
-from legonet.distill import checkpoint
+from legonet.distill.fitting import checkpoint
 from legonet.run.execute import execute
 from tests.run.faults import Counter, contents, copy, expect_unharmed, points, run
 

@@ -6,9 +6,9 @@ import pytest
 
 from legonet.errors import SelectError
 from legonet.graph.schema import Graph
-from legonet.plan.cost import Cost
+from legonet.plan.cost import JobCost
 from legonet.plan.plan import PlannedEdge
-from legonet.run.options import Options, bytes_of, ordered, seconds_of
+from legonet.run.options import RunOptions, bytes_of, ordered, seconds_of
 
 PATHS = ("cat:classify", "dog:classify", "cow:classify", "cat:segment")
 GRAPH = Graph.model_validate(
@@ -34,7 +34,7 @@ GRAPH = Graph.model_validate(
 
 
 def job(path: str, action: Any = "add", seconds: float | None = None) -> PlannedEdge:
-    return PlannedEdge(path, action, "", cost=None if seconds is None else Cost(seconds, None, ""))
+    return PlannedEdge(path, action, "", cost=None if seconds is None else JobCost(seconds, None, ""))
 
 
 JOBS = [job("cat:classify", "refit", 1.0), job("dog:classify", "add", 9.0), job("cow:classify", "refit", 5.0)]
@@ -44,55 +44,55 @@ JOBS.append(job("cat:segment", "add", 3.0))
 @pytest.mark.parametrize("workers", [0, -1, 10**6])
 def test_workers_that_no_machine_has(workers: int) -> None:
     with pytest.raises(SelectError, match=rf"--workers {workers}: expected 1 (or more|to \d+)"):
-        Options(workers=workers)
+        RunOptions(workers=workers)
 
 
 def test_many_machines_have_many_workers() -> None:
-    assert Options(workers=10**6, executor="ray").workers == 10**6
+    assert RunOptions(workers=10**6, executor="ray").workers == 10**6
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (Options(), ["cow:classify", "cat:classify", "dog:classify", "cat:segment"]),
-        (Options(budget=9), ["cow:classify", "cat:segment", "dog:classify", "cat:classify"]),
-        (Options(only=["cat:*"]), ["cat:classify", "cat:segment"]),
-        (Options(first=["*:segment"]), ["cat:segment", "cow:classify", "cat:classify", "dog:classify"]),
+        (RunOptions(), ["cow:classify", "cat:classify", "dog:classify", "cat:segment"]),
+        (RunOptions(budget=9), ["cow:classify", "cat:segment", "dog:classify", "cat:classify"]),
+        (RunOptions(only=["cat:*"]), ["cat:classify", "cat:segment"]),
+        (RunOptions(first=["*:segment"]), ["cat:segment", "cow:classify", "cat:classify", "dog:classify"]),
     ],
 )
-def test_the_order(options: Options, expected: list[str]) -> None:
+def test_the_order(options: RunOptions, expected: list[str]) -> None:
     assert [edge.path for edge in ordered(GRAPH, JOBS, options)] == expected
 
 
 def test_a_pattern_that_fits_nothing() -> None:
     with pytest.raises(SelectError, match=r"'cat:clasify' fits no path; .* Did you mean 'cat:classify'"):
-        ordered(GRAPH, JOBS, Options(only=["cat:clasify"]))
+        ordered(GRAPH, JOBS, RunOptions(only=["cat:clasify"]))
 
 
 @pytest.mark.parametrize(
     ("options", "executor"),
     [
-        (Options(), "inline"),
-        (Options(workers=2), "process"),
-        (Options(seconds=3.0), "process"),
-        (Options(memory=3), "process"),
-        (Options(workers=2, executor="inline"), "inline"),
+        (RunOptions(), "inline"),
+        (RunOptions(workers=2), "process"),
+        (RunOptions(seconds=3.0), "process"),
+        (RunOptions(memory=3), "process"),
+        (RunOptions(workers=2, executor="inline"), "inline"),
     ],
 )
-def test_where_jobs_are_done(options: Options, executor: str) -> None:
+def test_where_jobs_are_done(options: RunOptions, executor: str) -> None:
     assert options.chosen_executor == executor
 
 
 def test_an_executor_that_there_is_not() -> None:
     with pytest.raises(SelectError, match="executor cluster: expected one of inline, process, ray"):
-        Options(executor="cluster")
+        RunOptions(executor="cluster")
 
 
 @pytest.mark.parametrize("executor", ["inline", "ray"])
 def test_limits_that_nothing_keeps_are_refused(executor: Any) -> None:
     for limit in ({"seconds": 3.0}, {"memory": 3}):
         with pytest.raises(SelectError, match=f"executor {executor}: stops no job at a limit"):
-            Options(executor=executor, **limit)  # type: ignore[arg-type]
+            RunOptions(executor=executor, **limit)  # type: ignore[arg-type]
 
 
 def test_durations_and_sizes() -> None:

@@ -16,7 +16,7 @@ import legonet
 from legonet.errors import DistillError, StoreError
 from legonet.graph.lock import lock_path, read_lock
 from legonet.run.executors import inline
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.run.runner import Progress
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_it_fits_what_the_plan_lists(fresh: Path) -> None:
 
 def test_what_it_did_in_one_line(network: Network, make_model: Callable[..., nn.Module]) -> None:
     assert repr(network.plan()) == "<Plan of zoo: 1 native, 2 add>"
-    result = network.transplant(options=Options(only=["cow:*"]))
+    result = network.transplant(options=RunOptions(only=["cow:*"]))
     assert repr(result) == "<Run: 1 fitted, 0 kept, 0 open, 0 failed, 1 still planned>"
     assert "adapter=" not in repr(result.results[0])
     network.add_teacher("cow-marks", make_model(2), category="cow", task="mark", cut="pool1")
@@ -162,7 +162,7 @@ def test_a_removed_teacher_takes_its_adapter_along(graph_file: Path) -> None:
     teachers = {name: each for name, each in network.graph.teachers.items() if name != "cow-v1"}
     network.graph = network.graph.model_copy(update={"teachers": teachers})
     network._sources.pop("cow-v1")
-    assert network.transplant(options=Options(only=["dog:*"])).removed == ()  # no other path is touched
+    assert network.transplant(options=RunOptions(only=["dog:*"])).removed == ()  # no other path is touched
     assert "cow:classify" in read_lock(lock_path(graph_file)).adapters
     result = network.transplant()
     assert (result.removed, result.results) == (("cow:classify",), ())

@@ -12,14 +12,14 @@ from legonet.errors import DistillError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Adapter, Input
 from legonet.outputs.binary import BinaryOutput
-from legonet.plan.cost import Cost
+from legonet.plan.cost import JobCost
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.run import runner
-from legonet.run.execute import Result
+from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Outcome
 from legonet.run.jobs import Job
 from legonet.run.journal import Journal
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.run.runner import Progress, Run, run
 from legonet.store.blobs import MemoryStore
 
@@ -43,7 +43,7 @@ class Script(Executor):
         answer = answers.pop(0) if answers else ""
         if not answer:
             figures = {"residual": 0.123456789}
-            return [Outcome(path, Result(path, path.encode(), figures, 1.0, operations=100))]
+            return [Outcome(path, FittedAdapter(path, path.encode(), figures, 1.0, operations=100))]
         return [Outcome(path, error=DistillError(answer), again=answer == "crashed")]
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ def job(path: str) -> Job:
 
 
 EDGES = tuple(
-    PlannedEdge(f"{name}:t", "add", "", method="auto", key=name * 64, cost=Cost(seconds, None, ""))
+    PlannedEdge(f"{name}:t", "add", "", method="auto", key=name * 64, cost=JobCost(seconds, None, ""))
     for name, seconds in (("a", 2.0), ("b", 50.0), ("c", 3.0))
 )
 
@@ -98,7 +98,7 @@ def go(now: list[float]) -> Callable[..., Run]:
             Journal(None),
             saved.append,
             script,
-            Options(**options),
+            RunOptions(**options),
             progress=said.append,
         )
 
@@ -165,14 +165,14 @@ def test_what_is_of_unknown_length_starts_within_the_budget(go: Callable[..., Ru
 def test_the_first_job_tells_what_the_others_take(go: Callable[..., Run]) -> None:
     """One second for 100 operations: b would take two seconds, and only one and a half are left."""
     edges = tuple(
-        edge._replace(cost=Cost(None, None, "", operations))
+        edge._replace(cost=JobCost(None, None, "", operations))
         for edge, operations in zip(EDGES, (100, 200, 150), strict=True)
     )
     assert [each.path for each in go(Script(), edges, budget=1.5).results] == ["a:t", "c:t"]
 
 
 def test_thousands_of_jobs_may_be_left_out(go: Callable[..., Run]) -> None:
-    cost = Cost(9.0, None, "")
+    cost = JobCost(9.0, None, "")
     edges = tuple(EDGES[0]._replace(path=f"c{number}:t", cost=cost) for number in range(2000))
     assert len(go(Script(), edges, budget=1.0).planned) == 2000
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet.errors import StoreError
-from legonet.graph.files import write_atomically
+from legonet.graph.atomic import write_atomically
 from legonet.store.blobs import BlobStore, MemoryStore, Store
-from legonet.store.files import write_file
+from legonet.store.plain_files import write_file
 
 ABSENT = "0" * 64
 

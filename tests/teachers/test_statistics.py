@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from legonet.blocks.build import lowered
-from legonet.distill.synthesis import synthesise
+from legonet.distill.synthesis.from_statistics import synthesise
 from legonet.errors import TeacherError
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics, dump_statistics, parse_statistics, record

@@ -60,9 +60,9 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
     """
     path = Path(path)
     write, load = _format(path)
-    if network.card is None or network.separate_inputs:
+    if network.signature is None or network.separate_inputs:
         raise ExportError(
-            f"{path}: found a network {'for images by category' if network.card else 'joined by hand'}; "
+            f"{path}: found a network {'for images by category' if network.signature else 'joined by hand'}; "
             "expected one for images that net.compile gave; compile it so"
         )
     if network.running != Running(memory_format=network.running.memory_format):
@@ -83,7 +83,7 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             made = Path(folder) / path.name
-            write(network, network.card, made)
+            write(network, network.signature, made)
             difference = _compare(network, load(made), path)
             size = sum(each.stat().st_size for each in [made, *made.rglob("*")] if each.is_file())
             for new, old in _replacements(made, path):
@@ -99,10 +99,10 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
 def _was_exported(folder: Path) -> bool:
     """Whether a folder is one that was written here."""
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        signature = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(card, dict) and {"name", "input", "outputs"} <= card.keys()
+    return isinstance(signature, dict) and {"name", "input", "outputs"} <= signature.keys()
 
 
 def _replacements(made: Path, path: Path) -> list[tuple[Path, Path]]:

@@ -120,7 +120,7 @@ class Classes:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._names = Names(_RESERVED, between="")
         self._made: dict[tuple[int, str], Made] = {}
-        self._sources = sources
+        self._sources = sources  # what is made is known by their identity, so they are kept
         self.text: list[str] = []
         found: dict[int, list[tuple[Source, Module]]] = {}
         for source in sources:

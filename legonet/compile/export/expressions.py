@@ -171,6 +171,12 @@ def _interpolate(mode: str, **more: str) -> Callable[[Given, Write], str]:
     return write_interpolate
 
 
+def _vector_norm(arguments: Given, write: Write) -> str:
+    (_, data), *others = [*arguments.positional.items(), *arguments.keywords.items()]
+    options = [f"{name}={write(value)}" for name, value in others]
+    return f"torch.linalg.vector_norm({', '.join([write(data), *options])})"
+
+
 def _elu(arguments: Given, write: Write) -> str | None:
     values = list(arguments.positional.values())
     return f"F.elu({', '.join(map(write, values))})" if len(values) <= 2 else None
@@ -201,5 +207,6 @@ _SPECIAL: dict[str, Callable[[Given, Write], str | None]] = {
     "_upsample_bicubic2d_aa.vec": _interpolate("bicubic", antialias="True"),
     "elu": _elu,
     "embedding": _embedding,
+    "linalg_vector_norm": _vector_norm,
 }
 """Operations that Python writes otherwise; None: not these arguments."""

@@ -11,23 +11,23 @@ from pathlib import Path
 
 from torch import Tensor
 
-from legonet.compile.card import Card
 from legonet.compile.export.source import model_source
 from legonet.compile.network import CompiledNetwork
+from legonet.compile.signature import Signature
 from legonet.ir.modules import raw_tensor
 from legonet.store.tensors import write_tensors
 
 
-def write_folder(network: CompiledNetwork, card: Card, path: Path) -> None:
+def write_folder(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it."""
-    source, keys = model_source(network, card)
+    source, keys = model_source(network, signature)
     state = network.state_dict()
     tensors = {new: raw_tensor(state[old], new) for new, old in keys.items()}
     path.mkdir()
     (path / "model.py").write_text(source, encoding="utf-8")
     (path / "weights.safetensors").write_bytes(write_tensors(tensors, {}))
-    (path / "card.json").write_text(json.dumps(card.data(), indent=2) + "\n", encoding="utf-8")
-    (path / "README.md").write_text(_readme(card), encoding="utf-8")
+    (path / "card.json").write_text(json.dumps(signature.data(), indent=2) + "\n", encoding="utf-8")
+    (path / "README.md").write_text(_readme(signature), encoding="utf-8")
 
 
 class _Uncached(SourceFileLoader):
@@ -47,15 +47,15 @@ def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     return module.load()
 
 
-def _readme(card: Card) -> str:
-    channels, height, width = card.input
+def _readme(signature: Signature) -> str:
+    channels, height, width = signature.input
     rows = "\n".join(
-        f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in card.outputs.items()
+        f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in signature.outputs.items()
     )
-    first, count = next(iter(card.outputs)), len(card.outputs)
-    kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in card.outputs.values()}
+    first, count = next(iter(signature.outputs)), len(signature.outputs)
+    kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in signature.outputs.values()}
     legend = textwrap.fill(" ".join((*kinds.values(), "`card.json` holds the same for programs.")), 100)
-    return f"""# {card.name}
+    return f"""# {signature.name}
 
 A network of {count} path{"s" * (count > 1)}, written by legonet as plain Python.
 It needs torch and safetensors, not legonet.

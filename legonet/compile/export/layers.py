@@ -275,10 +275,11 @@ def _upsample(mode: str) -> _Maker:
         size, scale = call.arguments.get("output_size"), call.arguments.get("scale_factors")
         if (size is None) == (scale is None) or any(type(each) is not int for each in size or ()):
             return None
+        factors = [int(each) if each == int(each) else each for each in scale or ()]
         how = (
             Argument("size", simple(size), None)
             if scale is None
-            else Argument("scale_factor", simple(scale), None)
+            else Argument("scale_factor", simple(factors), None)
         )
         corners = call.arguments.get("align_corners")
         options = (Argument("mode", mode, "nearest"), Argument("align_corners", corners, None))

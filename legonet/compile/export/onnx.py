@@ -12,28 +12,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.compile.card import Card
 from legonet.compile.export.pt2 import exported_program
 from legonet.compile.network import CompiledNetwork
+from legonet.compile.signature import Signature
 from legonet.errors import ExportError
 
 CARD = "legonet"
 
 
-def write_onnx(network: CompiledNetwork, card: Card, path: Path) -> None:
-    """Write it: one input, `images`, one output per path, the card among the metadata."""
+def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> None:
+    """Write it: one input, `images`, one output per path, the signature among the metadata."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
         made = torch.onnx.export(
             exported_program(network),
             (),
             input_names=["images"],
-            output_names=list(card.outputs),
+            output_names=list(signature.outputs),
             dynamo=True,
             verbose=False,
         )
     assert made is not None  # noqa: S101 - it is only None when it writes a file itself
-    made.model.metadata_props[CARD] = json.dumps(card.data())
+    made.model.metadata_props[CARD] = json.dumps(signature.data())
     made.save(path)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from legonet.compile.card import Card
 from legonet.compile.network import CompiledNetwork
+from legonet.compile.signature import Signature
 
 CARD = "card.json"
 
@@ -47,11 +47,11 @@ def _safe(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def write_pt2(network: CompiledNetwork, card: Card, path: Path) -> None:
-    """Write it, with the card as an extra file."""
+def write_pt2(network: CompiledNetwork, signature: Signature, path: Path) -> None:
+    """Write it, with the signature as an extra file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, of its formats to come
-        torch.export.save(exported_program(network), path, extra_files={CARD: json.dumps(card.data())})
+        torch.export.save(exported_program(network), path, extra_files={CARD: json.dumps(signature.data())})
 
 
 def load_pt2(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 
 import torch
 
 from legonet.blocks.rescale import Rescale
-from legonet.compile.card import Card
 from legonet.compile.export.classes import Classes, Source
 from legonet.compile.export.constructors import LINE, written
 from legonet.compile.export.names import Names, comment
 from legonet.compile.export.shapes import BATCH, input_shapes, result_shapes
 from legonet.compile.export.tree import modules_of
+from legonet.compile.export.wrap import wrapped
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.program import Call, Ref
 from legonet.compile.schedule import find_module
+from legonet.compile.signature import Signature
 from legonet.errors import ExportError
 from legonet.graph.suggest import listed
 from legonet.ir.graph import Shape
@@ -34,12 +36,12 @@ _KINDS = {
 Place = tuple[str, str]
 
 
-def model_source(network: CompiledNetwork, card: Card) -> tuple[str, dict[str, str]]:
+def model_source(network: CompiledNetwork, signature: Signature) -> tuple[str, dict[str, str]]:
     """Write a network's source.
 
     Args:
         network: The network.
-        card: What it takes and gives.
+        signature: What it takes and gives.
 
     Returns:
         The text of model.py, and for each name of its state dict the name in the network's.
@@ -47,17 +49,17 @@ def model_source(network: CompiledNetwork, card: Card) -> tuple[str, dict[str, s
     Raises:
         ExportError: A module has an operation that is not in legonet's table.
     """
-    return _Writer(network, card).source()
+    return _Writer(network, signature).source()
 
 
 class _Writer:
-    def __init__(self, network: CompiledNetwork, card: Card) -> None:
-        self._network, self._card = network, card
+    def __init__(self, network: CompiledNetwork, signature: Signature) -> None:
+        self._network, self._signature = network, signature
         self._values = Names(["self", "images", "torch", "nn"])
 
     def source(self) -> tuple[str, dict[str, str]]:
         names = Names(dir(torch.nn.Module()))
-        shapes = input_shapes(self._network, self._card.input)
+        shapes = input_shapes(self._network, self._signature.input)
         attributes = {run.place: "" for run in self._network.runs}
         attributes = {place: names(_said(place, " ")) for place in attributes}
         sources = {place: self._source(place, shapes[place]) for place in attributes}
@@ -88,7 +90,8 @@ class _Writer:
         )
         if re.search(r"\bRescale\(\)", text):
             text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
-        head = _HEAD.format(name=comment(self._card.name), paths=comment(", ".join(self._card.outputs)))
+        about = comment(f"{self._signature.name}: {', '.join(self._signature.outputs)}.")
+        head = _HEAD.format(about=textwrap.fill(about, LINE - 3))
         for word, line in _IMPORTS.items():
             head = head if re.search(rf"\b{word}\b", text) else head.replace(line, "")
         return head + text, keys
@@ -108,7 +111,7 @@ class _Writer:
         return self._network.running.memory_format == torch.channels_last
 
     def _about(self) -> str:
-        channels, height, width = self._card.input
+        channels, height, width = self._signature.input
         return f"Images (batch, {channels}, {height}, {width}) in [0, 1] in; a dict of outputs by path out."
 
     def _forward(self, attributes: Mapping[tuple[str, str], str]) -> list[str]:
@@ -137,7 +140,8 @@ class _Writer:
                 else:
                     joined = f"torch.cat([{', '.join(map(value, run.reads))}], {run.axis})"
                 lines.append(f"    # {_comment(planned)}")
-                lines += _chunked(name, call, joined, f"chunk({len(run.reads)}, {run.axis})")
+                whole = f"{name} = {call}({joined}).chunk({len(run.reads)}, {run.axis})"
+                lines += [f"    {line}" for line in wrapped(whole, LINE - 8)]
                 several.add(run.name)
             given[run.name] = name
         outputs = self._network.program.outputs
@@ -155,27 +159,6 @@ def _comment(call: Call) -> str:
     return said if len(said) + 10 <= LINE else f"{len(call.bricks)} modules side by side in the channels"
 
 
-def _chunked(name: str, call: str, joined: str, chunk: str) -> list[str]:
-    """A call of several members, on as many lines as it needs."""
-    line = f"    {name} = {call}({joined}).{chunk}"
-    if len(line) + 4 <= LINE:
-        return [line]
-    if len(joined) + 12 <= LINE:
-        return [f"    {name} = {call}(", f"        {joined}", f"    ).{chunk}"]
-    members, end = joined.removeprefix("torch.cat([").rsplit("]", 1)
-    listed = [f"                {each}," for each in members.split(", ")]
-    return [
-        f"    {name} = {call}(",
-        "        torch.cat(",
-        "            [",
-        *listed,
-        "            ],",
-        f"            {end.strip(', )')},",
-        "        )",
-        f"    ).{chunk}",
-    ]
-
-
 def _said(place: Place, between: str) -> str:
     """Kind and name of a module."""
     return between.join(part for part in place if part)
@@ -187,7 +170,7 @@ _IMPORTS = {
 }
 """Lines of the head that not every file needs, by the word that needs them."""
 
-_HEAD = '''"""{name}: {paths}.
+_HEAD = '''"""{about}
 
 Written by legonet; needs torch and safetensors only. `load()` gives the model with its weights.
 """

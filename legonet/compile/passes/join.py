@@ -134,7 +134,7 @@ def _next(program: Program, tried: set[str]) -> tuple[Call, Call, Operation] | N
 
 
 def _join(program: Program, lower: Call, upper: Call, whole: Operation) -> Program:
-    """Split the task module's first operation off, in all its calls, and let the adapter's last one do both."""
+    """Let the adapter's last operation do what the task module's first one does, in all its calls."""
     task = program.bricks[upper.bricks[0]]
     first, step = upper, only_user(task.graph, INPUT)
     assert step is not None  # noqa: S101 - looked at by _next

@@ -17,10 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from legonet.distill.alignment.groups import Order
 from legonet.distill.alignment.matching import Matching
-from legonet.distill.alignment.permute import Order, Permuted, Symmetry
+from legonet.distill.alignment.permute import Permuted, Symmetry
 from legonet.ir.graph import INPUT, ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ops.call import Shape
@@ -80,7 +82,8 @@ def _fits(symmetry: Symmetry, name: str, mine: Tensor, theirs: Tensor) -> bool:
     columns = 0 if weight.transposed else 1
     others = [axis for axis in range(mine.ndim) if axis != columns]
     same = all(mine.shape[axis] == theirs.shape[axis] for axis in others)
-    return same and set(weight.inputs.tolist()) <= set(groups.input.tolist())
+    taken = groups.unit_of[weight.inputs]
+    return same and bool(torch.isin(taken, groups.unit_of[groups.channels]).all())
 
 
 def _structure(graph: ModelGraph) -> list[Any]:

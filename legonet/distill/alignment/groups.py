@@ -1,9 +1,9 @@
 """Permutation groups: which units of a model may change places.
 
-Units are alike if the same tensors have as many places for them, the same operations take them equally often,
-they move with the same block, and the units that move with them are alike. Alike units may change places, as
-long as all their numbers do: the model computes the same. A block, such as a head, takes its members along,
-which may change places among themselves too.
+Units are alike if the same tensors have as many places for them, the same operations take them equally often
+and join them in the same way, they move with the same block, and the units that move with them are alike.
+Alike units may change places, as long as all their numbers do: the model computes the same. A block, such as
+a head, takes its members along, which may change places among themselves too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from legonet.distill.alignment.units import INVARIANT, Units
 from legonet.distill.alignment.walk import Labelled
 
 Ints = NDArray[np.int64]
+Order = Tensor
+"""For each unit, the one whose numbers come into its place."""
 
 
 @dataclass(frozen=True)
@@ -76,31 +78,50 @@ class Groups:
     Attributes:
         roots: Groups of units that move with no other, bottom first.
         unit_of: The unit's number for each label.
-        free: The input's units, if only weights take them: then any mixing of them is the weights' affair.
-        input: The numbers of the input's units, in order.
+        rank_of: For each label, which of its unit's labels it is.
+        free: Only weights take the input's units: any mixing of them is the weights' affair.
+        channels: Labels of the input's channels.
     """
 
     roots: tuple[Group, ...]
     unit_of: Tensor
+    rank_of: Tensor
     free: bool
-    input: Tensor
+    channels: Tensor
 
     @property
     def count(self) -> int:
         """How many units there are."""
         return int(self.unit_of.max()) + 1
 
+    def places(self, labels: Tensor) -> Tensor:
+        """The places of an axis, those of each unit together, always in the same order."""
+        places = self.rank_of[labels].sort(stable=True).indices
+        return places[self.unit_of[labels[places]].sort(stable=True).indices]
+
+    def slots(self, labels: Tensor, order: Order) -> Tensor:
+        """For each place of an axis, the place whose numbers come into it.
+
+        Args:
+            labels: Of the places.
+            order: Of all units.
+        """
+        units, places = self.unit_of[labels], self.places(labels)
+        first = torch.searchsorted(units[places], torch.arange(len(order)))
+        number = torch.empty_like(places)
+        number[places] = torch.arange(len(places)) - first[units[places]]
+        return places[first[order[units]] + number]
+
 
 def permutation_groups(found: Labelled) -> Groups:
     """Find the permutation groups of a model whose units are labelled."""
-    units = found.units
-    inner = _Merged(units)
-    free = _is_free(units, inner, found.channels)
+    merged = _Merged(found.units)
+    free = _is_free(found.units, merged, found.channels)
     if free:
-        inner.pinned[inner.unit_of[found.channels.numpy()]] = True
-    roots = _tree(inner, _uses(units, inner))
-    unit_of = torch.from_numpy(inner.unit_of)
-    return Groups(roots, unit_of, free, unit_of[found.channels])
+        merged.pinned[merged.unit_of[found.channels.numpy()]] = True
+    ranks, looks = _appearance(found.units, merged)
+    roots = _tree(merged, looks)
+    return Groups(roots, torch.from_numpy(merged.unit_of), torch.from_numpy(ranks), free, found.channels)
 
 
 class _Merged:
@@ -172,30 +193,57 @@ class _Merged:
                     self.pinned[block] = changed = True
 
 
-def _is_free(units: Units, inner: _Merged, channels: Tensor) -> bool:
+def _is_free(units: Units, merged: _Merged, channels: Tensor) -> bool:
     """Whether the input's units are taken by weights alone, as inputs, and keep their own company."""
-    mine = inner.unit_of[channels.numpy()]
-    if inner.pinned[mine].any() or any(int(each) in inner.block_of for each in mine):
+    mine = merged.unit_of[channels.numpy()]
+    if merged.pinned[mine].any() or any(int(each) in merged.block_of for each in mine):
         return False
     others = [weight.outputs for weight in units.weights.values()]
     others += [each.inputs for each in units.weights.values() if each.inputs is not None and each.groups > 1]
-    return not any(np.isin(inner.unit_of[each.numpy()], mine).any() for each in others)
+    return not any(np.isin(merged.unit_of[each.numpy()], mine).any() for each in others)
 
 
-def _uses(units: Units, inner: _Merged) -> dict[int, list[tuple[int, int]]]:
-    """For each unit, where it is and how often."""
-    uses: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    places = [side.unique(return_counts=True) for each in units.weights.values() for side in each.sides()]
-    for place, (labels, counts) in enumerate([*places, *units.uses]):
-        total = np.bincount(inner.unit_of[labels.numpy()], counts.numpy())
-        for unit in total.nonzero()[0]:
-            uses[int(unit)].append((place, int(total[unit])))
-    return uses
+def _appearance(units: Units, merged: _Merged) -> tuple[Ints, NDArray[np.uint64]]:
+    """Where units are, and how their labels hang together.
+
+    Returns:
+        For each label its rank among its unit's labels; for each unit a number, the same for units that are
+        in the same places equally often and whose labels of the same ranks the same operations join.
+    """
+    labels = np.zeros(units.count, np.uint64)
+    sides = [side.unique(return_counts=True) for each in units.weights.values() for side in each.sides()]
+    for place, (found, counts) in enumerate([*sides, *units.uses]):
+        labels[found.numpy()] += _mixed(place, counts.numpy())
+    order = np.lexsort((labels, merged.unit_of))
+    counts = np.bincount(merged.unit_of)
+    ranks = np.empty(units.count, np.int64)
+    ranks[order] = np.arange(units.count) - np.repeat(np.cumsum(counts) - counts, counts)
+    looks = np.zeros(len(counts), np.uint64)
+    np.add.at(looks, merged.unit_of, _mixed(labels, ranks))
+    for relation, pairs in enumerate(each.numpy() for each in (*units.pairs, *units.blocks)):
+        joined = _mixed(_mixed(relation, ranks[pairs[:, 0]]), ranks[pairs[:, 1]])
+        for side in (0, 1):
+            np.add.at(looks, merged.unit_of[pairs[:, side]], _mixed(side, joined))
+    return ranks, looks
 
 
-def _tree(inner: _Merged, uses: dict[int, list[tuple[int, int]]]) -> tuple[Group, ...]:
+def _mixed(first: int | Ints | NDArray[np.uint64], second: Ints | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """One number of two, nearly always another one.
+
+    Source: Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014 (SplitMix64).
+    """
+    value = np.atleast_1d(np.asarray(first, np.uint64)) * np.uint64(0x9E3779B97F4A7C15) + np.asarray(
+        second, np.uint64
+    )
+    value = (value + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+def _tree(merged: _Merged, looks: NDArray[np.uint64]) -> tuple[Group, ...]:
     members: dict[int, list[int]] = defaultdict(list)
-    for member, block in sorted(inner.block_of.items()):
+    for member, block in sorted(merged.block_of.items()):
         members[block].append(member)
     kinds: dict[object, int] = {}
     made: dict[int, tuple[Unit, int]] = {}
@@ -203,22 +251,22 @@ def _tree(inner: _Merged, uses: dict[int, list[tuple[int, int]]]) -> tuple[Group
     def unit(number: int, above: frozenset[int] = frozenset()) -> tuple[Unit, int]:
         """A unit, and its kind."""
         if number not in made:
-            moving = [each for each in members[number] if each not in above and not inner.pinned[each]]
+            moving = [each for each in members[number] if each not in above and not merged.pinned[each]]
             groups = _grouped(moving, lambda each: unit(each, above | {number}))
             moving_with = [(group.kind, len(group.units)) for group in groups]
-            fixed = number if inner.pinned[number] else None
-            kind = (tuple(uses[number]), tuple(moving_with), fixed)
+            fixed = number if merged.pinned[number] else None
+            kind = (int(looks[number]), tuple(moving_with), fixed)
             made[number] = Unit(number, groups), kinds.setdefault(kind, len(kinds))
         return made[number]
 
     tops = [
         each
-        for each in range(len(inner.pinned))
-        if each not in inner.block_of and (not inner.pinned[each] or members[each])
+        for each in range(len(merged.pinned))
+        if each not in merged.block_of and (not merged.pinned[each] or members[each])
     ]
-    tops += [each for each in inner.block_of if inner.pinned[each] and members[each]]
+    tops += [each for each in merged.block_of if merged.pinned[each] and members[each]]
     groups = _grouped(sorted(tops), unit)
-    return tuple(each for each in groups if len(each.units) > 1 or each.units[0].groups)
+    return tuple(each for each in groups if len(each.units) > 1 or any(unit.groups for unit in each.units))
 
 
 def _grouped(numbers: list[int], unit: Callable[[int], tuple[Unit, int]]) -> tuple[Group, ...]:

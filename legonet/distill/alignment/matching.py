@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from legonet.distill.alignment.groups import Group, Unit
-from legonet.distill.alignment.permute import Order, Symmetry, permuted_matrix
+from legonet.distill.alignment.groups import Group, Groups, Order, Unit
+from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.alignment.units import Weight
 
 SWEEPS = 20  # at most; it ends when no order changes
@@ -52,15 +52,13 @@ class _Side:
     rows: bool
 
     @property
-    def units(self) -> Tensor:
-        """The unit of each place of the axis."""
-        found = self.weight.outputs if self.rows else self.weight.inputs
-        assert found is not None  # noqa: S101 - a side is made of an axis that is there
-        return found
+    def labels(self) -> Tensor:
+        """Of the places of the axis."""
+        return self.weight.sides()[0 if self.rows else 1]
 
     @property
     def across(self) -> Tensor | None:
-        """The units of the other axis, if there is one."""
+        """Labels of the places of the other axis, if there is one."""
         return self.weight.inputs if self.rows else self.weight.outputs
 
     def numbers(self, matrix: Tensor) -> Tensor:
@@ -81,21 +79,21 @@ class Matching:
     """
 
     def __init__(self, symmetry: Symmetry, ours: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-        self._groups, self._weights = symmetry.groups, symmetry.weights
-        self._wanted = wanted
-        self._ours = dict(ours)
+        self._symmetry, self._groups, self._weights = symmetry, symmetry.groups, symmetry.weights
+        self._ours, self._wanted = dict(ours), wanted
         self._order = symmetry.identity()
-        self._free = set(self._groups.input.tolist()) if self._groups.free else set()
+        self._free = self._units(self._groups.channels) if self._groups.free else set()
         self._known = set(range(self._groups.count)) - {
             each for group in self._groups.roots for each in group.members()
         }
         self._sides: dict[int, list[_Side]] = defaultdict(list)
         for weight in self._weights.values():
-            for rows in (True, False):
-                if (weight.outputs if rows else weight.inputs) is not None and not weight.recorded:
-                    side = _Side(weight, rows)
-                    for unit in side.units.unique().tolist():
-                        self._sides[unit].append(side)
+            for side in (_Side(weight, rows) for rows in (True, False)[: len(weight.sides())]):
+                for unit in () if weight.recorded else self._units(side.labels):
+                    self._sides[unit].append(side)
+
+    def _units(self, labels: Tensor) -> set[int]:
+        return set(self._groups.unit_of[labels].tolist())
 
     def run(self) -> Order:
         """The order that is found."""
@@ -110,7 +108,7 @@ class Matching:
         names = [
             name
             for name, weight in self._weights.items()
-            if weight.inputs is not None and self._free.isdisjoint(weight.inputs.tolist())
+            if weight.inputs is not None and self._free.isdisjoint(self._units(weight.inputs))
         ]
         if not names:
             return 0.0
@@ -138,7 +136,7 @@ class Matching:
         self._order = self._order[order]
         names = {side.weight.name for number in here.tolist() for side in self._sides[number]}
         for name in names:
-            self._ours[name] = permuted_matrix(self._weights[name], self._ours[name], order)
+            self._ours[name] = self._symmetry.permuted_matrix(self._weights[name], self._ours[name], order)
         return True
 
     def _likeness(self, units: list[int], blind: bool) -> Values:
@@ -147,9 +145,9 @@ class Matching:
         guesses = []
         informed = False
         for side in self._sides[units[0]]:
-            at = _places(side.units, units)
+            at = _places(self._groups, side.labels, units)
             mine, theirs = (side.numbers(each[side.weight.name]) for each in (self._ours, self._wanted))
-            across = None if side.across is None else set(side.across.tolist())
+            across = None if side.across is None else self._units(side.across)
             if across is not None and not self._free.isdisjoint(across):
                 mine, theirs = self._unmixed(side.weight, mine, theirs, blind)
                 informed = True
@@ -170,7 +168,7 @@ class Matching:
         takers = [
             name
             for name, each in self._weights.items()
-            if each.inputs is not None and not self._free.isdisjoint(each.inputs.tolist())
+            if each.inputs is not None and not self._free.isdisjoint(self._units(each.inputs))
         ]
         ours, wanted = (
             torch.cat([side[name].transpose(1, 2).flatten(0, 1) for name in takers])
@@ -213,12 +211,11 @@ class _Assignment:
         return sum(value for value, _ in found), [pair for _, pairs in found for pair in pairs]
 
 
-def _places(units: Tensor, wanted: list[int]) -> Tensor:
+def _places(groups: Groups, labels: Tensor, wanted: list[int]) -> Tensor:
     """(wanted, places): where units have their places on an axis."""
-    order = units.sort(stable=True).indices
-    chosen = order[torch.isin(units[order], torch.tensor(wanted))]
-    rank = torch.tensor(wanted).argsort().argsort()
-    return chosen.reshape(len(wanted), -1)[rank]
+    places, units = groups.places(labels), torch.tensor(wanted)
+    chosen = places[torch.isin(groups.unit_of[labels[places]], units)]
+    return chosen.reshape(len(wanted), -1)[units.argsort().argsort()]
 
 
 def _products(theirs: Tensor, mine: Tensor, at: Tensor) -> Tensor:

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from legonet.distill.alignment.groups import Group, Groups, Unit, permutation_groups
+from legonet.distill.alignment.groups import Group, Groups, Order, Unit, permutation_groups
 from legonet.distill.alignment.units import Weight
 from legonet.distill.alignment.walk import label
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec, renamed
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.ops.call import Shape
-
-Order = Tensor
-"""For each unit, the one whose numbers come into its place."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +57,8 @@ class Symmetry:
         found = label(module, input_shape)
         self._module = module
         self.groups: Groups = permutation_groups(found)
-        unit = self.groups.unit_of
-        self.weights: Mapping[str, Weight] = {
-            name: Weight(
-                name,
-                unit[each.outputs],
-                None if each.inputs is None else unit[each.inputs],
-                each.groups,
-                each.transposed,
-                each.recorded,
-            )
-            for name, each in found.units.weights.items()
-        }
-        self._rectified = [unit[each] for each in found.rectified]
+        self.weights: Mapping[str, Weight] = found.units.weights
+        self._rectified = found.rectified
 
     def identity(self) -> Order:
         """Every unit in its place."""
@@ -104,45 +90,28 @@ class Symmetry:
         """
         state = self._module.state_dict()
         for name, weight in self.weights.items():
-            state[name] = permuted_tensor(weight, state[name], order)
-        graph, channels = self._module.graph, slots(self.groups.input, order)
+            state[name] = weight.tensor(
+                self.permuted_matrix(weight, weight.matrix(state[name]), order), state[name].shape
+            )
+        graph, channels = self._module.graph, self.groups.slots(self.groups.channels, order)
         if not torch.equal(channels, torch.arange(len(channels))):
             graph, name = _reordering(graph, len(channels))
             state[name] = channels.to(next(iter(state.values())).device)
         tensors = {name: tensor.clone() for name, tensor in state.items()}
-        orders = [slots(each.flatten(), order).reshape(each.shape) for each in self._rectified]
+        orders = [self.groups.slots(each.flatten(), order).reshape(each.shape) for each in self._rectified]
         return Permuted(with_tensors(graph, tensors), orders)
 
-
-def slots(units: Tensor, order: Order) -> Tensor:
-    """For each place of an axis, the place whose numbers come into it.
-
-    Args:
-        units: The unit of each place; a unit may have several, whose order among themselves stays.
-        order: Of all units.
-    """
-    places = units.sort(stable=True).indices
-    first = torch.searchsorted(units[places], torch.arange(len(order)))
-    rank = torch.empty_like(places)
-    rank[places] = torch.arange(len(places)) - first[units[places]]
-    return places[first[order[units]] + rank]
-
-
-def permuted_tensor(weight: Weight, tensor: Tensor, order: Order) -> Tensor:
-    """A tensor with the numbers of units in other places."""
-    return weight.tensor(permuted_matrix(weight, weight.matrix(tensor), order), tensor.shape)
-
-
-def permuted_matrix(weight: Weight, matrix: Tensor, order: Order) -> Tensor:
-    """Likewise, of `Weight.matrix`."""
-    result = matrix[slots(weight.outputs, order).to(matrix.device)]
-    if weight.inputs is None:
-        return result
-    columns = slots(weight.inputs, order).reshape(weight.groups, -1) % matrix.shape[1]
-    if weight.groups == 1:
-        return result.index_select(1, columns[0].to(matrix.device))
-    columns = columns.repeat_interleave(len(matrix) // weight.groups, 0)[:, :, None].to(matrix.device)
-    return result.take_along_dim(columns, 1)
+    def permuted_matrix(self, weight: Weight, matrix: Tensor, order: Order) -> Tensor:
+        """The matrix of a weight with the numbers of units in other places."""
+        result = matrix[self.groups.slots(weight.outputs, order).to(matrix.device)]
+        if weight.inputs is None:
+            return result
+        columns = self.groups.slots(weight.inputs, order).to(matrix.device)
+        columns = columns.reshape(weight.groups, -1) % matrix.shape[1]
+        if weight.groups == 1:
+            return result.index_select(1, columns[0])
+        columns = columns.repeat_interleave(len(matrix) // weight.groups, 0)
+        return result.take_along_dim(columns[:, :, None], 1)
 
 
 def _reordering(graph: ModelGraph, channels: int) -> tuple[ModelGraph, str]:

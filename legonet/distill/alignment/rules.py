@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.distill.alignment.units import INVARIANT, Labels, Parameter, Units, Weight, varies
+from legonet.distill.alignment.units import INVARIANT, Labels, Parameter, Units, Weight, labelled, varies
 from legonet.ops.call import Call
 
 Rule = Callable[[Units, Call], Any]
@@ -62,7 +62,7 @@ def expanded(units: Units, call: Call) -> Any:
 def looked_up(units: Units, call: Call) -> Any:
     """Numbers are chosen by indices, which must not depend on the image."""
     rest = (call.arguments[1:], list(call.keywords.values()))
-    return unknown(units, call) if list(_labelled(rest)) else moved(units, call)
+    return unknown(units, call) if list(labelled(rest)) else moved(units, call)
 
 
 def resampled(units: Units, call: Call) -> Any:
@@ -219,7 +219,7 @@ def attention(units: Units, call: Call) -> Any:
 
 def unknown(units: Units, call: Call) -> Any:
     """Whatever it does: all keep their places."""
-    for value in _labelled((call.arguments, list(call.keywords.values()))):
+    for value in labelled((call.arguments, list(call.keywords.values()))):
         if isinstance(value, Parameter):
             units.freeze(value.name)
         else:
@@ -243,15 +243,6 @@ def _given(units: Units, call: Call) -> Tensor:
     """The labels of the first argument."""
     labels = units.labels(call.arguments[0])
     return torch.tensor(INVARIANT) if labels is None else labels
-
-
-def _labelled(value: Any) -> Any:
-    """All results and tensors among arguments that depend on units."""
-    if isinstance(value, Labels) or (isinstance(value, Parameter) and value.moves):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _labelled(part)
 
 
 def _like(call: Call, made: Callable[[torch.Size], Tensor]) -> Any:
@@ -330,4 +321,4 @@ _NAMES: dict[Rule, str] = {
     matmul: "bmm matmul",
     attention: "scaled_dot_product_attention",
 }
-ROWS: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}
+UNIT_RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names.split()}

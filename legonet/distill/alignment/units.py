@@ -10,7 +10,7 @@ computes, and each place of a weight's axes, has the label of its unit. Operatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 
@@ -261,6 +261,15 @@ class Units:
 def _alike(one: Weight, other: Weight) -> bool:
     shapes = [[side.shape for side in each.sides()] for each in (one, other)]
     return shapes[0] == shapes[1] and (one.groups, one.transposed) == (other.groups, other.transposed)
+
+
+def labelled(value: object) -> Iterator[Labels | Parameter]:
+    """All results and tensors among arguments whose numbers belong to units."""
+    if isinstance(value, Labels) or (isinstance(value, Parameter) and value.moves):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from labelled(each)
 
 
 def varies(labels: Tensor, axis: int) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from legonet.distill.alignment.rules import ROWS, unknown
-from legonet.distill.alignment.units import Labels, Parameter, Units
+from legonet.distill.alignment.rules import UNIT_RULES, unknown
+from legonet.distill.alignment.units import Labels, Parameter, Units, labelled
 from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import INPUT
 from legonet.ir.interpreter import GraphModule, bound, constant
@@ -46,12 +45,12 @@ def label(module: GraphModule, input_shape: Shape) -> Labelled:
     for name, step in graph.steps.items():
         arguments = [_argument(module, each, known) for each in step.arguments]
         keywords = {key: _argument(module, each, known) for key, each in step.keywords.items()}
-        given = list(_labels((arguments, list(keywords.values()))))
+        given = list(labelled((arguments, list(keywords.values()))))
         function = bound(step, "cpu")
         if not given:
             known[name] = function(*_values(arguments), **{k: _values(v) for k, v in keywords.items()})
             continue
-        known[name] = ROWS.get(step.function, unknown)(
+        known[name] = UNIT_RULES.get(step.function, unknown)(
             units, Call(name, step.function, function, arguments, keywords)
         )
         for each in given:
@@ -60,8 +59,9 @@ def label(module: GraphModule, input_shape: Shape) -> Labelled:
         if name in wanted:
             (found, *_) = (each.units for each in given if isinstance(each, Labels))
             rectified.append(found[0] if len(found) == 1 else found)
-    for each in _labels(known[graph.output]):
-        units.pin(each.units)
+    for each in labelled(known[graph.output]):
+        if isinstance(each, Labels):
+            units.pin(each.units)
     return Labelled(units, channels, rectified)
 
 
@@ -70,7 +70,8 @@ def _argument(module: GraphModule, value: Any, known: dict[str, Any]) -> Any:
         case {"ref": name}:
             return known[name]
         case {"tensor": name}:
-            return Parameter(name, module.tensor(name))
+            tensor = module.tensor(name)
+            return Parameter(name, tensor if tensor.is_floating_point() else tensor.cpu())
         case {"batch": factor}:
             return factor
         case list() | tuple():
@@ -78,15 +79,7 @@ def _argument(module: GraphModule, value: Any, known: dict[str, Any]) -> Any:
     return constant(value)
 
 
-def _labels(value: Any) -> Iterator[Any]:
-    if isinstance(value, Labels) or (isinstance(value, Parameter) and value.moves):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _labels(each)
-
-
 def _values(value: Any) -> Any:
     if isinstance(value, Parameter):
-        return value.value.cpu()
+        return value.value
     return [_values(each) for each in value] if isinstance(value, list | tuple) else value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from legonet.run.executors.base import Executor
-    from legonet.run.options import Options
+    from legonet.run.options import RunOptions
 
 
 class Kind(NamedTuple):
@@ -31,7 +31,7 @@ EXECUTORS: dict[str, Kind] = {
 }
 
 
-def make_executor(options: Options) -> Executor:
+def make_executor(options: RunOptions) -> Executor:
     """The executor that the options ask for.
 
     Args:

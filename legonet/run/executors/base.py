@@ -11,11 +11,11 @@ from typing import Self
 
 import torch
 
-from legonet.distill.checkpoint import clear
-from legonet.distill.fit import Samples
-from legonet.run.execute import Result
+from legonet.distill.fitting.checkpoint import clear
+from legonet.distill.fitting.fit import Samples
+from legonet.run.execute import FittedAdapter
 from legonet.run.jobs import Job
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore
 
 
@@ -41,7 +41,7 @@ class Outcome:
     """
 
     path: str
-    result: Result | None = None
+    result: FittedAdapter | None = None
     error: BaseException | None = None
     again: bool = False
 
@@ -69,7 +69,7 @@ class Executor(ABC):
     checkpoints: Path | None = None
 
     @classmethod
-    def of(cls, options: Options) -> Self:
+    def of(cls, options: RunOptions) -> Self:
         """One with the settings that a run's options hold.
 
         Args:

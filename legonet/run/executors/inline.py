@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.run.execute import execute
 from legonet.run.executors.base import Executor, Listener, Outcome, Step
 from legonet.run.jobs import Job

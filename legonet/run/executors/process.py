@@ -18,13 +18,13 @@ from typing import Any, Self
 
 import torch
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import DistillError, LegonetError, StoreError
-from legonet.run.execute import Result
+from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Listener, Outcome, Step
 from legonet.run.executors.wire import error_of, job_data, samples_bytes
 from legonet.run.jobs import Job, blobs_of
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore, Store
 
 LOOK = 0.2  # seconds between looks at memory and time
@@ -72,7 +72,7 @@ class ProcessExecutor(Executor):
         self._server: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def of(cls, options: Options) -> Self:
+    def of(cls, options: RunOptions) -> Self:
         """One with so many workers, within the limits."""
         return cls(options.workers, Limits(options.seconds, options.memory))
 
@@ -204,7 +204,7 @@ class ProcessExecutor(Executor):
                 adapter = self._depot.get(data["adapter"])
             except StoreError as error:
                 return Outcome(path, error=error, again=True)
-            return Outcome(path, Result(**data | {"adapter": adapter}))
+            return Outcome(path, FittedAdapter(**data | {"adapter": adapter}))
         why = running.killed or (
             f"its process was killed by signal {-status}"
             if status < 0

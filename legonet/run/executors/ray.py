@@ -14,9 +14,9 @@ from typing import Any, Self
 
 import torch
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.errors import DistillError, LegonetError, StoreError
-from legonet.run.execute import Result, execute
+from legonet.run.execute import FittedAdapter, execute
 from legonet.run.executors.base import Executor, Listener, Outcome
 from legonet.run.executors.wire import (
     error_data,
@@ -28,7 +28,7 @@ from legonet.run.executors.wire import (
     samples_of,
 )
 from legonet.run.jobs import Job, blobs_of
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore, MemoryStore, Store
 
 try:
@@ -61,7 +61,7 @@ class RayExecutor(Executor):
         self._ours = False
 
     @classmethod
-    def of(cls, options: Options) -> Self:
+    def of(cls, options: RunOptions) -> Self:
         """One with so many workers, at the cluster's address."""
         return cls(options.workers, options.address, options.shared)
 
@@ -130,7 +130,7 @@ class RayExecutor(Executor):
                 adapter = self.store.get(adapter.decode())
             except StoreError as error:
                 return Outcome(path, error=error, again=True)
-        return Outcome(path, Result(**data, adapter=adapter))
+        return Outcome(path, FittedAdapter(**data, adapter=adapter))
 
     def close(self) -> None:
         """End every task, and the cluster if it was started here."""

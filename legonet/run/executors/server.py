@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from legonet.graph.files import write_atomically
+from legonet.graph.atomic import write_atomically
 from legonet.run.execute import execute
 from legonet.run.executors.wire import error_data, job_of, samples_of
 from legonet.store.blobs import Store

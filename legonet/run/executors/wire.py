@@ -10,7 +10,7 @@ from typing import Any
 import safetensors.torch
 
 import legonet.errors
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.graph.output import OUTPUTS
 from legonet.graph.schema import Adapter, Input
 from legonet.registration import import_modules, registered_modules

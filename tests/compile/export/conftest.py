@@ -11,42 +11,45 @@ from torch import nn
 from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
 from legonet.compile.assemble import join
-from legonet.compile.card import Card, OutputCard
-from legonet.compile.network import CompiledNetwork, Normalise, Path
-from legonet.compile.options import Options
+from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.options import CompileOptions
+from legonet.compile.signature import OutputSignature, Signature
 from legonet.graph.output import Output
 from legonet.ir.interpreter import GraphModule
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
 
 
+def chain(*layers: nn.Module) -> GraphModule:
+    return lowered(nn.Sequential(*layers))
+
+
 def category() -> GraphModule:
     layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
-    return lowered(nn.Sequential(layers, nn.Conv2d(4, 4, 1)))
+    return chain(layers, nn.Conv2d(4, 4, 1))
 
 
 def make_app(passes: str = "all", names: tuple[str, ...] = ("cat", "dog", "train")) -> CompiledNetwork:
     torch.manual_seed(0)
     categories = {name: category() for name in names}
-    chains = {
-        "class": nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 1)),
-        "mark": nn.Sequential(nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2, mode="bilinear")),
+    tasks = {
+        "class": chain(nn.Flatten(), nn.Linear(36, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 1)),
+        "mark": chain(nn.Conv2d(4, 2, 3, padding=1), nn.Upsample(scale_factor=2, mode="bilinear")),
     }
-    tasks = {name: lowered(chain) for name, chain in chains.items()}
-    paths = tuple(Path(name, task, native=name == names[0]) for name in names for task in tasks)
+    paths = tuple(CompiledPath(name, task, native=name == names[0]) for name in names for task in tasks)
     adapters = {
-        path.name: lowered(nn.Sequential(Rescale(0.5 + number), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()))
+        path.name: chain(Rescale(0.5 + number), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
         for number, path in enumerate(paths)
         if not path.native
     }
     stage = Normalise((0.5,) * 3, (0.25,) * 3)
-    app = join(paths, stage, categories, adapters, tasks, Options(passes), (3, 6, 6))
+    app = join(paths, stage, categories, adapters, tasks, CompileOptions(passes), (3, 6, 6))
     kinds: dict[str, Output] = {
         "class": BinaryOutput(kind="binary"),
         "mark": MaskOutput(kind="mask", labels=("other", "{category}")),
     }
-    outputs = {path.name: OutputCard(kinds[path.task], path.category) for path in paths}
-    app.card = Card("zoo", (3, 6, 6), (0.5,) * 3, (0.25,) * 3, outputs)
+    outputs = {path.name: OutputSignature(kinds[path.task], path.category) for path in paths}
+    app.signature = Signature("zoo", (3, 6, 6), (0.5,) * 3, (0.25,) * 3, outputs)
     return app
 
 

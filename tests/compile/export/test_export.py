@@ -16,9 +16,8 @@ from legonet.blocks.build import lowered
 from legonet.compile import export as exports
 from legonet.compile.assemble import join
 from legonet.compile.export import export
-from legonet.compile.network import CompiledNetwork, Normalise
-from legonet.compile.network import Path as CompiledPath
-from legonet.compile.options import Options
+from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.options import CompileOptions
 from legonet.errors import ExportError
 
 FORMATS = ["app.pt2", "app.onnx", "app"]
@@ -57,8 +56,8 @@ def test_onnx_as_a_user_reads_it(exported: dict[str, Path], app: CompiledNetwork
     images = torch.rand(batch, 3, 6, 6)
     outputs = session.run(names, {"images": images.numpy()})
     expect_same(dict(zip(names, map(torch.from_numpy, outputs), strict=True)), app, images)
-    card = json.loads(session.get_modelmeta().custom_metadata_map["legonet"])
-    assert card["mean"] == [0.5, 0.5, 0.5]
+    signature = json.loads(session.get_modelmeta().custom_metadata_map["legonet"])
+    assert signature["mean"] == [0.5, 0.5, 0.5]
     assert [each.name for each in exported["app.onnx"].parent.iterdir() if "onnx" in each.name] == [
         "app.onnx"
     ]
@@ -158,13 +157,13 @@ def test_targets(app: CompiledNetwork, tmp_path: Path, name: str, message: str) 
 
 
 def test_networks_that_cannot_be_exported(make: Callable[..., CompiledNetwork], tmp_path: Path) -> None:
-    card = make().card
+    signature = make().signature
     path = CompiledPath("a", "t", native=True)
     stage = Normalise((0.5,) * 3, (0.25,) * 3)
     modules = {"a": lowered(nn.Sequential(nn.Conv2d(3, 3, 1)))}, {}, {"t": lowered(nn.Sequential(nn.ReLU()))}
-    separate = join((path,), stage, *modules, Options(separate_inputs=True), (3, 6, 6))
+    separate = join((path,), stage, *modules, CompileOptions(separate_inputs=True), (3, 6, 6))
     with pytest.raises(ExportError, match="joined by hand"):
         export(separate, tmp_path / "app")
-    separate.card = card
+    separate.signature = signature
     with pytest.raises(ExportError, match="for images by category"):
         export(separate, tmp_path / "app")

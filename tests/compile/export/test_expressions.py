@@ -161,6 +161,13 @@ CALLS: list[tuple[str, list[Any], dict[str, Any], str]] = [
         {"scale": 0.5},
         "F.scaled_dot_product_attention(tokens, tokens, tokens, None, 0.0, is_causal=True, scale=0.5)",
     ),
+    (
+        "linalg_vector_norm",
+        [TOKENS, 1, [-1], True],
+        {},
+        "torch.linalg.vector_norm(tokens, ord=1, dim=[-1], keepdim=True)",
+    ),
+    ("addcmul", [MAP, MAP, MAP], {"value": 2}, "torch.addcmul(map, map, map, value=2)"),
     ("prelu", [MAP, ref("row")], {}, "F.prelu(map, row)"),
     (
         "grid_sampler",

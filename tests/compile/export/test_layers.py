@@ -13,7 +13,7 @@ from legonet.compile.export.layers import layer_of
 from legonet.compile.export.shapes import result_shapes
 from legonet.ir.graph import Operation
 from legonet.ir.modules import with_tensors
-from legonet.teachers.export import export
+from legonet.teachers.tracing.export import export
 
 IMAGES = (4, 8, 8)
 TOKENS = (6, 4)
@@ -43,7 +43,7 @@ class _Two(nn.Module):
         (nn.BatchNorm2d(4, eps=1e-3), IMAGES, "nn.BatchNorm2d(4, eps=0.001)"),
         (nn.BatchNorm1d(6, affine=False), TOKENS, "nn.BatchNorm1d(6, affine=False)"),
         (nn.LayerNorm(4), TOKENS, "nn.LayerNorm(4)"),
-        (nn.LayerNorm((6, 4), bias=False), TOKENS, "nn.LayerNorm((6, 4), bias=False)"),
+        (nn.LayerNorm([6, 4], bias=False), TOKENS, "nn.LayerNorm((6, 4), bias=False)"),
         (nn.LayerNorm(4, elementwise_affine=False), TOKENS, "nn.LayerNorm(4, elementwise_affine=False)"),
         (nn.GroupNorm(2, 4, 1e-3), IMAGES, "nn.GroupNorm(2, 4, eps=0.001)"),
         (nn.GroupNorm(2, 4, affine=False), IMAGES, "nn.GroupNorm(2, 4, affine=False)"),
@@ -68,7 +68,7 @@ class _Two(nn.Module):
         (nn.Flatten(0, 1), IMAGES, "nn.Flatten(start_dim=0, end_dim=1)"),
         (nn.Flatten(2), IMAGES, "nn.Flatten(start_dim=2)"),
         (nn.Upsample((5, 7), mode="bilinear"), IMAGES, None),
-        (nn.Upsample(scale_factor=2), IMAGES, "nn.Upsample(scale_factor=2.0)"),
+        (nn.Upsample(scale_factor=2), IMAGES, "nn.Upsample(scale_factor=2)"),
         (nn.PixelShuffle(2), IMAGES, "nn.PixelShuffle(2)"),
     ],
 )

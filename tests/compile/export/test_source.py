@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import keyword
+import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +13,23 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
-from legonet.compile.card import Card, OutputCard
 from legonet.compile.export import export
-from legonet.compile.export.folder import load_folder
-from legonet.compile.network import CompiledNetwork, Normalise
-from legonet.compile.network import Path as CompiledPath
-from legonet.compile.options import Options
+from legonet.compile.export.folder import load_folder, write_folder
+from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.options import CompileOptions
+from legonet.compile.signature import OutputSignature, Signature
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.outputs.vector import VectorOutput
-from legonet.teachers.take_in import take_in
+from legonet.teachers.tracing.trace import trace
+from tests.compile.modules import SHAPE, Parts, parts
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,14 @@ class Written:
             assert float((found - wanted).abs().max()) <= 1e-6
 
 
-def write(module: GraphModule, shape: tuple[int, ...], folder: Path, passes: str = "none") -> Written:
+def write(module: GraphModule, shape: tuple[int, int, int], folder: Path, passes: str = "none") -> Written:
     """Write a network whose task module is the given one, which takes 3 channels."""
     torch.manual_seed(0)
     stage, paths = Normalise((0.5,) * 3, (0.25,) * 3), (CompiledPath("a", "t", native=True),)
     below = lowered(nn.Sequential(nn.Conv2d(3, 3, 1)))
-    network = join(paths, stage, {"a": below}, {}, {"t": module}, Options(passes), shape)
-    outputs = {"a:t": OutputCard(VectorOutput(kind="vector", names=("x",)), "a")}
-    network.card = Card("zoo", shape, (0.5,) * 3, (0.25,) * 3, outputs)
+    network = join(paths, stage, {"a": below}, {}, {"t": module}, CompileOptions(passes), shape)
+    outputs = {"a:t": OutputSignature(VectorOutput(kind="vector", names=("x",)), "a")}
+    network.signature = Signature("zoo", shape, (0.5,) * 3, (0.25,) * 3, outputs)
     export(network, folder)
     return Written(network, load_folder(folder), (folder / "model.py").read_text())
 
@@ -65,8 +69,8 @@ def taken_in(model: nn.Module, shape: tuple[int, ...]) -> GraphModule:
             assert each.running_var is not None
             nn.init.normal_(each.running_mean)
             nn.init.uniform_(each.running_var, 0.5, 2)
-    taken = take_in(model, shape)
-    return with_tensors(taken.architecture, {**model.state_dict(), **taken.constants})
+    taken = trace(model, shape)
+    return with_tensors(taken.graph, {**model.state_dict(), **taken.constants})
 
 
 def graph_module(
@@ -106,7 +110,7 @@ def test_a_resnet_as_its_authors_wrote_it(tmp_path: Path) -> None:
         (
             lambda: torchvision.models.mobilenet_v3_small(num_classes=7),
             (3, 32, 32),
-            ["class Features(nn.Sequential)", "groups=hidden_channels", "nn.Hardsigmoid()"],
+            ["class Features(nn.Sequential)", "groups=hidden_channels", "nn.Hardsigmoid("],
         ),
         (
             lambda: torchvision.models.convnext.ConvNeXt(
@@ -129,7 +133,7 @@ def test_a_resnet_as_its_authors_wrote_it(tmp_path: Path) -> None:
             ["self.out_proj = nn.Linear(16, 16)", "F.scaled_dot_product_attention(", "batch = x.shape[0]"],
         ),
         (
-            lambda: torchvision.models.DenseNet(4, (2, 2), 4, 1, num_classes=7),
+            lambda: torchvision.models.DenseNet(4, (2, 2, 1, 1), 4, 1, num_classes=7),
             (3, 32, 32),
             ["def forward(self, *x: Tensor)", "torch.cat(x, 1)"],
         ),
@@ -137,7 +141,7 @@ def test_a_resnet_as_its_authors_wrote_it(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("passes", ["none", "all"])
 def test_models_of_libraries(
-    make: Callable[[], nn.Module], shape: tuple[int, ...], words: list[str], passes: str, tmp_path: Path
+    make: Callable[[], nn.Module], shape: tuple[int, int, int], words: list[str], passes: str, tmp_path: Path
 ) -> None:
     written = write(taken_in(make(), shape), shape, tmp_path / "app", passes)
     written.expect_same(shape)
@@ -147,7 +151,7 @@ def test_models_of_libraries(
 
 
 CONV = {"conv.weight": (3, 3, 1, 1), "conv.bias": (3,)}
-USED_TWICE = [
+USED_TWICE: list[tuple[str, str, str, list[Any]]] = [
     ("first", "conv", "conv2d", [ref(), tensor("conv.weight"), tensor("conv.bias")]),
     ("between", "", "sigmoid", [ref("first")]),
     ("second", "conv", "conv2d", [ref("between"), tensor("conv.weight"), tensor("conv.bias")]),
@@ -163,8 +167,7 @@ def test_a_module_that_is_called_twice(tmp_path: Path) -> None:
 
 
 def test_a_weight_of_two_modules_is_their_parent_s(tmp_path: Path) -> None:
-    steps = [*USED_TWICE[:3], ("other", "head.last", "mul.Tensor", [ref("second"), tensor("conv.weight")])]
-    steps[3] = ("other", "head.last", "conv2d", [ref("second"), tensor("conv.weight")])
+    steps = [*USED_TWICE[:3], ("other", "head.last", "conv2d", [ref("second"), tensor("conv.weight")])]
     written = write(graph_module(steps, CONV), (3, 6, 6), tmp_path / "app")
     written.expect_same((3, 6, 6))
     assert "self.conv_weight = nn.Parameter(torch.empty(3, 3, 1, 1))" in written.text
@@ -173,15 +176,14 @@ def test_a_weight_of_two_modules_is_their_parent_s(tmp_path: Path) -> None:
 
 def test_modules_whose_operations_lie_apart(tmp_path: Path) -> None:
     """Two branches whose operations alternate, each with an operation of its own at first."""
-    steps = [
+    steps: list[tuple[str, str, str, list[Any]]] = [
         ("a.0", "a.0", "conv2d", [ref(), tensor("a.0.weight")]),
-        ("b.0", "b.0", "conv2d", [ref(), tensor("b.0.weight")]),
+        ("b.0", "b.0", "conv2d", [ref(), tensor("b.0.weight"), None, [1, 1], [1, 1]]),
         ("a.1", "a", "tanh", [ref("a.0")]),
         ("b.1", "b", "sigmoid", [ref("b.0")]),
         ("sum", "", "add.Tensor", [ref("a.1"), ref("b.1")]),
     ]
     weights = {"a.0.weight": (3, 3, 1, 1), "b.0.weight": (3, 3, 3, 3)}
-    steps[1][3].extend([None, [1, 1], [1, 1]])
     written = write(graph_module(steps, weights), (3, 6, 6), tmp_path / "app")
     written.expect_same((3, 6, 6))
     assert "self.a_0 = nn.Conv2d(3, 3, 1, bias=False)" in written.text
@@ -206,7 +208,7 @@ def test_a_module_of_several_outputs_whose_input_is_no_batch(tmp_path: Path) -> 
     assert "return y, x\n" in written.text
     assert "x, y = self._in(x)" in written.text
     assert "torch.ones([batch, 6, 6], device=device)" in written.text
-    assert "x.reshape(batch * 2, 3, 6)" in written.text
+    assert re.search(r"x\.(view|reshape)\(batch \* 2, 3, 6\)", written.text)
 
 
 def test_blocks_of_different_sizes_share_a_class_and_different_ones_do_not(tmp_path: Path) -> None:
@@ -232,6 +234,28 @@ def test_blocks_of_different_sizes_share_a_class_and_different_ones_do_not(tmp_p
     assert "self.high = Low(in_channels=4, kernel_size=1, stride=2, padding=0)" in written.text
     assert "nn.Conv2d(in_channels, 4, kernel_size, stride=stride, padding=padding)" in written.text
     assert "x.mean([2, 3])" in written.text
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts(), st.sampled_from(["none", "share", "all"]))
+def test_any_network(tmp_path: Path, made: Parts, passes: str) -> None:
+    """Shared parts, groups, batches, residuals, views and weights that are used twice."""
+    network = join(
+        made.paths, made.input, made.categories, made.adapters, made.tasks, CompileOptions(passes), SHAPE
+    )
+    outputs = {
+        path.name: OutputSignature(VectorOutput(kind="vector", names=("x",)), "a") for path in made.paths
+    }
+    signature = Signature("zoo", SHAPE, None, None, outputs)
+    folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "app"
+    write_folder(network, signature, folder)
+    run = load_folder(folder)
+    for batch in (1, 3):
+        images = torch.rand(batch, *SHAPE)
+        with torch.no_grad():
+            found, wanted = run(images), network.by_path(images)
+        for name, value in wanted.items():
+            assert float((found[name] - value).abs().max()) <= 1e-6 * max(1.0, float(value.abs().max()))
 
 
 NAMES = [

@@ -12,9 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.distill.bridge import fit_bridged
-from legonet.distill.context import Edge
-from legonet.distill.fit import Samples, fit
+from legonet.distill.fitting.context import Edge
+from legonet.distill.fitting.fit import Samples, fit
+from legonet.distill.fitting.stitching import fit_stitched
 from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
@@ -41,7 +41,6 @@ class Counted(TorchDispatchMode):
         return output
 
 
-FLOPS = {"bridge": "stitching"}
 METHODS: list[dict[str, Any]] = [
     {"name": "auto", "steps": 12, "imagined": 16},
     {"name": "closed-form", "draws": 64, "matching": 8},
@@ -64,7 +63,7 @@ def known(edge: Edge) -> Edge:
 
 def patched(monkeypatch: pytest.MonkeyPatch, part: str, name: str, value: int) -> None:
     """Of the fit, and of its estimate."""
-    for module in (f"legonet.distill.{part}", f"legonet.distill.flops.{FLOPS.get(part, part)}"):
+    for module in (f"legonet.distill.fitting.{part}", f"legonet.distill.flops.{part}"):
         monkeypatch.setattr(f"{module}.{name}", value)
 
 
@@ -117,13 +116,13 @@ def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPa
 
 
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    patched(monkeypatch, "bridge", "STEPS", 20)
-    patched(monkeypatch, "bridge", "SYNTHESISED", 48)
-    patched(monkeypatch, "bridge", "JOINED", 128)
+    patched(monkeypatch, "stitching", "STEPS", 20)
+    patched(monkeypatch, "stitching", "SYNTHESISED", 48)
+    patched(monkeypatch, "stitching", "JOINED", 128)
     own = chain(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
     spec = Adapter.model_validate({"kernel": 3, "method": METHODS[3]})
     with Counted() as counter:
-        fit_bridged(known, own, spec, given())
+        fit_stitched(known, own, spec, given())
     estimate = fit_operations(joined(known, own), spec, 24, True)
     assert estimate == pytest.approx(counter.operations, rel=0.35)
 
@@ -133,4 +132,4 @@ def test_a_bridge_of_vectors_is_refused(known: Edge) -> None:
     with pytest.raises(
         DistillError, match=r"\(4, 8, 8\), the teacher's own \(16,\); expected feature maps .*teacher add"
     ):
-        fit_bridged(known, own, Adapter(), given())
+        fit_stitched(known, own, Adapter(), given())

@@ -13,9 +13,9 @@ from legonet.run.executors import EXECUTORS, make_executor
 from legonet.run.executors.base import Executor
 from legonet.run.executors.process import ProcessExecutor
 from legonet.run.jobs import Job
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import MemoryStore, Store
-from legonet.teachers.memory import from_module
+from legonet.teachers.from_module import from_module
 from legonet.teachers.new_teacher import NewTeacher
 from tests.run.executors.jobs import QUICK
 
@@ -66,7 +66,7 @@ def process(store: MemoryStore) -> Iterator[ProcessExecutor]:
 @pytest.fixture(scope="module")
 def ray(store: MemoryStore) -> Iterator[Executor]:
     pytest.importorskip("ray")
-    with make_executor(Options(executor="ray", workers=2)).open(store) as executor:
+    with make_executor(RunOptions(executor="ray", workers=2)).open(store) as executor:
         yield executor
 
 
@@ -99,5 +99,5 @@ def executor(request: pytest.FixtureRequest, store: MemoryStore) -> Iterator[Exe
     if request.param in MADE_ONCE:
         yield request.getfixturevalue(request.param)
         return
-    with make_executor(Options(executor=request.param)).open(store) as executor:
+    with make_executor(RunOptions(executor=request.param)).open(store) as executor:
         yield executor

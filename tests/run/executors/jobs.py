@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from legonet.distill.fit import Samples
+from legonet.distill.fitting.fit import Samples
 from legonet.graph.schema import Adapter
 from legonet.run.executors.base import Executor, Outcome
 

@@ -18,7 +18,7 @@ from legonet.run.executors.inline import InlineExecutor
 from legonet.run.executors.process import Limits, ProcessExecutor
 from legonet.run.executors.wire import job_data, job_of, samples_bytes, samples_of
 from legonet.run.jobs import Job
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore
 from tests.run.executors.jobs import ENDLESS, ORDINARY, finish, samples
 
@@ -95,7 +95,7 @@ class Counting(InlineExecutor):
 
 def test_an_instance_does_the_jobs_of_one_run_after_the_other(network: Any) -> None:
     mine = Counting()
-    network.transplant(executor=mine, options=Options(only=["dog:classify"]))
+    network.transplant(executor=mine, options=RunOptions(only=["dog:classify"]))
     assert mine.done == 1
     network.transplant(executor=mine)
     assert mine.done == 2
@@ -104,7 +104,7 @@ def test_an_instance_does_the_jobs_of_one_run_after_the_other(network: Any) -> N
 
 def test_an_instance_has_its_own_limits(network: Any) -> None:
     with pytest.raises(SelectError, match="executor Counting: given with limits of time or memory"):
-        network.transplant(executor=Counting(), options=Options(seconds=1.0))
+        network.transplant(executor=Counting(), options=RunOptions(seconds=1.0))
 
 
 class TestProcesses:

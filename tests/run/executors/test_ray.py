@@ -15,7 +15,7 @@ from legonet.errors import StoreError
 from legonet.graph.lock import lock_path
 from legonet.run.executors.base import Executor
 from legonet.run.jobs import Job
-from legonet.run.options import Options
+from legonet.run.options import RunOptions
 from legonet.store.blobs import MemoryStore
 from tests.run.executors.jobs import ENDLESS, finish, samples
 from tests.run.faults import copy
@@ -61,7 +61,7 @@ def test_a_whole_run(built: Path, tmp_path: Path, shared: bool) -> None:
     lock_path(graph).unlink()
     (graph.parents[1] / ".legonet" / "journal.sqlite").unlink(missing_ok=True)
     network = legonet.load(graph)
-    result = network.transplant(options=Options(executor="ray", workers=2, shared=shared))
+    result = network.transplant(options=RunOptions(executor="ray", workers=2, shared=shared))
     assert len(result.results) == 2
     assert lock_path(graph).read_bytes() == wanted
 

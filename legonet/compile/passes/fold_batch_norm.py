@@ -1,0 +1,85 @@
+"""Batch norm becomes part of the weights below it, in a private copy.
+
+gamma (W x + b - mu) / s + delta = (gamma W / s) x + gamma (b - mu) / s + delta,  s = sqrt(var + epsilon)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
+from legonet.compile.rewrite import (
+    argument,
+    bypassed,
+    fresh_tensor,
+    is_shared,
+    only_user,
+    rebuilt,
+    ref_of,
+    tensor_of,
+    with_arguments,
+)
+from legonet.ir.graph import Operation, TensorSpec
+
+NORMED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "linear")
+"""Those whose outputs are the first axis of their weight."""
+
+
+def fold_batch_norm(program: Program) -> Program:
+    """Fold batch norm, with its recorded statistics, into the convolution or linear layer below it."""
+    return with_bricks(program, _without_batch_norm)
+
+
+def _without_batch_norm(brick: Brick) -> Brick:
+    for step in brick.steps:
+        if step.function == "batch_norm" and _is_recorded(step):
+            below = brick.graph.steps.get(ref_of(step.arguments[0]) or "")
+            if below is not None and only_user(brick.graph, below.name) == step and _can_hold(below):
+                brick = _normed(brick, below, step)
+    return brick
+
+
+def _is_recorded(norm: Operation) -> bool:
+    return not argument(norm, 5, "training", False) and None not in (
+        tensor_of(argument(norm, 3, "running_mean")),
+        tensor_of(argument(norm, 4, "running_var")),
+    )
+
+
+def _can_hold(step: Operation) -> bool:
+    if len(list(step.references())) != 1 or len(step.arguments) < 2 or tensor_of(step.arguments[1]) is None:
+        return False
+    if step.function == "conv_transpose2d.input":
+        return argument(step, 6, "groups", 1) == 1
+    return step.function in NORMED
+
+
+def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
+    def known(position: int, name: str) -> Weight | None:
+        tensor = tensor_of(argument(norm, position, name))
+        return None if tensor is None else brick.weights[tensor]
+
+    gamma, delta, mean, variance = (
+        known(place, name)
+        for place, name in ((1, "weight"), (2, "bias"), (3, "running_mean"), (4, "running_var"))
+    )
+    epsilon = float(argument(norm, 7, "eps", 1e-5))
+    kernel = str(tensor_of(below.arguments[1]))
+    bias = tensor_of(argument(below, 2, "bias"))
+    channels = brick.graph.tensors[str(tensor_of(argument(norm, 4, "running_var")))].shape
+    weights, more = dict(brick.weights), {}
+    own = fresh_tensor(weights, kernel) if is_shared(brick, kernel) else kernel
+    offset = bias if bias and not is_shared(brick, bias) else None
+    offset = offset or fresh_tensor(weights, f"{kernel.rpartition('.')[0] or below.name}.bias")
+    axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
+    before = None if bias is None else brick.weights[bias]
+    weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)
+    weights[offset] = Computed("normed-bias", (before, mean, gamma, variance, delta), epsilon)
+    more[own], more[offset] = brick.graph.tensors[kernel], TensorSpec(channels)
+    steps = dict(brick.graph.steps)
+    keywords = {key: value for key, value in below.keywords.items() if key != "bias"}
+    steps[below.name] = with_arguments(
+        replace(below, keywords=keywords), {1: {"tensor": own}, 2: {"tensor": offset}}
+    )
+    graph = rebuilt(brick.graph, steps, more=more)
+    return brick.with_graph(bypassed(graph, {norm.name}), weights)

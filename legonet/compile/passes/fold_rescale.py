@@ -1,0 +1,56 @@
+"""A re-scaling becomes part of the weights above it, in a private copy: W (beta x) + b = (beta W) x + b."""
+
+from __future__ import annotations
+
+from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
+from legonet.compile.rewrite import (
+    bypassed,
+    fresh_tensor,
+    is_shared,
+    rebuilt,
+    ref_of,
+    tensor_of,
+    users,
+    with_arguments,
+)
+from legonet.ir.graph import Operation
+
+WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
+"""Operations whose second argument is their weight, and whose third is their bias."""
+
+
+def fold_rescale(program: Program) -> Program:
+    """Multiply the weights of linear layers by the scalar that their features are multiplied by."""
+    return with_bricks(program, _without_rescale)
+
+
+def _without_rescale(brick: Brick) -> Brick:
+    for step in brick.steps:
+        scale = tensor_of(step.arguments[1]) if step.function == "mul.Tensor" else None
+        if scale is None or brick.graph.tensors[scale].shape or step.name == brick.graph.output:
+            continue
+        above = users(brick.graph).get(step.name, [])
+        if above and all(each.function in WEIGHTED and _takes_once(each, step.name) for each in above):
+            brick = _scaled(brick, step, [each.name for each in above], brick.weights[scale])
+    return brick
+
+
+def _takes_once(step: Operation, name: str) -> bool:
+    """Whether a result is the features of a linear operation, whose weight is a tensor."""
+    return (
+        ref_of(step.arguments[0]) == name
+        and tensor_of(step.arguments[1]) is not None
+        and list(step.references()) == [name]
+    )
+
+
+def _scaled(brick: Brick, scaling: Operation, names: list[str], scale: Weight) -> Brick:
+    steps, weights, more = dict(brick.graph.steps), dict(brick.weights), {}
+    for name in names:
+        weight = str(tensor_of(steps[name].arguments[1]))
+        own = fresh_tensor(weights, weight) if is_shared(brick, weight) else weight
+        weights[own] = Computed("scaled", (brick.weights[weight], scale))
+        more[own] = brick.graph.tensors[weight]
+        steps[name] = with_arguments(steps[name], {1: {"tensor": own}})
+    graph = rebuilt(brick.graph, steps, more=more)
+    return brick.with_graph(bypassed(graph, {scaling.name}), weights)

@@ -1,0 +1,168 @@
+"""States of long descents: a job that was cut short goes on where it was, and ends with the same bits.
+
+What comes before a descent is computed again from the seed, to the same bits. A descent itself leaves its
+whole state every half minute: parameters, optimiser, learning rate, random generator, and what was measured.
+So jobs that take less leave nothing, and cost nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from legonet.graph.atomic import write_atomically
+
+EVERY = 30.0  # seconds between two states
+_DIGEST = 64  # characters that a file begins with: the sha256 of the rest
+_METADATA = "legonet"
+
+
+class Checkpoint:
+    """Where one job's descents leave their states.
+
+    Args:
+        folder: made when the first state is written.
+        key: of the job; files begin with it.
+        device: that the job computes on. States of another device or number of threads are not gone on from,
+            since they lead to other bits.
+
+    Attributes:
+        notes: for people, such as that a state could not be written.
+    """
+
+    def __init__(self, folder: Path, key: str, device: torch.device | str = "cpu") -> None:
+        self.notes: list[str] = []
+        self._folder, self._key, self._count = folder, key, 0
+        self._made_by = f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads"
+
+    def descent(self, generator: torch.Generator, *measured: list[float]) -> DescentState:
+        """The state of the next descent of the job.
+
+        Args:
+            generator: that it draws from.
+            measured: lists that its loss adds to.
+        """
+        self._count += 1
+        file = self._folder / f"{self._key}-{self._count}.safetensors"
+        return DescentState(file, self._made_by, generator, measured, self.notes)
+
+
+def clear(folder: Path, key: str) -> None:
+    """Delete the states of a job whose result is stored."""
+    with suppress(OSError):  # a file that is left over does no harm, and `legonet gc` names it
+        for file in folder.glob(f"{key}-*"):
+            file.unlink()
+
+
+class DescentState:
+    """The state of one descent, in a file."""
+
+    def __init__(
+        self,
+        file: Path,
+        made_by: str,
+        generator: torch.Generator,
+        measured: Sequence[list[float]],
+        notes: list[str],
+    ) -> None:
+        self._file, self._made_by, self._generator, self._notes = file, made_by, generator, notes
+        self._measured = measured
+        self._saved = time.monotonic()
+
+    def restore(self, optimiser: Optimizer, schedule: LRScheduler | None, losses: list[float]) -> int:
+        """Set everything to the state that an earlier attempt left, if it left one; called at the start.
+
+        Returns:
+            How many steps are done.
+        """
+        parameters = [(str(each.dtype), *each.shape) for each in _parameters(optimiser)]
+        self._made_by += f", {parameters}, {schedule and schedule.state_dict()}, {optimiser.defaults}"
+        found = self._read()
+        if found is None:
+            return 0
+        data, tensors = found
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            kind, _, index = name.partition(".")
+            if index:
+                state.setdefault(int(index), {})[kind] = tensor
+        with torch.no_grad():
+            for index, parameter in enumerate(_parameters(optimiser)):
+                parameter.copy_(state[index].pop("parameter"))
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": state, "param_groups": groups})
+        for group in optimiser.param_groups:
+            group["lr"] = data["learning rate"]
+        if schedule is not None:
+            schedule.load_state_dict(data["schedule"])
+        self._generator.set_state(tensors["generator"])
+        losses[:] = data["losses"]
+        for values, saved in zip(self._measured, data["measured"], strict=True):
+            values[:] = saved
+        return int(data["steps"])
+
+    def step(
+        self, steps: int, optimiser: Optimizer, schedule: LRScheduler | None, losses: list[float]
+    ) -> None:
+        """Write the state after so many steps, if it is time to; a full disk is no reason to stop."""
+        if time.monotonic() - self._saved < EVERY:
+            return
+        tensors = {"generator": self._generator.get_state()}
+        for index, parameter in enumerate(_parameters(optimiser)):
+            tensors[f"parameter.{index}"] = parameter.detach()
+            tensors |= {f"{name}.{index}": value for name, value in optimiser.state[parameter].items()}
+        data = {
+            "steps": steps,
+            "made by": self._made_by,
+            "learning rate": optimiser.param_groups[0]["lr"],
+            "schedule": None if schedule is None else schedule.state_dict(),
+            "losses": losses,
+            "measured": self._measured,
+        }
+        held = {name: value.contiguous().cpu() for name, value in tensors.items()}
+        written = safetensors.torch.save(held, {_METADATA: json.dumps(data)})
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._file, hashlib.sha256(written).hexdigest().encode() + written)
+        except OSError as error:
+            note = (
+                f"{self._file}: the state of a descent cannot be written ({error.strerror or error}); if the "
+                "run is cut short, this job begins anew; check the folder's permissions and the free space"
+            )
+            if note not in self._notes:
+                self._notes.append(note)
+        self._saved = time.monotonic()
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        """What an earlier attempt left; None if nothing, or nothing that can be gone on from."""
+        try:
+            written = self._file.read_bytes()
+        except OSError:
+            return None
+        digest, written = written[:_DIGEST], written[_DIGEST:]
+        if hashlib.sha256(written).hexdigest().encode() != digest:
+            self._notes.append(f"{self._file}: the state of a descent was damaged; the descent began anew")
+            return None
+        try:
+            size = int.from_bytes(written[:8], "little")
+            data = json.loads(json.loads(written[8 : 8 + size])["__metadata__"][_METADATA])
+            tensors = safetensors.torch.load(written)
+        except (ValueError, KeyError, SafetensorError):
+            return None
+        return (data, tensors) if data["made by"] == self._made_by else None
+
+
+def _parameters(optimiser: Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]

@@ -1,0 +1,116 @@
+"""What every method of fitting an adapter works with."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
+from legonet.distill.pullback import Shape
+from legonet.graph.output import Output
+from legonet.graph.schema import Input
+from legonet.ir.interpreter import GraphModule
+from legonet.teachers.statistics import Statistics
+
+StepCallback = Callable[[int, int, float], None]
+_Module = TypeVar("_Module", bound=nn.Module)
+
+IMAGES = 64  # that go through f together
+FEATURES = 256  # that go through what stands above the cut together
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The frozen modules that an adapter is fitted between.
+
+    Attributes:
+        path: The path, `category:task`.
+        category_module: f.
+        task_module: g_S, the generic task module.
+        teacher_module: g_T, the teacher's task part above f.
+        source: The shape of f's features, (channels, height, width); g_T takes them.
+        target: The shape of the features that g_S takes, (channels, height, width).
+        meaning: What the output means.
+        input: The images that f takes, if they are known.
+        statistics: Statistics of the teacher (f and g_T), if its owner recorded them.
+        generic_statistics: Statistics of the teacher that gave g_S, if its owner recorded them.
+    """
+
+    path: str
+    category_module: GraphModule
+    task_module: GraphModule
+    teacher_module: GraphModule
+    source: Shape
+    target: Shape
+    meaning: Output
+    input: Input | None = None
+    statistics: Statistics | None = None
+    generic_statistics: Statistics | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """One fit under way: the adapter, which the method sets in place, and everything that it may use.
+
+    Attributes:
+        edge: names and shapes.
+        category_module: f, on the device.
+        adapter: h, on the device, in its random start.
+        student: g_S, on the device.
+        teacher: g_T, on the device.
+        images: those given, normalised, (batch, channels, height, width); None without any.
+        features: f(I) of them, (batch, channels, height, width); None without any.
+        labels: their labels, if they have any.
+        generator: a CPU generator; all that is random comes from it.
+        device: where to compute.
+        imagined: features that `legonet.distill.synthesis.features` made before for the same teacher;
+            None: make them.
+        notes: what is lacking, for people; methods add to it.
+        progress: called with (step, steps, loss).
+        checkpoint: where descents leave their states; None: nowhere.
+    """
+
+    edge: Edge
+    category_module: GraphModule
+    adapter: GraphModule
+    student: GraphModule
+    teacher: GraphModule
+    images: Tensor | None
+    features: Tensor | None
+    labels: Tensor | None
+    generator: torch.Generator
+    device: torch.device | str
+    imagined: Tensor | None = None
+    notes: list[str] = field(default_factory=list)
+    progress: StepCallback | None = None
+    checkpoint: Checkpoint | None = None
+
+    def descent(self, *measured: list[float]) -> DescentState | None:
+        """The state of the next descent, which draws from the generator and whose loss adds to some lists."""
+        return None if self.checkpoint is None else self.checkpoint.descent(self.generator, *measured)
+
+
+def frozen(module: _Module, device: torch.device | str) -> _Module:
+    """The module on the device, in evaluation mode, without gradients: itself if it is so, else a copy."""
+    device = torch.empty(0, device=device).device  # which of several, where it is not said
+    there = all(each.device == device for each in (*module.parameters(), *module.buffers()))
+    learns = any(each.requires_grad for each in module.parameters())
+    if there and not learns and not any(each.training for each in module.modules()):
+        return module
+    return copy.deepcopy(module).to(device).eval().requires_grad_(False)
+
+
+def features_of(f: nn.Module, images: Tensor) -> Tensor:
+    """Give f(I) of normalised images (batch, channels, height, width), computed in batches."""
+    return outputs_of(f, images, IMAGES)
+
+
+def outputs_of(module: nn.Module, inputs: Tensor, batch: int = FEATURES) -> Tensor:
+    """Give a module's output for (batch, …) inputs, computed in batches, without gradients."""
+    with torch.no_grad():
+        return torch.cat([module(each) for each in inputs.split(batch)])

@@ -1,0 +1,121 @@
+"""Fit one adapter: everything a job does, whatever the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from legonet.blocks.adapter import build_adapter, set_beta
+from legonet.distill.fitting.checkpoint import Checkpoint
+from legonet.distill.fitting.context import Context, Edge, StepCallback, features_of, frozen
+from legonet.distill.pullback import Pullback
+from legonet.errors import DistillError
+from legonet.graph.schema import Adapter
+from legonet.ir.interpreter import GraphModule
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images of the category, normalised as f expects them, labelled or not."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted adapter, what was measured, and what was missing."""
+
+    adapter: GraphModule
+    quality: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+
+
+def fit(
+    edge: Edge,
+    spec: Adapter,
+    samples: Samples | None = None,
+    device: torch.device | str = "cpu",
+    progress: StepCallback | None = None,
+    imagined: Tensor | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
+    """Fit the adapter of one edge.
+
+    Args:
+        edge: the frozen modules on both sides, and what is known of them.
+        spec: the adapter's shape, method and seed. Same seed, same machine: same weights.
+        samples: images of the category, if there are any.
+        device: where to compute.
+        progress: called with (step, steps, loss) by methods that iterate.
+        imagined: what `legonet.distill.synthesis.features.synthesise_features` made for this edge,
+            where several adapters are fitted to one teacher; default: made anew.
+        checkpoint: where descents leave their states.
+
+    Returns:
+        The adapter in evaluation mode on the CPU, frozen.
+
+    Raises:
+        DistillError: the adapter cannot be fitted by its method, from what is given.
+    """
+    _expect_own_statistics(edge)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        adapter = build_adapter(spec, edge.source, edge.target, edge.path)
+    f, student, teacher = (
+        frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)
+    )
+    images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
+    context = Context(
+        edge=edge,
+        category_module=f,
+        adapter=adapter.to(device).requires_grad_(False),
+        student=student,
+        teacher=teacher,
+        images=images,
+        features=None if images is None else features_of(f, images),
+        labels=None if samples is None or samples.labels is None else samples.labels.to(device),
+        imagined=None if imagined is None else imagined.to(device),
+        generator=torch.Generator().manual_seed(spec.seed),
+        device=device,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    set_beta(context.adapter, _beta(context))
+    quality = spec.settings.fit(context)
+    return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
+
+
+def _expect_own_statistics(edge: Edge) -> None:
+    """Refuse statistics that were recorded at another cut, or of another architecture."""
+    for statistics, module, shape, whose in (
+        (edge.statistics, edge.teacher_module, edge.source, "the teacher"),
+        (edge.generic_statistics, edge.task_module, edge.target, "the generic task module's teacher"),
+    ):
+        if statistics is None:
+            continue
+        recorded = tuple(statistics.mean.shape), [tuple(each.shape) for each in statistics.activity]
+        if recorded != (tuple(shape), Pullback(module, shape).relu_shapes):
+            raise DistillError(
+                f"{edge.path}: the statistics of {whose} are of features {recorded[0]} and "
+                f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "
+                "they were recorded at another cut: run `legonet teacher record`"
+            )
+
+
+def _beta(context: Context) -> float:
+    """Find beta = E‖f_S(I)‖ / E‖f(I)‖, from the statistics or the images; 1 where either is unknown."""
+    edge, own = context.edge, None
+    if edge.statistics is not None:
+        own = edge.statistics.norm
+    elif context.features is not None:
+        own = float(context.features.flatten(1).norm(dim=1).mean())
+    if edge.generic_statistics is None or not own:
+        missing = "generic task module's teacher" if edge.generic_statistics is None else "category's teacher"
+        context.notes.append(
+            f"{edge.path}: beta is 1: the {missing} has no statistics; run `legonet teacher record`"
+        )
+        return 1.0
+    return edge.generic_statistics.norm / own

@@ -1,0 +1,68 @@
+"""One descent for all that iterates: Adam on a module's parameters, mostly an adapter's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.fitting.checkpoint import DescentState
+from legonet.distill.fitting.context import StepCallback
+
+
+def optimise(
+    module: nn.Module,
+    loss: Callable[[], Tensor],
+    steps: int,
+    learning_rate: float,
+    decay: bool = False,
+    progress: StepCallback | None = None,
+    only: str = "",
+    state: DescentState | None = None,
+) -> list[float]:
+    """Change a module's weights, in place, along the gradient of a loss.
+
+    Args:
+        module: where the descent starts, such as an adapter; it is frozen after it.
+        loss: a scalar of fresh samples or draws, computed through the module.
+        steps: of Adam.
+        learning_rate: at the start.
+        decay: let it fall to zero along half a cosine.
+        progress: called with (step, steps, loss).
+        only: change the parameters whose names end with this, such as `bias`; default: all.
+        state: where the descent leaves its state, and goes on from if there is one.
+
+    Returns:
+        The loss of each step.
+    """
+    parameters = [each.requires_grad_() for name, each in module.named_parameters() if name.endswith(only)]
+    if not parameters:
+        return []
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if decay else None
+    losses: list[float] = []
+    done = 0 if state is None else state.restore(optimiser, schedule, losses)
+    for step in range(done, steps):
+        value = loss()
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        optimiser.step()
+        if schedule is not None:
+            schedule.step()
+        losses.append(float(value.detach()))
+        if progress:
+            progress(step + 1, steps, losses[-1])
+        if state is not None:
+            state.step(step + 1, optimiser, schedule, losses)
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    return losses
+
+
+def last_tenth(values: list[float]) -> float:
+    """The mean of the last tenth of a descent's values: where it ended, without the noise of one step."""
+    last = values[-max(1, len(values) // 10) :]
+    return math.fsum(last) / len(last)

@@ -1,0 +1,254 @@
+"""Matching at the image: the category's module f is not the teacher's own, f'.
+
+Teacher f' ∘ g_T and student f ∘ h ∘ g_S have nothing in common above the image, where both start. So the
+adapter begins with a bridge, a convolution B that turns f's features into f''s,
+
+    min_B  Σ ‖B f(I) − f'(I)‖²  +  ridge · ‖B‖²
+
+over unlabelled images I: linear least squares. They are those that are given, and leaves, which show nothing
+(`legonet.data.leaves`). Above it stands the adapter that the edge would have had on f' itself; nothing
+where g_T is g_S. Then all of it is refined by
+
+    smooth L1(y_S, y_T)  +  disagreement(y_S, y_T)
+
+on images that are joined at random lines, and kept only where that agrees better with the teacher on images
+that were held out. Beside those above there are leaves, moved by pullback to the image until both f'
+and B ∘ f show g_T what its owner recorded: what f' alone sees in an image may be an accident of its weights,
+and teaches f nothing; what two modules of different origin see is there.
+
+Source: legonet.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
+from legonet.blocks.adapter_layers import MAPS, bridge_layers
+from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
+from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.fitting.losses import output_scale
+from legonet.distill.fitting.optimise import optimise
+from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
+from legonet.distill.pullback import Shape
+from legonet.distill.synthesis.augment import cutmix
+from legonet.distill.synthesis.inversion import invert
+from legonet.errors import DistillError
+from legonet.graph.schema import Adapter, Input
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
+from legonet.ir.modules import with_tensors
+from legonet.ir.notation import layer
+from legonet.outputs.losses import mismatch
+
+RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
+HELD_OUT = 5  # one image in so many is only measured on
+FEW = 40  # given images are held out too from this number on
+HALF = 200  # given images that take half of what is learned from
+LEARNING_RATE = 1e-3
+
+
+def fit_stitched(
+    edge: Edge,
+    own_category_module: GraphModule,
+    spec: Adapter,
+    samples: Samples | None = None,
+    device: torch.device | str = "cpu",
+    progress: StepCallback | None = None,
+    checkpoint: Checkpoint | None = None,
+    upper: Fitted | None = None,
+) -> Fitted:
+    """Fit the adapter of an edge whose teacher stands on another category module.
+
+    Args:
+        edge: its `category_module` is f, its `source` is the shape of f's features.
+        own_category_module: f', the module under g_T.
+        spec: the adapter's shape, method and seed, for what stands above the bridge.
+        samples: images of the category, if there are any; their labels serve the adapter above the bridge.
+        device: where to compute.
+        progress: called with (step, steps, loss).
+        checkpoint: where descents leave their states.
+        upper: what stands above the bridge, where it was fitted on f' before; default: fitted now.
+
+    Returns:
+        The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the bridge
+        misses, and `disagreement`, both on held-out images.
+
+    Raises:
+        DistillError: features that no convolution joins, or what the method refuses.
+    """
+    if edge.input is None:
+        raise DistillError(
+            f"{edge.path}: the network's input is not known; expected it, to match two modules"
+        )
+    shapes = edge.source, _shape(own_category_module, edge.input)
+    if any(len(shape) != 3 for shape in shapes):
+        raise DistillError(
+            f"{edge.path}: the category module gives features of shape {shapes[0]}, the teacher's own "
+            f"{shapes[1]}; expected feature maps (channels, height, width) of both; {MAPS}"
+        )
+    if upper is None and _same(edge.task_module, edge.teacher_module):
+        upper = Fitted(build_graph(lower({})), {})
+    elif upper is None:
+        on_own = replace(edge, category_module=own_category_module, source=shapes[1])
+        upper = fit(on_own, spec, samples, device, progress, checkpoint=checkpoint)
+    f, own, student, teacher = (
+        frozen(module, device)
+        for module in (edge.category_module, own_category_module, edge.task_module, edge.teacher_module)
+    )
+    generator = torch.Generator().manual_seed(spec.seed)
+    synthesise = partial(invert, own, teacher, edge.input)
+    given = torch.zeros(0, *edge.input.shape) if samples is None else samples.images
+    given = given[torch.randperm(len(given), generator=generator)].to(device)
+    given, given_held_out = _split(given) if len(given) >= FEW else (given, given[:0])
+    drawn, drawn_held_out = _split(synthesise(None, SYNTHESISED, generator, device))
+    known, held_out = torch.cat([given, drawn]), torch.cat([given_held_out, drawn_held_out])
+    bridge = _solve(features_of(f, known), features_of(own, known), shapes)
+    wanted = features_of(own, held_out)
+    missed = outputs_of(bridge, features_of(f, held_out)) - wanted
+    missing = float(missed.norm() / wanted.norm().clamp_min(1e-12))
+    below = nn.Sequential(f, bridge)
+    moved, moved_held_out = _split(synthesise(edge.statistics, SYNTHESISED, generator, device, beside=below))
+    held_out = torch.cat([held_out, moved_held_out])
+    adapter, target = _joined(bridge, upper.adapter.to(device)), nn.Sequential(own, teacher)
+    features, answers = [], []
+    for images in _images(given, torch.cat([drawn, moved]), generator):
+        features.append(features_of(f, images))
+        answers.append(outputs_of(target, images))
+    agreement = _refine(
+        edge,
+        (adapter, student),
+        (torch.cat(features), torch.cat(answers)),
+        (features_of(f, held_out), outputs_of(target, held_out)),
+        generator,
+        progress,
+        None if checkpoint is None else checkpoint.descent(generator),
+    )
+    count = len(given) + len(given_held_out)
+    shown = f"{count} given and {2 * SYNTHESISED}" if count else f"{2 * SYNTHESISED}"
+    note = (
+        f"{edge.path}: matched at the image on {shown} synthesised images: the bridge misses {missing:.0%} "
+        f"of the teacher's own features; disagreement of the outputs on {len(held_out)} held-out images: "
+        f"{agreement:.3f}"
+    )
+    quality = {**upper.quality, "bridge": missing, "disagreement": agreement}
+    return Fitted(adapter.requires_grad_(False).cpu().eval(), quality, [*upper.notes, note])
+
+
+def _split(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Those to learn from, and those that are held out."""
+    return images[torch.arange(len(images)) % HELD_OUT != 0], images[::HELD_OUT]
+
+
+def _images(given: Tensor, synthesised: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+    """Batches of images, each joined to another along a line; the more are given, the more of these."""
+    share = round(BATCH * len(given) / (len(given) + HALF))
+
+    def batch() -> Tensor:
+        parts = [
+            images[torch.randint(len(images), (count,), generator=generator).to(images.device)]
+            for images, count in ((given, share), (synthesised, BATCH - share))
+            if count
+        ]
+        return torch.cat(parts)[torch.randperm(BATCH, generator=generator).to(synthesised.device)]
+
+    for _ in range(JOINED // BATCH):
+        yield cutmix(batch(), batch(), generator)
+
+
+def _solve(features: Tensor, wanted: Tensor, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> GraphModule:
+    """Resampling where sizes differ, the convolution, and a ReLU where f' gives nothing negative."""
+    (channels_in, *_), (channels_out, *_) = shapes
+    named = {"conv": "bridge"}
+    layers = {named.get(name, f"bridge_{name}"): each for name, each in bridge_layers(*shapes).items()}
+    resampling = {name: each for name, each in layers.items() if name != "bridge"}
+    features = outputs_of(build_graph(lower(resampling)), features)
+    rows = channels_in * KERNEL**2 + 1
+    gram = torch.zeros(rows, rows, dtype=torch.float64, device=features.device)
+    right = torch.zeros(rows, channels_out, dtype=torch.float64, device=features.device)
+    for part, goal in zip(features.split(64), wanted.split(64), strict=True):
+        patches = F.unfold(part, KERNEL, padding=KERNEL // 2).transpose(1, 2).flatten(0, 1).double()
+        patches = torch.cat([patches, patches.new_ones(len(patches), 1)], 1)
+        gram.addmm_(patches.T, patches)
+        right.addmm_(patches.T, goal.flatten(2).transpose(1, 2).flatten(0, 1).double())
+    scale = gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+    gram.diagonal().add_(RIDGE * scale)
+    solution = torch.cholesky_solve(right, torch.linalg.cholesky(gram)).T.to(features)
+    state = {
+        "bridge.weight": solution[:, :-1].reshape(channels_out, channels_in, KERNEL, KERNEL).contiguous(),
+        "bridge.bias": solution[:, -1].contiguous(),
+    }
+    if bool(wanted.min() >= 0):
+        layers["bridge_relu"] = layer({"type": "relu"})
+    return with_tensors(lower(layers), state)
+
+
+def _refine(
+    edge: Edge,
+    above: tuple[GraphModule, nn.Module],
+    seen: tuple[Tensor, Tensor],
+    held_out: tuple[Tensor, Tensor],
+    generator: torch.Generator,
+    progress: StepCallback | None,
+    state: DescentState | None,
+) -> float:
+    """Change the adapter in place where that agrees better.
+
+    Args:
+        edge: what the output means.
+        above: the adapter and g_S.
+        seen: features f(I) and the teacher's answers, to learn from.
+        held_out: likewise, to judge by.
+        generator: chooses batches.
+        progress: called with (step, steps, loss).
+        state: where the descent leaves its state.
+
+    Returns:
+        The disagreement on the held-out images.
+    """
+    (adapter, _), (features, answers), (others, wanted) = above, seen, held_out
+    student, scale = nn.Sequential(*above), output_scale(wanted)
+
+    def judge() -> float:
+        return max(0.0, float(edge.meaning.disagreement(outputs_of(student, others), wanted, scale)))
+
+    def loss() -> Tensor:
+        chosen = torch.randint(len(features), (BATCH,), generator=generator).to(features.device)
+        found = student(features[chosen])
+        return mismatch(found, answers[chosen], scale) + edge.meaning.disagreement(
+            found, answers[chosen], scale
+        )
+
+    before, start = judge(), copy.deepcopy(adapter.state_dict())
+    optimise(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
+    after = judge()
+    if after < before:
+        return after
+    adapter.load_state_dict(start)
+    return before
+
+
+def _joined(bridge: GraphModule, upper: GraphModule) -> GraphModule:
+    layers = {**(bridge.graph.notation or {}), **(upper.graph.notation or {})}
+    return copy.deepcopy(with_tensors(lower(layers), {**bridge.state_dict(), **upper.state_dict()}))
+
+
+def _same(left: GraphModule, right: GraphModule) -> bool:
+    """Whether two task modules are the same bytes in the same architecture."""
+    if left.graph != right.graph:
+        return False
+    states = left.state_dict(), right.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def _shape(module: GraphModule, given: Input) -> Shape:
+    with torch.no_grad():
+        return tuple(module(torch.zeros(1, *given.shape)).shape[1:])

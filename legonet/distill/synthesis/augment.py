@@ -1,0 +1,74 @@
+"""More of few features: the teacher tells the output of whatever is made of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from legonet.distill.fitting.context import Context, features_of
+
+COPIES = 16  # of an image, at most
+ENOUGH = 6400  # images that need no copies
+SHIFT = 16  # an image is shifted by up to a part in so many of its side
+COLOUR = 0.1  # standard deviation of a channel's gain and offset
+
+
+def augmented_features(context: Context, images: Tensor) -> Tensor:
+    """Features of images as they are and of copies: flipped, shifted, in other colours.
+
+    Args:
+        context: the fit under way.
+        images: normalised, (batch, channels, height, width); the fewer, the more copies.
+
+    Returns:
+        (copies · batch, channels, height, width) at the cut.
+    """
+    copies = max(1, min(COPIES, ENOUGH // len(images)))
+    changed = [images, *(_changed(images, context.generator) for _ in range(copies - 1))]
+    return torch.cat([features_of(context.category_module, each) for each in changed])
+
+
+def cutmix(features: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
+    """Join the features of a batch to others' along a straight line, across or down.
+
+    Args:
+        features: (batch, channels, height, width).
+        others: the same shape.
+        generator: a CPU generator.
+
+    Returns:
+        The same shape.
+
+    Source: Yun et al., arXiv:1905.04899, in feature space.
+    """
+    axis = int(torch.randint(2, (1,), generator=generator)) + 2
+    cut = int(torch.randint(1, features.shape[axis] + 1, (1,), generator=generator))
+    rest = features.shape[axis] - cut
+    return torch.cat([features.narrow(axis, 0, cut), others.narrow(axis, cut, rest)], axis)
+
+
+def share_of_given(context: Context, batch: int, half: int, imagined: bool) -> int:
+    """How many features of a batch are of images that were given; the rest is imagined.
+
+    Args:
+        context: the fit under way.
+        batch: features in all.
+        half: given images that take half of it.
+        imagined: there are imagined features.
+    """
+    if context.images is None:
+        return 0
+    images = len(context.images)
+    return round(batch * images / (images + half)) if imagined else batch
+
+
+def _changed(images: Tensor, generator: torch.Generator) -> Tensor:
+    def normal() -> Tensor:
+        return torch.randn(len(images), images.shape[1], 1, 1, generator=generator).to(images)
+
+    flip = torch.rand(len(images), 1, 1, 1, generator=generator).to(images) < 0.5
+    changed = torch.where(flip, images.flip(-1), images)
+    for axis in (-2, -1):
+        most = images.shape[axis] // SHIFT
+        changed = changed.roll(int(torch.randint(-most, most + 1, (1,), generator=generator)), axis)
+    return changed * (1 + COLOUR * normal()) + COLOUR * normal()

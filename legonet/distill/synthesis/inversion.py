@@ -1,0 +1,71 @@
+"""Features of images that nobody took: drawn from a seed, then moved until the teacher knows them.
+
+Features that f itself gives keep what no statistics can say: which of them go together. The images start as
+scenes of overlapping leaves, which show no category, and are moved by descent through f and g_T, within
+the range of an image, until the teacher answers as it answered its owner's, which
+`legonet.distill.synthesis.activation_matching` measures.
+
+Source: legonet; DeepInversion, Yin et al., arXiv:1912.08795, uses the statistics of batch norms, which
+are replaced here by recorded ones, and starts from noise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from legonet.data.leaves import leaves_images
+from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
+from legonet.distill.synthesis.activation_matching import ActivationMismatch
+from legonet.graph.schema import Input
+from legonet.ir.interpreter import GraphModule
+from legonet.teachers.statistics import Statistics
+
+LEARNING_RATE = 0.02  # in units of the image's range
+
+
+def invert(
+    f: nn.Module,
+    teacher: GraphModule,
+    given: Input,
+    statistics: Statistics | None,
+    count: int,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+    beside: nn.Module | None = None,
+) -> Tensor:
+    """Synthesise images for a teacher.
+
+    Args:
+        f: the category module, frozen.
+        teacher: g_T, frozen.
+        given: shape and normalisation of f's images.
+        statistics: of the teacher; without them the images stay as they were drawn.
+        count: how many.
+        generator: a CPU generator.
+        device: where f and g_T are.
+        beside: another module below g_T, which is to answer to the same images as f does; see
+            `legonet.distill.fitting.stitching`.
+
+    Returns:
+        Normalised images (count, channels, height, width).
+    """
+    channels = given.shape[0]
+    mean = torch.tensor(given.mean or (0.0,) * channels, device=device).view(-1, 1, 1)
+    std = torch.tensor(given.std or (1.0,) * channels, device=device).view(-1, 1, 1)
+    images = leaves_images(count, given.shape, generator).to(device)
+    if statistics is None:
+        return (images - mean) / std
+    with torch.no_grad():
+        activation_mismatch = ActivationMismatch(f((images - mean) / std), teacher, statistics)
+    images.requires_grad_()
+    modules = [f] if beside is None else [f, beside]
+    optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
+    for _ in range(STEPS):
+        optimiser.zero_grad(set_to_none=True)
+        for below in modules:  # one after the other: less memory
+            activation_mismatch(below((images - mean) / std)).backward()
+        optimiser.step()
+        with torch.no_grad():
+            images.clamp_(0, 1)
+    return (images.detach() - mean) / std

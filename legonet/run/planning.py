@@ -1,0 +1,90 @@
+"""What stands between a network as it is written and as it is built. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from legonet.graph.lock import Lock, LockedTeacher
+from legonet.graph.schema import Graph
+from legonet.graph.select import settled
+from legonet.plan.diff import diff
+from legonet.plan.incremental import Before
+from legonet.plan.plan import Plan
+from legonet.run.count import OperationCount
+from legonet.run.journal import Journal
+from legonet.run.prepare import Sources, facts, lock_teachers
+from legonet.store.blobs import BlobStore
+from legonet.teachers.crossing import Crossing
+
+
+@dataclass(frozen=True)
+class SampleFacts:
+    """Samples that are given, as a plan sees them.
+
+    Attributes:
+        fingerprints: by path.
+        labelled: paths whose samples have labels.
+        images: how many, by path.
+    """
+
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    labelled: frozenset[str] = frozenset()
+    images: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlannedNetwork:
+    """A plan and what it was made from.
+
+    Attributes:
+        graph: with every choice settled.
+        plan: what is to be done.
+        teachers: as their files are now.
+        before: the plan as the next one may go on from.
+    """
+
+    graph: Graph
+    plan: Plan
+    teachers: Mapping[str, LockedTeacher]
+    before: Before
+
+
+def make_plan(
+    graph: Graph,
+    lock: Lock,
+    store: BlobStore,
+    sources: Sources,
+    journal: Journal,
+    sample_facts: SampleFacts,
+    crossing: Callable[[str], Crossing],
+    before: Before | None = None,
+) -> PlannedNetwork:
+    """Plan what is to be built.
+
+    Args:
+        graph: as written.
+        lock: what has been built.
+        store: asked for the adapters that the lock names.
+        sources: the teachers.
+        journal: asked for what jobs took, and for adapters that the lock does not name.
+        sample_facts: Facts of the samples that are given.
+        crossing: a teacher's cut, by its name.
+        before: an earlier plan of this network, where there is one at hand.
+
+    Raises:
+        LegonetError: a teacher's files cannot be read.
+    """
+    teachers = lock_teachers(sources, lock)
+    graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
+    known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled)
+    count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
+    history = replace(journal.history(), count=count)
+    plan = diff(graph, lock, known, history, before)
+    before = Before(graph, lock, known, plan)
+    if plan.jobs:
+        fitted = journal.fitted({edge.key for edge in plan.jobs if edge.key is not None})
+        fitted = {key: each for key, each in fitted.items() if store.has(each.adapter)}
+        if fitted:
+            plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
+    return PlannedNetwork(graph, plan, teachers, before)

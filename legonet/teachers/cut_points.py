@@ -1,0 +1,162 @@
+"""Where a model can be cut, and what lies below and above each place. Needs torch.
+
+Operations are counted as multiplications with additions, one for each pair: those of convolutions, linear
+layers and matrix products, which are nearly all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+
+from legonet.errors import TeacherError
+from legonet.ir.cuts import NOWHERE, cut_points, names_of
+from legonet.ir.flops import FlopCounter
+from legonet.ir.graph import ModelGraph, Operation
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.sizes import shapes_of
+
+RECOMMENDED = (0.25, 0.5, 0.75)  # of the operations lie below the cuts that are recommended
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CutPoint:
+    """A place where one tensor crosses.
+
+    Attributes:
+        name: The last layer or operation below it.
+        module: The outermost module that ends there, such as `layer2`; the name if there is none.
+        shape: Of the tensor, without the batch.
+        parameters: Numbers of weights below and above.
+        operations: Multiplications below and above, for one image.
+        names: Every name that means this place, the module's first.
+        ends: A module ends there, or the model's own forward pass computes it.
+        recommended: Feature maps or tokens, at the end of a module, near a quarter, a half or three quarters.
+    """
+
+    name: str
+    module: str
+    shape: Shape
+    parameters: tuple[int, int]
+    operations: tuple[int, int]
+    names: tuple[str, ...] = ()
+    ends: bool = True
+    recommended: bool = False
+
+
+def list_cut_points(architecture: ModelGraph, input_shape: Shape, where: str = "model") -> list[CutPoint]:
+    """All places where a model can be cut, in order.
+
+    Args:
+        architecture: The model.
+        input_shape: (channels, height, width).
+        where: What messages call the model.
+
+    Raises:
+        BlockError: The model does not take such an input.
+    """
+    places, shapes, costs, weights = _of_graph(architecture, input_shape, where)
+    modules = names_of(architecture, places)
+    order = list(costs)
+    below, cuts, heavy = (0, 0), [], (sum(costs.values()), sum(weights.values()))
+    for name in order:
+        below = (below[0] + costs[name], below[1] + weights[name])
+        if name in places and name in shapes:
+            cut = CutPoint(
+                name,
+                modules[name][0],
+                shapes[name],
+                (below[1], heavy[1] - below[1]),
+                (below[0], heavy[0] - below[0]),
+                tuple(modules[name]),
+                _ends(architecture.steps[name], modules[name]),
+            )
+            cuts.append(cut)
+    return _with_recommended(cuts)
+
+
+def at_fraction(architecture: ModelGraph, input_shape: Shape, fraction: float, where: str) -> str:
+    """The cut that leaves about this fraction of the operations below it: a map or tokens if there are any.
+
+    Raises:
+        TeacherError: The fraction is not between 0 and 1, or the model cannot be cut.
+    """
+    if not 0 < fraction < 1:
+        raise TeacherError(f"{where}: cut {fraction}; expected a fraction between 0 and 1, or a name")
+    cuts = list_cut_points(architecture, input_shape, where)
+    if not cuts:
+        raise TeacherError(f"{where}: {NOWHERE}")
+    good = [cut for cut in cuts if _has_places(cut.shape)] or cuts
+    return min(ends(good), key=lambda cut: abs(_share(cut) - fraction)).module
+
+
+def _has_places(shape: Shape) -> bool:
+    """Whether features of several places cross: a map, (channels, height, width), or tokens."""
+    return (len(shape) == 3 and prod(shape[1:]) > 1) or (len(shape) == 2 and shape[0] > 1)
+
+
+def _share(cut: CutPoint) -> float:
+    return cut.operations[0] / max(1, sum(cut.operations))
+
+
+def ends(cuts: list[CutPoint]) -> list[CutPoint]:
+    """The last of those places between which nothing is multiplied: what ends a block."""
+    by_cost = {cut.operations[0]: cut for cut in cuts if cut.operations[0] and cut.operations[1]}
+    return list(by_cost.values()) or cuts
+
+
+def _ends(step: Operation, names: list[str]) -> bool:
+    return not step.module or step.module in names
+
+
+def _with_recommended(cuts: list[CutPoint]) -> list[CutPoint]:
+    good = ends([cut for cut in cuts if _has_places(cut.shape)])
+    good = [cut for cut in good if cut.ends] or good
+    chosen = {min(good, key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if good}
+    return [CutPoint(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
+
+
+def _of_graph(
+    operations: ModelGraph, input_shape: Shape, where: str
+) -> tuple[list[str], Mapping[str, Shape], dict[str, int], dict[str, int]]:
+    module = build_graph(operations, "meta")
+    places = cut_points(operations)
+    shapes = shapes_of(operations, input_shape, where)
+    costs, known = _costs(module, input_shape), set[str]()
+    weights = dict.fromkeys(costs, 0)
+    for name, step in operations.steps.items():
+        for tensor in step.tensors():
+            spec = operations.tensors[tensor]
+            if tensor not in known and not spec.buffer and name in weights:
+                weights[name] += prod(spec.shape)
+            known.add(tensor)
+    return places, shapes, costs, weights
+
+
+def _costs(module: GraphModule, input_shape: Shape) -> dict[str, int]:
+    """The multiplications of each step, for one image, on the meta device."""
+    costs: dict[str, int] = {}
+    counter, last = FlopCounter(), [""]
+
+    def observe(step: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
+        if last[0]:
+            costs[last[0]] = counter.total
+        last[0] = step.name
+
+    with torch.no_grad(), counter:
+        module.run(torch.empty((1, *input_shape), device="meta"), observe)
+    costs[last[0]] = counter.total
+    total, each = 0, {}
+    for name, count in costs.items():
+        each[name], total = (count - total) // 2, count
+    return each
+
+
+def near(cuts: list[CutPoint], cut: CutPoint) -> list[CutPoint]:
+    """Other places between which and this one nothing is multiplied, such as before and after a pooling."""
+    return [each for each in cuts if each is not cut and each.operations[0] == cut.operations[0]]

@@ -1,0 +1,93 @@
+"""The place where a model is cut is found once, by name or by a fraction, so that a map crosses there.
+
+Needs no torch for names of places that a map crosses in chains of layers, as block files list them.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from legonet.blocks.schema import Block
+from legonet.errors import TeacherError
+from legonet.ir.cuts import means_any
+from legonet.ir.graph import ModelGraph, Shape
+from legonet.ir.split import Cut, cut_at
+from legonet.teachers.feature_maps import is_taken_as_map, with_map
+
+
+def resolve(graph: ModelGraph, cut: str | float, input_shape: Shape, where: str) -> Cut:
+    """Find where a model is cut; where no map crosses, operations that make one are added.
+
+    Args:
+        graph: The model.
+        cut: A layer, module or operation, or a fraction of the model's multiplications; a number that is
+            written as a text is a name if the model has it.
+        input_shape: (channels, height, width) of the network's images.
+        where: What messages call the teacher.
+
+    Raises:
+        TeacherError: The model has no such place.
+    """
+    cut = _fraction(graph, cut)
+    if not isinstance(cut, str):
+        from legonet.teachers.cut_points import at_fraction
+
+        cut = at_fraction(graph, input_shape, cut, where)
+    found = cut_at(graph, cut, where=where)
+    shape = found.shape(input_shape)
+    if is_taken_as_map(found, shape, input_shape):
+        return found
+    plain = graph.without_notation()  # no layer makes a map of it
+    return with_map(replace(found, graph=plain, name=found.place), shape)
+
+
+def _fraction(graph: ModelGraph, cut: str | float) -> str | float:
+    """Read a cut that may be a fraction; `0.5` is also the name of a layer of nested chains."""
+    with suppress(ValueError):
+        if isinstance(cut, str) and 0 < float(cut) < 1 and not means_any(graph, cut):
+            return float(cut)
+    return cut
+
+
+def block_cut(block: Block, name: str, where: str) -> Cut:
+    """Cut a block's model; the model of a library is traced, which needs torch.
+
+    Args:
+        block: Layers and operations stay as its file lists them.
+        name: The layer, module or operation that the graph file names.
+        where: What messages call the teacher.
+
+    Returns:
+        The model and the place; a map crosses there if a library builds the block.
+
+    Raises:
+        BlockError: The block cannot be built.
+        TeacherError: The library's model cannot be traced, has no such place, or computes with constants,
+            which no weights file gives.
+    """
+    if block.architecture is not None:
+        return cut_at(block.architecture, name, where=where)
+    return resolve(block_graph(block), name, block.input, where)
+
+
+def block_graph(block: Block) -> ModelGraph:
+    """The graph of a block's model; the model of a library is traced, which needs torch.
+
+    Raises:
+        BlockError: The block cannot be built.
+        TeacherError: The library's model cannot be traced, or computes with constants, which no weights file
+            gives.
+    """
+    if block.architecture is not None:
+        return block.architecture
+    from legonet.blocks.build import build_block
+    from legonet.teachers.tracing.trace import trace
+
+    traced = trace(build_block(block, "meta"), block.input, where=f"block {block.name}")
+    if traced.constants:
+        raise TeacherError(
+            f"block {block.name}: {block.builder} computes with {len(traced.constants)} constants; expected "
+            "weights only; bring it in with `legonet teacher add`, which keeps them beside the weights"
+        )
+    return traced.graph

@@ -1,0 +1,62 @@
+"""Models that a user's function gives: `package.module:function`; only code that the user allows is run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import nn
+
+from legonet.blocks.libraries.table import LIBRARIES
+from legonet.blocks.weightless import without_values
+from legonet.errors import TeacherError
+from legonet.graph.suggest import kind_of
+from legonet.teachers.models.names import find_module, no_function, no_module
+from legonet.teachers.models.source import Lookup, ModelSource, how_to_allow
+from legonet.teachers.tracing.evaluation import line_of
+
+
+def _find(reference: str, lookup: Lookup) -> nn.Module:
+    module, _, name = reference.partition(":")
+    with _beside():
+        spec = find_module(module)
+        found, hint = no_module(module, LIBRARIES) if spec is None else no_function(spec, name)
+        if found and module not in sys.modules:
+            raise TeacherError(
+                f"model {reference}: {found}; expected package.module:function, a block, or a model of "
+                f"{' or '.join(LIBRARIES)}; correct it.{hint}"
+            )
+        if reference not in lookup.allowed:
+            raise TeacherError(
+                f"model {reference}: would run code of {module}; expected a block or one of the libraries "
+                f"{', '.join(LIBRARIES)}; if you trust that code, allow it: {how_to_allow(reference)}"
+            )
+        try:
+            made = without_values(getattr(importlib.import_module(module), name))
+        except Exception as error:  # whatever foreign code raises
+            line = str(error).strip().split("\n")[0].rstrip(".")
+            raise TeacherError(
+                f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: {line}; "
+                "expected a function without arguments that gives an nn.Module; correct it, or its name"
+            ) from error
+    if not isinstance(made, nn.Module):
+        raise TeacherError(
+            f"model {reference}: gave {kind_of(made)}; expected an nn.Module; correct the function"
+        )
+    return made.eval()
+
+
+@contextmanager
+def _beside() -> Iterator[None]:
+    """Modules of the working folder are found, as `python` finds them."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        yield
+    finally:
+        sys.path.pop(0)
+
+
+CODE = ModelSource(lambda reference: ":" in reference, _find)

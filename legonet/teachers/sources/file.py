@@ -1,0 +1,142 @@
+"""Teachers whose block and weights are files, as a graph file names them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from legonet.blocks.files import find_block
+from legonet.blocks.schema import Block
+from legonet.errors import StoreError, TeacherError
+from legonet.graph.schema import Teacher
+from legonet.ir.split import Cut
+from legonet.store.blobs import Pieces
+from legonet.store.workspace import Workspace
+from legonet.teachers.cutting import block_cut
+from legonet.teachers.sources.source import TeacherSource
+from legonet.teachers.weights.parts import mapped
+
+STATISTICS_SUFFIX = ".statistics.safetensors"
+SETTLED = 2 * 10**9  # nanoseconds
+
+
+class FileTeacher(TeacherSource):
+    """A teacher named by a graph file.
+
+    Args:
+        name: of the teacher.
+        spec: what the graph file says of it.
+        folder: the graph file's; paths are relative to it.
+        workspace: where its block is looked up, and which no path may leave.
+    """
+
+    def __init__(self, name: str, spec: Teacher, folder: Path, workspace: Workspace) -> None:
+        super().__init__(name, spec.cut)
+        self.folder = folder
+        self._spec, self._workspace = spec, workspace
+        self._hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._known: tuple[Block, Cut] | None = None
+
+    @property
+    def block(self) -> Block:
+        """The block that the model is built from."""
+        return find_block(self._spec.model, self._workspace.block_folders)
+
+    def cut(self) -> Cut:
+        """The block's model, cut; that of a builder is traced, once, which needs torch."""
+        block = self.block
+        if self._known is None or self._known[0] != block:
+            self._known = block, block_cut(block, self.cut_name, f"teachers.{self.name}")
+        return self._known[1]
+
+    @property
+    def architecture(self) -> str:
+        """The block's layers or operations, or its builder and arguments, as canonical JSON."""
+        block = self.block
+        if block.architecture is not None:
+            return block.architecture.json()
+        return json.dumps([block.builder, block.arguments, block.input], sort_keys=True)
+
+    def weights(self) -> Pieces:
+        """The weights file's bytes, mapped, checked against the graph file's sha256 if it gives one."""
+        return [mapped(self.content(), f"teachers.{self.name}.weights")]
+
+    def content(self) -> Path:
+        """The weights file, its sha256 compared with the graph file's if that gives one."""
+        path = self.weights_path()
+        if self._spec.sha256 is not None:
+            self.weights_hash()
+        return path
+
+    def weights_hash(self) -> str:
+        """The weights file's sha256, checked against the graph file's if it gives one."""
+        found = self._hash(self.weights_path(), "weights")
+        self._expect(found)
+        return found
+
+    def statistics(self) -> bytes | None:
+        """The statistics file named by the graph, or the one beside the weights."""
+        path = self.statistics_path()
+        return self._read(path, "statistics") if self._spec.statistics is not None or path.exists() else None
+
+    def statistics_hash(self) -> str | None:
+        """The sha256 of the statistics file, if there is one."""
+        path = self.statistics_path()
+        return self._hash(path, "statistics") if self._spec.statistics is not None or path.exists() else None
+
+    def weights_path(self) -> Path:
+        """Where the weights lie."""
+        return self._resolve(self._spec.weights, "weights")
+
+    def statistics_path(self) -> Path:
+        """Where the statistics lie, or would be written."""
+        if self._spec.statistics is not None:
+            return self._resolve(self._spec.statistics, "statistics")
+        weights = self.weights_path()
+        return weights.with_name(weights.name.removesuffix(".safetensors") + STATISTICS_SUFFIX)
+
+    def _resolve(self, relative: str, key: str) -> Path:
+        try:
+            return self._workspace.resolve(self.folder, relative)
+        except StoreError as error:
+            raise TeacherError(f"teachers.{self.name}.{key}: {error}") from error
+
+    def _expect(self, found: str) -> None:
+        if self._spec.sha256 is not None and found != self._spec.sha256:
+            raise TeacherError(
+                f"teachers.{self.name}.sha256: {self._spec.weights} has sha256 {found}; expected "
+                f"{self._spec.sha256}; restore the file, or correct the hash if the new weights are wanted"
+            )
+
+    def _read(self, path: Path, key: str) -> bytes:
+        with self._readable(path, key):
+            return path.read_bytes()
+
+    def _hash(self, path: Path, key: str) -> str:
+        """The file's sha256; a file that has not changed for a while is read only once."""
+        with self._readable(path, key):
+            state = path.stat()
+            mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+            known = self._hashes.get(path)
+            if known is not None and known[0] == mark:
+                return known[1]
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            # A file written just now may be written once more within the clock's resolution.
+            if time.time_ns() - state.st_mtime_ns > SETTLED:
+                self._hashes[path] = mark, found
+            return found
+
+    @contextmanager
+    def _readable(self, path: Path, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TeacherError(
+                f"teachers.{self.name}.{key}: {path} cannot be read ({error.strerror or error}); expected a "
+                "safetensors file; correct the path or put the file there"
+            ) from error

@@ -1,0 +1,272 @@
+"""Weights as people keep them: safetensors, or a PyTorch checkpoint, of which no code is run. Needs torch."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from legonet.blocks.libraries.table import LIBRARIES
+from legonet.errors import StoreError, TeacherError
+from legonet.graph.suggest import did_you_mean, kind_of, listed
+from legonet.store.tensors import is_pickle, read_tensors
+from legonet.teachers.tracing.programs import ProgramModel
+from legonet.teachers.weights.mapped_tensors import MappedArchive, map_bytes, raw_view
+from legonet.teachers.weights.scratch import Scratch
+
+# Where training scripts put the weights, and what wrappers put before every name.
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
+AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
+PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "backbone.")
+LONGEST_LIST = 20
+_COUNTER = "num_batches_tracked"
+_OTHER_ARCHIVES = {
+    "archive_format": "a file of torch.export, which is a model: give it as that",
+    "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
+}
+
+# What a file holds, and what makes of a tensor in it one with values.
+_Load = Callable[[Path], tuple[Any, Callable[[Tensor], Tensor]]]
+
+
+def read_checkpoint(
+    path: Path,
+    where: str = "weights",
+    scratch: Scratch | None = None,
+    key: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> dict[str, Tensor]:
+    """Read a file of weights; they stay on the disk until they are used.
+
+    Args:
+        path: A safetensors file, or a checkpoint of torch.save.
+        where: What messages call it.
+        scratch: Where weights go that cannot be mapped: those of torch before 1.6, which lie anywhere in the
+            file; default: beside it.
+        key: Which of several sets of weights, such as `state_dict_ema`; default: the plain ones.
+        tell: Is told which was taken if there are several.
+
+    Returns:
+        Tensors by name, as in the file.
+
+    Raises:
+        TeacherError: The file cannot be read, is damaged, holds code, or no weights.
+    """
+    place, scratch = f"{where}: {path}", scratch or Scratch(path.parent)
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise TeacherError(
+            f"{place}: cannot be read: {error.strerror or error}; expected a file of weights; check the path"
+        ) from error
+    if start[:4] == b"PK\x03\x04":
+        return _unwrapped(path, place, _zipped, key, tell)
+    if is_pickle(start):
+        return _unwrapped(path, place, partial(_old, scratch=scratch), key, tell)
+    try:
+        tensors = read_tensors(map_bytes(path), str(path)).tensors
+    except (StoreError, OSError) as error:
+        found = str(error).removeprefix(f"{path}: ").partition("; expected")[0]
+        raise TeacherError(
+            f"{place}: {found}; expected a whole safetensors file, or a checkpoint of torch.save; copy or "
+            "save it again"
+        ) from error
+    chosen = tensors if key is None else _chosen(tensors, key, place)
+    return {name: raw_view(raw) for name, raw in chosen.items()}
+
+
+def _zipped(path: Path) -> tuple[Any, Callable[[Tensor], Tensor]]:
+    archive = MappedArchive(path)
+    names = archive.names()
+    for name, what in _OTHER_ARCHIVES.items():
+        if name in names:
+            raise ValueError(f"it is {what}")
+    if "data.pkl" not in names:
+        raise ValueError("it is a zip file of something else")
+    return archive.checkpoint(), archive.tensor
+
+
+def _old(path: Path, scratch: Scratch) -> tuple[Any, Callable[[Tensor], Tensor]]:
+    def place(storage: Any, location: str) -> Any:
+        return scratch.room(storage.nbytes()).untyped_storage()
+
+    return torch.load(path, map_location=place, weights_only=True), lambda tensor: tensor
+
+
+def _unwrapped(
+    path: Path, place: str, load: _Load, key: str | None, tell: Callable[[str], None] | None
+) -> dict[str, Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the pickle's protocol
+            found, tensor = load(path)
+            found = found if key is None else _chosen(found, key, place)
+            sets = _sets(found)
+            if len(sets) > 1 and tell is not None:
+                tell(f"{path}: has {listed(list(sets), ' and ')}; {next(iter(sets))} was taken")
+            for state in sets.values():
+                return {str(name): tensor(value) for name, value in state.items()}
+    except pickle.UnpicklingError as error:
+        raise TeacherError(
+            f"{place}: holds more than weights ({_line(error)}), and reading that would run code; expected "
+            "tensors only; where you trust its maker, load it there and save model.state_dict() again"
+        ) from error
+    except TeacherError:
+        raise
+    except Exception as error:  # what a damaged pickle leads to is not bounded
+        raise TeacherError(
+            f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint of torch.save; copy or "
+            "save it again"
+        ) from error
+    what = listed_keys(found) if isinstance(found, Mapping) else kind_of(found)
+    raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")
+
+
+def _line(error: Exception) -> str:
+    text = str(error).split("WeightsUnpickler error:")[-1].strip().split("\n")[0]
+    return text.split(". ")[0].split(" was not an allowed")[0].rstrip(".") or type(error).__name__
+
+
+def _sets(found: Any, above: str = "") -> dict[str, Mapping[Any, Any]]:
+    """The sets of weights in what a file holds, by where they are; the plain ones first."""
+    if not isinstance(found, Mapping):
+        return {}
+    if found and all(isinstance(value, Tensor) for value in found.values()):
+        return {above: found}
+    sets: dict[str, Mapping[Any, Any]] = {}
+    for key in (*WRAPPERS, *AVERAGES):
+        sets |= _sets(found.get(key), f"{above}.{key}" if above else key)
+    return sets
+
+
+def _chosen(found: Any, key: str, place: str) -> Mapping[Any, Any]:
+    """What a key names: a part, a part of a part, or those of a set of weights whose names begin with it."""
+    part = found
+    for name in key.split("."):
+        part = part.get(name) if isinstance(part, Mapping) else None
+    if isinstance(part, Mapping):
+        return part
+    begins = f"{key}."
+    inside = [name for name in found if str(name).startswith(begins)] if isinstance(found, Mapping) else []
+    if inside:
+        return {name.removeprefix(begins): found[name] for name in inside}
+    known = [name for name in _sets(found) if name]
+    what = f"its sets of weights are {listed(known)}" if known else "it is one set of weights"
+    raise TeacherError(f"{place}: has no '{key}'; {what}; choose one.{did_you_mean(key, known)}")
+
+
+def listed_keys(found: Mapping[Any, Any]) -> str:
+    """The first keys of a mapping, for messages."""
+    keys = [str(key) for key in list(found)[:5]]
+    return f"the keys {', '.join(keys)}" if keys else "nothing"
+
+
+def fill_from(
+    module: nn.Module,
+    path: Path | None,
+    where: str,
+    model: str,
+    key: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> None:
+    """Give a model the weights of a file; a program has its own, and needs none.
+
+    Args:
+        module: As of `legonet.teachers.models.table.find_model`.
+        path: As of `read_checkpoint`; None if there is none.
+        where: What messages call the teacher.
+        model: What messages call the model.
+        key: As of `read_checkpoint`.
+        tell: Likewise.
+
+    Raises:
+        TeacherError: There are no weights where the model needs some, or some where it needs none; the file
+            cannot be read, or is of another model.
+    """
+    if isinstance(module, ProgramModel):
+        if path is not None:
+            raise TeacherError(
+                f"{where}: {model} has weights of its own; expected no others; leave {path} out"
+            )
+        return
+    if path is None:
+        raise TeacherError(f"{where}: no weights; expected those of {model}; add --weights FILE")
+    scratch = Scratch(path.parent)
+    read = read_checkpoint(path, where, scratch, key, tell)
+    fill(module, read, f"{where}: {path}", scratch, model)
+
+
+def fill(
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    where: str = "weights",
+    scratch: Scratch | None = None,
+    model: str | None = None,
+) -> None:
+    """Give a model its weights; prefixes that wrappers put before every name are taken off.
+
+    Args:
+        module: On any device; on "meta" it takes the tensors as they are.
+        weights: By name.
+        where: What messages call them.
+        scratch: Where weights go whose number type is not the model's; default: into memory.
+        model: What messages call the model; default: by its class.
+
+    Raises:
+        TeacherError: Weights are missing, not expected or of another shape; the model is unchanged.
+    """
+    expected = module.state_dict()
+    named = _best(weights, expected)
+    missing = [name for name in expected if name not in named and not name.endswith(_COUNTER)]
+    unexpected = [name for name in named if name not in expected and not name.endswith(_COUNTER)]
+    wrong = [
+        f"shape: {name} {list(named[name].shape)}; the model has {list(value.shape)}"
+        for name, value in expected.items()
+        if name in named and named[name].shape != value.shape
+    ]
+    problems = [f"missing: {name} {list(expected[name].shape)}" for name in missing]
+    problems += [f"not expected: {name} {list(named[name].shape)}" for name in unexpected] + wrong
+    if problems:
+        shown = problems[:LONGEST_LIST]
+        if len(problems) > len(shown):
+            shown.append(f"and {len(problems) - len(shown)} more")
+        raise TeacherError(
+            f"{where}: the weights are of another model: {len(missing)} missing, {len(unexpected)} not "
+            f"expected, {len(wrong)} of another shape; expected those of {model or type(module).__name__}; "
+            f"{_advice(model, bool(missing or unexpected))}\n" + "\n".join(f"  {each}" for each in shown)
+        )
+    convert = Tensor.to if scratch is None else scratch.converted
+    given = {name: convert(value, expected[name].dtype) for name, value in named.items() if name in expected}
+    module.load_state_dict(given, strict=False, assign=True)
+
+
+def _advice(model: str | None, other_names: bool) -> str:
+    choose = "choose the model that they were trained in"
+    library = model is not None and model.partition(":")[0] in LIBRARIES
+    if other_names or not library:
+        return choose
+    return f"{choose}: a file in blocks/ with `builder: {model}` and its `arguments`, such as num_classes"
+
+
+def _best(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under the names that most of the model's are among, prefixes taken off or not."""
+    best, seen = dict(weights), {tuple(weights)}
+    candidates = [best]
+    while candidates:
+        names = candidates.pop()
+        if len(set(names) & set(expected)) > len(set(best) & set(expected)):
+            best = names
+        for prefix in PREFIXES:
+            if names and all(name.startswith(prefix) for name in names):
+                shorter = {name.removeprefix(prefix): value for name, value in names.items()}
+                if tuple(shorter) not in seen:
+                    seen.add(tuple(shorter))
+                    candidates.append(shorter)
+    return best

@@ -1,0 +1,190 @@
+"""A fit that is cut short anywhere in a descent goes on there, and ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from legonet.distill.fitting import checkpoint
+from legonet.distill.fitting.checkpoint import Checkpoint, clear
+from legonet.distill.fitting.context import Edge, StepCallback
+from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.fitting.optimise import optimise
+from legonet.distill.fitting.stitching import fit_stitched
+from legonet.graph.schema import Adapter, Input
+from tests.distill.conftest import chain
+
+KEY = "k" * 64
+STEPS = 8
+METHODS: dict[str, dict[str, Any]] = {
+    "auto": {"name": "auto", "steps": STEPS, "imagined": 32},
+    "back-distillation": {"name": "back-distillation", "steps": STEPS, "batch": 2},
+    "ordinary": {"name": "ordinary", "steps": STEPS},
+    "distillation": {"name": "distillation", "steps": STEPS},
+    "jacobian": {"name": "jacobian", "steps": STEPS},
+    "inversion": {"name": "inversion", "steps": STEPS, "images": 8},
+    "closed-form": {"name": "closed-form", "draws": 8, "matching": STEPS},
+}
+
+
+class Stopped(BaseException):
+    """As a kill would: nothing after it is done."""
+
+
+def stop_at(step: int | None) -> StepCallback:
+    def progress(done: int, steps: int, loss: float) -> None:
+        if step is not None and done == step + 1:
+            raise Stopped
+
+    return progress
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a state after each step."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+
+
+@pytest.fixture
+def pictures() -> Samples:
+    generator = torch.Generator().manual_seed(3)
+    return Samples(torch.rand(8, 3, 16, 16, generator=generator), torch.arange(8) % 2)
+
+
+Fit = Callable[[StepCallback, Checkpoint | None], Fitted]
+
+
+def expect_the_same_bits(fitting: Fit, folder: Path, steps: tuple[int, ...] = (1, 5)) -> None:
+    wanted = fitting(stop_at(None), None)
+    for step in steps:
+        with pytest.raises(Stopped):
+            fitting(stop_at(step), Checkpoint(folder, KEY))
+        assert list(folder.iterdir()) != []
+    seen: list[int] = []
+    again = fitting(lambda done, *_: seen.append(done), Checkpoint(folder, KEY))
+    assert again.quality == wanted.quality
+    states = again.adapter.state_dict(), wanted.adapter.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    assert seen[0] == steps[-1] + 1  # what was done was not done again
+    clear(folder, KEY)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(
+    edge: Edge, pictures: Samples, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legonet.distill.fitting.refinement.JOINED", 256)
+    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # the closed form is exact here
+    spec = Adapter.model_validate({"kernel": 1, "method": METHODS[method]})
+    known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
+
+    def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
+        return fit(known, spec, pictures, progress=progress, checkpoint=kept)
+
+    expect_the_same_bits(fitting, tmp_path)
+
+
+@pytest.mark.usefixtures("always")
+def test_matching_at_the_image(
+    edge: Edge, pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legonet.distill.fitting.stitching.STEPS", 12)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.SYNTHESISED", 16)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.JOINED", 128)
+    spec = Adapter.model_validate({"kernel": 1, "method": METHODS["ordinary"]})
+    known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
+    own = chain(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+
+    def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
+        return fit_stitched(known, own, spec, pictures, "cpu", progress, kept)
+
+    # The tenth step is of the second descent: the first one, of 8 steps, stands as it ended.
+    expect_the_same_bits(fitting, tmp_path, (3, 9))
+
+
+def line(state: Any = None, only: str = "", stop: int = STEPS) -> tuple[nn.Linear, list[float]]:
+    """A descent of a line onto noise, whose schedule falls."""
+    generator = torch.Generator().manual_seed(0)
+    module = nn.Linear(3, 1)
+    with torch.no_grad():
+        module.weight.zero_()
+        assert module.bias is not None
+        module.bias.zero_()
+    drawn = torch.rand(4, 3, generator=generator)
+    kept = None if state is None else state.descent(generator)
+
+    def loss() -> Tensor:
+        return (module(drawn) - torch.rand(4, 1, generator=generator)).square().mean()
+
+    losses = optimise(module, loss, STEPS, 0.1, decay=True, progress=stop_at(stop), only=only, state=kept)
+    return module, losses
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("only", ["", "bias"])
+def test_losses_and_learning_rate_go_on(tmp_path: Path, only: str) -> None:
+    module, wanted = line(only=only)
+    with pytest.raises(Stopped):
+        line(Checkpoint(tmp_path, KEY), only, 3)
+    again, losses = line(Checkpoint(tmp_path, KEY), only)
+    assert losses == wanted
+    assert torch.equal(again.weight, module.weight)
+    assert torch.equal(again.bias, module.bias)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("place", [0, 70, -1])
+def test_a_damaged_state_is_not_gone_on_from(tmp_path: Path, place: int) -> None:
+    module, wanted = line()
+    with pytest.raises(Stopped):
+        line(Checkpoint(tmp_path, KEY), stop=3)
+    (file,) = tmp_path.iterdir()
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(bytes(data))
+    kept = Checkpoint(tmp_path, KEY)
+    again, losses = line(kept)
+    assert losses == wanted
+    assert torch.equal(again.weight, module.weight)
+    assert kept.notes == [f"{file}: the state of a descent was damaged; the descent began anew"]
+
+
+@pytest.mark.usefixtures("always")
+def test_a_state_of_something_else_is_not_gone_on_from(tmp_path: Path) -> None:
+    _, wanted = line()
+    with pytest.raises(Stopped):
+        line(Checkpoint(tmp_path, KEY, "cuda"), stop=3)
+    _, losses = line(Checkpoint(tmp_path, KEY))
+    assert losses == wanted
+    with pytest.raises(Stopped):
+        line(Checkpoint(tmp_path, KEY), "bias", 3)  # another set of parameters
+    _, losses = line(Checkpoint(tmp_path, KEY))
+    assert losses == wanted
+
+
+@pytest.mark.usefixtures("always")
+def test_a_full_disk_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "write_atomically", full)
+    _, wanted = line()
+    kept = Checkpoint(tmp_path, KEY)
+    assert line(kept)[1] == wanted
+    assert "the state of a descent cannot be written (No space left on device)" in kept.notes[0]
+    assert len(kept.notes) == 1
+
+
+def test_a_short_job_leaves_nothing(tmp_path: Path) -> None:
+    line(Checkpoint(tmp_path / "none", KEY))
+    assert not (tmp_path / "none").exists()
+    clear(tmp_path / "none", KEY)

@@ -1,0 +1,39 @@
+"""Which places are recommended to cut at."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from legonet.teachers.cut_points import at_fraction, list_cut_points
+from legonet.teachers.tracing.trace import trace
+
+
+class Tokens(nn.Module):
+    """Patches by a convolution, the only map, then residual blocks of linear layers on tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 4, 2, 2)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(4, 24), nn.GELU(), nn.Linear(24, 4)) for _ in range(8)
+        )
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.patches(images).flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            tokens = tokens + block(tokens)
+        return self.head(tokens.mean(1))
+
+
+def test_tokens_are_recommended_and_found_by_a_fraction() -> None:
+    torch.manual_seed(0)
+    model = trace(Tokens().eval(), (3, 8, 8)).graph
+    cuts = list_cut_points(model, (3, 8, 8))
+    shares = [cut.operations[0] / sum(cut.operations) for cut in cuts if cut.recommended]
+    assert [cut.shape for cut in cuts if cut.recommended] == [(16, 4)] * 3
+    assert shares == pytest.approx([0.25, 0.5, 0.75], abs=0.13)
+    place = at_fraction(model, (3, 8, 8), 0.5, "model")
+    assert next(cut for cut in cuts if cut.name == place).recommended

@@ -1,0 +1,197 @@
+"""Weights in the forms that people keep them in; no code of a file is run."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from legonet.errors import TeacherError
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import build_graph
+from legonet.teachers.tracing.trace import trace
+from legonet.teachers.weights.checkpoints import fill, read_checkpoint
+
+
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+
+
+def prefixed(prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in model().state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        prefixed(""),
+        prefixed("module."),
+        prefixed("module.model."),
+        {"state_dict": prefixed("module."), "epoch": 3},
+        {"model": prefixed(""), "optimizer": {"lr": 0.1}},
+    ],
+    ids=["plain", "data-parallel", "two prefixes", "lightning", "with an optimiser"],
+)
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "old"])
+def test_forms_of_a_checkpoint(content: Any, new: bool, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=new)
+    empty = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    fill(empty, read_checkpoint(tmp_path / "w.pt"))
+    for name, value in model().state_dict().items():
+        assert torch.equal(empty.state_dict()[name], value)
+
+
+def test_safetensors_and_other_precision(tmp_path: Path) -> None:
+    half = {name: value.half() for name, value in prefixed("").items() if value.is_floating_point()}
+    safetensors.torch.save_file(half, tmp_path / "w.safetensors")
+    filled = model()
+    fill(filled, read_checkpoint(tmp_path / "w.safetensors"))
+    assert filled.state_dict()["0.weight"].dtype == torch.float32
+    assert torch.equal(filled.state_dict()["0.weight"], half["0.weight"].float())
+
+
+def test_counters_of_batches_are_no_weights() -> None:
+    """What a traced model does not have, since no evaluation reads it."""
+    traced = trace(model().eval(), (1, 3, 3), output="0").graph
+    assert isinstance(traced, ModelGraph)
+    filled = build_graph(traced)
+    assert "1.num_batches_tracked" not in filled.state_dict()
+    fill(filled, prefixed("module."))
+    assert torch.equal(filled.state_dict()["0.weight"], prefixed("")["0.weight"])
+
+
+class Code:
+    """Would run when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (exec, ("raise SystemExit('code was run')",))
+
+
+def test_code_is_not_run(tmp_path: Path) -> None:
+    for new in (True, False):
+        torch.save({"state_dict": Code()}, tmp_path / "w.pt", _use_new_zipfile_serialization=new)
+        with pytest.raises(
+            TeacherError, match=r"holds more than weights .*, and reading that would run code"
+        ):
+            read_checkpoint(tmp_path / "w.pt")
+
+
+def test_cut_short_at_any_byte(tmp_path: Path) -> None:
+    torch.save(prefixed(""), tmp_path / "new.pt")
+    torch.save(prefixed(""), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    safetensors.torch.save_file(prefixed(""), tmp_path / "w.safetensors")
+    for name in ("new.pt", "old.pt", "w.safetensors"):
+        whole = (tmp_path / name).read_bytes()
+        part = tmp_path / "part"
+        for length in [*range(0, len(whole), 61), len(whole) - 1]:
+            part.write_bytes(whole[:length])
+            with pytest.raises(TeacherError):
+                read_checkpoint(part)
+
+
+def test_what_is_no_weights(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match="holds the keys epoch, lr; expected tensors by name"):
+        read_checkpoint(tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match="none: cannot be read: No such file"):
+        read_checkpoint(tmp_path / "none")
+
+
+def test_files_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("<!DOCTYPE html><title>Not found</title>")
+    np.savez(tmp_path / "numpy", weight=np.zeros(3))
+    torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.zeros(1, 2),)), tmp_path / "program.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of TorchScript's age
+        torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), tmp_path / "script")
+    for name, message in {
+        "page": "its header would have .*; expected a whole safetensors file, or a checkpoint of torch.save",
+        "numpy.npz": "it is a zip file of something else; expected a whole checkpoint of torch.save",
+        "program.pt2": "it is a file of torch.export, which is a model: give it as that",
+        "script": "it is a TorchScript archive: load it where you trust",
+    }.items():
+        with pytest.raises(TeacherError, match=message):
+            read_checkpoint(tmp_path / name)
+
+
+def test_weights_of_another_model_are_listed() -> None:
+    state = prefixed("")
+    del state["0.bias"]
+    state["0.weight"], state["extra"] = torch.zeros(2, 1, 5, 5), torch.zeros(3)
+    filled, before = model(), model().state_dict()
+    with pytest.raises(TeacherError) as caught:
+        fill(filled, state, "teachers.cat")
+    assert str(caught.value).split("\n") == [
+        "teachers.cat: the weights are of another model: 1 missing, 1 not expected, 1 of another shape; "
+        "expected those of Sequential; choose the model that they were trained in",
+        "  missing: 0.bias [2]",
+        "  not expected: extra [3]",
+        "  shape: 0.weight [2, 1, 5, 5]; the model has [2, 1, 3, 3]",
+    ]
+    assert all(torch.equal(value, before[name]) for name, value in filled.state_dict().items())
+
+
+def test_a_head_of_another_width_needs_arguments() -> None:
+    state = prefixed("") | {"1.bias": torch.zeros(5)}
+    with pytest.raises(TeacherError, match=r"`builder: torchvision:net` and its `arguments`, such as num_cl"):
+        fill(model(), state, model="torchvision:net")
+    with pytest.raises(TeacherError, match="those of mynet:make; choose the model that they were trained in"):
+        fill(model(), state, model="mynet:make")
+
+
+def test_one_of_several_sets_of_weights(tmp_path: Path) -> None:
+    plain, average = prefixed("module."), {name: value + 1 for name, value in prefixed("").items()}
+    torch.save({"epoch": 3, "model_ema": {"module": average}, "state_dict": plain}, tmp_path / "w.pt")
+    told: list[str] = []
+    assert set(read_checkpoint(tmp_path / "w.pt", tell=told.append)) == set(plain)
+    assert told == [f"{tmp_path / 'w.pt'}: has state_dict and model_ema.module; state_dict was taken"]
+    for key in ("model_ema", "model_ema.module"):
+        found = read_checkpoint(tmp_path / "w.pt", key=key)
+        assert all(torch.equal(found[name], value) for name, value in average.items())
+    with pytest.raises(TeacherError, match=r"has no 'model_emo'; its sets of weights are .* Did you mean"):
+        read_checkpoint(tmp_path / "w.pt", key="model_emo")
+    torch.save({"model_ema": average}, tmp_path / "w.pt")
+    assert set(read_checkpoint(tmp_path / "w.pt")) == set(average)
+
+
+@pytest.mark.parametrize("form", ["zip", "safetensors"])
+def test_weights_whose_names_begin_with_a_key(form: str, tmp_path: Path) -> None:
+    both = {**prefixed("online."), **{name: value + 1 for name, value in prefixed("ema.").items()}}
+    if form == "zip":
+        torch.save(both, tmp_path / "w")
+    else:
+        safetensors.torch.save_file(both, tmp_path / "w")
+    found = read_checkpoint(tmp_path / "w", key="ema")
+    assert set(found) == set(prefixed(""))
+    assert torch.equal(found["0.bias"], both["ema.0.bias"])
+    with pytest.raises(TeacherError, match="has no 'average'; it is one set of weights"):
+        read_checkpoint(tmp_path / "w", key="average")
+
+
+@pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
+def test_a_file_that_ends_early_at_any_byte(form: str, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    weights = {"a.weight": torch.arange(3.0)}
+    if form == "safetensors":
+        safetensors.torch.save_file(weights, whole)
+    else:
+        torch.save(weights, whole, _use_new_zipfile_serialization=form == "zip")
+    data = whole.read_bytes()
+    for length in range(len(data)):
+        part.write_bytes(data[:length])
+        with pytest.raises(TeacherError, match="expected"):
+            read_checkpoint(part)
+
+
+def test_a_directory_that_begins_before_the_file(tmp_path: Path) -> None:
+    torch.save(nn.Linear(2, 2).state_dict(), file := tmp_path / "cut.pth")
+    file.write_bytes(file.read_bytes()[:4] + file.read_bytes()[-40:])
+    with pytest.raises(TeacherError, match="cut short or damaged"):
+        read_checkpoint(file)
