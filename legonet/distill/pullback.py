@@ -16,7 +16,7 @@ chain rule's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -103,7 +103,7 @@ class Pullback:
                 continue
             call, mask = prepared.calls[name], by_name.get(name)
             if mask is not None:
-                call = replace(call, mask=mask)
+                call = call.masked(mask)
             for source, found in zip(prepared.takes[name], self._pulled(call, arrived), strict=True):
                 if found is None:
                     continue

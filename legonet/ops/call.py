@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -66,9 +67,15 @@ class Call:
     mask: Tensor | None = None
 
     @cached_property
-    def data(self) -> list[Data]:
+    def data(self) -> tuple[Data, ...]:
         """The arguments that depend on the features, in order."""
-        return list(_data((list(self.arguments), dict(self.keywords))))
+        return tuple(_data((self.arguments, self.keywords)))
+
+    def masked(self, mask: Tensor) -> Call:
+        """The call with a mask; what is known of its data stays known, unlike with `replace`."""
+        made = copy.copy(self)
+        object.__setattr__(made, "mask", mask)
+        return made
 
     def at(self, values: Sequence[Any]) -> Any:
         """Compute it with these values for its data."""
