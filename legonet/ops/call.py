@@ -57,6 +57,7 @@ class Call:
             where shapes and costs are wanted.
         keywords: Likewise, by name.
         mask: Of a rectifier, zeros and ones that broadcast; None for ones.
+        known: What a pullback has worked out of the call, to be used again for the next gradient.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Call:
     arguments: Sequence[Any]
     keywords: Mapping[str, Any] = field(default_factory=dict)
     mask: Tensor | None = None
+    known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def data(self) -> tuple[Data, ...]:
