@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,7 +36,7 @@ from benchmarks.train_teachers import (
     shuffle_features,
     train_base,
 )
-from legonet.blocks.build import build_layers
+from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data import animals
@@ -47,7 +46,9 @@ from legonet.distill.fitting.fit import Samples, fit
 from legonet.evaluate import scores
 from legonet.graph.method import METHODS
 from legonet.graph.schema import Adapter
+from legonet.ir.interpreter import GraphModule, part
 from legonet.ir.notation import Conv, Layer, Linear
+from legonet.ir.split import cut_at
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
@@ -126,9 +127,7 @@ def _reordered(edge: Edge) -> Edge:
     return replace(edge, teacher_module=permuted.module, statistics=recorded)
 
 
-def _teacher(
-    network: Network, category: str, kind: Kind, folder: Path
-) -> tuple[nn.Sequential, nn.Sequential]:
+def _teacher(network: Network, category: str, kind: Kind, folder: Path) -> tuple[GraphModule, GraphModule]:
     """Find f and g_T of another base in the folder, trained if they are not there."""
     task, weights = NARROWER if kind == "architecture" else CLASSIFY, folder / kind
     path = weights / f"{category}-{task.name}.safetensors"
@@ -136,9 +135,9 @@ def _teacher(
         _train(task, [each for each in animals.CATEGORIES if each != GENERIC], weights)
     net = build_layers(task.block.layers or {})
     net.load_state_dict(load_file(path))
-    children = list(net.eval().requires_grad_(False).named_children())
-    above = [name for name, _ in children].index(CUT) + 1
-    return nn.Sequential(OrderedDict(children[:above])), nn.Sequential(OrderedDict(children[above:]))
+    whole = lowered(net)
+    below, above = cut_at(whole.graph, CUT).parts
+    return part(whole, below), part(whole, above)
 
 
 def _train(task: Task, categories: Sequence[str], folder: Path) -> None:
@@ -150,7 +149,7 @@ def _train(task: Task, categories: Sequence[str], folder: Path) -> None:
         print(f"{folder}: trained a teacher for {category}", flush=True)
 
 
-def _statistics(f: nn.Sequential, g: nn.Sequential, images: Tensor) -> Statistics:
+def _statistics(f: GraphModule, g: GraphModule, images: Tensor) -> Statistics:
     """What the teacher's owner would record, in the precision of a file."""
     found = record(f, g, images.split(BATCH), allowance(f, g))
     return parse_statistics(dump_statistics(found), "statistics")

@@ -26,6 +26,7 @@ from benchmarks.memory import STATUS, forget_peak, peak
 from benchmarks.opening import opening
 from benchmarks.streaming import streaming
 from benchmarks.targets import Figure, at_least, at_most
+from benchmarks.timing import devices, one_thread, ratio
 from legonet.blocks.adapter_layers import adapter_layers
 from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.files import find_block
@@ -149,12 +150,10 @@ def run_compile(repeats: int = 30, say: Callable[[str], None] = lambda _: None) 
             long runs.
         say: told what is being done.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        figures: list[Figure] = []
+    figures: list[Figure] = []
+    with one_thread():
         with torch.inference_mode():
-            for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+            for device in devices():
                 say(f"on {device}: one path against nn.Sequential")
                 figures += one_path(repeats, device)
                 say("5 categories x 2 tasks against ten paths, and against sharing by hand")
@@ -167,37 +166,7 @@ def run_compile(repeats: int = 30, say: Callable[[str], None] = lambda _: None) 
         figures += opening()
         say("predicting thousands of images")
         figures += streaming(shipped_folder("graphs") / "animals.yaml", "dog:classify")
-    finally:
-        torch.set_num_threads(before)
     return figures
-
-
-def ratio(
-    reference: Callable[[], object], candidate: Callable[[], object], repeats: int, device: str = "cpu"
-) -> float:
-    """Seconds of the candidate over those of the reference: the median over pairs of runs.
-
-    Processor seconds on a CPU; on a GPU those that pass until it has done its work.
-    """
-    for each in (reference, candidate, reference, candidate):
-        each()
-    found = []
-    for number in range(repeats):
-        seconds = {}
-        pair = (reference, candidate) if number % 2 else (candidate, reference)
-        for each in pair:
-            begin = _now(device)
-            each()
-            seconds[each] = _now(device) - begin
-        found.append(seconds[candidate] / max(seconds[reference], 1e-9))
-    return statistics.median(found)
-
-
-def _now(device: str) -> float:
-    if device == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def images(batch: int) -> Tensor:
@@ -346,7 +315,14 @@ def exports() -> Iterator[Figure]:
             yield at_most(f"{kind}: largest difference, batches of {sizes}", made.difference, "", APART)
 
 
-def write_json(figures: list[Figure]) -> str:
-    """The results file's text."""
-    data = {"torch": torch.__version__, "threads": 1, "figures": [figure.data() for figure in figures]}
+def write_json(figures: list[Figure], before: str | None = None) -> str:
+    """The results file's text.
+
+    Args:
+        figures: What was measured.
+        before: The text of an earlier file, whose other figures stay.
+    """
+    known = {} if before is None else {each["measure"]: each for each in json.loads(before)["figures"]}
+    known |= {figure.measure: figure.data() for figure in figures}
+    data = {"torch": torch.__version__, "threads": 1, "figures": list(known.values())}
     return json.dumps(data, indent=2) + "\n"

@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.experiments import TEACHER, Trial, trials
 from benchmarks.rig import Rig
-from legonet.blocks.build import leaves
 from legonet.evaluate import scores
+from legonet.ir.cuts import split_at
+from legonet.ir.interpreter import GraphModule, part
 
 CATEGORY = "cat"
 ADAPTER = "three 1x1"  # the paper's
@@ -33,8 +34,8 @@ def hidden_components(rig: Rig) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     features, labels = (part[:IMAGES] for part in rig.held_out(teacher))
     for trial in shown_trials():
         fitted, _ = rig.fit(trial)
-        model = nn.Sequential(fitted.adapter, rig.edge(trial).task_module)
-        points[f"{trial.method}, {trial.images} images"] = _project(model, features)
+        adapted = scores(fitted.adapter, features)
+        points[f"{trial.method}, {trial.images} images"] = _project(rig.edge(trial).task_module, adapted)
     points[TEACHER] = _project(rig.edge(teacher).teacher_module, features)
     return points, labels.numpy()
 
@@ -49,7 +50,7 @@ def shown_trials() -> list[Trial]:
     return [found[which] for which in SHOWN if which in found]
 
 
-def _project(model: nn.Module, features: Tensor) -> NDArray[Any]:
+def _project(model: GraphModule, features: Tensor) -> NDArray[Any]:
     hidden = last_hidden(model, features).double()
     centred = hidden - hidden.mean(0)
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
@@ -57,7 +58,8 @@ def _project(model: nn.Module, features: Tensor) -> NDArray[Any]:
     return (centred @ axes.T).numpy()
 
 
-def last_hidden(model: nn.Module, features: Tensor) -> Tensor:
-    """What the last layer of a chain takes: (batch, size)."""
-    below = nn.Sequential(*[layer for _, layer in leaves(model)][:-1])
-    return scores(below, features).flatten(1)
+def last_hidden(model: GraphModule, features: Tensor) -> Tensor:
+    """What the last operation of a module takes: (batch, size)."""
+    (taken,) = model.graph.steps[model.graph.output].references()
+    below, _ = split_at(model.graph, taken)
+    return scores(part(model, below), features).flatten(1)

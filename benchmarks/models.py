@@ -225,9 +225,7 @@ def _spread(cuts: list[CutPoint]) -> Iterator[CutPoint]:
 
 def _through_bytes(operations: ModelGraph, state: dict[str, Tensor]) -> GraphModule:
     tensors = {name: raw_tensor(state[name], name) for name in operations.tensors}
-    module = load_module(dump_module("category-module", {}, tensors, operations.data()))
-    assert isinstance(module, GraphModule)  # noqa: S101 - what was written
-    return module
+    return load_module(dump_module("category-module", tensors=tensors, **operations.entry()))
 
 
 def pullback_error(module: GraphModule, shape: tuple[int, ...]) -> float:

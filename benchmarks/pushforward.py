@@ -26,7 +26,6 @@ from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import INPUT
 from legonet.ir.interpreter import GraphModule
 from legonet.ops.call import Call
-from legonet.ops.table import RECTIFIERS
 
 
 def push_forward(pull: Pullback, module: GraphModule, x: Tensor) -> Tensor:
@@ -52,7 +51,7 @@ def push_forward(pull: Pullback, module: GraphModule, x: Tensor) -> Tensor:
 
 
 def _surrogate(call: Call, masked: bool) -> Callable[..., Any]:
-    if call.operation in RECTIFIERS and masked and call.data[0].nominal is None:
+    if masked and call.data[0].nominal is None:
         return lambda t: t
     if call.operation.startswith("max_pool2d"):
         kernel, stride, padding = (call.argument(i, d) for i, d in ((1, 1), (2, None), (3, 0)))

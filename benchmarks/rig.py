@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.experiments import EXPERIMENTS, NOTHING, TEACHER, UNADAPTED, Experiment, Trial
 from benchmarks.rows import Row
+from legonet.blocks.adapter import convolutions
 from legonet.compile.network import normalisation
 from legonet.data import animals
 from legonet.distill.fitting.context import Edge
@@ -185,11 +186,10 @@ class Rig:
         module = copy.deepcopy(edge.category_module)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for layer in module.modules():
-                if isinstance(layer, nn.Conv2d):
-                    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-                    if layer.bias is not None:
-                        nn.init.zeros_(layer.bias)
+            for conv in convolutions(module):
+                nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=generator)
+                if conv.bias is not None:
+                    nn.init.zeros_(conv.bias)
         if edge.statistics is None:
             return replace(edge, category_module=module)
         images = self._normalise(self._train(category, mask, seed)[0][:RECORDED])

@@ -8,9 +8,9 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -20,9 +20,9 @@ from benchmarks.experiments import TARGETS, Trial
 from benchmarks.rig import Rig, Split, animals_rig
 from benchmarks.targets import Figure, at_least, at_most
 from benchmarks.timing import best_time, best_times, matmul_rate
-from legonet.blocks.adapter import build_adapter
+from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.blocks.adapter_layers import adapter_layers
-from legonet.blocks.build import build_layers, chain_layers, leaves
+from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.files import find_block
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import fit
@@ -30,10 +30,15 @@ from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.pullback import Pullback
 from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.graph.schema import Adapter
+from legonet.ir.cuts import rectifiers
+from legonet.ir.graph import TensorSpec
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import with_tensors
 from legonet.ir.sizes import output_shape, size_of
+from legonet.ir.split import cut_at
 from legonet.outputs.binary import BinaryOutput
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.weights.parts import cut_layers
+from legonet.teachers.cutting import block_graph
 
 SPEED = "speed.json"
 FASTER = 100.0  # closed form than back-distillation
@@ -164,15 +169,14 @@ def _fits(rig: Rig, method: Mapping[str, object], seeds: int) -> _Fits:
 def against_double_backward(edge: Edge, batch: int = STEP_BATCH, repeats: int = 200) -> Figure:
     """One gradient of ‖D'_S − D'_T‖² in the adapter's weights, G and masks given, in two ways.
 
-    Ours pulls G back by rules. The other is what autograd offers: the same chains with masks for ReLUs and
+    Ours pulls G back by rules. The other is what autograd offers: the same modules with masks for ReLUs and
     average pooling, forward, backward with a graph, and backward again.
 
     Raises:
         AssertionError: the two losses differ.
     """
     adapter = build_adapter(Adapter(), edge.source, edge.target)
-    weights = [each.weight for each in adapter if isinstance(each, nn.Conv2d)]
-    chains = [edge.task_module, edge.teacher_module, adapter]
+    modules = [edge.task_module, edge.teacher_module, adapter]
     student, teacher = (
         copy.deepcopy(each).requires_grad_(False) for each in (edge.task_module, edge.teacher_module)
     )
@@ -180,6 +184,10 @@ def against_double_backward(edge: Edge, batch: int = STEP_BATCH, repeats: int = 
     generator = torch.Generator().manual_seed(0)
     gradient = draw_gradient(batch, pulls[0].output_shape, "uniform", generator)
     masks = draw_masks(batch, pulls[0].relu_shapes, 0.5, generator)
+
+    given = masks, masks, [torch.ones(())] * len(pulls[2].relu_shapes)
+    linear = [_linearised(module, each) for module, each in zip(modules, given, strict=True)]
+    weights = [each.weight for each in convolutions(adapter.requires_grad_())]
 
     def loss(found: Tensor, wanted: Tensor) -> Tensor:
         return F.mse_loss(found, wanted, reduction="sum") / batch
@@ -189,11 +197,6 @@ def against_double_backward(edge: Edge, batch: int = STEP_BATCH, repeats: int = 
             above, wanted = pulls[0](gradient, masks), pulls[1](gradient, masks)
         value = loss(pulls[2](above), wanted)
         return value, *torch.autograd.grad(value, weights)
-
-    linear = [
-        _linearised(chain, given)
-        for chain, given in zip(chains, (masks, masks, [torch.ones(())] * len(weights)), strict=True)
-    ]
 
     def by_autograd() -> tuple[Tensor, ...]:
         x = torch.zeros(batch, *edge.source, requires_grad=True)
@@ -209,27 +212,22 @@ def against_double_backward(edge: Edge, batch: int = STEP_BATCH, repeats: int = 
     return at_least("step on pseudo-gradients: times as fast as by double backward", ratio, "x", STEP_FASTER)
 
 
-class _Mask(nn.Module):
-    """The dummy ReLU of the 2nd kind."""
+def _linearised(module: GraphModule, masks: Sequence[Tensor]) -> GraphModule:
+    """The module whose gradient is the pseudo-gradient; it shares the weights.
 
-    def __init__(self, mask: Tensor) -> None:
-        super().__init__()
-        self.mask = mask
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features * self.mask
-
-
-def _linearised(chain: nn.Sequential, masks: list[Tensor]) -> nn.Sequential:
-    """The chain whose gradient is the pseudo-gradient; it shares the weights."""
-    remaining, linear = iter(masks), nn.Sequential()
-    for _, layer in leaves(chain):
-        if isinstance(layer, nn.ReLU):
-            layer = _Mask(next(remaining))
-        elif isinstance(layer, nn.MaxPool2d):
-            layer = nn.AvgPool2d(layer.kernel_size, layer.stride)  # type: ignore[arg-type]
-        linear.append(layer)
-    return linear
+    ReLUs become products with masks (the dummy ReLU of the 2nd kind), max pooling becomes average pooling.
+    """
+    graph = module.graph.without_notation()
+    tensors: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    steps, specs, remaining = dict(graph.steps), dict(graph.tensors), iter(masks)
+    for name in rectifiers(graph):
+        mask, tensors[f"{name}.mask"] = {"tensor": f"{name}.mask"}, next(remaining)
+        specs[f"{name}.mask"] = TensorSpec(tuple(tensors[f"{name}.mask"].shape), buffer=True)
+        steps[name] = replace(steps[name], function="mul.Tensor", arguments=(steps[name].arguments[0], mask))
+    for name, step in graph.steps.items():
+        if step.function == "max_pool2d":
+            steps[name] = replace(step, function="avg_pool2d", arguments=step.arguments[:3])
+    return with_tensors(replace(graph, steps=steps, tensors=specs), tensors)
 
 
 def at_paper_width(
@@ -265,9 +263,9 @@ def fit_wide(block: str, cut: str, draws: int, threads: int) -> tuple[float, flo
 def random_edge(block: str, cut: str) -> Edge:
     """Modules of random weights; g_T is g_S with a tenth of noise, as if both came from one base."""
     found = find_block(block, [shipped_folder("blocks")])
-    below, above = cut_layers(chain_layers(found), cut)
+    below, above = cut_at(block_graph(found), cut).parts
     shape = output_shape(below, found.input)
-    f, student = build_layers(below), build_layers(above)
+    f, student = (build_layers(each.notation or {}) for each in (below, above))
     return _edge(f, student, shape)
 
 
@@ -281,7 +279,8 @@ def _edge(f: nn.Sequential, student: nn.Sequential, shape: tuple[int, ...]) -> E
         for parameter in teacher.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(noise, alpha=NOISE * float(parameter.std(correction=0)))
-    return Edge("random:classify", f, student, teacher, shape, shape, BinaryOutput(kind="binary"))
+    below, generic, own = (lowered(each) for each in (f, student, teacher))
+    return Edge("random:classify", below, generic, own, shape, shape, BinaryOutput(kind="binary"))
 
 
 def costs_in_draws(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from benchmarks.experiments import GENERIC, TARGETS
 from benchmarks.rig import Rig, Split
-from legonet.blocks.build import build_layers, chain_layers, leaves
+from legonet.blocks.build import build_layers, leaves
 from legonet.blocks.device import find_device
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
@@ -34,6 +34,7 @@ from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import shipped_folder
+from legonet.teachers.cutting import block_graph
 
 GRAPH = "graphs/voc.yaml"
 CATEGORIES = (GENERIC, *TARGETS)
@@ -219,7 +220,7 @@ def _start(block: Block, base: dict[str, Tensor]) -> nn.Sequential:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the new layers are the same in all teachers, which keeps a common base
-        net = build_layers(chain_layers(block))
+        net = build_layers(block_graph(block).notation or {})
     weights = [value for key, value in base.items() if key.endswith("weight")]
     biases = [value for key, value in base.items() if key.endswith("bias")]
     layers = [

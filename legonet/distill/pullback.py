@@ -16,7 +16,7 @@ chain rule's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,8 +27,8 @@ from legonet.ir.cuts import following, rectifiers
 from legonet.ir.graph import INPUT, Operation
 from legonet.ir.interpreter import GraphModule, bound
 from legonet.ir.sizes import lowest_pooling, lowest_window, shapes_of
-from legonet.ops.call import Call, Data, Gradient, Shape
-from legonet.ops.row import Row
+from legonet.ops.call import Call, Data, Shape
+from legonet.ops.row import Pull, Row
 from legonet.ops.table import ROWS
 
 _REMEMBERED = 4  # numbers of draws whose nominal values are kept
@@ -40,6 +40,7 @@ class _Prepared:
 
     calls: dict[str, Call]
     takes: dict[str, list[str]]
+    pulls: dict[str, Pull]
 
 
 class Pullback:
@@ -93,23 +94,25 @@ class Pullback:
         given = list(masks) if masks is not None else [None] * len(self._rectifiers)
         by_name = dict(zip(self._rectifiers, given, strict=True))
         prepared = self._prepare(len(gradient), gradient)
-        gradients: dict[str, dict[int, Tensor]] = {self._module.graph.output: {-1: gradient}}
+        gradients: dict[str, Tensor] = {self._module.graph.output: gradient}
+        parts: dict[str, dict[int, Tensor]] = {}  # of results that are several tensors, by their places
         for name in reversed(self._path):
             if name == self._bottom:
                 break
-            arrived = gradients.pop(name, None)
+            arrived = gradients.pop(name, None) if name in gradients else parts.pop(name, None)
             if arrived is None:
                 continue
             call, mask = prepared.calls[name], by_name.get(name)
             if mask is not None:
-                call = replace(call, mask=mask)
-            for source, found in zip(prepared.takes[name], self._pulled(call, arrived), strict=True):
-                if found is None:
-                    continue
-                place = call.arguments[1] if call.operation == "getitem" else -1
-                parts = gradients.setdefault(source, {})
-                parts[place] = parts[place] + found if place in parts else found
-        total = gradients.get(self._bottom, {}).get(-1)
+                call = call.masked(mask)
+            if call.operation == "getitem":
+                (source,) = prepared.takes[name]
+                _add(parts.setdefault(source, {}), call.arguments[1], arrived)
+                continue
+            for source, found in zip(prepared.takes[name], prepared.pulls[name](call, arrived), strict=True):
+                if found is not None:
+                    _add(gradients, source, found)
+        total = gradients.get(self._bottom)
         return gradient.new_zeros(len(gradient), *self.input_shape) if total is None else total
 
     @property
@@ -134,14 +137,6 @@ class Pullback:
         """Every operation between input and output as it is called for so many draws, and what it takes."""
         prepared = self._prepare(draws, like)
         return prepared.calls, prepared.takes
-
-    def _pulled(self, call: Call, arrived: Mapping[int, Tensor]) -> Sequence[Tensor | None]:
-        if call.operation == "getitem":  # the part's place goes with its gradient
-            return [arrived[-1]]
-        whole: Gradient = arrived[-1] if -1 in arrived else dict(arrived)
-        pull = ROWS[call.operation].pull
-        assert pull is not None  # noqa: S101 - looked at when the pullback was made
-        return pull(call, whole)
 
     def _prepare(self, draws: int, like: Tensor) -> _Prepared:
         """Calls with their shapes and nominal values, for so many draws."""
@@ -172,7 +167,8 @@ class Pullback:
             known[name] = self._result(call, step, draws, like)
             if name in path:
                 calls[name], takes[name] = call, [each for each in step.references() if _is_data(known[each])]
-        return _Prepared(calls, takes)
+        pulls = {name: pull for name, call in calls.items() if (pull := ROWS[call.operation].pull)}
+        return _Prepared(calls, takes, pulls)
 
     def _result(self, call: Call, step: Operation, draws: int, like: Tensor) -> Any:
         """The result as `Data`, or a list of them."""
@@ -185,6 +181,10 @@ class Pullback:
             several = value if value is not None else [None] * len(results)
             return [_data(each, like, part) for each, part in zip(results, several, strict=True)]
         return _data(results, like, value)
+
+
+def _add(sums: dict[Any, Tensor], key: Any, found: Any) -> None:
+    sums[key] = sums[key] + found if key in sums else found
 
 
 def alike(student: Pullback, teacher: Pullback) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -75,6 +76,7 @@ class Call(Arguments):
             where shapes and costs are wanted.
         keywords: Likewise, by name.
         mask: Of a rectifier, zeros and ones that broadcast; None for ones.
+        known: What a pullback has worked out of the call, to be used again for the next gradient.
     """
 
     name: str
@@ -83,11 +85,18 @@ class Call(Arguments):
     arguments: Sequence[Any]
     keywords: Mapping[str, Any] = field(default_factory=dict)
     mask: Tensor | None = None
+    known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
-    def data(self) -> list[Data]:
+    def data(self) -> tuple[Data, ...]:
         """The arguments that depend on the features, in order."""
-        return list(_data((list(self.arguments), dict(self.keywords))))
+        return tuple(_data((self.arguments, self.keywords)))
+
+    def masked(self, mask: Tensor) -> Call:
+        """The call with a mask; what is known of its data stays known, unlike with `replace`."""
+        made = copy.copy(self)
+        object.__setattr__(made, "mask", mask)
+        return made
 
     def at(self, values: Sequence[Any]) -> Any:
         """Compute it with these values for its data."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from legonet.ops import nominal
 from legonet.ops.call import Call, Data, Extent, Gradient, Shape
@@ -35,24 +35,22 @@ def convolved(call: Call, gradient: Gradient) -> list[Tensor | None]:
         return transposed(call, gradient)
     if isinstance(call.argument(4, 0, "padding"), str) or len(data.shape) != 4:
         return transposed(call, gradient)
+    if "options" not in call.known:
+        call.known["options"] = _left_over(call, data.shape, weight.shape, gradient.shape)
+    return [F.conv_transpose2d(gradient, weight, None, *call.known["options"])]
+
+
+def _left_over(call: Call, below: Shape, weight: Shape, above: Shape) -> tuple[Any, ...]:
+    """Options of the transposed convolution: stride, padding, what is left over, groups, dilation."""
     stride, padding = call.pair(3, 1, "stride"), call.pair(4, 0, "padding")
     dilation = call.pair(5, 1, "dilation")
     left_over = [
         size - ((out - 1) * step - 2 * zeros + wide * (kernel - 1) + 1)
         for size, out, step, zeros, wide, kernel in zip(
-            data.shape[2:], gradient.shape[2:], stride, padding, dilation, weight.shape[2:], strict=True
+            below[2:], above[2:], stride, padding, dilation, weight[2:], strict=True
         )
     ]
-    found = F.conv_transpose2d(
-        gradient,
-        weight,
-        stride=stride,
-        padding=padding,
-        output_padding=left_over,
-        groups=call.argument(6, 1, "groups"),
-        dilation=dilation,
-    )
-    return [found]
+    return stride, padding, left_over, call.argument(6, 1, "groups"), dilation
 
 
 def _expect_fit(call: Call, groups: int, takes: int, gives: int) -> None:

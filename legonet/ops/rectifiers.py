@@ -25,7 +25,9 @@ def _rectified(call: Call, gradient: Gradient) -> list[Tensor | None]:
     lower, upper = _slopes(call, data)
     if call.mask is None:
         return [gradient if isinstance(upper, float) and upper == 1.0 else gradient * upper]
-    mask = call.mask.reshape(-1, *data.shape[1:]) if call.mask.numel() == gradient.numel() else call.mask
+    mask = call.mask
+    if len(mask) != data.shape[0] and mask.numel() == gradient.numel():  # one draw may be several rows
+        mask = mask.reshape(-1, *data.shape[1:])
     if isinstance(lower, float) and (lower, upper) == (0.0, 1.0):
         return [gradient * mask]
     return [gradient * (lower + (upper - lower) * mask)]

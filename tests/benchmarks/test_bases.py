@@ -10,6 +10,7 @@ from benchmarks.teacher_training import initial, plain
 from benchmarks.train_teachers import CLASSIFY, Task, save_state
 from legonet.distill.alignment import align
 from legonet.distill.pullback import Pullback
+from legonet.ir.lowering import lower
 from legonet.ir.sizes import output_shape
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
@@ -44,7 +45,7 @@ def test_reordered_units_compute_the_same_and_are_found_again(network: Network) 
 
 def test_the_narrower_architecture(network: Network) -> None:
     layers = NARROWER.block.layers or {}
-    assert output_shape(layers, (3, 32, 32)) == (1,)
+    assert output_shape(lower(layers), (3, 32, 32)) == (1,)
     assert set(CLASSIFY.block.layers or {}) - set(layers) == set(DROPPED)
 
 

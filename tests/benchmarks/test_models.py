@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from benchmarks.models import (
     run_models,
     write_table,
 )
-from legonet.distill import rules
 from legonet.ir.interpreter import build_graph
+from legonet.ops.table import ROWS
 from legonet.teachers.tracing.export import export
 
 
@@ -115,6 +116,6 @@ def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = build_graph(export(net, (4, 8, 8)).graph)
     module.load_state_dict(net.state_dict())
     assert pullback_error(module, (4, 8, 8)) < 1e-5
-    wrong = rules.Rule(lambda call, gradient: [2 * gradient], rules.RULES["conv2d"].nominal, "wrong")  # type: ignore[operator]
-    monkeypatch.setitem(rules.RULES, "conv2d", wrong)
+    wrong = replace(ROWS["conv2d"], pull=lambda call, gradient: [2 * gradient])  # type: ignore[operator, list-item]
+    monkeypatch.setitem(ROWS, "conv2d", wrong)
     assert pullback_error(module, (4, 8, 8)) > 1e-3

@@ -15,15 +15,15 @@ import legonet
 from benchmarks.photo_page import MeasuredEdge, Photo, write_page
 from benchmarks.photo_teachers import CUT, MEAN, STD, Effort, halves, tune
 from benchmarks.photos import GRAPH, VGG, measure_edges, prepared, save_floats, shrunk
-from legonet.blocks.build import build_layers, chain_layers
+from legonet.blocks.build import build_layers
 from legonet.blocks.files import find_block
 from legonet.data import animals
 from legonet.demo import ordinary
 from legonet.graph.load import load_graph
-from legonet.ir.graph import ModelGraph
 from legonet.ir.sizes import output_shape
+from legonet.ir.split import cut_at
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.weights.parts import cut_architecture
+from legonet.teachers.cutting import block_graph
 
 BLOCKS, GRAPHS = [shipped_folder("blocks")], shipped_folder("graphs")
 
@@ -34,19 +34,19 @@ def test_the_graph_and_its_blocks_fit() -> None:
     shapes = set()
     for teacher in graph.teachers.values():
         block = find_block(teacher.model, BLOCKS)
-        assert block.architecture is not None
-        assert output_shape(block.architecture, graph.input.shape) == (1,)
-        f, _ = cut_architecture(block.architecture, teacher.cut)
+        architecture = block_graph(block)
+        assert output_shape(architecture, graph.input.shape) == (1,)
+        f = cut_at(architecture, teacher.cut).below
         shapes.add(output_shape(f, graph.input.shape))
-        assert isinstance(f, ModelGraph) == (teacher.cut == CUT)
+        assert (f.notation is None) == (teacher.cut == CUT)
     assert shapes == {(112, 6, 6), (64, 8, 8)}
 
 
 def test_the_shrunk_classifier_is_the_animals_own() -> None:
     images = animals.single_category(VGG, "validation", size=96, count=8).images
-    wide = build_layers(chain_layers(find_block("vgg-slim-shrunk", BLOCKS))).eval()
+    wide = build_layers(find_block("vgg-slim-shrunk", BLOCKS).layers or {}).eval()
     wide.load_state_dict(shrunk(VGG))
-    own = build_layers(chain_layers(find_block("vgg-slim", BLOCKS))).eval()
+    own = build_layers(find_block("vgg-slim", BLOCKS).layers or {}).eval()
     own.load_state_dict(load_file(GRAPHS / "teachers" / f"{VGG}-classify.safetensors"))
     with torch.no_grad():
         small = functional.avg_pool2d(images, 3)

@@ -14,12 +14,13 @@ from benchmarks.cli import main
 from benchmarks.paper import ROWS
 from benchmarks.rows import read_rows
 from benchmarks.voc import CATEGORIES, GRAPH, Place, VocPictures, _start, prepare
-from legonet.blocks.build import build_layers, chain_layers, leaves
+from legonet.blocks.build import build_layers, leaves
 from legonet.blocks.files import find_block
 from legonet.data.voc import CATEGORIES as VOC
 from legonet.errors import DataError, SelectError
 from legonet.network import Network
 from legonet.store.workspace import shipped_folder
+from legonet.teachers.cutting import block_graph
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     block = find_block("vgg-slim", [shipped_folder("blocks")])
     path = tmp_path_factory.mktemp("weights") / "slim.pth"
-    torch.save(build_layers(chain_layers(block)).state_dict(), path)
+    torch.save(build_layers(block.layers or {}).state_dict(), path)
     return path
 
 
@@ -109,9 +110,11 @@ def test_images_come_in_turns(root: Path) -> None:
 
 
 def test_a_vgg16_gives_its_fcn_every_layer_but_the_last() -> None:
-    with torch.device("meta"):
-        base = build_layers(chain_layers(find_block("vgg16", [shipped_folder("blocks")]))).state_dict()
-    fcn = build_layers(chain_layers(find_block("vgg16-fcn", [shipped_folder("blocks")])), "meta")
+    classifier, masks = (
+        block_graph(find_block(name, [shipped_folder("blocks")])).notation or {}
+        for name in ("vgg16", "vgg16-fcn")
+    )
+    base, fcn = build_layers(classifier, "meta").state_dict(), build_layers(masks, "meta")
     sizes = [value.numel() for key, value in base.items() if key.endswith("weight")]
     layers = [layer for _, layer in leaves(fcn) if next(layer.parameters(), None) is not None]
     assert [layer.weight.numel() for layer in layers] == sizes  # type: ignore[union-attr, operator]
@@ -119,7 +122,7 @@ def test_a_vgg16_gives_its_fcn_every_layer_but_the_last() -> None:
 
 def test_a_fully_connected_layer_becomes_a_convolution() -> None:
     block = find_block("vgg-slim-fcn", [shipped_folder("blocks")])
-    layers = [(name, layer) for name, layer in leaves(build_layers(chain_layers(block)))]
+    layers = [(name, layer) for name, layer in leaves(build_layers(block.layers or {}))]
     base = {
         f"{name}.{part}": torch.full((value.numel(),), 0.5)
         for name, layer in layers
