@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 
@@ -57,12 +57,14 @@ class Executor(ABC):
     `Network.transplant` as an instance.
 
     Attributes:
+        tells_steps: whether `wait` tells of each step of a job; where it does not, progress goes job by job.
         slots: how many jobs it does at a time.
         store: holds the modules that jobs name; known from `open` on.
         device: where to compute; likewise.
         checkpoints: a folder where long jobs leave their states, to go on from; None: nowhere.
     """
 
+    tells_steps: ClassVar[bool] = True
     slots: int = 1
     store: BlobStore
     device: torch.device | str = "cpu"
