@@ -71,12 +71,12 @@ class Network(Design):
         self._planned: Before | None = None  # the last plan, which the next one goes on from
 
     def __repr__(self) -> str:
-        parts = {
-            "categories": self.graph.categories,
-            "tasks": self.graph.tasks,
-            "teachers": self.graph.teachers,
-        }
-        counts = [f"{len(names)} {what}" for what, names in parts.items()]
+        parts = (
+            (len(self.graph.categories), "category", "categories"),
+            (len(self.graph.tasks), "task", "tasks"),
+            (len(self.graph.teachers), "teacher", "teachers"),
+        )
+        counts = [f"{count} {one if count == 1 else several}" for count, one, several in parts]
         where = "in memory" if self.path is None else str(self.path)
         return f"<Network {self.graph.name}: {', '.join(counts)}; {where}>"
 
