@@ -298,8 +298,8 @@ class Network(Design):
 
         Args:
             names: Paths such as `cat:classify`, or applications of the graph; default: every built path.
-            categories: Instead of names: the categories whose built paths are joined.
-            tasks: Likewise the tasks; with categories, the paths that have one of each.
+            categories: The categories whose built paths are joined, instead of names.
+            tasks: The tasks whose built paths are joined; with categories, the paths that have one of each.
             device: The device of the module. Over several, categories are spread; images and tasks are on
                 the first.
             passes: The passes that rewrite it to less work: `all`; `none`, which gives the naive
@@ -385,8 +385,8 @@ class Network(Design):
             Rows of figures; printed, a table.
 
         Raises:
-            SelectError: no such path, one that is not built, or none that can be measured.
-            DataError: images or labels are missing or do not fit.
+            SelectError: There is no such path, it is not built, or no path can be measured.
+            DataError: Images or labels are missing or do not fit.
         """
         from legonet.evaluate import evaluate
 

@@ -39,13 +39,13 @@ def register_method(method: _Method) -> _Method:
     Call it where the module that defines the class is imported: worker processes import that module too.
 
     Args:
-        method: a subclass of `legonet.Method` with a name of its own, `cost` and `fit`.
+        method: A subclass of `legonet.Method` with a name of its own, `cost` and `fit`.
 
     Returns:
         The same class.
 
     Raises:
-        legonet.errors.GraphError: its name is missing or taken, or it does not define `cost` or `fit`.
+        legonet.errors.GraphError: Its name is missing or taken, or it does not define `cost` or `fit`.
     """
     METHODS.add(method)
     record(f"method '{METHODS.name_of(method)}'", method.__module__)
