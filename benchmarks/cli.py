@@ -85,9 +85,10 @@ def paper(
     epochs: Annotated[int, typer.Option(min=1, help="With voc: of the teachers' training.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Run the paper's three experiments, all methods, and compare with the targets.
+    """Run the paper's experiments with all methods.
 
-    Stopped, it goes on where it was when it is run again. The benchmark `report` makes tables and plots.
+    The figures are compared with the targets. Stopped, it goes on where it was when it is run again. The
+    benchmark `report` makes tables and plots.
     """
     from benchmarks.experiments import SEEDS
     from benchmarks.paper import Choice, Setting, run_paper
@@ -115,7 +116,10 @@ def speed(
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
-    """Time the closed form against back-distillation, and against what the machine can do."""
+    """Time the closed form against back-distillation.
+
+    It is also compared with what the machine can do.
+    """
     from benchmarks.speed import SPEED, run_speed
     from legonet.store.plain_files import write_file
 
@@ -132,7 +136,10 @@ def scale(
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
-    """Measure how planning and running grow: plans, files, store, scheduler, a year of arrivals."""
+    """Measure how planning and running grow with the network.
+
+    That covers plans, files, the store, the scheduler, and a year of arrivals.
+    """
     from benchmarks.scale import SCALE, run_scale
     from legonet.store.plain_files import write_file
 
@@ -181,7 +188,10 @@ def report(
     backbone: Backbone = "vgg16",
     root: Root = None,
 ) -> None:
-    """Write benchmarks.md, its plots and its JSON files from what was measured. Needs the extra `bench`."""
+    """Write benchmarks.md from what was measured.
+
+    Its plots and JSON files are written too. Needs the extra `bench`.
+    """
     from benchmarks.experiments import SEEDS
     from benchmarks.paper import Choice, Setting
     from benchmarks.report import write_report
@@ -288,7 +298,10 @@ def models(
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
-    """Try architectures of torchvision and timm: traced, cut, put together again, pulled back."""
+    """Try architectures of torchvision and timm as teachers.
+
+    Each is traced, cut, put together again and pulled back.
+    """
     from dataclasses import asdict
 
     from benchmarks.models import Outcome, read_outcomes, run_models, write_table
@@ -319,7 +332,10 @@ def photos(
     docs: Annotated[Path, typer.Option("--output", "-o", help="Folder of the page.")] = Path("docs"),
     results: Results = RESULTS,
 ) -> None:
-    """Build and measure a network of EfficientNet-Lite0 and a VGG-style net. Needs the extra `zoo`."""
+    """Build and measure a network of two architectures.
+
+    These are EfficientNet-Lite0 and a VGG-style net. Needs the extra `zoo`.
+    """
     from benchmarks.photo_teachers import Effort
     from benchmarks.photos import run_photos
 

@@ -1,11 +1,12 @@
-"""legonet: a LEGO-style builder of modular neural networks.
+"""Build modular neural networks like LEGO.
 
 import legonet
 net = legonet.load("graphs/animals.yaml")
 net.transplant()
 classify = net.compile("cat:classify")
 
-What is listed here is public, with what its methods take and return. All else may change with any release.
+What `legonet.__all__` lists is public, with the methods and fields of its classes. All else may change with
+any release.
 """
 
 from __future__ import annotations

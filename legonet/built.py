@@ -61,12 +61,12 @@ class BuiltNetwork(Design):
         self._planned: Before | None = None  # the last plan, which the next one goes on from
 
     def __repr__(self) -> str:
-        parts = {
-            "categories": self.graph.categories,
-            "tasks": self.graph.tasks,
-            "teachers": self.graph.teachers,
-        }
-        counts = [f"{len(names)} {what}" for what, names in parts.items()]
+        parts = (
+            (len(self.graph.categories), "category", "categories"),
+            (len(self.graph.tasks), "task", "tasks"),
+            (len(self.graph.teachers), "teacher", "teachers"),
+        )
+        counts = [f"{count} {one if count == 1 else several}" for count, one, several in parts]
         where = "in memory" if self.path is None else str(self.path)
         return f"<Network {self.graph.name}: {', '.join(counts)}; {where}>"
 
@@ -134,8 +134,8 @@ class BuiltNetwork(Design):
 
         Args:
             names: Paths such as `cat:classify`, or applications of the graph; default: every built path.
-            categories: Instead of names: the categories whose built paths are joined.
-            tasks: Likewise the tasks; with categories, the paths that have one of each.
+            categories: The categories whose built paths are joined, instead of names.
+            tasks: The tasks whose built paths are joined; with categories, the paths that have one of each.
             device: The device of the module. Over several, categories are spread; images and tasks are on
                 the first.
             passes: The passes that rewrite it to less work: `all`; `none`, which gives the naive

@@ -152,7 +152,7 @@ def _measured(project: Project, lock: Lock, data: LabelledImages, names: Iterabl
     """The built paths that are asked for and whose output can be measured.
 
     Raises:
-        SelectError: A path does not exist or is not built, or none can be measured.
+        SelectError: There is no such path, it is not built, or no path can be measured.
     """
     wanted = list(names or ()) or (list(data) if isinstance(data, Mapping) else [])
     chosen = find_paths(project, lock, wanted)

@@ -317,4 +317,4 @@ def test_an_edge_looks_at_nothing_else(network: Network, monkeypatch: pytest.Mon
 
 
 def test_what_it_is_in_a_line(network: Network) -> None:
-    assert repr(network) == "<Network zoo: 3 categories, 1 tasks, 3 teachers; in memory>"
+    assert repr(network) == "<Network zoo: 3 categories, 1 task, 3 teachers; in memory>"

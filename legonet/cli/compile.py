@@ -14,7 +14,7 @@ Passes = Annotated[
     str,
     typer.Option(
         metavar="NAMES",
-        help="all, none, exact, training, or names of passes with commas between; see docs/compiler.md.",
+        help="The passes: all, none, exact, training, or names with commas between; see docs/compiler.md.",
     ),
 ]
 
@@ -26,7 +26,8 @@ def compile(  # noqa: A001 - the command's name
         typer.Option(
             "--output",
             "-o",
-            help="app.pt2, app.onnx, or a folder of plain Python; default: nothing is written.",
+            metavar="FILE",
+            help="What to write: a .pt2 or an .onnx file, or a folder of plain Python; default: nothing.",
         ),
     ] = None,
     path: Paths = None,
@@ -36,7 +37,7 @@ def compile(  # noqa: A001 - the command's name
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make one network of some paths, and write it to be run without legonet.
+    """Write some paths as one network that runs without legonet.
 
     What is written is loaded again and compared before the command says done.
     """

@@ -17,9 +17,9 @@ def demo(
     ),
     as_json: Json = False,
 ) -> None:
-    """Grow the animals network, one teacher at a time, from no image at all, and measure it.
+    """Grow the animals network and measure it.
 
-    Needs the extra `demo`.
+    It grows one teacher at a time, from no image at all. Needs the extra `demo`.
     """
     from dataclasses import asdict
 

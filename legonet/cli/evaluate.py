@@ -14,9 +14,10 @@ def evaluate(
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Measure teachers, paths without their adapters, and transplanted paths on labelled images.
+    """Measure teachers and paths on labelled images.
 
-    For binary tasks also: how often each category's path says yes to images of every category.
+    Paths are measured with and without their adapters; for binary tasks also: how often each category's path
+    says yes to images of every category.
     """
     import legonet
 

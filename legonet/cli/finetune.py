@@ -15,19 +15,24 @@ ROLLED_BACK = 1
 
 def finetune(
     graph: GraphFile,
-    task: Annotated[str | None, typer.Option(help="The task whose module is tuned.")] = None,
-    category: Annotated[str | None, typer.Option(help="Or the category whose module is tuned.")] = None,
+    task: Annotated[str | None, typer.Option(metavar="TASK", help="The task whose module is tuned.")] = None,
+    category: Annotated[
+        str | None, typer.Option(metavar="CATEGORY", help="The category whose module is tuned.")
+    ] = None,
     samples: SampleFolders = None,
-    steps: Annotated[int, typer.Option(min=1, help="Of the descent.")] = 200,
-    tolerance: Annotated[float, typer.Option(min=0, help="By how much a path's measure may grow.")] = 0.01,
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="The number of steps of the descent.")] = 200,
+    tolerance: Annotated[
+        float, typer.Option(metavar="NUMBER", min=0, help="By how much the measure of a path may grow.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of all that is random.")] = 0,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> int:
-    """Tune a module for all its paths, on a copy that is kept only if none gets worse.
+    """Tune a shared module for all its paths.
 
+    The module is that of --task or of --category. A copy of it is tuned, and kept only if no path gets worse.
     Each path is judged on held-out images: by its labels, or by its agreement with the teacher. Without
-    images they are synthesised from the teacher.
+    --samples images are synthesised from the teacher.
     """
     import legonet
     from legonet.cli.samples import folders_of, open_samples

@@ -13,13 +13,16 @@ from legonet.cli.options import Json
 
 def gc(
     place: Annotated[
-        Path, typer.Argument(metavar="PLACE", help="A graph file or a folder of the workspace.")
+        Path, typer.Argument(metavar="PLACE", help="A graph file, or a folder of the workspace.")
     ] = Path(),
-    delete: Annotated[bool, typer.Option("--delete", help="Free it; else it is only told.")] = False,
-    age: Annotated[str, typer.Option(metavar="DURATION", help="Only what is older.")] = "1h",
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; otherwise it is only listed.")] = False,
+    age: Annotated[str, typer.Option(metavar="DURATION", help="Leave out what is younger.")] = "1h",
     as_json: Json = False,
 ) -> None:
-    """Say what is stored that nothing needs any more, and what killed commands left; free it if asked to."""
+    """List what is stored and no longer needed, or delete it.
+
+    That includes what commands that were killed have left.
+    """
     from legonet.errors import StoreError
     from legonet.run.options import seconds_of
     from legonet.store.gc import find_orphans

@@ -11,12 +11,14 @@ import typer
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The new workspace; made if it does not exist.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The new workspace; made if it does not exist.")
+    ] = Path(),
     example: Annotated[
         bool, typer.Option("--example/--empty", help="With the animals example, or with blocks only.")
     ] = True,
 ) -> None:
-    """Make a workspace: blocks, graphs and, unless --empty, the animals example."""
+    """Make a workspace with blocks and the animals example."""
     from legonet.store.workspace import init_workspace
 
     for path in init_workspace(folder, example):

@@ -28,19 +28,19 @@ SampleFolders = Annotated[
     typer.Option(
         "--samples",
         metavar="PATH=FOLDER",
-        help="Images of a path's category; may be given several times.",
+        help="Images for a path: a folder with one folder per category; may be given several times.",
     ),
 ]
 Verify = Annotated[
     bool,
-    typer.Option("--verify", help="First read all that has been built; set aside what is damaged."),
+    typer.Option("--verify", help="First read all that has been built, and set aside what is damaged."),
 ]
 Device = Annotated[
     str,
     typer.Option(
         "--device",
         metavar="DEVICE",
-        help="Where to compute: cpu, cuda, mps, or auto: an accelerator if there is one.",
+        help="Where to compute: cpu, cuda, mps, or auto, which is an accelerator if there is one.",
     ),
 ]
 Data = Annotated[
@@ -53,5 +53,9 @@ Data = Annotated[
 ]
 Paths = Annotated[
     list[str] | None,
-    typer.Option("--path", metavar="PATH", help="A path or application; default: all built paths."),
+    typer.Option(
+        "--path",
+        metavar="PATH",
+        help="A path or an application; may be given several times; default: all built paths.",
+    ),
 ]

@@ -39,7 +39,12 @@ def plan(
     graph: GraphFile,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="PLAN", help="Write it here, for `legonet transplant PLAN`."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PLAN",
+            help="Write the plan to this file, for `legonet transplant PLAN`.",
+        ),
     ] = None,
     samples: SampleFolders = None,
     every: Annotated[
@@ -48,9 +53,10 @@ def plan(
     verify: Verify = False,
     as_json: Json = False,
 ) -> None:
-    """Say what `legonet transplant` would do for each path, and why. Changes nothing but what --verify says.
+    """Say what `legonet transplant` would do for each path, and why.
 
-    Where many paths stay as they are, these are counted for each task, and not listed.
+    Nothing is changed but for what --verify sets aside. Where many paths stay as they are, these are counted
+    for each task, and not listed.
     """
     import legonet
     from legonet.cli.samples import folders_of, open_samples

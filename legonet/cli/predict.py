@@ -30,31 +30,37 @@ def predict(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGE...",
+            metavar="IMAGE",
             help="Image files, folders of them, or - for names on standard input, one per line.",
         ),
     ],
     path: Paths = None,
     masks: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where masks of mask tasks go: IMAGE.CATEGORY.TASK.png."),
+        typer.Option(
+            metavar="FOLDER", help="Write the masks of mask tasks to this folder, as IMAGE.CATEGORY.TASK.png."
+        ),
     ] = None,
     overlays: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Likewise the images with their masks drawn over them."),
+        typer.Option(
+            metavar="FOLDER", help="Write the images with their masks drawn over them to this folder."
+        ),
     ] = None,
     lines: Annotated[
         bool, typer.Option("--jsonl", help="Print JSON lines, one per image and path, as they come.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Images that are computed together.")] = BATCH,
+    batch: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many images are computed together.")
+    ] = BATCH,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> int:
-    """Run images through paths of the network and print labels and scores, one line per image and path.
+    """Run images through paths of the network.
 
-    Images are read as they are computed, in the order of their names, so that a folder may hold any number of
-    them. One that cannot be read is named on standard error, the others are predicted, and the exit status
-    is 1.
+    Labels and scores are printed, one line per image and path. Images are read as they are computed, in the
+    order of their names, so that a folder may hold any number of them. One that cannot be read is named on
+    standard error, the others are predicted, and the exit status is 1.
     """
     import torch
 

@@ -20,7 +20,10 @@ def render(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The picture: .svg, .png, .pdf, .dot, .mmd or .html; default: GRAPH.svg"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The picture: .svg, .png, .pdf, .dot, .mmd or .html; default: GRAPH.svg.",
         ),
     ] = None,
     plan: Annotated[
@@ -31,16 +34,20 @@ def render(
     ] = False,
     figures: Annotated[
         Path | None,
-        typer.Option(help="Figures to write on the paths: what `legonet evaluate --json` printed."),
+        typer.Option(
+            metavar="FILE", help="Figures to write on the paths: what `legonet evaluate --json` printed."
+        ),
     ] = None,
     compiled: Annotated[
-        bool, typer.Option("--compiled", help="Draw what a compiled network runs: svg, png, pdf or dot.")
+        bool,
+        typer.Option("--compiled", help="Draw what a compiled network runs, as .svg, .png, .pdf or .dot."),
     ] = False,
     path: Paths = None,
 ) -> None:
-    """Draw the network: categories, tasks, adapters and teachers, with their state.
+    """Draw the network.
 
-    With --compiled: the calls that its paths, or those of --path, are compiled to.
+    The picture shows categories, tasks, adapters and teachers with their state; with --compiled, the calls
+    that the network's paths, or those of --path, are compiled to.
     """
     import legonet
 

@@ -27,14 +27,15 @@ Code = Annotated[
     ),
 ]
 HERE = Path("graphs/any.yaml")  # a place in the workspace of the working folder
-EXAMPLE = "Of the images that it is traced with: channels, height, width"
+EXAMPLE = "The shape of the images that the model is traced with: channels, height, width"
 MODEL = "A block, torchvision:NAME, timm:NAME, a .pt2 file or package.module:function."
 Output = Annotated[
-    str | None, typer.Option("--output", metavar="NAME", help="Which output, where the model gives several.")
+    str | None,
+    typer.Option("--output", metavar="NAME", help="The output to take, where the model gives several."),
 ]
 
 app = typer.Typer(
-    help="What the owner of a teacher does.",
+    help="Inspect, add and record teachers.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_help_option=False,
@@ -43,31 +44,7 @@ app = typer.Typer(
 
 @app.callback()
 def _teacher(show_help: Help = False) -> None:
-    """What the owner of a teacher does."""
-
-
-@app.command("record")
-def record(
-    graph: GraphFile,
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="TEACHER...", help="Which teachers; default: all.")
-    ] = None,
-    data: Data = "animals",
-) -> None:
-    """Record statistics on the owner's images, so that transplanting needs none.
-
-    They are written beside the weights and take at most a tenth of their size, but for small teachers with
-    large features.
-    """
-    import legonet
-    from legonet.data.source import open_source
-
-    network = legonet.load(graph)
-    source = open_source(data, network.graph.input.shape)
-    for name in names or network.graph.teachers:
-        path, count = network.record(name, lambda category: source.samples(category, split="train")[0])
-        size = Path(path).stat().st_size
-        print(f"{path}: {count} images, {size / 1024:.0f} KiB")
+    """Inspect, add and record teachers."""
 
 
 @app.command("inspect")
@@ -85,16 +62,21 @@ def inspect(
             help=f"{EXAMPLE}; default: what a block names, else 3,224,224.",
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Also places inside blocks.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show places inside blocks too.")] = False,
     picture: Annotated[
         Path | None,
-        typer.Option("--picture", "-o", metavar="FILE", help="Draw it too: .svg, .png, .pdf or .dot."),
+        typer.Option(
+            "--picture", "-o", metavar="FILE", help="Draw the places too: .svg, .png, .pdf or .dot."
+        ),
     ] = None,
     output: Output = None,
     allow_code: Code = None,
     as_json: Json = False,
 ) -> None:
-    """Show where a model can be cut: the places that a single tensor crosses, the recommended ones marked."""
+    """Show where a model can be cut.
+
+    Those are the places that a single tensor crosses; the recommended ones are marked.
+    """
     from dataclasses import asdict
 
     from legonet.blocks.weightless import with_room
@@ -168,9 +150,11 @@ def _sizes(shape: Sequence[int]) -> str:
 @app.command("add")
 def add(
     graph: GraphFile,
-    name: Annotated[str, typer.Option("--name", help="Of the teacher.")],
-    category: Annotated[str, typer.Option("--category", help="That it was trained for.")],
-    task: Annotated[str, typer.Option("--task", help="That it was trained for.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The teacher's name.")],
+    category: Annotated[
+        str, typer.Option("--category", metavar="CATEGORY", help="The category that it was trained for.")
+    ],
+    task: Annotated[str, typer.Option("--task", metavar="TASK", help="The task that it was trained for.")],
     model: Annotated[
         str,
         typer.Option(
@@ -180,19 +164,28 @@ def add(
         ),
     ],
     cut: Annotated[
-        str, typer.Option("--cut", metavar="WHERE", help="A module, an operation, or a fraction such as 0.5.")
+        str,
+        typer.Option(
+            "--cut",
+            metavar="WHERE",
+            help="Where to cut: after a module or an operation, or at a fraction such as 0.5.",
+        ),
     ],
     weights: Annotated[
         Path | None,
         typer.Option(
             "--weights",
             metavar="FILE",
-            help="safetensors, or .pt and .pth, of which no code is run; a .pt2 file has its own.",
+            help="The weights: .safetensors, or .pt and .pth, without any code; a .pt2 file has its own.",
         ),
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option("--key", metavar="NAME", help="Which set of weights of several: state_dict_ema, ...."),
+        typer.Option(
+            "--key",
+            metavar="NAME",
+            help="The set of weights to take, where the file has several, such as state_dict_ema.",
+        ),
     ] = None,
     shape: Annotated[
         str | None,
@@ -208,7 +201,10 @@ def add(
     output: Output = None,
     allow_code: Code = None,
 ) -> None:
-    """Bring a model in as a teacher: the graph file gets its entry, its comments stay."""
+    """Bring a model in as a teacher.
+
+    The graph file gets its entry, and keeps its comments.
+    """
     import legonet
     from legonet.graph.editing.on_conflict import read_on_conflict
     from legonet.teachers.weights.checkpoints import fill_from
@@ -232,6 +228,30 @@ def add(
     added = network.graph.teachers[name]
     print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
+
+
+@app.command("record")
+def record(
+    graph: GraphFile,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="TEACHER", help="The teachers; default: all.")
+    ] = None,
+    data: Data = "animals",
+) -> None:
+    """Record teachers' statistics on their owner's images.
+
+    Transplanting then needs no image. Statistics are written beside the weights and take at most a tenth of
+    their size, but for small teachers with large features.
+    """
+    import legonet
+    from legonet.data.source import open_source
+
+    network = legonet.load(graph)
+    source = open_source(data, network.graph.input.shape)
+    for name in names or network.graph.teachers:
+        path, count = network.record(name, lambda category: source.samples(category, split="train")[0])
+        size = Path(path).stat().st_size
+        print(f"{path}: {count} images, {size / 1024:.0f} KiB")
 
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:

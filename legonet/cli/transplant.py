@@ -11,6 +11,8 @@ import typer
 
 from legonet.cli.display import Display
 from legonet.cli.options import Device, Json, SampleFolders, Verify
+from legonet.graph.suggest import listed
+from legonet.run.executors import EXECUTORS
 
 if TYPE_CHECKING:
     from legonet.run.options import RunOptions
@@ -19,12 +21,24 @@ if TYPE_CHECKING:
 FAILED = 1
 _Patterns = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="PATTERN", help="Only these paths, such as 'cat:*'; may be given again."),
+    typer.Option(
+        "--only",
+        metavar="PATTERN",
+        help="Fit only these paths, such as 'cat:*'; may be given several times.",
+    ),
 ]
 _First = Annotated[
-    list[str] | None, typer.Option("--first", metavar="PATTERN", help="Fit these paths before all others.")
+    list[str] | None,
+    typer.Option(
+        "--first",
+        metavar="PATTERN",
+        help="Fit these paths before all others; may be given several times.",
+    ),
 ]
-_Limit = Annotated[str | None, typer.Option(metavar="DURATION", help="That one attempt at a job may take.")]
+_Limit = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="The time that one attempt at a job may take, such as 10m."),
+]
 
 
 def transplant(
@@ -37,46 +51,61 @@ def transplant(
     first: _First = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="The most useful jobs that fit into so long, such as 10m."),
+        typer.Option(
+            metavar="DURATION", help="Do the most useful jobs that fit into this time, such as 10m."
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(metavar="N", help="Jobs at a time.")] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", help="The number of jobs at a time.")] = 1,
     executor: Annotated[
         str | None,
-        typer.Option(help="inline, process or ray; default: process with several workers."),
+        typer.Option(
+            metavar="NAME",
+            help=f"Where jobs are done: {listed(EXECUTORS, ' or ')}; default: process, if there are several "
+            "workers or limits, else inline.",
+        ),
     ] = None,
     address: Annotated[
-        str | None, typer.Option(help="Of a Ray cluster; default: one on this machine.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The address of a Ray cluster; default: one on this machine."),
     ] = None,
     shared_store: Annotated[
         bool,
-        typer.Option("--shared-store", help="All machines see the workspace at this path; ship no blobs."),
+        typer.Option("--shared-store", help="Ship no blobs: all machines see the workspace at this path."),
     ] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failed job.")] = False,
-    retries: Annotated[int, typer.Option(min=0, help="Further attempts at a job whose process died.")] = 2,
+    retries: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How often a job whose process died is tried again.")
+    ] = 2,
     time_limit: _Limit = None,
     memory_limit: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="That one job may hold, such as 4G.")
+        str | None,
+        typer.Option(metavar="SIZE", help="The memory that one attempt at a job may hold, such as 4G."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for another run of this network to end.")
+    ] = False,
     verify: Verify = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs; do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, and do nothing.")] = False,
     progress: Annotated[
-        str, typer.Option(metavar="FORM", help="auto, or json: one JSON object per line and event.")
+        str,
+        typer.Option(
+            metavar="FORM", help="How progress is shown: auto, or json, one object per line and event."
+        ),
     ] = "auto",
     tensorboard: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write losses there; needs tensorboard.")
+        Path | None, typer.Option(metavar="FOLDER", help="Write losses to this folder; needs tensorboard.")
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Fit the adapters that the plan lists; those that are there already are kept.
+    """Fit the adapters that the plan lists.
 
-    Without samples no image is used. Stopped, it goes on where it was when it is run again.
+    Those that are fitted already are kept. Without --samples no image is used. A run that was stopped goes on
+    where it was when the command is run again.
     """
     import legonet
     from legonet.cli.plan import say_damaged
     from legonet.cli.samples import folders_of, open_samples
     from legonet.plan.plan_file import is_plan, read_plan
-    from legonet.run.executors import EXECUTORS
     from legonet.run.options import RunOptions, bytes_of, seconds_of
 
     agreed = read_plan(graph) if is_plan(graph) else None

@@ -13,12 +13,13 @@ from legonet.cli.options import Json
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Graph files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The graph files.")],
     as_json: Json = False,
 ) -> int:
-    """Check graph files: structure, references, files, and the shapes along each path.
+    """Report every problem of graph files in one go.
 
-    No network is run and no weights are loaded. Every problem of a file is reported in one go.
+    Structure, references, files, and the shapes along each path are checked. No network is run and no weights
+    are loaded.
     """
     from legonet.errors import LegonetError
     from legonet.teachers.validate import problems_of

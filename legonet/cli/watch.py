@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 
 def watch(
-    inbox: Annotated[Path, typer.Argument(metavar="INBOX", help="A folder for teachers.")],
+    inbox: Annotated[
+        Path, typer.Argument(metavar="INBOX", help="The folder that teachers are dropped into.")
+    ],
     graph: Annotated[Path, typer.Argument(metavar="GRAPH", help="The graph file that they are added to.")],
     once: Annotated[bool, typer.Option("--once", help="Take what is there, and end.")] = False,
-    every: Annotated[str, typer.Option(metavar="DURATION", help="How often to look.")] = "2s",
-    workers: Annotated[int, typer.Option(metavar="N", help="Jobs at a time.")] = 1,
+    every: Annotated[
+        str, typer.Option(metavar="DURATION", help="The time between two looks into the folder.")
+    ] = "2s",
+    workers: Annotated[int, typer.Option(metavar="N", help="The number of jobs at a time.")] = 1,
     device: Device = "cpu",
 ) -> None:
-    """Add every teacher that is dropped into a folder, and fit what it needs.
+    """Add the teachers that are dropped into a folder.
 
-    A drop is NAME.yaml, with category, task, model and cut as `legonet teacher add` takes them, beside
-    NAME.safetensors, .pt or .pth, or NAME.pt2 where settings allow it. Those that are taken move to
-    INBOX/added, bad ones to INBOX/rejected, each with its reason. One of which a file is missing is left
-    there, and mentioned once.
+    What each of them needs is fitted. A drop is NAME.yaml, with category, task, model and cut as `legonet
+    teacher add` takes them, beside NAME.safetensors, .pt or .pth, or NAME.pt2 where settings allow it. Those
+    that are taken move to INBOX/added, bad ones to INBOX/rejected, each with its reason. A drop that lacks a
+    file is left where it is, and mentioned once.
     """
     from legonet.errors import StoreError
     from legonet.run.inbox import SETTLED, STALE, Inbox

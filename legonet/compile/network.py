@@ -330,7 +330,7 @@ class CompiledNetwork(nn.Module):
         }
 
     def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:
-        """What was merged and folded, and what that saved in calls, layers, operations and weights.
+        """Say what was merged and folded, and what that saved in calls, layers, operations and weights.
 
         Args:
             input_shape: The shape of an image, (channels, height, width); default: the network's.

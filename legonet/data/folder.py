@@ -64,7 +64,10 @@ class FolderImages(Dataset):
             raise DataError(f"{self.root}: holds no folders; expected one for each category, such as cat/")
         self.names = tuple(folder.name for folder in folders)
         if positive is not None and positive not in self.names:
-            raise DataError(f"{self.root}: no folder {positive!r}; there are {', '.join(self.names)}")
+            raise DataError(
+                f"{self.root}: found folders {', '.join(self.names)}; expected one for each category; "
+                f"add {positive}"
+            )
         self.positive = positive
         self.files: list[Path] = []
         self.labels: list[int] = []

@@ -21,8 +21,8 @@ class Method(Model):
     defaults, so that a graph file may give the name alone.
 
     Attributes:
-        name: The method's name.
-        needs_teacher: Whether a fit compares with a teacher; one that does not can do with labelled samples.
+        name: The name of the method, as graph files write it.
+        needs_teacher: Whether a fit compares with a teacher; one that does not needs labelled samples only.
     """
 
     name: Any  # each method says its own
@@ -30,13 +30,13 @@ class Method(Model):
 
     @abstractmethod
     def cost(self, work: Any) -> int:
-        """About how many operations a fit takes, for plans. Needs no torch.
+        """Estimate how many operations a fit takes, for plans; this must not import torch.
 
         Args:
-            work: The parts of a fit, counted: a `legonet.distill.flops.work.Work`.
+            work: The counts of the parts of a fit, a `legonet.distill.flops.work.Work`.
 
         Returns:
-            Two for each multiplication with its addition.
+            The number of operations, two for each multiplication with its addition.
         """
 
     @abstractmethod
@@ -44,10 +44,10 @@ class Method(Model):
         """Set the weights of the context's adapter, in place.
 
         Args:
-            context: The adapter and all that may be used: a `legonet.distill.fitting.context.Context`.
+            context: The adapter and all that may be used, a `legonet.distill.fitting.context.Context`.
 
         Returns:
-            What was measured, by name; less is better.
+            The measures of the fit by name; less is better.
 
         Raises:
             legonet.errors.DistillError: The adapter cannot be fitted from what is given.

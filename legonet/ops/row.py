@@ -23,7 +23,8 @@ class Row:
     costs nothing.
 
     Attributes:
-        name: ATen's, such as `conv2d` or `add.Tensor`, without the `.default` of a function's only form.
+        name: The name of the operation in ATen, such as `conv2d` or `add.Tensor`, without the `.default` of a
+            function's only form.
         pull: The pullback: a call and the gradient of its result give the gradients of its data, in order;
             None is zero. Without one, nothing can be fitted through the operation.
         nominal: The nominal value of the result, from those of the call's data (`legonet.ops.nominal`).

@@ -16,22 +16,9 @@ from legonet.graph.lock import lock_path, read_lock
 from legonet.store.workspace import STATE_FOLDER, Workspace
 
 Run = Callable[..., Any]
-COMMANDS = [
-    "init",
-    "demo",
-    "validate",
-    "schema",
-    "plan",
-    "transplant",
-    "finetune",
-    "watch",
-    "gc",
-    "evaluate",
-    "predict",
-    "compile",
-    "render",
-    "teacher",
-]
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+DOCUMENTED = re.findall(r"^\| `legonet ([a-z]+(?: [a-z]+)?)", README, re.MULTILINE)
+COMMANDS = [*dict.fromkeys(each.split()[0] for each in DOCUMENTED)]
 
 
 @pytest.fixture
@@ -43,14 +30,18 @@ def fresh(graph_file: Path) -> Path:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", ["", *COMMANDS, "teacher record"])
+@pytest.mark.parametrize("command", ["", *dict.fromkeys([*COMMANDS, *DOCUMENTED])])
 def test_help(run: Run, command: str, flag: str) -> None:
     outcome = run(*command.split(), flag)
     assert outcome.status == 0
     assert f"Usage: legonet {command}".strip() in outcome.out
     assert outcome.err == ""
-    if not command:
-        assert re.findall(r"^  (\w+) ", outcome.out.split("Commands:")[1], re.MULTILINE) == COMMANDS
+    _, _, listed = outcome.out.partition("Commands:")
+    below = [
+        each.removeprefix(command).split() for each in DOCUMENTED if each.startswith(f"{command} ".lstrip())
+    ]
+    assert re.findall(r"^  (\w+) ", listed, re.MULTILINE) == [*dict.fromkeys(names[0] for names in below)]
+    assert "..." not in listed, "a command's first sentence is too long"
 
 
 def test_version(run: Run) -> None:

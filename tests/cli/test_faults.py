@@ -55,7 +55,7 @@ def photos(tmp_path: Path) -> Path:
         ("render {graph} --figures {graph}", "no figures; expected what `legonet evaluate --json` prints"),
         ("teacher", "Usage: legonet teacher"),
         ("teacher record {graph} dgo-v1 --data {photos}", "Did you mean 'dog-v1'"),
-        ("validate", "Missing argument 'FILE...'"),
+        ("validate", "Missing argument 'FILE'"),
         ("init {graph}", "zoo.yaml"),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +88,12 @@ def called(program: Program) -> list[tuple[str, ...]]:
 
 
 ADAPTER = ({"type": "rescale"}, conv(4, 4), RELU)
+
+
+def test_the_documentation_has_a_row_for_each() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compiler.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| .+ \| (the same bits|rounding) \|$", page, re.MULTILINE)
+    assert rows == [(each.name, "the same bits" if each.exact else "rounding") for each in PASSES.values()]
 
 
 def test_the_naive_program() -> None:

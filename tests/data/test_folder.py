@@ -129,7 +129,10 @@ def test_an_empty_category(root):
 
 
 def test_an_unknown_positive(root):
-    assert message(root, positive="cow") == f"{root}: no folder 'cow'; there are cat, dog"
+    assert (
+        message(root, positive="cow")
+        == f"{root}: found folders cat, dog; expected one for each category; add cow"
+    )
 
 
 def test_missing_masks(root):

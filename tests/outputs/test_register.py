@@ -114,14 +114,14 @@ def test_other_settings_are_another_adapter(network: legonet.Network, tmp_path: 
 
 def test_messages_and_the_schema_know_it(levels: ModuleType) -> None:
     network = legonet.Network("glasses", SHAPE)
-    with pytest.raises(GraphError, match="unknown kind 'levle'; expected binary, mask, vector or level"):
+    with pytest.raises(GraphError, match=r"unknown kind 'levle'; expected .* or level;"):
         network.add_task("fill", {"kind": "levle"})
     with pytest.raises(GraphError, match=r"output\.top: found 'high'; expected a number; correct it"):
         network.add_task("fill", {"kind": "level", "top": "high"})
     assert "LevelOutput" in graph_schema()["$defs"]
     OUTPUTS.remove("level")
     assert "LevelOutput" not in graph_schema()["$defs"]
-    with pytest.raises(GraphError, match="unknown kind 'level'; expected binary, mask or vector"):
+    with pytest.raises(GraphError, match=r"unknown kind 'level'; expected [a-z, ]*;"):
         network.add_task("fill", {"kind": "level"})
 
 

@@ -1,18 +1,7 @@
 """Passes: each rewrites a program to one that gives the same outputs with less work. No torch.
 
-| pass | what it does | outputs |
-| --- | --- | --- |
-| share | equal modules once, and each module once per value that it reads | the same bits |
-| drop | leaves out what does nothing in an application: dropout, identity | the same bits |
-| fold-rescale | beta into the weights of the layer above it | rounding |
-| fold-batch-norm | batch norm into the convolution below it | rounding |
-| join | an adapter's last linear layer and the task module's first, as one | rounding |
-| stems | what several modules begin with, once | the same bits |
-| group | modules of one architecture, side by side in their channels | rounding |
-| batch | several values through one module, as one batch | rounding |
-| in-place | activations overwrite what they read | the same bits |
-
-Rounding: float32 outputs agree within `TOLERANCE` of the largest output.
+`docs/compiler.md` says what each does. One that is not exact rounds: float32 outputs agree within
+`TOLERANCE` of the largest output.
 """
 
 from __future__ import annotations

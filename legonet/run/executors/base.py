@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 
@@ -34,10 +34,10 @@ class Outcome:
     """How one attempt at a job ended.
 
     Attributes:
-        path: Of the job.
-        result: Of a job that was done.
-        error: Of one that was not.
-        again: Another attempt may go better: a process died, or ran out of memory or time.
+        path: The path of the job.
+        result: The adapter, if the job was done.
+        error: The reason, if it was not.
+        again: Whether another attempt may go better: a process died, or ran out of memory or time.
     """
 
     path: str
@@ -57,12 +57,14 @@ class Executor(ABC):
     `Network.transplant` as an instance.
 
     Attributes:
+        tells_steps: Whether `wait` tells of each step of a job; if not, progress is shown job by job.
         slots: How many jobs it does at a time.
-        store: Holds the modules that jobs name; known from `open` on.
-        device: Where to compute; likewise.
-        checkpoints: A folder where long jobs leave their states, to go on from; None: nowhere.
+        store: The store of the modules that jobs name, known from `open` on.
+        device: The device to compute on, known from `open` on.
+        checkpoints: The folder where long jobs leave their states, to go on from; None if they leave none.
     """
 
+    tells_steps: ClassVar[bool] = True
     slots: int = 1
     store: BlobStore
     device: torch.device | str = "cpu"
@@ -70,10 +72,13 @@ class Executor(ABC):
 
     @classmethod
     def of(cls, options: RunOptions) -> Self:
-        """One with the settings that a run's options hold.
+        """Make an executor with the settings that a run's options hold.
 
         Args:
-            options: Of the run.
+            options: The options of the run.
+
+        Returns:
+            The executor, not opened yet.
         """
         return cls()
 
@@ -83,12 +88,12 @@ class Executor(ABC):
         """Make ready for a run.
 
         Args:
-            store: Holds the modules, takes the adapters.
-            device: Where to compute.
-            checkpoints: A folder where long jobs leave their states.
+            store: The store that holds the modules and takes the adapters.
+            device: The device to compute on.
+            checkpoints: The folder where long jobs leave their states.
 
         Returns:
-            Itself, to be entered; left, it is closed.
+            The executor itself, a context that closes it.
         """
         self.store, self.device, self.checkpoints = store, device, checkpoints
         return self
@@ -102,15 +107,15 @@ class Executor(ABC):
         """Wait until a job has ended, or for so many seconds.
 
         Args:
-            timeout: In seconds.
-            listen: Told of each step.
+            timeout: The longest wait in seconds.
+            listen: A function that is called at each step of a job, if the executor tells of steps.
 
         Returns:
-            Every job that has ended since.
+            The outcome of every job that has ended since.
         """
 
     def stored(self, job: Job) -> None:
-        """A job's result is stored: the states that it left are no longer needed."""
+        """Clear the states that a job left; its result is stored."""
         if self.checkpoints is not None:
             clear(self.checkpoints, job.key)
 

@@ -10,7 +10,7 @@ import importlib
 import json
 import traceback
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -47,6 +47,8 @@ class RayExecutor(Executor):
         address: Of the cluster; None: one on this machine, unless the environment names another.
         shared: Every machine sees the store's folder under the same path; else blobs are shipped.
     """
+
+    tells_steps: ClassVar[bool] = False
 
     def __init__(
         self,
