@@ -18,6 +18,8 @@ from legonet.ir.graph import INPUT, ModelGraph, Operation
 from legonet.ops.creation import PLACED
 from legonet.ops.elementwise import NOTHING
 
+_SHOWN = 8  # operations that a module's text names
+
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
 
@@ -69,6 +71,11 @@ class GraphModule(Holder):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._prepare()
+
+    def __repr__(self) -> str:
+        steps = [f"{step.name}: {step.function}" for step in self.graph.steps.values()]
+        shown = [*steps[:_SHOWN], f"… {len(steps) - _SHOWN} more"] if len(steps) > _SHOWN else steps
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def tensor(self, name: str) -> Tensor:
         """A tensor by its name in the state dict."""
