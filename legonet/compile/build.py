@@ -9,6 +9,7 @@ from torch import nn
 
 from legonet.compile.passes.group import side_by_side
 from legonet.compile.program import Brick, Program, joined_name
+from legonet.compile.rewrite import fresh
 from legonet.compile.weights import Tensors
 from legonet.ir.graph import ModelGraph, Operation
 from legonet.ir.interpreter import GraphModule
@@ -76,7 +77,7 @@ def _runnable(brick: Brick) -> ModelGraph:
         elif step.function in _ANY_ORDER:
             step = replace(step, function=_ANY_ORDER[step.function])
         elif step.function in _ROW_BY_ROW:
-            below = f"{name}.contiguous"
+            below = fresh({*brick.graph.steps, *steps}, f"{name}.contiguous")
             steps[below] = Operation(below, "contiguous", step.arguments[:1], {}, step.module)
             step = replace(step, arguments=({"ref": below}, *step.arguments[1:]))
         steps[name] = step

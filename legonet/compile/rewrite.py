@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from legonet.compile.program import Brick, Weight
+from legonet.compile.program import Brick
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed
 
 
@@ -52,7 +52,7 @@ def with_arguments(step: Operation, changes: Mapping[int, Any]) -> Operation:
 
 
 def bypassed(graph: ModelGraph, names: Collection[str]) -> ModelGraph:
-    """The graph without some operations, whose users take what each took first."""
+    """The graph without some operations, whose users take the result that each took first."""
     steps: dict[str, Operation] = {}
     moved: dict[str, str] = {}
     for name, step in graph.steps.items():
@@ -85,10 +85,10 @@ def rebuilt(
     return ModelGraph(dict(steps), graph.output if output is None else output, tensors)
 
 
-def fresh_tensor(weights: Mapping[str, Weight], name: str) -> str:
-    """The name, or with a number if there is a tensor of this name."""
+def fresh(taken: Collection[str], name: str) -> str:
+    """The name, or with a number if it is taken."""
     number, found = 2, name
-    while found in weights:
+    while found in taken:
         found, number = f"{name}_{number}", number + 1
     return found
 

@@ -20,15 +20,23 @@ from legonet.ops.creation import PLACED
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
 
+_ATTRIBUTES = frozenset(["training", "graph", "_owners", "_places", "_calls"])
+"""What a module has itself, beside its tensors and modules."""
+
+
 class _Holder(nn.Module):
     """Holds tensors and modules by any names, those that a module has itself too, such as `training`."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keep a module called `training` from taking the flag of that name for itself."""
-        if name == "training":
-            object.__setattr__(self, name, value)
-        else:
+        """Keep tensors and modules of such names from taking the place of what a module needs itself."""
+        if name not in _ATTRIBUTES:
             super().__setattr__(name, value)
+        elif isinstance(value, nn.Parameter):
+            self._parameters[name] = value
+        elif isinstance(value, Tensor):
+            self._buffers[name] = value
+        else:
+            object.__setattr__(self, name, value)
 
 
 class GraphModule(_Holder):
@@ -195,9 +203,13 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
     """
     batch = 7  # a number that no other axis is likely to have
     model = build_graph(graph, "meta")
-    values: dict[str, Any] = {INPUT: torch.empty((batch, *input_shape), device="meta")}
+    values: dict[str, Any] = {}
     shapes: dict[str, tuple[int, ...]] = {INPUT: tuple(input_shape)}
     with torch.no_grad():
+        try:
+            values[INPUT] = torch.empty((batch, *input_shape), device="meta")
+        except RuntimeError as error:
+            raise BlockError(f"{where}: {_first_line(error)}; expected images that memory holds") from error
         for step in graph.steps.values():
             function, features = bound(step, "meta"), values[INPUT]
             arguments = [model.resolve(each, values.__getitem__, features) for each in step.arguments]
@@ -206,12 +218,11 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
             }
             try:
                 value = function(*arguments, **keywords)
-            except (RuntimeError, ValueError, IndexError, TypeError) as error:
-                line = str(error).strip().split("\n")[0].rstrip(".")
+            except Exception as error:  # torch has meta rules in Python, which raise anything
                 raise BlockError(
-                    f"{where}.{step.name}: {step.function} cannot take its input: {line}; expected a model "
-                    f"traced with images like these, {input_shape}; choose its input's shape, or trace it "
-                    "again"
+                    f"{where}.{step.name}: {step.function} cannot take its input: {_first_line(error)}; "
+                    f"expected a model traced with images like these, {input_shape}; choose its input's "
+                    "shape, or trace it again"
                 ) from error
             values[step.name] = value
             if isinstance(value, Tensor) and value.ndim and value.shape[0] == batch:
@@ -221,6 +232,10 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
             f"{where}: its output has no axis for the batch; expected (batch, …); choose another cut"
         )
     return shapes
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0].rstrip(".")
 
 
 def bound(step: Operation, device: torch.device | str) -> Callable[..., Any]:

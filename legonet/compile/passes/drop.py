@@ -14,5 +14,5 @@ def drop(program: Program) -> Program:
 
 
 def _dropped(brick: Brick) -> Brick:
-    names = {step.name for step in brick.steps if step.function in _NOTHING}
+    names = {step.name for step in brick.steps if step.function in _NOTHING and any(step.references())}
     return brick.with_graph(bypassed(brick.graph, names)) if names else brick

@@ -5,13 +5,14 @@ gamma (W x + b - mu) / s + delta = (gamma W / s) x + gamma (b - mu) / s + delta,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
 from legonet.compile.rewrite import (
     argument,
     bypassed,
-    fresh_tensor,
+    fresh,
     is_shared,
     only_user,
     rebuilt,
@@ -19,7 +20,8 @@ from legonet.compile.rewrite import (
     tensor_of,
     with_arguments,
 )
-from legonet.ir.graph import Operation, TensorSpec
+from legonet.ir.graph import ModelGraph, Operation, TensorSpec
+from legonet.ops.table import ROWS
 
 NORMED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "linear")
 """Those whose outputs are the first axis of their weight."""
@@ -31,27 +33,52 @@ def fold_batch_norm(program: Program) -> Program:
 
 
 def _without_batch_norm(brick: Brick) -> Brick:
+    if brick.trained:
+        return brick
+    flat = _flat(brick.graph)
     for step in brick.steps:
         if step.function == "batch_norm" and _is_recorded(step):
             below = brick.graph.steps.get(ref_of(step.arguments[0]) or "")
-            if below is not None and only_user(brick.graph, below.name) == step and _can_hold(below):
+            if below is not None and only_user(brick.graph, below.name) == step and _can_hold(below, flat):
                 brick = _normed(brick, below, step)
     return brick
 
 
 def _is_recorded(norm: Operation) -> bool:
-    return not argument(norm, 5, "training", False) and None not in (
-        tensor_of(argument(norm, 3, "running_mean")),
-        tensor_of(argument(norm, 4, "running_var")),
+    return (
+        not argument(norm, 5, "training", False)
+        and len(list(norm.references())) == 1
+        and None
+        not in (
+            tensor_of(argument(norm, 3, "running_mean")),
+            tensor_of(argument(norm, 4, "running_var")),
+        )
     )
 
 
-def _can_hold(step: Operation) -> bool:
+def _can_hold(step: Operation, flat: Collection[str]) -> bool:
     if len(list(step.references())) != 1 or len(step.arguments) < 2 or tensor_of(step.arguments[1]) is None:
         return False
     if step.function == "conv_transpose2d.input":
         return argument(step, 6, "groups", 1) == 1
-    return step.function in NORMED
+    return step.function in NORMED and (step.function != "linear" or step.name in flat)
+
+
+def _flat(graph: ModelGraph) -> set[str]:
+    """The results that are known to be (batch, features).
+
+    Batch norm is of the second axis and a linear layer of the last one, which is another for tokens.
+    """
+    found: set[str] = set()
+    for name, step in graph.steps.items():
+        taken = set(step.references())
+        if step.function == "flatten.using_ints":
+            flat = list(step.arguments[1:]) in ([1], [1, -1])
+        else:
+            flat = step.function == "linear" or ROWS[step.function].per_channel
+            flat = flat and bool(taken) and taken <= found
+        found |= {name} if flat else set()
+    return found
 
 
 def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
@@ -68,9 +95,9 @@ def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
     bias = tensor_of(argument(below, 2, "bias"))
     channels = brick.graph.tensors[str(tensor_of(argument(norm, 4, "running_var")))].shape
     weights, more = dict(brick.weights), {}
-    own = fresh_tensor(weights, kernel) if is_shared(brick, kernel) else kernel
+    own = fresh(weights, kernel) if is_shared(brick, kernel) else kernel
     offset = bias if bias and not is_shared(brick, bias) else None
-    offset = offset or fresh_tensor(weights, f"{kernel.rpartition('.')[0] or below.name}.bias")
+    offset = offset or fresh({*weights, own}, f"{kernel.rpartition('.')[0] or below.name}.bias")
     axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
     before = None if bias is None else brick.weights[bias]
     weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
 from legonet.compile.rewrite import (
+    argument,
     bypassed,
-    fresh_tensor,
+    fresh,
     is_shared,
     rebuilt,
     ref_of,
@@ -26,8 +27,13 @@ def fold_rescale(program: Program) -> Program:
 
 def _without_rescale(brick: Brick) -> Brick:
     for step in brick.steps:
-        scale = tensor_of(step.arguments[1]) if step.function == "mul.Tensor" else None
-        if scale is None or brick.graph.tensors[scale].shape or step.name == brick.graph.output:
+        scale = tensor_of(argument(step, 1, "other")) if step.function == "mul.Tensor" else None
+        if (
+            scale is None
+            or ref_of(step.arguments[0]) is None
+            or brick.graph.tensors[scale].shape
+            or step.name == brick.graph.output
+        ):
             continue
         above = users(brick.graph).get(step.name, [])
         if above and all(each.function in WEIGHTED and _takes_once(each, step.name) for each in above):
@@ -48,7 +54,7 @@ def _scaled(brick: Brick, scaling: Operation, names: list[str], scale: Weight) -
     steps, weights, more = dict(brick.graph.steps), dict(brick.weights), {}
     for name in names:
         weight = str(tensor_of(steps[name].arguments[1]))
-        own = fresh_tensor(weights, weight) if is_shared(brick, weight) else weight
+        own = fresh(weights, weight) if is_shared(brick, weight) else weight
         weights[own] = Computed("scaled", (brick.weights[weight], scale))
         more[own] = brick.graph.tensors[weight]
         steps[name] = with_arguments(steps[name], {1: {"tensor": own}})
