@@ -107,7 +107,9 @@ class Pullback:
             for source, found in zip(prepared.takes[name], self._pulled(call, arrived), strict=True):
                 if found is None:
                     continue
-                place = call.arguments[1] if call.operation == "getitem" else -1
+                place = -1
+                if call.operation == "getitem":
+                    place = call.arguments[1] % len(call.arguments[0])
                 parts = gradients.setdefault(source, {})
                 parts[place] = parts[place] + found if place in parts else found
         total = gradients.get(self._bottom, {}).get(-1)
@@ -172,6 +174,7 @@ class Pullback:
                 continue
             known[name] = self._result(call, step, draws, like)
             if name in path:
+                _expect_single(step, known)
                 calls[name], takes[name] = call, [each for each in step.references() if _is_data(known[each])]
         return _Prepared(calls, takes)
 
@@ -262,6 +265,16 @@ def _results_of(call: Call) -> Any:
         return call.arguments[0][call.arguments[1]]
     result = call.function(*meta(list(call.arguments)), **meta(dict(call.keywords)))
     return result if isinstance(result, Tensor) else list(result)
+
+
+def _expect_single(step: Operation, known: Mapping[str, Any]) -> None:
+    """Refuse an operation that takes all that another gives at once, as no traced model does."""
+    several = [name for name in step.references() if isinstance(known[name], list)]
+    if several and step.function != "getitem":
+        raise DistillError(
+            f"{step.name}: {step.function} takes all results of '{several[0]}' at once; expected getitem "
+            "between them; take each by itself"
+        )
 
 
 def _is_data(value: Any) -> bool:

@@ -180,6 +180,10 @@ def graph_from_data(data: Any) -> ModelGraph:
     if not isinstance(data["steps"], list) or not isinstance(data["tensors"], Mapping):
         raise ValueError("expected a list of steps, and tensors by name")
     tensors = {_name(name): _tensor(name, spec) for name, spec in data["tensors"].items()}
+    for name in tensors:
+        inside = next((each for each in _prefixes(name) if each in tensors), None)
+        if inside is not None:
+            raise ValueError(f"tensors.{name}: '{inside}' is a tensor itself; expected a module")
     steps: dict[str, Operation] = {}
     for each in data["steps"]:
         step = _step(each)
@@ -207,6 +211,11 @@ def _name(name: Any) -> str:
     if not all(name.split(".")):
         raise ValueError(f"{name!r}: expected names with single dots between them")
     return name
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:length]) for length in range(1, len(parts)))
 
 
 def _tensor(name: str, data: Any) -> TensorSpec:

@@ -7,20 +7,21 @@ bit; its state dict has the original's names. It needs neither the original's cl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from legonet.errors import BlockError
+from legonet.graph.suggest import listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation
 from legonet.ops.creation import PLACED
 
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
 
-_ATTRIBUTES = frozenset(["training", "graph", "_owners", "_places", "_calls"])
+_ATTRIBUTES = frozenset([*nn.Module().__dict__, "graph", "_owners", "_places", "_calls"])
 """What a module has itself, beside its tensors and modules."""
 
 
@@ -103,6 +104,7 @@ class GraphModule(_Holder):
 
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:
         """A step that looks nothing up by name: from the results so far to its own."""
+        _expect_arguments(step)
         function, placed = function_of(step.function), step.function in PLACED
         fixed, refs, tensors, nested = self._sorted(step.arguments)
         keywords = dict(step.keywords)
@@ -271,6 +273,34 @@ def function_of(operation: str) -> Callable[..., Any]:
         return _OWN[operation]
     packet, _, overload = operation.partition(".")
     return getattr(getattr(torch.ops.aten, packet), overload or "default")
+
+
+@cache
+def _parameters(operation: str) -> tuple[int, int, frozenset[str]]:
+    """How many arguments by position an operation needs and takes, and which by name."""
+    if operation in _OWN:
+        count = 2 if operation == "getitem" else 1
+        return count, count, frozenset()
+    given = function_of(operation)._schema.arguments
+    positional = [each for each in given if not each.kwarg_only]
+    needed = sum(not each.has_default_value() for each in positional)
+    return needed, len(positional), frozenset(each.name for each in given)
+
+
+def _expect_arguments(step: Operation) -> None:
+    """Refuse arguments of another number than the operation takes, or of names that it does not know.
+
+    Raises:
+        BlockError: They are.
+    """
+    needed, most, names = _parameters(step.function)
+    found, unknown = len(step.arguments), sorted(step.keywords.keys() - names)
+    if found > most or found + len(step.keywords) < needed or unknown:
+        by_name = f" and {listed(sorted(step.keywords))}" if step.keywords else ""
+        raise BlockError(
+            f"{step.name}: {step.function} has {found} arguments{by_name}; expected {needed} to {most}, of "
+            f"{listed(sorted(names)) or 'no names'}; trace the model again"
+        )
 
 
 def _frees(graph: ModelGraph) -> dict[str, list[str]]:

@@ -125,10 +125,12 @@ ALONE = {
     "tensors called as what a module has": made(
         conv("conv", X, "graph"),
         ("scale", "mul.Tensor", [ref("conv"), tensor("training")]),
-        conv("out", ref("scale"), "_owners"),
+        conv("least", ref("scale"), "_owners"),
+        conv("out", ref("least"), "_modules"),
         graph=(4, 3, 1, 1),
         training=(),
-        _owners=(3, 4, 1, 1),
+        _owners=(4, 4, 1, 1),
+        _modules=(3, 4, 1, 1),
     ),
 }
 
