@@ -106,7 +106,8 @@ def join(
     tensors = Tensors()
     bricks = [tensors.brick("input", "", input_stage)] if input_stage.graph.steps else []
     for kind, modules in (("categories", categories), ("adapters", adapters), ("tasks", tasks)):
-        bricks += [tensors.brick(kind, name, each) for name, each in modules.items()]
+        trained = kind == "adapters" and options.passes == "training"
+        bricks += [tensors.brick(kind, name, each, trained=trained) for name, each in modules.items()]
     chains = [(each.category, each.task, not each.native) for each in paths]
     naive = naive_program(bricks, chains, options.separate_inputs)
     trace = _rewrite(naive, tensors, options, running, input_shape)

@@ -70,7 +70,7 @@ def _runnable(brick: Brick) -> ModelGraph:
         elif step.function in _ANY_ORDER:
             step = replace(step, function=_ANY_ORDER[step.function])
         elif step.function in _ROW_BY_ROW:
-            below = f"{name}.contiguous"
+            below = fresh(f"{name}.contiguous", {*brick.graph.steps, *steps}, "_")
             steps[below] = Operation(below, "contiguous", step.arguments[:1], {}, step.module)
             step = replace(step, arguments=({"ref": below}, *step.arguments[1:]))
         steps[name] = step

@@ -48,6 +48,7 @@ class Brick:
         weights: The tensors of the graph, by their names in it.
         device: The number of the device that it runs on.
         in_place: Names of operations that overwrite what they take.
+        trained: Its weights are to be trained, so that none may be computed from them.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Brick:
     weights: Mapping[str, Weight] = field(default_factory=dict)
     device: int = 0
     in_place: frozenset[str] = frozenset()
+    trained: bool = False
 
     @property
     def full_name(self) -> str:
@@ -84,7 +86,8 @@ class Brick:
     @cached_property
     def structure(self) -> tuple[tuple[object, ...], int]:
         """What tells whether two bricks compute the same but for the numbers of their weights."""
-        shapes = {name: str(spec.shape) for name, spec in self.graph.tensors.items()}
+        taken = dict.fromkeys(name for step in self.steps for name in step.tensors())  # twice is another
+        shapes = {name: f"{place}: {self.graph.tensors[name].shape}" for place, name in enumerate(taken)}
         return replace(self, weights=shapes).content
 
     def _plain(self, value: Any, places: Mapping[str, int]) -> object:

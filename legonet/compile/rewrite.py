@@ -48,7 +48,7 @@ def with_arguments(step: Operation, changes: Mapping[int, Any]) -> Operation:
 
 
 def bypassed(graph: ModelGraph, names: Collection[str]) -> ModelGraph:
-    """The graph without some operations, whose users take what each took first."""
+    """The graph without some operations, whose users take the result that each took first."""
     steps: dict[str, Operation] = {}
     moved: dict[str, str] = {}
     for name, step in graph.steps.items():

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from legonet.compile.program import Brick, Computed, Weight
+from legonet.ir.cuts import needed
+from legonet.ir.graph import restricted
 from legonet.ir.interpreter import GraphModule
 
 _BEGINNING = 64  # numbers of a tensor that are compared before the whole
@@ -25,19 +27,26 @@ class Tensors:
         self._made: dict[tuple[Weight, bool], Tensor] = {}
         self._own: dict[str, Tensor] = {}  # those of adapters, which can be trained each by itself
 
-    def brick(self, kind: str, name: str, module: GraphModule) -> Brick:
+    def brick(self, kind: str, name: str, module: GraphModule, *, trained: bool = False) -> Brick:
         """Take in a module and describe it as a brick.
 
         Args:
             kind: Of the brick.
             name: Of the brick.
             module: Whose tensors are used as they are.
+            trained: They are copied, and equal to no other.
         """
-        owner, graph = f"{kind}.{name}" if name else kind, module.graph.without_notation()
-        weights = {each: self._label(f"{owner}.{each}", module.tensor(each)) for each in graph.tensors}
+        whole, owner = module.graph.without_notation(), f"{kind}.{name}" if name else kind
+        steps = {each: whole.steps[each] for each in needed(whole, whole.output)}
+        graph = restricted(whole, steps, whole.output)
+        tensors = {f"{owner}.{each}": module.tensor(each) for each in graph.tensors}
+        if trained:
+            tensors = {label: each.detach().clone() for label, each in tensors.items()}
+            self._stored |= tensors
+        labels = list(tensors) if trained else [self._label(*each) for each in tensors.items()]
         if kind == "adapters":
-            self._own |= {f"{owner}.{each}": module.tensor(each) for each in graph.tensors}
-        return Brick(kind, name, graph, weights)
+            self._own |= tensors
+        return Brick(kind, name, graph, dict(zip(graph.tensors, labels, strict=True)), trained=trained)
 
     def _label(self, label: str, tensor: Tensor) -> str:
         """The label of an equal tensor that is known already, or this one."""

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from torchvision.datasets import VOCSegmentation
 
 from legonet.data.pictures import check_shape, read_image
-from legonet.errors import DataError
+from legonet.errors import DataError, first_line
 
 CATEGORIES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -116,15 +116,11 @@ def _listed(root: Path, year: str, split: VocSplit) -> tuple[list[Path], list[Pa
     except (RuntimeError, OSError) as error:
         where = root / "VOCdevkit" / f"VOC{year}"
         raise DataError(
-            f"{where}: VOC's segmentation set is not there, or incomplete ({_first_line(error)}); expected "
+            f"{where}: VOC's segmentation set is not there, or incomplete ({first_line(error)}); expected "
             f"ImageSets/Segmentation/{split}.txt, JPEGImages/ and SegmentationClass/; "
             "get it from host.robots.ox.ac.uk/pascal/VOC and unpack it there; legonet never downloads it"
         ) from error
     return [Path(file) for file in listed.images], [Path(file) for file in listed.masks]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _indices(mask: Path) -> np.ndarray:

@@ -107,7 +107,8 @@ class Pullback:
                 call = call.masked(mask)
             if call.operation == "getitem":
                 (source,) = prepared.takes[name]
-                _add(parts.setdefault(source, {}), call.arguments[1], arrived)
+                several, place = call.arguments
+                _add(parts.setdefault(source, {}), place % len(several), arrived)
                 continue
             for source, found in zip(prepared.takes[name], prepared.pulls[name](call, arrived), strict=True):
                 if found is not None:
@@ -166,6 +167,7 @@ class Pullback:
                 continue
             known[name] = self._result(call, step, draws, like)
             if name in path:
+                _expect_single(step, known)
                 calls[name], takes[name] = call, [each for each in step.references() if _is_data(known[each])]
         pulls = {name: pull for name, call in calls.items() if (pull := ROWS[call.operation].pull)}
         return _Prepared(calls, takes, pulls)
@@ -261,6 +263,16 @@ def _results_of(call: Call) -> Any:
         return call.arguments[0][call.arguments[1]]
     result = call.function(*meta(list(call.arguments)), **meta(dict(call.keywords)))
     return result if isinstance(result, Tensor) else list(result)
+
+
+def _expect_single(step: Operation, known: Mapping[str, Any]) -> None:
+    """Refuse an operation that takes all that another gives at once, as no traced model does."""
+    several = [name for name in step.references() if isinstance(known[name], list)]
+    if several and step.function != "getitem":
+        raise DistillError(
+            f"{step.name}: {step.function} takes all results of '{several[0]}' at once; expected getitem "
+            "between them; take each by itself"
+        )
 
 
 def _is_data(value: Any) -> bool:

@@ -30,6 +30,8 @@ from legonet.ops.table import ROWS
 
 INPUT = "input"
 LONGEST_NAME = 512
+LARGEST = 2**62 - 1  # no number of elements may be larger, so that torch can count their bytes
+DEEPEST = 16  # lists in lists that an argument may have
 DTYPES = frozenset(
     {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"}
 )
@@ -177,6 +179,10 @@ def graph_from_data(data: Any) -> ModelGraph:
     if not isinstance(data["steps"], list) or not isinstance(data["tensors"], Mapping):
         raise ValueError("expected a list of steps, and tensors by name")
     tensors = {_name(name): _tensor(name, spec) for name, spec in data["tensors"].items()}
+    for name in tensors:
+        inside = next((each for each in _prefixes(name) if each in tensors), None)
+        if inside is not None:
+            raise ValueError(f"tensors.{name}: '{inside}' is a tensor itself; expected a module")
     steps: dict[str, Operation] = {}
     for each in data["steps"]:
         step = _step(each)
@@ -189,7 +195,7 @@ def graph_from_data(data: Any) -> ModelGraph:
             if tensor not in tensors:
                 raise ValueError(f"{step.name}: takes the tensor '{tensor}', which is not listed")
         steps[step.name] = step
-    if data["output"] not in steps:
+    if not isinstance(data["output"], str) or data["output"] not in steps:
         raise ValueError(f"output: '{data['output']}' is no operation")
     unused = set(tensors) - {name for step in steps.values() for name in step.tensors()}
     if unused:
@@ -205,13 +211,20 @@ def _name(name: Any) -> str:
     return name
 
 
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:length]) for length in range(1, len(parts)))
+
+
 def _tensor(name: str, data: Any) -> TensorSpec:
     if not isinstance(data, Mapping) or not {"shape"} <= set(data) <= {"shape", "dtype", "buffer"}:
         raise ValueError(f"tensors.{name}: expected shape, dtype and buffer")
     shape, dtype, buffer = data["shape"], data.get("dtype", "float32"), data.get("buffer", False)
     if not isinstance(shape, list) or any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"tensors.{name}: its shape is no list of sizes")
-    if dtype not in DTYPES or type(buffer) is not bool:
+    if math.prod(max(size, 1) for size in shape) > LARGEST // 8:
+        raise ValueError(f"tensors.{name}: its shape has more numbers than any memory holds")
+    if not isinstance(dtype, str) or dtype not in DTYPES or type(buffer) is not bool:
         raise ValueError(f"tensors.{name}: dtype {dtype!r} is not known")
     return TensorSpec(tuple(shape), dtype, buffer)
 
@@ -225,22 +238,30 @@ def _step(data: Any) -> Operation:
     keywords, module = data.get("kwargs", {}), data.get("module", name)
     if not isinstance(data["args"], list) or not isinstance(keywords, Mapping) or not isinstance(module, str):
         raise ValueError(f"{name}: expected a list of args, kwargs by name and a module's name")
+    if "device" in keywords:
+        raise ValueError(f"{name}: names a device; expected operations that run where their input is")
     for value in (*data["args"], *keywords.values()):
         _check(name, value)
     return Operation(name, data["op"], tuple(data["args"]), dict(keywords), module)
 
 
-def _check(name: str, value: Any) -> None:
+def _check(name: str, value: Any, depth: int = 0) -> None:
     if isinstance(value, list):
+        if depth == DEEPEST:
+            raise ValueError(f"{name}: an argument has lists in lists, more than {DEEPEST} deep")
         for each in value:
-            _check(name, each)
+            _check(name, each, depth + 1)
     elif isinstance(value, Mapping):
         ((mark, content),) = value.items() if len(value) == 1 else ((None, None),)
         wanted = int if mark in ("batch", "infinity") else str
         if mark not in _MARKS or type(content) is not wanted or (mark == "dtype" and content not in DTYPES):
             raise ValueError(f"{name}: {value} is no argument")
+        if isinstance(content, int) and not 0 < abs(content) <= (1 if mark == "infinity" else LARGEST):
+            raise ValueError(f"{name}: {mark} has no such factor")
     elif value is not None and type(value) not in (bool, int, float, str):
         raise ValueError(f"{name}: {value!r} is no argument")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name}: an argument has more than 64 bits")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name}: {value} is not finite")
 

@@ -7,13 +7,14 @@ bit; its state dict has the original's names. It needs neither the original's cl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from legonet.errors import BlockError, first_line
+from legonet.graph.suggest import listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation
 from legonet.ops.creation import PLACED
 from legonet.ops.elementwise import NOTHING
@@ -23,15 +24,23 @@ _SHOWN = 8  # operations that a module's text names
 Observe = Callable[[Operation, list[Any], dict[str, Any]], None]
 
 
+_ATTRIBUTES = frozenset([*nn.Module().__dict__, "graph", "_owners", "_places", "_calls"])
+"""What a module has itself, beside its tensors and modules."""
+
+
 class Holder(nn.Module):
     """Holds tensors and modules by any names, those that a module has itself too, such as `training`."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keep a module called `training` from taking the flag of that name for itself."""
-        if name == "training":
-            object.__setattr__(self, name, value)
-        else:
+        """Keep tensors and modules of such names from taking the place of what a module needs itself."""
+        if name not in _ATTRIBUTES:
             super().__setattr__(name, value)
+        elif isinstance(value, nn.Parameter):
+            self._parameters[name] = value
+        elif isinstance(value, Tensor):
+            self._buffers[name] = value
+        else:
+            object.__setattr__(self, name, value)
 
 
 class GraphModule(Holder):
@@ -103,6 +112,7 @@ class GraphModule(Holder):
 
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:
         """A step that looks nothing up by name: from the results so far to its own."""
+        _expect_arguments(step)
         function, placed = function_of(step.function), step.function in PLACED
         fixed, refs, tensors, nested = self._sorted(step.arguments)
         keywords = dict(step.keywords)
@@ -203,9 +213,13 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
     """
     batch = 7  # a number that no other axis is likely to have
     model = build_graph(graph, "meta")
-    values: dict[str, Any] = {INPUT: torch.empty((batch, *input_shape), device="meta")}
+    values: dict[str, Any] = {}
     shapes: dict[str, tuple[int, ...]] = {INPUT: tuple(input_shape)}
     with torch.no_grad():
+        try:
+            values[INPUT] = torch.empty((batch, *input_shape), device="meta")
+        except RuntimeError as error:
+            raise BlockError(f"{where}: {first_line(error)}; expected images that memory holds") from error
         for step in graph.steps.values():
             function, features = bound(step, "meta"), values[INPUT]
             arguments = [model.resolve(each, values.__getitem__, features) for each in step.arguments]
@@ -214,7 +228,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
             }
             try:
                 value = function(*arguments, **keywords)
-            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            except Exception as error:  # torch has meta rules in Python, which raise anything
                 raise BlockError(
                     f"{where}.{step.name}: {step.function} cannot take its input: {first_line(error)}; "
                     f"expected a model traced with images like these, {input_shape}; choose its input's "
@@ -263,6 +277,34 @@ def function_of(operation: str) -> Callable[..., Any]:
         return _OWN[operation]
     packet, _, overload = operation.partition(".")
     return getattr(getattr(torch.ops.aten, packet), overload or "default")
+
+
+@cache
+def _parameters(operation: str) -> tuple[int, int, frozenset[str]]:
+    """How many arguments by position an operation needs and takes, and which by name."""
+    if operation in _OWN:
+        count = 2 if operation == "getitem" else 1
+        return count, count, frozenset()
+    given = function_of(operation)._schema.arguments
+    positional = [each for each in given if not each.kwarg_only]
+    needed = sum(not each.has_default_value() for each in positional)
+    return needed, len(positional), frozenset(each.name for each in given)
+
+
+def _expect_arguments(step: Operation) -> None:
+    """Refuse arguments of another number than the operation takes, or of names that it does not know.
+
+    Raises:
+        BlockError: They are.
+    """
+    needed, most, names = _parameters(step.function)
+    found, unknown = len(step.arguments), sorted(step.keywords.keys() - names)
+    if found > most or found + len(step.keywords) < needed or unknown:
+        by_name = f" and {listed(sorted(step.keywords))}" if step.keywords else ""
+        raise BlockError(
+            f"{step.name}: {step.function} has {found} arguments{by_name}; expected {needed} to {most}, of "
+            f"{listed(sorted(names)) or 'no names'}; trace the model again"
+        )
 
 
 def _frees(graph: ModelGraph) -> dict[str, list[str]]:

@@ -65,6 +65,8 @@ def load_module(
     parsed = parse_module(blob, where)
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)
+    except BlockError as error:
+        raise StoreError(f"{where}: {error}") from error
     except RuntimeError as error:
         raise StoreError(f"{where}: its weights do not fit its layers: {error}; build it again") from error
 

@@ -6,11 +6,12 @@ All that the chain notation can say has, so that plans need no torch. Other grap
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 from legonet.errors import BlockError
 from legonet.ir.cuts import following
-from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
+from legonet.ir.graph import INPUT, LARGEST, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
 from legonet.ops.call import Call, Extent
@@ -137,7 +138,9 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
             for each in shape if isinstance(shape, list) else [shape]:
                 if min(each, default=1) < 1:
                     raise ValueError(f"it would give {show_shape(each[1:])}, which is nothing")
-        except (ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+                if prod(each) > LARGEST:
+                    raise ValueError(f"it would give {show_shape(each[1:])}, more than any memory holds")
+        except _MISFITS as error:
             raise _unfit(graph, name, below, where, error) from error
         if isinstance(shape, list):
             known[name] = [Extent(each) for each in shape]
@@ -145,6 +148,10 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
             known[name] = Extent(shape)
             flops[name] = row.flops(call, shape) if row.flops else 0
     return _Known(known, flops)
+
+
+_MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What rules raise where arguments do not fit: sizes, or a list where a number is expected."""
 
 
 def _nothing(*_: Any) -> None:

@@ -69,7 +69,7 @@ def _tensors(value: Any) -> Iterator[Any]:
 def reshaped(call: Call, gradient: Gradient) -> list[Tensor | None]:
     """The same numbers in the shape that the operation was given."""
     (data,) = call.data
-    return [_tensor(gradient).reshape(len(_tensor(gradient)), *data.shape[1:])]
+    return [_tensor(gradient).reshape(data.shape)]
 
 
 def passed(call: Call, gradient: Gradient) -> list[Tensor | None]:

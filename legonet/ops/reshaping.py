@@ -146,6 +146,7 @@ def _split(call: Call) -> list[Shape]:
 
 
 def _parts(data: Shape, place: int, size: int) -> list[Shape]:
+    _expect_few(-(-data[place] // size))
     return [_with(data, place, min(size, data[place] - start)) for start in range(0, data[place], size)]
 
 
@@ -160,7 +161,14 @@ def _split_sizes(call: Call) -> list[Shape]:
 def _unbound(call: Call) -> list[Shape]:
     data = call.arguments[0].shape
     place = axis(call.argument(1, 0, "dim"), len(data))
+    _expect_few(data[place])
     return [(*data[:place], *data[place + 1 :])] * data[place]
+
+
+def _expect_few(results: int) -> None:
+    """Refuse operations that give more results than anybody takes."""
+    if results > _MOST:
+        raise ValueError(f"it gives {results} results; expected at most {_MOST}")
 
 
 def _got(call: Call) -> Shape:
@@ -206,6 +214,7 @@ def _shuffled(call: Call) -> Shape:
     return (data[0], data[1] // factor**2, data[2] * factor, data[3] * factor)
 
 
+_MOST = 100_000
 _MOVES: dict[str, Any] = {"nominal": nominal.affine, "source": EXACT, "linear": True, "moves": True}
 _RESAMPLED = _MOVES | {"moves": False}
 

@@ -13,6 +13,9 @@ from legonet.distill.pullback import Pullback
 from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import with_tensors
 from tests.distill.conftest import chain, layers_of
 
 
@@ -195,3 +198,48 @@ def test_enlarged_gradient_reads_linear_layers_as_convolutions() -> None:
 def test_enlarging_says_when_it_cannot() -> None:
     with pytest.raises(DistillError, match="enlarge: no input gives 7 x 7 outputs"):
         enlarged_input(chain(nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 1, 2)), 7, (1, 4, 4))
+
+
+HALVES = Operation("halves", "chunk", ({"ref": INPUT}, 2, 1), {})
+
+
+def of_graph(steps: list[Operation], **shapes: tuple[int, ...]) -> GraphModule:
+    tensors = {name: TensorSpec(shape, "float64") for name, shape in shapes.items()}
+    graph = ModelGraph({step.name: step for step in steps}, steps[-1].name, tensors)
+    return with_tensors(graph, {name: torch.randn(shape).double() for name, shape in shapes.items()})
+
+
+def takes(name: str, function: str, *arguments: object) -> Operation:
+    return Operation(name, function, arguments, {})
+
+
+ODD = {
+    "images and rows as one axis": [
+        takes("rows", "flatten.using_ints", {"ref": INPUT}, 0, 1),
+        takes("linear", "linear", {"ref": "rows"}, {"tensor": "w"}),
+        takes("out", "reshape", {"ref": "linear"}, [{"batch": 1}, 4, 3, 3]),
+    ],
+    "a part counted from the end": [
+        HALVES,
+        takes("last", "getitem", {"ref": "halves"}, -1),
+        takes("first", "getitem", {"ref": "halves"}, 0),
+        takes("again", "getitem", {"ref": "halves"}, 1),
+        takes("difference", "sub.Tensor", {"ref": "first"}, {"ref": "last"}),
+        takes("out", "add.Tensor", {"ref": "difference"}, {"ref": "again"}),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_graphs(name: str) -> None:
+    module = of_graph(ODD[name], **({"w": (3, 3)} if "rows" in name else {}))
+    x = torch.randn(2, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    gradient = torch.randn_like(output := module(x))
+    (wanted,) = torch.autograd.grad(output, x, gradient)
+    torch.testing.assert_close(Pullback(module, (4, 3, 3))(gradient), wanted)
+
+
+def test_what_takes_several_results_at_once_is_refused() -> None:
+    module = of_graph([HALVES, takes("out", "cat", {"ref": "halves"}, 1)])
+    with pytest.raises(DistillError, match=r"^out: cat takes all results of 'halves' at once"):
+        Pullback(module, (4, 3, 3))

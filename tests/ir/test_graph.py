@@ -213,3 +213,90 @@ def test_weights_are_parameters_and_buffers_are_not(operations: ModelGraph) -> N
     again = copy.deepcopy(module)
     again.load_state_dict(values(operations))
     assert not torch.equal(again.tensor("fc.weight"), module.tensor("fc.weight"))
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (changed(output=["fc"]), r"output: '\['fc'\]' is no operation"),
+        (changed(tensors={"x": {"shape": [1], "dtype": ["float32"]}}), "tensors.x: dtype .* is not known"),
+        (
+            changed(tensors={"x": {"shape": []}, "x.y.z": {"shape": []}}),
+            "tensors.x.y.z: 'x' is a tensor itself",
+        ),
+        (changed(tensors={"x": {"shape": [2**40, 2**40]}}), "tensors.x: its shape has more numbers than any"),
+        (changed(tensors={"x": {"shape": [0, 2**70]}}), "tensors.x: its shape has more numbers than any"),
+        (changed(steps=[step("a", "relu", nested(5000))]), "a: an argument has lists in lists, more than 16"),
+        (changed(steps=[step("a", "pad", REF, [2**63])]), "a: an argument has more than 64 bits"),
+        (changed(steps=[step("a", "relu", {"infinity": 10**400})]), "a: infinity has no such factor"),
+        (changed(steps=[step("a", "relu", {"infinity": 0})]), "a: infinity has no such factor"),
+        (changed(steps=[step("a", "relu", {"batch": 2**70})]), "a: batch has no such factor"),
+        (changed(steps=[step("a", "zeros", [2], device="cpu")]), "a: names a device"),
+    ],
+)
+def test_data_of_strangers(data: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        graph_from_data(data)
+
+
+UNFIT: list[tuple[str, list[Any]]] = [
+    ("mean.dim", [REF, [["a"]]]),
+    ("permute", [REF, 3]),
+    ("upsample_nearest2d.vec", [REF, None, [1e308, 1e308]]),
+    ("conv2d", [REF]),
+    ("max_pool2d", [REF, "wide"]),
+    ("max_pool2d", [REF, [0, 0], [0, 0]]),
+    ("stack", [[], 0]),
+    ("expand", [REF, [2**62, 2**62, 3, 4, 4]]),
+    ("slice.Tensor", [REF, 1, 0, 4, 0]),
+    ("unbind.int", [REF, 9]),
+    ("index_select", [REF, 1, 7]),
+    ("pixel_unshuffle", [REF, 0]),
+    ("zeros", [[2**61, 2**61]]),
+    ("t", [REF]),
+]
+
+
+@pytest.mark.parametrize(("op", "arguments"), UNFIT)
+def test_arguments_of_strangers(op: str, arguments: list[Any]) -> None:
+    graph = graph_from_data({"steps": [step("a", op, *arguments)], "output": "a", "tensors": {}})
+    with pytest.raises(BlockError, match=r"^m\.a: "):
+        output_shape(graph, (3, 4, 4), where="m")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        step("a", "relu"),
+        step("a", "relu", REF, 1),
+        step("a", "dropout", REF, 0.5, False),
+        step("a", "add.Tensor", REF),
+        step("a", "add.Tensor", REF, REF, beta=1),
+        step("a", "getitem", REF),
+    ],
+)
+def test_another_number_of_arguments(call: dict[str, Any]) -> None:
+    graph = graph_from_data({"steps": [call], "output": "a", "tensors": {}})
+    with pytest.raises(BlockError, match=f"^a: {call['op']} has "):
+        build_graph(graph)
+
+
+@pytest.mark.parametrize("op", ["unbind.int", "split.Tensor", "chunk"])
+def test_too_many_results(op: str) -> None:
+    arguments = [REF, 2] if op == "unbind.int" else [REF, 1 if op == "split.Tensor" else 2**40, 2]
+    graph = graph_from_data({"steps": [step("a", op, *arguments)], "output": "a", "tensors": {}})
+    with pytest.raises(BlockError, match="results; expected at most"):
+        output_shape(graph, (3, 2**40), where="m")
+
+
+def test_images_that_no_memory_holds() -> None:
+    graph = graph_from_data({"steps": [step("a", "t", REF)], "output": "a", "tensors": {}})
+    with pytest.raises(BlockError, match=r"^m: .*expected images that memory holds"):
+        output_shape(graph, (2**31, 2**31), where="m")

@@ -78,7 +78,7 @@ def layer_of(step: Operation, state: Mapping[str, Tensor], shapes: Mapping[str, 
         return None
     owners = {name.rpartition(".")[0] for name in layer.tensors.values()}
     dtypes = {state[name].dtype for name in layer.tensors.values()}
-    if len(owners) > 1 or len(dtypes) > 1:
+    if len(owners) > 1 or len(dtypes) > 1 or len(set(layer.tensors.values())) < len(layer.tensors):
         return None
     (owner,), (dtype,) = owners, dtypes
     kind = Argument("dtype", Code(dtype), Code("torch.float32"))

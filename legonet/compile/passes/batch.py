@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from legonet.compile.program import Call, Program, merge_calls
+from legonet.compile.program import Brick, Call, Program, merge_calls
 
 
 def batch(program: Program) -> Program:
     """Run all calls of one module as one, with what they read as one batch.
 
     What one module reads has one shape; where images of another size make it differ, the network runs the
-    members one by one.
+    members one by one. What normalises by the statistics of a batch is left as it is.
     """
-    seen: set[tuple[str, ...]] = set()
+    seen: set[tuple[str, ...]] = {(name,) for name, brick in program.bricks.items() if _mixes_images(brick)}
     while (calls := _of_one_brick(program, seen)) is not None:
         seen.add(calls[0].bricks)
         try:
@@ -19,6 +19,10 @@ def batch(program: Program) -> Program:
         except ValueError:  # one reads what another gives
             continue
     return program
+
+
+def _mixes_images(brick: Brick) -> bool:
+    return any(step.function == "batch_norm" and step.argument(5, False, "training") for step in brick.steps)
 
 
 def _of_one_brick(program: Program, seen: set[tuple[str, ...]]) -> list[Call] | None:

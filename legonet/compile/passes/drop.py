@@ -13,5 +13,5 @@ def drop(program: Program) -> Program:
 
 
 def _dropped(brick: Brick) -> Brick:
-    names = {step.name for step in brick.steps if step.function in NOTHING}
+    names = {step.name for step in brick.steps if step.function in NOTHING and any(step.references())}
     return brick.with_graph(bypassed(brick.graph, names)) if names else brick

@@ -5,6 +5,7 @@ gamma (W x + b - mu) / s + delta = (gamma W / s) x + gamma (b - mu) / s + delta,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from legonet.compile.program import Brick, Computed, Program, Weight, fresh, with_bricks
@@ -18,7 +19,8 @@ from legonet.compile.rewrite import (
     tensor_of,
     with_arguments,
 )
-from legonet.ir.graph import Operation, TensorSpec
+from legonet.ir.graph import ModelGraph, Operation, TensorSpec
+from legonet.ops.table import ROWS
 
 
 def fold_batch_norm(program: Program) -> Program:
@@ -27,27 +29,52 @@ def fold_batch_norm(program: Program) -> Program:
 
 
 def _without_batch_norm(brick: Brick) -> Brick:
+    if brick.trained:
+        return brick
+    flat = _flat(brick.graph)
     for step in brick.steps:
         if step.function == "batch_norm" and _is_recorded(step):
             below = brick.graph.steps.get(ref_of(step.arguments[0]) or "")
-            if below is not None and only_user(brick.graph, below.name) == step and _can_hold(below):
+            if below is not None and only_user(brick.graph, below.name) == step and _can_hold(below, flat):
                 brick = _normed(brick, below, step)
     return brick
 
 
 def _is_recorded(norm: Operation) -> bool:
-    return not norm.argument(5, False, "training") and None not in (
-        tensor_of(norm.argument(3, None, "running_mean")),
-        tensor_of(norm.argument(4, None, "running_var")),
+    return (
+        not norm.argument(5, False, "training")
+        and len(list(norm.references())) == 1
+        and None
+        not in (
+            tensor_of(norm.argument(3, None, "running_mean")),
+            tensor_of(norm.argument(4, None, "running_var")),
+        )
     )
 
 
-def _can_hold(step: Operation) -> bool:
+def _can_hold(step: Operation, flat: Collection[str]) -> bool:
     if len(list(step.references())) != 1 or len(step.arguments) < 2 or tensor_of(step.arguments[1]) is None:
         return False
     if step.function == "conv_transpose2d.input":
         return step.argument(6, 1, "groups") == 1
-    return step.function in WEIGHTED
+    return step.function in WEIGHTED and (step.function != "linear" or step.name in flat)
+
+
+def _flat(graph: ModelGraph) -> set[str]:
+    """The results that are known to be (batch, features).
+
+    Batch norm is of the second axis and a linear layer of the last one, which is another for tokens.
+    """
+    found: set[str] = set()
+    for name, step in graph.steps.items():
+        taken = set(step.references())
+        if step.function == "flatten.using_ints":
+            flat = list(step.arguments[1:]) in ([1], [1, -1])
+        else:
+            flat = step.function == "linear" or ROWS[step.function].per_channel
+            flat = flat and bool(taken) and taken <= found
+        found |= {name} if flat else set()
+    return found
 
 
 def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
@@ -66,7 +93,7 @@ def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
     weights, more = dict(brick.weights), {}
     own = fresh(kernel, weights, "_") if is_shared(brick, kernel) else kernel
     offset = bias if bias and not is_shared(brick, bias) else None
-    offset = offset or fresh(f"{kernel.rpartition('.')[0] or below.name}.bias", weights, "_")
+    offset = offset or fresh(f"{kernel.rpartition('.')[0] or below.name}.bias", {*weights, own}, "_")
     axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
     before = None if bias is None else brick.weights[bias]
     weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)

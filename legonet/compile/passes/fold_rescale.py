@@ -23,8 +23,13 @@ def fold_rescale(program: Program) -> Program:
 
 def _without_rescale(brick: Brick) -> Brick:
     for step in brick.steps:
-        scale = tensor_of(step.arguments[1]) if step.function == "mul.Tensor" else None
-        if scale is None or brick.graph.tensors[scale].shape or step.name == brick.graph.output:
+        scale = tensor_of(step.argument(1, None, "other")) if step.function == "mul.Tensor" else None
+        if (
+            scale is None
+            or ref_of(step.arguments[0]) is None
+            or brick.graph.tensors[scale].shape
+            or step.name == brick.graph.output
+        ):
             continue
         above = users(brick.graph).get(step.name, [])
         if above and all(each.function in WEIGHTED and _takes_once(each, step.name) for each in above):

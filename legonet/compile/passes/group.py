@@ -21,6 +21,7 @@ from legonet.compile.program import (
     Computed,
     Program,
     Weight,
+    fresh,
     fresh_name,
     merge_calls,
     split_brick,
@@ -81,8 +82,16 @@ def narrow(brick: Brick, shared: bool) -> str | None:
     graph, convolves, last = brick.graph, False, None
     places = {*cut_points(graph), graph.output}
     takes_input = {step.name for step in users(graph).get(INPUT, ())}
+    channels: dict[str, int | None] = {INPUT: _channels_in(graph, takes_input)}
     for step in graph.steps.values():
         if not _keeps_apart(graph, step, shared and step.name in takes_input):
+            break
+        taken = {channels[each] for each in step.references()}
+        if step.function in CONVOLUTIONS:
+            channels[step.name] = _channels_out(graph, step)
+        elif len(taken) == 1:
+            channels[step.name] = taken.pop()
+        else:  # such as a map of one channel for all of another, which would meet another member's
             break
         convolves |= step.function in CONVOLUTIONS
         if convolves and step.name in places:
@@ -102,10 +111,8 @@ def _keeps_apart(graph: ModelGraph, step: Operation, first: bool) -> bool:
         weight = tensor_of(step.arguments[1])
         if weight is None or len(list(step.references())) != 1:
             return False
-        groups = step.argument(6, 1, "groups")
-        shape = graph.tensors[weight].shape
-        outputs = shape[0] if step.function == "conv2d" else shape[1] * groups
-        return outputs <= WIDEST and (not first or (step.function == "conv2d" and groups == 1))
+        plain = step.function == "conv2d" and step.argument(6, 1, "groups") == 1
+        return _channels_out(graph, step) <= WIDEST and (not first or plain)
     if first or not ROWS[step.function].per_channel:
         return False
     tensors = list(step.tensors())
@@ -114,6 +121,21 @@ def _keeps_apart(graph: ModelGraph, step: Operation, first: bool) -> bool:
     if step.function == "batch_norm":
         return ref_of(step.arguments[0]) is not None and not step.argument(5, False, "training")
     return not tensors and not any(True for each in step.references() if _is_constant(graph, each))
+
+
+def _channels_out(graph: ModelGraph, step: Operation) -> int:
+    shape = graph.tensors[str(tensor_of(step.arguments[1]))].shape
+    return shape[0] if step.function == "conv2d" else shape[1] * step.argument(6, 1, "groups")
+
+
+def _channels_in(graph: ModelGraph, takers: Collection[str]) -> int | None:
+    """The channels of the input, if a convolution takes it."""
+    for step in (graph.steps[name] for name in takers):
+        weight = tensor_of(step.arguments[1]) if step.function in CONVOLUTIONS else None
+        if weight is not None:
+            shape = graph.tensors[weight].shape
+            return shape[1] * step.argument(6, 1, "groups") if step.function == "conv2d" else shape[0]
+    return None
 
 
 def _is_scaling(graph: ModelGraph, step: Operation) -> bool:
@@ -179,7 +201,7 @@ def side_by_side(bricks: Sequence[Brick], shared: bool) -> Brick:
             groups = step.argument(6, 1, "groups") * (1 if name in takes_input else members)
             steps[name] = with_arguments(_with_options(step), {6: groups})
         elif _is_scaling(first.graph, step):
-            steps |= _each_scaled(step, members)
+            steps |= _each_scaled(step, members, {*first.graph.steps, *steps})
         else:
             steps[name] = step
         taken = [list(brick.steps[number].tensors()) for brick in bricks]
@@ -196,10 +218,10 @@ def side_by_side(bricks: Sequence[Brick], shared: bool) -> Brick:
     return Brick(first.kind, first.name, graph, weights, first.device, first.in_place)
 
 
-def _each_scaled(step: Operation, members: int) -> dict[str, Operation]:
+def _each_scaled(step: Operation, members: int, taken: Collection[str]) -> dict[str, Operation]:
     """The operations that multiply each member by a number of its own."""
     (features, scales), name = step.arguments, step.name
-    apart, scaled = f"{name}.apart", f"{name}.scaled"
+    apart, scaled = fresh(f"{name}.apart", taken, "_"), fresh(f"{name}.scaled", taken, "_")
     return {
         apart: replace(
             step, name=apart, function="unflatten.int", arguments=(features, 1, [members, -1]), keywords={}

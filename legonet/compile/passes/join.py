@@ -24,7 +24,7 @@ from legonet.compile.program import (
     rewired,
     split_brick,
 )
-from legonet.compile.rewrite import only_user, rebuilt, ref_of, tensor_of
+from legonet.compile.rewrite import is_shared, only_user, rebuilt, ref_of, tensor_of
 from legonet.ir.graph import INPUT, Operation, Shape, TensorSpec
 
 
@@ -79,6 +79,8 @@ def linear_of(brick: Brick, name: str | None) -> Linear | None:
     if weight is None:
         return None
     shape = brick.graph.tensors[weight].shape
+    if bias is not None and brick.graph.tensors[bias].shape != shape[:1]:
+        return None
     if step.function == "linear":
         return Linear(step, shape, bias is not None)
     if step.argument(6, 1, "groups") != 1 or set(step.pair(5, 1, "dilation")) != {1}:
@@ -151,13 +153,15 @@ def _with_both(adapter: Brick, task: Brick, whole: Operation) -> Brick:
     kernels = [str(tensor_of(each.arguments[1])) for each in (below, above)]
     biases = [tensor_of(each.argument(2, None, "bias")) for each in (below, above)]
     lower, upper = adapter.weights[kernels[0]], task.weights[kernels[1]]
-    weights: dict[str, Weight] = {**adapter.weights, kernels[0]: Computed("joined", (lower, upper))}
+    kernel = fresh(kernels[0], adapter.weights, "_") if is_shared(adapter, kernels[0]) else kernels[0]
+    weights: dict[str, Weight] = {**adapter.weights, kernel: Computed("joined", (lower, upper))}
     specs = [brick.graph.tensors[name] for brick, name in ((adapter, kernels[0]), (task, kernels[1]))]
     outputs, window = specs[1].shape[0], _window(specs[0].shape, specs[1].shape)
-    more = {kernels[0]: TensorSpec((outputs, specs[0].shape[1], *window))}
+    more = {kernel: TensorSpec((outputs, specs[0].shape[1], *window))}
     bias = None
     if any(biases):
-        bias = biases[0] or fresh(f"{kernels[0].rpartition('.')[0] or below.name}.bias", weights, "_")
+        bias = biases[0] if biases[0] and not is_shared(adapter, biases[0]) else None
+        bias = bias or fresh(f"{kernels[0].rpartition('.')[0] or below.name}.bias", weights, "_")
         offsets = (
             None if biases[0] is None else adapter.weights[biases[0]],
             upper,
@@ -166,8 +170,8 @@ def _with_both(adapter: Brick, task: Brick, whole: Operation) -> Brick:
         weights[bias] = Computed("joined-bias", offsets)
         more[bias] = TensorSpec((outputs,))
     arguments = list(whole.arguments)
-    arguments[1:3] = [{"tensor": kernels[0]}, None if bias is None else {"tensor": bias}]
-    name = f"{below.name}+{above.name}"
+    arguments[1:3] = [{"tensor": kernel}, None if bias is None else {"tensor": bias}]
+    name = fresh(f"{below.name}+{above.name}", adapter.graph.steps, "_")
     step = replace(whole, name=name, arguments=tuple(arguments), keywords={})
     steps = {**adapter.graph.steps}
     del steps[below.name]

@@ -168,7 +168,9 @@ class Matching:
         takers = [
             name
             for name, each in self._weights.items()
-            if each.inputs is not None and not self._free.isdisjoint(self._units(each.inputs))
+            if each.inputs is not None
+            and not self._free.isdisjoint(self._units(each.inputs))
+            and self._ours[name].shape[1] == mine.shape[1]  # others take more besides, as dense blocks do
         ]
         ours, wanted = (
             torch.cat([side[name].transpose(1, 2).flatten(0, 1) for name in takers])

@@ -96,7 +96,7 @@ class Symmetry:
         graph, channels = self._module.graph, self.groups.slots(self.groups.channels, order)
         if not torch.equal(channels, torch.arange(len(channels))):
             graph, name = _reordering(graph, len(channels))
-            state[name] = channels.to(next(iter(state.values())).device)
+            state[name] = channels.to(next(iter(state.values()), channels).device)
         tensors = {name: tensor.clone() for name, tensor in state.items()}
         orders = [self.groups.slots(each.flatten(), order).reshape(each.shape) for each in self._rectified]
         return Permuted(with_tensors(graph, tensors), orders)

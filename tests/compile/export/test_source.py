@@ -287,3 +287,15 @@ def test_names_of_strangers_never_become_code(name: str, tmp_path: Path) -> None
     assert "SystemExit(" not in written.text
     if keyword.iskeyword(name) or hasattr(nn.Module, name) or not name.isascii():
         assert f".{name} " not in written.text
+
+
+def test_a_tensor_that_is_weight_and_bias_of_one_layer(tmp_path: Path) -> None:
+    both, recorded = {"tensor": "norm.both"}, [{"tensor": "norm.mean"}, {"tensor": "norm.var"}]
+    step = Operation(
+        "norm", "batch_norm", ({"ref": INPUT}, both, both, *recorded, False, 0.1, 1e-5, True), {}
+    )
+    specs = {f"norm.{name}": TensorSpec((3,), buffer=name != "both") for name in ("both", "mean", "var")}
+    module = with_tensors(
+        ModelGraph({"norm": step}, "norm", specs), {name: torch.rand(3) + 0.5 for name in specs}
+    )
+    write(module, (3, 4, 4), tmp_path / "app").expect_same((3, 4, 4))

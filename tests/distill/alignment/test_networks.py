@@ -14,11 +14,13 @@ from legonet.distill.alignment import align
 from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.pullback import Pullback
 from legonet.distill.synthesis.sampling import draw_masks
+from legonet.ir.graph import INPUT
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.ir.split import cut_at
 from legonet.teachers.feature_maps import with_map
 from legonet.teachers.tracing.trace import trace
+from tests.distill.alignment.random_graphs import CHANNELS, SHAPE, GraphWriter, ref
 
 IMAGE = (3, 32, 32)
 
@@ -158,3 +160,28 @@ def reordered(
             tensor = tensor if rows is None else tensor[rows]
             result[name] = tensor if columns is None or tensor.ndim == 1 else tensor[:, columns]
     return result
+
+
+def test_a_dense_block_right_above_the_cut() -> None:
+    """Its layers take the channels in any order, beside other units and by themselves."""
+    write = GraphWriter(0)
+    first = write.call("conv2d", ref(INPUT), write.weight(6, CHANNELS, 1, 1))
+    joined = write.call("cat", [ref(INPUT), ref(write.call("relu", ref(first)))], 1)
+    above = write.call("relu", ref(write.call("conv2d", ref(joined), write.weight(4, CHANNELS + 6, 1, 1))))
+    pooled = write.call("mean.dim", ref(above), [2, 3])
+    reference = write.module(write.call("linear", ref(pooled), write.weight(2, 4)))
+    module = in_any_order(reference, SHAPE)
+    found = align(module, reference, SHAPE)
+    assert found is not None
+    x = torch.randn(2, *SHAPE, dtype=torch.float64)
+    torch.testing.assert_close(found.module(x), module(x), rtol=1e-9, atol=1e-9)
+
+
+def test_a_model_without_weights() -> None:
+    write = GraphWriter(0)
+    halves = write.call("chunk", ref(INPUT), 2, 1)
+    module = write.module(write.call("getitem", ref(halves), 1))
+    symmetry = Symmetry(module, SHAPE)
+    made = symmetry.permuted(symmetry.random(torch.Generator().manual_seed(1))).module
+    x = torch.randn(2, *SHAPE, dtype=torch.float64)
+    torch.testing.assert_close(made(x), module(x))
