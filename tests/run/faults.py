@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,6 +74,9 @@ def start(
             status = REFUSED
             if said is not None:
                 os.write(said, str(error).encode())
+        except BaseException:
+            traceback.print_exc()  # before the child ends without a word
+            sys.stderr.flush()
         finally:
             os._exit(status)
     return child
