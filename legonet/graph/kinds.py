@@ -38,7 +38,7 @@ class Kinds(Generic[Settings]):
         self._union: TypeAdapter[Any] | None = None
 
     def add(self, kind: type[Settings]) -> None:
-        """Add a kind.
+        """Add a kind; one that is defined again, as when a notebook's cell runs again, replaces the first.
 
         Args:
             kind: A model whose field `key` is a `Literal` of one name, and that lacks nothing.
@@ -48,7 +48,7 @@ class Kinds(Generic[Settings]):
         """
         name, where = self.name_of(kind), _place(kind)
         taken = self._filled().get(name)
-        if taken is not None:
+        if taken is not None and _place(taken) != where:
             raise GraphError(
                 f"{where}: the {self._what} '{name}' is there already, as "
                 f"{_place(taken)}; expected a new name; choose another one"

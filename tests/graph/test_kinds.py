@@ -101,3 +101,22 @@ def test_what_cannot_be_added(kind: type[Shape], message: str):
     with pytest.raises(GraphError, match=message):
         SHAPES.add(kind)
     assert SHAPES.names() == ("square",)
+
+
+def test_a_kind_that_is_defined_again_replaces_itself():
+    """Such as when a cell of a notebook runs again."""
+
+    class Again(Shape):
+        __qualname__ = Square.__qualname__
+        kind: Literal["square"]
+
+        def area(self) -> float:
+            return 1.0
+
+    SHAPES.add(Again)
+    try:
+        assert SHAPES.names() == ("square",)
+        assert SHAPES.read({"kind": "square"}).area() == 1.0
+    finally:
+        SHAPES.add(Square)
+    assert SHAPES.read({"kind": "square"}).area() == 4.0

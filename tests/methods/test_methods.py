@@ -87,11 +87,14 @@ def test_a_users_method_is_planned_and_fitted(nothing: type[Method], network: An
     assert fitted.quality == {"scale": 1.0}
 
 
-def test_a_name_is_given_once(nothing: type[Method]) -> None:
-    with pytest.raises(GraphError, match="the method 'nothing' is there already"):
-        register_method(nothing)
-    with pytest.raises(GraphError, match="the method 'auto' is there already"):
-        register_method(TABLE[0])
+@pytest.mark.parametrize("kind", [Nothing, TABLE[0]])
+def test_a_name_is_of_one_class(kind: type[Method], nothing: type[Method]) -> None:
+    class Other(kind):
+        pass
+
+    name = METHODS.name_of(kind)
+    with pytest.raises(GraphError, match=f"the method '{name}' is there already"):
+        register_method(Other)
 
 
 def test_workers_are_told_where_it_comes_from(nothing: type[Method]) -> None:
