@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,15 @@ settings.load_profile("legonet")
 
 SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")
+
+
+def pytest_collection_finish() -> None:
+    """Let autograd start before any test uses torch.export: after that it starts with threads, and a child
+    that a test forks could not fit anything."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.ones((), requires_grad=True).backward()
 
 
 @pytest.fixture(scope="session")
