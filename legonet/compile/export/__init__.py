@@ -5,9 +5,10 @@ Whatever is written is loaded again and compared with the network before it coun
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from legonet.compile.options import Running
 from legonet.errors import ExportError
 
 TOLERANCE = 1e-5
+ROUNDINGS = 3  # two float32 networks round apart, and sums in another order may round a little more
 BATCHES = (1, 3, 8)
 
 Run = Callable[[Tensor], Mapping[str, Tensor]]
@@ -132,20 +134,36 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
     """Largest difference of any output on random images, of several batch sizes.
 
     Raises:
-        ExportError: The difference is too large.
+        ExportError: The difference is larger than the tolerance, and than what rounding explains.
     """
     generator = torch.Generator().manual_seed(0)
-    worst = 0.0
-    for batch in BATCHES:
-        images = torch.rand(batch, *(network.input_shape or ()), generator=generator)
-        with torch.no_grad():
-            wanted, found = network.by_path(images), run(images)
-        for name, value in wanted.items():
-            apart = (found[name] - value).abs().max() / value.abs().max().clamp_min(1)
-            worst = max(worst, float(apart))
-    if not worst <= TOLERANCE:
+    shape = network.input_shape or ()
+    batches = [torch.rand(batch, *shape, generator=generator) for batch in BATCHES]
+    with torch.no_grad():
+        worst = _largest(_apart(run(images), network.by_path(images)) for images in batches)
+        allowed = TOLERANCE if worst <= TOLERANCE else max(TOLERANCE, ROUNDINGS * _rounding(network, batches))
+    if not worst <= allowed:
         raise ExportError(
-            f"{path}: its outputs differ by {worst:.1e}; expected at most {TOLERANCE:.0e}; compile with "
+            f"{path}: its outputs differ by {worst:.1e}; expected at most {allowed:.0e}; compile with "
             "passes='none', and report it"
         )
     return worst
+
+
+def _rounding(network: CompiledNetwork, batches: Sequence[Tensor]) -> float:
+    """What a network's own outputs in float32 differ by from those in float64, as a share of the largest."""
+    exact = copy.deepcopy(network).double()
+    return _largest(_apart(network.by_path(images), exact.by_path(images.double())) for images in batches)
+
+
+def _apart(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> float:
+    """The largest difference, as a share of each output's largest number, or of 1."""
+    return _largest(
+        float((found[name] - value).abs().max() / value.abs().max().clamp_min(1))
+        for name, value in wanted.items()
+    )
+
+
+def _largest(values: Iterable[float]) -> float:
+    """The largest, or NaN where there is one, which `max` may pass over."""
+    return float(torch.tensor(list(values)).max())
