@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks.pushforward import push_forward
 from legonet.distill.pullback import Pullback
-from legonet.errors import LegonetError
+from legonet.errors import LegonetError, first_line
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module, raw_tensor
@@ -120,7 +120,7 @@ def measure(group: str, name: str) -> Outcome:
         side, output = _first_size(model)
         return _tried(model, output, Outcome(name, group, side, parameters))
     except LegonetError as error:
-        return Outcome(name, group, reason=str(error).split("\n")[0])
+        return Outcome(name, group, reason=first_line(error))
     except Exception as error:  # a library's own code, or a bug that the table should show
         return Outcome(name, group, reason=f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}")
     finally:

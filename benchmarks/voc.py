@@ -25,7 +25,7 @@ from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.compile.network import normalisation
 from legonet.data.voc import VocImages, VocSplit
-from legonet.errors import DataError, SelectError
+from legonet.errors import DataError, SelectError, first_line
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.output import Output
 from legonet.graph.schema import Category, Graph, Input, Task, Teacher
@@ -202,9 +202,9 @@ def _read_weights(path: Path | None) -> dict[str, Tensor]:
             return safetensors.torch.load(path.read_bytes())
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many kinds
-        first = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{path}: cannot be read ({first}); expected a state dict that torch.save or safetensors wrote"
+            f"{path}: cannot be read ({first_line(error)}); expected a state dict that torch.save or "
+            "safetensors wrote"
         ) from error
     if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
         raise DataError(f"{path}: holds a {type(found).__name__}; expected a state dict: tensors by name")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from legonet.compile.program import Brick
+from legonet.compile.program import Brick, fresh
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed, restricted
 
 WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
@@ -77,6 +77,21 @@ def rebuilt(
     """
     known = replace(graph, tensors={**graph.tensors, **(more or {})})
     return restricted(known, steps, graph.output if output is None else output)
+
+
+def own_weight(brick: Brick, step: Operation, taken: Collection[str]) -> str:
+    """The name of a changed weight of an operation: the weight's own, unless others take that too."""
+    weight = str(tensor_of(step.arguments[1]))
+    return fresh(weight, taken, "_") if is_shared(brick, weight) else weight
+
+
+def own_bias(brick: Brick, step: Operation, taken: Collection[str]) -> str:
+    """The name of a changed or an added bias of an operation, likewise."""
+    bias = tensor_of(step.argument(2, None, "bias"))
+    if bias and not is_shared(brick, bias):
+        return bias
+    module = str(tensor_of(step.arguments[1])).rpartition(".")[0]
+    return fresh(f"{module or step.name}.bias", taken, "_")
 
 
 def is_shared(brick: Brick, tensor: str) -> bool:

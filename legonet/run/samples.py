@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from legonet.data.tensors import check_images
-from legonet.errors import DataError
+from legonet.errors import DataError, first_line
 from legonet.graph.output import Output
 from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
@@ -96,7 +96,7 @@ def _of_dataset(given: Dataset[Any], where: str) -> tuple[Tensor, Tensor | None]
         return images, torch.stack([torch.as_tensor(label) for label in labels])
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{where}: labels cannot be joined to one tensor ({str(error).splitlines()[0]}); expected "
+            f"{where}: labels cannot be joined to one tensor ({first_line(error)}); expected "
             "numbers or tensors of one shape"
         ) from error
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from legonet.compile.program import Brick, Computed, Program, Weight, fresh, with_bricks
+from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
 from legonet.compile.rewrite import (
     WEIGHTED,
     bypassed,
-    is_shared,
     only_user,
+    own_bias,
+    own_weight,
     rebuilt,
     ref_of,
     tensor_of,
@@ -91,9 +92,8 @@ def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
     bias = tensor_of(below.argument(2, None, "bias"))
     channels = brick.graph.tensors[str(tensor_of(norm.argument(4, None, "running_var")))].shape
     weights, more = dict(brick.weights), {}
-    own = fresh(kernel, weights, "_") if is_shared(brick, kernel) else kernel
-    offset = bias if bias and not is_shared(brick, bias) else None
-    offset = offset or fresh(f"{kernel.rpartition('.')[0] or below.name}.bias", {*weights, own}, "_")
+    own = own_weight(brick, below, weights)
+    offset = own_bias(brick, below, {*weights, own})
     axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
     before = None if bias is None else brick.weights[bias]
     weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from legonet.compile.program import Brick, Computed, Program, Weight, fresh, with_bricks
+from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
 from legonet.compile.rewrite import (
     WEIGHTED,
     bypassed,
-    is_shared,
+    own_weight,
     rebuilt,
     ref_of,
     tensor_of,
@@ -50,7 +50,7 @@ def _scaled(brick: Brick, scaling: Operation, names: list[str], scale: Weight) -
     steps, weights, more = dict(brick.graph.steps), dict(brick.weights), {}
     for name in names:
         weight = str(tensor_of(steps[name].arguments[1]))
-        own = fresh(weight, weights, "_") if is_shared(brick, weight) else weight
+        own = own_weight(brick, steps[name], weights)
         weights[own] = Computed("scaled", (brick.weights[weight], scale))
         more[own] = brick.graph.tensors[weight]
         steps[name] = with_arguments(steps[name], {1: {"tensor": own}})

@@ -24,7 +24,7 @@ from legonet.compile.program import (
     rewired,
     split_brick,
 )
-from legonet.compile.rewrite import is_shared, only_user, rebuilt, ref_of, tensor_of
+from legonet.compile.rewrite import only_user, own_bias, own_weight, rebuilt, ref_of, tensor_of
 from legonet.ir.graph import INPUT, Operation, Shape, TensorSpec
 
 
@@ -153,15 +153,14 @@ def _with_both(adapter: Brick, task: Brick, whole: Operation) -> Brick:
     kernels = [str(tensor_of(each.arguments[1])) for each in (below, above)]
     biases = [tensor_of(each.argument(2, None, "bias")) for each in (below, above)]
     lower, upper = adapter.weights[kernels[0]], task.weights[kernels[1]]
-    kernel = fresh(kernels[0], adapter.weights, "_") if is_shared(adapter, kernels[0]) else kernels[0]
+    kernel = own_weight(adapter, below, adapter.weights)
     weights: dict[str, Weight] = {**adapter.weights, kernel: Computed("joined", (lower, upper))}
     specs = [brick.graph.tensors[name] for brick, name in ((adapter, kernels[0]), (task, kernels[1]))]
     outputs, window = specs[1].shape[0], _window(specs[0].shape, specs[1].shape)
     more = {kernel: TensorSpec((outputs, specs[0].shape[1], *window))}
     bias = None
     if any(biases):
-        bias = biases[0] if biases[0] and not is_shared(adapter, biases[0]) else None
-        bias = bias or fresh(f"{kernels[0].rpartition('.')[0] or below.name}.bias", weights, "_")
+        bias = own_bias(adapter, below, weights)
         offsets = (
             None if biases[0] is None else adapter.weights[biases[0]],
             upper,
