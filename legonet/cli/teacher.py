@@ -88,11 +88,14 @@ def inspect(
     from legonet.tables import columns
     from legonet.teachers.cut_points import ends, list_cut_points, near
     from legonet.teachers.models.table import input_of
+    from legonet.teachers.tracing.outputs import read_output
+    from legonet.teachers.tracing.plain import plain
     from legonet.teachers.tracing.trace import trace
 
     named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
     size = named or (3, 224, 224)
-    found = trace(with_room(_model(model, allow_code)), size, output=output, where=model)
+    with plain(with_room(_model(model, allow_code)), model) as given:
+        found = trace(given.module, size, output=read_output(output, model), where=model)
     cuts = list_cut_points(found.graph, size, model)
     if not cuts:
         raise TeacherError(f"{model}: {NOWHERE}")

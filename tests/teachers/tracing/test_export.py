@@ -280,7 +280,10 @@ class Broken(nn.Module):
             r"^m: the operation 'rand_like' is not on legonet's list .*, at .*test_export\.py:\d+; expected",
         ),
         (Autocast(), "^m: computes with other types of numbers by autocast"),
-        (TwoInputs(), "cannot be traced"),
+        (
+            TwoInputs(),
+            "the forward pass of TwoInputs takes 2 arguments, images and scale; expected images alone",
+        ),
         (Broken(), r"cannot be traced at .*test_export\.py:\d+: a bug of its own; expected a forward pass"),
     ],
     ids=lambda value: type(value).__name__,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from legonet.errors import TeacherError
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import build_graph
+from legonet.teachers.tracing.outputs import Chosen
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.weights.checkpoints import fill, read_checkpoint
 
@@ -59,7 +60,7 @@ def test_safetensors_and_other_precision(tmp_path: Path) -> None:
 
 def test_counters_of_batches_are_no_weights() -> None:
     """What a traced model does not have, since no evaluation reads it."""
-    traced = trace(model().eval(), (1, 3, 3), output="0").graph
+    traced = trace(model().eval(), (1, 3, 3), output=Chosen("0")).graph
     assert isinstance(traced, ModelGraph)
     filled = build_graph(traced)
     assert "1.num_batches_tracked" not in filled.state_dict()
