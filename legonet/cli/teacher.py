@@ -31,7 +31,12 @@ EXAMPLE = "The shape of the images that the model is traced with: channels, heig
 MODEL = "A block, torchvision:NAME, timm:NAME, a .pt2 file or package.module:function."
 Output = Annotated[
     str | None,
-    typer.Option("--output", metavar="NAME", help="The output to take, where the model gives several."),
+    typer.Option(
+        "--output",
+        metavar="NAME",
+        help="The output to take, where the model gives several; and last steps that it lacks, such as "
+        "'features | mean 2 3': permute, flatten, mean, select, resize.",
+    ),
 ]
 
 app = typer.Typer(
@@ -179,7 +184,8 @@ def add(
         typer.Option(
             "--weights",
             metavar="FILE",
-            help="The weights: .safetensors, or .pt and .pth, without any code; a .pt2 file has its own.",
+            help="The weights: .safetensors, .pt or .pth, without any code, or a folder of Hugging Face's; a "
+            ".pt2 file has its own, and a function may load them.",
         ),
     ] = None,
     key: Annotated[
@@ -201,6 +207,13 @@ def add(
             help="What becomes of a known category whose module is another one: keep, replace or variant.",
         ),
     ] = "keep",
+    by_order: Annotated[
+        bool,
+        typer.Option(
+            "--by-order",
+            help="Take the weights in the file's order, whatever their names; all shapes have to agree.",
+        ),
+    ] = False,
     output: Output = None,
     allow_code: Code = None,
 ) -> None:
@@ -213,10 +226,10 @@ def add(
     from legonet.teachers.weights.checkpoints import fill_from
 
     network = legonet.load(graph)
-    module = _model(model, allow_code, graph)
+    module = _model(model, allow_code, graph, own_weights=weights is None)
     where = f"teachers.{name}"
-    fill_from(module, weights, where, model, key, lambda text: print(f"{text}; --key chooses."))
-    network.add_teacher(
+    fill_from(module, weights, where, model, key, lambda text: print(f"{text}."), by_order=by_order)
+    notes = network.add_teacher(
         name,
         module,
         category=category,
@@ -228,6 +241,8 @@ def add(
         copy=False,  # a file's weights stay in the file
     )
     network.save(graph)
+    for note in notes:
+        print(f"{where}: {note}.")
     added = network.graph.teachers[name]
     print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
@@ -257,14 +272,16 @@ def record(
         print(f"{path}: {count} images, {size / 1024:.0f} KiB")
 
 
-def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:
+def _model(
+    reference: str, allowed: list[str] | None, graph: Path = HERE, *, own_weights: bool = False
+) -> nn.Module:
     from legonet.store.workspace import Workspace
     from legonet.teachers.models.allowed import allowed_code
     from legonet.teachers.models.table import find_model
 
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))
-    return find_model(reference, workspace.block_folders, known)
+    return find_model(reference, workspace.block_folders, known, own_weights=own_weights)
 
 
 def _shape(text: str) -> tuple[int, ...]:

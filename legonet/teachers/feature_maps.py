@@ -58,7 +58,7 @@ def with_map(cut: Cut, shape: Shape) -> Cut:
             first = _bound(there, place)
             steps |= {each.name: each for each in (*first, *_bound(back, first[-1].name))}
     new = there[-1].name
-    return replace(cut, graph=replace(graph, steps=steps), place=new, name=new)
+    return replace(cut, graph=replace(graph, steps=steps), place=new)
 
 
 def is_map(shape: Shape) -> bool:

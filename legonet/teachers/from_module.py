@@ -108,7 +108,9 @@ def from_module(
         weights = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
         MemoryTeacher(new.name, cut, weights).parts()  # so that bad weights are told now
         notes = expect_same(model.module, traced, cut, state, input_shape, output)
-    return MemoryTeacher(new.name, cut, weights, notes=(*model.notes, *notes)), given
+    return MemoryTeacher(
+        new.name, cut, weights, notes=tuple(filter(None, (*model.notes, cut.note, *notes)))
+    ), given
 
 
 def _real(tensor: Tensor) -> Tensor:
