@@ -123,9 +123,22 @@ def inspect(
     ]
     for line, cut in zip(columns([heading, *rows], right=range(3, 7)), [None, *chosen], strict=True):
         show(line, "bold" if cut is None or cut.recommended else "")
-    print(f"\n{len(cuts)} places, {len(chosen)} shown; * recommended, = another name, ~ no weight between.")
+    print(f"\noutput {_meaning(output_shape(found.graph, size), size)}")
+    print(f"{len(cuts)} places, {len(chosen)} shown; * recommended, = another name, ~ no weight between.")
     if picture is not None:
         print(picture)
+
+
+def _meaning(shape: tuple[int, ...], size: tuple[int, ...]) -> str:
+    """An output's shape, and the kind that a new task of it would have, or why there is none."""
+    from legonet.errors import TeacherError
+    from legonet.teachers.outputs import output_of
+
+    shown = _sizes(shape) or "without axes"
+    try:
+        return f"{shown}: {output_of(shape, size, 'a new task')['kind']}"
+    except TeacherError as error:
+        return f"{shown}: {error}"
 
 
 def _also(cut: CutPoint, others: Sequence[CutPoint]) -> str:

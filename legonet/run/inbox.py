@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
-from legonet.graph.editing.on_conflict import OnConflict, teacher_of, variant_name
+from legonet.graph.editing.on_conflict import OnConflict, kept_beside, teacher_of, variant_name
 from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
@@ -173,9 +173,12 @@ class Inbox:
         if taken is not None and said.on_conflict == "replace":
             return self._replace(drop, graph, taken, arriving)
         category, giver = said.category, givers(graph).categories.get(said.category)
-        if giver is not None and said.on_conflict != "keep":
+        if giver is not None:
             differs = self._source(graph, giver).parts().f_sha != arriving.parts().f_sha
-            if said.on_conflict == "variant" and (differs or taken is not None):
+            if said.on_conflict == "keep":
+                if differs:
+                    self._note(f"teachers.{drop.name}: {kept_beside(giver)}")
+            elif said.on_conflict == "variant" and (differs or taken is not None):
                 category = variant_name(graph, category)
             elif differs:
                 raise TeacherError(

@@ -124,10 +124,9 @@ def test_channels_last_of_an_edited_cut_is_refused(tmp_path: Path) -> None:
     assert problems_of(saved) == ""
     assert legonet.load(saved).ports(legonet.load(saved).plan()) == shown
     saved.write_text(saved.read_text().replace("cut: low.map.1", "cut: permute"))
-    message = (
-        "cut 'permute' gives (16, 16, 5), channels last; expected a map (channels, height, width); bring"
-    )
-    assert f"teachers.cat.cut: {message}" in problems_of(saved)
+    message = "channels last; expected a map (channels, height, width); bring"
+    assert "teachers.cat.cut: cut 'permute' gives" in problems_of(saved)
+    assert message in problems_of(saved)
     network = legonet.load(saved)
     with pytest.raises(TeacherError) as raised:
         network.ports(network.plan())
