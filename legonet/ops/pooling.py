@@ -104,7 +104,8 @@ def _unpooled(call: Call, gradient: Gradient) -> list[Tensor | None]:
     import torch.nn.functional as F
 
     assert not isinstance(gradient, Mapping)  # noqa: S101 - it gives one tensor
-    mean = F.adaptive_avg_pool2d(gradient, list(call.arguments[0].shape[-2:]))
+    height, width = call.arguments[0].shape[-2:]
+    mean = F.adaptive_avg_pool2d(gradient, (height, width))
     return [mean, *[None] * (len(call.data) - 1)]
 
 

@@ -17,7 +17,7 @@ from torch.nn.modules import module as torch_module
 from legonet import errors
 
 # Whose lines are not the model's own: compared with the text of a traceback.
-_OTHERS = tuple(f"{Path(each.__file__).parent}{os.sep}" for each in (torch, errors))
+_OTHERS = tuple(f"{Path(str(each.__file__)).parent}{os.sep}" for each in (torch, errors))
 _PYTHON, _PACKAGES = f"{Path(os.__file__).parent}{os.sep}", ("site-packages", "dist-packages")
 
 
@@ -93,7 +93,7 @@ def adds_to_forward(module: nn.Module) -> bool:
 
     So it is with hooks, with a `forward` that was put on an instance, and with a `__call__` of its own.
     """
-    return torch_module._has_any_global_hook() or any(
+    return bool(torch_module._has_any_global_hook()) or any(
         bool(each._forward_hooks or each._forward_pre_hooks)
         or "forward" in vars(each)
         or type(each).__call__ is not nn.Module.__call__

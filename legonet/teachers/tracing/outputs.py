@@ -114,8 +114,8 @@ def parts_of(value: object) -> Mapping[Any, Any] | None:
     """The parts of what a model gives, by key, field or number; None if it has none."""
     if isinstance(value, Mapping):
         return value
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return dict(zip(value._fields, value, strict=True))
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):  # a named tuple
+        return value._asdict()  # type: ignore[attr-defined]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return dict(enumerate(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -54,7 +54,7 @@ class Doubled(nn.Sequential):
 
 def hooked() -> nn.Module:
     model = chain()
-    model.register_forward_hook(lambda _, given, result: result + 1)
+    model.register_forward_hook(lambda _, given, result: result.add(1))
     return model
 
 

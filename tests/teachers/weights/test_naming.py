@@ -124,7 +124,7 @@ def test_patterns_that_a_class_knows() -> None:
     with pytest.raises(TeacherError, match="not expected: features"):
         fill(net(), given)
     fill(filled, given)
-    assert torch.equal(filled.stem[0].weight, net().stem[0].weight)
+    assert torch.equal(filled.get_parameter("stem.0.weight"), state()["stem.0.weight"])
 
 
 def test_other_names_in_the_same_order() -> None:
