@@ -27,6 +27,7 @@ from legonet.teachers.weights.scratch import Scratch
 
 # Where training scripts put the weights, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
+_STATES = ("optim", "sched", "scaler", "rng", "callback")  # of the training, with tensors of their own
 AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
 _OTHER_ARCHIVES = {
     "archive_format": "a file of torch.export, which is a model: give it as that",
@@ -147,11 +148,13 @@ def _sets(found: Any, above: str = "") -> dict[str, Mapping[Any, Any]]:
     """The sets of weights in what a file holds, by where they are; the plain ones first."""
     if not isinstance(found, Mapping):
         return {}
-    if found and all(isinstance(value, Tensor) for value in found.values()):
-        return {above: found}
+    tensors = {key: value for key, value in found.items() if isinstance(value, Tensor)}
+    if tensors and not any(isinstance(value, Mapping) for value in found.values()):
+        return {above: tensors}  # numbers beside them are such as an epoch
     sets: dict[str, Mapping[Any, Any]] = {}
-    for key in (*WRAPPERS, *AVERAGES):
-        sets |= _sets(found.get(key), f"{above}.{key}" if above else key)
+    known = [key for key in (*WRAPPERS, *AVERAGES) if key in found]
+    for key in known or [key for key in found if not any(word in str(key) for word in _STATES)]:
+        sets |= _sets(found[key], f"{above}.{key}" if above else str(key))
     return sets
 
 

@@ -148,6 +148,22 @@ def test_a_key_with_a_prefix_inside(tmp_path: Path) -> None:
     assert torch.equal(filled.head.weight, net(2).head.weight)
 
 
+def test_sets_and_numbers_that_no_script_is_known_for(tmp_path: Path) -> None:
+    momenta = {"state": {0: {"exp_avg": EXTRA}}}
+    for content in (
+        {**state(), "epoch": 3, "best": 0.5},
+        {"generator": state(), "optimizer": momenta, "epoch": 3},
+        {"generator": state(), "discriminator": {"a": EXTRA}, "lr_scheduler": {"x": EXTRA}},
+    ):
+        torch.save(content, tmp_path / "w.pt")
+        told, filled = list[str](), net(1)
+        fill_from(filled, tmp_path / "w.pt", "teachers.cat", "mynet:make", tell=told.append)
+        assert torch.equal(filled.head.weight, net().head.weight)
+    assert told == [
+        f"{tmp_path / 'w.pt'}: has generator and discriminator; generator was taken; --key chooses"
+    ]
+
+
 @pytest.mark.parametrize("form", ["folder", "index", "single"])
 def test_folders_and_shards(form: str, tmp_path: Path) -> None:
     names = list(state())
