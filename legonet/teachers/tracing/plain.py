@@ -70,6 +70,7 @@ def plain(given: nn.Module, where: str) -> Iterator[PlainModel]:
         notes.append(f"it was taken out of {type(given).__name__}")
     _expect_plain(module, where)
     if isinstance(module, ProgramModel):
+        _expect_float32(module, where)
         yield PlainModel(module, tuple(notes))
         return
     with restoring(module):
@@ -137,6 +138,17 @@ def _expect_plain(module: Any, where: str) -> None:
                     f"{place}.{key}: it is quantised ({tensor.dtype}); expected floating-point weights; give "
                     "the model from before it was quantised"
                 )
+
+
+def _expect_float32(program: ProgramModel, where: str) -> None:
+    """Refuse a program whose operations are fixed for weights of another type."""
+    for name, tensor in program.state_dict().items():
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise TeacherError(
+                f"{where}: was exported with weights in {kind}, such as {name}; expected float32; export "
+                "`model.float()`"
+            )
 
 
 def _fold(module: nn.Module) -> list[str]:
