@@ -29,7 +29,7 @@ from legonet.store.modules import dump_module
 from legonet.teachers.cut_points import CutPoint, list_cut_points
 from legonet.teachers.tracing.evaluation import evaluating
 from legonet.teachers.tracing.export import export
-from legonet.teachers.tracing.verify import chosen_output
+from legonet.teachers.tracing.outputs import chosen_output
 
 CUTS = (0.25, 0.5, 0.75)  # of the multiplications lie below
 DRAWS = 2

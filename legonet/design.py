@@ -84,7 +84,7 @@ class Design:
         on_conflict: OnConflict = "keep",
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Add a trained model; its category and its task are added too if they are new.
 
         Args:
@@ -96,7 +96,8 @@ class Design:
                 one score is binary, a map is a mask, a vector is a vector.
             cut: The layer, module or operation that the category module ends with, such as `layer2`; or a
                 fraction of the model's multiplications, such as 0.5.
-            output: Which output counts, where the model gives several, such as `out`.
+            output: Which output counts, where the model gives several, such as `out`; and last steps that it
+                lacks, such as `out | mean 2 3`: permute, flatten, mean, select, resize.
             images: Images of the teacher's owner, (batch, channels, height, width) in [0, 1], to record
                 statistics on, so that its modules can be transplanted without any.
             on_conflict: What becomes of a known category whose module is another one: `keep` it, and match
@@ -105,6 +106,10 @@ class Design:
             example_shape: The shape of the images that the model is traced with; default: the network's.
             copy: Whether the module's weights are copied; without, a large model takes no memory twice, but
                 it must not change before the network is saved.
+
+        Returns:
+            What its owner should know of how it was taken in, as sentences without a full stop, such as that
+            its weights were converted to float32; mostly none.
 
         Raises:
             TeacherError: The model cannot be traced or cut, or its output does not fit the task.
@@ -124,6 +129,7 @@ class Design:
             source = with_statistics(source, record_bytes(source, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
         self.graph, self._sources = graph, {**kept, name: source}
+        return source.notes
 
     def connect(self, category: str, task: str, adapter: Mapping[str, Any] | None = None) -> None:
         """Connect a category and a task by an adapter, which `transplant` fits.

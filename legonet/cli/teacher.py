@@ -31,7 +31,12 @@ EXAMPLE = "The shape of the images that the model is traced with: channels, heig
 MODEL = "A block, torchvision:NAME, timm:NAME, a .pt2 file or package.module:function."
 Output = Annotated[
     str | None,
-    typer.Option("--output", metavar="NAME", help="The output to take, where the model gives several."),
+    typer.Option(
+        "--output",
+        metavar="NAME",
+        help="The output to take, where the model gives several; and last steps that it lacks, such as "
+        "'features | mean 2 3': permute, flatten, mean, select, resize.",
+    ),
 ]
 
 app = typer.Typer(
@@ -88,11 +93,14 @@ def inspect(
     from legonet.tables import columns
     from legonet.teachers.cut_points import ends, list_cut_points, near
     from legonet.teachers.models.table import input_of
+    from legonet.teachers.tracing.outputs import read_output
+    from legonet.teachers.tracing.plain import plain
     from legonet.teachers.tracing.trace import trace
 
     named = input_of(model, Workspace.find(HERE).block_folders) if shape is None else _shape(shape)
     size = named or (3, 224, 224)
-    found = trace(with_room(_model(model, allow_code)), size, output=output, where=model)
+    with plain(with_room(_model(model, allow_code)), model) as given:
+        found = trace(given.module, size, output=read_output(output, model), where=model)
     cuts = list_cut_points(found.graph, size, model)
     if not cuts:
         raise TeacherError(f"{model}: {NOWHERE}")
@@ -115,9 +123,22 @@ def inspect(
     ]
     for line, cut in zip(columns([heading, *rows], right=range(3, 7)), [None, *chosen], strict=True):
         show(line, "bold" if cut is None or cut.recommended else "")
-    print(f"\n{len(cuts)} places, {len(chosen)} shown; * recommended, = another name, ~ no weight between.")
+    print(f"\noutput {_meaning(output_shape(found.graph, size), size)}")
+    print(f"{len(cuts)} places, {len(chosen)} shown; * recommended, = another name, ~ no weight between.")
     if picture is not None:
         print(picture)
+
+
+def _meaning(shape: tuple[int, ...], size: tuple[int, ...]) -> str:
+    """An output's shape, and the kind that a new task of it would have, or why there is none."""
+    from legonet.errors import TeacherError
+    from legonet.teachers.outputs import output_of
+
+    shown = _sizes(shape) or "without axes"
+    try:
+        return f"{shown}: {output_of(shape, size, 'a new task')['kind']}"
+    except TeacherError as error:
+        return f"{shown}: {error}"
 
 
 def _also(cut: CutPoint, others: Sequence[CutPoint]) -> str:
@@ -176,7 +197,8 @@ def add(
         typer.Option(
             "--weights",
             metavar="FILE",
-            help="The weights: .safetensors, or .pt and .pth, without any code; a .pt2 file has its own.",
+            help="The weights: .safetensors, .pt or .pth, without any code, or a folder of Hugging Face's; a "
+            ".pt2 file has its own, and a function may load them.",
         ),
     ] = None,
     key: Annotated[
@@ -198,6 +220,13 @@ def add(
             help="What becomes of a known category whose module is another one: keep, replace or variant.",
         ),
     ] = "keep",
+    by_order: Annotated[
+        bool,
+        typer.Option(
+            "--by-order",
+            help="Take the weights in the file's order, whatever their names; all shapes have to agree.",
+        ),
+    ] = False,
     output: Output = None,
     allow_code: Code = None,
 ) -> None:
@@ -210,10 +239,10 @@ def add(
     from legonet.teachers.weights.checkpoints import fill_from
 
     network = legonet.load(graph)
-    module = _model(model, allow_code, graph)
+    module = _model(model, allow_code, graph, own_weights=weights is None)
     where = f"teachers.{name}"
-    fill_from(module, weights, where, model, key, lambda text: print(f"{text}; --key chooses."))
-    network.add_teacher(
+    fill_from(module, weights, where, model, key, lambda text: print(f"{text}."), by_order=by_order)
+    notes = network.add_teacher(
         name,
         module,
         category=category,
@@ -225,6 +254,8 @@ def add(
         copy=False,  # a file's weights stay in the file
     )
     network.save(graph)
+    for note in notes:
+        print(f"{where}: {note}.")
     added = network.graph.teachers[name]
     print(f"{graph}: teacher {name} added as {added.category}:{added.task}, cut at {added.cut}.")
     print(f"Run: legonet plan {graph}")
@@ -254,14 +285,16 @@ def record(
         print(f"{path}: {count} images, {size / 1024:.0f} KiB")
 
 
-def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:
+def _model(
+    reference: str, allowed: list[str] | None, graph: Path = HERE, *, own_weights: bool = False
+) -> nn.Module:
     from legonet.store.workspace import Workspace
     from legonet.teachers.models.allowed import allowed_code
     from legonet.teachers.models.table import find_model
 
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))
-    return find_model(reference, workspace.block_folders, known)
+    return find_model(reference, workspace.block_folders, known, own_weights=own_weights)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -176,7 +176,8 @@ class Pullback:
         """The result as `Data`, or a list of them."""
         row = _row(step)
         value = None if row.nominal is None else row.nominal(call)
-        if value is None and row.shape is not None and step.name in self._shapes:
+        plain = row.shape is not None and step.function != "getitem"  # of which one may be places
+        if value is None and plain and step.name in self._shapes:
             return Data((draws, *self._shapes[step.name]), like)
         results = _results_of(call)
         if isinstance(results, list):
@@ -240,10 +241,11 @@ def _row(step: Operation) -> Row:
 
 
 def _data(result: Tensor | Data, like: Tensor, nominal: Tensor | None) -> Data:
-    """A result; all are of the features' dtype, but for what a Fourier transform gives."""
+    """A result; all are of the features' dtype, but for what a Fourier transform gives, and places."""
     if isinstance(result, Data):
         return Data(result.shape, result.like, _known(nominal))
-    like = like.new_empty(0, dtype=result.dtype) if result.is_complex() else like
+    own = result.is_complex() or result.dtype == torch.int64
+    like = like.new_empty(0, dtype=result.dtype) if own else like
     return Data(tuple(result.shape), like, _known(nominal))
 
 

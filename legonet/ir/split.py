@@ -19,12 +19,14 @@ class Cut:
         place: The operation that f ends with; its result alone crosses.
         name: The name that its owner gave the place: a layer, a module or an operation.
         where: What messages call the model, such as `teachers.cat-v1`.
+        note: What its owner should know of the place, as a sentence without a full stop.
     """
 
     graph: ModelGraph
     place: str
     name: str = field(compare=False)
     where: str = field(compare=False)
+    note: str = field(default="", compare=False)
 
     @property
     def below(self) -> ModelGraph:

@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 Gradient = Union["Tensor", Mapping[int, "Tensor"]]
 """Of a result; by its place where an operation gives several."""
 
-NOT_AT_ZERO = frozenset(["log", "reciprocal", "rsqrt", "sqrt"])
+NOT_AT_ZERO = frozenset(["log", "log10", "log2", "reciprocal", "rsqrt", "sqrt"])
 """Operations without a derivative at 0; they are linearised at 1."""
 
 

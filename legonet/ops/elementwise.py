@@ -23,6 +23,14 @@ def _shared(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return transposed(Call(call.name, call.operation, mean, call.arguments), gradient)
 
 
+def _sized(call: Call) -> list[Tensor]:
+    """A deviation, which is 1, and a mean."""
+    import torch
+
+    size, mean = nominal.computed(call)
+    return [torch.ones_like(size), mean]
+
+
 def _halved(call: Call) -> Shape:
     data = call.arguments[0].shape
     place = axis(call.argument(1, -1, "dim"), len(data))
@@ -36,7 +44,8 @@ NOTHING = frozenset(["dropout", "feature_dropout", "identity"])
 
 _SUMS = "add.Scalar add.Tensor rsub.Scalar rsub.Tensor sub.Scalar sub.Tensor subtract.Tensor"
 _SMOOTH = """
-    clamp_max cos erf exp hardsigmoid log log1p log_sigmoid reciprocal rsqrt sigmoid sin sqrt tanh
+    asinh atan clamp_max cos cosh erf erfc exp exp2 expm1 hardsigmoid log log10 log1p log2 log_sigmoid
+    reciprocal rsqrt sigmoid sin sinh sqrt tan tanh
 """
 
 ROWS = (
@@ -119,6 +128,12 @@ ROWS = (
         per_channel=True,
     ),
     *rows(
+        "std_mean.correction std_mean.dim var_mean.correction var_mean.dim",
+        pull=transposed,
+        nominal=_sized,
+        source=f"{POINT}; features have size 1",
+    ),
+    *rows(
         """
         linalg_norm linalg_vector_norm norm.ScalarOpt_dim std.correction std.dim var.correction var.dim
         """,
@@ -126,6 +141,15 @@ ROWS = (
         nominal=nominal.ones,
         source=f"{POINT}; features have size 1",
     ),
+    *rows(
+        "hardshrink softshrink",
+        pull=passed,
+        nominal=nominal.affine,
+        source="what passes; the rest of features is small",
+        shape=same_shape,
+        per_channel=True,
+    ),
+    Row("nan_to_num", transposed, nominal.affine, "finite numbers stay", same_shape, per_channel=True),
     Row("neg", transposed, nominal.affine, EXACT, same_shape, linear=True, per_channel=True),
     *rows(
         """
@@ -144,6 +168,12 @@ ROWS = (
         source=EXACT,
         shape=same_shape,
         linear=True,
+    ),
+    *rows(
+        """
+        ceil frac heaviside isfinite isinf isnan trunc
+        """,
+        shape=same_shape,
     ),
     *rows(
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from legonet.ops import nominal
 from legonet.ops.call import Call, Data, Extent, Gradient, Shape
-from legonet.ops.pullbacks import EXACT, PAPER, POINT, multiplied, transposed
+from legonet.ops.pullbacks import EXACT, PAPER, POINT, multiplied, replaced, transposed
 from legonet.ops.row import Row, rows
 from legonet.ops.shapes import broadcast, expect_rank, show_shape
 
@@ -62,6 +62,19 @@ def _product_flops(call: Call, shape: Shape) -> int:
     return 2 * prod(shape) * call.arguments[0].shape[-1]
 
 
+def _cosine(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """The product with the other's direction, where that follows no feature; features have size 1."""
+    import torch.nn.functional as F
+
+    axis = call.argument(2, 1, "dim")
+    known = [isinstance(each, Data) for each in call.arguments[:2]]
+    if all(known):
+        return [None, None]
+    other = call.arguments[known.index(False)].expand(call.data[0].shape)
+    other = F.normalize(other, dim=axis)
+    return replaced(call, lambda x: (x * other).sum(axis), gradient)
+
+
 ROWS = (
     Row(
         "linear",
@@ -96,6 +109,9 @@ ROWS = (
         nominal=nominal.product,
         source=f"product rule: {POINT}",
     ),
+    *rows("inner tensordot", pull=multiplied, nominal=nominal.product, source=f"product rule: {POINT}"),
+    *rows("cross linalg_cross", pull=multiplied, nominal=nominal.product, source=f"product rule: {POINT}"),
+    Row("cosine_similarity", _cosine, nominal.zero, f"product rule: {POINT}; features have size 1"),
     Row("baddbmm", transposed, nominal.affine, f"product rule: {POINT}"),
     Row("embedding"),
 )

@@ -9,7 +9,7 @@ from legonet.errors import DistillError
 from legonet.ops import nominal
 from legonet.ops.call import Call, Gradient, Shape
 from legonet.ops.convolution import windows
-from legonet.ops.pullbacks import EXACT, PAPER, first, replaced, transposed
+from legonet.ops.pullbacks import EXACT, PAPER, POINT, first, replaced, transposed
 from legonet.ops.row import Row, rows
 from legonet.ops.shapes import expect_rank, reduced, same_shape, scalar
 
@@ -48,6 +48,11 @@ def _averaged(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return replaced(call, lambda x: pool(x, kernel, stride, padding, ceil), gradient)
 
 
+def _maxima(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """Max pooling that tells where the maxima are."""
+    return _averaged(call, first(gradient))
+
+
 def _times(value: Any, axes: int) -> list[int]:
     value = [value] if isinstance(value, int) else list(value)
     return value * axes if len(value) == 1 else value
@@ -67,6 +72,41 @@ def _greatest(call: Call, gradient: Gradient) -> list[Tensor | None]:
     axes, keep = call.argument(1, [], "dim"), call.argument(2, False, "keepdim")
     axes = [axes] if isinstance(axes, int) else (list(axes) or list(range(len(data.shape))))
     return replaced(call, lambda x: x.mean(axes, keepdim=keep), first(gradient))
+
+
+def _ordered(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """What is chosen by size along an axis, each as the mean along it: all are as likely to be chosen."""
+    (data,) = call.data
+    gone = call.operation in _ONE_OF_THEM and not call.argument(*_KEPT[call.operation])
+    axis = call.argument(*_AXES.get(call.operation, (2, -1, "dim")))
+    axis += len(data.shape) if axis < 0 else 0
+    total = sum(gradient.values()) if isinstance(gradient, Mapping) else gradient
+    share = total.unsqueeze(axis) if gone else total.sum(axis, keepdim=True)  # type: ignore[union-attr]
+    return [(share / data.shape[axis]).expand(data.shape)]
+
+
+_AXES: dict[str, tuple[int, int, str]] = {
+    "aminmax": (1, -1, "dim"),
+    "median.dim": (1, -1, "dim"),
+    "sort": (1, -1, "dim"),
+}
+_KEPT: dict[str, tuple[int, bool, str]] = {
+    "aminmax": (2, False, "keepdim"),
+    "kthvalue": (3, False, "keepdim"),
+    "median.dim": (2, False, "keepdim"),
+    "quantile.scalar": (3, False, "keepdim"),
+}
+_ONE_OF_THEM = frozenset(_KEPT)
+
+
+def _unpooled(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """Unpooling to where maxima were, each place of a window as likely: the mean of G over the window."""
+    import torch.nn.functional as F
+
+    assert not isinstance(gradient, Mapping)  # noqa: S101 - it gives one tensor
+    height, width = call.arguments[0].shape[-2:]
+    mean = F.adaptive_avg_pool2d(gradient, (height, width))
+    return [mean, *[None] * (len(call.data) - 1)]
 
 
 def _max_shape(call: Call) -> Shape:
@@ -133,6 +173,19 @@ ROWS = (
     Row("adaptive_avg_pool1d", per_channel=True, **_LINEAR),
     *rows("amax amin", pull=_greatest, nominal=nominal.affine, source="the mean", shape=reduced),
     Row("max.dim", _greatest, nominal.affine, "the mean", _several),
+    Row("min.dim", _greatest, nominal.affine, "the mean", _several),
+    Row("max_pool2d_with_indices", _maxima, nominal.zero, f"average pooling; {PAPER}"),
+    Row("max_unpool2d", _unpooled, nominal.zero, "the mean over windows"),
+    *rows(
+        "aminmax kthvalue median.dim quantile.scalar sort topk",
+        pull=_ordered,
+        nominal=nominal.zero,
+        source="the mean",
+    ),
+    *rows(
+        "cumprod logcumsumexp logsumexp prod.dim_int", pull=transposed, nominal=nominal.computed, source=POINT
+    ),
+    *rows("all.dim any.dim argmax argmin argsort one_hot"),
     *rows("mean.dim sum.dim_IntList", shape=reduced, **_LINEAR),
     *rows("mean sum", shape=scalar, **_LINEAR),
     Row("cumsum", shape=same_shape, **_LINEAR),

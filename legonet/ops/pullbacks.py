@@ -30,7 +30,10 @@ def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
     default = 1.0 if call.operation in NOT_AT_ZERO else 0.0
     learned = _learns(gradient) or any(map(_learns, _tensors((call.arguments, call.keywords))))
     with torch.enable_grad():
-        points = [each.value(default).detach().requires_grad_() for each in data]
+        points = [each.value(default).detach() for each in data]
+        smooth = [each for each in points if each.is_floating_point() or each.is_complex()]
+        for each in smooth:
+            each.requires_grad_()
         result = call.at(points)
         pairs = (
             [(result, gradient)]
@@ -38,16 +41,17 @@ def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
             else [(result[i], g) for i, g in gradient.items()]
         )
         pairs = [(each, g) for each, g in pairs if each.requires_grad]
-        if not pairs:
+        if not pairs or not smooth:
             return [None] * len(data)
         found = torch.autograd.grad(
             [each for each, _ in pairs],
-            points,
+            smooth,
             [g for _, g in pairs],
             create_graph=learned,
             allow_unused=True,
         )
-    return list(found)
+    by_place = dict(zip(map(id, smooth), found, strict=True))
+    return [by_place.get(id(each)) for each in points]
 
 
 def _learns(value: Any) -> bool:

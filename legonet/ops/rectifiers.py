@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from legonet.ops import nominal
@@ -36,6 +37,8 @@ def _rectified(call: Call, gradient: Gradient) -> list[Tensor | None]:
 def _slopes(call: Call, data: Data) -> tuple[Any, float]:
     if call.operation == "leaky_relu":
         return call.argument(1, 0.01, "negative_slope"), 1.0
+    if call.operation == "rrelu":
+        return (call.argument(1, 1 / 8, "lower") + call.argument(2, 1 / 3, "upper")) / 2, 1.0
     if call.operation == "prelu":
         weight = call.arguments[1]
         return (weight.view(-1, *[1] * (len(data.shape) - 2)) if weight.numel() > 1 else weight), 1.0
@@ -52,8 +55,13 @@ def _from_zero(call: Arguments) -> bool:
     return isinstance(least, int | float) and least == 0
 
 
+def _stops_below_zero(call: Arguments) -> bool:
+    """Whether it is a ReLU but for where it begins."""
+    return call.argument(2, 0, "value") == 0
+
+
 def _prelu_shape(call: Call) -> Shape:
-    data, (slopes,) = call.arguments[0].shape, call.arguments[1].shape
+    data, slopes = call.arguments[0].shape, prod(call.arguments[1].shape)
     if slopes != 1:
         expect_channels(data[1] if len(data) > 1 else 1, slopes)
     return data
@@ -74,6 +82,8 @@ ROWS = (
         rectifies=_always,
         **_KNOWN,
     ),
+    *rows("rrelu", rectifies=_always, **_KNOWN),
+    *rows("threshold", rectifies=_stops_below_zero, **_KNOWN),
     *rows("prelu", rectifies=_always, **_KNOWN | {"shape": _prelu_shape}),
     *rows("clamp clamp_min hardtanh", rectifies=_from_zero, **_KNOWN),
 )

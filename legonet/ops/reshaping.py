@@ -253,9 +253,11 @@ ROWS = (
     *_moved("tril triu", same_shape),
     *_moved(
         """
-        expand_as gather im2col index.Tensor index_put index_select movedim.int movedim.intlist moveaxis.int
-        numpy_T pixel_unshuffle repeat_interleave.self_int select_scatter slice_scatter t
-        tensor_split.indices tensor_split.sections tile unfold view_as_complex view_as_real
+        diagonal expand_as fft_fftshift fft_ifftshift fliplr flipud gather hstack im2col index.Tensor
+        index_put index_select mH mT movedim.int movedim.intlist moveaxis.int numpy_T pixel_unshuffle ravel
+        reflection_pad1d repeat_interleave.self_int replication_pad1d resolve_conj resolve_neg rot90
+        scatter.src select_scatter slice_scatter t tensor_split.indices tensor_split.sections
+        tile unfold view_as_complex view_as_real vstack
         """
     ),
     *rows(
@@ -267,8 +269,11 @@ ROWS = (
     ),
     *rows(
         """
-        col2im fft_irfft2 fft_rfft2 grid_sampler upsample_bicubic2d.vec _upsample_bicubic2d_aa.vec
-        _upsample_bilinear2d_aa.vec
+        affine_grid_generator col2im diff fft_fft fft_fft2 fft_fftn fft_ifft fft_ifft2 fft_ifftn fft_irfft
+        fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn grid_sampler imag index_add real scatter.value
+        scatter_add upsample_bicubic2d.vec upsample_linear1d.vec upsample_nearest1d.vec
+        upsample_trilinear3d.vec _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec
+        _upsample_nearest_exact2d.vec
         """,
         pull=transposed,
         **_RESAMPLED,

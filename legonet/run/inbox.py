@@ -7,9 +7,10 @@ A drop is a file `NAME.yaml` with what `legonet teacher add` takes, and beside i
 
 The model is a block, one of a library, such as `torchvision:resnet18`, or `NAME.pt2` beside it, which has its
 weights. That file counts as code, as a function does that makes a model: only the workspace's settings allow
-it. For a new task the drop also says `output`. `on_conflict: variant` makes a category of its own, `cat@2`,
-of a teacher whose category module is not that of its category; `on_conflict: replace` makes a new version of
-the path's teacher. Needs torch.
+it. `take` names the output that counts, and last steps, as `--output` of the command does; `key` a set of
+weights; `by_order: true` takes them in the file's order. For a new task the drop also says `output`.
+`on_conflict: variant` makes a category of its own, `cat@2`, of a teacher whose category module is not that of
+its category; `on_conflict: replace` makes a new version of the path's teacher. Needs torch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pydantic import ValidationError
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
-from legonet.graph.editing.on_conflict import OnConflict, teacher_of, variant_name
+from legonet.graph.editing.on_conflict import OnConflict, kept_beside, teacher_of, variant_name
 from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
@@ -63,6 +64,8 @@ class Dropped(Model):
     model: Label
     cut: Label | Number
     key: Label | None = None
+    by_order: bool = False
+    take: Label | None = None
     quality: Number | None = None
     output: AnyOutput | None = None
     on_conflict: OnConflict = "keep"
@@ -170,9 +173,12 @@ class Inbox:
         if taken is not None and said.on_conflict == "replace":
             return self._replace(drop, graph, taken, arriving)
         category, giver = said.category, givers(graph).categories.get(said.category)
-        if giver is not None and said.on_conflict != "keep":
+        if giver is not None:
             differs = self._source(graph, giver).parts().f_sha != arriving.parts().f_sha
-            if said.on_conflict == "variant" and (differs or taken is not None):
+            if said.on_conflict == "keep":
+                if differs:
+                    self._note(f"teachers.{drop.name}: {kept_beside(giver)}")
+            elif said.on_conflict == "variant" and (differs or taken is not None):
                 category = variant_name(graph, category)
             elif differs:
                 raise TeacherError(
@@ -217,9 +223,12 @@ class Inbox:
         reference = str(drop.entry.with_name(program)) if is_program else said.model
         module = find_model(reference, workspace.block_folders, allowed_code(workspace))
         weights = None if is_program and file.suffix == SUFFIX else file
-        fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
-        new = NewTeacher(drop.name, module, said.category, said.task, said.cut, copy=False)
+        where = f"teachers.{drop.name}"
+        fill_from(module, weights, where, said.model, said.key, self._note, by_order=said.by_order)
+        new = NewTeacher(drop.name, module, said.category, said.task, said.cut, said.take, copy=False)
         source, _ = from_module(new, graph.input.shape)
+        for note in source.notes:
+            self._note(f"{where}: {note}")
         if drop.statistics.is_file():
             statistics = drop.statistics.read_bytes()
             parse_statistics(statistics, str(drop.statistics))

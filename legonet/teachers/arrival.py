@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from legonet.graph.editing.on_conflict import as_variant, replaced, teacher_of, variant_name, without_teacher
+from legonet.graph.editing.on_conflict import (
+    as_variant,
+    kept_beside,
+    replaced,
+    teacher_of,
+    variant_name,
+    without_teacher,
+)
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
 from legonet.teachers.from_module import add_model
@@ -50,6 +57,8 @@ def add_teacher(
         grown = replaced(grown, new.name)
     elif on_conflict == "variant":
         grown = as_variant(base, grown, new.name)
+    else:
+        source.notes = (*source.notes, kept_beside(known))
     return grown, source
 
 

@@ -13,12 +13,14 @@ from typing import Any
 import torch
 
 from legonet.errors import TeacherError
+from legonet.graph.suggest import listed
 from legonet.ir.cuts import NOWHERE, cut_points, names_of
 from legonet.ir.flops import FlopCounter
 from legonet.ir.graph import ModelGraph, Operation, Shape
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.sizes import shapes_of
 
+FAR = 0.1  # from the fraction that was asked for
 RECOMMENDED = (0.25, 0.5, 0.75)  # of the operations lie below the cuts that are recommended
 
 
@@ -79,19 +81,34 @@ def list_cut_points(graph: ModelGraph, input_shape: Shape, where: str = "model")
     return _with_recommended(cuts)
 
 
-def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: str) -> str:
+def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: str) -> tuple[str, str]:
     """The cut that leaves about this fraction of the operations below it: a map or tokens if there are any.
 
+    Returns:
+        Its name; and a sentence, where the nearest place is far from the fraction.
+
     Raises:
-        TeacherError: The fraction is not between 0 and 1, or the model cannot be cut.
+        TeacherError: The fraction is not between 0 and 1, or the model cannot be cut between its weights.
     """
     if not 0 < fraction < 1:
         raise TeacherError(f"{where}: cut {fraction}; expected a fraction between 0 and 1, or a name")
     cuts = list_cut_points(graph, input_shape, where)
     if not cuts:
         raise TeacherError(f"{where}: {NOWHERE}")
-    good = [cut for cut in cuts if _has_places(cut.shape)] or cuts
-    return min(ends(good), key=lambda cut: abs(_share(cut) - fraction)).module
+    weighty = [cut for cut in cuts if min(cut.parameters)]
+    if not weighty and any(sum(cut.parameters) for cut in cuts):
+        raise TeacherError(
+            f"{where}: cut {fraction}: no place has weights below and above it; expected a category and a "
+            f"task module with weights; name the place: {listed([cut.module for cut in cuts])}"
+        )
+    good = [cut for cut in weighty or cuts if _has_places(cut.shape)] or weighty or cuts
+    found = min(ends(good), key=lambda cut: abs(_share(cut) - fraction))
+    if abs(_share(found) - fraction) <= FAR:
+        return found.module, ""
+    return found.module, (
+        f"it is cut at {found.module}, with {_share(found):.0%} of the multiplications below it: no place is "
+        f"nearer to {fraction:.0%}"
+    )
 
 
 def _has_places(shape: Shape) -> bool:

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
-from legonet.ir.cuts import means_any
+from legonet.ir.cuts import CutError, find_step, means_any, names_of
 from legonet.ir.graph import ModelGraph, Shape
 from legonet.ir.split import Cut, cut_at
-from legonet.teachers.feature_maps import is_taken_as_map, with_map
+from legonet.teachers.feature_maps import MAP, is_taken_as_map, with_map
 
 
 def resolve(graph: ModelGraph, cut: str | float, input_shape: Shape, where: str) -> Cut:
@@ -29,17 +29,17 @@ def resolve(graph: ModelGraph, cut: str | float, input_shape: Shape, where: str)
     Raises:
         TeacherError: The model has no such place.
     """
-    cut = _fraction(graph, cut)
+    cut, note = _fraction(graph, cut), ""
     if not isinstance(cut, str):
         from legonet.teachers.cut_points import at_fraction
 
-        cut = at_fraction(graph, input_shape, cut, where)
-    found = cut_at(graph, cut, where=where)
+        cut, note = at_fraction(graph, input_shape, cut, where)
+    found = replace(cut_at(graph, cut, where=where), note=note)
     shape = found.shape(input_shape)
     if is_taken_as_map(found, shape, input_shape):
         return found
     plain = graph.without_notation()  # no layer makes a map of it
-    return with_map(replace(found, graph=plain, name=found.place), shape)
+    return with_map(replace(found, graph=plain, name=names_of(plain, [found.place])[found.place][0]), shape)
 
 
 def _fraction(graph: ModelGraph, cut: str | float) -> str | float:
@@ -67,8 +67,23 @@ def block_cut(block: Block, name: str, where: str) -> Cut:
             which no weights file gives.
     """
     if block.architecture is not None:
-        return cut_at(block.architecture, name, where=where)
+        return cut_at(block.architecture, _with_its_map(block, name), where=where)
     return resolve(block_graph(block), name, block.input, where)
+
+
+def _with_its_map(block: Block, name: str) -> str:
+    """The end of a way to a map that was added where a name stands, if one was; else the name."""
+    graph = block.architecture
+    if graph is None or not means_any(graph, name):
+        return name
+    with suppress(CutError):
+        place = find_step(graph, name)
+        ways = {place + MAP, graph.steps[place].module}
+        for end in block.cuts:
+            module = graph.steps[end].module if end in graph.steps else ""
+            if module.endswith(MAP) and module in ways:
+                return end
+    return name
 
 
 def block_graph(block: Block) -> ModelGraph:

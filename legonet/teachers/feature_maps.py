@@ -7,6 +7,7 @@ vectors cross gets a way to a map, which f ends with, and a way back, which g_T 
     tokens  (S², C)        map (C, S, S)
     tokens  (P + S², C)    map (C, S + 1, S): the P class tokens fill a last row, the last of them repeated
     tokens  (N, C)         map (C, N, 1), where N is of neither kind
+    a line  (C, N)         map (C, N, 1), as one-dimensional convolutions give it
     channels last (S, S, C), such as Swin's      map (C, S, S)
 
 Numbers are only moved, so that the whole model still gives the same bits.
@@ -20,14 +21,16 @@ from math import isqrt
 from typing import Any
 
 from legonet.ir.cuts import CutError
-from legonet.ir.graph import INPUT, Operation, Shape, renamed
+from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape, renamed
 from legonet.ir.split import Cut
+from legonet.ops.table import ROWS
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
 MAP = ".map"
 """What the way to a map and back is called, behind the name of the place."""
 
 _END = 2**63 - 1
+_LINES = ("conv1d", "conv_transpose1d")
 
 
 def with_map(cut: Cut, shape: Shape) -> Cut:
@@ -42,7 +45,7 @@ def with_map(cut: Cut, shape: Shape) -> Cut:
     """
     graph, place = cut.graph, cut.place
     make = _Steps(place + MAP)
-    way = _way(make, shape)
+    way = _way(make, shape, _is_line(graph, place))
     if way is None:
         return cut
     there, back = way
@@ -55,7 +58,7 @@ def with_map(cut: Cut, shape: Shape) -> Cut:
             first = _bound(there, place)
             steps |= {each.name: each for each in (*first, *_bound(back, first[-1].name))}
     new = there[-1].name
-    return replace(cut, graph=replace(graph, steps=steps), place=new, name=new)
+    return replace(cut, graph=replace(graph, steps=steps), place=new)
 
 
 def is_map(shape: Shape) -> bool:
@@ -125,7 +128,18 @@ def _bound(steps: Sequence[Operation], source: str) -> list[Operation]:
     return [renamed(step, INPUT, source) for step in steps]
 
 
-def _way(make: _Steps, shape: Shape) -> tuple[list[Operation], list[Operation]] | None:
+def _is_line(graph: ModelGraph, place: str) -> bool:
+    """Whether a result is (channels, length): from a one-dimensional convolution, channel by channel."""
+    step = graph.steps.get(place)
+    while step is not None and not step.function.startswith(_LINES):
+        sources = [each for each in step.references() if each in graph.steps]
+        if len(sources) != 1 or not ROWS[step.function].per_channel:
+            return False
+        step = graph.steps[sources[0]]
+    return step is not None
+
+
+def _way(make: _Steps, shape: Shape, line: bool) -> tuple[list[Operation], list[Operation]] | None:
     """The operations to a map and back; None for what is a map, or has more axes than tokens."""
     if len(shape) == 1:
         return make.chain(("view", [[{"batch": 1}, shape[0], 1, 1]])), make.chain(("flatten.using_ints", [1]))
@@ -133,11 +147,13 @@ def _way(make: _Steps, shape: Shape) -> tuple[list[Operation], list[Operation]] 
         return make.chain(("permute", [[0, 3, 1, 2]])), make.chain(("permute", [[0, 2, 3, 1]]))
     if len(shape) != 2:
         return None
+    if line:
+        return make.chain(("unsqueeze", [-1])), make.chain(("squeeze.dim", [-1]))
     first = _channels_first(shape)
     count, channels = (shape[1], shape[0]) if first else shape
     turn: list[tuple[str, list[Any]]] = [] if first else [("transpose.int", [1, 2])]
     side, prefixes = _square(count)
-    if prefixes and prefixes <= MOST_PREFIXES:
+    if 0 < prefixes <= min(MOST_PREFIXES, side):
         return _with_prefixes(make, turn, side, prefixes, channels)
     sizes = [count, 1] if prefixes else [side, side]
     there = make.chain(*turn, ("reshape", [[{"batch": 1}, channels, *sizes]]))

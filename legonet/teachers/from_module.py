@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from legonet.errors import GraphError
 from legonet.graph.editing.build import extended
 from legonet.graph.schema import Graph
+from legonet.ir.graph import Shape
 from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
 from legonet.teachers.cutting import resolve
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.outputs import check_output, output_of
 from legonet.teachers.sources.memory import MemoryTeacher
+from legonet.teachers.tracing.outputs import read_output
+from legonet.teachers.tracing.plain import plain
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.tracing.verify import expect_same
 
@@ -34,14 +40,18 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
     """
     expect_new(graph, new.name, new.category, new.task)
     shape = graph.input.shape
-    source, given = from_module(new, shape)
+    known = graph.tasks.get(new.task)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
+
+    def check(given: Shape) -> None:
+        if known is not None:
+            check_output(given, known.output, shape, new.where, new.task)
+        else:
+            entries["tasks"][new.task] = {"output": output_of(given, shape, new.where)}
+
+    source, _ = from_module(new, shape, check)
     if new.category not in graph.categories:
         entries["categories"][new.category] = {}
-    if new.task in graph.tasks:
-        check_output(given, graph.tasks[new.task].output, shape, new.where, new.task)
-    else:
-        entries["tasks"][new.task] = {"output": output_of(given, shape, new.where)}
     weights = f"teachers/{new.name}.safetensors"
     entries["teachers"][new.name] = {
         "category": new.category,
@@ -70,12 +80,15 @@ def expect_new(graph: Graph, name: str, category: str, task: str) -> None:
             )
 
 
-def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTeacher, tuple[int, ...]]:
+def from_module(
+    new: NewTeacher, input_shape: Shape, check: Callable[[Shape], None] = lambda _: None
+) -> tuple[MemoryTeacher, Shape]:
     """Describe a model, and copy its weights.
 
     Args:
         new: The teacher; nothing is asked of its category and task.
         input_shape: (channels, height, width) of the network's images.
+        check: Called with the shape of its output before the model is compared, which may take long.
 
     Returns:
         The teacher, and the shape of its output without the batch.
@@ -84,13 +97,22 @@ def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTe
         TeacherError: The model cannot be traced, computes something else when it is put together again, or
             has no such cut.
     """
-    module, output, where = new.module, new.output, new.where
-    traced = trace(module, new.example_shape or input_shape, output=output, where=where)
-    cut = resolve(traced.graph, new.cut, input_shape, where)
-    known = {**module.state_dict(), **traced.constants}
-    state = {key: known[key] for key in cut.graph.tensors}
-    plain = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
-    source = MemoryTeacher(new.name, cut, plain)
-    source.parts()  # so that bad weights are told now
-    expect_same(module, replace(traced, graph=cut.graph), state, input_shape, output, where)
-    return source, output_shape(cut.graph, input_shape)
+    output, where = read_output(new.output, new.where), new.where
+    with plain(new.module, where) as model:
+        traced = trace(model.module, new.example_shape or input_shape, output=output, where=where)
+        cut = resolve(traced.graph, new.cut, input_shape, where)
+        given = output_shape(cut.graph, input_shape)
+        check(given)
+        known = {**model.module.state_dict(), **traced.constants}
+        state = {key: _real(known[key]) for key in cut.graph.tensors}
+        weights = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
+        MemoryTeacher(new.name, cut, weights).parts()  # so that bad weights are told now
+        notes = expect_same(model.module, traced, cut, state, input_shape, output)
+    return MemoryTeacher(
+        new.name, cut, weights, notes=tuple(filter(None, (*model.notes, cut.note, *notes)))
+    ), given
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """A complex tensor as a graph keeps it: as pairs."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor

@@ -42,6 +42,15 @@ def output_of(shape: Shape, input_shape: Shape, where: str) -> dict[str, Any]:
     known = [kind.guessed_from.format(height=height, width=width) for kind in OUTPUTS if kind.guessed_from]
     *first, last = sorted(known, key=len)  # the simplest first
     raise TeacherError(
-        f"{where}: its output has shape {show_shape(shape)}; expected {', '.join(first)}, or {last}; add the "
-        "layers that are missing, such as flatten or upsample"
+        f"{where}: its output has shape {show_shape(shape)}; expected {', '.join(first)}, or {last}; name "
+        f"the steps that it lacks, such as {_lacks(shape, (height, width))}"
     )
+
+
+def _lacks(shape: Shape, size: tuple[int, ...]) -> str:
+    """The steps that an output of such a shape most likely lacks."""
+    if len(shape) == 3 and shape[0] == 1:
+        return f"`--output '| resize {size[0]} {size[1]}'`"
+    if len(shape) == 3:
+        return "`--output '| mean 2 3'` (`output=` in Python)"
+    return "`--output '| mean 1'` or `'| flatten'` (`output=` in Python)"

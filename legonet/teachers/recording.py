@@ -59,4 +59,4 @@ def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Pa
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:
     """The same teacher with statistics."""
-    return MemoryTeacher(source.name, source.cut(), source.content(), statistics)
+    return MemoryTeacher(source.name, source.cut(), source.content(), statistics, source.notes)

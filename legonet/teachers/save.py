@@ -28,6 +28,7 @@ from legonet.store.gc import named
 from legonet.store.plain_files import holds, write_file
 from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import BLOCKS_FOLDER, Workspace
+from legonet.teachers.feature_maps import MAP
 from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
 from legonet.teachers.sources.source import TeacherSource
 
@@ -177,7 +178,8 @@ class _Saving:
     def _describe(self, source: TeacherSource) -> Block:
         data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
         cut = source.cut()
-        data |= {**cut.graph.entry(), "cuts": [cut.name]}
+        is_map = cut.graph.steps[cut.place].module.endswith(MAP)
+        data |= {**cut.graph.entry(), "cuts": [cut.place if is_map else cut.name]}
         return Block.model_validate(data)
 
     def _names(self, name: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,68 @@ def test_a_program_brings_its_weights(run: Callable[..., Any], graph: Path) -> N
     more = run(*given, "--allow-code", "net.pt2", "--weights", "cat.pt", "--name", "dog", "--category", "dog")
     assert "net.pt2 has weights of its own" in more.err
     without = [each for each in arguments(graph, name="dog") if each not in ("--weights", "cat.pt")]
+    refused = run(*without, "--allow-code", CODE)
+    assert "no weights: stem.weight, " in refused.err
     assert (
-        "no weights; expected those of mynet:make; add --weights" in run(*without, "--allow-code", CODE).err
+        "are drawn anew each time that it is made; expected those of mynet:make; add --weights" in refused.err
     )
+
+
+def test_a_function_may_load_its_weights(
+    run: Callable[..., Any], graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make() -> nn.Module:
+        model = Net()
+        model.load_state_dict({k[7:]: v for k, v in torch.load("cat.pt")["state_dict"].items()})
+        return model.half()
+
+    monkeypatch.setattr(_Module, "make", staticmethod(make))
+    given = [each for each in arguments(graph) if each not in ("--weights", "cat.pt")]
+    done = run(*given, "--allow-code", CODE)
+    assert done.status == 0, done.err
+    assert "teachers.cat: the weights are those that mynet:make loads.\n" in done.out
+    assert "teachers.cat: its weights were converted from float16 to float32.\n" in done.out
+    assert run("validate", graph).status == 0
+
+
+def test_weights_in_the_files_order(run: Callable[..., Any], graph: Path) -> None:
+    torch.manual_seed(0)
+    torch.save({f"w{number}": value for number, value in enumerate(Net().parameters())}, "cat.pt")
+    given = [*arguments(graph), "--allow-code", CODE]
+    assert "in which all shapes are the model's: --by-order" in run(*given).err
+    done = run(*given, "--by-order")
+    assert done.status == 0, done.err
+    assert "cat.pt: tensors were taken in the file's order, whatever their names.\n" in done.out
+
+
+def test_an_output_that_lacks_a_step(run: Callable[..., Any], graph: Path) -> None:
+    given = [*arguments(graph, cut="relu_1"), "--allow-code", CODE, "--output", "0 | flatten | select 1 0"]
+    refused = run(*given)
+    assert "its output has shape (); expected" in refused.err
+    shown = run("teacher", "inspect", CODE, "--shape", "3,16,16", "--allow-code", CODE)
+    assert "output 1: binary" in shown.out
+    shown = run(
+        "teacher", "inspect", CODE, "--shape", "3,16,16", "--allow-code", CODE, "--output", "0 | select 1 0"
+    )
+    assert "output without axes: " in shown.out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("w.pt", b"PK", "model w.pt: is a file of weights; expected what builds the model: .*--weights w.pt"),
+        ("hub/config.json", b"{}", "model hub: is a folder of Hugging Face's, with weights and no code;"),
+        ("m.onnx", b"", "model m.onnx: is an ONNX file; .*give the PyTorch model that it was exported from"),
+    ],
+)
+def test_files_that_are_no_model(
+    run: Callable[..., Any], graph: Path, name: str, content: bytes, message: str
+) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(content)
+    refused = run("teacher", "inspect", name.partition("/")[0])
+    assert refused.status == 1
+    assert re.search(message, refused.err)
 
 
 def test_another_module_of_a_known_category(run: Callable[..., Any], graph: Path) -> None:
@@ -125,6 +185,10 @@ def test_another_module_of_a_known_category(run: Callable[..., Any], graph: Path
     done = run(*given, "--allow-code", CODE, "--on-conflict", "variant")
     assert done.status == 0, done.err
     assert "added as cat@2:classify" in done.out
+    given = arguments(graph, name="cat-3", weights="other.pt", task="tell")
+    done = run(*given, "--allow-code", CODE)
+    assert "teachers.cat-3: its category module is another one than that of cat, so that it" in done.out
+    assert "choose on_conflict variant" in done.out
     assert run("validate", graph).status == 0
 
 

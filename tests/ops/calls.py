@@ -43,6 +43,7 @@ class Step:
 
 
 FLIPPED = Step("flip", X, [1])
+PLACES = Step("expand", Weight(value=torch.arange(3).reshape(1, 3, 1, 1)), [BATCH, -1, 6, 8])
 EXACT: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     **{name: ([X], MAP) for name in ("clone", "contiguous", "neg")},
     **{name: ([X, 2.5], MAP) for name in ("add.Scalar", "sub.Scalar", "rsub.Scalar", "mul.Scalar")},
@@ -71,7 +72,34 @@ EXACT: dict[str, tuple[Arguments, tuple[int, ...]]] = {
         for name in ("_upsample_bicubic2d_aa.vec", "_upsample_bilinear2d_aa.vec")
     },
     "upsample_nearest2d.vec": ([X, [9, 11], None], MAP),
+    **{
+        name: ([X, None, [-1]], MAP)
+        for name in ("fft_fft2", "fft_fftn", "fft_ifft2", "fft_ifftn", "fft_rfftn")
+    },
+    **{name: ([X], MAP) for name in ("fft_fft", "fft_ifft", "fft_rfft", "fft_fftshift", "fft_ifftshift")},
+    "fft_irfftn": ([Step("fft_rfftn", X)], MAP),
+    **{name: ([Step("fft_rfft", X)], MAP) for name in ("fft_irfft", "imag", "real")},
+    **{
+        name: ([X], MAP)
+        for name in ("fliplr", "flipud", "mT", "mH", "nan_to_num", "resolve_conj", "resolve_neg")
+    },
+    "hstack": ([[X, FLIPPED]], MAP),
+    **{name: ([X, [1, 2]], LINE) for name in ("reflection_pad1d", "replication_pad1d")},
+    "_upsample_nearest_exact2d.vec": ([X, [9, 11], None], MAP),
     "adaptive_avg_pool1d": ([X, [3]], LINE),
+    "affine_grid_generator": ([Step("narrow", X, 1, 0, 2), [BATCH, 1, 5, 6], False], (4, 3)),
+    "diagonal": ([X, 0, 2, 3], MAP),
+    "diff": ([X, 1, 2], MAP),
+    "index_add": ([X, 1, index(0, 2, 0, 1), FLIPPED], MAP),
+    "ravel": ([Step("ravel", X)], MAP),
+    "rot90": ([X, 1, [2, 3]], MAP),
+    "scatter.src": ([X, 1, PLACES, Step("narrow", FLIPPED, 1, 0, 3)], MAP),
+    "scatter.value": ([X, 1, PLACES, 0.5], MAP),
+    "scatter_add": ([X, 1, PLACES, Step("narrow", FLIPPED, 1, 0, 3)], MAP),
+    "upsample_linear1d.vec": ([X, [12], False, None], LINE),
+    "upsample_nearest1d.vec": ([X, [11], None], LINE),
+    "upsample_trilinear3d.vec": ([X, [5, 6, 7], False, None], SPACE),
+    "vstack": ([[Step("permute", X, [1, 0, 2, 3]), Step("permute", FLIPPED, [1, 0, 2, 3])]], MAP),
     "adaptive_avg_pool2d": ([X, [3, 5]], MAP),
     "addcmul": ([X, Weight(8), Weight(8)], MAP),
     "addmm": ([Weight(5), X, Weight(8, 5)], ROW),
@@ -152,6 +180,12 @@ EXACT: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     "where.self": ([MASK, X, FLIPPED], MAP),
 }
 SMOOTH: dict[str, Arguments] = {
+    **{
+        name: [X]
+        for name in ("asinh", "atan", "cosh", "erfc", "exp2", "expm1", "log10", "log2", "sinh", "tan")
+    },
+    **{name: [X, 1] for name in ("cumprod", "logcumsumexp", "prod.dim_int")},
+    "logsumexp": [X, [1]],
     **{name: [X] for name in ("cos", "erf", "exp", "hardsigmoid", "log", "log1p", "log_sigmoid")},
     **{name: [X] for name in ("reciprocal", "rsqrt", "sigmoid", "sin", "sqrt", "tanh")},
     **{name: [X, 1] for name in ("glu", "log_softmax.int", "softmax.int")},
@@ -169,12 +203,36 @@ PAIR = Step("view", X, [BATCH])
 CALLED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     "addcdiv": ([X, FLIPPED, Weight(8)], MAP),
     "bilinear": ([X, Step("expand", Weight(1, 3), [BATCH, -1]), Weight(5, 8, 3)], ROW),
+    "cross": ([X, Weight(1, 3, 1, 1), 1], (3, 6, 8)),
+    "linalg_cross": ([X, Weight(1, 1, 1, 3)], (8, 6, 3)),
+    "inner": ([X, Weight(8)], MAP),
+    "tensordot": ([X, Weight(8, 4), [1, 3], [1, 0]], MAP),
     "dot": ([PAIR, Step("view", Step("expand", Weight(1, 1), [BATCH, 1]), [BATCH])], (1,)),
     "outer": ([PAIR, Weight(5)], (1,)),
 }
 """Linear in one of their arguments, which no model of test_pullbacks.py calls."""
 Surrogate = Callable[[torch.Tensor], torch.Tensor]
+POOLED = Step("max_pool2d_with_indices", X, [2, 2])
 SURROGATES: dict[str, tuple[Arguments, tuple[int, ...], Surrogate]] = {
+    **{name: ([X], MAP, lambda x: x) for name in ("hardshrink", "softshrink")},
+    "aminmax": ([X], MAP, lambda x: x.mean(-1)),
+    "cosine_similarity": (
+        [X, Weight(value=torch.full((4, 1, 1), 3.0).double())],
+        MAP,
+        lambda x: x.sum(1) / 2,
+    ),
+    "kthvalue": ([X, 2, 1, True], MAP, lambda x: x.mean(1, keepdim=True)),
+    "max_pool2d_with_indices": ([X, [2, 2]], MAP, lambda x: functional.avg_pool2d(x, 2)),
+    "max_unpool2d": (
+        [Step("getitem", POOLED, 0), Step("getitem", POOLED, 1), [6, 8]],
+        MAP,
+        lambda x: functional.interpolate(functional.avg_pool2d(x, 2), scale_factor=2) / 4,
+    ),
+    "median.dim": ([X, 2], MAP, lambda x: x.mean(2)),
+    "min.dim": ([X, 2], MAP, lambda x: x.mean(2)),
+    "quantile.scalar": ([X, 0.3, 1], MAP, lambda x: x.mean(1)),
+    "sort": ([X, 1], MAP, lambda x: x.mean(1, keepdim=True).expand_as(x)),
+    "topk": ([X, 3, 1], MAP, lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1)),
     "adaptive_max_pool1d": ([X, [2]], LINE, lambda x: functional.adaptive_avg_pool1d(x, 2)),
     "amin": ([X, [2]], MAP, lambda x: x.mean(2)),
     "max_pool1d": ([X, [2]], LINE, lambda x: functional.avg_pool1d(x, 2)),
@@ -188,6 +246,11 @@ SIZES: dict[str, Step] = {
     "norm.ScalarOpt_dim": Step("norm.ScalarOpt_dim", X, 2, [2], True),
     "square": Step("square", X),
     "std.correction": Step("unsqueeze", Step("std.correction", X, [2]), 2),
+    **{name: Step("getitem", Step(name, X, [2], True, True), 0) for name in ("std_mean.dim", "var_mean.dim")},
+    **{
+        name: Step("unsqueeze", Step("getitem", Step(name, X, [2]), 0), 2)
+        for name in ("std_mean.correction", "var_mean.correction")
+    },
     "std.dim": Step("std.dim", X, [2], True, True),
     "var.correction": Step("unsqueeze", Step("var.correction", X, [2]), 2),
     "var.dim": Step("var.dim", X, [2], True, True),
@@ -195,19 +258,24 @@ SIZES: dict[str, Step] = {
 """What measures features: 1, whatever they are, so that nothing follows it."""
 SEVERAL = words(
     """
-    adaptive_max_pool1d adaptive_max_pool2d chunk max.dim split.Tensor split.sizes split_with_sizes
-    tensor_split.indices tensor_split.sections unbind.int
+    adaptive_max_pool1d adaptive_max_pool2d aminmax chunk kthvalue max.dim max_pool2d_with_indices median.dim
+    min.dim sort split.Tensor split.sizes split_with_sizes tensor_split.indices tensor_split.sections topk
+    unbind.int
     """
 )
 
 
+NOT_COMPLEX = ("irfft", "irfft2", "irfftn", "shift")
 COMPARED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     **{name: ([X], MAP) for name in ("dropout", "feature_dropout", "identity", "floor", "round", "sign")},
     **{
         name: ([X], MAP)
         for name in ("celu", "elu", "gelu", "hardswish", "leaky_relu", "mish", "relu", "relu6", "selu")
     },
-    **{name: ([X], MAP) for name in ("hardtanh", "silu", "softplus")},
+    **{name: ([X], MAP) for name in ("hardtanh", "silu", "softplus", "rrelu", "ceil", "frac", "trunc")},
+    **{name: ([X], MAP) for name in ("isfinite", "isinf", "isnan")},
+    "heaviside": ([X, Weight(4, 1, 8)], MAP),
+    "threshold": ([X, 0.1, 0.0], MAP),
     **{name: ([X, 0.25], MAP) for name in ("eq.Scalar", "ge.Scalar", "gt.Scalar", "le.Scalar", "lt.Scalar")},
     **{name: ([X, 0.25], MAP) for name in ("fmod.Scalar", "ne.Scalar", "remainder.Scalar")},
     **{
@@ -249,7 +317,7 @@ def model(function: str, arguments: Arguments) -> GraphModule:
     def call(function: str, arguments: tuple[Any, ...] | list[Any]) -> dict[str, str]:
         written = tuple(argument(each) for each in arguments)
         name = f"s{len(steps)}"
-        steps[name] = Operation(name, function, written, {})
+        steps[name] = Operation(name, function, written, {"dim": -1} if function == "aminmax" else {})
         return {"ref": name}
 
     def argument(value: Any) -> Any:
@@ -264,10 +332,14 @@ def model(function: str, arguments: Arguments) -> GraphModule:
     result = call(function, arguments)
     if function in SEVERAL:
         result = call("getitem", [result, 0 if function in SURROGATES or function in COMPARED else 1])
+    if function == "ravel":
+        result = call("reshape", [result, [BATCH, *MAP]])
+    if function == "vstack":
+        result = call("permute", [result, [1, 0, 2, 3]])
     if function in ("mean", "sum", "dot"):  # over everything, the batch included
         result = call("expand", [result, [BATCH, 1]])
-    if function in ("view_as_complex", "fft_rfft2"):
-        result = call("view_as_real", [result])
+    if function == "view_as_complex" or (function.startswith("fft_") and not function.endswith(NOT_COMPLEX)):
+        result = call("view_as_real", [call("resolve_conj", [result])])
     specs = {name: TensorSpec(tuple(each.shape), _dtype(each), True) for name, each in weights.items()}
     built = build_graph(ModelGraph(steps, result["ref"], specs))
     built.load_state_dict(weights, assign=True)

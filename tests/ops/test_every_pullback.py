@@ -27,10 +27,11 @@ MASKED = words("celu relu6 softplus")
 # By their surrogates, in models that are traced: test_pullbacks.py.
 ELSEWHERE = words(
     """
-    adaptive_max_pool2d amax clamp clamp_min einsum elu gelu group_norm gru.input hardswish hardtanh
-    instance_norm layer_norm leaky_relu linalg_vector_norm lstm.input max.dim max_pool2d maximum mish
-    dropout feature_dropout identity pow.Tensor_Scalar prelu relu rms_norm scaled_dot_product_attention selu
-    silu
+    adaptive_max_pool2d amax clamp clamp_min einsum elu gelu group_norm gru.input gru_cell hardswish hardtanh
+    instance_norm layer_norm leaky_relu linalg_vector_norm lstm.input lstm_cell max.dim max_pool2d maximum
+    mish dropout feature_dropout identity pow.Tensor_Scalar prelu relu rms_norm rnn_relu.input rnn_relu_cell
+    rnn_tanh.input rnn_tanh_cell rrelu scaled_dot_product_attention selu silu
+    threshold
     """
 )
 

@@ -148,6 +148,8 @@ SLOPES: dict[str, tuple[nn.Module, float, float]] = {
     "mish": (nn.Mish(), 0.0, 1.0),
     "hardswish": (nn.Hardswish(), 0.0, 1.0),
     "clamp": (Call(lambda x: x.clamp(min=0)), 0.0, 1.0),
+    "threshold": (nn.Threshold(0.1, 0), 0.0, 1.0),
+    "rrelu": (nn.RReLU(0.1, 0.3), 0.2, 1.0),
 }
 
 
@@ -165,21 +167,35 @@ def test_rectifiers_are_masks(name: str) -> None:
 class Recurrent(nn.Module):
     """What enters a recurrent layer: the first step's part of its result."""
 
-    def __init__(self, kind: type[nn.LSTM | nn.GRU]) -> None:
+    def __init__(self, rnn: nn.RNNBase) -> None:
         super().__init__()
-        self.rnn: nn.LSTM | nn.GRU = kind(8, 5, bias=False, batch_first=True)
+        self.rnn = rnn
 
     def forward(self, x: Tensor) -> Tensor:
         result, _ = self.rnn(x[:, 0])
         return result[:, 0]
 
 
-def first_step(module: Recurrent, share: float) -> Callable[[Tensor], Tensor]:
+class Cell(nn.Module):
+    """One step of a recurrent cell, and what it gives."""
+
+    def __init__(self, rnn: nn.RNNCellBase) -> None:
+        super().__init__()
+        self.rnn = rnn
+
+    def forward(self, x: Tensor) -> Tensor:
+        result = self.rnn(x[:, 0, 0])
+        return result[0] if isinstance(result, tuple) else result
+
+
+def first_step(module: Recurrent | Cell, share: float) -> Callable[[Tensor], Tensor]:
     """By its derivative at 0: of an LSTM's σ(0) tanh(σ(0) W_g x), a quarter of W_g x.
 
-    Of a GRU's (1 - σ(0)) tanh(W_n x), a half of W_n x.
+    Of a GRU's (1 - σ(0)) tanh(W_n x), a half of W_n x; of a plain one's tanh(W x), W x.
     """
-    weight = module.get_parameter("rnn.weight_ih_l0").detach()[10:15]
+    name = "weight_ih_l0" if isinstance(module, Recurrent) else "weight_ih"
+    weight = module.get_parameter(f"rnn.{name}").detach()
+    weight = weight[10:15] if len(weight) > 5 else weight
     return lambda x: x[:, 0, 0] @ weight.double().T * share
 
 
@@ -233,7 +249,10 @@ def gain(module: nn.Module, axes: int = 0) -> Tensor:
     return weight.view(-1, *[1] * axes)
 
 
-LSTM, GRU = Recurrent(nn.LSTM), Recurrent(nn.GRU)
+LSTM, GRU, RNN = (Recurrent(kind(8, 5, bias=False, batch_first=True)) for kind in (nn.LSTM, nn.GRU, nn.RNN))
+LSTM_CELL, GRU_CELL, RNN_CELL = (
+    Cell(kind(8, 5, bias=False)) for kind in (nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+)
 FUSED, MANUAL = Attention(True), Attention(False)
 LAYER, GROUP, RMS = (
     with_gain(nn.LayerNorm([6, 8])),
@@ -259,6 +278,10 @@ SURROGATES: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {
     "one and a gate": (Call(lambda x: x * (1 + torch.sigmoid(x))), lambda x: 1.5 * x),
     "lstm": (LSTM, first_step(LSTM, 1 / 4)),
     "gru": (GRU, first_step(GRU, 1 / 2)),
+    "plain recurrence": (RNN, first_step(RNN, 1)),
+    "lstm cell": (LSTM_CELL, first_step(LSTM_CELL, 1 / 4)),
+    "gru cell": (GRU_CELL, first_step(GRU_CELL, 1 / 2)),
+    "plain cell": (RNN_CELL, first_step(RNN_CELL, 1)),
     "softmax": (nn.Softmax(1), lambda x: centred(x, (1,)) / 4),
     "fused attention": (FUSED, mean_attention(FUSED)),
     "attention by hand": (MANUAL, mean_attention(MANUAL)),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from legonet.errors import TeacherError
 from legonet.teachers.cut_points import at_fraction, list_cut_points
 from legonet.teachers.tracing.trace import trace
 
@@ -35,5 +36,35 @@ def test_tokens_are_recommended_and_found_by_a_fraction() -> None:
     shares = [cut.operations[0] / sum(cut.operations) for cut in cuts if cut.recommended]
     assert [cut.shape for cut in cuts if cut.recommended] == [(16, 4)] * 3
     assert shares == pytest.approx([0.25, 0.5, 0.75], abs=0.13)
-    place = at_fraction(model, (3, 8, 8), 0.5, "model")
+    place, note = at_fraction(model, (3, 8, 8), 0.5, "model")
+    assert note == ""
     assert next(cut for cut in cuts if cut.name == place).recommended
+
+
+class Lopsided(nn.Module):
+    """A pooling before the first weights, and nearly all of the work in one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool, self.heavy, self.light = (
+            nn.AvgPool2d(2),
+            nn.Conv2d(3, 64, 7, padding=3),
+            nn.Conv2d(64, 1, 1),
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.light(self.heavy(self.pool(images)))
+
+
+def test_a_fraction_says_what_it_reached() -> None:
+    model = trace(Lopsided().eval(), (3, 8, 8)).graph
+    for fraction in (0.02, 0.5):  # near no work at all lies the pooling, which has no weights
+        place, note = at_fraction(model, (3, 8, 8), fraction, "model")
+        assert place == "heavy"
+        assert note == (
+            "it is cut at heavy, with 99% of the multiplications below it: no place is nearer to "
+            f"{fraction:.0%}"
+        )
+    bare = trace(nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, 1)).eval(), (3, 8, 8)).graph
+    with pytest.raises(TeacherError, match=r"cut 0\.5: no place has weights below and above it; .*: 0, 1"):
+        at_fraction(bare, (3, 8, 8), 0.5, "model")

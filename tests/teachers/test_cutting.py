@@ -109,15 +109,24 @@ def test_a_builders_weights_are_a_whole_state_dict(tmp_path: Path) -> None:
 
 
 def test_channels_last_of_an_edited_cut_is_refused(tmp_path: Path) -> None:
-    """The block that `teacher add` wrote makes a map at the cut that it was given, and not elsewhere."""
+    """The block that `teacher add` wrote makes a map at the cut that it was given, and not elsewhere.
+
+    The graph file names the place as `inspect` does; files that name the way's own end are read as before.
+    """
     made = legonet.Network("last", input_shape=(3, 32, 32))
     for name in ("cat", "dog"):
         made.add_teacher(name, Last(), category=name, task="classify", cut="low")
     saved = made.save(tmp_path / "graphs" / "last.yaml")
     assert problems_of(saved) == ""
-    saved.write_text(saved.read_text().replace("cut: low.map.1", "cut: low"))
-    message = "cut 'low' gives (16, 16, 5), channels last; expected a map (channels, height, width); bring"
-    assert f"teachers.cat.cut: {message}" in problems_of(saved)
+    assert saved.read_text().count("cut: low\n") == 2
+    shown = legonet.load(saved).ports(legonet.load(saved).plan())
+    saved.write_text(saved.read_text().replace("cut: low", "cut: low.map.1"))
+    assert problems_of(saved) == ""
+    assert legonet.load(saved).ports(legonet.load(saved).plan()) == shown
+    saved.write_text(saved.read_text().replace("cut: low.map.1", "cut: permute"))
+    message = "channels last; expected a map (channels, height, width); bring"
+    assert "teachers.cat.cut: cut 'permute' gives" in problems_of(saved)
+    assert message in problems_of(saved)
     network = legonet.load(saved)
     with pytest.raises(TeacherError) as raised:
         network.ports(network.plan())

@@ -28,6 +28,15 @@ def read_on_conflict(word: str) -> OnConflict:
     raise SelectError(f"on_conflict '{word}': not known; expected keep, replace or variant; choose one")
 
 
+def kept_beside(giver: str) -> str:
+    """What to know of a teacher whose module is not the one that its category has from another."""
+    return (
+        f"its category module is another one than that of {giver}, so that it is matched at the image, which "
+        "costs as much as some forty fits; train teachers of one category frozen below the cut, or choose "
+        "on_conflict variant, whose paths cost as any other's"
+    )
+
+
 def teacher_of(graph: Graph, category: str, task: str) -> str | None:
     """The teacher of a path, if it has one."""
     pairs = {(each.category, each.task): name for name, each in graph.teachers.items()}

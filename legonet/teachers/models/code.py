@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from legonet.blocks.libraries.table import LIBRARIES
 from legonet.blocks.weightless import without_values
 from legonet.errors import TeacherError, first_line
-from legonet.graph.suggest import kind_of
+from legonet.graph.suggest import kind_of, listed
 from legonet.teachers.models.names import find_module, no_function, no_module
 from legonet.teachers.models.source import Lookup, ModelSource, how_to_allow
 from legonet.teachers.tracing.evaluation import line_of
@@ -35,7 +36,10 @@ def _find(reference: str, lookup: Lookup) -> nn.Module:
                 f"{', '.join(LIBRARIES)}; if you trust that code, allow it: {how_to_allow(reference)}"
             )
         try:
-            made = without_values(getattr(importlib.import_module(module), name))
+            build = getattr(importlib.import_module(module), name)
+            made = with_own_values(build, reference) if lookup.own_weights else without_values(build)
+        except TeacherError:
+            raise
         except Exception as error:  # whatever foreign code raises
             raise TeacherError(
                 f"model {reference}: cannot be made{line_of(error)}: {type(error).__name__}: "
@@ -47,6 +51,35 @@ def _find(reference: str, lookup: Lookup) -> nn.Module:
             f"model {reference}: gave {kind_of(made)}; expected an nn.Module; correct the function"
         )
     return made.eval()
+
+
+def with_own_values(build: Callable[[], nn.Module], reference: str) -> nn.Module:
+    """Build a model whose code loads its weights; twice, since those that are drawn anew are none.
+
+    Raises:
+        TeacherError: Some of its weights are random.
+    """
+    built = []
+    for seed in (1, 2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            built.append(build())
+    if not all(isinstance(each, nn.Module) for each in built):
+        return built[0]
+    one, other = (each.state_dict() for each in built)
+    drawn = [name for name, value in one.items() if not _same(value, other.get(name))]
+    if drawn:
+        raise TeacherError(
+            f"model {reference}: no weights: {listed(drawn)} are drawn anew each time that it is made; "
+            f"expected those of {reference}; add --weights FILE, or load them in that function"
+        )
+    return built[0]
+
+
+def _same(value: object, other: object) -> bool:
+    if not isinstance(value, Tensor) or not isinstance(other, Tensor):
+        return True
+    return torch.equal(torch.nan_to_num(value), torch.nan_to_num(other))
 
 
 @contextmanager

@@ -19,10 +19,16 @@ def find_module(name: str) -> ModuleSpec | None:
     for end in range(1, name.count(".") + 2):
         known = name.split(".")[:end]
         spec = PathFinder.find_spec(".".join(known), path)
-        path = list(spec.submodule_search_locations or ()) if spec is not None else []
+        path = _folders(spec)
         if spec is None:
             break
     return spec
+
+
+def _folders(spec: ModuleSpec | None) -> list[str]:
+    """The folders of a package; of one without `__init__.py`, too, which Python's own list would import."""
+    places = None if spec is None else spec.submodule_search_locations
+    return list(getattr(places, "_path", places) or ())
 
 
 def no_module(name: str, others: Collection[str] = ()) -> tuple[str, str]:
@@ -40,7 +46,7 @@ def no_module(name: str, others: Collection[str] = ()) -> tuple[str, str]:
         return no_module(parent)
     if last == "py":
         return f"'{name}' is a file", f" Did you mean '{parent}'?"
-    found = _modules(list(spec.submodule_search_locations or ()))
+    found = _modules(_folders(spec))
     return f"{parent} has no module '{last}'", did_you_mean(last, found)
 
 

@@ -16,10 +16,12 @@ class Lookup:
     Attributes:
         block_folders: The folders of blocks.
         allowed: References to code that the user allows to be run.
+        own_weights: Code that makes a model gives its weights too.
     """
 
     block_folders: Sequence[Path]
     allowed: Collection[str] = ()
+    own_weights: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,20 @@ from torch import nn
 from legonet.teachers.models.blocks import BLOCK, named_block
 from legonet.teachers.models.code import CODE
 from legonet.teachers.models.exported import EXPORTED
+from legonet.teachers.models.file import FILE
 from legonet.teachers.models.library import LIBRARY
 from legonet.teachers.models.source import Lookup, ModelSource
 
-SOURCES: tuple[ModelSource, ...] = (EXPORTED, BLOCK, LIBRARY, CODE)
+SOURCES: tuple[ModelSource, ...] = (EXPORTED, FILE, BLOCK, LIBRARY, CODE)
 
 
-def find_model(reference: str, block_folders: Sequence[Path], allowed: Collection[str] = ()) -> nn.Module:
+def find_model(
+    reference: str,
+    block_folders: Sequence[Path],
+    allowed: Collection[str] = (),
+    *,
+    own_weights: bool = False,
+) -> nn.Module:
     """Build the model that a reference names, in evaluation mode; a `.pt2` file's has its weights.
 
     Parameters of the others are on the meta device until
@@ -34,12 +41,13 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
         reference: See above.
         block_folders: Where blocks are looked up.
         allowed: References to code that the user allows to be run.
+        own_weights: A function gives a model with its weights, since there is no file of them.
 
     Raises:
         BlockError: There is no such block, library or architecture.
         TeacherError: It is code that is not allowed, or that gives no model.
     """
-    return _source(reference).find(reference, Lookup(block_folders, allowed))
+    return _source(reference).find(reference, Lookup(block_folders, allowed, own_weights))
 
 
 def input_of(reference: str, block_folders: Sequence[Path]) -> tuple[int, ...] | None:

@@ -18,13 +18,20 @@ class MemoryTeacher(TeacherSource):
         cut: Its model, cut.
         weights: Its weights by name.
         statistics: The statistics file's bytes, if any were recorded.
+        notes: What its owner should know of how it was taken in, as sentences without a full stop.
     """
 
     def __init__(
-        self, name: str, cut: Cut, weights: Mapping[str, RawTensor], statistics: bytes | None = None
+        self,
+        name: str,
+        cut: Cut,
+        weights: Mapping[str, RawTensor],
+        statistics: bytes | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(name, cut.name)
         self._cut, self._weights, self._statistics = cut, weights, statistics
+        self.notes = notes
 
     def cut(self) -> Cut:
         """The model as it was traced, and the place where it is cut."""

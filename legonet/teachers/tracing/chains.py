@@ -20,7 +20,7 @@ from legonet.errors import BlockError
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layer, Layers, name_conflict
 from legonet.ir.sizes import output_shape
-from legonet.teachers.tracing.evaluation import evaluating
+from legonet.teachers.tracing.evaluation import adds_to_forward, evaluating
 from legonet.teachers.tracing.layer_functions import as_module
 
 
@@ -37,9 +37,11 @@ def chain_of(module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, Layer
 
     Returns:
         Layers by name, in the order of computing; dropout and batch norm as they are in evaluation mode.
-        None if the forward pass does not lead one tensor through known layers, one after the other, or leaves
-        weights unused.
+        None if the forward pass does not lead one tensor through known layers, one after the other, leaves
+        weights unused, or has hooks or the like, which the layers would not have.
     """
+    if adds_to_forward(module):
+        return None
     try:
         with evaluating(module):
             graph = fx.Tracer().trace(module)
@@ -107,8 +109,6 @@ class _Chain:
     def _module(self, name: str, first: bool) -> nn.Module | None:
         module = self._modules[name]
         self._called.add(name)
-        if module._forward_hooks or module._forward_pre_hooks:
-            return None
         return module if first or not [*module.parameters(), *module.buffers()] else None
 
     def _function(self, node: fx.Node) -> nn.Module | None:

@@ -12,9 +12,10 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx.node import map_aggregate
 
 from legonet.errors import TeacherError
+from legonet.graph.suggest import listed
 from legonet.ir.graph import DTYPES, INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ops.table import ROWS
-from legonet.teachers.tracing.evaluation import UnknownCallError, short
+from legonet.teachers.tracing.evaluation import UnknownCallError, is_own, short
 from legonet.teachers.tracing.functionalise import SAME, function_name, functionalise
 from legonet.teachers.tracing.inline import inlined
 from legonet.teachers.tracing.traced import Traced
@@ -45,6 +46,7 @@ class Converter:
         self._steps: dict[str, Operation] = {}
         self._tensors: dict[str, TensorSpec] = {}
         self._constants: dict[str, Tensor] = {}
+        self._as_kept: dict[str, dict[str, str]] = {}  # each of both, as an argument
         # What each node has become: an argument in JSON, or a constant that is known already.
         self._values: dict[fx.Node, Any] = {}
         self._known: dict[fx.Node, Any] = {}
@@ -72,7 +74,9 @@ class Converter:
                 results = zip(node.args[0], self._program.graph_signature.output_specs, strict=True)
                 found = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT][output]
                 graph = ModelGraph(self._steps, self._result(found), self._tensors)
-                return Traced(graph, self._constants, any(map(_reorders, self._graph.nodes)))
+                return Traced(
+                    graph, self._constants, any(map(_reorders, self._graph.nodes)), self._type(found)
+                )
         raise AssertionError("a graph without output")
 
     def _place(self, node: fx.Node, spec: Any) -> None:
@@ -96,8 +100,7 @@ class Converter:
             return
         value = self._program.state_dict.get(target)
         tensor = node.meta["val"] if value is None else value
-        self._tensors[target] = _spec(tensor, buffer=kind == InputKind.BUFFER)
-        self._values[node] = {"tensor": target}
+        self._values[node] = self._kept(target, tensor, kind == InputKind.BUFFER, target)
 
     def _call(self, node: fx.Node) -> None:
         if isinstance(node.meta.get("val"), int | SymInt) or node.meta.get("val") is None:
@@ -183,6 +186,16 @@ class Converter:
             )
         return value["ref"]
 
+    def _type(self, node: fx.Node) -> str:
+        """The type of the output's numbers; those without a derivative are refused."""
+        kind = str(node.meta["val"].dtype).removeprefix("torch.")
+        if not kind.startswith(("float", "bfloat")):
+            raise TeacherError(
+                f"{self._where}: its output is of {kind}; expected floating-point numbers, such as scores "
+                "whose largest is taken; name another output, or give a model that returns those"
+            )
+        return kind
+
     def _argument(self, value: Any, node: fx.Node) -> Any:
         """An argument in JSON."""
         if isinstance(value, fx.Node):
@@ -226,18 +239,35 @@ class Converter:
             raise self._error(node, "a constant that is no tensor, or too large a one")
         for name, known in self._constants.items():
             if known.dtype == value.dtype and known.shape == value.shape and torch.equal(known, value):
-                return {"tensor": name}
+                return self._as_kept[name]
         name = f"{_FOLDER}.{len(self._constants)}"
         self._constants[name] = value.clone().contiguous()
-        self._tensors[name] = _spec(value, buffer=True)
-        return {"tensor": name}
+        return self._kept(name, value, True, _module(node))
+
+    def _kept(self, name: str, tensor: Tensor, buffer: bool, place: str) -> dict[str, str]:
+        """A tensor of the model as an argument; a complex one is kept as pairs of real numbers."""
+        real = torch.view_as_real(tensor) if tensor.dtype == torch.complex64 else tensor
+        dtype = str(real.dtype).removeprefix("torch.")
+        if dtype not in DTYPES:
+            raise TeacherError(
+                f"{self._where}.{place}: holds numbers of type {dtype}; expected one of "
+                f"{listed(sorted(DTYPES))}; convert it"
+            )
+        self._tensors[name] = TensorSpec(tuple(real.shape), dtype, buffer)
+        self._as_kept[name] = {"tensor": name}
+        if real is not tensor:
+            step = _fresh(f"{name}.complex", False, {INPUT, *self._steps})
+            self._steps[step] = Operation(step, "view_as_complex", ({"tensor": name},), {}, place)
+            self._as_kept[name] = {"ref": step}
+        return self._as_kept[name]
 
     def _error(self, node: fx.Node, found: str) -> TeacherError:
         place = _module(node)
         line = _source(node)
+        advice = "rewrite that line" if line else f"put another module in the place of {place or 'it'}"
         return TeacherError(
             f"{self._where}{'.' + place if place else ''}: {found}{f', at {line}' if line else ''}; "
-            "expected operations of a feed-forward network; rewrite that line"
+            f"expected operations of a feed-forward network; {advice}"
         )
 
 
@@ -248,10 +278,6 @@ class NoConstantsError(TeacherError):
 def _reorders(node: fx.Node) -> bool:
     formats = (torch.channels_last, torch.channels_last_3d)
     return any(each in formats for each in (*node.args, *node.kwargs.values()))
-
-
-def _spec(tensor: Tensor, *, buffer: bool) -> TensorSpec:
-    return TensorSpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), buffer)
 
 
 def _nodes(value: Any) -> list[fx.Node]:
@@ -268,13 +294,13 @@ def _module(node: fx.Node) -> str:
 
 def _source(node: fx.Node) -> str:
     """`file:line` of the model's own code, if torch kept it."""
-    trace = [
-        line for line in (node.meta.get("stack_trace") or "").split("\n") if line.strip().startswith("File ")
-    ]
-    if not trace:
-        return ""
-    file, _, rest = trace[-1].strip().removeprefix('File "').partition('", line ')
-    return f"{short(file)}:{rest.split(',')[0]}"
+    lines = (node.meta.get("stack_trace") or "").split("\n")
+    places = [line.strip().removeprefix('File "') for line in lines if line.strip().startswith("File ")]
+    for place in reversed(places):
+        file, _, rest = place.partition('", line ')
+        if is_own(file):
+            return f"{short(file)}:{rest.split(',')[0]}"
+    return ""
 
 
 def _names(graph: fx.Graph) -> dict[fx.Node, str]:

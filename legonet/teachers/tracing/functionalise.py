@@ -24,7 +24,6 @@ aten = torch.ops.aten
 SAME = frozenset(
     """
     alias alpha_dropout detach dropout feature_alpha_dropout feature_dropout lift lift_fresh positive
-    resolve_conj resolve_neg
     """.split()  # noqa: SIM905
 )
 # What gives its argument itself, or a copy of it.

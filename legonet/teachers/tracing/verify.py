@@ -1,4 +1,4 @@
-"""What was taken in is compared with the model that it was taken from, bit for bit. Needs torch."""
+"""A model's two parts are compared with the model that they are taken from, bit for bit. Needs torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from legonet.errors import TeacherError
-from legonet.graph.suggest import listed
-from legonet.ir.interpreter import build_graph
+from legonet.ir.graph import ModelGraph
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.split import Cut
 from legonet.teachers.tracing.evaluation import evaluating
+from legonet.teachers.tracing.outputs import Chosen
 from legonet.teachers.tracing.traced import Traced
 
 BATCHES = (1, 3)  # neither is the batch that the model was traced with
@@ -20,72 +22,87 @@ ROUNDING = 1e-4  # of the largest number, where the same sums are computed in an
 def expect_same(
     module: nn.Module,
     found: Traced,
+    cut: Cut,
     state: Mapping[str, Tensor],
     input_shape: tuple[int, ...],
-    output: str | None,
-    where: str,
-) -> None:
-    """Refuse a model whose graph computes something else; the two are run on random images.
+    output: Chosen,
+) -> tuple[str, ...]:
+    """Refuse a model whose two parts, one after the other, compute something else than it does.
+
+    The outputs for random images have to be the same in every bit, with two exceptions, where the same sums
+    may be computed in another order and rounding is allowed: a model whose weights or features are kept in
+    another order of memory, such as channels last, since weights are stored row by row and the order is
+    chosen when a network is used; and a cut that needs a way to a map and back, which lays features out anew.
 
     Args:
         module: The model.
         found: The model as it was traced.
+        cut: The model that is kept, and the place where it is cut.
         state: The tensors of its operations, by name.
         input_shape: (channels, height, width).
         output: Which output counts.
-        where: What messages call the model.
+
+    Returns:
+        A sentence where the outputs differ by rounding.
 
     Raises:
-        TeacherError: The outputs differ in a single bit, such as those of a model that draws random numbers.
-            Those of a model whose weights or features are kept in another order, such as channels last, may
-            differ by rounding: weights are stored row by row, and the order is chosen when a network is used.
+        TeacherError: The outputs differ by more.
     """
     floating = [each for each in state.values() if each.is_floating_point()] or [torch.empty(0)]
-    place, dtype = floating[0].device, floating[0].dtype
-    copy = build_graph(found.graph, "meta")
+    place = floating[0].device
     # Constants of a traced model are on the CPU, wherever the model is.
-    copy.load_state_dict({name: value.to(place).contiguous() for name, value in state.items()}, assign=True)
+    plain = {name: value.to(place).contiguous() for name, value in state.items()}
     reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
-    generator = torch.Generator().manual_seed(0)
+    parts, largest = [_with(plain, half) for half in cut.parts], 0.0
     for batch in BATCHES:
-        images = torch.randn(batch, *input_shape, generator=generator).to(place, dtype)
-        with torch.no_grad(), evaluating(module):
-            wanted = chosen_output(module(images), output)
-            got = copy(images)
-        if not _same(torch.nan_to_num(got), torch.nan_to_num(wanted), ROUNDING if reordered else 0):
+        images = torch.randn(batch, *input_shape, generator=torch.Generator().manual_seed(batch)).to(place)
+        wanted = _given(module, images, output)
+        _expect_finite(wanted, cut.where)
+        with torch.no_grad():
+            got = parts[1](parts[0](images))
+        if torch.equal(got, wanted):
+            continue
+        if not torch.equal(wanted, _given(module, images, output)):
             raise TeacherError(
-                f"{where}: put together again from its operations it gives other outputs for {batch} images; "
-                "expected a model that computes the same for the same images, whatever their number; leave "
-                "out what is random or what depends on earlier calls"
+                f"{cut.where}: it gives other outputs when it is called again with the same images; expected "
+                "the same ones; leave out what is random or what depends on earlier calls"
             )
-        if not bool(torch.isfinite(wanted).all()):
+        difference = float((got - wanted).abs().max() / wanted.abs().max().clamp_min(1e-30))
+        ours = reordered or _computes(_with(plain, found.graph), images, wanted)
+        if not ours or not difference <= ROUNDING:
             raise TeacherError(
-                f"{where}: it gives NaN or infinite numbers for random images; expected finite ones; "
-                "correct its weights"
+                f"{cut.where}: put together again from its operations it gives other outputs for {batch} "
+                f"images (by {difference:.1g} of the largest); expected a model that computes the same for "
+                "the same images, whatever their number; leave out what follows that or earlier calls"
             )
+        largest = max(largest, difference)
+    if not largest:
+        return ()
+    why = "features or weights are kept in another order of memory than in the model"
+    return (f"its outputs are the model's up to rounding ({largest:.1g} of the largest), since {why}",)
 
 
-def _same(got: Tensor, wanted: Tensor, rounding: float) -> bool:
-    if torch.equal(got, wanted):
-        return True
-    return bool(rounding) and bool((got - wanted).abs().max() <= rounding * wanted.abs().max())
+def _given(module: nn.Module, images: Tensor, output: Chosen) -> Tensor:
+    """What the model gives; it may write into its images."""
+    with torch.no_grad(), evaluating(module):
+        return output(module(images.clone())).float()
 
 
-def chosen_output(value: object, name: str | None) -> Tensor:
-    """The output that counts of all that a model gives.
+def _computes(module: nn.Module, images: Tensor, wanted: Tensor) -> bool:
+    """Whether a module gives these very bits, so that only where it is cut makes a difference."""
+    with torch.no_grad():
+        return torch.equal(module(images).float(), wanted)
 
-    Args:
-        value: A tensor, or tensors by name or number, nested.
-        name: Such as `out` or `features.0`; default: the only one, or the one called `out`.
 
-    Raises:
-        TeacherError: There is none of this name.
-    """
-    while not isinstance(value, Tensor):
-        parts = dict(value) if isinstance(value, Mapping) else dict(enumerate(value))  # type: ignore[call-overload]
-        first, _, rest = (name or ("out" if "out" in parts else str(next(iter(parts), "")))).partition(".")
-        known = {str(key): each for key, each in parts.items()}
-        if first not in known:
-            raise TeacherError(f"no output '{first}'; outputs are {listed(list(known))}")
-        value, name = known[first], rest or None
-    return value
+def _with(state: Mapping[str, Tensor], graph: ModelGraph) -> GraphModule:
+    copy = build_graph(graph, "meta")
+    copy.load_state_dict({name: state[name] for name in graph.tensors}, assign=True)
+    return copy
+
+
+def _expect_finite(wanted: Tensor, where: str) -> None:
+    if not bool(torch.isfinite(wanted).all()):
+        raise TeacherError(
+            f"{where}: it gives NaN or infinite numbers for random images; expected finite ones; "
+            "correct its weights"
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,15 @@ from legonet.graph.suggest import did_you_mean, in_lines, kind_of, listed
 from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.tracing.programs import ProgramModel
+from legonet.teachers.weights.forms import expect_no_other_form, files_of
 from legonet.teachers.weights.mapped_tensors import MappedArchive, raw_view
+from legonet.teachers.weights.naming import COUNTER, Named, in_order, named_for
 from legonet.teachers.weights.scratch import Scratch
 
 # Where training scripts put the weights, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
+_STATES = ("optim", "sched", "scaler", "rng", "callback")  # of the training, with tensors of their own
 AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
-PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "backbone.")
-_COUNTER = "num_batches_tracked"
 _OTHER_ARCHIVES = {
     "archive_format": "a file of torch.export, which is a model: give it as that",
     "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
@@ -59,17 +62,22 @@ def read_checkpoint(
         TeacherError: The file cannot be read, is damaged, holds code, or no weights.
     """
     place, scratch = f"{where}: {path}", scratch or Scratch(path.parent)
+    files = files_of(path, place)
+    if files is not None:
+        parts = [read_checkpoint(file, where, scratch, key, tell) for file in files]
+        return {name: value for part in parts for name, value in part.items()}
     try:
         with path.open("rb") as file:
-            start = file.read(9)
+            start = file.read(64)
     except OSError as error:
         raise TeacherError(
             f"{place}: cannot be read: {error.strerror or error}; expected a file of weights; check the path"
         ) from error
     if start[:4] == b"PK\x03\x04":
         return _unwrapped(path, place, _zipped, key, tell)
-    if is_pickle(start):
+    if is_pickle(start[:9]):
         return _unwrapped(path, place, partial(_old, scratch=scratch), key, tell)
+    expect_no_other_form(start, place)
     try:
         tensors = read_tensors(map_bytes(path), str(path)).tensors
     except (StoreError, OSError) as error:
@@ -110,7 +118,9 @@ def _unwrapped(
             found = found if key is None else _chosen(found, key, place)
             sets = _sets(found)
             if len(sets) > 1 and tell is not None:
-                tell(f"{path}: has {listed(list(sets), ' and ')}; {next(iter(sets))} was taken")
+                tell(
+                    f"{path}: has {listed(list(sets), ' and ')}; {next(iter(sets))} was taken; --key chooses"
+                )
             for state in sets.values():
                 return {str(name): tensor(value) for name, value in state.items()}
     except pickle.UnpicklingError as error:
@@ -138,25 +148,27 @@ def _sets(found: Any, above: str = "") -> dict[str, Mapping[Any, Any]]:
     """The sets of weights in what a file holds, by where they are; the plain ones first."""
     if not isinstance(found, Mapping):
         return {}
-    if found and all(isinstance(value, Tensor) for value in found.values()):
-        return {above: found}
+    tensors = {key: value for key, value in found.items() if isinstance(value, Tensor)}
+    if tensors and not any(isinstance(value, Mapping) for value in found.values()):
+        return {above: tensors}  # numbers beside them are such as an epoch
     sets: dict[str, Mapping[Any, Any]] = {}
-    for key in (*WRAPPERS, *AVERAGES):
-        sets |= _sets(found.get(key), f"{above}.{key}" if above else key)
+    known = [key for key in (*WRAPPERS, *AVERAGES) if key in found]
+    for key in known or [key for key in found if not any(word in str(key) for word in _STATES)]:
+        sets |= _sets(found[key], f"{above}.{key}" if above else str(key))
     return sets
 
 
 def _chosen(found: Any, key: str, place: str) -> Mapping[Any, Any]:
     """What a key names: a part, a part of a part, or those of a set of weights whose names begin with it."""
-    part = found
-    for name in key.split("."):
-        part = part.get(name) if isinstance(part, Mapping) else None
-    if isinstance(part, Mapping):
-        return part
-    begins = f"{key}."
-    inside = [name for name in found if str(name).startswith(begins)] if isinstance(found, Mapping) else []
-    if inside:
-        return {name.removeprefix(begins): found[name] for name in inside}
+    part, names = found, key.split(".")
+    while isinstance(part, Mapping):
+        if not names:
+            return part
+        begins = f"{'.'.join(names)}."
+        inside = [name for name in part if str(name).startswith(begins)]
+        if inside:
+            return {name.removeprefix(begins): part[name] for name in inside}
+        part = part.get(names.pop(0))
     known = [name for name in _sets(found) if name]
     what = f"its sets of weights are {listed(known)}" if known else "it is one set of weights"
     raise TeacherError(f"{place}: has no '{key}'; {what}; choose one.{did_you_mean(key, known)}")
@@ -175,6 +187,8 @@ def fill_from(
     model: str,
     key: str | None = None,
     tell: Callable[[str], None] | None = None,
+    *,
+    by_order: bool = False,
 ) -> None:
     """Give a model the weights of a file; a program has its own, and needs none.
 
@@ -184,7 +198,8 @@ def fill_from(
         where: What messages call the teacher.
         model: What messages call the model.
         key: As of `read_checkpoint`.
-        tell: Likewise.
+        tell: Called with each sentence that says what was done.
+        by_order: As of `fill`.
 
     Raises:
         TeacherError: There are no weights where the model needs some, or some where it needs none; the file
@@ -196,11 +211,17 @@ def fill_from(
                 f"{where}: {model} has weights of its own; expected no others; leave {path} out"
             )
         return
+    if path is None and not any(each.is_meta for each in module.parameters()):
+        if tell is not None:
+            tell(f"{where}: the weights are those that {model} loads")
+        return
     if path is None:
         raise TeacherError(f"{where}: no weights; expected those of {model}; add --weights FILE")
     scratch = Scratch(path.parent)
     read = read_checkpoint(path, where, scratch, key, tell)
-    fill(module, read, f"{where}: {path}", scratch, model)
+    for note in fill(module, read, f"{where}: {path}", scratch, model, by_order=by_order):
+        if tell is not None:
+            tell(f"{path}: {note}")
 
 
 def fill(
@@ -209,8 +230,10 @@ def fill(
     where: str = "weights",
     scratch: Scratch | None = None,
     model: str | None = None,
-) -> None:
-    """Give a model its weights; prefixes that wrappers put before every name are taken off.
+    *,
+    by_order: bool = False,
+) -> tuple[str, ...]:
+    """Give a model its weights, by the names that `legonet.teachers.weights.naming` finds.
 
     Args:
         module: On any device; on "meta" it takes the tensors as they are.
@@ -218,27 +241,58 @@ def fill(
         where: What messages call them.
         scratch: Where weights go whose number type is not the model's; default: into memory.
         model: What messages call the model; default: by its class.
+        by_order: Names do not count: the first tensor is the model's first one, and so on.
+
+    Returns:
+        What was done to find them, as sentences without a full stop.
 
     Raises:
         TeacherError: Weights are missing, not expected or of another shape; the model is unchanged.
     """
-    expected = module.state_dict()
-    named = _best(weights, expected)
-    missing = [name for name in expected if name not in named and not name.endswith(_COUNTER)]
-    unexpected = [name for name in named if name not in expected and not name.endswith(_COUNTER)]
+    expected, label = module.state_dict(), model or type(module).__name__
+    if by_order:
+        ordered = in_order(weights, expected)
+        if ordered is None:
+            raise TeacherError(
+                f"{where}: the file's tensors do not have the shapes of {label} in its order; expected the "
+                "same number of tensors, each of the same shape; give weights with the model's names"
+            )
+        _load(module, ordered, expected, scratch)
+        return ("tensors were taken in the file's order, whatever their names",)
+    found = _best(weights, expected, module)
+    named = found.tensors
+    missing = [name for name in expected if name not in named and not name.endswith(COUNTER)]
+    unexpected = [name for name in named if name not in expected]
+    others = [name for name in found.left_out if not name.endswith(COUNTER)]
     wrong = [
         f"shape: {name} {list(named[name].shape)}; the model has {list(value.shape)}"
         for name, value in expected.items()
         if name in named and named[name].shape != value.shape
     ]
     problems = [f"missing: {name} {list(expected[name].shape)}" for name in missing]
-    problems += [f"not expected: {name} {list(named[name].shape)}" for name in unexpected] + wrong
+    if problems or wrong:  # else they are of something beside the model
+        unexpected += others
+    shapes = {name: value.shape for name, value in (*weights.items(), *named.items())}
+    problems += [f"not expected: {name} {list(shapes[name])}" for name in unexpected] + wrong
     if problems:
+        advice = _advice(model, bool(missing or unexpected))
+        if in_order(weights, expected) is not None:
+            advice += ", or take them in the file's order, in which all shapes are the model's: --by-order"
         raise TeacherError(
             f"{where}: the weights are of another model: {len(missing)} missing, {len(unexpected)} not "
-            f"expected, {len(wrong)} of another shape; expected those of {model or type(module).__name__}; "
-            f"{_advice(model, bool(missing or unexpected))}\n{in_lines(problems)}"
+            f"expected, {len(wrong)} of another shape; expected those of {label}; {advice}\n"
+            f"{in_lines(problems)}"
         )
+    _load(module, named, expected, scratch)
+    notes = [f"of the names {each}" for each in found.notes]
+    if others:
+        notes.append(f"{listed(others)} left out, no part of {label}")
+    return tuple(notes)
+
+
+def _load(
+    module: nn.Module, named: Mapping[str, Tensor], expected: Mapping[str, Tensor], scratch: Scratch | None
+) -> None:
     convert = Tensor.to if scratch is None else scratch.converted
     given = {name: convert(value, expected[name].dtype) for name, value in named.items() if name in expected}
     module.load_state_dict(given, strict=False, assign=True)
@@ -252,18 +306,22 @@ def _advice(model: str | None, other_names: bool) -> str:
     return f"{choose}: a file in blocks/ with `builder: {model}` and its `arguments`, such as num_classes"
 
 
-def _best(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under the names that most of the model's are among, prefixes taken off or not."""
-    best, seen = dict(weights), {tuple(weights)}
-    candidates = [best]
-    while candidates:
-        names = candidates.pop()
-        if len(set(names) & set(expected)) > len(set(best) & set(expected)):
-            best = names
-        for prefix in PREFIXES:
-            if names and all(name.startswith(prefix) for name in names):
-                shorter = {name.removeprefix(prefix): value for name, value in names.items()}
-                if tuple(shorter) not in seen:
-                    seen.add(tuple(shorter))
-                    candidates.append(shorter)
-    return best
+def _best(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], module: nn.Module) -> Named:
+    """The weights under the model's names; older ones by what the model's own library knows of them."""
+    renames = getattr(type(module), "_checkpoint_conversion_mapping", None) or {}
+    found = named_for(weights, expected, list(renames.items()))
+    library = sys.modules.get(type(module).__module__)
+    convert = getattr(library, "checkpoint_filter_fn", None)
+    if convert is None or _fits(found, expected):
+        return found
+    try:
+        other = named_for(convert(dict(weights), module), expected)
+    except Exception:  # it is made for the forms that it knows
+        return found
+    return (
+        replace(other, notes=(*other.notes, "were read as older ones")) if _fits(other, expected) else found
+    )
+
+
+def _fits(found: Named, expected: Mapping[str, Tensor]) -> bool:
+    return all(name in found.tensors for name in expected if not name.endswith(COUNTER))

@@ -33,6 +33,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "models.py").write_text(CODE)
     (folder / "open.py").write_text(CODE + "from math import *")
     (folder / "broken.py").write_text("def make(: pass")
+    (tmp_path / "bare").mkdir()  # a package without __init__.py
+    (tmp_path / "bare" / "nets.py").write_text(CODE)
     (folder / "needy.py").write_text("import no_such_package\ndef make(): ...")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "modules", {**sys.modules})
@@ -53,6 +55,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "would run code of zoonets.models; .* --allow-code zoonets.models:alias",
         ),
         ("zoonets.models:turn", "would run code"),
+        ("bare.nets:make", "would run code of bare.nets"),
+        ("bare.nets:mak", "bare.nets has no function 'mak'; expected .* Did you mean 'make'?"),
+        ("bare.net:make", "bare has no module 'net'; expected .* Did you mean 'nets'?"),
         ("zoonets.open:mak", "would run code"),
         ("zoonets.broken:make", "would run code"),
         ("_json:mak", "would run code"),

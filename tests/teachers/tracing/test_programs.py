@@ -15,7 +15,7 @@ from legonet.ir.split import cut_at
 from legonet.teachers.from_module import from_module
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.tracing.programs import read_program
+from legonet.teachers.tracing.programs import ProgramModel, read_program
 
 SHAPE = (3, 8, 8)
 
@@ -82,3 +82,13 @@ def test_what_is_no_use(tmp_path: Path) -> None:
         TeacherError, match=r"was exported for images of shape \(3, 8, 8\); expected \(3, 9, 9"
     ):
         from_module(new, (3, 9, 9))
+
+
+def test_a_program_in_half_precision_is_refused() -> None:
+    sizes = ({0: torch.export.Dim("batch", min=1)},)
+    half = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()).half().eval()
+    program = torch.export.export(half, (torch.zeros(2, 3, 8, 8).half(),), dynamic_shapes=sizes)
+    with pytest.raises(
+        TeacherError, match=r"was exported with weights in float16, such as 0\.weight; expected"
+    ):
+        from_module(NewTeacher("net", ProgramModel(program), "cat", "classify", "0"), (3, 8, 8))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from legonet.errors import TeacherError
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import build_graph
+from legonet.teachers.tracing.outputs import Chosen
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.weights.checkpoints import fill, read_checkpoint
 
@@ -59,7 +60,7 @@ def test_safetensors_and_other_precision(tmp_path: Path) -> None:
 
 def test_counters_of_batches_are_no_weights() -> None:
     """What a traced model does not have, since no evaluation reads it."""
-    traced = trace(model().eval(), (1, 3, 3), output="0").graph
+    traced = trace(model().eval(), (1, 3, 3), output=Chosen("0")).graph
     assert isinstance(traced, ModelGraph)
     filled = build_graph(traced)
     assert "1.num_batches_tracked" not in filled.state_dict()
@@ -112,7 +113,7 @@ def test_files_of_something_else(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")  # torch's own, of TorchScript's age
         torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), tmp_path / "script")
     for name, message in {
-        "page": "its header would have .*; expected a whole safetensors file, or a checkpoint of torch.save",
+        "page": "is a page of the web; expected a safetensors file, or a checkpoint of torch.save",
         "numpy.npz": "it is a zip file of something else; expected a whole checkpoint of torch.save",
         "program.pt2": "it is a file of torch.export, which is a model: give it as that",
         "script": "it is a TorchScript archive: load it where you trust",
@@ -151,7 +152,9 @@ def test_one_of_several_sets_of_weights(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "model_ema": {"module": average}, "state_dict": plain}, tmp_path / "w.pt")
     told: list[str] = []
     assert set(read_checkpoint(tmp_path / "w.pt", tell=told.append)) == set(plain)
-    assert told == [f"{tmp_path / 'w.pt'}: has state_dict and model_ema.module; state_dict was taken"]
+    assert told == [
+        f"{tmp_path / 'w.pt'}: has state_dict and model_ema.module; state_dict was taken; --key chooses"
+    ]
     for key in ("model_ema", "model_ema.module"):
         found = read_checkpoint(tmp_path / "w.pt", key=key)
         assert all(torch.equal(found[name], value) for name, value in average.items())

@@ -1,0 +1,75 @@
+"""Weights in several files, and files that are something else than their name says. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from legonet.errors import TeacherError
+
+INDEX = ".index.json"
+# What a folder of Hugging Face's libraries has its weights in, the first that is there.
+_IN_FOLDERS = (
+    "model.safetensors",
+    f"model.safetensors{INDEX}",
+    "pytorch_model.bin",
+    f"pytorch_model.bin{INDEX}",
+    "diffusion_pytorch_model.safetensors",
+)
+_LARGEST_INDEX = 64 * 2**20  # bytes
+_OTHERS = (
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file", "fetch it with `git lfs pull`"),
+    (b"\x1f\x8b", "compressed by gzip", "unpack it with `gunzip`"),
+    (b"<!doctype", "a page of the web", "download the file itself, by its link for raw files"),
+    (b"<html", "a page of the web", "download the file itself, by its link for raw files"),
+    (b"\x89hdf", "an HDF5 file, as Keras writes", "convert it to PyTorch's names and save those"),
+    (b"gguf", "a GGUF file", "give the PyTorch weights that it was made from"),
+)
+
+
+def expect_no_other_form(start: bytes, place: str) -> None:
+    """Refuse a file by what it begins with, where that tells what it is.
+
+    Raises:
+        TeacherError: It is a known form of something else.
+    """
+    for begins, what, advice in _OTHERS:
+        if start.lower().startswith(begins):
+            raise TeacherError(
+                f"{place}: is {what}; expected a safetensors file, or a checkpoint of torch.save; {advice}"
+            )
+
+
+def files_of(path: Path, place: str) -> list[Path] | None:
+    """The files that weights lie in, of a folder of a library's or an index; None of a single file.
+
+    Raises:
+        TeacherError: The folder has no weights, or its index names no files beside it.
+    """
+    if path.is_dir():
+        inside = [path / name for name in _IN_FOLDERS if (path / name).is_file()]
+        if not inside:
+            raise TeacherError(
+                f"{place}: is a folder without weights; expected one of {', '.join(_IN_FOLDERS[:4])} in it; "
+                "name the file"
+            )
+        return files_of(inside[0], place) or [inside[0]]
+    if not path.name.endswith(INDEX):
+        return None
+    try:
+        if path.stat().st_size > _LARGEST_INDEX:
+            raise ValueError
+        names = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
+        files = sorted({path.with_name(name) for name in names})  # refuses names with folders in them
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise TeacherError(
+            f"{place}: is no index of weights; expected a `weight_map` from names to files beside it; "
+            "download it again"
+        ) from error
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not files:
+        raise TeacherError(
+            f"{place}: names {', '.join(missing[:5]) or 'no files'}, which are not there; expected all "
+            f"{len(files)} files beside it; download them too"
+        )
+    return files
