@@ -8,7 +8,7 @@ from typing import Any
 
 from legonet.graph.output import Output
 from legonet.graph.schema import Graph
-from legonet.graph.select import split_path
+from legonet.graph.select import meaning_of, split_path
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,6 @@ def make_signature(graph: Graph, paths: Iterable[str]) -> Signature:
     """The signature of some paths of a graph."""
     outputs = {}
     for path in paths:
-        category, task = split_path(path)
-        outputs[path] = OutputSignature(
-            graph.tasks[task].output, graph.categories[category].label or category
-        )
+        category, _ = split_path(path)
+        outputs[path] = OutputSignature(meaning_of(graph, path), graph.categories[category].label or category)
     return Signature(graph.name, graph.input.shape, graph.input.mean, graph.input.std, outputs)

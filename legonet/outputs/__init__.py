@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from legonet.graph.output import OUTPUTS, Output, Result
 from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.classes import Classes, ClassesOutput
 from legonet.outputs.mask import MaskOutput
+from legonet.outputs.multilabel import Labels, MultilabelOutput
 from legonet.outputs.regression import Regression
 from legonet.outputs.results import Mask, Numbers, Score
 from legonet.outputs.vector import VectorOutput
@@ -14,8 +16,12 @@ from legonet.registration import record
 
 __all__ = [
     "BinaryOutput",
+    "Classes",
+    "ClassesOutput",
+    "Labels",
     "Mask",
     "MaskOutput",
+    "MultilabelOutput",
     "Numbers",
     "Output",
     "Regression",
@@ -29,6 +35,8 @@ for _kind in (
     BinaryOutput,
     MaskOutput,
     VectorOutput,
+    ClassesOutput,
+    MultilabelOutput,
 ):
     OUTPUTS.add(_kind)
 

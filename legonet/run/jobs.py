@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.output import Output
 from legonet.graph.schema import Adapter, Graph, Input
-from legonet.graph.select import Givers, adapter_spec, givers, split_path
+from legonet.graph.select import Givers, adapter_spec, givers, meaning_of, split_path
 from legonet.plan.inputs import method_settings
 from legonet.plan.plan import Plan
 
@@ -96,7 +96,7 @@ def _job(
         own_category_module=own.category_module if own is not None and elsewhere else None,
         donor_module=generic.category_module,
         input=graph.input,
-        meaning=graph.tasks[task].output,
+        meaning=meaning_of(graph, path),
         statistics=None if own is None else own.statistics,
         generic_statistics=generic.statistics,
     )

@@ -86,7 +86,7 @@ def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
         return ""
     return (
         f"block '{teacher.model}' gives {show_shape(shape)}; task {teacher.task} ({meaning.kind}) expects "
-        f"{show_shape(expected)}; choose another block, or correct the task's output"
+        f"{show_shape(expected)}; {meaning.sharing()}; or correct the task's output"
     )
 
 
