@@ -1,8 +1,8 @@
 """A network of four classes: which way an animal's back points, merged from five classifiers trained apart.
 
-`graphs/sides.yaml` is the network. `python -m benchmarks sides` trains the teachers that are not there, each
-from a base that never saw its animal, merges them one by one without an image, and prints each path's accuracy
-on test images beside its teacher's.
+`graphs/sides.yaml` is the network. `python -m benchmarks sides` trains the teachers that are not there,
+each from a base that never saw its animal, merges them without an image, and prints each path's accuracy on
+test images beside its teacher's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -40,12 +41,15 @@ _COMPOSITIONS, _PER_TRAINING = 9_000_000, 1_000  # numbers of images that no oth
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Effort:
+BASE = Schedule(rounds=100, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15)
+TEACHER = Schedule(rounds=24, learning_rate=7e-4, weight_decay=0.0, warm_up=0.1)
+
+
+class Effort(NamedTuple):
     """How long base and teachers are trained."""
 
-    base: Schedule = Schedule(rounds=100, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15)
-    teacher: Schedule = Schedule(rounds=24, learning_rate=7e-4, weight_decay=0.0, warm_up=0.1)
+    base: Schedule = BASE
+    teacher: Schedule = TEACHER
 
 
 @dataclass(frozen=True)

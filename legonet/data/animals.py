@@ -29,7 +29,7 @@ from legonet.errors import DataError
 CATEGORIES = ("cat", "cow", "dog", "horse", "sheep")
 OTHERS = ("bear", "bird", "elephant", "giraffe", "zebra")
 SIDES = ("up", "left", "down", "right")
-"""Where an animal's back points, as `turned` labels it: each is a quarter turn further than the one before."""
+"""Where an animal's back points, as `turned` labels it: each is a quarter turn after the last."""
 COUNTS = {"train": 1600, "validation": 400, "test": 1000}
 """Images of a set, unless asked otherwise."""
 
@@ -127,8 +127,8 @@ def turned(
 ) -> Images:
     """A set of four classes for one category, or for the base: which way an animal's back points.
 
-    Every image shows the animal; it is turned with its background by 0, 90, 180 or 270 degrees, so that nothing
-    but the outline tells by how much.
+    Every image shows the animal; it is turned with its background by 0, 90, 180 or 270 degrees, so that
+    nothing but the outline tells by how much.
 
     Args:
         category: One of `CATEGORIES`; `base`: any of the five animals that are no category.

@@ -100,8 +100,8 @@ class Animals(Source):
         """Draw the category's set of turned animals."""
         if labels != animals.SIDES:
             raise DataError(
-                f"animals: has no classes {', '.join(labels)}; expected {', '.join(animals.SIDES)}, which say "
-                "where an animal's back points; give a folder of images instead"
+                f"animals: has no classes {', '.join(labels)}; expected {', '.join(animals.SIDES)}, which "
+                "say where an animal's back points; give a folder of images instead"
             )
         drawn = animals.turned(category, split, size=self.size)
         return drawn.images, drawn.labels

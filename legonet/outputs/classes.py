@@ -114,8 +114,8 @@ class ClassesOutput(Output):
     def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         """Compare which class is chosen, and near a tie how nearly.
 
-        All scores are divided by a quarter of one standard deviation, the mean one of all classes: a scale for
-        each class would change which score is the largest.
+        All scores are divided by a quarter of one standard deviation, the mean one of all classes: a scale
+        for each class would change which score is the largest.
         """
         from legonet.outputs.losses import SHARPNESS, softmax_divergence
 

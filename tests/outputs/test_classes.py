@@ -94,8 +94,8 @@ def test_as_many_words_for_each_category(tmp_path: Path) -> None:
         network.add_task(
             "side", {"kind": "classes", "labels": list(LABELS), "labels_of": {"dog": ["l", "r"]}}
         )
+    labels = ["{categry}", "r", "f"]
     with pytest.raises(GraphError, match=r"labels_of\.dog\[0\]: found '\{categry\}'"):
-        labels = ["{categry}", "r", "f"]
         network.add_task("side", {"kind": "classes", "labels": list(LABELS), "labels_of": {"dog": labels}})
 
 
