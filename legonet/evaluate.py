@@ -190,10 +190,10 @@ def _reader(
     """Gives the images of a path and their labels, which may be read only then."""
     if isinstance(data, Mapping):
         return _given(graph, data, paths).__getitem__
-    source = data if isinstance(data, Source) else open_source(str(data), graph.input.shape)
 
     def read(path: str) -> tuple[Tensor, Tensor]:
         category, _ = split_path(path)
+        source = data if isinstance(data, Source) else open_source(str(data), graph.input_of(category))
         images, labels = source.labelled(category, meaning_of(graph, path), _label(graph, category))
         assert labels is not None  # noqa: S101 - other paths are left out before
         return images, labels

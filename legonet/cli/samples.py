@@ -41,7 +41,7 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
         edge = find_edge(network.graph, path)
         from legonet.data.source import open_source  # not before the arguments are known to be right
 
-        source = open_source(folder, network.graph.input.shape)
+        source = open_source(folder, network.graph.input_of(edge.category))
         meaning, label = meaning_of(network.graph, path), network.graph.categories[edge.category].label
         samples[path] = source.labelled(edge.category, meaning, label or edge.category, split="train")
     return samples

@@ -13,7 +13,7 @@ from legonet.cli.options import Data, GraphFile, Help, Json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from legonet.teachers.cut_points import CutPoint
 
@@ -247,9 +247,13 @@ def record(
     from legonet.data.source import open_source
 
     network = legonet.load(graph)
-    source = open_source(data, network.graph.input.shape)
+
+    def images(category: str) -> Tensor:
+        source = open_source(data, network.graph.input_of(category))
+        return source.samples(category, split="train")[0]
+
     for name in names or network.graph.teachers:
-        path, count = network.record(name, lambda category: source.samples(category, split="train")[0])
+        path, count = network.record(name, images)
         size = Path(path).stat().st_size
         print(f"{path}: {count} images, {size / 1024:.0f} KiB")
 

@@ -13,6 +13,7 @@ from legonet.data.folder import FolderImages
 from legonet.data.silhouettes import Split
 from legonet.errors import DataError
 from legonet.graph.output import Output
+from legonet.graph.schema import Input
 
 Shape = tuple[int, int, int]
 
@@ -110,12 +111,12 @@ class Animals(Source):
 class Folder(Source):
     """A folder with one folder of images per category."""
 
-    def __init__(self, root: Path, shape: Shape) -> None:
-        self.root, self.shape = root, shape
+    def __init__(self, root: Path, image: Input) -> None:
+        self.root, self.image = root, image
 
     def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
         """Read the category's images, and all others as negatives."""
-        images = FolderImages(self.root, self.shape, positive=category, masks=mask)
+        images = FolderImages(self.root, self.image, positive=category, masks=mask)
         items = [images[index] for index in range(len(images))]
         labels = [item[2][0].long() if mask else torch.tensor(item[1]) for item in items]
         return torch.stack([item[0] for item in items]), torch.stack(labels)
@@ -124,7 +125,7 @@ class Folder(Source):
         self, category: str, labels: tuple[str, ...], *, split: Split = "test"
     ) -> tuple[Tensor, Tensor]:
         """Read the images of CATEGORY/CLASS/, one folder for each class."""
-        images = FolderImages(self.root / category, self.shape)
+        images = FolderImages(self.root / category, self.image)
         unknown = [name for name in images.names if name not in labels]
         if unknown:
             raise DataError(
@@ -135,14 +136,16 @@ class Folder(Source):
         return read, torch.tensor([labels.index(images.names[label]) for label in images.labels])
 
 
-def open_source(name: str, shape: Shape) -> Source:
+def open_source(name: str, shape: Shape | Input) -> Source:
     """Open a source of images.
 
     Args:
         name: `animals`, or a folder.
-        shape: (channels, height, width) that the network takes.
+        shape: (channels, height, width) that the network takes, or an image of a graph, which says how other
+            images become it.
 
     Raises:
         DataError: There is no such source.
     """
-    return Animals(shape) if name == "animals" else Folder(Path(name), shape)
+    image = shape if isinstance(shape, Input) else Input(shape=shape)
+    return Animals(image.shape) if name == "animals" else Folder(Path(name), image)

@@ -219,7 +219,7 @@ class Inbox:
         weights = None if is_program and file.suffix == SUFFIX else file
         fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
         new = NewTeacher(drop.name, module, said.category, said.task, said.cut, copy=False)
-        source, _ = from_module(new, graph.input.shape)
+        source, _ = from_module(new, graph.input_of(said.category).shape)
         if drop.statistics.is_file():
             statistics = drop.statistics.read_bytes()
             parse_statistics(statistics, str(drop.statistics))
@@ -235,7 +235,9 @@ class Inbox:
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
             base = graph.categories.get(said.category)
-            entries["categories"] = {category: {} if base is None else {"label": base.label or said.category}}
+            known: dict[str, Any] = {} if base is None else {"label": base.label or said.category}
+            known |= {} if base is None or base.input is None else {"input": graph_data(base.input)}
+            entries["categories"] = {category: known}
         if said.task not in graph.tasks:
             if said.output is None:
                 raise TeacherError(

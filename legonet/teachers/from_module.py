@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, TeacherError
 from legonet.graph.editing.build import extended
-from legonet.graph.schema import Graph
+from legonet.graph.editing.dump import graph_data
+from legonet.graph.schema import Graph, Input
 from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
 from legonet.teachers.cutting import resolve
@@ -33,11 +34,13 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         GraphError: There is a teacher of this name, or one for this category and task.
     """
     expect_new(graph, new.name, new.category, new.task)
-    shape = graph.input.shape
+    image = expect_input(graph, new)
+    shape = image.shape
     source, given = from_module(new, shape)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
     if new.category not in graph.categories:
-        entries["categories"][new.category] = {}
+        own = {} if image == graph.input else {"input": graph_data(image)}
+        entries["categories"][new.category] = own
     if new.task in graph.tasks:
         check_output(given, graph.tasks[new.task].output, shape, new.where, new.task)
     else:
@@ -51,6 +54,24 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         "cut": source.cut_name,
     }
     return extended(graph, entries), source
+
+
+def expect_input(graph: Graph, new: NewTeacher) -> Input:
+    """The images that a new teacher sees, which all teachers of a category agree on.
+
+    Raises:
+        TeacherError: The category is known, and its images are others.
+    """
+    known = graph.input_of(new.category)
+    if new.input is None or new.input == known:
+        return known
+    if new.category in graph.categories:
+        raise TeacherError(
+            f"{new.where}: its images are {new.input.in_words()}; expected those of category "
+            f"{new.category}, {known.in_words()}, which its module and all of its teachers see; give it a "
+            "category of its own, or let it be a variant (on_conflict)"
+        )
+    return new.input
 
 
 def expect_new(graph: Graph, name: str, category: str, task: str) -> None:

@@ -29,18 +29,24 @@ def semantic_problems(data: Any) -> list[Finding]:
 
 
 def _normalisation(data: dict[str, Any]) -> Iterator[Finding]:
-    part = data.get("input")
+    yield from _channel_numbers(("input",), data.get("input"))
+    for name, category in _entries(data, "categories"):
+        if isinstance(category, dict):
+            yield from _channel_numbers(("categories", name, "input"), category.get("input"))
+
+
+def _channel_numbers(key: KeyPath, part: Any) -> Iterator[Finding]:
     shape = part.get("shape") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not _numbers(shape, 3):
         return
     channels = int(shape[0])
-    for key in ("mean", "std"):
-        values = part.get(key)
+    for name in ("mean", "std"):
+        values = part.get(name)
         if isinstance(values, list | tuple) and values and len(values) != channels:
             yield Finding(
-                ("input", key),
+                (*key, name),
                 f"found {len(values)} value{'' if len(values) == 1 else 's'}",
-                f"expected {channels}, one for each channel of input.shape",
+                f"expected {channels}, one for each channel of {'.'.join(map(str, key))}.shape",
                 "correct one of the two",
             )
 

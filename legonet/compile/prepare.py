@@ -1,0 +1,48 @@
+"""Photos and their labels as category modules and fits take them. Needs torch."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from legonet.blocks.photo import Resize, Restore
+from legonet.compile.network import normalisation
+from legonet.compile.photos import resize_of
+from legonet.graph.output import Output
+from legonet.graph.schema import Input
+
+
+def prepared(photos: Tensor, image: Input) -> Tensor:
+    """Photos (batch, channels, height, width) in [0, 1] as a category module takes them."""
+    return normalisation(image)(resize_of(image)(photos))
+
+
+def prepared_labels(labels: Tensor, meaning: Output, photos: Tensor, image: Input) -> Tensor:
+    """Labels of photos as those of the images that are made of them: maps are resized with them."""
+    if not meaning.over_image or photos.shape[2:] == image.shape[1:]:
+        return labels
+    maps = labels.flatten(1, -3) if labels.ndim > 3 else labels[:, None]
+    whole = not labels.is_floating_point()
+    kernel = "nearest" if whole else "bilinear"
+    resize = Resize((maps.shape[1], *image.shape[1:]), image.resize, kernel, None)
+    found = resize(maps.double() if whole else maps).to(labels.dtype)
+    return found.reshape(*labels.shape[:-2], *image.shape[1:])
+
+
+class Whole(nn.Module):
+    """A model that takes photos of any size.
+
+    Args:
+        body: What leads normalised images to the output.
+        image: The images that it takes.
+        over_image: Whether its outputs are maps over them.
+    """
+
+    def __init__(self, body: nn.Module, image: Input, over_image: bool) -> None:
+        super().__init__()
+        self.resize, self.normalise, self.body = resize_of(image), normalisation(image), body
+        self.restore = Restore(image.shape[1:], image.resize) if over_image else None
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """The output, maps in the photos' own pixels."""
+        output = self.body(self.normalise(self.resize(photos)))
+        return output if self.restore is None else self.restore(output, photos)
