@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from legonet.blocks.photo import Resize, Restore
+from legonet.blocks.photo import Resize, Restore, scales_of, sizes_of
 from legonet.compile.network import normalisation
 from legonet.compile.photos import resize_of
 from legonet.graph.output import Output
@@ -18,14 +19,25 @@ def prepared(photos: Tensor, image: Input) -> Tensor:
 
 def prepared_labels(labels: Tensor, meaning: Output, photos: Tensor, image: Input) -> Tensor:
     """Labels of photos as those of the images that are made of them: maps are resized with them."""
-    if not meaning.over_image or photos.shape[2:] == image.shape[1:]:
+    if photos.shape[2:] == image.shape[1:] or not (meaning.places or meaning.over_image):
         return labels
+    if meaning.places:
+        return _places(labels, photos, image)
     maps = labels.flatten(1, -3) if labels.ndim > 3 else labels[:, None]
     whole = not labels.is_floating_point()
     kernel = "nearest" if whole else "bilinear"
     resize = Resize((maps.shape[1], *image.shape[1:]), image.resize, kernel, None)
     found = resize(maps.double() if whole else maps).to(labels.dtype)
     return found.reshape(*labels.shape[:-2], *image.shape[1:])
+
+
+def _places(labels: Tensor, photos: Tensor, image: Input) -> Tensor:
+    """Places on photos, as shares of their sides, on the images that are made of them."""
+    height, width = sizes_of(photos)
+    down, across = scales_of(height, width, image.shape[1:], image.resize)
+    photo, scale = torch.cat([width, height]), torch.cat([across, down])
+    size = torch.tensor([image.shape[2], image.shape[1]])
+    return ((labels - 0.5) * photo / scale + size / 2) / size
 
 
 class Whole(nn.Module):

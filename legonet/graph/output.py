@@ -43,15 +43,22 @@ class Output(Model):
     Attributes:
         kind: The name of the kind, as graph files write it.
         fractions: Whether measures are fractions, which are shown in percent.
-        over_image: Whether outputs are maps over the image: a compiled network gives them in the pixels of
-            the photo that it was given.
         guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
     """
 
     kind: str
     fractions: ClassVar[bool] = True
-    over_image: ClassVar[bool] = False
     guessed_from: ClassVar[str] = ""
+
+    @property
+    def over_image(self) -> bool:
+        """Whether outputs are maps over the image: a compiled network gives them in its photo's pixels."""
+        return False
+
+    @property
+    def places(self) -> bool:
+        """Whether labels are places (…, 2): x and y as shares of the photo's width and height."""
+        return False
 
     @abstractmethod
     def shape(self, image: Shape) -> Shape:

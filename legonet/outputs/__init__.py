@@ -7,6 +7,9 @@ from typing import TypeVar
 from legonet.graph.output import OUTPUTS, Output, Result
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.classes import Classes, ClassesOutput
+from legonet.outputs.embedding import Embedding, EmbeddingOutput
+from legonet.outputs.keypoints import Keypoints, KeypointsOutput
+from legonet.outputs.map import Map, MapOutput
 from legonet.outputs.mask import MaskOutput
 from legonet.outputs.multilabel import Labels, MultilabelOutput
 from legonet.outputs.regression import Regression
@@ -18,7 +21,13 @@ __all__ = [
     "BinaryOutput",
     "Classes",
     "ClassesOutput",
+    "Embedding",
+    "EmbeddingOutput",
+    "Keypoints",
+    "KeypointsOutput",
     "Labels",
+    "Map",
+    "MapOutput",
     "Mask",
     "MaskOutput",
     "MultilabelOutput",
@@ -37,6 +46,9 @@ for _kind in (
     VectorOutput,
     ClassesOutput,
     MultilabelOutput,
+    MapOutput,
+    EmbeddingOutput,
+    KeypointsOutput,
 ):
     OUTPUTS.add(_kind)
 

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 import legonet
 from legonet.evaluate import scores
 from legonet.graph.output import OUTPUTS, Output
+from legonet.outputs.embedding import EmbeddingOutput
+from legonet.outputs.keypoints import _largest
+from legonet.outputs.losses import at_size
 from legonet.run.options import RunOptions
 from tests.conftest import SHAPE, hurry
 from tests.outputs.kinds import EXAMPLES
@@ -74,8 +77,13 @@ def answered(kind: Output, outputs: Tensor) -> Tensor:
     """Labels by which a teacher is right, or nearly so."""
     most = kind.largest_label()
     shape = (len(outputs), *kind.label_shape(SHAPE))
+    if kind.places:
+        return _largest(outputs)
     if most is None:
-        return outputs.reshape(shape)
+        return at_size(outputs, torch.empty(shape)) if kind.over_image else outputs
+    if isinstance(kind, EmbeddingOutput):
+        return torch.arange(len(outputs)) // 2
+    outputs = at_size(outputs, torch.empty(shape)) if kind.over_image else outputs
     if outputs.shape == shape or outputs.numel() == len(outputs):
         return (outputs > 0).long().reshape(shape)
     return outputs.argmax(1).reshape(shape)
