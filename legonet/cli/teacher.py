@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -191,6 +191,15 @@ def add(
         str | None,
         typer.Option("--example-shape", metavar="C,H,W", help=f"{EXAMPLE}; default: the network's."),
     ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="MAPPING",
+            help="The images that it takes, as in a graph file: '{shape: [3, 224, 224], resize: crop}'; "
+            "default: the category's, or the network's.",
+        ),
+    ] = None,
     on_conflict: Annotated[
         str,
         typer.Option(
@@ -223,6 +232,7 @@ def add(
         on_conflict=read_on_conflict(on_conflict),
         example_shape=None if shape is None else _shape(shape),
         copy=False,  # a file's weights stay in the file
+        image=None if image is None else _image(image),
     )
     network.save(graph)
     added = network.graph.teachers[name]
@@ -266,6 +276,16 @@ def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))
     return find_model(reference, workspace.block_folders, known)
+
+
+def _image(text: str) -> dict[str, Any]:
+    from legonet.errors import TeacherError
+    from legonet.graph.reading.yaml import compose
+
+    found, _ = compose(text, "--input").or_raise()
+    if not isinstance(found, dict):
+        raise TeacherError(f"--input {text}: expected a mapping, such as '{{shape: [3, 224, 224]}}'")
+    return found
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -16,12 +16,14 @@ import legonet
 from legonet.blocks.photo import Resize, Restore
 from legonet.compile.export import export
 from legonet.compile.export.folder import load_folder
+from legonet.compile.export.onnx import load_onnx
 from legonet.compile.export.pt2 import load_pt2
 from legonet.compile.prepare import prepared
 from legonet.errors import DataError, TeacherError
 from legonet.graph.schema import Input
 from tests.conftest import hurry
 
+LOADERS = {".pt2": load_pt2, ".onnx": load_onnx, "": load_folder}
 MEAN = [0.4, 0.5, 0.6]
 
 
@@ -174,14 +176,16 @@ class TestNetwork:
         for name, each in photos.items():
             torch.testing.assert_close(outputs[f"{name}:see"], whole(each)[f"{name}:see"])
 
-    @pytest.mark.parametrize("name", ["app.pt2", "app"])
+    @pytest.mark.parametrize("name", ["app.pt2", "app.onnx", "app"])
     def test_exports_take_photos_too(
         self, network: legonet.Network, photo: Tensor, tmp_path: Path, name: str
     ) -> None:
+        if name.endswith("onnx"):
+            pytest.importorskip("onnxscript")
         network.transplant()
         app = network.compile()
         export(app, tmp_path / name)
-        run = (load_pt2 if name.endswith("pt2") else load_folder)(tmp_path / name)
+        run = LOADERS[Path(name).suffix](tmp_path / name)
         for photos in (photo, torch.rand(3, 3, 8, 8), torch.rand(2, 3, 5, 90)):
             for path, each in run(photos).items():
                 torch.testing.assert_close(each, app(photos)[path], rtol=1e-4, atol=1e-5)
