@@ -31,12 +31,12 @@ from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
-from legonet.graph.schema import AnyOutput, Graph
+from legonet.graph.schema import AnyOutput, Graph, Input
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
-from legonet.teachers.from_module import expect_new, from_module
+from legonet.teachers.from_module import expect_input, expect_new, from_module
 from legonet.teachers.models.allowed import allowed_code
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
@@ -65,6 +65,7 @@ class Dropped(Model):
     key: Label | None = None
     quality: Number | None = None
     output: AnyOutput | None = None
+    input: Input | None = None
     on_conflict: OnConflict = "keep"
 
 
@@ -219,7 +220,7 @@ class Inbox:
         weights = None if is_program and file.suffix == SUFFIX else file
         fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
         new = NewTeacher(drop.name, module, said.category, said.task, said.cut, copy=False)
-        source, _ = from_module(new, graph.input_of(said.category).shape)
+        source, _ = from_module(new, (said.input or graph.input_of(said.category)).shape)
         if drop.statistics.is_file():
             statistics = drop.statistics.read_bytes()
             parse_statistics(statistics, str(drop.statistics))
@@ -229,6 +230,7 @@ class Inbox:
     def _write(self, drop: Drop, said: Dropped, graph: Graph, category: str, arriving: MemoryTeacher) -> None:
         """Add the teacher to the graph file and put its files beside it, or leave both as they were."""
         expect_new(graph, drop.name, category, said.task)
+        expect_input(graph, category, said.input, str(drop.entry))
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
         entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
         entry |= {} if said.quality is None else {"quality": said.quality}
@@ -236,7 +238,8 @@ class Inbox:
         if category not in graph.categories:
             base = graph.categories.get(said.category)
             known: dict[str, Any] = {} if base is None else {"label": base.label or said.category}
-            known |= {} if base is None or base.input is None else {"input": graph_data(base.input)}
+            image = said.input or (None if base is None else base.input)
+            known |= {} if image is None else {"input": graph_data(image)}
             entries["categories"] = {category: known}
         if said.task not in graph.tasks:
             if said.output is None:

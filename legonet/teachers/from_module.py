@@ -34,7 +34,7 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         GraphError: There is a teacher of this name, or one for this category and task.
     """
     expect_new(graph, new.name, new.category, new.task)
-    image = expect_input(graph, new)
+    image = expect_input(graph, new.category, new.input, new.where)
     shape = image.shape
     source, given = from_module(new, shape)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
@@ -56,22 +56,28 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
     return extended(graph, entries), source
 
 
-def expect_input(graph: Graph, new: NewTeacher) -> Input:
+def expect_input(graph: Graph, category: str, own: Input | None, where: str) -> Input:
     """The images that a new teacher sees, which all teachers of a category agree on.
+
+    Args:
+        graph: That it is added to.
+        category: That it is of.
+        own: What its owner says of them; None: they are the category's.
+        where: What messages call it.
 
     Raises:
         TeacherError: The category is known, and its images are others.
     """
-    known = graph.input_of(new.category)
-    if new.input is None or new.input == known:
+    known = graph.input_of(category)
+    if own is None or own == known:
         return known
-    if new.category in graph.categories:
+    if category in graph.categories:
         raise TeacherError(
-            f"{new.where}: its images are {new.input.in_words()}; expected those of category "
-            f"{new.category}, {known.in_words()}, which its module and all of its teachers see; give it a "
+            f"{where}: its images are {own.in_words()}; expected those of category "
+            f"{category}, {known.in_words()}, which its module and all of its teachers see; give it a "
             "category of its own, or let it be a variant (on_conflict)"
         )
-    return new.input
+    return own
 
 
 def expect_new(graph: Graph, name: str, category: str, task: str) -> None:
