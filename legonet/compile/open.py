@@ -88,7 +88,7 @@ def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | 
     halves = [make_module(half.graph, half.tensors) for half in (parts.below, parts.above)]
     teacher = graph.teachers[source.name]
     over = graph.tasks[teacher.task].output.over_image
-    model = Whole(nn.Sequential(*halves), graph.input_of(teacher.category), over)
+    model = Whole(graph.input_of(teacher.category), over, *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 
 

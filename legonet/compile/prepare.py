@@ -40,21 +40,22 @@ def _places(labels: Tensor, photos: Tensor, image: Input) -> Tensor:
     return ((labels - 0.5) * photo / scale + size / 2) / size
 
 
-class Whole(nn.Module):
-    """A model that takes photos of any size.
+class Whole(nn.Sequential):
+    """A model that takes photos of any size: what normalises images, and the model's parts.
 
     Args:
-        body: What leads normalised images to the output.
         image: The images that it takes.
         over_image: Whether its outputs are maps over them.
+        parts: What leads normalised images to the output.
     """
 
-    def __init__(self, body: nn.Module, image: Input, over_image: bool) -> None:
-        super().__init__()
-        self.resize, self.normalise, self.body = resize_of(image), normalisation(image), body
-        self.restore = Restore(image.shape[1:], image.resize) if over_image else None
+    def __init__(self, image: Input, over_image: bool, *parts: nn.Module) -> None:
+        super().__init__(normalisation(image), *parts)
+        # No parts of the chain; they have no weights.
+        self._around = resize_of(image), Restore(image.shape[1:], image.resize) if over_image else None
 
     def forward(self, photos: Tensor) -> Tensor:
         """The output, maps in the photos' own pixels."""
-        output = self.body(self.normalise(self.resize(photos)))
-        return output if self.restore is None else self.restore(output, photos)
+        resize, restore = self._around
+        output = super().forward(resize(photos))
+        return output if restore is None else restore(output, photos)
