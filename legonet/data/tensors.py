@@ -30,11 +30,8 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
         raise DataError(f"{where}: images are {kind_of(images)}; {expected}; give images as a tensor")
     if images.ndim and not len(images):
         raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
-    if (
-        images.ndim != 4
-        or 0 in images.shape
-        or not (images.shape[1] == shape[0] or {images.shape[1], shape[0]} == {1, 3})
-    ):
+    given = images.shape[1] if images.ndim == 4 and 0 not in images.shape else None
+    if given != shape[0] and {given, shape[0]} != {1, 3}:
         raise DataError(
             f"{where}: images of shape {tuple(images.shape)}; {expected}, or of another height and width"
         )
