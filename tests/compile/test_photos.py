@@ -242,7 +242,9 @@ def test_masks_come_back_in_the_photos_pixels(monkeypatch: pytest.MonkeyPatch, p
     app = network.compile()
     assert app(photo)["cat:cut"].shape == (1, 1, 50, 70)
     assert network.compile("dog:cut")(photo).shape == (1, 1, 50, 70)
-    assert app.results(photo)["cat:cut"][0].mask.shape == (50, 70)
+    result = app.results(photo)["cat:cut"][0]
+    assert isinstance(result, legonet.Mask)
+    assert result.mask.shape == (50, 70)
     assert network.teacher("cat")(photo).shape == (1, 1, 50, 70)
     torch.testing.assert_close(network.compile("cat:cut")(photo), network.teacher("cat")(photo))
     assert {row.images for row in network.evaluate({"dog:cut": (photo, masks)}).rows} == {1}

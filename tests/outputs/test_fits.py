@@ -31,11 +31,12 @@ def teacher(kind: Output, order: Tensor) -> nn.Sequential:
             head = [nn.Conv2d(8, shape[0], 1), nn.Upsample(size=shape[1:])]
         else:
             head = [nn.Flatten(), nn.Linear(8 * 16, shape[0])]
+    assert below.bias is not None
     with torch.no_grad():
         below.weight.copy_(below.weight[order])
         below.bias.copy_(below.bias[order])
         above.weight.copy_(above.weight[:, order])
-    layers = OrderedDict(
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
         low=below, relu=nn.ReLU(), cut=nn.MaxPool2d(2), high=above, relu2=nn.ReLU(), head=nn.Sequential(*head)
     )
     return nn.Sequential(layers).eval()

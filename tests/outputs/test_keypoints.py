@@ -9,7 +9,7 @@ from torch import nn
 import legonet
 from legonet.compile.prepare import prepared_labels
 from legonet.graph.schema import Input
-from legonet.outputs.keypoints import KeypointsOutput, Point
+from legonet.outputs.keypoints import Keypoints, KeypointsOutput, Point
 
 KIND = KeypointsOutput(kind="keypoints", names=("nose", "tail"), within=0.25)
 
@@ -55,11 +55,14 @@ def test_labels_and_points_go_with_the_photo(how: str) -> None:
     with torch.no_grad():
         low.weight.copy_(torch.eye(3)[..., None, None])
         head.weight.fill_(1.0)
-        for each in (low, head):
-            each.bias.zero_()
+        for each in (low.bias, head.bias):
+            assert each is not None
+            each.zero_()
     model = nn.Sequential(OrderedDict(low=low, cut=cut, head=head))
     network.add_teacher("one", model, category="lamp", task="find", cut="cut")
-    point = network.compile("lamp:find").results(photos)["lamp:find"][0].points["spot"]
+    result = network.compile("lamp:find").results(photos)["lamp:find"][0]
+    assert isinstance(result, Keypoints)
+    point = result.points["spot"]
     assert (point.x, point.y) == (pytest.approx(14.5, abs=1.1), pytest.approx(8.5, abs=1.1))
     meaning = network.graph.tasks["find"].output
     on_image = prepared_labels(place, meaning, photos, image)

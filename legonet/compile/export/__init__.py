@@ -137,7 +137,7 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
         ExportError: The difference is larger than the tolerance, and than what rounding explains.
     """
     generator = torch.Generator().manual_seed(0)
-    channels, *size = network.input_shape or ()
+    channels, *size = network.input_shape or (1, 1, 1)
     others = [] if network.photos is None else [(size[0] + 5, 2 * size[1]), (max(1, size[0] // 2), size[1])]
     batches = [torch.rand(batch, channels, *size, generator=generator) for batch in BATCHES]
     batches += [torch.rand(1, channels, *other, generator=generator) for other in others]

@@ -22,7 +22,7 @@ CARD = "card.json"
 def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
     """The network as torch.export sees it, batch, height and width of any size."""
     network = _without_keywords(network)
-    channels, height, width = network.input_shape or ()
+    channels, height, width = network.input_shape or (1, 1, 1)  # of one that net.compile gave it is known
     dynamic = {0: torch.export.Dim("batch", min=1)}
     if network.photos is not None:
         dynamic |= {2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)}

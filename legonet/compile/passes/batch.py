@@ -20,8 +20,8 @@ def batch(program: Program, shapes: Mapping[str, tuple[int, ...]] | None = None)
         shapes: Of the images by their name, where categories see other ones: calls below the task modules are
             joined only where they see images of one size.
     """
-    seen: set[object] = {((name,), None) for name, brick in program.bricks.items() if _mixes_images(brick)}
-    seen |= {((name,), shape) for (name,), _ in list(seen) for shape in set((shapes or {}).values())}
+    mixing = [name for name, brick in program.bricks.items() if _mixes_images(brick)]
+    seen: set[object] = {((name,), shape) for name in mixing for shape in (None, *(shapes or {}).values())}
     while (calls := _of_one_brick(program, seen, shapes or {})) is not None:
         seen.add(_kind(program, calls[0], shapes or {}))
         try:
