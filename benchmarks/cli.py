@@ -316,6 +316,29 @@ def models(
     print(json.dumps([asdict(each) for each in outcomes], indent=2) if as_json else results / "models.md")
 
 
+@app.command("sides")
+def sides(
+    graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(
+        "graphs/sides.yaml"
+    ),
+    images: Annotated[
+        list[int] | None,
+        typer.Option(min=0, metavar="N", help="Images of each category that adapters are fitted from."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Merge five classifiers of four classes, trained apart, and measure.
+
+    The teachers are trained first if they are not there, which takes some minutes.
+    """
+    from dataclasses import asdict
+
+    from benchmarks.sides import Effort, run_sides, table
+
+    rows = run_sides(graph, Effort(), images or [0], _say)
+    print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else table(rows))
+
+
 @app.command("photos")
 def photos(
     graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(

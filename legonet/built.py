@@ -35,9 +35,11 @@ class BuiltNetwork(Design):
 
     Args:
         name: The network's name.
-        input_shape: The shape of every image: (channels, height, width).
+        input_shape: The shape of images, (channels, height, width), of categories that name no other.
         mean: One number per channel, which is subtracted from an image in [0, 1]; default: none is.
         std: One number per channel, by which the image is divided after that; default: it is not.
+        resize: How a photo of another size becomes an image: `fit`, `crop`, `pad` or `squash`.
+        interpolation: How photos are resized: `bilinear`, `bicubic` or `nearest`.
 
     Attributes:
         graph: What the network is.
@@ -52,8 +54,10 @@ class BuiltNetwork(Design):
         input_shape: Sequence[int] = (3, 32, 32),
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        resize: str = "fit",
+        interpolation: str = "bilinear",
     ) -> None:
-        super().__init__(name, input_shape, mean, std)
+        super().__init__(name, input_shape, mean, std, resize, interpolation)
         self.lock = Lock()
         self.store: BlobStore = MemoryStore()
         self.path: Path | None = None

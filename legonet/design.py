@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from legonet.errors import GraphError
-from legonet.graph.editing.build import extended, new_graph
+from legonet.graph.editing.build import extended, new_graph, read_input
 from legonet.graph.schema import Graph
-from legonet.graph.select import adapter_spec, find_edge
+from legonet.graph.select import adapter_spec, find_edge, split_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,9 +22,11 @@ class Design:
 
     Args:
         name: The network's name.
-        input_shape: The shape of every image: (channels, height, width).
+        input_shape: The shape of images, (channels, height, width), of categories that name no other.
         mean: One number per channel, which is subtracted from an image in [0, 1]; default: none is.
         std: One number per channel, by which the image is divided after that; default: it is not.
+        resize: How a photo of another size becomes an image: `fit`, `crop`, `pad` or `squash`.
+        interpolation: How photos are resized: `bilinear`, `bicubic` or `nearest`.
 
     Attributes:
         graph: What the network is.
@@ -39,21 +41,28 @@ class Design:
         input_shape: Sequence[int] = (3, 32, 32),
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        resize: str = "fit",
+        interpolation: str = "bilinear",
     ) -> None:
-        self.graph: Graph = new_graph(name, input_shape, mean, std)
+        self.graph: Graph = new_graph(name, input_shape, mean, std, resize, interpolation)
         self._sources: dict[str, TeacherSource] = {}
 
-    def add_category(self, name: str, label: str | None = None) -> None:
+    def add_category(
+        self, name: str, label: str | None = None, image: Mapping[str, Any] | None = None
+    ) -> None:
         """Add a category.
 
         Args:
             name: The category's name in paths.
             label: What people call it; default: its name.
+            image: The images that its module and its teachers see, as `input` in a graph file, such as
+                `{"shape": [3, 224, 224], "resize": "crop"}`; default: the network's.
 
         Raises:
-            GraphError: The name or the label is one that a graph file could not have.
+            GraphError: The name, label or input is one that a graph file could not have.
         """
-        self.graph = extended(self.graph, {"categories": {name: {} if label is None else {"label": label}}})
+        entry = {key: each for key, each in (("label", label), ("input", image)) if each is not None}
+        self.graph = extended(self.graph, {"categories": {name: entry}})
 
     def add_task(
         self, name: str, output: Mapping[str, Any], adapter: Mapping[str, Any] | None = None
@@ -84,6 +93,7 @@ class Design:
         on_conflict: OnConflict = "keep",
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
+        image: Mapping[str, Any] | None = None,
     ) -> tuple[str, ...]:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -106,6 +116,8 @@ class Design:
             example_shape: The shape of the images that the model is traced with; default: the network's.
             copy: Whether the module's weights are copied; without, a large model takes no memory twice, but
                 it must not change before the network is saved.
+            image: The images that the model takes, as `input` in a graph file, if not the category's or the
+                network's; a new category takes them over.
 
         Returns:
             What its owner should know of how it was taken in, as sentences without a full stop, such as that
@@ -117,15 +129,18 @@ class Design:
             GraphError: There is a teacher of this name, or one for this category and task.
             SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.
         """
+        from legonet.compile.prepare import prepared
         from legonet.data.tensors import check_images
         from legonet.teachers.arrival import add_teacher
         from legonet.teachers.new_teacher import NewTeacher
         from legonet.teachers.recording import record_bytes, with_statistics
 
-        new = NewTeacher(name, module, category, task, cut, output, example_shape, copy, on_conflict)
+        own = None if image is None else read_input(self.graph, image)
+        new = NewTeacher(name, module, category, task, cut, output, example_shape, copy, on_conflict, own)
         graph, source = add_teacher(self.graph, self._sources, new)
         if images is not None:
-            shown = self._normalise(check_images(images, new.where, graph.input.shape))
+            sees = graph.input_of(graph.teachers[name].category)
+            shown = prepared(check_images(images, new.where, sees.shape), sees)
             source = with_statistics(source, record_bytes(source, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
         self.graph, self._sources = graph, {**kept, name: source}
@@ -153,7 +168,11 @@ class Design:
             )
         self.graph = extended(self.graph, {"adapters": {path: adapter or {}}})
 
-    def _normalise(self, images: Tensor) -> Tensor:
-        from legonet.compile.network import normalisation
+    def _prepare(self, path: str, photos: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Photos as a path's category module takes them, and their labels with them."""
+        from legonet.compile.prepare import prepared, prepared_labels
 
-        return normalisation(self.graph.input)(images)
+        category, task = split_path(path)
+        image, meaning = self.graph.input_of(category), self.graph.tasks[task].output
+        known = None if labels is None else prepared_labels(labels, meaning, photos, image)
+        return prepared(photos, image), known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from legonet.data.source import Source, open_source
 from legonet.errors import DataError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
-from legonet.graph.select import split_path
+from legonet.graph.select import meaning_of, split_path
 from legonet.run.project import Project
 from legonet.run.samples import GivenSamples, read_given
 from legonet.tables import columns
@@ -60,15 +60,17 @@ class Evaluation:
         rows: One measurement for each path and measure, in the order of the paths.
         says_yes: For tasks whose score says whether an image shows the category, by task, path and category:
             the fraction of the category's images that the path takes for its own.
+        confusion: For tasks of several classes, by path, right class and found one: how many images.
     """
 
     rows: tuple[Measurement, ...]
     says_yes: Mapping[str, Mapping[str, Mapping[str, float]]]
+    confusion: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """Return the evaluation as plain data, as `legonet evaluate --json` prints it."""
         rows = [{key: each for key, each in asdict(row).items() if key != "fraction"} for row in self.rows]
-        return {"rows": rows, "says yes": self.says_yes}
+        return {"rows": rows, "says yes": self.says_yes, "confusion": self.confusion}
 
     def __repr__(self) -> str:
         cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
@@ -83,6 +85,11 @@ class Evaluation:
             grid += [[path, *map(_percent, values.values())] for path, values in confused.items()]
             lines += ["", f"{task}: how often each path (row) says yes to images of a category (column)"]
             lines += columns(grid, right=range(1, len(categories) + 1))
+        for path, counts in self.confusion.items():
+            names = list(counts)
+            grid = [["", *names], *([name, *map(str, counts[name].values())] for name in names)]
+            lines += ["", f"{path}: images by right class (row) and found one (column)"]
+            lines += columns(grid, right=range(1, len(names) + 1))
         return "\n".join(lines)
 
 
@@ -110,17 +117,26 @@ def evaluate(
         return compile_paths(project, lock, [path], None, None, CompileOptions(device=device))
 
     rows: list[Measurement] = []
+    confusion: dict[str, dict[str, dict[str, int]]] = {}
     deciding: dict[str, list[str]] = {}  # paths by task
     shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
     for path in paths:
         category, task = split_path(path)
-        (images, labels), meaning = labelled(path), project.graph.tasks[task].output
+        (images, labels), meaning = labelled(path), meaning_of(project.graph, path)
         models = {"transplanted": joined(path)}
         with suppress(SelectError):
             models["unadapted"] = compile_unadapted(project, lock, path, device)
         if path in taught:
             models["teacher"] = compile_teacher(project.graph, project.sources[taught[path]], device)
-        found = {name: meaning.measures(scores(model, images), labels) for name, model in models.items()}
+        outputs = {name: scores(model, images) for name, model in models.items()}
+        found = {name: meaning.measures(output, labels) for name, output in outputs.items()}
+        counts = meaning.confusion(outputs["transplanted"], labels)
+        if counts is not None:
+            names_of = meaning.channels(_label(project.graph, category))
+            confusion[path] = {
+                name: dict(zip(names_of, row, strict=True))
+                for name, row in zip(names_of, counts.tolist(), strict=True)
+            }
         for measure in found["transplanted"]:
             values = {name: figures[measure] for name, figures in found.items()}
             figures = {"teacher": None, "unadapted": None, **values}
@@ -133,7 +149,7 @@ def evaluate(
         task: {path: _says_yes(joined(path), shown.get(task, {})) for path in chosen}
         for task, chosen in deciding.items()
     }
-    return Evaluation(tuple(rows), says_yes)
+    return Evaluation(tuple(rows), says_yes, confusion)
 
 
 def scores(model: nn.Module, images: Tensor) -> Tensor:
@@ -163,7 +179,7 @@ def _measured(project: Project, lock: Lock, data: LabelledImages, names: Iterabl
     if not paths:
         raise SelectError(
             f"{project.graph.name}: these images have no labels for any of the paths; expected a task whose "
-            "labels are categories or masks, such as one of a binary output; name another path"
+            "labels are categories, masks or classes, such as one of a binary output; name another path"
         )
     return paths
 
@@ -174,11 +190,13 @@ def _reader(
     """Gives the images of a path and their labels, which may be read only then."""
     if isinstance(data, Mapping):
         return _given(graph, data, paths).__getitem__
-    source = data if isinstance(data, Source) else open_source(str(data), graph.input.shape)
 
     def read(path: str) -> tuple[Tensor, Tensor]:
-        category, task = split_path(path)
-        return source.samples(category, mask=graph.tasks[task].output.annotation() == "mask")
+        category, _ = split_path(path)
+        source = data if isinstance(data, Source) else open_source(str(data), graph.input_of(category))
+        images, labels = source.labelled(category, meaning_of(graph, path), _label(graph, category))
+        assert labels is not None  # noqa: S101 - other paths are left out before
+        return images, labels
 
     return read
 
@@ -202,6 +220,11 @@ def _given(
         if path not in given:
             raise DataError(f"samples: no images of {path}; expected some for each path; add them")
     return given
+
+
+def _label(graph: Graph, category: str) -> str:
+    """What people call a category."""
+    return graph.categories[category].label or category
 
 
 def _percent(value: float | None) -> str:

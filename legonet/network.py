@@ -32,7 +32,7 @@ class Network(BuiltNetwork):
 
     Args:
         name: The network's name.
-        input_shape: The shape of every image: (channels, height, width).
+        input_shape: The shape of images, (channels, height, width), of categories that name no other.
         mean: One number per channel, which is subtracted from an image in [0, 1]; default: none is.
         std: One number per channel, by which the image is divided after that; default: it is not.
 
@@ -147,7 +147,7 @@ class Network(BuiltNetwork):
             self._read_lock,
             self._save_lock,
             samples,
-            self._normalise,
+            self._prepare,
             device,
             options or RunOptions(),
             progress,
@@ -183,7 +183,7 @@ class Network(BuiltNetwork):
         from legonet.run.finetune import tune_at
 
         project, load, save = self.project(), self._read_lock, self._save_lock
-        return tune_at(project, load, save, samples, self._normalise, tuning, device, progress)
+        return tune_at(project, load, save, samples, self._prepare, tuning, device, progress)
 
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock
@@ -204,9 +204,11 @@ class Network(BuiltNetwork):
         Raises:
             SelectError: There is no such teacher, or the network has no file.
         """
+        from legonet.compile.prepare import prepared
         from legonet.run.project import find_source
         from legonet.teachers.recording import record_file
 
         source = find_source(self.graph, self._sources, name)
         category = self.graph.teachers[name].category
-        return record_file(source, lambda: self._normalise(images(category)))
+        image = self.graph.input_of(category)
+        return record_file(source, lambda: prepared(images(category), image))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STANDARD_INPUT = Path("-")
+MOST = 50_000_000  # numbers of a batch of large photos
 
 
 class GivenImages:
@@ -39,26 +40,31 @@ class GivenImages:
             return None
         return sum(count_images(each) if each.is_dir() else 1 for each in self._given)
 
-    def batches(self, size: int, shape: tuple[int, int, int]) -> Iterator[list[tuple[Path, Tensor]]]:
-        """Images in the order of their names, at most so many at a time.
+    def batches(self, size: int, channels: int) -> Iterator[list[tuple[Path, Tensor]]]:
+        """Photos in the order of their names, at most so many at a time, and those of a batch of one size.
 
         Args:
-            size: Of a batch.
-            shape: (channels, height, width) to which they are brought.
+            size: Of a batch; large photos are fewer.
+            channels: 1: grey, 3: red, green, blue.
 
         Yields:
-            Files, each with its image in [0, 1].
+            Files, each with its photo in [0, 1].
         """
-        from legonet.data.pictures import read_image
+        from legonet.data.pictures import read_photo
 
         held: list[tuple[Path, Tensor]] = []
         for file in self._files():
             self.seen += 1
             try:
-                held.append((file, read_image(file, shape)))
+                photo = read_photo(file, channels)
             except DataError as error:
                 self.tell(error)
-            if len(held) == size:
+                continue
+            if held and photo.shape != held[0][1].shape:
+                yield held
+                held = []
+            held.append((file, photo))
+            if len(held) == size or sum(each.numel() for _, each in held) >= MOST:
                 yield held
                 held = []
         if held:

@@ -27,7 +27,7 @@ class MaskFiles:
 
     Args:
         folder: Made if it is not there.
-        kind: `mask`: grey, label 0 black and the last white. `overlay`: the image in the network's size, with
+        kind: `mask`: grey, label 0 black and the last white. `overlay`: the image, with
             each label but 0 in a colour over it.
         given: What the command line names; names in the folder begin below what all of it lies in.
 

@@ -72,7 +72,7 @@ def predict(
 
     given, writers = GivenImages(images), mask_files(masks, overlays, images)
     network = legonet.load(graph)
-    shape = check_shape(network.graph.input.shape)
+    channels = check_shape(network.graph.input.shape)[0]
     where = find_device(device)
     compiled = network.compile(*(path or []), device=where)
     meanings = [network.graph.tasks[each.task].output for each in compiled.paths]
@@ -85,7 +85,7 @@ def predict(
     show: Show = _Document() if as_json else _print_json if lines else _print_line
     predicted = 0
     with _Bar(given) as bar:
-        for found in given.batches(batch, shape):
+        for found in given.batches(batch, channels):
             results = compiled.results(torch.stack([pixels for _, pixels in found]).to(where))
             for index, (file, pixels) in enumerate(found):
                 try:

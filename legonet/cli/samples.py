@@ -34,15 +34,14 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
     Raises:
         LegonetError: No such path, or no images for it.
     """
-    from legonet.graph.select import find_edge
+    from legonet.graph.select import find_edge, meaning_of
 
     samples: dict[str, Any] = {}
     for path, folder in folders.items():
         edge = find_edge(network.graph, path)
         from legonet.data.source import open_source  # not before the arguments are known to be right
 
-        annotation = network.graph.tasks[edge.task].output.annotation()
-        source = open_source(folder, network.graph.input.shape)
-        shown, labels = source.samples(edge.category, mask=annotation == "mask", split="train")
-        samples[path] = shown, None if annotation is None else labels
+        source = open_source(folder, network.graph.input_of(edge.category))
+        meaning, label = meaning_of(network.graph, path), network.graph.categories[edge.category].label
+        samples[path] = source.labelled(edge.category, meaning, label or edge.category, split="train")
     return samples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from legonet.cli.options import Data, GraphFile, Help, Json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from legonet.teachers.cut_points import CutPoint
 
@@ -213,6 +213,15 @@ def add(
         str | None,
         typer.Option("--example-shape", metavar="C,H,W", help=f"{EXAMPLE}; default: the network's."),
     ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="MAPPING",
+            help="The images that it takes, as in a graph file: '{shape: [3, 224, 224], resize: crop}'; "
+            "default: the category's, or the network's.",
+        ),
+    ] = None,
     on_conflict: Annotated[
         str,
         typer.Option(
@@ -252,6 +261,7 @@ def add(
         on_conflict=read_on_conflict(on_conflict),
         example_shape=None if shape is None else _shape(shape),
         copy=False,  # a file's weights stay in the file
+        image=None if image is None else _image(image),
     )
     network.save(graph)
     for note in notes:
@@ -278,9 +288,13 @@ def record(
     from legonet.data.source import open_source
 
     network = legonet.load(graph)
-    source = open_source(data, network.graph.input.shape)
+
+    def images(category: str) -> Tensor:
+        source = open_source(data, network.graph.input_of(category))
+        return source.samples(category, split="train")[0]
+
     for name in names or network.graph.teachers:
-        path, count = network.record(name, lambda category: source.samples(category, split="train")[0])
+        path, count = network.record(name, images)
         size = Path(path).stat().st_size
         print(f"{path}: {count} images, {size / 1024:.0f} KiB")
 
@@ -295,6 +309,16 @@ def _model(
     workspace = Workspace.find(graph)
     known = (*(allowed or []), *allowed_code(workspace))
     return find_model(reference, workspace.block_folders, known, own_weights=own_weights)
+
+
+def _image(text: str) -> dict[str, Any]:
+    from legonet.errors import TeacherError
+    from legonet.graph.reading.yaml import compose
+
+    found, _ = compose(text, "--input").or_raise()
+    if not isinstance(found, dict):
+        raise TeacherError(f"--input {text}: expected a mapping, such as '{{shape: [3, 224, 224]}}'")
+    return found
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -8,12 +8,15 @@ from functools import partial
 import torch
 
 from legonet.compile.build import build_modules
+from legonet.compile.cost import Shapes
 from legonet.compile.measure import Measured
 from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
 from legonet.compile.options import PLAIN, CompileOptions, Running, find_running
 from legonet.compile.passes import choose_passes
+from legonet.compile.passes.batch import batch
 from legonet.compile.passes.group import always, group
 from legonet.compile.passes.place import place
+from legonet.compile.photos import Photos, find_photos
 from legonet.compile.program import Program, naive_program
 from legonet.compile.signature import make_signature
 from legonet.compile.transfer import transferred
@@ -21,7 +24,7 @@ from legonet.compile.weights import Tensors
 from legonet.errors import BlockError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
-from legonet.graph.select import split_path
+from legonet.graph.select import meaning_of, split_path
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module
 from legonet.ir.sizes import output_shape
@@ -67,13 +70,15 @@ def assemble(
     fitted = {path: read(sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None}
     for path, (category, task) in zip(paths, pairs, strict=True):
         if path in adapters and path not in fitted:
-            _expect_joint(path, categories[category], tasks[task], graph.input.shape)
+            _expect_joint(path, categories[category], tasks[task], graph.input_of(category).shape)
     chosen = tuple(
         CompiledPath(category, task, native=path not in fitted)
         for path, (category, task) in zip(paths, pairs, strict=True)
     )
-    stage = normalisation(graph.input)
-    network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape)
+    stage, inputs = normalisation(graph.input), {name: graph.input_of(name) for name in categories}
+    over = frozenset(path for path in paths if meaning_of(graph, path).over_image)
+    photos = find_photos(graph.input, inputs, options.separate_inputs, over)
+    network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape, photos)
     network.signature = make_signature(graph, paths)
     return network
 
@@ -86,6 +91,7 @@ def join(
     tasks: Mapping[str, GraphModule],
     options: CompileOptions = PLAIN,
     input_shape: tuple[int, ...] | None = None,
+    photos: Photos | None = None,
 ) -> CompiledNetwork:
     """Join modules that are at hand.
 
@@ -98,6 +104,7 @@ def join(
         tasks: The task modules by name.
         options: How the network is compiled.
         input_shape: (channels, height, width) of the images, if it is known.
+        photos: How photos of any size become what categories see; None: images have the size already.
 
     Raises:
         SelectError: An option has no such value.
@@ -105,23 +112,30 @@ def join(
     running = find_running(options)
     tensors = Tensors()
     bricks = [tensors.brick("input", "", input_stage)] if input_stage.graph.steps else []
+    stages = {} if photos is None else {name: normalisation(each) for name, each in photos.stages.items()}
+    bricks += [tensors.brick("normalise", name, each) for name, each in stages.items() if each.graph.steps]
     for kind, modules in (("categories", categories), ("adapters", adapters), ("tasks", tasks)):
         trained = kind == "adapters" and options.passes == "training"
         bricks += [tensors.brick(kind, name, each, trained=trained) for name, each in modules.items()]
     chains = [(each.category, each.task, not each.native) for each in paths]
-    naive = naive_program(bricks, chains, options.separate_inputs)
-    trace = _rewrite(naive, tensors, options, running, input_shape)
+    views = None if photos is None else photos.views
+    naive = naive_program(bricks, chains, options.separate_inputs, views)
+    shapes: Shapes | None = input_shape
+    if photos is not None:
+        one = set(photos.shapes.values())
+        shapes = one.pop() if len(one) == 1 else photos.shapes
+    trace = _rewrite(naive, tensors, options, running, shapes)
     program = list(trace.values())[-1]
     made, places = build_modules(program, tensors)
     dtype = running.weights_dtype
     for call in program.calls:
         number, key = program.bricks[call.bricks[0]].device, places[call.name]
-        if number > 0 or (dtype != torch.float32 and key[0] != "input"):
+        if number > 0 or (dtype != torch.float32 and key[0] not in ("input", "normalise")):
             made[key] = transferred(made[key], running.devices[number], dtype)
         else:
             made[key] = made[key].to(running.devices[0])
     made = {name: running.ordered(each) for name, each in made.items()}
-    network = CompiledNetwork(paths, input_stage, trace, made, places, running, input_shape)
+    network = CompiledNetwork(paths, input_stage, trace, made, places, running, input_shape, photos)
     return network.eval().requires_grad_(False)
 
 
@@ -130,7 +144,7 @@ def _rewrite(
     tensors: Tensors,
     options: CompileOptions,
     running: Running,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Shapes | None,
 ) -> dict[str, Program]:
     """The naive program and what each pass makes of it, by the pass's name."""
     passes = {each.name: each.run for each in choose_passes(options.passes)}
@@ -138,6 +152,8 @@ def _rewrite(
         known = options.grouping == "measured" and input_shape is not None
         pays = Measured(tensors, running, input_shape or (), options.grouping_cache) if known else always
         passes["group"] = partial(group, pays=pays)
+    if "batch" in passes and isinstance(input_shape, Mapping):
+        passes["batch"] = partial(batch, shapes=input_shape)
     trace = {"none": program}
     spread = len(running.devices) > 1
     for name, run in passes.items():

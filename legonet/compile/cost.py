@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
 from legonet.compile.program import Brick, Program, Weight
 from legonet.ir.sizes import Shape, shapes_of, size_of
 from legonet.ops.table import ROWS
+
+Shapes = Shape | Mapping[str, Shape]
+"""(channels, height, width) of images; where categories see others, by the images' names."""
+
+
+def shape_of(shapes: Shapes, name: str) -> Shape:
+    """The shape of images by their name."""
+    return shapes[name] if isinstance(shapes, Mapping) else shapes
 
 
 @dataclass(frozen=True)
@@ -28,12 +37,12 @@ class ProgramCost:
     weights: int
 
 
-def cost_of(program: Program, input_shape: Shape) -> ProgramCost:
+def cost_of(program: Program, input_shape: Shapes) -> ProgramCost:
     """Count what a program costs for one image.
 
     Args:
         program: What runs.
-        input_shape: (channels, height, width).
+        input_shape: Of the images.
     """
     shapes: dict[str, Shape] = {}
     known: dict[object, tuple[Shape, int]] = {}  # bricks of one structure are counted once
@@ -41,7 +50,8 @@ def cost_of(program: Program, input_shape: Shape) -> ProgramCost:
     weights: dict[Weight, int] = {}
     for call in program.calls:
         brick = program.bricks[call.bricks[0]]
-        shape = shapes.get(call.reads[0].call, input_shape)
+        name = call.reads[0].call
+        shape = shapes[name] if name in shapes else shape_of(input_shape, name)
         key = (brick.structure, shape)
         if key not in known:
             known[key] = _cost(brick, shape)

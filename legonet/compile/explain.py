@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from legonet.compile.cost import ProgramCost, cost_of
+from legonet.compile.cost import ProgramCost, Shapes, cost_of
 from legonet.compile.options import Running
 from legonet.compile.program import Brick, Call, Computed, Program, Weight
 from legonet.graph.suggest import listed
-from legonet.ir.sizes import Shape
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,12 @@ class Explanation:
     __repr__ = __str__
 
 
-def explain(trace: Mapping[str, Program], input_shape: Shape, running: Running) -> Explanation:
+def explain(trace: Mapping[str, Program], input_shape: Shapes, running: Running) -> Explanation:
     """Explain what passes did.
 
     Args:
         trace: The naive program, called `none`, and the program after each pass, in order.
-        input_shape: (channels, height, width).
+        input_shape: Of the images.
         running: Where and how the last program runs.
     """
     costs = {name: cost_of(program, input_shape) for name, program in trace.items()}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from legonet.compile.build import build_brick, build_group, build_modules
+from legonet.compile.cost import Shapes, shape_of
 from legonet.compile.grouping_cache import GroupingCache
 from legonet.compile.options import Running
 from legonet.compile.program import IMAGES, Brick, Call, Program
@@ -33,12 +34,12 @@ class Measured:
     Args:
         tensors: The tensors of the stored modules.
         running: Where and how the network will run.
-        input_shape: (channels, height, width) of an image.
+        input_shape: Of the images.
         grouping_cache: What was measured before.
     """
 
     def __init__(
-        self, tensors: Tensors, running: Running, input_shape: tuple[int, ...], grouping_cache: GroupingCache
+        self, tensors: Tensors, running: Running, input_shape: Shapes, grouping_cache: GroupingCache
     ) -> None:
         self._tensors, self._running, self._grouping_cache = tensors, running, grouping_cache
         self._input_shape = input_shape
@@ -112,11 +113,14 @@ class Measured:
             )
             for run in schedule(part, places)
         ]
-        images = torch.rand(1, *self._input_shape, device=device, dtype=running.weights_dtype)
-        if images.ndim == 4:
-            images = images.contiguous(memory_format=running.memory_format)
         names = {ref.call for call in (*below, calls[0]) for ref in call.reads}
-        values: dict[str, Tensor | Stack] = {name: images for name in names if name.startswith(IMAGES)}
+        values: dict[str, Tensor | Stack] = {}
+        for name in sorted(name for name in names if name.startswith(IMAGES)):
+            shape = shape_of(self._input_shape, name)
+            images = torch.rand(1, *shape, device=device, dtype=running.weights_dtype)
+            if images.ndim == 4:
+                images = images.contiguous(memory_format=running.memory_format)
+            values[name] = images
         with running.context():
             run_schedule(steps, values)
         given = [member(values, call.reads[0]) for call in calls]

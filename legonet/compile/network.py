@@ -16,6 +16,7 @@ from legonet.compile.check_images import image_problem
 from legonet.compile.engine import make_engine
 from legonet.compile.explain import Explanation, explain
 from legonet.compile.options import Running
+from legonet.compile.photos import Photos
 from legonet.compile.program import IMAGES, Program
 from legonet.compile.schedule import (
     ScheduledCall,
@@ -35,6 +36,8 @@ from legonet.graph.suggest import listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule, Holder, build_graph
 from legonet.ir.lowering import lower
+
+SIZES = ("height", "width")  # of photos, which may have any
 
 
 class Normalise(GraphModule):
@@ -126,6 +129,7 @@ class CompiledNetwork(nn.Module):
         places: The module that each call of the program runs.
         running: Where the modules are, and how they are run.
         input_shape: The shape of the images, (channels, height, width), if it is known.
+        photos: How photos of any size become images; None: they have the size already.
 
     Attributes:
         program: The program that runs: which modules, in which order, and on what.
@@ -143,6 +147,7 @@ class CompiledNetwork(nn.Module):
         places: Mapping[str, Place],
         running: Running | None = None,
         input_shape: tuple[int, ...] | None = None,
+        photos: Photos | None = None,
     ) -> None:
         super().__init__()
         self.paths = paths
@@ -150,6 +155,9 @@ class CompiledNetwork(nn.Module):
         self.program = list(self.trace.values())[-1]
         self.running = running or Running()
         self.input_shape = input_shape
+        self.photos = photos
+        self.resizes = NamedModules({} if photos is None else photos.resizes())
+        self.restores = NamedModules({} if photos is None else photos.restores())
         self.signature: Signature | None = None
         self.runs: tuple[ScheduledCall, ...] = schedule(self.program, places)
         sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
@@ -160,7 +168,8 @@ class CompiledNetwork(nn.Module):
         def bricks(kind: str) -> NamedModules:
             return NamedModules({name: module for (each, name), module in modules.items() if each == kind})
 
-        self.stems, self.categories = bricks("stems"), bricks("categories")
+        self.normalise, self.stems = bricks("normalise"), bricks("stems")
+        self.categories = bricks("categories")
         self.adapters, self.tasks = bricks("adapters"), bricks("tasks")
         self._settle()
 
@@ -213,24 +222,26 @@ class CompiledNetwork(nn.Module):
         """Run all paths.
 
         Args:
-            images: Images (batch, channels, height, width) in [0, 1]; a dict of them by category, if it was
-                compiled with `separate_inputs`.
+            images: Photos (batch, channels, height, width) in [0, 1], of any size, of which each category's
+                images are made; a dict of them by category, if it was compiled with `separate_inputs`.
 
         Returns:
-            The output of a single path, or a dict of several paths' outputs.
+            The output of a single path, or a dict of several paths' outputs. Masks and maps are in the
+            photos' own pixels.
 
         Raises:
             DataError: The images have another shape, dtype or device, or are given in another way.
         """
         if self._line is not None and isinstance(images, Tensor) and not self.inputs:
-            value = self._laid_out(images)
+            (value,) = self._images({IMAGES: images}).values()
             try:
                 for module in self._line:
                     value = module(value)
             except RuntimeError as error:
                 self._blame({IMAGES: images}, error)
                 raise
-            return value
+            path = self.paths[0].name
+            return self.restores[path](value, images) if len(self.restores) else value
         outputs = self.by_path(images)
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
 
@@ -247,20 +258,42 @@ class CompiledNetwork(nn.Module):
             DataError: The images have another shape, dtype or device, or are given in another way.
         """
         given = self._inputs(images)
-        laid_out = {name: self._laid_out(each, name) for name, each in given.items()}
+        images_of = self._images(given)
         try:
-            return self._engine(laid_out)
+            outputs = self._engine(images_of)
         except RuntimeError as error:
             self._blame(given, error)
             raise
+        for path in self.restores:
+            photo = given.get(f"{IMAGES}.{path.partition(':')[0]}") if self.inputs else given[IMAGES]
+            outputs[path] = self.restores[path](outputs[path], photo)
+        return outputs
 
-    def _laid_out(self, images: Tensor, name: str = IMAGES) -> Tensor:
-        """As convolutions take them. What would be computed, but with no sense, is refused here."""
+    def _images(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What category modules see, by its name in the program, of the photos given."""
+        for name, photos in given.items():
+            self._expect_images(name, photos)
+        if self.photos is None:
+            return {name: self._laid_out(photos) for name, photos in given.items()}
+        return {
+            name: self._laid_out(self.resizes[name](given[name] if self.inputs else given[IMAGES]))
+            for name in self.resizes
+        }
+
+    def _expect_images(self, name: str, photos: Tensor) -> None:
+        """Refuse what would be computed, but with no sense."""
         shape = self.input_shape
-        if shape is not None and (
-            images.ndim != 4 or images.shape[1] != shape[0] or not images.is_floating_point()
-        ):
-            self._blame({name: images}, None)
+        if shape is None:
+            return
+        if photos.ndim != 4 or not photos.is_floating_point() or not self._fits(photos.shape[1], shape[0]):
+            self._blame({name: photos}, None)
+
+    def _fits(self, given: int, wanted: int) -> bool:
+        """Whether photos have channels that images can be made of."""
+        return given == wanted or (self.photos is not None and {given, wanted} == {1, 3})
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        """As convolutions take them."""
         return images.contiguous(memory_format=self.running.memory_format) if images.ndim == 4 else images
 
     def _blame(self, given: Mapping[str, Tensor], error: RuntimeError | None) -> None:
@@ -271,10 +304,16 @@ class CompiledNetwork(nn.Module):
         """
         first = None if self._landings else next(chain(self.input.buffers(), self.parameters()), None)
         for name, images in given.items():
-            shape = self.input_shape
+            shape: tuple[int | str, ...] | None = self.input_shape
+            if shape is not None and self.photos is not None:
+                shape = (images.shape[1], *SIZES) if self._any_size(images) else (shape[0], *SIZES)
             wrong = None if shape is None else image_problem(images, shape, first, name)
             if wrong:
                 raise DataError(wrong) from error
+
+    def _any_size(self, images: Tensor) -> bool:
+        """Whether photos can be resized to images."""
+        return images.ndim == 4 and self._fits(images.shape[1], (self.input_shape or (0,))[0])
 
     def _compute(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         values: dict[str, Tensor | Stack] = dict(given)
@@ -341,7 +380,8 @@ class CompiledNetwork(nn.Module):
         Raises:
             DataError: The shape is not given, and the network was joined by hand.
         """
-        shape = input_shape or self.input_shape
+        shapes = None if self.photos is None else self.photos.shapes
+        shape = input_shape or shapes or self.input_shape
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
         return explain(self.trace, shape, self.running)

@@ -12,8 +12,9 @@ from legonet.blocks.device import find_device
 from legonet.compile.assemble import assemble
 from legonet.compile.choose import choose_paths
 from legonet.compile.grouping_cache import PROCESS, GroupingCache
-from legonet.compile.network import CompiledNetwork, normalisation
+from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import PLAIN, CompileOptions, each_device
+from legonet.compile.prepare import Whole
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.subgraph import concerning
@@ -85,7 +86,9 @@ def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | 
     """A teacher as it was before it was cut; see `legonet.network.Network.teacher`."""
     parts = source.parts()
     halves = [make_module(half.graph, half.tensors) for half in (parts.below, parts.above)]
-    model = nn.Sequential(normalisation(graph.input), *halves)
+    teacher = graph.teachers[source.name]
+    over = graph.tasks[teacher.task].output.over_image
+    model = Whole(graph.input_of(teacher.category), over, *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 
 

@@ -42,7 +42,8 @@ class Brick:
     """A module of the network, or a part of one: operations from one value to one value.
 
     Attributes:
-        kind: `categories`, `adapters`, `tasks`, `stems` (what several modules begin with) or `input`.
+        kind: `categories`, `adapters`, `tasks`, `stems` (what several modules begin with),
+            `input` or `normalise`.
         name: Unique within the kind.
         graph: What it computes.
         weights: The tensors of the graph, by their names in it.
@@ -163,7 +164,10 @@ class Program:
 
 
 def naive_program(
-    bricks: Iterable[Brick], paths: Iterable[tuple[str, str, bool]], separate_inputs: bool = False
+    bricks: Iterable[Brick],
+    paths: Iterable[tuple[str, str, bool]],
+    separate_inputs: bool = False,
+    views: Mapping[str, tuple[str, str]] | None = None,
 ) -> Program:
     """The program that runs each path by itself, from the images up.
 
@@ -171,17 +175,20 @@ def naive_program(
         bricks: The bricks of all paths, and `input` if images are normalised.
         paths: The category and the task of each path, and whether there is an adapter between.
         separate_inputs: Whether each category has images of its own, called `images.CATEGORY`.
+        views: By category, the images that it sees and the brick that normalises them, where that differs.
     """
     known = {brick.full_name: brick for brick in bricks}
     calls: list[Call] = []
     outputs: dict[str, Ref] = {}
     for category, task, adapted in paths:
         path = f"{category}:{task}"
-        names = ["input"] if "input" in known else []
+        source = f"{IMAGES}.{category}" if separate_inputs else IMAGES
+        source, stage = (views or {}).get(category, (source, "input"))
+        names = [stage] if stage in known else []
         names.append(f"categories.{category}")
         names += [f"adapters.{path}"] if adapted else []
         names.append(f"tasks.{task}")
-        value = Ref(f"{IMAGES}.{category}" if separate_inputs else IMAGES)
+        value = Ref(source)
         for name in names:
             call = Call(f"{name} of {path}", (name,), (value,))
             calls.append(call)

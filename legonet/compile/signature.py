@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from legonet.graph.output import Output
-from legonet.graph.schema import Graph
-from legonet.graph.select import split_path
+from legonet.graph.schema import Graph, Input
+from legonet.graph.select import meaning_of, split_path
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Signature:
         mean: What the network itself subtracts from each channel; None if it does not.
         std: What it divides each channel by after that, likewise.
         outputs: What outputs mean, by path.
+        image: How photos of any size become such images; None if they have to be images already.
+        images: What they become instead for categories that say so, by category.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Signature:
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     outputs: Mapping[str, OutputSignature]
+    image: Input | None = None
+    images: Mapping[str, Input] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """The signature as plain data."""
@@ -64,16 +68,28 @@ class Signature:
             "input": self.input,
             "mean": self.mean,
             "std": self.std,
+            **({} if self.image is None else _resizing(self.image)),
+            **({"images": {name: _data(each) for name, each in self.images.items()}} if self.images else {}),
             "outputs": outputs,
         }
+
+
+def _data(image: Input) -> dict[str, Any]:
+    data = {"input": image.shape, "mean": image.mean, "std": image.std}
+    return data | _resizing(image)
+
+
+def _resizing(image: Input) -> dict[str, Any]:
+    return {"resize": image.resize, "interpolation": image.interpolation}
 
 
 def make_signature(graph: Graph, paths: Iterable[str]) -> Signature:
     """The signature of some paths of a graph."""
     outputs = {}
     for path in paths:
-        category, task = split_path(path)
-        outputs[path] = OutputSignature(
-            graph.tasks[task].output, graph.categories[category].label or category
-        )
-    return Signature(graph.name, graph.input.shape, graph.input.mean, graph.input.std, outputs)
+        category, _ = split_path(path)
+        outputs[path] = OutputSignature(meaning_of(graph, path), graph.categories[category].label or category)
+    named = {split_path(path)[0]: graph.input_of(split_path(path)[0]) for path in outputs}
+    images = {name: image for name, image in named.items() if image != graph.input}
+    usual = graph.input
+    return Signature(graph.name, usual.shape, usual.mean, usual.std, outputs, usual, images)

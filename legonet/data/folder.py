@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from legonet.data.pictures import check_shape, image_size, read_image, read_mask
 from legonet.data.walk import EXTENSIONS
 from legonet.errors import DataError
+from legonet.graph.schema import Input
 
 MASK_SUFFIX = ".mask"
 
@@ -35,7 +36,7 @@ class FolderImages(Dataset):
     def __init__(
         self,
         root: str | Path,
-        shape: tuple[int, int, int] = (3, 32, 32),
+        shape: tuple[int, int, int] | Input = (3, 32, 32),
         *,
         positive: str | None = None,
         masks: bool = False,
@@ -44,7 +45,8 @@ class FolderImages(Dataset):
 
         Args:
             root: A folder with one folder for each category.
-            shape: Channels (1 or 3), height and width to which images are brought.
+            shape: Channels (1 or 3), height and width to which images are brought, all of an image being
+                shown; or an image of a graph, which says how.
             positive: Make it a set for this one category: label 1 for its images, 0 for all others.
             masks: Give triples (image, label, mask). Every image needs a mask beside it, but for the
                 negative ones of a single-category set.
@@ -53,7 +55,8 @@ class FolderImages(Dataset):
             DataError: A folder is missing or empty, or a mask is.
         """
         self.root = Path(root)
-        self.shape = check_shape(shape)
+        self.image = shape if isinstance(shape, Input) else Input(shape=check_shape(shape))
+        self.shape = check_shape(self.image.shape)
         self.masks = masks
         if not self.root.is_dir():
             raise DataError(f"{self.root}: no such folder; expected one folder of images for each category")
@@ -95,12 +98,12 @@ class FolderImages(Dataset):
             DataError: The image or its mask is damaged, or they differ in size.
         """
         file, label = self.files[index], self.labels[index]
-        image = read_image(file, self.shape)
+        image = read_image(file, self.image)
         if not self.masks:
             return image, label
         if not _has_mask(self.positive, label):
             return image, label, image.new_zeros((1, *self.shape[1:])).bool()
-        return image, label, read_mask(_mask_of(file), self.shape[1:], image_size(file))
+        return image, label, read_mask(_mask_of(file), self.shape[1:], image_size(file), self.image.resize)
 
 
 def _has_mask(positive: str | None, label: int) -> bool:

@@ -11,18 +11,19 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from legonet.errors import DataError
+from legonet.graph.schema import Input
 
 MOST_PIXELS = 100_000_000
 _MODES = {1: "L", 3: "RGB"}
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
+def read_image(path: Path, image: Input) -> Tensor:
     """Read an image, turned upright and resized.
 
     Args:
         path: A file that Pillow can read, 8 bits per channel.
-        shape: Channels (1: grey, 3: red, green, blue), height, width.
+        image: What it becomes: channels (1: grey, 3: red, green, blue), height, width, and how.
 
     Returns:
         float32 of that shape, in [0, 1].
@@ -30,19 +31,50 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     Raises:
         DataError: The file is missing, damaged, too large, or has more than 8 bits per channel.
     """
-    channels, height, width = shape
-    picture = _open(path).convert(_MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
-    values = np.array(picture, dtype=np.float32).reshape(height, width, channels) / 255
+    channels, height, width = image.shape
+    picture = _open(path).convert(_MODES[channels])
+    if image.resize != "pad" and (
+        image.resize == "squash" or picture.width * height == picture.height * width
+    ):
+        kernel = Image.Resampling[image.interpolation.upper()]
+        return _pixels(picture.resize((width, height), kernel))  # no other way keeps more of it
+    from legonet.blocks.photo import Resize
+
+    fill = image.mean if image.resize in ("fit", "pad") else None
+    return Resize(image.shape, image.resize, image.interpolation, fill)(_pixels(picture)[None])[0]
+
+
+def read_photo(path: Path, channels: int) -> Tensor:
+    """Read a photo as it is, turned upright.
+
+    Args:
+        path: A file that Pillow can read, 8 bits per channel.
+        channels: 1: grey, 3: red, green, blue.
+
+    Returns:
+        float32 (channels, height, width) in [0, 1].
+
+    Raises:
+        DataError: As of `read_image`.
+    """
+    return _pixels(_open(path).convert(_MODES[channels]))
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    values = np.array(picture, dtype=np.float32).reshape(picture.height, picture.width, -1) / 255
     return torch.from_numpy(values.transpose(2, 0, 1).copy())
 
 
-def read_mask(path: Path, size: tuple[int, int], image_size: tuple[int, int] | None = None) -> Tensor:
+def read_mask(
+    path: Path, size: tuple[int, int], image_size: tuple[int, int] | None = None, how: str = "fit"
+) -> Tensor:
     """Read a mask: white (from 128) in a grey picture, or any index but 0 in one with a palette.
 
     Args:
         path: The mask's file.
         size: Height and width of the result.
         image_size: Width and height that the file must have: those of its image.
+        how: As its image is resized.
 
     Returns:
         bool (1, height, width).
@@ -59,8 +91,10 @@ def read_mask(path: Path, size: tuple[int, int], image_size: tuple[int, int] | N
     values = (
         np.asarray(picture) > 0 if picture.mode in ("P", "1") else np.asarray(picture.convert("L")) >= 128
     )
-    mask = Image.fromarray(values.astype(np.uint8)).resize((size[1], size[0]), Image.Resampling.NEAREST)
-    return torch.from_numpy(np.array(mask, dtype=np.bool_))[None]
+    from legonet.blocks.photo import Resize
+
+    mask = torch.from_numpy(values.astype(np.float32))[None, None]
+    return Resize((1, *size), how, "nearest", None)(mask)[0] > 0
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from legonet.data import animals
 from legonet.data.folder import FolderImages
 from legonet.data.silhouettes import Split
 from legonet.errors import DataError
+from legonet.graph.output import Output
+from legonet.graph.schema import Input
 
 Shape = tuple[int, int, int]
 
@@ -36,6 +38,49 @@ class Source(ABC):
             DataError: No such category, or images that cannot be read.
         """
 
+    def classes(
+        self, category: str, labels: tuple[str, ...], *, split: Split = "test"
+    ) -> tuple[Tensor, Tensor]:
+        """Images of a category, each of one of several classes.
+
+        Args:
+            category: Its name.
+            labels: The classes' names.
+            split: Of the animals data; a user's folder is taken as it is.
+
+        Returns:
+            Images (batch, channels, height, width), and the index of each one's class, int64 (batch,).
+
+        Raises:
+            DataError: No such category or class, or images that cannot be read.
+        """
+        raise DataError(
+            f"{type(self).__name__}: knows no classes; expected a source that does; choose another"
+        )
+
+    def labelled(
+        self, category: str, meaning: Output, label: str, *, split: Split = "test"
+    ) -> tuple[Tensor, Tensor | None]:
+        """Images of a category, labelled as the outputs of a task are.
+
+        Args:
+            category: Its name.
+            meaning: Of the task's output.
+            label: What people call the category.
+            split: Of the animals data; a user's folder is taken as it is.
+
+        Returns:
+            Images, and their labels; None where the source has none for such outputs.
+
+        Raises:
+            DataError: As of `samples` and `classes`.
+        """
+        annotation = meaning.annotation()
+        if annotation == "class":
+            return self.classes(category, meaning.channels(label), split=split)
+        images, labels = self.samples(category, mask=annotation == "mask", split=split)
+        return images, None if annotation is None else labels
+
 
 class Animals(Source):
     """The composed animals."""
@@ -50,29 +95,57 @@ class Animals(Source):
         drawn = animals.single_category(category, split, size=self.size)
         return drawn.images, drawn.masks[:, 0].long() if mask else drawn.labels
 
+    def classes(
+        self, category: str, labels: tuple[str, ...], *, split: Split = "test"
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the category's set of turned animals."""
+        if labels != animals.SIDES:
+            raise DataError(
+                f"animals: has no classes {', '.join(labels)}; expected {', '.join(animals.SIDES)}, which "
+                "say where an animal's back points; give a folder of images instead"
+            )
+        drawn = animals.turned(category, split, size=self.size)
+        return drawn.images, drawn.labels
+
 
 class Folder(Source):
     """A folder with one folder of images per category."""
 
-    def __init__(self, root: Path, shape: Shape) -> None:
-        self.root, self.shape = root, shape
+    def __init__(self, root: Path, image: Input) -> None:
+        self.root, self.image = root, image
 
     def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
         """Read the category's images, and all others as negatives."""
-        images = FolderImages(self.root, self.shape, positive=category, masks=mask)
+        images = FolderImages(self.root, self.image, positive=category, masks=mask)
         items = [images[index] for index in range(len(images))]
         labels = [item[2][0].long() if mask else torch.tensor(item[1]) for item in items]
         return torch.stack([item[0] for item in items]), torch.stack(labels)
 
+    def classes(
+        self, category: str, labels: tuple[str, ...], *, split: Split = "test"
+    ) -> tuple[Tensor, Tensor]:
+        """Read the images of CATEGORY/CLASS/, one folder for each class."""
+        images = FolderImages(self.root / category, self.image)
+        unknown = [name for name in images.names if name not in labels]
+        if unknown:
+            raise DataError(
+                f"{images.root / unknown[0]}: no class of the task; expected folders named as the classes, "
+                f"{', '.join(labels)}; rename it, or move it elsewhere"
+            )
+        read = torch.stack([images[index][0] for index in range(len(images))])
+        return read, torch.tensor([labels.index(images.names[label]) for label in images.labels])
 
-def open_source(name: str, shape: Shape) -> Source:
+
+def open_source(name: str, shape: Shape | Input) -> Source:
     """Open a source of images.
 
     Args:
         name: `animals`, or a folder.
-        shape: (channels, height, width) that the network takes.
+        shape: (channels, height, width) that the network takes, or an image of a graph, which says how other
+            images become it.
 
     Raises:
         DataError: There is no such source.
     """
-    return Animals(shape) if name == "animals" else Folder(Path(name), shape)
+    image = shape if isinstance(shape, Input) else Input(shape=shape)
+    return Animals(image.shape) if name == "animals" else Folder(Path(name), image)

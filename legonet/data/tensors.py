@@ -16,7 +16,8 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
     Args:
         images: Should be (batch, channels, height, width) in [0, 1], at least one image.
         where: For messages.
-        shape: (channels, height, width) that the network takes.
+        shape: (channels, height, width) that the category module takes; photos of another size are resized
+            later, grey ones and coloured ones turned into each other.
 
     Returns:
         The images as float32 on the CPU.
@@ -29,8 +30,11 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
         raise DataError(f"{where}: images are {kind_of(images)}; {expected}; give images as a tensor")
     if images.ndim and not len(images):
         raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
-    if images.ndim != 4 or tuple(images.shape[1:]) != tuple(shape):
-        raise DataError(f"{where}: images of shape {tuple(images.shape)}; {expected}; resize them")
+    given = images.shape[1] if images.ndim == 4 and 0 not in images.shape else None
+    if given != shape[0] and {given, shape[0]} != {1, 3}:
+        raise DataError(
+            f"{where}: images of shape {tuple(images.shape)}; {expected}, or of another height and width"
+        )
     images = images.detach().cpu().float()
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 1):

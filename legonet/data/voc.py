@@ -16,6 +16,7 @@ from torchvision.datasets import VOCSegmentation
 
 from legonet.data.pictures import check_shape, read_image
 from legonet.errors import DataError, first_line
+from legonet.graph.schema import Input
 
 CATEGORIES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -104,7 +105,7 @@ class VocImages(Dataset):
         Raises:
             DataError: The image or its mask is damaged.
         """
-        image = read_image(self.files[index], self.shape)
+        image = read_image(self.files[index], Input(shape=self.shape, resize="squash"))
         shown = Image.fromarray((_indices(self._masks[index]) == self.index).astype(np.uint8))
         resized = shown.resize((self.shape[2], self.shape[1]), Image.Resampling.NEAREST)
         return image, self.labels[index], torch.from_numpy(np.array(resized, dtype=np.bool_))[None]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from legonet.compile.assemble import join
 from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
+from legonet.compile.prepare import prepared
 from legonet.distill.fitting.fit import Samples, fit
 from legonet.graph.select import adapter_spec, split_path
 from legonet.methods.ordinary import Ordinary
@@ -36,8 +37,9 @@ def ordinary_learning(
     Returns:
         The path with the trained adapter.
     """
-    images = normalisation(network.graph.input)(samples[0][:count])
-    return fitted_path(network, path, {"method": METHOD, "seed": seed}, Samples(images, samples[1][:count]))
+    image = network.graph.input_of(split_path(path)[0])
+    given = Samples(prepared(samples[0][:count], image), samples[1][:count])
+    return fitted_path(network, path, {"method": METHOD, "seed": seed}, given)
 
 
 def fitted_path(
@@ -56,7 +58,7 @@ def fitted_path(
     edge = network.edge(path)
     return join(
         (CompiledPath(category, task, native=False),),
-        normalisation(network.graph.input),
+        normalisation(network.graph.input_of(category)),
         {category: edge.category_module},
         {path: fit(edge, spec, samples).adapter},
         {task: edge.task_module},

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Shape = tuple[int, ...]
+Annotation = Literal["category", "mask", "class"]
 
 CATEGORY = "{category}"  # stands for the category's label in the names of channels
 
@@ -49,6 +50,16 @@ class Output(Model):
     fractions: ClassVar[bool] = True
     guessed_from: ClassVar[str] = ""
 
+    @property
+    def over_image(self) -> bool:
+        """Whether outputs are maps over the image: a compiled network gives them in its photo's pixels."""
+        return False
+
+    @property
+    def places(self) -> bool:
+        """Whether labels are places (…, 2): x and y as shares of the photo's width and height."""
+        return False
+
     @abstractmethod
     def shape(self, image: Shape) -> Shape:
         """Say which shape an output has.
@@ -76,12 +87,13 @@ class Output(Model):
         """Return n if labels are whole numbers from 0 to n, or None if they are finite float32 numbers."""
 
     @abstractmethod
-    def annotation(self) -> Literal["category", "mask"] | None:
+    def annotation(self) -> Annotation | None:
         """Return which labels of a folder of images serve for this kind.
 
         Returns:
             `category`: 1 for an image that shows the category, which a positive score says, else 0. `mask`:
-            the same for each pixel. None: neither of them; such outputs need labels of their own.
+            the same for each pixel. `class`: which of `labels` an image of the category is of, as the folders
+            inside the category's are called. None: none of them; such outputs need labels of their own.
         """
 
     @abstractmethod
@@ -178,6 +190,37 @@ class Output(Model):
 
         Returns:
             The output as in a graph file; None if such a shape is not of this kind.
+        """
+        return None
+
+    def of(self, category: str) -> Output:
+        """Give the meaning for one category, where categories differ in words.
+
+        Args:
+            category: Its name.
+
+        Returns:
+            The kind in the category's own words; default: itself.
+        """
+        return self
+
+    def sharing(self) -> str:
+        """Say what teachers of one task module have in common, and what to do with one that has not.
+
+        Returns:
+            A part of a sentence, for messages.
+        """
+        return "choose another model, or give it a task of its own, which shares the category's module"
+
+    def confusion(self, output: Tensor, labels: Tensor) -> Tensor | None:
+        """Count labelled images by right channel (row) and found one (column).
+
+        Args:
+            output: The outputs.
+            labels: Their labels.
+
+        Returns:
+            int64 (channels, channels), in the order of `channels`; None where no channel is the answer.
         """
         return None
 

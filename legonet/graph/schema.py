@@ -7,9 +7,9 @@ is checked in `legonet.graph.check`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from legonet.graph.fields import (
     LARGEST,
@@ -32,7 +32,7 @@ FORMAT_VERSION = 1
 
 
 class Input(Model):
-    """The image that every category module sees."""
+    """The image that category modules see. Of one kind so far; a second one makes this a union by `kind`."""
 
     shape: Annotated[tuple[Size, Size, Size], Array] = Field(description="channels, height, width")
     mean: Annotated[tuple[Number, ...], Field(min_length=1), Array] | None = Field(
@@ -41,6 +41,35 @@ class Input(Model):
     std: Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Field(min_length=1), Array] | None = Field(
         default=None, description="each channel is divided by this after the mean is subtracted"
     )
+    kind: Literal["image"] = Field(
+        default="image",
+        description="legonet takes images; sound, text and the like are not supported",
+    )
+    resize: Literal["fit", "crop", "pad", "squash"] = Field(
+        default="fit",
+        description="how a photo of another size becomes an image; 'fit': all of it, what it leaves over has "
+        "the mean; 'crop': its middle, which leaves nothing over; 'pad': its pixels keep their size and are "
+        "cut or filled at the borders; 'squash': each side by itself, so that shapes are distorted",
+    )
+    interpolation: Literal["bilinear", "bicubic", "nearest"] = Field(
+        default="bilinear", description="how a photo is resized; of a smaller image, pixels are averaged"
+    )
+
+    def in_words(self) -> str:
+        """Such as `3x224x224, mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225, crop, bicubic`."""
+        parts = ["x".join(map(str, self.shape))]
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            parts += [] if values is None else [f"{name} {', '.join(f'{each:g}' for each in values)}"]
+        return ", ".join([*parts, self.resize, self.interpolation])
+
+    @model_serializer(mode="wrap")
+    def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings that came later are written where they are set: what was fitted before keeps its key."""
+        data: dict[str, Any] = write(self)
+        for name in ("kind", "resize", "interpolation"):
+            if getattr(self, name) == type(self).model_fields[name].default:
+                data.pop(name, None)
+        return data
 
 
 AnyOutput = Annotated[Output, OUTPUTS]
@@ -106,6 +135,11 @@ class Category(Model):
     teacher: Name | None = Field(
         default=None, description="the teacher that gives the module; default: the first that arrives"
     )
+    input: Input | None = Field(
+        default=None,
+        description="the image that its module and its teachers see; default: the network's. What it leaves "
+        "out is not taken from the network's",
+    )
 
 
 class Task(Model):
@@ -157,3 +191,8 @@ class Graph(Model):
     applications: dict[Name, Annotated[tuple[PathName, ...], Field(min_length=1), Array]] = Field(
         default={}, description="named choices of paths"
     )
+
+    def input_of(self, category: str) -> Input:
+        """The image that a category's module sees; of one that the graph does not have, the network's."""
+        known = self.categories.get(category)
+        return self.input if known is None or known.input is None else known.input

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
+from legonet.graph.output import Output
 from legonet.graph.schema import Adapter, Graph
 from legonet.graph.suggest import did_you_mean, listed
 
@@ -138,6 +139,17 @@ def giver(graph: Graph, *, category: str | None = None, task: str | None = None)
         return givers(graph).categories[category]
     _known("task", str(task), graph)
     return givers(graph).tasks[str(task)]
+
+
+def meaning_of(graph: Graph, path: str) -> Output:
+    """What the output of a path means, in its category's own words.
+
+    Args:
+        graph: A valid graph.
+        path: `category:task`, of categories and tasks that it has.
+    """
+    category, task = split_path(path)
+    return graph.tasks[task].output.of(category)
 
 
 def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:

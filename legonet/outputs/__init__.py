@@ -6,7 +6,12 @@ from typing import TypeVar
 
 from legonet.graph.output import OUTPUTS, Output, Result
 from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.classes import Classes, ClassesOutput
+from legonet.outputs.embedding import Embedding, EmbeddingOutput
+from legonet.outputs.keypoints import Keypoints, KeypointsOutput
+from legonet.outputs.map import Map, MapOutput
 from legonet.outputs.mask import MaskOutput
+from legonet.outputs.multilabel import Labels, MultilabelOutput
 from legonet.outputs.regression import Regression
 from legonet.outputs.results import Mask, Numbers, Score
 from legonet.outputs.vector import VectorOutput
@@ -14,8 +19,18 @@ from legonet.registration import record
 
 __all__ = [
     "BinaryOutput",
+    "Classes",
+    "ClassesOutput",
+    "Embedding",
+    "EmbeddingOutput",
+    "Keypoints",
+    "KeypointsOutput",
+    "Labels",
+    "Map",
+    "MapOutput",
     "Mask",
     "MaskOutput",
+    "MultilabelOutput",
     "Numbers",
     "Output",
     "Regression",
@@ -29,6 +44,11 @@ for _kind in (
     BinaryOutput,
     MaskOutput,
     VectorOutput,
+    ClassesOutput,
+    MultilabelOutput,
+    MapOutput,
+    EmbeddingOutput,
+    KeypointsOutput,
 ):
     OUTPUTS.add(_kind)
 

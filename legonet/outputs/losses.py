@@ -62,6 +62,12 @@ def softmax_divergence(student: Tensor, teacher: Tensor, temperature: float) -> 
     return temperature**2 * pointwise.sum(1).mean()
 
 
+def at_size(maps: Tensor, like: Tensor) -> Tensor:
+    """Maps (batch, channels, height, width) in the height and width of others, the last two axes."""
+    size = like.shape[-2:]
+    return maps if maps.shape[-2:] == size else F.interpolate(maps, size, mode="bilinear")
+
+
 def expect_labels(labels: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Refuse labels that do not fit their outputs.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from legonet.graph.fields import Array, Label
+from legonet.graph.fields import Array, Label, Size
 from legonet.graph.output import Output, Shape, in_words
 from legonet.outputs.results import Mask
 
@@ -21,11 +21,19 @@ class MaskOutput(Output):
     labels: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
         default=("{category}",), description="one label per output channel"
     )
+    size: Annotated[tuple[Size, Size], Array] | None = Field(
+        default=None, description="height and width of the maps that the teachers give; default: the image's"
+    )
     guessed_from: ClassVar[str] = "maps of the image's size (labels, {height}, {width})"
 
     def shape(self, image: Shape) -> Shape:
-        """Return the shape of one map per label, of the image's size."""
-        return (len(self.labels), *image[1:])
+        """Return the shape of one map per label, of the image's size or one of its own."""
+        return (len(self.labels), *(self.size or image[1:]))
+
+    @property
+    def over_image(self) -> bool:
+        """Return that masks are over the image."""
+        return True
 
     def label_shape(self, image: Shape) -> Shape:
         """Return (height, width): a label's index for each pixel, or of one label 1 on its pixels."""
@@ -70,12 +78,15 @@ class MaskOutput(Output):
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy of maps (batch, labels, height, width) in nats.
 
-        Labels (batch, height, width) are label indices, or 0 and 1 where the task has one label.
+        Labels (batch, height, width) are label indices, or 0 and 1 where the task has one label. Maps of a
+        size of their own are brought to the labels'.
         """
         import torch.nn.functional as F
 
-        from legonet.outputs.losses import expect_labels
+        from legonet.outputs.losses import at_size, expect_labels
 
+        if self.size is not None and labels.ndim == 3:
+            output = at_size(output, labels)
         target = expect_labels(labels, (output.shape[0], *output.shape[2:]), output.device)
         if output.shape[1] > 1:
             return F.cross_entropy(output, target.long())
@@ -84,6 +95,9 @@ class MaskOutput(Output):
 
     def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
         """Return the fraction of pixels that are right, and the intersection over union of label 1."""
+        from legonet.outputs.losses import at_size
+
+        output = at_size(output, labels)
         found = output.argmax(1) if output.shape[1] > 1 else (output[:, 0] > 0).long()
         union = ((found == 1) | (labels == 1)).sum().clamp_min(1)
         return {

@@ -15,6 +15,7 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import Givers, givers, split_path
 from legonet.plan.facts import Facts
+from legonet.plan.inputs import donor_input
 from legonet.plan.plan import Plan, PlannedEdge
 
 
@@ -100,9 +101,11 @@ def _modules(graph: Graph, facts: Facts, given: Givers) -> tuple[dict[str, Any],
     """Who gives each category's and task's module, which one that is, and what the graph says of the task."""
     known = facts.teachers
     categories = {
-        name: (giver, giver and known[giver].category_module) for name, giver in given.categories.items()
+        name: (giver, giver and known[giver].category_module, graph.input_of(name))
+        for name, giver in given.categories.items()
     }
     tasks = {
-        name: (giver, giver and known[giver][1:], graph.tasks[name]) for name, giver in given.tasks.items()
+        name: (giver, giver and known[giver][1:], graph.tasks[name], donor_input(graph, given, name))
+        for name, giver in given.tasks.items()
     }
     return categories, tasks

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from legonet.graph.method import METHODS, Method
-from legonet.graph.schema import Adapter, Graph
+from legonet.graph.schema import Adapter, Graph, Input
 from legonet.graph.select import Givers
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.reasons import canonical, fingerprint
@@ -75,30 +75,40 @@ class SharedInputs:
 
     def __init__(self, graph: Graph, facts: Facts, given: Givers) -> None:
         self._graph, self._facts, self._given = graph, facts, given
-        self._input = canonical(graph.input.model_dump(mode="json"))
-        self._made: dict[tuple[str, int, bool], Shared] = {}
+        self._made: dict[tuple[str, int, bool, int], Shared] = {}
 
     def of(self, path: str, task: str, untaught: bool = False) -> Shared:
         """What a path shares; the task's module must be given."""
         spec = self._graph.adapters.get(path) or self._graph.tasks[task].adapter
-        made = self._made.get((task, id(spec), untaught))
+        image = self._graph.input_of(path.partition(":")[0])
+        key = task, id(spec), untaught, id(image)
+        made = self._made.get(key)
         if made is None:
-            made = self._made[task, id(spec), untaught] = self._make(task, spec, untaught)
+            made = self._made[key] = self._make(task, spec, untaught, image)
         return made
 
-    def _make(self, task: str, spec: Adapter, untaught: bool) -> Shared:
+    def _make(self, task: str, spec: Adapter, untaught: bool, image: Input) -> Shared:
         giver, settings = self._given.tasks[task], method_settings(spec, untaught)
+        taken = donor_input(self._graph, self._given, task)
         generic = self._facts.teachers[giver or ""]
         inputs = {
             "task module": generic.task_module,
             "task module's statistics": generic.statistics or NO_STATISTICS,
-            "input": self._input,
+            "input": canonical(image.model_dump(mode="json")),
             "output": self._graph.tasks[task].output.key_text(),
             "adapter": canonical(spec.model_dump(mode="json", exclude={"method", "seed"})),
             "method": canonical(settings.model_dump(mode="json")),
             "seed": str(spec.seed),
         }
+        if taken != image:
+            inputs["task module's input"] = canonical(taken.model_dump(mode="json"))
         return Shared(giver, generic.task_module, settings.name, fingerprint(inputs), inputs)
+
+
+def donor_input(graph: Graph, given: Givers, task: str) -> Input:
+    """The image that the teacher sees which gives a task's module."""
+    giver = graph.teachers.get(given.tasks[task] or "")
+    return graph.input if giver is None else graph.input_of(giver.category)
 
 
 def method_settings(spec: Adapter, untaught: bool) -> Method:

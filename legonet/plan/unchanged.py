@@ -70,14 +70,15 @@ def kept(
     }
     usual = {task: shared.of("", task) for task, giver in given.tasks.items() if giver}
     special, samples = graph.adapters, facts.samples
+    others = {name for name, part in graph.categories.items() if part.input is not None}
     new = partial(tuple.__new__, PlannedEdge)  # `PlannedEdge._make`, but not a function of Python
 
     paths = [f"{category}:{task}" for category, task in zip(categories, tasks, strict=True)]
     common = list(map(usual.__getitem__, tasks))
-    if special:
+    if special or others:
         common = [
-            shared.of(path, task) if path in special else each
-            for path, task, each in zip(paths, tasks, common, strict=True)
+            shared.of(path, task) if path in special or category in others else each
+            for path, category, task, each in zip(paths, categories, tasks, common, strict=True)
         ]
     found = list(map(lock.adapters.get, paths, repeat(_ABSENT)))
     inputs = list(map(attrgetter("inputs"), found))

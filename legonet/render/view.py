@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from legonet.errors import RenderError
 from legonet.graph.lock import Lock
-from legonet.graph.schema import Adapter, Graph
+from legonet.graph.schema import Adapter, Graph, Input
 from legonet.graph.select import givers, split_path
 from legonet.render.text import clean
 
@@ -169,7 +169,7 @@ def make_view(
         ModuleView(
             name=name,
             label=clean(category.label or name),
-            caption=_origin(graph, given.categories[name]),
+            caption=_origin(graph, given.categories[name], category.input),
             teacher=numbers.get(given.categories[name] or ""),
             sha256=lock.categories[name].module if name in lock.categories else None,
         )
@@ -212,7 +212,7 @@ def make_view(
             edges.append(replace(edge, ports=tuple(map(clean, (ports or {}).get(path, ())))))
     return View(
         name=graph.name,
-        input=" × ".join(str(size) for size in graph.input.shape),
+        input=_sizes(graph.input),
         categories=tuple(categories),
         tasks=tuple(tasks),
         teachers=tuple(
@@ -309,11 +309,16 @@ def _stack(adapter: Adapter) -> str:
     return f"{times}{adapter.kernel}×{adapter.kernel}"
 
 
-def _origin(graph: Graph, giver: str | None) -> str:
+def _sizes(image: Input) -> str:
+    return " × ".join(str(size) for size in image.shape)
+
+
+def _origin(graph: Graph, giver: str | None, image: Input | None) -> str:
+    """Where a category module comes from, and what it sees if that is not what the others see."""
     if giver is None or giver not in graph.teachers:
         return "no teacher yet"
-    teacher = graph.teachers[giver]
-    return clean(f"{teacher.model} to {teacher.cut}")
+    teacher, sees = graph.teachers[giver], "" if image is None else f"{_sizes(image)}, "
+    return clean(f"{sees}{teacher.model} to {teacher.cut}")
 
 
 def _headline(figures: Mapping[str, float]) -> tuple[str, str]:

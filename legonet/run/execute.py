@@ -16,6 +16,7 @@ from legonet.distill.fitting.stitching import fit_stitched
 from legonet.distill.flops.fit import Joined, fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
+from legonet.graph.schema import Input
 from legonet.graph.subgraph import concerning
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import blob_graph, load_module, write_module
@@ -123,8 +124,8 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
         category_module=f,
         task_module=g,
         teacher_module=g_teacher,
-        source=_output_shape(store, job.category_module, job),
-        target=_output_shape(store, job.donor_module, job),
+        source=_output_shape(store, job.category_module, job, job.input),
+        target=_output_shape(store, job.donor_module, job, job.donor_input or job.input),
         meaning=job.meaning,
         input=job.input,
         statistics=statistics_of(store, job.statistics, job.path),
@@ -149,8 +150,8 @@ def _module(store: BlobStore, sha: str, job: Job) -> GraphModule:
     return load_module(store.map(sha), where=f"{job.path}: module {sha[:10]}")
 
 
-def _output_shape(store: BlobStore, sha: str, job: Job) -> tuple[int, ...]:
-    return output_shape(blob_graph(store.map(sha)), job.input.shape, where=f"{job.path}: module {sha[:10]}")
+def _output_shape(store: BlobStore, sha: str, job: Job, image: Input) -> tuple[int, ...]:
+    return output_shape(blob_graph(store.map(sha)), image.shape, where=f"{job.path}: module {sha[:10]}")
 
 
 def statistics_of(store: BlobStore, sha: str | None, where: str) -> Statistics | None:

@@ -15,7 +15,7 @@ from legonet.distill.synthesis.inversion import invert
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
-from legonet.graph.select import split_path
+from legonet.graph.select import meaning_of, split_path
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module, write_module
@@ -23,7 +23,7 @@ from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
 from legonet.run.prepare import lock_modules, mend_blobs, tuning_context
 from legonet.run.project import Project, modules_of
-from legonet.run.samples import GivenSamples, read_given
+from legonet.run.samples import GivenSamples, Prepare, read_given
 from legonet.store.blobs import BlobStore
 
 SYNTHESISED = 256  # images of a path that none were given for
@@ -71,7 +71,7 @@ def tune_at(
     load: Callable[[], Lock],
     save: Callable[[Lock], None],
     samples: Mapping[str, GivenSamples] | None,
-    normalise: Callable[[Tensor], Tensor],
+    prepare: Prepare,
     tuning: Tuning,
     device: torch.device | str,
     progress: StepCallback | None = None,
@@ -83,7 +83,7 @@ def tune_at(
         load: Reads the lock as it is once no other run can write it.
         save: Writes it, if the module is accepted.
         samples: By path.
-        normalise: Turns images in [0, 1] into what category modules take.
+        prepare: Turns photos into what a path's category module takes, and labels with them.
         tuning: How.
         device: Where to compute.
         progress: Called with (step, steps, loss).
@@ -92,7 +92,7 @@ def tune_at(
         StoreError: Another run is at work on the network.
     """
     where, read = find_device(device), read_given(project.graph, samples or {})
-    given = {path: (normalise(images), labels) for path, (images, labels) in read.items()}
+    given = {path: prepare(path, *each) for path, each in read.items()}
     with project.alone():
         tuned = _tune_now(project, load(), given, tuning, where, progress)
         if not tuned.worse:
@@ -208,7 +208,7 @@ class _Loader:
     def path(self, name: str, tuning: Tuning, given: tuple[Tensor, Tensor | None] | None) -> TunedPath:
         """A path, its teacher, and images of it."""
         category, task = split_path(name)
-        edge, meaning = self._plan.by_path[name], self._graph.tasks[task].output
+        edge, meaning = self._plan.by_path[name], meaning_of(self._graph, name)
         f, g = self.load(self._lock.categories[category].built), self.load(self._lock.tasks[task].built)
         adapter = nn.Sequential()
         if edge.action == "keep":
@@ -229,7 +229,14 @@ class _Loader:
                 statistics = statistics_of(self._store, own.statistics, name)
                 generator = torch.Generator().manual_seed(tuning.seed)
                 images, labels = (
-                    invert(*parts, self._graph.input, statistics, SYNTHESISED, generator, self._device),
+                    invert(
+                        *parts,
+                        self._graph.input_of(category),
+                        statistics,
+                        SYNTHESISED,
+                        generator,
+                        self._device,
+                    ),
                     None,
                 )
         if images is None or len(images) < LEAST:

@@ -32,12 +32,12 @@ from legonet.graph.fields import Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
-from legonet.graph.schema import AnyOutput, Graph
+from legonet.graph.schema import AnyOutput, Graph, Input
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
-from legonet.teachers.from_module import expect_new, from_module
+from legonet.teachers.from_module import expect_input, expect_new, from_module
 from legonet.teachers.models.allowed import allowed_code
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
@@ -68,6 +68,7 @@ class Dropped(Model):
     take: Label | None = None
     quality: Number | None = None
     output: AnyOutput | None = None
+    input: Input | None = None
     on_conflict: OnConflict = "keep"
 
 
@@ -226,7 +227,7 @@ class Inbox:
         where = f"teachers.{drop.name}"
         fill_from(module, weights, where, said.model, said.key, self._note, by_order=said.by_order)
         new = NewTeacher(drop.name, module, said.category, said.task, said.cut, said.take, copy=False)
-        source, _ = from_module(new, graph.input.shape)
+        source, _ = from_module(new, (said.input or graph.input_of(said.category)).shape)
         for note in source.notes:
             self._note(f"{where}: {note}")
         if drop.statistics.is_file():
@@ -238,13 +239,17 @@ class Inbox:
     def _write(self, drop: Drop, said: Dropped, graph: Graph, category: str, arriving: MemoryTeacher) -> None:
         """Add the teacher to the graph file and put its files beside it, or leave both as they were."""
         expect_new(graph, drop.name, category, said.task)
+        expect_input(graph, category, said.input, str(drop.entry))
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
         entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
         entry |= {} if said.quality is None else {"quality": said.quality}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
             base = graph.categories.get(said.category)
-            entries["categories"] = {category: {} if base is None else {"label": base.label or said.category}}
+            known: dict[str, Any] = {} if base is None else {"label": base.label or said.category}
+            image = said.input or (None if base is None else base.input)
+            known |= {} if image is None else {"input": graph_data(image)}
+            entries["categories"] = {category: known}
         if said.task not in graph.tasks:
             if said.output is None:
                 raise TeacherError(

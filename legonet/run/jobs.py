@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.output import Output
 from legonet.graph.schema import Adapter, Graph, Input
-from legonet.graph.select import Givers, adapter_spec, givers, split_path
-from legonet.plan.inputs import method_settings
+from legonet.graph.select import Givers, adapter_spec, givers, meaning_of, split_path
+from legonet.plan.inputs import donor_input, method_settings
 from legonet.plan.plan import Plan
 
 
@@ -27,10 +27,11 @@ class Job:
         own_category_module: f', the category module under g_T, where it is not f: teacher and student are
             matched at the image then.
         donor_module: The category module that g_S was trained with; it tells what g_S takes.
-        input: The image that every category module sees.
+        input: The image that the category module sees, and the teacher.
         meaning: Of the task's output.
         statistics: Of the teacher, if its owner recorded them.
         generic_statistics: Of the teacher that gave g_S, likewise.
+        donor_input: The image that the donor module sees; None if it is the same.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Job:
     meaning: Output
     statistics: str | None = None
     generic_statistics: str | None = None
+    donor_input: Input | None = None
 
 
 def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -> list[Job]:
@@ -85,6 +87,7 @@ def _job(
     own = None if teacher is None else teachers[teacher]
     if own is None:
         spec = spec.model_copy(update={"method": method_settings(spec, untaught=True)})
+    taken = donor_input(graph, given, task)
     elsewhere = own is not None and own.category_module != f.category_module
     return Job(
         path=path,
@@ -95,10 +98,11 @@ def _job(
         teacher_module=None if own is None else own.task_module,
         own_category_module=own.category_module if own is not None and elsewhere else None,
         donor_module=generic.category_module,
-        input=graph.input,
-        meaning=graph.tasks[task].output,
+        input=graph.input_of(category),
+        meaning=meaning_of(graph, path),
         statistics=None if own is None else own.statistics,
         generic_statistics=generic.statistics,
+        donor_input=None if taken == graph.input_of(category) else taken,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import kind_of
 
 GivenSamples = Dataset[Any] | tuple[Tensor, Tensor | None]
+Prepare = Callable[[str, Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
 def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, tuple[Tensor, Tensor | None]]:
@@ -33,9 +34,9 @@ def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, t
     """
     read = {}
     for path, given in samples.items():
-        _, task = split_path(path)
+        category, task = split_path(path)
         find_edge(graph, path)
-        read[path] = read_samples(given, path, graph.input.shape, graph.tasks[task].output)
+        read[path] = read_samples(given, path, graph.input_of(category).shape, graph.tasks[task].output)
     return read
 
 
@@ -47,7 +48,7 @@ def read_samples(
     Args:
         given: (images, labels), labels may be None; or a dataset of (image, label) pairs.
         path: For messages.
-        shape: (channels, height, width) that the network expects.
+        shape: (channels, height, width) that the path's category module takes; photos may have another size.
         meaning: Of the task's output, which labels have to fit.
 
     Returns:
@@ -61,7 +62,9 @@ def read_samples(
     where = f"samples['{path}']"
     images, labels = _of_dataset(given, where) if isinstance(given, Dataset) else _of_pair(given, where)
     images = check_images(images, where, shape)
-    return images, None if labels is None else _labels(labels, len(images), shape, meaning, where)
+    return images, None if labels is None else _labels(
+        labels, len(images), tuple(images.shape[1:]), meaning, where
+    )
 
 
 def _of_pair(given: Any, where: str) -> tuple[Any, Any]:
@@ -110,7 +113,7 @@ def _item(item: Any, index: int, where: str) -> tuple[Tensor, Any]:
     return item[0], item[1]
 
 
-def _labels(given: Any, count: int, shape: tuple[int, int, int], meaning: Output, where: str) -> Tensor:
+def _labels(given: Any, count: int, shape: tuple[int, ...], meaning: Output, where: str) -> Tensor:
     try:
         labels = torch.as_tensor(given).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:

@@ -22,7 +22,7 @@ from legonet.run.planning import SampleFacts
 from legonet.run.prepare import lock_modules, mend_blobs
 from legonet.run.project import Project
 from legonet.run.runner import Progress, Run, run
-from legonet.run.samples import GivenSamples, fingerprint_samples, read_given
+from legonet.run.samples import GivenSamples, Prepare, fingerprint_samples, read_given
 from legonet.store.blobs import BlobStore
 
 
@@ -46,7 +46,7 @@ def transplant(
     load: Callable[[], Lock],
     save: Callable[[Lock], None],
     samples: Mapping[str, GivenSamples] | None,
-    normalise: Callable[[Tensor], Tensor],
+    prepare: Prepare,
     device: torch.device | str,
     options: RunOptions,
     progress: Callable[[Progress], None] | None,
@@ -60,7 +60,7 @@ def transplant(
         load: Reads the lock as it is once no other run can write it.
         save: Writes it.
         samples: By path.
-        normalise: Turns images in [0, 1] into what category modules take.
+        prepare: Turns photos into what a path's category module takes, and labels with them.
         device: Where to compute.
         options: How to go about the jobs.
         progress: Called at each step.
@@ -101,7 +101,7 @@ def transplant(
         wanted = {edge.path for edge in order}
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
         mended = mend_blobs(blobs_of(jobs), project.sources, found.teachers, project.store)
-        given = {path: Samples(normalise(images), labels) for path, (images, labels) in read.items()}
+        given = {path: Samples(*prepare(path, *each)) for path, each in read.items()}
         checkpoints = None if project.workspace is None else project.workspace.checkpoints
         opened = (executor or make_executor(options)).open(project.store, where, checkpoints)
         written = [lock]

@@ -40,10 +40,12 @@ def add_teacher(
     category, on_conflict = new.category, new.on_conflict
     taken = teacher_of(graph, category, new.task)
     base, known = graph, givers(graph).categories.get(category)
-    if taken is not None and on_conflict == "variant":
+    image = new.input or graph.input_of(category)
+    other = known is not None and image != graph.input_of(category)
+    if (taken is not None or other) and on_conflict == "variant":
         label = graph.categories[category].label or category
         variant = variant_name(graph, category)
-        grown, source = add_model(graph, replace(new, category=variant))
+        grown, source = add_model(graph, replace(new, category=variant, input=image))
         part = grown.categories[variant].model_copy(update={"label": label})
         return grown.model_copy(update={"categories": {**grown.categories, variant: part}}), source
     if taken is not None and on_conflict == "replace":

@@ -49,7 +49,7 @@ class PortFinder:
 
     def __init__(self, graph: Graph, sources: Mapping[str, TeacherSource], file: Path | None = None) -> None:
         self._graph, self._sources, self._file = graph, sources, file
-        self._found: dict[tuple[type, str, str], Crossing] = {}
+        self._found: dict[tuple[type, str, str, Shape], Crossing] = {}
         self._kept: dict[str, Crossing] | None = None
 
     def __call__(self, teacher: str) -> Port:
@@ -67,13 +67,15 @@ class PortFinder:
             LegonetError: As of a call.
         """
         source = self._sources[teacher]
-        kind = (type(source), self._graph.teachers[teacher].model, source.cut_name)
+        entry = self._graph.teachers[teacher]
+        shape = self._graph.input_of(entry.category).shape
+        kind = (type(source), entry.model, source.cut_name, shape)
         if kind not in self._found:
-            self._found[kind] = self._find(source)
+            self._found[kind] = self._find(source, shape)
         return self._found[kind]
 
-    def _find(self, source: TeacherSource) -> Crossing:
-        kept, shape = self._known(), self._graph.input.shape
+    def _find(self, source: TeacherSource, shape: Shape) -> Crossing:
+        kept = self._known()
         key = sha256(json.dumps([source.architecture, source.cut_name, shape]).encode())
         if key in kept:
             return kept[key]

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, TeacherError
 from legonet.graph.editing.build import extended
-from legonet.graph.schema import Graph
+from legonet.graph.editing.dump import graph_data
+from legonet.graph.schema import Graph, Input
 from legonet.ir.graph import Shape
 from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
@@ -39,7 +40,8 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         GraphError: There is a teacher of this name, or one for this category and task.
     """
     expect_new(graph, new.name, new.category, new.task)
-    shape = graph.input.shape
+    image = expect_input(graph, new.category, new.input, new.where)
+    shape = image.shape
     known = graph.tasks.get(new.task)
     entries: dict[str, dict[str, Any]] = {"categories": {}, "tasks": {}, "teachers": {}}
 
@@ -51,7 +53,8 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
 
     source, _ = from_module(new, shape, check)
     if new.category not in graph.categories:
-        entries["categories"][new.category] = {}
+        own = {} if image == graph.input else {"input": graph_data(image)}
+        entries["categories"][new.category] = own
     weights = f"teachers/{new.name}.safetensors"
     entries["teachers"][new.name] = {
         "category": new.category,
@@ -61,6 +64,30 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         "cut": source.cut_name,
     }
     return extended(graph, entries), source
+
+
+def expect_input(graph: Graph, category: str, own: Input | None, where: str) -> Input:
+    """The images that a new teacher sees, which all teachers of a category agree on.
+
+    Args:
+        graph: That it is added to.
+        category: That it is of.
+        own: What its owner says of them; None: they are the category's.
+        where: What messages call it.
+
+    Raises:
+        TeacherError: The category is known, and its images are others.
+    """
+    known = graph.input_of(category)
+    if own is None or own == known:
+        return known
+    if category in graph.categories:
+        raise TeacherError(
+            f"{where}: its images are {own.in_words()}; expected those of category "
+            f"{category}, {known.in_words()}, which its module and all of its teachers see; give it a "
+            "category of its own, or let it be a variant (on_conflict)"
+        )
+    return own
 
 
 def expect_new(graph: Graph, name: str, category: str, task: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from legonet.graph.editing.on_conflict import OnConflict, read_on_conflict
+from legonet.graph.schema import Input
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,7 @@ class NewTeacher:
         example_shape: The shape (channels, height, width) of the images that it is traced with; default: the
             network's.
         copy: Whether its weights are copied; otherwise they must not change as long as the teacher is used.
+        input: What its images are, if not what its category's are; see `legonet.graph.schema.Input`.
         on_conflict: What becomes of a known category whose module is another one; see
             `legonet.graph.editing.on_conflict`.
 
@@ -42,6 +44,7 @@ class NewTeacher:
     example_shape: tuple[int, ...] | None = None
     copy: bool = True
     on_conflict: OnConflict = "keep"
+    input: Input | None = None
 
     def __post_init__(self) -> None:
         read_on_conflict(self.on_conflict)

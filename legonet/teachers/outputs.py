@@ -19,7 +19,7 @@ def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, 
     if tuple(shape) != expected:
         raise TeacherError(
             f"{where}: its output has shape {show_shape(shape)}; task {task} ({meaning.kind}) expects "
-            f"{show_shape(expected)}; choose another model, or give it a task of its own"
+            f"{show_shape(expected)}; {meaning.sharing()}"
         )
 
 

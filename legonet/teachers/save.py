@@ -22,7 +22,7 @@ from legonet.graph.editing.edit import SECTIONS, add_entries
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
-from legonet.graph.schema import Graph
+from legonet.graph.schema import Graph, Input
 from legonet.store.blobs import BlobStore, Pieces
 from legonet.store.gc import named
 from legonet.store.plain_files import holds, write_file
@@ -176,11 +176,14 @@ class _Saving:
         return name
 
     def _describe(self, source: TeacherSource) -> Block:
-        data = {"legonet-block": 1, "name": source.name, "input": list(self.graph.input.shape)}
+        data = {"legonet-block": 1, "name": source.name, "input": list(self._image(source).shape)}
         cut = source.cut()
         is_map = cut.graph.steps[cut.place].module.endswith(MAP)
         data |= {**cut.graph.entry(), "cuts": [cut.place if is_map else cut.name]}
         return Block.model_validate(data)
+
+    def _image(self, source: TeacherSource) -> Input:
+        return self.graph.input_of(self.graph.teachers[source.name].category)
 
     def _names(self, name: str) -> Iterator[str]:
         yield name

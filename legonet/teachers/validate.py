@@ -62,41 +62,51 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
         sources: The network's teachers.
     """
     features: dict[str, Shape] = {}
+    outputs: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():
         try:
-            cut = sources[name].cut()
-            shape = output_shape(cut.below, graph.input.shape, where="the category module")
-            expect_channels_first(cut, shape, graph.input.shape)
+            cut, image = sources[name].cut(), graph.input_of(teacher.category).shape
+            shape = output_shape(cut.below, image, where="the category module")
+            expect_channels_first(cut, shape, image)
             output = output_shape(cut.above, shape, where="the task module")
         except LegonetError as error:
             key = "cut" if isinstance(error, CutError) else "model"
             yield Finding(("teachers", name, key), str(error).removeprefix(f"teachers.{name}: "))
             continue
-        features[name] = shape
+        features[name], outputs[name] = shape, output
         wrong = _output_problem(graph, teacher, output)
         if wrong:
             yield Finding(("teachers", name, "model"), wrong)
-    yield from _edge_problems(graph, features)
+    yield from _edge_problems(graph, features, outputs)
 
 
 def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
     meaning = graph.tasks[teacher.task].output
-    expected = meaning.shape(graph.input.shape)
+    expected = meaning.shape(graph.input_of(teacher.category).shape)
     if shape == expected:
         return ""
     return (
         f"block '{teacher.model}' gives {show_shape(shape)}; task {teacher.task} ({meaning.kind}) expects "
-        f"{show_shape(expected)}; choose another block, or correct the task's output"
+        f"{show_shape(expected)}; {meaning.sharing()}; or correct the task's output"
     )
 
 
-def _edge_problems(graph: Graph, features: dict[str, Shape]) -> Iterator[Finding]:
+def _edge_problems(graph: Graph, features: dict[str, Shape], outputs: dict[str, Shape]) -> Iterator[Finding]:
     given = givers(graph)
     for name, teacher in graph.teachers.items():
         donor = given.tasks[teacher.task]
         if donor is None or name not in features or donor not in features or donor == name:
             continue
         source, target = features[name], features[donor]
+        if outputs[name] != outputs[donor]:
+            yield Finding(
+                ("teachers", name, "task"),
+                f"this teacher gives {show_shape(outputs[name])}, that of the task's module, {donor}, "
+                f"{show_shape(outputs[donor])}, since their images differ in size",
+                "expected one size for all teachers of a task",
+                "give it a task of its own, or teachers whose maps have one size (`size`)",
+            )
+            continue
         if len(source) != 3 or len(target) != 3:
             yield Finding(
                 ("teachers", name, "cut"),

@@ -90,6 +90,22 @@ def test_a_model_becomes_a_teacher(run: Callable[..., Any], graph: Path) -> None
     assert files(graph.parents[1]) == before
 
 
+def test_its_images_may_be_its_own(run: Callable[..., Any], graph: Path) -> None:
+    images = "{shape: [3, 24, 20], std: [0.5, 0.5, 0.5], resize: crop}"
+    done = run(*arguments(graph, input=images), "--allow-code", CODE)
+    assert (done.status, done.err) == (0, "")
+    assert "input: {shape: [3, 24, 20], std: [0.5, 0.5, 0.5], resize: crop}" in graph.read_text()
+    assert run("validate", graph).status == 0
+    more = arguments(graph, name="cat-2", task="other"), arguments(graph, name="dog", category="dog")
+    other = run(*more[0], "--input", "{shape: [3, 16, 16]}", "--allow-code", CODE)
+    assert (
+        "teachers.cat-2: its images are 3x16x16, fit, bilinear; expected those of category cat" in other.err
+    )
+    for wrong, said in (("[3, 8, 8]", "expected a mapping"), ("{shape: [3, 8]}", "shape"), ("{", "--input")):
+        done = run(*more[1], "--input", wrong, "--allow-code", CODE)
+        assert (done.status, said in done.err) == (1, True), done.err
+
+
 def test_what_the_settings_allow_needs_no_option(run: Callable[..., Any], graph: Path) -> None:
     (graph.parents[1] / ".legonet").mkdir()
     (graph.parents[1] / ".legonet" / "settings.yaml").write_text(f"allow-code: ['{CODE}']\n")

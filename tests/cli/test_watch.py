@@ -94,6 +94,24 @@ def test_teachers_are_added_and_fitted(
     assert legonet.load(graph).plan().changes == ()
 
 
+def test_a_new_category_sees_what_its_teacher_sees(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None]
+) -> None:
+    model = "task: classify, model: cat-v1, cut: pool1"
+    drop("dog-v1", 1, f"{{category: dog, {model}, input: {{shape: [3, 8, 8], std: [2, 2, 2]}}}}\n")
+    drop(
+        "cat-v2",
+        1,
+        f"{{category: cat, {model.replace('classify', 'see')}, output: {{kind: binary}}, "
+        "input: {shape: [3, 8, 8], resize: crop}}\n",
+    )
+    told = run("watch", inbox, graph, "--once").out
+    assert "+ dog-v1: added as dog:classify" in told
+    assert legonet.load(graph).graph.input_of("dog").std == (2, 2, 2)
+    assert "its images are 3x8x8, crop, bilinear; expected those of category cat, 3x8x8, fit" in told
+    assert "see" not in legonet.load(graph).graph.tasks
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -8,8 +8,10 @@ from torch.utils.data import DataLoader
 
 from legonet.data.folder import FolderImages
 from legonet.errors import DataError
+from legonet.graph.schema import Input
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
+SQUASHED = Input(shape=(3, 8, 8), resize="squash")
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def root(tmp_path) -> Path:
 
 
 def test_images_and_labels_by_folder(root):
-    data = FolderImages(root, (3, 8, 6))
+    data = FolderImages(root, Input(shape=(3, 8, 6), resize="squash"))
     assert data.names == ("cat", "dog")
     assert len(data) == 3
     assert data.labels == [0, 0, 1]
@@ -47,7 +49,7 @@ def test_images_and_labels_by_folder(root):
 
 
 def test_a_single_category_set_needs_masks_of_its_own_only(root):
-    data = FolderImages(root, (3, 8, 8), positive="cat", masks=True)
+    data = FolderImages(root, SQUASHED, positive="cat", masks=True)
     assert data.labels == [1, 1, 0]
     _, _, mask = data[1]
     assert mask.shape == (1, 8, 8)
@@ -67,7 +69,7 @@ def test_it_feeds_a_data_loader(root):
 
 
 def test_grey_input(root):
-    image, _ = FolderImages(root, (1, 4, 4))[0]
+    image, _ = FolderImages(root, Input(shape=(1, 4, 4), resize="squash"))[0]
     assert image.shape == (1, 4, 4)
     assert image.mean() == pytest.approx(76 / 255, abs=0.01)  # the luma of red
 
@@ -100,7 +102,17 @@ def test_a_palette_mask_counts_every_index_but_zero(root):
     mask.putpalette([0, 0, 0, 10, 0, 0])  # index 1 is nearly black
     mask.paste(1, (0, 0, 20, 20))
     mask.save(root / "cat" / "1.mask.png")
-    assert FolderImages(root, (3, 8, 8), positive="cat", masks=True)[0][2].float().mean() == 0.5
+    assert FolderImages(root, SQUASHED, positive="cat", masks=True)[0][2].float().mean() == 0.5
+
+
+def test_no_image_is_squashed_unless_that_is_said(root):
+    """One of 20x40 shows all of it in the middle of a square, and its mask with it."""
+    grey = Input(shape=(3, 8, 8), mean=(0.5,) * 3)
+    image, _, mask = FolderImages(root, grey, positive="cat", masks=True)[0]
+    assert (image[:, :2] == 0.5).all()
+    assert (image[:, 6:] == 0.5).all()
+    torch.testing.assert_close(image[0, 2:6], torch.ones(4, 8))
+    assert mask[0].nonzero().tolist() == [[row, column] for row in range(2, 6) for column in range(4)]
 
 
 def read_all(data: FolderImages) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from legonet.data import animals
 from legonet.data.source import open_source
 from legonet.errors import DataError
+from legonet.graph.schema import Input
 
 
 def test_animals_are_a_source() -> None:
@@ -33,7 +34,7 @@ def test_a_folder_is_a_source(tmp_path: Path) -> None:
         (tmp_path / category).mkdir()
         Image.new("RGB", (5, 4), colour).save(tmp_path / category / "1.png")
         Image.new("L", (5, 4), 255).save(tmp_path / category / "1.mask.png")
-    source = open_source(str(tmp_path), (3, 8, 8))
+    source = open_source(str(tmp_path), Input(shape=(3, 8, 8), resize="squash"))
     images, labels = source.samples("cat")
     assert labels.tolist() == [1, 0]
     assert images[0, :, 0, 0].tolist() == [1, 0, 0]

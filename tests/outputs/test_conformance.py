@@ -31,7 +31,7 @@ def labels(kind: Output) -> torch.Tensor:
     generator = torch.Generator().manual_seed(2)
     if most is None:
         return torch.randn(shape, generator=generator)
-    return torch.randint(most + 1, shape, generator=generator)
+    return torch.randint(min(most, 2) + 1, shape, generator=generator)  # few, so that some are the same
 
 
 def test_settings_are_plain_data(kind: Output) -> None:
@@ -42,7 +42,7 @@ def test_settings_are_plain_data(kind: Output) -> None:
 
 def test_shapes(kind: Output) -> None:
     assert all(size >= 1 for size in (*kind.shape(IMAGE), *kind.label_shape(IMAGE)))
-    expected = {"category": (), "mask": IMAGE[1:]}
+    expected = {"category": (), "mask": IMAGE[1:], "class": ()}
     annotation = kind.annotation()
     if annotation is not None:
         assert kind.label_shape(IMAGE) == expected[annotation]
@@ -99,6 +99,19 @@ def test_results_are_said_to_programs_and_people(kind: Output) -> None:
     assert json.loads(json.dumps(result.data())) == result.data()
     assert result.text()
     assert "\n" not in result.text()
+
+
+def test_what_is_found_is_counted_by_right_channel(kind: Output) -> None:
+    counts = kind.confusion(outputs(kind, 0), labels(kind))
+    if counts is not None:
+        assert tuple(counts.shape) == (len(kind.channels("cat")),) * 2
+        assert int(counts.sum()) == BATCH
+        assert counts.sum(1).tolist() == torch.bincount(labels(kind), minlength=len(counts)).tolist()
+
+
+def test_a_kind_says_what_teachers_share(kind: Output) -> None:
+    assert "task of its own" in kind.sharing()
+    assert kind.of("elephant") == kind
 
 
 def test_words_for_people(kind: Output) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from legonet.errors import RenderError, SelectError
 from legonet.graph.lock import Lock
+from legonet.graph.schema import Input
 from legonet.render.view import make_view, number, percent
 
 
@@ -124,6 +125,14 @@ def test_an_unknown_action_is_refused(make_graph, make_plan):
 def test_a_plan_with_a_path_that_is_none_is_refused(make_graph, make_plan):
     with pytest.raises(SelectError, match="expected category:task"):
         make_view(make_graph(), plan=make_plan(cat="add"))
+
+
+def test_a_category_says_what_it_sees_if_it_is_its_own(make_graph):
+    graph = make_graph(["dog", "cat"], ["classify"])
+    own = graph.categories["cat"].model_copy(update={"input": Input(shape=(1, 9, 7))})
+    graph = graph.model_copy(update={"categories": {**graph.categories, "cat": own}})
+    captions = [each.caption for each in make_view(graph).categories]
+    assert captions == ["vgg-slim to pool1", "1 × 9 × 7, vgg-slim to pool1"]
 
 
 def test_captions(make_graph, make_lock):

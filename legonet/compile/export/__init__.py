@@ -131,14 +131,16 @@ def _format(path: Path) -> tuple[Callable[..., None], Callable[[Path], Run]]:
 
 
 def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
-    """Largest difference of any output on random images, of several batch sizes.
+    """Largest difference of any output on random images: batches, and photos, of several sizes.
 
     Raises:
         ExportError: The difference is larger than the tolerance, and than what rounding explains.
     """
     generator = torch.Generator().manual_seed(0)
-    shape = network.input_shape or ()
-    batches = [torch.rand(batch, *shape, generator=generator) for batch in BATCHES]
+    channels, *size = network.input_shape or (1, 1, 1)
+    others = [] if network.photos is None else [(size[0] + 5, 2 * size[1]), (max(1, size[0] // 2), size[1])]
+    batches = [torch.rand(batch, channels, *size, generator=generator) for batch in BATCHES]
+    batches += [torch.rand(1, channels, *other, generator=generator) for other in others]
     with torch.no_grad():
         worst = _largest(_apart(run(images), network.by_path(images)) for images in batches)
         allowed = TOLERANCE if worst <= TOLERANCE else max(TOLERANCE, ROUNDINGS * _rounding(network, batches))

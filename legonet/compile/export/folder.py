@@ -48,10 +48,17 @@ def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
 
 
 def _readme(signature: Signature) -> str:
-    channels, height, width = signature.input
+    channels = signature.input[0]
     rows = "\n".join(
         f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in signature.outputs.items()
     )
+    sizes, about = ", ".join(map(str, signature.input[1:])), "The model normalises images."
+    if signature.image is not None:
+        sizes = "any height, any width"
+        inputs = {"photos": signature.image, **signature.images}
+        said = "; ".join(f"{name}: {image.in_words()}" for name, image in inputs.items())
+        about = f"The model makes images of photos ({said}). Masks and maps come back in the photo's pixels."
+    images = textwrap.fill(about, 100)
     first, count = next(iter(signature.outputs)), len(signature.outputs)
     kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in signature.outputs.values()}
     legend = textwrap.fill(" ".join((*kinds.values(), "`card.json` holds the same for programs.")), 100)
@@ -64,7 +71,7 @@ It needs torch and safetensors, not legonet.
 from model import load
 
 model = load()
-outputs = model(images)  # images (batch, {channels}, {height}, {width}) in [0, 1]; the model normalises them
+outputs = model(images)  # images (batch, {channels}, {sizes}) in [0, 1]
 print(outputs[{first!r}])
 ```
 
@@ -73,4 +80,6 @@ print(outputs[{first!r}])
 {rows}
 
 {legend}
+
+{images}
 """

@@ -1,4 +1,4 @@
-"""ONNX, for onnxruntime and others; the batch may have any size. Needs the extra `export`."""
+"""ONNX, for onnxruntime and others, for any number of photos of any size. Needs the extra `export`."""
 
 from __future__ import annotations
 

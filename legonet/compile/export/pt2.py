@@ -1,4 +1,4 @@
-"""torch.export's format: a graph of ATen operations with its weights; the batch may have any size."""
+"""torch.export's format: a graph of ATen operations with weights, for any number of photos of any size."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ CARD = "card.json"
 
 
 def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
-    """The network as torch.export sees it, the batch of any size."""
+    """The network as torch.export sees it, batch, height and width of any size."""
     network = _without_keywords(network)
-    example = torch.zeros(2, *(network.input_shape or ()))
-    batch = {0: torch.export.Dim("batch", min=1)}
+    channels, height, width = network.input_shape or (1, 1, 1)  # of one that net.compile gave it is known
+    dynamic = {0: torch.export.Dim("batch", min=1)}
+    if network.photos is not None:
+        dynamic |= {2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)}
+        height, width = height + 3, width + 5  # of no size that the network knows
+    example = torch.zeros(2, channels, height, width)
     with torch.no_grad():
-        return torch.export.export(network, (example,), dynamic_shapes=(batch,))
+        return torch.export.export(network, (example,), dynamic_shapes=(dynamic,))
 
 
 def _without_keywords(network: CompiledNetwork) -> CompiledNetwork:

@@ -9,7 +9,9 @@ import textwrap
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
+from legonet.blocks.photo import Resize, Restore, scales_of, sizes_of, weights_of
 from legonet.blocks.rescale import Rescale
 from legonet.compile.build import Place
 from legonet.compile.export.classes import Classes, Source
@@ -19,7 +21,7 @@ from legonet.compile.export.shapes import BATCH, input_shapes, result_shapes
 from legonet.compile.export.tree import modules_of
 from legonet.compile.export.wrap import wrapped
 from legonet.compile.network import CompiledNetwork
-from legonet.compile.program import Call, Ref
+from legonet.compile.program import IMAGES, Call, Ref
 from legonet.compile.schedule import find_module
 from legonet.compile.signature import Signature
 from legonet.errors import ExportError
@@ -28,6 +30,7 @@ from legonet.ir.graph import Shape
 
 _KINDS = {
     "input": "Normalise",
+    "normalise": "Normalise",
     "stems": "Stem",
     "categories": "Category",
     "adapters": "Adapter",
@@ -70,7 +73,11 @@ class _Writer:
             first, *others = written(made.maker, LINE - len(attribute) - 16)
             layers += [f"self.{attribute} = {first}", *others]
             keys |= {f"{attribute}.{own}": f"{_said(place, '.')}.{name}" for name, own in made.keys.items()}
-        body = self._forward(attributes)
+        views = {name: names(f"resize{_whose(name)}") for name in self._network.resizes}
+        backs = {path: names(f"restore {path}") for path in self._network.restores}
+        layers += [f"self.{views[name]} = {_made(self._network.resizes[name])}" for name in views]
+        layers += [f"self.{backs[path]} = {_made(self._network.restores[path])}" for path in backs]
+        body = self._forward(attributes, views, backs)
         text = "\n".join(
             [
                 *classes.text,
@@ -89,6 +96,10 @@ class _Writer:
         )
         if re.search(r"\bRescale\(\)", text):
             text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
+        if views:
+            parts = (sizes_of, scales_of, weights_of, Resize, *((Restore,) if backs else ()))
+            photo = "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts)
+            text = f"\n\n{photo}\n{text}"
         about = comment(f"{self._signature.name}: {', '.join(self._signature.outputs)}.")
         head = _HEAD.format(about=textwrap.fill(about, LINE - 3))
         for word, line in _IMPORTS.items():
@@ -111,23 +122,32 @@ class _Writer:
 
     def _about(self) -> str:
         channels, height, width = self._signature.input
-        return f"Images (batch, {channels}, {height}, {width}) in [0, 1] in; a dict of outputs by path out."
+        size = f"{height}, {width}" if self._network.photos is None else "any height, any width"
+        return f"Images (batch, {channels}, {size}) in [0, 1] in; a dict of outputs by path out."
 
-    def _forward(self, attributes: Mapping[Place, str]) -> list[str]:
+    def _forward(
+        self, attributes: Mapping[Place, str], views: Mapping[str, str], backs: Mapping[str, str]
+    ) -> list[str]:
         lines = ["def forward(self, images: Tensor) -> dict[str, Tensor]:"]
+        seen = {IMAGES: "images"}
+        for name, attribute in views.items():
+            seen[name] = self._values(f"seen{_whose(name)}")
+            lines.append(f"    {seen[name]} = self.{attribute}(images)")
         if self._channels_last:
-            lines.append("    images = images.contiguous(memory_format=torch.channels_last)")
+            order = "contiguous(memory_format=torch.channels_last)"
+            lines += [f"    {seen[each]} = {seen[each]}.{order}" for each in views or seen]
         given: dict[str, str] = {}
 
         def value(ref: Ref) -> str:
             if ref.call not in given:
-                return "images"
+                return seen[ref.call]
             return f"{given[ref.call]}[{ref.member}]" if ref.call in several else given[ref.call]
 
         several: set[str] = set()
         for run, planned in zip(self._network.runs, self._network.program.calls, strict=True):
-            is_input = run.place == ("input", "")
-            name = self._values("normalised" if is_input else _said(run.place, " "))
+            kind, own = run.place
+            is_input = kind in ("input", "normalise")
+            name = self._values(f"normalised {own}".strip() if is_input else _said(run.place, " "))
             call = f"self.{attributes[run.place]}"
             if run.how == "single":
                 lines.append(f"    {name} = {call}({value(run.reads[0])})")
@@ -145,8 +165,24 @@ class _Writer:
             given[run.name] = name
         outputs = self._network.program.outputs
         lines.append("    return {")
-        lines += [f"        {json.dumps(path)}: {value(ref)}," for path, ref in outputs.items()]
+        for path, ref in outputs.items():
+            given_back = f"self.{backs[path]}({value(ref)}, images)" if path in backs else value(ref)
+            lines.append(f"        {json.dumps(path)}: {given_back},")
         return [*lines, "    }"]
+
+
+def _whose(images: str) -> str:
+    """The category whose images they are, after a space; nothing for the network's own."""
+    return images.removeprefix(IMAGES).replace(":", " ")
+
+
+def _made(module: nn.Module) -> str:
+    """The call that makes what resizes photos or restores maps."""
+    if isinstance(module, Resize):
+        kernel = json.dumps(module.kernel)
+        return f"Resize({module.shape}, {json.dumps(module.how)}, {kernel}, {module.fill})"
+    assert isinstance(module, Restore)  # noqa: S101 - there are these two
+    return f"Restore({module.size}, {json.dumps(module.how)})"
 
 
 def _comment(call: Call) -> str:

@@ -7,7 +7,7 @@ beside a missing key. What is broken itself is None here, and nothing is conclud
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ class Outline:
         applications: Name to (index, path), the paths that are written as paths.
         complete: Every teacher's category and task are known.
         undecided: Tasks whose module's teacher depends on more than names.
+        labelled: (task, category) for each category that a task's output has labels of.
     """
 
     categories: dict[str, str | None] | None
@@ -49,6 +50,7 @@ class Outline:
     applications: dict[str, list[tuple[int, str]]]
     complete: bool
     undecided: frozenset[str] = frozenset()
+    labelled: tuple[tuple[str, str], ...] = ()
 
     def pairs(self) -> dict[tuple[str, str], str]:
         """(category, task) to the first teacher of both."""
@@ -89,6 +91,7 @@ def outline_of(graph: Graph) -> Outline:
         {name: list(enumerate(paths)) for name, paths in graph.applications.items()},
         True,
         frozenset(name for name, part in graph.tasks.items() if part.choose == "best"),
+        tuple(_labelled({name: part.model_dump() for name, part in graph.tasks.items()})),
     )
 
 
@@ -123,7 +126,15 @@ def outline(data: Any) -> Outline:
             for name, part in (sections["tasks"] or {}).items()
             if isinstance(part, dict) and part.get("choose", "first") != "first"
         ),
+        tuple(_labelled(sections["tasks"] or {})),
     )
+
+
+def _labelled(tasks: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, part in tasks.items():
+        output = part.get("output") if isinstance(part, dict) else None
+        labels = output.get("labels_of") if isinstance(output, dict) else None
+        yield from ((name, category) for category in (labels if isinstance(labels, dict) else {}))
 
 
 def _section(data: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -38,6 +38,9 @@ class _References:
     def problems(self) -> Iterator[Finding]:
         yield from self._named("categories", "category")
         yield from self._named("tasks", "task")
+        for task, category in self.outline.labelled:
+            key = ("tasks", task, "output", "labels_of", category)
+            yield from self._exists(key, "category", category, "key")
         yield from self._teachers()
         for path in self.outline.adapters:
             yield from self._adapter(path)

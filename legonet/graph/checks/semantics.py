@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from legonet.graph.reading.findings import Finding
-from legonet.graph.reading.positions import show
+from legonet.graph.reading.positions import KeyPath, show
 
 CATEGORY_PLACEHOLDER = "{category}"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -29,18 +29,24 @@ def semantic_problems(data: Any) -> list[Finding]:
 
 
 def _normalisation(data: dict[str, Any]) -> Iterator[Finding]:
-    part = data.get("input")
+    yield from _channel_numbers(("input",), data.get("input"))
+    for name, category in _entries(data, "categories"):
+        if isinstance(category, dict):
+            yield from _channel_numbers(("categories", name, "input"), category.get("input"))
+
+
+def _channel_numbers(key: KeyPath, part: Any) -> Iterator[Finding]:
     shape = part.get("shape") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not _numbers(shape, 3):
         return
     channels = int(shape[0])
-    for key in ("mean", "std"):
-        values = part.get(key)
+    for name in ("mean", "std"):
+        values = part.get(name)
         if isinstance(values, list | tuple) and values and len(values) != channels:
             yield Finding(
-                ("input", key),
+                (*key, name),
                 f"found {len(values)} value{'' if len(values) == 1 else 's'}",
-                f"expected {channels}, one for each channel of input.shape",
+                f"expected {channels}, one for each channel of {'.'.join(map(str, key))}.shape",
                 "correct one of the two",
             )
 
@@ -48,18 +54,37 @@ def _normalisation(data: dict[str, Any]) -> Iterator[Finding]:
 def _labels(data: dict[str, Any]) -> Iterator[Finding]:
     for name, task in _entries(data, "tasks"):
         output = task.get("output") if isinstance(task, dict) else None
-        labels = output.get("labels") if isinstance(output, dict) else None
-        if not isinstance(labels, list | tuple):
+        if not isinstance(output, dict):
             continue
-        for index, label in enumerate(labels):
-            for placeholder in _PLACEHOLDER.findall(label) if isinstance(label, str) else ():
-                if placeholder != CATEGORY_PLACEHOLDER:
-                    yield Finding(
-                        ("tasks", name, "output", "labels", index),
-                        f"found {show(placeholder)}",
-                        f"expected {CATEGORY_PLACEHOLDER}, which stands for the category's label",
-                        "correct or remove it",
-                    )
+        key = ("tasks", name, "output")
+        labels = output.get("labels")
+        yield from _placeholders((*key, "labels"), labels)
+        for category, own in _entries(output, "labels_of"):
+            yield from _placeholders((*key, "labels_of", category), own)
+            if _is_list(own) and _is_list(labels) and len(own) != len(labels):
+                yield Finding(
+                    (*key, "labels_of", category),
+                    f"found {len(own)} labels",
+                    f"expected {len(labels)}, as many as `labels`: a task module is shared by teachers of as "
+                    "many classes, whatever they are called",
+                    f"give {category}'s teacher a task of its own, which shares the category's module",
+                )
+
+
+def _placeholders(key: KeyPath, labels: Any) -> Iterator[Finding]:
+    for index, label in enumerate(labels) if _is_list(labels) else ():
+        for placeholder in _PLACEHOLDER.findall(label) if isinstance(label, str) else ():
+            if placeholder != CATEGORY_PLACEHOLDER:
+                yield Finding(
+                    (*key, index),
+                    f"found {show(placeholder)}",
+                    f"expected {CATEGORY_PLACEHOLDER}, which stands for the category's label",
+                    "correct or remove it",
+                )
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    return isinstance(value, list | tuple)
 
 
 def _channels(data: dict[str, Any]) -> Iterator[Finding]:

@@ -164,7 +164,10 @@ class _Walk:
     def _scalar(self, value: Any, node: Node, key: KeyPath) -> Iterator[Finding]:
         choices = node.get("enum", [node["const"]] if "const" in node else None)
         if choices is not None:
-            if value not in choices:
+            if value not in choices and isinstance(only := node.get("const"), str) and "description" in node:
+                found, expects = self._found(value, key), f"expected {only} ({node['description']})"
+                yield Finding(key, f"unknown {key[-1]} {found}", expects, f"write {only}, or leave it out")
+            elif value not in choices:
                 yield self._unknown(value, choices, "method" if key[-1:] == ("method",) else "value", key)
         elif isinstance(value, str):
             if not self._matches(value, node):

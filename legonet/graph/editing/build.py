@@ -9,13 +9,18 @@ from legonet.errors import GraphError
 from legonet.graph.checks.semantics import semantic_problems
 from legonet.graph.checks.structure import explain
 from legonet.graph.reading.findings import located
-from legonet.graph.schema import FORMAT_VERSION, Graph
+from legonet.graph.schema import FORMAT_VERSION, Graph, Input
 
 Entries = Mapping[str, Mapping[str, Any]]
 
 
 def new_graph(
-    name: str, shape: Sequence[int], mean: Sequence[float] | None = None, std: Sequence[float] | None = None
+    name: str,
+    shape: Sequence[int],
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    resize: str = "fit",
+    interpolation: str = "bilinear",
 ) -> Graph:
     """A graph without any part.
 
@@ -24,13 +29,26 @@ def new_graph(
         shape: (channels, height, width) of every image.
         mean: Subtracted from each channel of an image in [0, 1].
         std: Each channel is divided by it after that.
+        resize: How a photo of another size becomes an image.
+        interpolation: How it is resized.
 
     Raises:
         GraphError: A name or numbers that a graph file could not have.
     """
     image: dict[str, Any] = {"shape": _plain(shape)}
     image |= {key: _plain(values) for key, values in (("mean", mean), ("std", std)) if values is not None}
+    image |= {"resize": resize, "interpolation": interpolation}
     return _checked({"legonet": FORMAT_VERSION, "name": name, "input": image}, "Network")
+
+
+def read_input(graph: Graph, data: Mapping[str, Any]) -> Input:
+    """An image as a graph file describes it.
+
+    Raises:
+        GraphError: It could not be in one.
+    """
+    plain = {"legonet": graph.legonet, "name": graph.name, "input": _plain(data)}
+    return _checked(plain, graph.name).input
 
 
 def extended(graph: Graph, entries: Entries) -> Graph:

@@ -7,10 +7,11 @@ matches the two at the image), takes its place (`replace`), or makes a category 
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from legonet.errors import SelectError
 from legonet.graph.editing.build import extended
+from legonet.graph.editing.dump import graph_data
 from legonet.graph.schema import Graph
 
 OnConflict = Literal["keep", "replace", "variant"]
@@ -81,8 +82,10 @@ def as_variant(before: Graph, after: Graph, name: str) -> Graph:
     """
     teacher = after.teachers[name]
     variant = variant_name(before, teacher.category)
-    label = before.categories[teacher.category].label or teacher.category
+    known = before.categories[teacher.category]
+    entry: dict[str, Any] = {"label": known.label or teacher.category}
+    entry |= {} if known.input is None else {"input": graph_data(known.input)}
     moved = teacher.model_copy(update={"category": variant})
-    graph = extended(before, {"categories": {variant: {"label": label}}})
+    graph = extended(before, {"categories": {variant: entry}})
     tasks = {**graph.tasks, **after.tasks}
     return graph.model_copy(update={"tasks": tasks, "teachers": {**graph.teachers, name: moved}})

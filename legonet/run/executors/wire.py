@@ -25,6 +25,7 @@ def job_data(job: Job) -> dict[str, Any]:
     """
     data = {each.name: getattr(job, each.name) for each in fields(job)}
     models = {name: data[name].model_dump(mode="json") for name in ("adapter", "input", "meaning")}
+    models["donor_input"] = job.donor_input and job.donor_input.model_dump(mode="json")
     return data | models | {"modules": registered_modules()}
 
 
@@ -39,6 +40,7 @@ def job_of(data: dict[str, Any]) -> Job:
         "adapter": Adapter.model_validate(data["adapter"]),
         "input": Input.model_validate(data["input"]),
         "meaning": OUTPUTS.read(data["meaning"]),
+        "donor_input": data["donor_input"] and Input.model_validate(data["donor_input"]),
     }
     return Job(**{**{name: value for name, value in data.items() if name != "modules"}, **models})
 

@@ -1,0 +1,155 @@
+"""A network of four classes: which way an animal's back points, merged from five classifiers trained apart.
+
+`graphs/sides.yaml` is the network. `python -m benchmarks sides` trains the teachers that are not there,
+each from a base that never saw its animal, merges them without an image, and prints each path's accuracy on
+test images beside its teacher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from benchmarks.teacher_training import (
+    Schedule,
+    State,
+    class_loss,
+    initial,
+    outputs,
+    plain,
+    start_from,
+    train,
+)
+from benchmarks.train_teachers import save_state, shuffle_features
+from legonet.blocks.files import find_block
+from legonet.data import animals
+from legonet.data.animals import CATEGORIES, SIDES
+from legonet.graph.load import load_graph
+from legonet.network import Network
+from legonet.store.workspace import shipped_folder
+
+GRAPH = Path("graphs/sides.yaml")
+MODEL, TASK = "vgg-slim-sides", "side"
+RECORDED = 400  # images of a teacher's owner that its statistics are recorded on
+POINTS = 3  # that a path may be below its teacher
+_COMPOSITIONS, _PER_TRAINING = 9_000_000, 1_000  # numbers of images that no other training sees
+Say = Callable[[str], None]
+
+
+BASE = Schedule(rounds=100, learning_rate=2e-3, weight_decay=1e-2, warm_up=0.15)
+TEACHER = Schedule(rounds=24, learning_rate=7e-4, weight_decay=0.0, warm_up=0.1)
+
+
+class Effort(NamedTuple):
+    """How long base and teachers are trained."""
+
+    base: Schedule = BASE
+    teacher: Schedule = TEACHER
+
+
+@dataclass(frozen=True)
+class Row:
+    """One path.
+
+    Attributes:
+        path: `category:side`.
+        teacher: Accuracy of its teacher on test images, 0 to 1.
+        unadapted: Of the category module joined to the task module with no adapter.
+        path_accuracy: Of the path.
+        images: That the adapter was fitted from.
+    """
+
+    path: str
+    teacher: float
+    unadapted: float
+    path_accuracy: float
+    images: int
+
+    @property
+    def met(self) -> bool:
+        """Whether the path is near enough to its teacher."""
+        return self.path_accuracy >= self.teacher - POINTS / 100
+
+
+def make_teachers(graph: Path, effort: Effort, say: Say, threads: int = 1) -> None:
+    """Write the weights and statistics of the graph's teachers that are not there yet."""
+    torch.set_num_threads(threads)
+    base: State | None = None
+    for name, spec in load_graph(graph).graph.teachers.items():
+        file = graph.parent / spec.weights
+        if file.exists():
+            continue
+        if base is None:
+            base = plain(_trained("base", None, effort.base, say).state_dict())
+        net = _trained(spec.category, base, effort.teacher, say)
+        save_state(
+            shuffle_features(net, find_block(MODEL, [shipped_folder("blocks")]), spec.category, 0), file
+        )
+        say(f"{name}: written to {file}")
+    network = Network.load(graph)
+    for name in network.graph.teachers:
+        network.record(name, lambda category: animals.turned(category, count=RECORDED).images)
+
+
+def _trained(category: str, base: State | None, schedule: Schedule, say: Say) -> nn.Sequential:
+    """The base, or a category's teacher: the base with a new last layer, trained on."""
+    net = initial(find_block(MODEL, [shipped_folder("blocks")]), len(SIDES), torch.Generator().manual_seed(0))
+    start_from(net, base or {})
+    number = 0 if category == "base" else 1 + CATEGORIES.index(category)
+    first = _COMPOSITIONS + _PER_TRAINING * number
+    train(
+        net,
+        class_loss,
+        lambda round_: animals.turned(category, seed=first + round_),
+        schedule,
+        torch.Generator().manual_seed(first),
+    )
+    held_out = animals.turned(category, "validation")
+    right = (outputs(net, held_out.images).argmax(1) == held_out.labels).float().mean()
+    say(f"{category}: {float(right):.1%} of validation images")
+    return net
+
+
+def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> list[Row]:
+    """Train what is not there, merge from so many labelled images of each category, and measure.
+
+    Args:
+        graph: The network, as it comes with legonet.
+        effort: Of the trainings.
+        images: Numbers of images that adapters are fitted from, such as 0.
+        say: Told of what is done.
+    """
+    make_teachers(graph, effort, say)
+    rows = []
+    for count in images:
+        network = Network.load(graph)
+        native, *taught = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
+        samples = {path: _few(path, count) for path in taught} if count else None
+        network.transplant(samples)
+        found = network.evaluate("animals").rows
+        for row in found:
+            if row.measure != "accuracy" or (count and row.path == native):
+                continue
+            assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
+            given = 0 if row.path == native else count
+            rows.append(Row(row.path, row.teacher, row.unadapted, row.transplanted, given))
+    return rows
+
+
+def _few(path: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    drawn = animals.turned(path.partition(":")[0], seed=1, count=count)
+    return drawn.images, drawn.labels
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text."""
+    lines = [f"{'path':<14}{'images':>8}{'teacher':>10}{'no adapter':>12}{'transplanted':>14}{'met':>6}"]
+    for row in rows:
+        figures = f"{row.teacher:>10.1%}{row.unadapted:>12.1%}{row.path_accuracy:>14.1%}"
+        lines.append(f"{row.path:<14}{row.images:>8}{figures}{'yes' if row.met else 'no':>6}")
+    return "\n".join(lines)

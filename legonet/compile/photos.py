@@ -1,0 +1,95 @@
+"""How photos of any size become the images that categories see: each resized once where categories agree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from legonet.compile.program import IMAGES
+from legonet.graph.schema import Input
+from legonet.graph.select import split_path
+
+if TYPE_CHECKING:
+    from legonet.blocks.photo import Resize, Restore
+
+Frame = tuple[tuple[int, int, int], str, str, tuple[float, ...] | None]
+
+
+@dataclass(frozen=True)
+class Photos:
+    """How the photos that a network is given become images.
+
+    Attributes:
+        views: By category, the images that it sees and the brick that normalises them.
+        inputs: What each of these images is like, by their name.
+        stages: What is normalised otherwise than the network's own images, by the brick's name.
+        over: By path whose outputs are maps over the image, the images that they are over.
+    """
+
+    views: Mapping[str, tuple[str, str]]
+    inputs: Mapping[str, Input]
+    stages: Mapping[str, Input]
+    over: Mapping[str, str]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """(channels, height, width) of the images, by their name."""
+        return {name: each.shape for name, each in self.inputs.items()}
+
+    def resizes(self) -> dict[str, Resize]:
+        """What makes the images of photos, by their name."""
+        return {name: resize_of(each) for name, each in self.inputs.items()}
+
+    def restores(self) -> dict[str, Restore]:
+        """What brings maps back to the photos' pixels, by path."""
+        from legonet.blocks.photo import Restore
+
+        images = {path: self.inputs[name] for path, name in self.over.items()}
+        return {path: Restore(each.shape[1:], each.resize) for path, each in images.items()}
+
+
+def find_photos(
+    usual: Input, inputs: Mapping[str, Input], separate_inputs: bool, over: Collection[str]
+) -> Photos:
+    """Find which categories see the same images.
+
+    Args:
+        usual: The network's own image.
+        inputs: By category.
+        separate_inputs: Whether each category is given photos of its own.
+        over: Paths whose outputs are maps over the image.
+    """
+    views: dict[str, tuple[str, str]] = {}
+    images: dict[str, Input] = {}
+    stages: dict[str, Input] = {}
+    known: dict[Frame, str] = {}
+    for category, each in inputs.items():
+        usually = frame_of(each) == frame_of(usual)
+        name = IMAGES if usually else f"{IMAGES}:{category}"
+        name = f"{IMAGES}.{category}" if separate_inputs else known.setdefault(frame_of(each), name)
+        images.setdefault(name, each)
+        stage = "input"
+        if _normal(each) != _normal(usual):
+            same = next((one for one, other in stages.items() if _normal(other) == _normal(each)), category)
+            stages.setdefault(same, each)
+            stage = f"normalise.{same}"
+        views[category] = name, stage
+    return Photos(views, images, stages, {path: views[split_path(path)[0]][0] for path in over})
+
+
+def frame_of(image: Input) -> Frame:
+    """What tells whether two categories see the same pixels."""
+    fill = image.mean if image.resize in ("fit", "pad") and any(image.mean or ()) else None
+    return image.shape, image.resize, image.interpolation, fill
+
+
+def _normal(image: Input) -> tuple[object, ...]:
+    return image.shape[0], image.mean, image.std
+
+
+def resize_of(image: Input) -> Resize:
+    """What makes an image of a photo; beside the photo it has the mean, which normalises to 0."""
+    from legonet.blocks.photo import Resize
+
+    return Resize(*frame_of(image))

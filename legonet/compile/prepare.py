@@ -1,0 +1,61 @@
+"""Photos and their labels as category modules and fits take them. Needs torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from legonet.blocks.photo import Resize, Restore, scales_of, sizes_of
+from legonet.compile.network import normalisation
+from legonet.compile.photos import resize_of
+from legonet.graph.output import Output
+from legonet.graph.schema import Input
+
+
+def prepared(photos: Tensor, image: Input) -> Tensor:
+    """Photos (batch, channels, height, width) in [0, 1] as a category module takes them."""
+    return normalisation(image)(resize_of(image)(photos))
+
+
+def prepared_labels(labels: Tensor, meaning: Output, photos: Tensor, image: Input) -> Tensor:
+    """Labels of photos as those of the images that are made of them: maps are resized with them."""
+    if photos.shape[2:] == image.shape[1:] or not (meaning.places or meaning.over_image):
+        return labels
+    if meaning.places:
+        return _places(labels, photos, image)
+    maps = labels.flatten(1, -3) if labels.ndim > 3 else labels[:, None]
+    whole = not labels.is_floating_point()
+    kernel = "nearest" if whole else "bilinear"
+    resize = Resize((maps.shape[1], *image.shape[1:]), image.resize, kernel, None)
+    found = resize(maps.double() if whole else maps).to(labels.dtype)
+    return found.reshape(*labels.shape[:-2], *image.shape[1:])
+
+
+def _places(labels: Tensor, photos: Tensor, image: Input) -> Tensor:
+    """Places on photos, as shares of their sides, on the images that are made of them."""
+    height, width = sizes_of(photos)
+    down, across = scales_of(height, width, image.shape[1:], image.resize)
+    photo, scale = torch.cat([width, height]), torch.cat([across, down])
+    size = torch.tensor([image.shape[2], image.shape[1]])
+    return ((labels - 0.5) * photo / scale + size / 2) / size
+
+
+class Whole(nn.Sequential):
+    """A model that takes photos of any size: what normalises images, and the model's parts.
+
+    Args:
+        image: The images that it takes.
+        over_image: Whether its outputs are maps over them.
+        parts: What leads normalised images to the output.
+    """
+
+    def __init__(self, image: Input, over_image: bool, *parts: nn.Module) -> None:
+        super().__init__(normalisation(image), *parts)
+        # No parts of the chain; they have no weights.
+        self._around = resize_of(image), Restore(image.shape[1:], image.resize) if over_image else None
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """The output, maps in the photos' own pixels."""
+        resize, restore = self._around
+        output = super().forward(resize(photos))
+        return output if restore is None else restore(output, photos)
