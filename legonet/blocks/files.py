@@ -23,6 +23,7 @@ from legonet.graph.reading.positions import show
 from legonet.graph.reading.source import read_source
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.notation import layers_data, name_conflict
+from legonet.store.workspace import BLOCKS_FOLDER, shipped_folder
 
 SUFFIXES = (".yaml", ".json")
 
@@ -66,18 +67,23 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
             f"{where + ': ' if where else ''}no block {show(name)} in {looked}; blocks are "
             f"{listed(list(known)) or 'none'}.{did_you_mean(name, known)}"
         )
-    return read_block(known[name])
+    own = known[name].parent == shipped_folder(BLOCKS_FOLDER)  # installers put links there
+    return read_block(known[name], follow=own)
 
 
-def read_block(path: Path | str) -> Block:
+def read_block(path: Path | str, *, follow: bool = True) -> Block:
     """Read a block file: YAML, or JSON if its name ends in `.json`.
+
+    Args:
+        path: The file.
+        follow: A link is followed: the user named it.
 
     Raises:
         BlockError: It cannot be read, or is not valid; the message is the whole report, with one line
             `file:line:column: key: message` for each problem, in file order.
     """
     try:
-        text = read_source(path, "block file")
+        text = read_source(path, "block file", follow=follow)
     except GraphError as error:
         raise BlockError(str(error), error.problems) from error
     read = parse_json if Path(path).suffix == ".json" else parse_block

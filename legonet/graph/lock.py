@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from legonet import foreign
 from legonet.errors import GraphError, Problem
 from legonet.graph.atomic import write_atomically
 from legonet.graph.checks.structure import explain
@@ -19,8 +20,6 @@ from legonet.graph.gc_pause import paused
 from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import located
 from legonet.graph.reading.source import decode
-
-LARGEST_LOCK = 512 * 2**20  # 100,000 adapters take a quarter of that
 
 _REMEDY = "restore it from version control, or delete it to build everything again"
 
@@ -82,18 +81,9 @@ def read_lock(path: Path) -> Lock:
     Raises:
         GraphError: The file is not a lock file of this version.
     """
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_LOCK:
-            most = f"{LARGEST_LOCK // 2**20} MiB"
-            expected = f"expected a lock file of at most {most}"
-            raise GraphError.of(Problem(f"{size / 2**20:,.1f} MiB", expected, _REMEDY, str(path)))
-        data = path.read_bytes()
-    except FileNotFoundError:
+    data = foreign.read_if_there(path, foreign.LOCK)
+    if data is None:
         return Lock()
-    except OSError as error:
-        found = f"cannot be read ({error.strerror})"
-        raise GraphError.of(Problem(found, "expected a lock file", file=str(path))) from error
     try:
         with paused():
             return Lock.model_validate_json(data)

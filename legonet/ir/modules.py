@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from legonet import foreign
 from legonet.errors import BlockError, StoreError
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
@@ -56,12 +57,7 @@ def load_module(
     """
     if isinstance(blob, Path):
         where = str(blob)
-        try:
-            blob = map_bytes(blob)
-        except OSError as error:
-            raise StoreError(
-                f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
-            ) from error
+        blob = map_bytes(blob, foreign.BLOB, follow=True)
     parsed = parse_module(blob, where)
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)
