@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from legonet.errors import DataError
+from legonet import foreign
+from legonet.errors import DataError, first_line
 
-MOST_PIXELS = 100_000_000
+FORMATS = {"PNG": 70_000_000, "JPEG": 70_000_000, "BMP": 70_000_000, "WEBP": 50_000_000}
+"""Pillow's names of the formats that are read, and how many pixels take a gibibyte at most to decode."""
+MOST_SCANNED = 10 * FORMATS["JPEG"]  # pixels that all scans of a progressive JPEG have together
+
+_NAMED = "a PNG, JPEG, BMP or WebP file"
 _MODES = {1: "L", 3: "RGB"}
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -21,7 +29,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     """Read an image, turned upright and resized.
 
     Args:
-        path: A file that Pillow can read, 8 bits per channel.
+        path: A file of one of `FORMATS`, 8 bits per channel.
         shape: Channels (1: grey, 3: red, green, blue), height, width.
 
     Returns:
@@ -31,7 +39,9 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
         DataError: The file is missing, damaged, too large, or has more than 8 bits per channel.
     """
     channels, height, width = shape
-    picture = _open(path).convert(_MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
+    with _told(path):
+        picture = open_picture(path).convert(_MODES[channels])
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     values = np.array(picture, dtype=np.float32).reshape(height, width, channels) / 255
     return torch.from_numpy(values.transpose(2, 0, 1).copy())
 
@@ -50,15 +60,15 @@ def read_mask(path: Path, size: tuple[int, int], image_size: tuple[int, int] | N
     Raises:
         DataError: The file cannot be read, or has another size than its image.
     """
-    picture = _open(path)
+    picture = open_picture(path)
     if image_size is not None and picture.size != image_size:
         raise DataError(
             f"{path}: is {picture.width}x{picture.height} pixels; expected {image_size[0]}x{image_size[1]}, "
             "as its image; draw the mask over the image itself"
         )
-    values = (
-        np.asarray(picture) > 0 if picture.mode in ("P", "1") else np.asarray(picture.convert("L")) >= 128
-    )
+    with _told(path):
+        indexed = picture.mode in ("P", "1")
+        values = np.asarray(picture) > 0 if indexed else np.asarray(picture.convert("L")) >= 128
     mask = Image.fromarray(values.astype(np.uint8)).resize((size[1], size[0]), Image.Resampling.NEAREST)
     return torch.from_numpy(np.array(mask, dtype=np.bool_))[None]
 
@@ -69,7 +79,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The file cannot be read.
     """
-    return _open(path).size
+    return open_picture(path).size
 
 
 def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -85,28 +95,61 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _open(path: Path) -> Image.Image:
+def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
+    """Open and decode a picture of one of `FORMATS`.
+
+    Args:
+        path: The file; a link is followed, as in a folder of images that somebody chose.
+        upright: Turn it as its camera was held.
+
+    Raises:
+        DataError: The file is missing, damaged or too large, or of another format.
+    """
+    with foreign.opened(path, foreign.IMAGE, follow=True) as file, _told(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own; the limits below are ours
+        with Image.open(file, formats=tuple(FORMATS)) as picture:
+            _check(picture, file, path)
+            picture.load()
+            if upright:
+                ImageOps.exif_transpose(picture, in_place=True)
+            return picture
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is ours
-            with Image.open(path) as picture:
-                _check(picture, path)
-                picture.load()
-                return ImageOps.exif_transpose(picture)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected an image") from None
-    # Pillow reports a damaged file by any of these, depending on its format
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # of a damaged file Pillow raises anything, depending on its format
         raise DataError(
-            f"{path}: cannot be read as an image ({error}); expected a PNG or JPEG file"
+            f"{path}: cannot be read as an image ({first_line(error)}); expected {_NAMED}"
         ) from error
 
 
-def _check(picture: Image.Image, path: Path) -> None:
-    if picture.width * picture.height > MOST_PIXELS:
+def _check(picture: Image.Image, file: BinaryIO, path: Path) -> None:
+    pixels, most = picture.width * picture.height, FORMATS[_format(picture)]
+    if pixels > most:
         raise DataError(
-            f"{path}: {picture.width}x{picture.height} pixels; expected at most {MOST_PIXELS:,}; "
+            f"{path}: {picture.width}x{picture.height} pixels; expected at most {most:,}; "
             "make it smaller first"
         )
     if picture.mode in _DEEP:
         raise DataError(f"{path}: has more than 8 bits per channel; expected 8; convert it first")
+    if any(tile[0] == "bmp_rle" for tile in picture.tile):  # which Pillow unpacks in Python, to any size
+        raise DataError(f"{path}: is a compressed BMP file; expected an uncompressed one; save it as PNG")
+    if _format(picture) == "JPEG" and pixels * _scans(file) > MOST_SCANNED:
+        raise DataError(f"{path}: is a JPEG file of too many scans; expected at most ten; save it again")
+
+
+def _format(picture: Image.Image) -> str:
+    return "JPEG" if picture.format == "MPO" else str(picture.format)  # MPO: with a preview behind it
+
+
+def _scans(file: BinaryIO) -> int:
+    """How often a JPEG file goes over the whole picture, or more, as previews count too."""
+    place = file.tell()
+    file.seek(0)
+    count = file.read().count(b"\xff\xda")
+    file.seek(place)
+    return max(count, 1)

@@ -23,6 +23,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from legonet import foreign
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
@@ -184,7 +185,7 @@ class Inbox:
         return f"{category}:{said.task}"
 
     def _read(self, drop: Drop) -> Dropped:
-        data, _ = parse_yaml(drop.entry.read_bytes(), str(drop.entry))
+        data, _ = parse_yaml(foreign.read(drop.entry, foreign.DROP), str(drop.entry))
         if isinstance(data, dict) and "different" in data and "on_conflict" not in data:
             data["on_conflict"] = data.pop("different")
             self._note(
@@ -217,11 +218,11 @@ class Inbox:
         reference = str(drop.entry.with_name(program)) if is_program else said.model
         module = find_model(reference, workspace.block_folders, allowed_code(workspace))
         weights = None if is_program and file.suffix == SUFFIX else file
-        fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
+        fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key, follow=False)
         new = NewTeacher(drop.name, module, said.category, said.task, said.cut, copy=False)
         source, _ = from_module(new, graph.input.shape)
         if drop.statistics.is_file():
-            statistics = drop.statistics.read_bytes()
+            statistics = foreign.read(drop.statistics, foreign.STATISTICS)
             parse_statistics(statistics, str(drop.statistics))
             source = with_statistics(source, statistics)
         return source
