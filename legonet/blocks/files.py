@@ -17,6 +17,7 @@ from legonet.errors import BlockError, GraphError
 from legonet.graph.checks.structure import explain
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.fields import NAME_PATTERN
+from legonet.graph.in_parts import validated
 from legonet.graph.load import parse_yaml
 from legonet.graph.reading.findings import Finding, located
 from legonet.graph.reading.positions import show
@@ -26,6 +27,7 @@ from legonet.ir.notation import layers_data, name_conflict
 from legonet.store.workspace import BLOCKS_FOLDER, shipped_folder
 
 SUFFIXES = (".yaml", ".json")
+MOST_LAYERS = 10_000
 
 
 def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
@@ -118,7 +120,7 @@ def parse_json(text: str, source: str, name: str | None = None) -> Block:
         BlockError: It is not valid; the message names the first thing that is wrong.
     """
     try:
-        block = Block.model_validate(json.loads(text))
+        block = validated(Block, json.loads(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key, found = ".".join(str(part) for part in first["loc"]), first["msg"]
@@ -154,7 +156,7 @@ def parse_block(text: str, source: str, name: str | None = None) -> Block:
     problems = [*explain(data, Block, positions), *_problems(data, name)]
     if not problems:
         try:
-            return Block.model_validate(data)
+            return validated(Block, data)
         except ValidationError as error:
             problems = [Finding(_key(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
     raise BlockError.of(*located(problems, source, positions))
@@ -186,6 +188,10 @@ def _problems(data: dict[str, Any], name: str | None) -> Iterator[Finding]:
 
 
 def _layer_problems(layers: dict[str, Any]) -> Iterator[Finding]:
+    if len(layers) > MOST_LAYERS:
+        found = f"{len(layers):,} layers"
+        yield Finding(("layers",), found, f"expected at most {MOST_LAYERS:,}", "split the model", at="key")
+        return
     conflict = name_conflict(layers)
     if conflict:
         parts = (conflict[1], "expected names that nest", "rename the layer or move it")

@@ -198,8 +198,20 @@ def constant(value: Any) -> Any:
 
 
 def build_graph(graph: ModelGraph, device: torch.device | str = "cpu") -> GraphModule:
-    """Make the module of a graph of operations, in evaluation mode; its values have no meaning yet."""
-    return GraphModule(graph, device).eval()
+    """Make the module of a graph of operations, in evaluation mode; its values have no meaning yet.
+
+    Raises:
+        BlockError: Its tensors or operations are none that torch can have.
+    """
+    try:
+        return GraphModule(graph, device).eval()
+    except BlockError:
+        raise
+    except Exception as error:  # of torch, which raises anything
+        raise BlockError(
+            f"the model cannot be built: {first_line(error)}; expected operations as `legonet teacher add` "
+            "writes them; bring the model in again"
+        ) from error
 
 
 def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from legonet import foreign
-from legonet.errors import BlockError, StoreError
+from legonet.errors import BlockError, StoreError, first_line
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
@@ -63,8 +63,10 @@ def load_module(
         return make_module(_graph(parsed, where), parsed.tensors, device)
     except BlockError as error:
         raise StoreError(f"{where}: {error}") from error
-    except RuntimeError as error:
-        raise StoreError(f"{where}: its weights do not fit its layers: {error}; build it again") from error
+    except Exception as error:  # of torch, which raises anything
+        raise StoreError(
+            f"{where}: its weights do not fit its layers: {first_line(error)}; build it again"
+        ) from error
 
 
 def make_module(

@@ -7,6 +7,7 @@ could not write any more, and brings back adapters whose path was removed and ca
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from legonet.errors import StoreError
+from legonet.graph.fields import SHA256_PATTERN
 from legonet.plan.cost import History, Took
 from legonet.plan.facts import StoredAdapter
 from legonet.plan.plan import PlannedEdge
@@ -30,6 +32,8 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 # Columns that journals of earlier versions lack.
 _LATER = {"adapter": "TEXT", "seed": "INTEGER", "memory": "INTEGER", "operations": "INTEGER"}
+_STRANGE = "SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index')"  # that no journal has
+MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
 _AT_ONCE = 500  # variables of one query
 REMEMBERED = 10_000  # jobs that the history is made of
 
@@ -122,11 +126,14 @@ class Journal:
             return
         try:
             with closing(sqlite3.connect(self.path, timeout=30)) as database:
+                _bound(database)
                 found = database.execute("PRAGMA quick_check(1)").fetchone()
-            if found == ("ok",):
+                strange = database.execute(_STRANGE).fetchone() if found == ("ok",) else None
+            if found == ("ok",) and strange == (0,):
                 return
-        except sqlite3.OperationalError:  # locked, or not readable: not damaged
-            return
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error) or "unable to open" in str(error):  # or not readable: not damaged
+                return
         except sqlite3.DatabaseError:
             pass
         aside = self.path.with_name(self.path.name + ".damaged")
@@ -187,7 +194,7 @@ class Journal:
             "ORDER BY rowid DESC LIMIT ?"
         )
         rows = self._read(query, [(REMEMBERED,)])
-        return History.of(Took(*row) for row in reversed(rows))
+        return History.of(Took(*row) for row in reversed(rows) if _is_took(row))
 
     def fitted(self, keys: Iterable[str]) -> dict[str, StoredAdapter]:
         """The adapters that were fitted for these keys, of whatever graph of the workspace."""
@@ -200,8 +207,11 @@ class Journal:
                 "SELECT key, path, adapter, seed, quality FROM jobs WHERE state = 'done' "  # noqa: S608 - marks
                 f"AND adapter IS NOT NULL AND key IN ({marks}) ORDER BY rowid"
             )
-            for key, path, adapter, seed, quality in self._read(query, [part]):
-                found[key] = StoredAdapter(path, adapter, int(seed or 0), json.loads(quality))
+            for key, *row in self._read(query, [part]):
+                with suppress(
+                    ValueError, TypeError, RecursionError
+                ):  # somebody else's row: no adapter of ours
+                    found[key] = _stored(*row)
         return found
 
     def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:
@@ -212,6 +222,43 @@ class Journal:
             with closing(
                 sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", timeout=30, uri=True)
             ) as base:
+                _bound(base)
+                base.text_factory = _text
                 return [row for each in values for row in base.execute(query, tuple(each)).fetchall()]
         except sqlite3.Error:
             return []
+
+
+def _bound(database: sqlite3.Connection) -> None:
+    """No statement takes for ever, whatever views and triggers a file brings along."""
+    end = time.monotonic() + MOST_SECONDS
+    database.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+    database.execute("PRAGMA trusted_schema = OFF")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _is_took(row: tuple) -> bool:
+    path, method, seconds, *counts = row
+    numbers = all(each is None or (isinstance(each, int) and each >= 0) for each in counts)
+    timed = isinstance(seconds, float | int) and 0 <= seconds < float("inf")
+    return isinstance(path, str) and isinstance(method, str) and timed and numbers
+
+
+def _stored(path: object, adapter: object, seed: object, quality: object) -> StoredAdapter:
+    """An adapter of a row.
+
+    Raises:
+        ValueError: It is none.
+        TypeError: Likewise.
+    """
+    if not isinstance(path, str) or not isinstance(adapter, str) or not re.fullmatch(SHA256_PATTERN, adapter):
+        raise ValueError("no adapter")
+    if not isinstance(seed, int | None) or not isinstance(quality, str):
+        raise ValueError("no seed or quality")
+    measured = json.loads(quality)
+    if not isinstance(measured, dict) or not all(isinstance(each, float | int) for each in measured.values()):
+        raise ValueError("no quality")
+    return StoredAdapter(path, adapter, seed or 0, {name: float(each) for name, each in measured.items()})

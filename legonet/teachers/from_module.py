@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from legonet.errors import GraphError
+from legonet.errors import GraphError, LegonetError, TeacherError, first_line
 from legonet.graph.editing.build import extended
 from legonet.graph.schema import Graph
 from legonet.ir.modules import raw_tensor
@@ -84,6 +84,18 @@ def from_module(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTe
         TeacherError: The model cannot be traced, computes something else when it is put together again, or
             has no such cut.
     """
+    try:
+        return _described(new, input_shape)
+    except LegonetError:
+        raise
+    except Exception as error:  # of torch, which raises anything about modules of others
+        raise TeacherError(
+            f"{new.where}: cannot be taken in: {type(error).__name__}: {first_line(error)}; expected a "
+            "model of images whose parameters are plain tensors with values; correct the model"
+        ) from error
+
+
+def _described(new: NewTeacher, input_shape: tuple[int, ...]) -> tuple[MemoryTeacher, tuple[int, ...]]:
     module, output, where = new.module, new.output, new.where
     traced = trace(module, new.example_shape or input_shape, output=output, where=where)
     cut = resolve(traced.graph, new.cut, input_shape, where)

@@ -14,7 +14,7 @@ from legonet.graph.reading.scalars import MOST_DIGITS
 DEEPEST = 64
 MOST_NODES = 500_000
 MOST_ALIASED = 100_000
-MOST_PROBLEMS = 2_000  # of a file; a report shows a hundred
+MOST_PROBLEMS = 10_000  # of a file; a report shows a hundred
 MOST_SECONDS = 5.0  # of the processor
 
 

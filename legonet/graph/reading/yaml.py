@@ -4,8 +4,8 @@ The data is composed here from a parser's events, not by a constructor: nothing 
 executed, aliases are counted before they expand, and every key and value keeps its line and column.
 
 PyYAML has two parsers. The one in C is many times as fast; the one in Python says in more words what is
-wrong, so that it reads again what the other refuses, but for large files. Both are of YAML 1.1. What YAML 1.2 sees differently is
-the meaning of words, which `legonet.graph.reading.scalars` gives, and where lines end.
+wrong, so that it reads again what the other refuses, but for large files. Both are of YAML 1.1. What YAML 1.2
+sees differently is the meaning of words, which `legonet.graph.reading.scalars` gives, and where lines end.
 """
 
 from __future__ import annotations
