@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import random
+import re
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,10 @@ from torch import nn
 
 from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
 
+_BUILDER = (
+    b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\n"
+    b"arguments: {num_classes: 3, act_layer: relu, drop_rate: 0.5}\n"
+)
 CANARY = "canary"  # a file that exists only if code of a mutant ran
 
 
@@ -51,7 +56,9 @@ def formats(folder: Path) -> dict[str, Format]:
     torch.manual_seed(0)
     graph = Path(__file__).parents[1] / "graphs" / "animals.yaml"
     text = graph.read_bytes()
-    blocks = [each.read_bytes() for each in sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]]
+    shipped = sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]
+    named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
+    blocks = [*named, *(_BUILDER % each for each in (b"torchvision:vgg11", b"timm:resnet10t"))]
     gadgets = _gadgets(folder / CANARY)
     found = {
         "graph.yaml": Format(".yaml", [text], text_mutant, _read_graph),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from legonet.errors import StoreError
 from legonet.graph.fields import SHA256_PATTERN
@@ -32,7 +32,12 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 # Columns that journals of earlier versions lack.
 _LATER = {"adapter": "TEXT", "seed": "INTEGER", "memory": "INTEGER", "operations": "INTEGER"}
-_STRANGE = "SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index')"  # that no journal has
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("path", "key", "method", "state", "quality", "notes"), str),
+    **dict.fromkeys(("seed", "memory", "operations"), int | None),
+    "seconds": float | int,
+    "adapter": str | None,
+}
 MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
 _AT_ONCE = 500  # variables of one query
 REMEMBERED = 10_000  # jobs that the history is made of
@@ -128,9 +133,8 @@ class Journal:
             with closing(sqlite3.connect(self.path, timeout=30)) as database:
                 _bound(database)
                 found = database.execute("PRAGMA quick_check(1)").fetchone()
-                strange = database.execute(_STRANGE).fetchone() if found == ("ok",) else None
-            if found == ("ok",) and strange == (0,):
-                return
+                if found == ("ok",) and _is_sound(database):
+                    return
         except sqlite3.OperationalError as error:
             if "locked" in str(error) or "unable to open" in str(error):  # or not readable: not damaged
                 return
@@ -234,6 +238,18 @@ def _bound(database: sqlite3.Connection) -> None:
     end = time.monotonic() + MOST_SECONDS
     database.set_progress_handler(lambda: time.monotonic() > end, 10_000)
     database.execute("PRAGMA trusted_schema = OFF")
+
+
+def _is_sound(database: sqlite3.Connection) -> bool:
+    """Whether a file that sqlite can read holds what a journal does."""
+    kinds = dict(database.execute("SELECT name, type FROM sqlite_master"))
+    if set(kinds.values()) - {"table", "index"}:  # views and triggers compute what they like
+        return False
+    if "jobs" not in kinds:
+        return True
+    cursor = database.execute("SELECT * FROM jobs ORDER BY rowid DESC LIMIT ?", (REMEMBERED,))
+    types = [_TYPES.get(column[0], object) for column in cursor.description]
+    return all(isinstance(value, kind) for row in cursor for value, kind in zip(row, types, strict=True))
 
 
 def _text(data: bytes) -> str:

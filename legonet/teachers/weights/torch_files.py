@@ -315,5 +315,6 @@ def _table() -> Table:
         table[f"torch._utils.{name}"] = Maker(lambda *rest, odd=odd: StoredTensor(odd))
     for place in ("torch", "torch.cuda", "torch.storage"):
         table |= {f"{place}.{name}": Mark(getattr(torch, dtype)) for name, dtype in _STORAGES.items()}
-    types = {name: value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
-    return table | {f"torch.{name}": Mark(value) for name, value in types.items()}
+    kinds = (torch.dtype, torch.qscheme, torch.layout, torch.memory_format)
+    named = {name: value for name, value in vars(torch).items() if isinstance(value, kinds)}
+    return table | {f"torch.{name}": Mark(value) for name, value in named.items()}
