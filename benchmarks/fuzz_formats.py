@@ -22,8 +22,11 @@ from torch import nn
 from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
 
 _BUILDER = (
-    b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\n"
-    b"arguments: {num_classes: 3, act_layer: relu, drop_rate: 0.5}\n"
+    b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\narguments: {num_classes: 3, %s}\n"
+)
+_BUILDERS = (
+    (b"torchvision:squeezenet1_1", b"dropout: 0.5"),
+    (b"timm:resnet10t", b"act_layer: relu, drop_rate: 0.5"),
 )
 CANARY = "canary"  # a file that exists only if code of a mutant ran
 
@@ -58,7 +61,7 @@ def formats(folder: Path) -> dict[str, Format]:
     text = graph.read_bytes()
     shipped = sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]
     named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
-    blocks = [*named, *(_BUILDER % each for each in (b"torchvision:vgg11", b"timm:resnet10t"))]
+    blocks = [*named, *(_BUILDER % each for each in _BUILDERS)]
     gadgets = _gadgets(folder / CANARY)
     found = {
         "graph.yaml": Format(".yaml", [text], text_mutant, _read_graph),

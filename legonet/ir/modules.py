@@ -61,6 +61,8 @@ def load_module(
     parsed = parse_module(blob, where)
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)
+    except StoreError:
+        raise
     except BlockError as error:
         raise StoreError(f"{where}: {error}") from error
     except Exception as error:  # of torch, which raises anything

@@ -72,7 +72,7 @@ def step(op: str, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         block(step("cat", [])),
         block(step("view", X, [2**62, 2**62])),
         block(step("view", X, [])),
-        block(step("add.Tensor", X, {"infinity": 1})),
+        block(step("add.Tensor", X, [X])),
         block(step("add.Tensor", X, "text")),
         block(step("permute", X, [0, 0, 0, 0])),
         block(step("permute", X, "abcd")),
@@ -92,14 +92,18 @@ def step(op: str, *arguments: Any, **keywords: Any) -> dict[str, Any]:
     ],
 )
 def test_blocks_of_operations_that_no_torch_takes(data: dict[str, Any], tmp_path: Path) -> None:
-    """Each is refused where it is read, or where it is built or measured; one may be harmless."""
+    """Each is refused where it is read, or where it is measured or built."""
     (tmp_path / "odd.json").write_text(json.dumps(data))
     with pytest.raises(LegonetError):
-        graph = read_block(tmp_path / "odd.json").architecture
-        assert graph is not None
-        shapes_of(graph, (3, 8, 8))
-        size_of(graph, (3, 8, 8))
-        build_graph(graph, "meta")(torch.zeros(1, 3, 8, 8, device="meta"))
+        _used(tmp_path / "odd.json")
+
+
+def _used(path: Path) -> None:
+    graph = read_block(path).architecture
+    assert graph is not None
+    shapes_of(graph, (3, 8, 8))
+    size_of(graph, (3, 8, 8))
+    build_graph(graph, "meta")(torch.zeros(1, 3, 8, 8, device="meta"))
 
 
 def test_numbers_of_thousands_of_digits_are_not_multiplied(tmp_path: Path) -> None:
@@ -181,9 +185,7 @@ def picture(kind: str, **options: Any) -> bytes:
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "EPS", "PPM", "TGA", "ICO", "PDF"])
 def test_pictures_of_formats_that_nobody_named(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(picture(kind))
-    with pytest.raises(
-        DataError, match=r"a\.png: cannot be read as an image .*expected a PNG, JPEG, BMP or W"
-    ):
+    with pytest.raises(DataError, match=r"a\.png: cannot be read as an image .*expected a PNG, JPEG"):
         read_image(tmp_path / "a.png", (3, 8, 8))
 
 
@@ -205,15 +207,11 @@ def test_a_jpeg_file_of_very_many_scans(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_compressed_bmp_file_which_becomes_any_size(tmp_path: Path) -> None:
-    data = bytearray(picture("BMP"))
-    header = 54 + 1024
-    indexed = bytearray(io.BytesIO().getvalue())
     file = io.BytesIO()
     Image.effect_noise((40, 30), 60).save(file, "BMP")
-    indexed = bytearray(file.getvalue())
-    indexed[30:34] = (1).to_bytes(4, "little")  # run-length encoded
-    (tmp_path / "a.bmp").write_bytes(bytes(indexed[:header]) + b"\x00\x02\x00\xff" * 1000)
-    assert data[:2] == b"BM"
+    data = file.getvalue()
+    encoded = data[:30] + (1).to_bytes(4, "little") + data[34 : 54 + 1024]  # its colours come last
+    (tmp_path / "a.bmp").write_bytes(encoded + b"\x00\x02\x00\xff" * 1000)
     with pytest.raises(DataError, match="is a compressed BMP file"):
         read_image(tmp_path / "a.bmp", (3, 8, 8))
 
@@ -311,5 +309,5 @@ def test_large_files_are_not_read_by_the_slow_parser(monkeypatch: pytest.MonkeyP
     comments = "# a\tb!\n" * 40_000
     with pytest.raises(GraphError, match="the file is empty"):
         parse_graph(comments, "zoo.yaml")
-    with pytest.raises(GraphError, match=r"zoo\.yaml:40001:\d+: "):
+    with pytest.raises(GraphError, match=r"zoo\.yaml:4000[12]:\d+: "):
         parse_graph(comments + "a: [", "zoo.yaml")
