@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz_formats import CANARY, Format, formats
-from legonet.errors import LegonetError
+from legonet.errors import LegonetError, first_line
 from legonet.tables import columns
 
 SECONDS = 5  # of the processor, for one file
@@ -216,12 +216,18 @@ def _read_one(each: Format, path: Path) -> tuple[str, str]:
         each.read(path)
     except LegonetError as error:
         return "refused", str(error)[:200]
-    except _TooLongError:
-        return "time", "".join(traceback.format_exc(limit=-3))[-500:]
-    except MemoryError:
-        return "memory", "".join(traceback.format_exc(limit=-3))[-500:]
+    except _TooLongError as error:
+        return "time", _place(error)
+    except MemoryError as error:
+        return "memory", _place(error)
     except BaseException as error:
-        return "traceback", f"{type(error).__name__}: {error}: " + traceback.format_exc(limit=-3)[-700:]
+        return "traceback", f"{type(error).__name__}: {first_line(error)} ({_place(error)})"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     return "accepted", ""
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, the innermost places last."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " > ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames)

@@ -39,6 +39,7 @@ _TYPES: dict[str, Any] = {
     "adapter": str | None,
 }
 MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
+_BROKEN = (sqlite3.Error, ValueError)  # ValueError: a complaint of sqlite that quotes what is no text
 _AT_ONCE = 500  # variables of one query
 REMEMBERED = 10_000  # jobs that the history is made of
 
@@ -87,7 +88,7 @@ class Journal:
         """What sqlite complains of, as people read it."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (*_BROKEN, OSError) as error:
             raise StoreError(
                 f"{self.path}: the journal cannot be used ({error}); expected a sqlite file that may be "
                 "written to; check its permissions and the free space, or delete it: nothing but the history "
@@ -138,7 +139,7 @@ class Journal:
         except sqlite3.OperationalError as error:
             if "locked" in str(error) or "unable to open" in str(error):  # or not readable: not damaged
                 return
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, ValueError):
             pass
         aside = self.path.with_name(self.path.name + ".damaged")
         try:
@@ -229,7 +230,7 @@ class Journal:
                 _bound(base)
                 base.text_factory = _text
                 return [row for each in values for row in base.execute(query, tuple(each)).fetchall()]
-        except sqlite3.Error:
+        except _BROKEN:
             return []
 
 

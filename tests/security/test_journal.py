@@ -93,3 +93,17 @@ def test_a_view_that_never_ends_is_cut_short(path: Path, monkeypatch: pytest.Mon
     assert journal.history().estimate("dog:classify", "auto") is None
     journal.end(journal.begin("zoo"), "done")
     assert path.with_name("journal.sqlite.damaged").is_file()
+
+
+@pytest.mark.parametrize("schema", ["CAST(X'43FFFE' AS TEXT)", "'CREATE'", "X'00'"])
+def test_a_schema_that_is_none(path: Path, schema: str) -> None:
+    """sqlite complains in words of the file, which need not be text."""
+    changed(
+        path,
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_master SET sql = {schema} WHERE name = 'jobs'",  # noqa: S608
+    )
+    journal = Journal(path)
+    assert journal.fitted([KEY]) == {}
+    journal.end(journal.begin("zoo"), "done")
+    assert path.with_name("journal.sqlite.damaged").is_file()

@@ -54,8 +54,32 @@ def read_checkpoint(
     Raises:
         TeacherError: The file cannot be read, is damaged, holds code, or no weights.
     """
+    memory = map_bytes(path, foreign.WEIGHTS, where=f"{where}: {path}", follow=follow)
+    return open_checkpoint(memory, path, where, scratch, key, tell)
+
+
+def open_checkpoint(
+    memory: memoryview,
+    path: Path,
+    where: str = "weights",
+    scratch: Scratch | None = None,
+    key: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> dict[str, Tensor]:
+    """Read a file of weights that is mapped; see `read_checkpoint`.
+
+    Args:
+        memory: The file, which may be written to without changing it.
+        path: What messages call it.
+        where: As of `read_checkpoint`, like the others.
+        scratch: Likewise.
+        key: Likewise.
+        tell: Likewise.
+
+    Raises:
+        TeacherError: The file is damaged, holds code, or no weights.
+    """
     place, scratch = f"{where}: {path}", scratch or Scratch(path.parent)
-    memory = map_bytes(path, foreign.WEIGHTS, where=place, follow=follow)
     if memory[:4] == b"PK\x03\x04":
         return _unwrapped(path, place, lambda: read_zip(memory, scratch), key, tell)
     if is_pickle(memory[:9]):
