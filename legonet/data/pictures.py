@@ -18,7 +18,7 @@ from legonet.errors import DataError, first_line
 
 FORMATS = {"PNG": 70_000_000, "JPEG": 70_000_000, "BMP": 70_000_000, "WEBP": 50_000_000}
 """Pillow's names of the formats that are read, and how many pixels take a gibibyte at most to decode."""
-MOST_SCANNED = 10 * FORMATS["JPEG"]  # pixels that all scans of a progressive JPEG have together
+MOST_SCANNED = 20 * FORMATS["JPEG"]  # pixels that all scans of a progressive JPEG have together
 
 _NAMED = "a PNG, JPEG, BMP or WebP file"
 _MODES = {1: "L", 3: "RGB"}
@@ -139,7 +139,7 @@ def _check(picture: Image.Image, file: BinaryIO, path: Path) -> None:
     if any(tile[0] == "bmp_rle" for tile in picture.tile):  # which Pillow unpacks in Python, to any size
         raise DataError(f"{path}: is a compressed BMP file; expected an uncompressed one; save it as PNG")
     if _format(picture) == "JPEG" and pixels * _scans(file) > MOST_SCANNED:
-        raise DataError(f"{path}: is a JPEG file of too many scans; expected at most ten; save it again")
+        raise DataError(f"{path}: is a JPEG file of too many scans; expected ten or so; save it again")
 
 
 def _format(picture: Image.Image) -> str:
