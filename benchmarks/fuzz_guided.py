@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from legonet.errors import LegonetError
@@ -17,6 +18,7 @@ from legonet.errors import LegonetError
 Reader = Callable[[bytes], object]
 
 
+@cache
 def readers() -> dict[str, tuple[Reader, ...]]:
     """What is fuzzed, by name: each takes a file's bytes and raises a LegonetError, or nothing."""
     from legonet.blocks.files import parse_json
@@ -56,16 +58,8 @@ def main() -> None:
     atheris = importlib.import_module("atheris")
     name, *options = sys.argv[1:]
     with atheris.instrument_imports(include=["legonet", "yaml"]):
-        known = readers()[name]
-
-    def one(data: bytes) -> None:
-        for reader in known:
-            try:
-                reader(data)
-            except LegonetError:
-                continue
-
-    atheris.Setup([sys.argv[0], *options], one)
+        readers()
+    atheris.Setup([sys.argv[0], *options], partial(read, name))
     atheris.Fuzz()
 
 

@@ -85,7 +85,8 @@ def json_mutant(seed: bytes, choose: random.Random) -> bytes:
     for _ in range(choose.choice((1, 1, 2, 3))):
         places = list(_places(data))
         if places:
-            _change(*choose.choice(places), choose)
+            owner, key = choose.choice(places)
+            _change(owner, key, choose)
     return json.dumps(data).encode()
 
 

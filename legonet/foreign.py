@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from legonet.errors import (
     BlockError,
@@ -65,7 +65,7 @@ STATE = Kind("file of legonet's own", 256 * MIB, StoreError, "delete it: it is m
 IMAGE = Kind("image", 256 * MIB, DataError)
 
 
-def opened(path: Path | str, kind: Kind, *, where: str = "", follow: bool = False) -> BinaryIO:
+def opened(path: Path | str, kind: Kind, *, where: str = "", follow: bool = False) -> BufferedReader:
     """Open a foreign file for reading.
 
     Args:

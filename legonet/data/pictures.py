@@ -136,7 +136,9 @@ def _check(picture: Image.Image, file: BinaryIO, path: Path) -> None:
         )
     if picture.mode in _DEEP:
         raise DataError(f"{path}: has more than 8 bits per channel; expected 8; convert it first")
-    if any(tile[0] == "bmp_rle" for tile in picture.tile):  # which Pillow unpacks in Python, to any size
+    if any(
+        tile[0] == "bmp_rle" for tile in getattr(picture, "tile", ())
+    ):  # which Pillow unpacks in Python, to any size
         raise DataError(f"{path}: is a compressed BMP file; expected an uncompressed one; save it as PNG")
     if _format(picture) == "JPEG" and pixels * _scans(file) > MOST_SCANNED:
         raise DataError(f"{path}: is a JPEG file of too many scans; expected ten or so; save it again")

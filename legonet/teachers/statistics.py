@@ -186,7 +186,7 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
         TeacherError: The bytes are something else, or damaged.
     """
     try:
-        file = read_tensors(bytearray(data), where)
+        file = read_tensors(memoryview(bytearray(data)), where)
         header = json.loads(file.metadata["legonet"])
         if header["format"] != FORMAT or header["version"] != 1:
             raise KeyError("format")

@@ -130,7 +130,7 @@ class TorchFile:
             room[:] = np.frombuffer(memory, np.uint8)
             if swapped:
                 room[:] = np.frombuffer(memory[: size // item * item], f"u{item}").byteswap().view(np.uint8)
-            return memoryview(room)
+            return room.data
         return memory
 
 
