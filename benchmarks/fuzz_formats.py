@@ -10,6 +10,7 @@ import re
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _BUILDERS = (
     (b"torchvision:squeezenet1_1", b"dropout: 0.5"),
     (b"timm:resnet10t", b"act_layer: relu, drop_rate: 0.5"),
 )
+_DROP = b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_conflict: keep, quality: 0.5}\n"
 CANARY = "canary"  # a file that exists only if code of a mutant ran
 
 
@@ -80,7 +82,7 @@ def formats(folder: Path) -> dict[str, Format]:
         "weights-old.pt": Format(".pt", [_saved(False)], _old_mutant(gadgets), _read_weights, 2.0),
         "program.pt2": Format(".pt2", [_program()], _zip_mutant(gadgets), _read_weights, 0.5),
         "module-blob": Format("", [_blob()], _header_mutant, _read_blob),
-        "drop": Format(".yaml", [_drop()], text_mutant, _read_drop),
+        "drop": Format(".yaml", [_DROP], text_mutant, _read_drop),
     }
     for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "ICO", "TGA", "EPS", "JPEG2000", "AVIF"):
         if seed := _picture(kind):
@@ -89,7 +91,7 @@ def formats(folder: Path) -> dict[str, Format]:
 
 
 def model() -> nn.Module:
-    """The model that weights are for."""
+    """What weights are for."""
     return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
 
 
@@ -232,8 +234,8 @@ def _operations() -> bytes:
         "fc.weight": {"shape": [3, 18]},
     }
     operations = {"steps": known, "output": known[-1]["name"], "tensors": tensors}
-    data = {"legonet-block": 1, "name": "mutant", "input": [1, 8, 8], "operations": operations}
-    return block_text(Block.model_validate(data))[1].encode()
+    head = {"legonet-block": 1, "name": "mutant", "input": [1, 8, 8]}
+    return block_text(Block.model_validate(head | {"operations": operations}))[1].encode()
 
 
 def _known_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -336,17 +338,11 @@ def _blob() -> bytes:
     return write_module("category-module", lowered(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval()))
 
 
-def _drop() -> bytes:
-    return b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_conflict: keep, quality: 0.5}\n"
-
-
 def _picture(kind: str) -> bytes:
     picture, file = Image.effect_noise((32, 24), 64).convert("RGB"), io.BytesIO()
     picture.getexif()[0x0112] = 6
-    try:
+    with suppress(OSError, KeyError):  # this Pillow cannot write it
         picture.save(file, kind)
-    except (OSError, KeyError):  # this Pillow cannot write it
-        return b""
     return file.getvalue()
 
 
@@ -389,14 +385,10 @@ def _gadgets(canary: Path) -> list[bytes]:
     calls = (
         ("builtins", "open", (str(canary), "w")),
         ("os", "system", (f"touch {canary}",)),
-        ("posix", "system", (f"touch {canary}",)),
         ("subprocess", "getoutput", (f"touch {canary}",)),
         ("builtins", "exec", (f"open({str(canary)!r}, 'w')",)),
-        ("torch.storage", "_load_from_bytes", (pickle.dumps(1),)),
-        ("torch.hub", "load", ("x/y", "z")),
+        ("torch.storage", "_load_from_bytes", (b"",)),
         ("pathlib", "Path.touch", (str(canary),)),
-        ("builtins", "getattr", ("a", "b")),
-        ("numpy", "fromfile", (str(canary),)),
     )
     return [each for call in calls for each in _called(*call)]
 
