@@ -17,14 +17,17 @@ from legonet.errors import BlockError, GraphError
 from legonet.graph.checks.structure import explain
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.fields import NAME_PATTERN
+from legonet.graph.in_parts import validated
 from legonet.graph.load import parse_yaml
 from legonet.graph.reading.findings import Finding, located
 from legonet.graph.reading.positions import show
 from legonet.graph.reading.source import read_source
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.notation import layers_data, name_conflict
+from legonet.store.workspace import BLOCKS_FOLDER, shipped_folder
 
 SUFFIXES = (".yaml", ".json")
+MOST_LAYERS = 10_000
 
 
 def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
@@ -66,18 +69,23 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
             f"{where + ': ' if where else ''}no block {show(name)} in {looked}; blocks are "
             f"{listed(list(known)) or 'none'}.{did_you_mean(name, known)}"
         )
-    return read_block(known[name])
+    own = known[name].parent == shipped_folder(BLOCKS_FOLDER)  # installers put links there
+    return read_block(known[name], follow=own)
 
 
-def read_block(path: Path | str) -> Block:
+def read_block(path: Path | str, *, follow: bool = True) -> Block:
     """Read a block file: YAML, or JSON if its name ends in `.json`.
+
+    Args:
+        path: The file.
+        follow: A link is followed: the user named it.
 
     Raises:
         BlockError: It cannot be read, or is not valid; the message is the whole report, with one line
             `file:line:column: key: message` for each problem, in file order.
     """
     try:
-        text = read_source(path, "block file")
+        text = read_source(path, "block file", follow=follow)
     except GraphError as error:
         raise BlockError(str(error), error.problems) from error
     read = parse_json if Path(path).suffix == ".json" else parse_block
@@ -112,7 +120,7 @@ def parse_json(text: str, source: str, name: str | None = None) -> Block:
         BlockError: It is not valid; the message names the first thing that is wrong.
     """
     try:
-        block = Block.model_validate(json.loads(text))
+        block = validated(Block, json.loads(text))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key, found = ".".join(str(part) for part in first["loc"]), first["msg"]
@@ -148,7 +156,7 @@ def parse_block(text: str, source: str, name: str | None = None) -> Block:
     problems = [*explain(data, Block, positions), *_problems(data, name)]
     if not problems:
         try:
-            return Block.model_validate(data)
+            return validated(Block, data)
         except ValidationError as error:
             problems = [Finding(_key(each["loc"]), each["msg"]) for each in error.errors(include_url=False)]
     raise BlockError.of(*located(problems, source, positions))
@@ -180,6 +188,10 @@ def _problems(data: dict[str, Any], name: str | None) -> Iterator[Finding]:
 
 
 def _layer_problems(layers: dict[str, Any]) -> Iterator[Finding]:
+    if len(layers) > MOST_LAYERS:
+        found = f"{len(layers):,} layers"
+        yield Finding(("layers",), found, f"expected at most {MOST_LAYERS:,}", "split the model", at="key")
+        return
     conflict = name_conflict(layers)
     if conflict:
         parts = (conflict[1], "expected names that nest", "rename the layer or move it")

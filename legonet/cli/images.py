@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = Path("-")
 MOST = 50_000_000  # numbers of a batch of large photos
+LONGEST_LINE = 2**16  # characters
 
 
 class GivenImages:
@@ -80,7 +82,7 @@ class GivenImages:
 
         for each in self._given:
             for place in self._named() if each == STANDARD_INPUT else (each,):
-                if place.is_dir():
+                if os.path.isdir(place):  # noqa: PTH112 - never raises, whatever the name
                     yield from walk_images(place, self.tell)
                 else:
                     yield place
@@ -90,7 +92,15 @@ class GivenImages:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="surrogateescape")  # a file's name may be any bytes
         none = True
-        for line in sys.stdin:
+        for line in iter(lambda: sys.stdin.readline(LONGEST_LINE), ""):
+            if len(line) == LONGEST_LINE and not line.endswith("\n"):
+                self.tell(
+                    DataError(
+                        f"standard input: a line of more than {LONGEST_LINE:,} characters; expected names of "
+                        "files, one per line"
+                    )
+                )
+                return
             if name := line.rstrip("\r\n"):
                 none = False
                 yield Path(name)

@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from legonet import foreign
 from legonet.errors import StoreError
 from legonet.store.plain_files import write_file
 
@@ -21,8 +22,8 @@ class GroupingCache:
         self._file = file
         self._known: dict[str, bool] = {}
         if file is not None:
-            with suppress(OSError, ValueError, AttributeError):
-                found = json.loads(file.read_text(encoding="utf-8"))
+            with suppress(StoreError, ValueError, AttributeError, RecursionError):
+                found = json.loads(foreign.read(file, foreign.STATE))
                 self._known = {key: value for key, value in found.items() if isinstance(value, bool)}
 
     def get(self, key: str) -> bool | None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from legonet.errors import DataError
+from legonet import foreign
+from legonet.errors import DataError, first_line
 from legonet.graph.schema import Input
 
-MOST_PIXELS = 100_000_000
+FORMATS = {"PNG": 70_000_000, "JPEG": 70_000_000, "BMP": 70_000_000, "WEBP": 50_000_000}
+"""Pillow's names of the formats that are read, and how many pixels take a gibibyte at most to decode."""
+MOST_SCANNED = 20 * FORMATS["JPEG"]  # pixels that all scans of a progressive JPEG have together
+
+_NAMED = "a PNG, JPEG, BMP or WebP file"
 _MODES = {1: "L", 3: "RGB"}
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -22,7 +30,7 @@ def read_image(path: Path, image: Input) -> Tensor:
     """Read an image, turned upright and resized.
 
     Args:
-        path: A file that Pillow can read, 8 bits per channel.
+        path: A file of one of `FORMATS`, 8 bits per channel.
         image: What it becomes: channels (1: grey, 3: red, green, blue), height, width, and how.
 
     Returns:
@@ -32,23 +40,25 @@ def read_image(path: Path, image: Input) -> Tensor:
         DataError: The file is missing, damaged, too large, or has more than 8 bits per channel.
     """
     channels, height, width = image.shape
-    picture = _open(path).convert(_MODES[channels])
-    if image.resize != "pad" and (
-        image.resize == "squash" or picture.width * height == picture.height * width
-    ):
-        kernel = Image.Resampling[image.interpolation.upper()]
-        return _pixels(picture.resize((width, height), kernel))  # no other way keeps more of it
+    with _told(path):
+        picture = open_picture(path).convert(_MODES[channels])
+        if image.resize != "pad" and (
+            image.resize == "squash" or picture.width * height == picture.height * width
+        ):
+            kernel = Image.Resampling[image.interpolation.upper()]
+            return _pixels(picture.resize((width, height), kernel))  # no other way keeps more of it
+        pixels = _pixels(picture)
     from legonet.blocks.photo import Resize
 
     fill = image.mean if image.resize in ("fit", "pad") else None
-    return Resize(image.shape, image.resize, image.interpolation, fill)(_pixels(picture)[None])[0]
+    return Resize(image.shape, image.resize, image.interpolation, fill)(pixels[None])[0]
 
 
 def read_photo(path: Path, channels: int) -> Tensor:
     """Read a photo as it is, turned upright.
 
     Args:
-        path: A file that Pillow can read, 8 bits per channel.
+        path: A file of one of `FORMATS`, 8 bits per channel.
         channels: 1: grey, 3: red, green, blue.
 
     Returns:
@@ -57,7 +67,8 @@ def read_photo(path: Path, channels: int) -> Tensor:
     Raises:
         DataError: As of `read_image`.
     """
-    return _pixels(_open(path).convert(_MODES[channels]))
+    with _told(path):
+        return _pixels(open_picture(path).convert(_MODES[channels]))
 
 
 def _pixels(picture: Image.Image) -> Tensor:
@@ -82,15 +93,15 @@ def read_mask(
     Raises:
         DataError: The file cannot be read, or has another size than its image.
     """
-    picture = _open(path)
+    picture = open_picture(path)
     if image_size is not None and picture.size != image_size:
         raise DataError(
             f"{path}: is {picture.width}x{picture.height} pixels; expected {image_size[0]}x{image_size[1]}, "
             "as its image; draw the mask over the image itself"
         )
-    values = (
-        np.asarray(picture) > 0 if picture.mode in ("P", "1") else np.asarray(picture.convert("L")) >= 128
-    )
+    with _told(path):
+        indexed = picture.mode in ("P", "1")
+        values = np.asarray(picture) > 0 if indexed else np.asarray(picture.convert("L")) >= 128
     from legonet.blocks.photo import Resize
 
     mask = torch.from_numpy(values.astype(np.float32))[None, None]
@@ -103,7 +114,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The file cannot be read.
     """
-    return _open(path).size
+    return open_picture(path).size
 
 
 def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -119,28 +130,63 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _open(path: Path) -> Image.Image:
+def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
+    """Open and decode a picture of one of `FORMATS`.
+
+    Args:
+        path: The file; a link is followed, as in a folder of images that somebody chose.
+        upright: Turn it as its camera was held.
+
+    Raises:
+        DataError: The file is missing, damaged or too large, or of another format.
+    """
+    with foreign.opened(path, foreign.IMAGE, follow=True) as file, _told(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own; the limits below are ours
+        with Image.open(file, formats=tuple(FORMATS)) as picture:
+            _check(picture, file, path)
+            picture.load()
+            if upright:
+                ImageOps.exif_transpose(picture, in_place=True)
+            return picture
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is ours
-            with Image.open(path) as picture:
-                _check(picture, path)
-                picture.load()
-                return ImageOps.exif_transpose(picture)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected an image") from None
-    # Pillow reports a damaged file by any of these, depending on its format
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # of a damaged file Pillow raises anything, depending on its format
         raise DataError(
-            f"{path}: cannot be read as an image ({error}); expected a PNG or JPEG file"
+            f"{path}: cannot be read as an image ({first_line(error)}); expected {_NAMED}"
         ) from error
 
 
-def _check(picture: Image.Image, path: Path) -> None:
-    if picture.width * picture.height > MOST_PIXELS:
+def _check(picture: Image.Image, file: BinaryIO, path: Path) -> None:
+    pixels, most = picture.width * picture.height, FORMATS[_format(picture)]
+    if pixels > most:
         raise DataError(
-            f"{path}: {picture.width}x{picture.height} pixels; expected at most {MOST_PIXELS:,}; "
+            f"{path}: {picture.width}x{picture.height} pixels; expected at most {most:,}; "
             "make it smaller first"
         )
     if picture.mode in _DEEP:
         raise DataError(f"{path}: has more than 8 bits per channel; expected 8; convert it first")
+    if any(
+        tile[0] == "bmp_rle" for tile in getattr(picture, "tile", ())
+    ):  # which Pillow unpacks in Python, to any size
+        raise DataError(f"{path}: is a compressed BMP file; expected an uncompressed one; save it as PNG")
+    if _format(picture) == "JPEG" and pixels * _scans(file) > MOST_SCANNED:
+        raise DataError(f"{path}: is a JPEG file of too many scans; expected ten or so; save it again")
+
+
+def _format(picture: Image.Image) -> str:
+    return "JPEG" if picture.format == "MPO" else str(picture.format)  # MPO: with a preview behind it
+
+
+def _scans(file: BinaryIO) -> int:
+    """How often a JPEG file goes over the whole picture, or more, as previews count too."""
+    place = file.tell()
+    file.seek(0)
+    count = file.read().count(b"\xff\xda")
+    file.seek(place)
+    return max(count, 1)

@@ -14,7 +14,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.datasets import VOCSegmentation
 
-from legonet.data.pictures import check_shape, read_image
+from legonet.data.pictures import check_shape, open_picture, read_image
 from legonet.errors import DataError, first_line
 from legonet.graph.schema import Input
 
@@ -126,16 +126,7 @@ def _listed(root: Path, year: str, split: VocSplit) -> tuple[list[Path], list[Pa
 
 def _indices(mask: Path) -> np.ndarray:
     """The category index of each pixel (height, width); 0 is background, 255 void."""
-    try:
-        with Image.open(mask) as picture:
-            if picture.mode not in ("P", "L"):
-                raise DataError(
-                    f"{mask}: has mode {picture.mode}; expected VOC's palette of category indices"
-                )
-            return np.array(picture)
-    except FileNotFoundError:
-        raise DataError(
-            f"{mask}: no such file; expected the mask of an image that VOC's list names"
-        ) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DataError(f"{mask}: cannot be read ({error}); expected VOC's mask, a PNG file") from error
+    picture = open_picture(mask, upright=False)
+    if picture.mode not in ("P", "L"):
+        raise DataError(f"{mask}: has mode {picture.mode}; expected VOC's palette of category indices")
+    return np.array(picture)

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from legonet import foreign
 from legonet.errors import LegonetError
 from legonet.graph.checks.outline import outline_of
 from legonet.graph.checks.references import reference_problems
@@ -147,10 +148,10 @@ class _Files:
         if expected is None or key in self.known:
             return
         try:
-            with path.open("rb") as file:
+            with foreign.opened(path, foreign.WEIGHTS) as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            found = f"{show(named)} cannot be read ({error.strerror})"
+        except (LegonetError, OSError) as error:
+            found = f"{show(named)} cannot be read ({_reason(error)})"
             yield Finding(key, found, advice="check its permissions")
             return
         if found != expected:
@@ -160,3 +161,7 @@ class _Files:
                 f"expected {expected}",
                 "fetch the file again, or correct the hash if it was replaced on purpose",
             )
+
+
+def _reason(error: LegonetError | OSError) -> str:
+    return error.problems[0].found if isinstance(error, LegonetError) else error.strerror or str(error)

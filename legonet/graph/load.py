@@ -13,6 +13,7 @@ from legonet.graph.checks.outline import outline, outline_of
 from legonet.graph.checks.references import reference_problems
 from legonet.graph.checks.semantics import semantic_problems
 from legonet.graph.checks.structure import explain
+from legonet.graph.in_parts import validated
 from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import Finding, format_report, located
 from legonet.graph.reading.parsed import Parsed
@@ -171,7 +172,7 @@ def _understand(parsed: Parsed) -> tuple[Graph | None, list[Finding]]:
         return None, problems
     graph: Graph | None = None
     try:
-        graph = Graph.model_validate(data)
+        graph = validated(Graph, data)
     except ValidationError as error:
         wrong = {problem.key for problem in problems}
         structure = [p for p in explain(data, Graph, parsed.positions) if p.key not in wrong]

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
+from pydantic_core import from_json
 
+from legonet import foreign
 from legonet.errors import GraphError, Problem
 from legonet.graph.atomic import write_atomically
 from legonet.graph.checks.structure import explain
 from legonet.graph.fields import Model, Name, PathName, Sha256
 from legonet.graph.gc_pause import paused
+from legonet.graph.in_parts import validated
 from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import located
 from legonet.graph.reading.source import decode
 
-LARGEST_LOCK = 512 * 2**20  # 100,000 adapters take a quarter of that
-
+_MOST_VALUES = 4_000_000  # 100,000 adapters have half of that
 _REMEDY = "restore it from version control, or delete it to build everything again"
 
 
@@ -82,25 +84,24 @@ def read_lock(path: Path) -> Lock:
     Raises:
         GraphError: The file is not a lock file of this version.
     """
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_LOCK:
-            most = f"{LARGEST_LOCK // 2**20} MiB"
-            expected = f"expected a lock file of at most {most}"
-            raise GraphError.of(Problem(f"{size / 2**20:,.1f} MiB", expected, _REMEDY, str(path)))
-        data = path.read_bytes()
-    except FileNotFoundError:
+    data = foreign.read_if_there(path, foreign.LOCK)
+    if data is None:
         return Lock()
-    except OSError as error:
-        found = f"cannot be read ({error.strerror})"
-        raise GraphError.of(Problem(found, "expected a lock file", file=str(path))) from error
     try:
+        if sum(map(data.count, (b",", b"{", b"["))) > _MOST_VALUES:
+            raise ValueError("too many values")
         with paused():
-            return Lock.model_validate_json(data)
-    except ValidationError as error:
+            return validated(Lock, _object(from_json(data)))
+    except ValueError as error:  # pydantic's are
         expected = "expected a lock file as `legonet transplant` writes it"
         whole = Problem("", expected, _REMEDY, str(path))
         raise GraphError.of(_first_problem(path, data), whole) from error
+
+
+def _object(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError("no JSON object")
+    return data
 
 
 def _first_problem(path: Path, data: bytes) -> Problem:

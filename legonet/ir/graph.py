@@ -32,6 +32,9 @@ INPUT = "input"
 LONGEST_NAME = 512
 LARGEST = 2**62 - 1  # no number of elements may be larger, so that torch can count their bytes
 DEEPEST = 16  # lists in lists that an argument may have
+LONGEST_LIST = 10_000  # values of an argument
+MOST_STEPS = 20_000  # of a model, and its tensors; the largest that torchvision and timm build have 5,000
+MOST_AXES = 64
 DTYPES = frozenset(
     {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"}
 )
@@ -178,6 +181,8 @@ def graph_from_data(data: Any) -> ModelGraph:
         raise ValueError("expected the keys steps, output and tensors")
     if not isinstance(data["steps"], list) or not isinstance(data["tensors"], Mapping):
         raise ValueError("expected a list of steps, and tensors by name")
+    if max(len(data["steps"]), len(data["tensors"])) > MOST_STEPS:
+        raise ValueError(f"more than {MOST_STEPS:,} steps or tensors; expected a model that is run")
     tensors = {_name(name): _tensor(name, spec) for name, spec in data["tensors"].items()}
     for name in tensors:
         inside = next((each for each in _prefixes(name) if each in tensors), None)
@@ -222,6 +227,8 @@ def _tensor(name: str, data: Any) -> TensorSpec:
     shape, dtype, buffer = data["shape"], data.get("dtype", "float32"), data.get("buffer", False)
     if not isinstance(shape, list) or any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"tensors.{name}: its shape is no list of sizes")
+    if len(shape) > MOST_AXES or any(size > LARGEST for size in shape):  # before they are multiplied
+        raise ValueError(f"tensors.{name}: its shape has more numbers than any memory holds")
     if math.prod(max(size, 1) for size in shape) > LARGEST // 8:
         raise ValueError(f"tensors.{name}: its shape has more numbers than any memory holds")
     if not isinstance(dtype, str) or dtype not in DTYPES or type(buffer) is not bool:
@@ -249,6 +256,8 @@ def _check(name: str, value: Any, depth: int = 0) -> None:
     if isinstance(value, list):
         if depth == DEEPEST:
             raise ValueError(f"{name}: an argument has lists in lists, more than {DEEPEST} deep")
+        if len(value) > LONGEST_LIST:
+            raise ValueError(f"{name}: an argument has a list of more than {LONGEST_LIST:,} values")
         for each in value:
             _check(name, each, depth + 1)
     elif isinstance(value, Mapping):

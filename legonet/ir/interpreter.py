@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.errors import BlockError, first_line
-from legonet.graph.suggest import listed
+from legonet.graph.suggest import kind_of, listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation
 from legonet.ops.creation import PLACED
 from legonet.ops.elementwise import NOTHING
@@ -198,8 +198,20 @@ def constant(value: Any) -> Any:
 
 
 def build_graph(graph: ModelGraph, device: torch.device | str = "cpu") -> GraphModule:
-    """Make the module of a graph of operations, in evaluation mode; its values have no meaning yet."""
-    return GraphModule(graph, device).eval()
+    """Make the module of a graph of operations, in evaluation mode; its values have no meaning yet.
+
+    Raises:
+        BlockError: Its tensors or operations are none that torch can have.
+    """
+    try:
+        return GraphModule(graph, device).eval()
+    except BlockError:
+        raise
+    except Exception as error:  # of torch, which raises anything
+        raise BlockError(
+            f"the model cannot be built: {first_line(error)}; expected operations as `legonet teacher add` "
+            "writes them; bring the model in again"
+        ) from error
 
 
 def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -> dict[str, tuple[int, ...]]:
@@ -280,31 +292,42 @@ def function_of(operation: str) -> Callable[..., Any]:
 
 
 @cache
-def _parameters(operation: str) -> tuple[int, int, frozenset[str]]:
-    """How many arguments by position an operation needs and takes, and which by name."""
+def _parameters(operation: str) -> tuple[int, int, dict[str, str]]:
+    """How many arguments by position an operation needs and takes, and which by name: their types."""
     if operation in _OWN:
         count = 2 if operation == "getitem" else 1
-        return count, count, frozenset()
+        return count, count, {}
     given = function_of(operation)._schema.arguments
     positional = [each for each in given if not each.kwarg_only]
     needed = sum(not each.has_default_value() for each in positional)
-    return needed, len(positional), frozenset(each.name for each in given)
+    return needed, len(positional), {each.name: str(each.type) for each in given}
 
 
 def _expect_arguments(step: Operation) -> None:
-    """Refuse arguments of another number than the operation takes, or of names that it does not know.
+    """Refuse arguments of another number than the operation takes, or of other names or kinds.
 
     Raises:
         BlockError: They are.
     """
     needed, most, names = _parameters(step.function)
-    found, unknown = len(step.arguments), sorted(step.keywords.keys() - names)
+    found, unknown = len(step.arguments), sorted(step.keywords.keys() - names.keys())
     if found > most or found + len(step.keywords) < needed or unknown:
         by_name = f" and {listed(sorted(step.keywords))}" if step.keywords else ""
         raise BlockError(
             f"{step.name}: {step.function} has {found} arguments{by_name}; expected {needed} to {most}, of "
             f"{listed(sorted(names)) or 'no names'}; trace the model again"
         )
+    given = {**dict(zip(names, step.arguments, strict=False)), **step.keywords}
+    for name, value in given.items():
+        text, several = isinstance(value, str), isinstance(value, list | tuple)
+        if (text and "str" not in names[name]) or (several and names[name] in _ONE_TENSOR):
+            raise BlockError(
+                f"{step.name}: {step.function} has {kind_of(value)} as '{name}'; expected {names[name]}; "
+                "trace the model again"
+            )
+
+
+_ONE_TENSOR = ("Tensor", "Optional[Tensor]")
 
 
 def _frees(graph: ModelGraph) -> dict[str, list[str]]:

@@ -9,7 +9,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from legonet.errors import BlockError, StoreError
+from legonet import foreign
+from legonet.errors import BlockError, StoreError, first_line
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
@@ -56,19 +57,18 @@ def load_module(
     """
     if isinstance(blob, Path):
         where = str(blob)
-        try:
-            blob = map_bytes(blob)
-        except OSError as error:
-            raise StoreError(
-                f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
-            ) from error
+        blob = map_bytes(blob, foreign.BLOB, follow=True)
     parsed = parse_module(blob, where)
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)
+    except StoreError:
+        raise
     except BlockError as error:
         raise StoreError(f"{where}: {error}") from error
-    except RuntimeError as error:
-        raise StoreError(f"{where}: its weights do not fit its layers: {error}; build it again") from error
+    except Exception as error:  # of torch, which raises anything
+        raise StoreError(
+            f"{where}: its weights do not fit its layers: {first_line(error)}; build it again"
+        ) from error
 
 
 def make_module(

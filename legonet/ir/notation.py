@@ -268,7 +268,7 @@ def name_conflict(names: Iterable[str]) -> tuple[str, str] | None:
     """
     closed: set[str] = set()
     leaves: set[str] = set()
-    previous: tuple[str, ...] = ()
+    open_before: set[str] = set()
     for name in names:
         parts = tuple(name.split("."))
         prefixes = [".".join(parts[:length]) for length in range(1, len(parts))]
@@ -277,12 +277,11 @@ def name_conflict(names: Iterable[str]) -> tuple[str, str] | None:
                 return name, f"'{prefix}' is a layer itself"
             if prefix in closed:
                 return name, f"other layers stand between it and the layers of '{prefix}' above"
-        if name in closed or name in {".".join(previous[:length]) for length in range(1, len(previous))}:
+        if name in closed or name in open_before:
             return name, f"there are layers inside '{name}' above"
         if name in leaves:
             return name, "a layer above has the same name"
-        open_before = {".".join(previous[:length]) for length in range(1, len(previous))}
-        closed |= open_before - set(prefixes)
+        closed |= open_before.difference(prefixes)
         leaves.add(name)
-        previous = parts
+        open_before = set(prefixes)
     return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from legonet.errors import BlockError
+from legonet.errors import BlockError, first_line
 from legonet.ir.cuts import following
 from legonet.ir.graph import INPUT, LARGEST, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
@@ -42,10 +42,15 @@ def size_of(graph: ModelGraph, shape: Shape) -> Size:
     Args:
         graph: Its operations, which fit each other and the input.
         shape: Of one input, without the batch.
+
+    Raises:
+        BlockError: They do not fit after all.
     """
     known = _walk(graph, tuple(shape), "module", batch=1)
     if known is None:
         return _measured(graph, shape)
+    if not isinstance(known.results[graph.output], Extent):
+        raise BlockError("module: its output is a list; expected a tensor; choose another cut")
     gives = known.results[graph.output].shape[1:]
     return Size(sum(known.flops.values()), gives, lowest_window(graph, shape))
 
@@ -62,8 +67,16 @@ def _measured(graph: ModelGraph, shape: Shape) -> Size:
     from legonet.ir.interpreter import build_graph
 
     module = build_graph(graph, "meta")
-    with torch.no_grad(), FlopCounter() as counter:
-        output = module(torch.empty((1, *shape), device="meta"))
+    try:
+        with torch.no_grad(), FlopCounter() as counter:
+            output = module(torch.empty((1, *shape), device="meta"))
+    except Exception as error:  # torch has meta rules in Python, which raise anything
+        raise BlockError(
+            f"module: cannot take images of shape {show_shape(shape)}: {first_line(error)}; expected a model "
+            "traced with images like these; trace it again"
+        ) from error
+    if not isinstance(output, torch.Tensor) or not output.ndim:
+        raise BlockError("module: its output has no axis for the batch; choose another cut")
     return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape))
 
 
@@ -129,9 +142,9 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
         row = ROWS[step.function]
         below = next((each.shape for each in extents([known[ref] for ref in step.references()])), ())[1:]
         _expect(graph, name, below, where)
-        call = Call(name, step.function, _nothing, *_extents(graph, step, known, batch))
         assert row.shape is not None  # noqa: S101 - looked at above
         try:
+            call = Call(name, step.function, _nothing, *_extents(graph, step, known, batch))
             shape = row.shape(call)
             if shape is None:
                 return None
@@ -140,18 +153,14 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
                     raise ValueError(f"it would give {show_shape(each[1:])}, which is nothing")
                 if prod(each) > LARGEST:
                     raise ValueError(f"it would give {show_shape(each[1:])}, more than any memory holds")
-        except _MISFITS as error:
+            if isinstance(shape, list):
+                known[name] = [Extent(each) for each in shape]
+            else:
+                known[name] = Extent(shape)
+                flops[name] = row.flops(call, shape) if row.flops else 0
+        except Exception as error:  # rules are for what a model that runs has; what does not raises anything
             raise _unfit(graph, name, below, where, error) from error
-        if isinstance(shape, list):
-            known[name] = [Extent(each) for each in shape]
-        else:
-            known[name] = Extent(shape)
-            flops[name] = row.flops(call, shape) if row.flops else 0
     return _Known(known, flops)
-
-
-_MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-"""What rules raise where arguments do not fit: sizes, or a list where a number is expected."""
 
 
 def _nothing(*_: Any) -> None:
@@ -208,6 +217,13 @@ def lowest_window(graph: ModelGraph, shape: Shape) -> int:
     lowest = lowest_pooling(graph)
     if lowest is None or len(shape) < 3:
         return 1
+    try:
+        return _window(lowest, shape)
+    except (TypeError, ValueError, LookupError, ArithmeticError):  # no windows that torch would take
+        return 1
+
+
+def _window(lowest: Operation, shape: Shape) -> int:
     kernel = lowest.pair(1, 1, "kernel_size")
     stride = kernel if lowest.argument(2, [], "stride") == [] else lowest.pair(2, 1, "stride")
     size, *others = {*kernel, *stride}

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from legonet import foreign
 from legonet.errors import PlanError
 from legonet.plan.plan import Action, Plan, PlannedEdge
 from legonet.plan.reasons import short
 
 PLAN_KEY = "legonet-plan"
-LARGEST_PLAN = 512 * 2**20
-_REMEDY = "make the plan again with `legonet plan GRAPH -o PLAN`"
+_REMEDY = foreign.PLAN.advice
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def plan_text(plan: Plan, graph: Path, path: Path, samples: Mapping[str, str] | 
 def is_plan(path: Path) -> bool:
     """Whether a file is a plan file, by its first bytes."""
     try:
-        with path.open("rb") as file:
+        with foreign.opened(path, foreign.PLAN, follow=True) as file:
             return PLAN_KEY.encode() in file.read(64)
-    except OSError:
+    except (PlanError, OSError):
         return False
 
 
@@ -123,13 +123,7 @@ def read_plan(path: Path) -> PlanFile:
         PlanError: It cannot be read, or is none.
     """
     try:
-        if path.stat().st_size > LARGEST_PLAN:
-            raise PlanError(f"{path}: more than {LARGEST_PLAN // 2**20} MiB; expected a plan file; {_REMEDY}")
-        file = _File.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise PlanError(
-            f"{path}: cannot be read ({error.strerror}); expected a plan file; {_REMEDY}"
-        ) from error
+        file = _File.model_validate_json(foreign.read(path, foreign.PLAN, follow=True))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"

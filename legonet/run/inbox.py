@@ -24,6 +24,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from legonet import foreign
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
@@ -191,7 +192,7 @@ class Inbox:
         return f"{category}:{said.task}"
 
     def _read(self, drop: Drop) -> Dropped:
-        data, _ = parse_yaml(drop.entry.read_bytes(), str(drop.entry))
+        data, _ = parse_yaml(foreign.read(drop.entry, foreign.DROP), str(drop.entry))
         if isinstance(data, dict) and "different" in data and "on_conflict" not in data:
             data["on_conflict"] = data.pop("different")
             self._note(
@@ -225,13 +226,15 @@ class Inbox:
         module = find_model(reference, workspace.block_folders, allowed_code(workspace))
         weights = None if is_program and file.suffix == SUFFIX else file
         where = f"teachers.{drop.name}"
-        fill_from(module, weights, where, said.model, said.key, self._note, by_order=said.by_order)
+        fill_from(
+            module, weights, where, said.model, said.key, self._note, by_order=said.by_order, follow=False
+        )
         new = NewTeacher(drop.name, module, said.category, said.task, said.cut, said.take, copy=False)
         source, _ = from_module(new, (said.input or graph.input_of(said.category)).shape)
         for note in source.notes:
             self._note(f"{where}: {note}")
         if drop.statistics.is_file():
-            statistics = drop.statistics.read_bytes()
+            statistics = foreign.read(drop.statistics, foreign.STATISTICS)
             parse_statistics(statistics, str(drop.statistics))
             source = with_statistics(source, statistics)
         return source

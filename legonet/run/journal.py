@@ -7,14 +7,16 @@ could not write any more, and brings back adapters whose path was removed and ca
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from legonet.errors import StoreError
+from legonet.graph.fields import SHA256_PATTERN
 from legonet.plan.cost import History, Took
 from legonet.plan.facts import StoredAdapter
 from legonet.plan.plan import PlannedEdge
@@ -30,6 +32,14 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 # Columns that journals of earlier versions lack.
 _LATER = {"adapter": "TEXT", "seed": "INTEGER", "memory": "INTEGER", "operations": "INTEGER"}
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("path", "key", "method", "state", "quality", "notes"), str),
+    **dict.fromkeys(("seed", "memory", "operations"), int | None),
+    "seconds": float | int,
+    "adapter": str | None,
+}
+MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
+_BROKEN = (sqlite3.Error, ValueError)  # ValueError: a complaint of sqlite that quotes what is no text
 _AT_ONCE = 500  # variables of one query
 REMEMBERED = 10_000  # jobs that the history is made of
 
@@ -78,7 +88,7 @@ class Journal:
         """What sqlite complains of, as people read it."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (*_BROKEN, OSError) as error:
             raise StoreError(
                 f"{self.path}: the journal cannot be used ({error}); expected a sqlite file that may be "
                 "written to; check its permissions and the free space, or delete it: nothing but the history "
@@ -122,12 +132,14 @@ class Journal:
             return
         try:
             with closing(sqlite3.connect(self.path, timeout=30)) as database:
+                _bound(database)
                 found = database.execute("PRAGMA quick_check(1)").fetchone()
-            if found == ("ok",):
+                if found == ("ok",) and _is_sound(database):
+                    return
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error) or "unable to open" in str(error):  # or not readable: not damaged
                 return
-        except sqlite3.OperationalError:  # locked, or not readable: not damaged
-            return
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, ValueError):
             pass
         aside = self.path.with_name(self.path.name + ".damaged")
         try:
@@ -187,7 +199,7 @@ class Journal:
             "ORDER BY rowid DESC LIMIT ?"
         )
         rows = self._read(query, [(REMEMBERED,)])
-        return History.of(Took(*row) for row in reversed(rows))
+        return History.of(Took(*row) for row in reversed(rows) if _is_took(row))
 
     def fitted(self, keys: Iterable[str]) -> dict[str, StoredAdapter]:
         """The adapters that were fitted for these keys, of whatever graph of the workspace."""
@@ -200,8 +212,11 @@ class Journal:
                 "SELECT key, path, adapter, seed, quality FROM jobs WHERE state = 'done' "  # noqa: S608 - marks
                 f"AND adapter IS NOT NULL AND key IN ({marks}) ORDER BY rowid"
             )
-            for key, path, adapter, seed, quality in self._read(query, [part]):
-                found[key] = StoredAdapter(path, adapter, int(seed or 0), json.loads(quality))
+            for key, *row in self._read(query, [part]):
+                with suppress(
+                    ValueError, TypeError, RecursionError
+                ):  # somebody else's row: no adapter of ours
+                    found[key] = _stored(*row)
         return found
 
     def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:
@@ -212,6 +227,55 @@ class Journal:
             with closing(
                 sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", timeout=30, uri=True)
             ) as base:
+                _bound(base)
+                base.text_factory = _text
                 return [row for each in values for row in base.execute(query, tuple(each)).fetchall()]
-        except sqlite3.Error:
+        except _BROKEN:
             return []
+
+
+def _bound(database: sqlite3.Connection) -> None:
+    """No statement takes for ever, whatever views and triggers a file brings along."""
+    end = time.monotonic() + MOST_SECONDS
+    database.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+    database.execute("PRAGMA trusted_schema = OFF")
+
+
+def _is_sound(database: sqlite3.Connection) -> bool:
+    """Whether a file that sqlite can read holds what a journal does."""
+    kinds = dict(database.execute("SELECT name, type FROM sqlite_master"))
+    if set(kinds.values()) - {"table", "index"}:  # views and triggers compute what they like
+        return False
+    if "jobs" not in kinds:
+        return True
+    cursor = database.execute("SELECT * FROM jobs ORDER BY rowid DESC LIMIT ?", (REMEMBERED,))
+    types = [_TYPES.get(column[0], object) for column in cursor.description]
+    return all(isinstance(value, kind) for row in cursor for value, kind in zip(row, types, strict=True))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _is_took(row: tuple) -> bool:
+    path, method, seconds, *counts = row
+    numbers = all(each is None or (isinstance(each, int) and each >= 0) for each in counts)
+    timed = isinstance(seconds, float | int) and 0 <= seconds < float("inf")
+    return isinstance(path, str) and isinstance(method, str) and timed and numbers
+
+
+def _stored(path: object, adapter: object, seed: object, quality: object) -> StoredAdapter:
+    """An adapter of a row.
+
+    Raises:
+        ValueError: It is none.
+        TypeError: Likewise.
+    """
+    if not isinstance(path, str) or not isinstance(adapter, str) or not re.fullmatch(SHA256_PATTERN, adapter):
+        raise ValueError("no adapter")
+    if not isinstance(seed, int | None) or not isinstance(quality, str):
+        raise ValueError("no seed or quality")
+    measured = json.loads(quality)
+    if not isinstance(measured, dict) or not all(isinstance(each, float | int) for each in measured.values()):
+        raise ValueError("no quality")
+    return StoredAdapter(path, adapter, seed or 0, {name: float(each) for name, each in measured.items()})

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from legonet import foreign
 from legonet.errors import DamagedError, StoreError
 from legonet.graph.atomic import write_atomically
 from legonet.graph.fields import SHA256_PATTERN
@@ -175,10 +176,12 @@ class Store(BlobStore):
     def _open(self, sha: str) -> Iterator[BinaryIO]:
         path = self.path(sha)
         try:
-            with path.open("rb") as file:
+            with foreign.opened(path, foreign.BLOB) as file:
                 yield file
-        except FileNotFoundError:
-            raise StoreError(_missing(str(self.folder), sha)) from None
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise StoreError(_missing(str(self.folder), sha)) from None
+            raise
         except OSError as error:
             raise StoreError(
                 f"{path}: the blob cannot be read: {error.strerror or error}; check the file's permissions"

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from legonet import foreign
+
 # Linux has had it by this number since 2.4; Python names it since 3.13.
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
@@ -28,11 +30,22 @@ def map_file(file: BinaryIO) -> mmap.mmap:
     return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE | _NO_RESERVE, prot=protection)
 
 
-def map_bytes(path: Path) -> memoryview:
-    """A file's bytes, mapped privately; an empty file, which cannot be mapped, has none.
+def map_bytes(path: Path, kind: foreign.Kind, *, where: str = "", follow: bool = False) -> memoryview:
+    """A foreign file's bytes, mapped privately; an empty file, which cannot be mapped, has none.
+
+    Args:
+        path: As of `legonet.foreign.opened`, like the others.
+        kind: Likewise.
+        where: Likewise.
+        follow: Likewise.
 
     Raises:
-        OSError: It cannot be read.
+        LegonetError: Of the kind: it cannot be read.
     """
-    with path.open("rb") as file:
-        return memoryview(map_file(file) if os.fstat(file.fileno()).st_size else b"")
+    with foreign.opened(path, kind, where=where, follow=follow) as file:
+        try:
+            return memoryview(map_file(file) if os.fstat(file.fileno()).st_size else b"")
+        except OSError as error:
+            raise kind.error(
+                f"{where or path}: cannot be read: {error.strerror or error}; {kind.expected}; check the path"
+            ) from error

@@ -34,7 +34,10 @@ ITEM_BYTES = {
 }
 """Bytes per element of each dtype that a PyTorch module can hold."""
 
-HEADER_LIMIT = 100_000_000
+HEADER_LIMIT = 16 * 2**20  # bytes; read as JSON, a header takes at most thirty times as much
+MOST_TENSORS = 100_000
+MOST_AXES = 64
+_MOST_DIGITS = 20
 ALIGNMENT = 64
 """Bytes, as torch's own tensors have it: with less, matrix products round differently, or run slower."""
 
@@ -170,11 +173,13 @@ def _split(view: memoryview, where: str) -> tuple[dict[str, Any], memoryview]:
     if length > len(view) - 8:
         raise _invalid(where, f"it is cut short: its header has {length} bytes, the file {len(view)}")
     try:
-        header = json.loads(bytes(view[8 : 8 + length]).decode(), object_pairs_hook=_unique)
+        header = _HEADERS.decode(bytes(view[8 : 8 + length]).decode())
     except (ValueError, RecursionError):
         raise _invalid(where, "its header is no JSON") from None
     if not isinstance(header, dict):
         raise _invalid(where, "its header is no JSON object")
+    if len(header) > MOST_TENSORS:
+        raise _invalid(where, f"it has {len(header):,} tensors, more than {MOST_TENSORS:,}")
     return header, view[8 + length :]
 
 
@@ -185,6 +190,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _natural(digits: str) -> int:
+    """A number of a header; longer ones, of which products take ever longer, are in none."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number of too many digits")
+    return int(digits)
+
+
+_HEADERS = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_natural)
+
+
 def _entry(name: str, entry: Any, where: str) -> tuple[str, tuple[int, ...], int, int]:
     try:
         dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
@@ -192,12 +207,16 @@ def _entry(name: str, entry: Any, where: str) -> tuple[str, tuple[int, ...], int
         raise _invalid(where, f"tensor {name} lacks a dtype, shape or data_offsets") from None
     if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
         raise StoreError(f"{where}: {_unknown_dtype(name, dtype)}; save the file in one of those")
-    if any(type(number) is not int or number < 0 for number in (*shape, start, end)):
+    if any(type(number) is not int or not 0 <= number < 2**63 for number in (*shape, start, end)):
         raise _invalid(where, f"tensor {name} has a shape or offset that is no natural number")
+    if len(shape) > MOST_AXES:
+        raise _invalid(where, f"tensor {name} has {len(shape)} axes, more than {MOST_AXES}")
     if end - start != prod(shape) * ITEM_BYTES[dtype]:
         raise _invalid(
             where, f"tensor {name} has {end - start} bytes, {dtype} of shape {list(shape)} another number"
         )
+    if prod(max(size, 1) for size in shape) >= 2**60:  # of nothing, but torch counts with it
+        raise _invalid(where, f"tensor {name} has a shape that no memory holds, {list(shape)}")
     return dtype, shape, start, end
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from legonet import foreign
 from legonet.errors import StoreError
 from legonet.graph.schema import Graph
 from legonet.ir.graph import Shape
@@ -90,8 +91,8 @@ class PortFinder:
         if self._kept is None:
             self._kept = {}
             if self._file is not None:
-                with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
-                    self._kept = _read(json.loads(self._file.read_text(encoding="utf-8")))
+                with suppress(StoreError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+                    self._kept = _read(json.loads(foreign.read(self._file, foreign.STATE)))
         return self._kept
 
     def _keep(self, kept: Mapping[str, Crossing]) -> None:

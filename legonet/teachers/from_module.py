@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.errors import GraphError, TeacherError
+from legonet.errors import GraphError, LegonetError, TeacherError, first_line
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
 from legonet.graph.schema import Graph, Input
@@ -124,6 +124,20 @@ def from_module(
         TeacherError: The model cannot be traced, computes something else when it is put together again, or
             has no such cut.
     """
+    try:
+        return _described(new, input_shape, check)
+    except LegonetError:
+        raise
+    except Exception as error:  # of torch, which raises anything about modules of others
+        raise TeacherError(
+            f"{new.where}: cannot be taken in: {type(error).__name__}: {first_line(error)}; expected a "
+            "model of images whose parameters are plain tensors with values; correct the model"
+        ) from error
+
+
+def _described(
+    new: NewTeacher, input_shape: Shape, check: Callable[[Shape], None]
+) -> tuple[MemoryTeacher, Shape]:
     output, where = read_output(new.output, new.where), new.where
     with plain(new.module, where) as model:
         traced = trace(model.module, new.example_shape or input_shape, output=output, where=where)

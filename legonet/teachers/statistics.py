@@ -8,17 +8,19 @@ mean and spread of the output. Kept in one small safetensors file beside the wei
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from legonet.errors import TeacherError
+from legonet.errors import StoreError, TeacherError
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
+from legonet.store.tensors import read_tensors
+from legonet.teachers.weights.mapped_tensors import raw_view
 
 FORMAT = "legonet-statistics"
 SHARE = 0.1  # of the weights' bytes: what the statistics may take at most
@@ -184,24 +186,49 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
         TeacherError: The bytes are something else, or damaged.
     """
     try:
-        tensors = safetensors.torch.load(data)
-        length = int.from_bytes(data[:8], "little")
-        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["legonet"])
+        file = read_tensors(memoryview(bytearray(data)), where)
+        header = json.loads(file.metadata["legonet"])
         if header["format"] != FORMAT or header["version"] != 1:
             raise KeyError("format")
+        tensors = {name: raw_view(raw) for name, raw in file.tensors.items()}
         count = sum(name.startswith("activity.") for name in tensors)
-        return Statistics(
+        found = Statistics(
             images=int(header["images"]),
             norm=float(header["norm"]),
             mean=tensors["mean"].float(),
-            variance=tensors["variance"],
+            variance=tensors["variance"].float(),
             factors=tensors["factors"].float(),
             spectrum=torch.view_as_complex(tensors["spectrum"].float()),
             activity=[tensors[f"activity.{index}"].float() / 255 for index in range(count)],
-            output_mean=tensors["output.mean"],
-            output_std=tensors["output.std"],
+            output_mean=tensors["output.mean"].float(),
+            output_std=tensors["output.std"].float(),
         )
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        _expect_shapes(found)
+    except (
+        StoreError,
+        LookupError,
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        RecursionError,
+    ) as error:
         raise TeacherError(
             f"{where}: not a statistics file; expected what `legonet teacher record` writes; record it again"
         ) from error
+    return found
+
+
+def _expect_shapes(found: Statistics) -> None:
+    channels, height, width = found.mean.shape
+    expected = {
+        found.variance.shape: (channels,),
+        found.factors.shape[1:]: (channels, height, width),
+        found.spectrum.shape[1:]: (channels, height, width // 2 + 1),
+        found.output_std.shape: found.output_mean.shape,
+    }
+    values = (found.mean, found.variance, found.factors, found.output_mean, found.output_std)
+    if any(tuple(shape) != tuple(wanted) for shape, wanted in expected.items()):
+        raise ValueError("tensors that do not fit each other")
+    if not all(map(math.isfinite, (found.norm, *(float(each.sum()) for each in values)))):
+        raise ValueError("numbers that are not finite")

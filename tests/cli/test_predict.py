@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -236,7 +237,8 @@ class TestWhatItTakes:
                 shown.append(capsys.readouterr().out)
                 yield f"{photos / 'cat' / str(number)}.png\n"
 
-        monkeypatch.setattr("sys.stdin", names())
+        lines = names()
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(readline=lambda limit: next(lines, "")))
         run("predict", graph_file, "-", *ONE, "--batch", 1)
         assert [Path(json.loads(each)["image"]).name for each in shown[1:]] == ["0.png", "1.png"]
 

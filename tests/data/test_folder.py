@@ -7,6 +7,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from legonet.data.folder import FolderImages
+from legonet.data.pictures import FORMATS
 from legonet.errors import DataError
 from legonet.graph.schema import Input
 
@@ -198,7 +199,7 @@ def test_sixteen_bits_are_not_clipped_silently(root):
 
 
 def test_an_image_too_large(root, monkeypatch):
-    monkeypatch.setattr("legonet.data.pictures.MOST_PIXELS", 700)
+    monkeypatch.setitem(FORMATS, "PNG", 700)
     assert message(root).startswith(f"{root}/cat/1.png: 40x20 pixels; expected at most 700")
 
 

@@ -98,7 +98,7 @@ def test_other_files(path: Path, text: str, message: str) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     assert not is_plan(tmp_path / "none")
-    with pytest.raises(PlanError, match="cannot be read"):
+    with pytest.raises(PlanError, match="none: no such file; expected a plan file; make the plan"):
         read_plan(tmp_path / "none")
 
 

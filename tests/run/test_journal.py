@@ -34,11 +34,11 @@ def test_how_long_a_path_took(tmp_path: Path) -> None:
 def test_which_adapter_was_built_for_a_key(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     run = journal.begin("zoo")
-    for key, state, adapter in (("a", "done", "1"), ("b", "done", None), ("c", "failed", "3")):
+    for key, state, adapter in (("a", "done", "1" * 64), ("b", "done", None), ("c", "failed", "3" * 64)):
         edge = EDGE._replace(key=key)
         journal.job(run, JobRecord(edge, state, 1.0, {"residual": 0.1}, adapter=adapter, seed=4))
     keys = [*map(str, range(2000)), "a", "b", "c"]
-    assert journal.fitted(keys) == {"a": StoredAdapter("cat:classify", "1", 4, {"residual": 0.1})}
+    assert journal.fitted(keys) == {"a": StoredAdapter("cat:classify", "1" * 64, 4, {"residual": 0.1})}
 
 
 def test_a_journal_of_an_earlier_version(tmp_path: Path) -> None:

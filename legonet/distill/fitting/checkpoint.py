@@ -22,6 +22,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from legonet import foreign
+from legonet.errors import StoreError
 from legonet.graph.atomic import write_atomically
 
 EVERY = 30.0  # seconds between two states
@@ -148,8 +150,11 @@ class DescentState:
     def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         """What an earlier attempt left; None if nothing, or nothing that can be gone on from."""
         try:
-            written = self._file.read_bytes()
-        except OSError:
+            written = foreign.read_if_there(self._file, foreign.STATE) or b""
+        except StoreError as error:
+            self._notes.append(f"{error}; the descent began anew")
+            return None
+        if not written:
             return None
         digest, written = written[:_DIGEST], written[_DIGEST:]
         if hashlib.sha256(written).hexdigest().encode() != digest:
@@ -159,7 +164,7 @@ class DescentState:
             size = int.from_bytes(written[:8], "little")
             data = json.loads(json.loads(written[8 : 8 + size])["__metadata__"][_METADATA])
             tensors = safetensors.torch.load(written)
-        except (ValueError, KeyError, SafetensorError):
+        except (ValueError, LookupError, TypeError, RecursionError, SafetensorError):
             return None
         return (data, tensors) if data["made by"] == self._made_by else None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from legonet.graph.checks.outline import Outline
 from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.parsed import MOST_PROBLEMS
 from legonet.graph.reading.positions import KeyPath
 from legonet.graph.suggest import listed
 
@@ -18,9 +20,9 @@ def reference_problems(outline: Outline) -> list[Finding]:
         outline: The graph's names; what is broken in it is passed over.
 
     Returns:
-        The problems, section by section.
+        The problems, section by section, as many as are worth knowing.
     """
-    return list(_References(outline).problems())
+    return list(islice(_References(outline).problems(), MOST_PROBLEMS))
 
 
 class _References:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any, TypeGuard
 
 from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.parsed import MOST_PROBLEMS
 from legonet.graph.reading.positions import KeyPath, show
 
 CATEGORY_PLACEHOLDER = "{category}"
@@ -25,7 +27,8 @@ def semantic_problems(data: Any) -> list[Finding]:
     """
     if not isinstance(data, dict):
         return []
-    return [*_normalisation(data), *_labels(data), *_channels(data)]
+    found = chain(_normalisation(data), _labels(data), _channels(data))
+    return list(islice(found, MOST_PROBLEMS))
 
 
 def _normalisation(data: dict[str, Any]) -> Iterator[Finding]:

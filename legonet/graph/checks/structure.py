@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from legonet.graph.checks.expected import Node, expected, resolved, tags
 from legonet.graph.fields import TEXT_PATTERN
 from legonet.graph.json_schema import model_schema
 from legonet.graph.reading.findings import Finding
+from legonet.graph.reading.parsed import MOST_PROBLEMS
 from legonet.graph.reading.positions import KeyPath, Positions, printable, shorten, show
 from legonet.graph.reading.scalars import BadNumberError, plain
 from legonet.graph.suggest import closest, listed
@@ -43,10 +45,11 @@ def explain(data: Any, model: type[BaseModel], positions: Positions | None = Non
         positions: Shows values as the file has them; without it they are shown as they are.
 
     Returns:
-        The problems; none exactly if the model accepts the data.
+        The problems, as many as are worth knowing; none exactly if the model accepts the data.
     """
     schema = model_schema(model)
-    return list(_Walk(schema.get("$defs", {}), positions).node(data, schema, ()))
+    found = _Walk(schema.get("$defs", {}), positions).node(data, schema, ())
+    return list(islice(found, MOST_PROBLEMS))
 
 
 class _Walk:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 import re
+from time import process_time
 from typing import Any
 
 from legonet.errors import GraphError
@@ -13,8 +14,11 @@ from legonet.graph.reading.parsed import (
     DEEPEST,
     HALF_SURROGATE,
     MOST_NODES,
+    MOST_PROBLEMS,
+    MOST_SECONDS,
     TOO_DEEP,
     TOO_MANY,
+    TOO_SLOW,
     Parsed,
     Parts,
     bad_number,
@@ -55,6 +59,7 @@ class _Composer:
         self.source = source
         self.at = 0
         self.nodes = 0
+        self.until = process_time() + MOST_SECONDS
         self.path: list[str | int] = []
         self.problems: list[Finding] = []
         self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]
@@ -97,7 +102,8 @@ class _Composer:
         return self._error(f"found {found}", f"expected {expected}", hint)
 
     def _problem(self, start: int, parts: Parts, key: KeyPath) -> None:
-        self.problems.append(Finding(key, *parts, position=self._position(start)))
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Finding(key, *parts, position=self._position(start)))
 
     def _skip(self) -> None:
         match = _SPACE.match(self.text, self.at)
@@ -107,8 +113,9 @@ class _Composer:
         start = self.at
         line, column = self._position(start)
         self.nodes += 1
-        if self.nodes > MOST_NODES:
-            raise unread(self.source, line, column, TOO_MANY)
+        if self.nodes > MOST_NODES or (self.nodes % 1024 == 0 and process_time() > self.until):
+            parts = TOO_MANY if self.nodes > MOST_NODES else TOO_SLOW
+            raise unread(self.source, line, column, parts)
         place = Place(line, column, start, start)
         first = self.text[start : start + 1]
         if first in ("{", "["):

@@ -14,7 +14,8 @@ from legonet.graph.reading.scalars import MOST_DIGITS
 DEEPEST = 64
 MOST_NODES = 500_000
 MOST_ALIASED = 100_000
-MOST_PROBLEMS = 10_000
+MOST_PROBLEMS = 10_000  # of a file; a report shows a hundred
+MOST_SECONDS = 5.0  # of the processor
 
 
 @dataclass
@@ -64,6 +65,11 @@ TOO_DEEP = (
 TOO_MANY = (
     f"more than {MOST_NODES:,} keys and values",
     "expected fewer",
+    "split the file or generate the network in code",
+)
+TOO_SLOW = (
+    f"takes longer than {MOST_SECONDS:g} s to read",
+    "expected a file that people wrote",
     "split the file or generate the network in code",
 )
 HALF_SURROGATE = ("half of a surrogate pair", "expected text", "write the character itself")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
-import stat
+from dataclasses import replace
 from pathlib import Path
 
+from legonet import foreign
 from legonet.errors import GraphError, Problem
 
-LARGEST_FILE = 8 * 2**20
+LARGEST_FILE = foreign.GRAPH.largest or 0  # bytes
 
 # What YAML 1.2 calls printable, without a byte order mark inside the text.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -21,12 +22,13 @@ _OTHER_ENCODINGS = (
 )
 
 
-def read_source(path: str | Path, what: str = "graph file") -> str:
+def read_source(path: str | Path, what: str = "graph file", *, follow: bool = True) -> str:
     """A file's text.
 
     Args:
         path: The file, shown in messages as it is given here.
         what: What the file should be, for messages.
+        follow: A link is followed: the user named it.
 
     Returns:
         Its text without a byte order mark.
@@ -34,25 +36,7 @@ def read_source(path: str | Path, what: str = "graph file") -> str:
     Raises:
         GraphError: No such file, not a regular file, too large, not UTF-8, or with control characters.
     """
-    source = str(path)
-    expected = f"expected a {what}"
-    try:
-        state = Path(path).stat()
-        if stat.S_ISDIR(state.st_mode):
-            raise GraphError.of(Problem("a folder", expected, "name the file in it", source))
-        if not stat.S_ISREG(state.st_mode):
-            raise GraphError.of(Problem("not a regular file", expected, "copy it into a file first", source))
-        if state.st_size > LARGEST_FILE:
-            raise _too_large(source, state.st_size, what)
-        with Path(path).open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise GraphError.of(Problem("no such file", expected, "check the path", source)) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a path"
-        advice = "check the path and its permissions"
-        raise GraphError.of(Problem(f"cannot be read ({reason})", expected, advice, source)) from error
-    return decode(data, source, what)
+    return decode(foreign.read(path, replace(foreign.GRAPH, what=what), follow=follow), str(path), what)
 
 
 def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
@@ -70,7 +54,7 @@ def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
         GraphError: It breaks one of those rules.
     """
     if len(data) > LARGEST_FILE:
-        raise _too_large(source, len(data), what)
+        raise foreign.too_large(replace(foreign.GRAPH, what=what), source, len(data))
     if isinstance(data, bytes):
         for mark, encoding in _OTHER_ENCODINGS:
             if data.startswith(mark):
@@ -90,13 +74,6 @@ def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
         parts = (f"control character U+{ord(bad.group()):04X}", "expected printable text", "remove it")
         raise GraphError.of(Problem(*parts, source, *_after(text[: bad.start()])))
     return text
-
-
-def _too_large(source: str, size: int, what: str) -> GraphError:
-    expected = f"expected a {what} of at most {LARGEST_FILE // 2**20} MiB"
-    return GraphError.of(
-        Problem(f"{size / 2**20:,.1f} MiB", expected, "is this another kind of file?", source)
-    )
 
 
 def _after(before: str) -> tuple[int, int]:

@@ -4,18 +4,20 @@ The data is composed here from a parser's events, not by a constructor: nothing 
 executed, aliases are counted before they expand, and every key and value keeps its line and column.
 
 PyYAML has two parsers. The one in C is many times as fast; the one in Python says in more words what is
-wrong, so that it reads again what the other refuses. Both are of YAML 1.1. What YAML 1.2 sees differently is
-the meaning of words, which `legonet.graph.reading.scalars` gives, and where lines end.
+wrong, so that it reads again what the other refuses, but for large files. Both are of YAML 1.1. What YAML 1.2
+sees differently is the meaning of words, which `legonet.graph.reading.scalars` gives, and where lines end.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import yaml
 
+from legonet.errors import GraphError
 from legonet.graph.reading.findings import Finding
 from legonet.graph.reading.parsed import (
     DEEPEST,
@@ -23,8 +25,10 @@ from legonet.graph.reading.parsed import (
     MOST_ALIASED,
     MOST_NODES,
     MOST_PROBLEMS,
+    MOST_SECONDS,
     TOO_DEEP,
     TOO_MANY,
+    TOO_SLOW,
     Parsed,
     Parts,
     bad_number,
@@ -35,6 +39,7 @@ from legonet.graph.reading.positions import KeyPath, Place, Positions, printable
 from legonet.graph.reading.scalars import BadNumberError, plain
 from legonet.graph.reading.syntax import syntax_message
 
+LARGEST_FOR_PYTHON = 2**18  # characters; its parser takes ten seconds for a million
 _TAGS = "tag:yaml.org,2002:"
 # The parser in C takes tabs between words and drops the tag "!", which the other refuses.
 _LEFT_TO_PYTHON = re.compile(r"\t|(?<!\w)!(?!\w)")
@@ -66,25 +71,31 @@ def compose(text: str, source: str) -> Parsed:
     Raises:
         GraphError: It is not YAML, or deeper or larger than any graph file.
     """
-    if yaml.__with_libyaml__ and not _LEFT_TO_PYTHON.search(text):
+    large = len(text) > LARGEST_FOR_PYTHON
+    if yaml.__with_libyaml__ and (large or not _LEFT_TO_PYTHON.search(text)):
+        composer = _Composer(yaml.CBaseLoader, text, source)
         try:
-            return _Composer(yaml.CBaseLoader, text, source).document()
-        except yaml.YAMLError:
-            pass
+            return composer.document()
+        except yaml.YAMLError as error:
+            if large:
+                raise _told(error, source, 1) from error
     composer = _Composer(_PythonParser, text, source)
     try:
         return composer.document()
-    except yaml.MarkedYAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, AttributeError, IndexError, AssertionError) as error:
+        raise _told(error, source, composer.parser.line + 1) from error
+
+
+def _told(error: Exception, source: str, line: int) -> GraphError:
+    if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         opened = error.context_mark.line + 1 if error.context_mark else line
-        parts = syntax_message(error.problem or "", error.context or "", opened)
-        raise unread(source, line, column, parts) from None
-    except (yaml.YAMLError, ValueError, OverflowError, AttributeError, IndexError, AssertionError) as error:
-        # The parser itself stumbled, such as over the escape \U00110000.
-        found = "not valid YAML in or after this line"
-        parts = (found, "expected YAML 1.2", "look for a wrong escape or directive")
-        raise unread(source, composer.parser.line + 1, 1, parts) from error
+        return unread(source, line, column, syntax_message(error.problem or "", error.context or "", opened))
+    # The parser itself stumbled, such as over the escape \U00110000.
+    found = "not valid YAML in or after this line"
+    parts = (found, "expected YAML 1.2", "look for a wrong escape or directive")
+    return unread(source, line, 1, parts)
 
 
 def _stand_ins(text: str) -> dict[str, str]:
@@ -108,6 +119,7 @@ class _Composer:
         self.depth = 0
         self.nodes = 0
         self.aliased = 0
+        self.until = process_time() + MOST_SECONDS
 
     def document(self) -> Parsed:
         data, root = None, Place(1, 1, 0, 0)
@@ -140,8 +152,9 @@ class _Composer:
         if kind is yaml.AliasEvent:
             return self._alias(event)
         self.nodes += 1
-        if self.nodes > MOST_NODES:
-            raise unread(self.source, mark.line + 1, mark.column + 1, TOO_MANY)
+        if self.nodes > MOST_NODES or (self.nodes % 1024 == 0 and process_time() > self.until):
+            parts = TOO_MANY if self.nodes > MOST_NODES else TOO_SLOW
+            raise unread(self.source, mark.line + 1, mark.column + 1, parts)
         if event.tag is not None:
             self._tag(event)
         anchor = event.anchor

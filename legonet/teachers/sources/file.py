@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from legonet import foreign
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
 from legonet.errors import StoreError, TeacherError
@@ -113,19 +115,19 @@ class FileTeacher(TeacherSource):
             )
 
     def _read(self, path: Path, key: str) -> bytes:
-        with self._readable(path, key):
-            return path.read_bytes()
+        return foreign.read(path, foreign.STATISTICS, where=f"teachers.{self.name}.{key}: {path}")
 
     def _hash(self, path: Path, key: str) -> str:
         """The file's sha256; a file that has not changed for a while is read only once."""
-        with self._readable(path, key):
-            state = path.stat()
+        kind = foreign.WEIGHTS if key == "weights" else foreign.STATISTICS
+        where = f"teachers.{self.name}.{key}: {path}"
+        with self._readable(path, key), foreign.opened(path, kind, where=where) as file:
+            state = os.fstat(file.fileno())
             mark = (state.st_ino, state.st_size, state.st_mtime_ns)
             known = self._hashes.get(path)
             if known is not None and known[0] == mark:
                 return known[1]
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.file_digest(file, "sha256").hexdigest()
             # A file written just now may be written once more within the clock's resolution.
             if time.time_ns() - state.st_mtime_ns > SETTLED:
                 self._hashes[path] = mark, found

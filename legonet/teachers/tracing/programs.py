@@ -19,10 +19,14 @@ from torch import SymInt, Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
+from legonet import foreign
 from legonet.errors import TeacherError, first_line
-from legonet.teachers.weights.mapped_tensors import MappedArchive, part_of
+from legonet.store.memory_map import map_bytes
+from legonet.teachers.weights.mapped_tensors import part_of
+from legonet.teachers.weights.zip_records import ZipRecords
 
 SUFFIX = ".pt2"
+_LARGEST_REST = 256 * 2**20  # bytes
 _FOLDERS = {
     "data/weights": "weight",
     "data/constants": "tensor",
@@ -86,9 +90,7 @@ def _read(path: Path) -> ExportedProgram:
 
     torch reads a copy of the archive without them, in which they are on the meta device.
     """
-    archive = MappedArchive(path)
-    if not archive.stored():
-        return torch.export.load(path)
+    archive = ZipRecords(map_bytes(path, foreign.PROGRAM, follow=True))
     slim, rest, places = io.BytesIO(), set(archive.names()), dict[str, _Place]()
     with zipfile.ZipFile(slim, "w") as copy:
         for folder, prefix in _FOLDERS.items():
@@ -107,6 +109,8 @@ def _read(path: Path) -> ExportedProgram:
             copy.writestr(f"slim/{name}", json.dumps(config))
             rest -= {name, *(place.record for place in found.values())}
             places |= found
+        if sum(len(archive.record(name)) for name in rest) > _LARGEST_REST:
+            raise ValueError(f"it has more than {_LARGEST_REST // 2**20} MiB beside its weights")
         for name in rest:
             copy.writestr(f"slim/{name}", archive.record(name))
     slim.seek(0)
@@ -146,7 +150,7 @@ def _take_away(form: dict[str, Any]) -> None:
     form["storage_offset"] = {"as_int": 0}
 
 
-def _filled(tensor: Tensor, archive: MappedArchive, place: _Place) -> Tensor:
+def _filled(tensor: Tensor, archive: ZipRecords, place: _Place) -> Tensor:
     value = part_of(archive.record(place.record), tensor.dtype, tensor.shape, place.strides, place.offset)
     return nn.Parameter(value, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else value
 

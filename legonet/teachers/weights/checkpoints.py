@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import pickle
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from legonet import foreign
 from legonet.blocks.libraries.table import LIBRARIES
-from legonet.errors import StoreError, TeacherError
+from legonet.errors import StoreError, TeacherError, first_line
 from legonet.graph.suggest import did_you_mean, in_lines, kind_of, listed
 from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.tracing.programs import ProgramModel
 from legonet.teachers.weights.forms import expect_no_other_form, files_of
-from legonet.teachers.weights.mapped_tensors import MappedArchive, raw_view
+from legonet.teachers.weights.mapped_tensors import raw_view
 from legonet.teachers.weights.naming import COUNTER, Named, in_order, named_for
 from legonet.teachers.weights.scratch import Scratch
+from legonet.teachers.weights.torch_files import MOST_TENSORS, StoredTensor, TorchFile, read_old, read_zip
 
 # Where training scripts put the weights, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "module", "weights")
 _STATES = ("optim", "sched", "scaler", "rng", "callback")  # of the training, with tensors of their own
 AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
-_OTHER_ARCHIVES = {
-    "archive_format": "a file of torch.export, which is a model: give it as that",
-    "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
-}
-
-# What a file holds, and what makes of a tensor in it one with values.
-_Load = Callable[[Path], tuple[Any, Callable[[Tensor], Tensor]]]
+_DEEPEST = 8  # mappings in mappings that weights are looked for in
 
 
 def read_checkpoint(
@@ -44,6 +37,8 @@ def read_checkpoint(
     scratch: Scratch | None = None,
     key: str | None = None,
     tell: Callable[[str], None] | None = None,
+    *,
+    follow: bool = True,
 ) -> dict[str, Tensor]:
     """Read a file of weights; they stay on the disk until they are used.
 
@@ -54,6 +49,7 @@ def read_checkpoint(
             file; default: beside it.
         key: Which of several sets of weights, such as `state_dict_ema`; default: the plain ones.
         tell: Called with a sentence that says which was taken, if there are several.
+        follow: A link is followed: the user named it.
 
     Returns:
         Tensors by name, as in the file.
@@ -61,26 +57,45 @@ def read_checkpoint(
     Raises:
         TeacherError: The file cannot be read, is damaged, holds code, or no weights.
     """
-    place, scratch = f"{where}: {path}", scratch or Scratch(path.parent)
-    files = files_of(path, place)
+    place = f"{where}: {path}"
+    files = files_of(path, place, follow=follow)
     if files is not None:
-        parts = [read_checkpoint(file, where, scratch, key, tell) for file in files]
+        parts = [read_checkpoint(file, where, scratch, key, tell, follow=follow) for file in files]
         return {name: value for part in parts for name, value in part.items()}
+    memory = map_bytes(path, foreign.WEIGHTS, where=place, follow=follow)
+    return open_checkpoint(memory, path, where, scratch, key, tell)
+
+
+def open_checkpoint(
+    memory: memoryview,
+    path: Path,
+    where: str = "weights",
+    scratch: Scratch | None = None,
+    key: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> dict[str, Tensor]:
+    """Read a file of weights that is mapped; see `read_checkpoint`.
+
+    Args:
+        memory: The file, which may be written to without changing it.
+        path: What messages call it.
+        where: As of `read_checkpoint`, like the others.
+        scratch: Likewise.
+        key: Likewise.
+        tell: Likewise.
+
+    Raises:
+        TeacherError: The file is damaged, holds code, or no weights.
+    """
+    place, scratch = f"{where}: {path}", scratch or Scratch(path.parent)
+    if memory[:4] == b"PK\x03\x04":
+        return _unwrapped(path, place, lambda: read_zip(memory, scratch), key, tell)
+    if is_pickle(memory[:9]):
+        return _unwrapped(path, place, lambda: read_old(memory, scratch), key, tell)
+    expect_no_other_form(bytes(memory[:64]), place)
     try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise TeacherError(
-            f"{place}: cannot be read: {error.strerror or error}; expected a file of weights; check the path"
-        ) from error
-    if start[:4] == b"PK\x03\x04":
-        return _unwrapped(path, place, _zipped, key, tell)
-    if is_pickle(start[:9]):
-        return _unwrapped(path, place, partial(_old, scratch=scratch), key, tell)
-    expect_no_other_form(start, place)
-    try:
-        tensors = read_tensors(map_bytes(path), str(path)).tensors
-    except (StoreError, OSError) as error:
+        tensors = read_tensors(memory, str(path)).tensors
+    except StoreError as error:
         found = str(error).removeprefix(f"{path}: ").partition("; expected")[0]
         raise TeacherError(
             f"{place}: {found}; expected a whole safetensors file, or a checkpoint of torch.save; copy or "
@@ -90,71 +105,55 @@ def read_checkpoint(
     return {name: raw_view(raw) for name, raw in chosen.items()}
 
 
-def _zipped(path: Path) -> tuple[Any, Callable[[Tensor], Tensor]]:
-    archive = MappedArchive(path)
-    names = archive.names()
-    for name, what in _OTHER_ARCHIVES.items():
-        if name in names:
-            raise ValueError(f"it is {what}")
-    if "data.pkl" not in names:
-        raise ValueError("it is a zip file of something else")
-    return archive.checkpoint(), archive.tensor
-
-
-def _old(path: Path, scratch: Scratch) -> tuple[Any, Callable[[Tensor], Tensor]]:
-    def place(storage: Any, location: str) -> Any:
-        return scratch.room(storage.nbytes()).untyped_storage()
-
-    return torch.load(path, map_location=place, weights_only=True), lambda tensor: tensor
-
-
 def _unwrapped(
-    path: Path, place: str, load: _Load, key: str | None, tell: Callable[[str], None] | None
+    path: Path,
+    place: str,
+    load: Callable[[], TorchFile],
+    key: str | None,
+    tell: Callable[[str], None] | None,
 ) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the pickle's protocol
-            found, tensor = load(path)
-            found = found if key is None else _chosen(found, key, place)
-            sets = _sets(found)
-            if len(sets) > 1 and tell is not None:
-                tell(
-                    f"{path}: has {listed(list(sets), ' and ')}; {next(iter(sets))} was taken; --key chooses"
-                )
-            for state in sets.values():
-                return {str(name): tensor(value) for name, value in state.items()}
+        file = load()
+        found = file.content if key is None else _chosen(file.content, key, place)
+        sets = _sets(found)
+        if len(sets) > 1 and tell is not None:
+            tell(f"{path}: has {listed(list(sets), ' and ')}; {next(iter(sets))} was taken; --key chooses")
+        for state in sets.values():
+            if len(state) > MOST_TENSORS:
+                raise ValueError(f"it has {len(state):,} tensors, more than {MOST_TENSORS:,}")
+            return {str(name): file.tensor(str(name), value) for name, value in state.items()}
     except pickle.UnpicklingError as error:
         raise TeacherError(
-            f"{place}: holds more than weights ({_line(error)}), and reading that would run code; expected "
-            "tensors only; where you trust its maker, load it there and save model.state_dict() again"
+            f"{place}: holds more than weights ({first_line(error)}), and reading that would run code; "
+            "expected tensors only; where you trust its maker, load it there and save model.state_dict() "
+            "again"
         ) from error
     except TeacherError:
         raise
-    except Exception as error:  # what a damaged pickle leads to is not bounded
+    except (ValueError, RuntimeError, MemoryError, OverflowError) as error:  # of the readers, and of torch
         raise TeacherError(
-            f"{place}: cannot be read: {_line(error)}; expected a whole checkpoint of torch.save; copy or "
-            "save it again"
+            f"{place}: cannot be read: {first_line(error)}; expected a whole checkpoint of torch.save; copy "
+            "or save it again"
         ) from error
     what = listed_keys(found) if isinstance(found, Mapping) else kind_of(found)
     raise TeacherError(f"{place}: holds {what}; expected tensors by name; save model.state_dict()")
 
 
-def _line(error: Exception) -> str:
-    text = str(error).split("WeightsUnpickler error:")[-1].strip().split("\n")[0]
-    return text.split(". ")[0].split(" was not an allowed")[0].rstrip(".") or type(error).__name__
-
-
-def _sets(found: Any, above: str = "") -> dict[str, Mapping[Any, Any]]:
-    """The sets of weights in what a file holds, by where they are; the plain ones first."""
-    if not isinstance(found, Mapping):
+def _sets(
+    found: Any, above: tuple[str, ...] = (), seen: set[int] | None = None
+) -> dict[str, Mapping[Any, Any]]:
+    """The sets of weights in what a file holds, by where they are, each once; the plain ones first."""
+    seen = set() if seen is None else seen
+    if not isinstance(found, Mapping) or id(found) in seen or len(above) > _DEEPEST:
         return {}
-    tensors = {key: value for key, value in found.items() if isinstance(value, Tensor)}
+    seen.add(id(found))
+    tensors = {key: value for key, value in found.items() if isinstance(value, StoredTensor | Tensor)}
     if tensors and not any(isinstance(value, Mapping) for value in found.values()):
-        return {above: tensors}  # numbers beside them are such as an epoch
+        return {".".join(above): tensors}  # numbers beside them are such as an epoch
     sets: dict[str, Mapping[Any, Any]] = {}
     known = [key for key in (*WRAPPERS, *AVERAGES) if key in found]
     for key in known or [key for key in found if not any(word in str(key) for word in _STATES)]:
-        sets |= _sets(found[key], f"{above}.{key}" if above else str(key))
+        sets |= _sets(found[key], (*above, str(key)), seen)
     return sets
 
 
@@ -189,6 +188,7 @@ def fill_from(
     tell: Callable[[str], None] | None = None,
     *,
     by_order: bool = False,
+    follow: bool = True,
 ) -> None:
     """Give a model the weights of a file; a program has its own, and needs none.
 
@@ -200,6 +200,7 @@ def fill_from(
         key: As of `read_checkpoint`.
         tell: Called with each sentence that says what was done.
         by_order: As of `fill`.
+        follow: As of `read_checkpoint`.
 
     Raises:
         TeacherError: There are no weights where the model needs some, or some where it needs none; the file
@@ -218,7 +219,7 @@ def fill_from(
     if path is None:
         raise TeacherError(f"{where}: no weights; expected those of {model}; add --weights FILE")
     scratch = Scratch(path.parent)
-    read = read_checkpoint(path, where, scratch, key, tell)
+    read = read_checkpoint(path, where, scratch, key, tell, follow=follow)
     for note in fill(module, read, f"{where}: {path}", scratch, model, by_order=by_order):
         if tell is not None:
             tell(f"{path}: {note}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from legonet import foreign
 from legonet.errors import TeacherError
 
 INDEX = ".index.json"
@@ -16,7 +17,6 @@ _IN_FOLDERS = (
     f"pytorch_model.bin{INDEX}",
     "diffusion_pytorch_model.safetensors",
 )
-_LARGEST_INDEX = 64 * 2**20  # bytes
 _OTHERS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file", "fetch it with `git lfs pull`"),
     (b"\x1f\x8b", "compressed by gzip", "unpack it with `gunzip`"),
@@ -40,7 +40,7 @@ def expect_no_other_form(start: bytes, place: str) -> None:
             )
 
 
-def files_of(path: Path, place: str) -> list[Path] | None:
+def files_of(path: Path, place: str, *, follow: bool = True) -> list[Path] | None:
     """The files that weights lie in, of a folder of a library's or an index; None of a single file.
 
     Raises:
@@ -53,13 +53,12 @@ def files_of(path: Path, place: str) -> list[Path] | None:
                 f"{place}: is a folder without weights; expected one of {', '.join(_IN_FOLDERS[:4])} in it; "
                 "name the file"
             )
-        return files_of(inside[0], place) or [inside[0]]
+        return files_of(inside[0], place, follow=follow) or [inside[0]]
     if not path.name.endswith(INDEX):
         return None
     try:
-        if path.stat().st_size > _LARGEST_INDEX:
-            raise ValueError
-        names = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
+        index = json.loads(foreign.read(path, foreign.INDEX, where=place, follow=follow))
+        names = index["weight_map"].values()
         files = sorted({path.with_name(name) for name in names})  # refuses names with folders in them
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise TeacherError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from legonet import foreign
 from legonet.errors import StoreError, TeacherError
 from legonet.graph.suggest import in_lines
 from legonet.ir.graph import ModelGraph
@@ -130,13 +131,7 @@ def mapped(path: Path, source: str) -> memoryview:
     Raises:
         TeacherError: It cannot be read.
     """
-    try:
-        return map_bytes(path)
-    except OSError as error:
-        raise TeacherError(
-            f"{source}: cannot be read: {error.strerror or error}; expected a safetensors file; "
-            "check the path"
-        ) from error
+    return map_bytes(path, foreign.WEIGHTS, where=source)
 
 
 def _tensors(weights: Weights, source: str) -> Mapping[str, RawTensor]:

@@ -101,7 +101,7 @@ def test_what_is_no_weights(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "w.pt")
     with pytest.raises(TeacherError, match="holds the keys epoch, lr; expected tensors by name"):
         read_checkpoint(tmp_path / "w.pt")
-    with pytest.raises(TeacherError, match="none: cannot be read: No such file"):
+    with pytest.raises(TeacherError, match="none: no such file; expected a file of weights"):
         read_checkpoint(tmp_path / "none")
 
 

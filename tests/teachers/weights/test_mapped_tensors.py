@@ -17,7 +17,6 @@ from torch.export import Dim
 
 from legonet.teachers.tracing.programs import read_program
 from legonet.teachers.weights.checkpoints import fill, read_checkpoint
-from legonet.teachers.weights.mapped_tensors import MappedArchive
 from legonet.teachers.weights.scratch import Scratch
 
 
@@ -124,7 +123,6 @@ def test_an_archive_that_cannot_be_mapped_is_read(how: str, tmp_path: Path) -> N
                 data = b"".join(data[at : at + 4][::-1] for at in range(0, len(data), 4))
             if how == "compressed" or not name.endswith((".format_version", ".storage_alignment")):
                 new.writestr(name, data)
-    assert not MappedArchive(tmp_path / "new.pt").stored()
     assert torch.equal(read_checkpoint(tmp_path / "new.pt")["w"], torch.arange(3.0))
 
 

@@ -84,9 +84,7 @@ def test_from_a_file(teacher: nn.Sequential, tmp_path: Path) -> None:
     assert read_teacher(cut_at(GRAPH, "flatten"), path) == read_teacher(
         cut_at(GRAPH, "flatten"), path.read_bytes()
     )
-    with pytest.raises(
-        TeacherError, match=r"^teachers\.cat: .*none: cannot be read: No such file or directory;"
-    ):
+    with pytest.raises(TeacherError, match=r"^teachers\.cat: .*none: no such file;"):
         read_teacher(cut_at(GRAPH, "flatten", where="teachers.cat"), tmp_path / "none")
 
 
@@ -211,7 +209,7 @@ def test_other_files(tmp_path: Path, teacher: nn.Sequential) -> None:
             read_teacher(cut_at(GRAPH, "flatten"), tmp_path / name)
     with pytest.raises(TeacherError, match="expected a whole safetensors file"):
         read_teacher(cut_at(GRAPH, "flatten"), b"<html>not found</html>")
-    with pytest.raises(TeacherError, match="cannot be read: Is a directory"):
+    with pytest.raises(TeacherError, match="a folder; expected a file of weights"):
         read_teacher(cut_at(GRAPH, "flatten"), tmp_path)
 
 

@@ -1,0 +1,401 @@
+"""The foreign formats that are fuzzed: a good file of each, what reads it, and what is made of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import random
+import re
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import nn
+
+from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
+
+_BUILDER = (
+    b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\narguments: {num_classes: 3, %s}\n"
+)
+_BUILDERS = (
+    (b"torchvision:squeezenet1_1", b"dropout: 0.5"),
+    (b"timm:resnet10t", b"act_layer: relu, drop_rate: 0.5"),
+)
+_DROP = b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_conflict: keep, quality: 0.5}\n"
+CANARY = "canary"  # a file that exists only if code of a mutant ran
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        suffix: Of its files.
+        seeds: Good files.
+        mutate: Makes a mutant of one.
+        read: What legonet does with such a file, as far as it goes without a user who allows more.
+        share: How many mutants it gets, relative to the others.
+    """
+
+    suffix: str
+    seeds: list[bytes]
+    mutate: Callable[[bytes, random.Random], bytes]
+    read: Callable[[Path], Any]
+    share: float = 1.0
+
+
+def formats(folder: Path) -> dict[str, Format]:
+    """All formats.
+
+    Args:
+        folder: For files that making the seeds takes; code of mutants would write `CANARY` there.
+    """
+    torch.manual_seed(0)
+    graph = Path(__file__).parents[1] / "graphs" / "animals.yaml"
+    text = graph.read_bytes()
+    shipped = sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]
+    named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
+    blocks = [*named, *(_BUILDER % each for each in _BUILDERS)]
+    gadgets = _gadgets(folder / CANARY)
+    found = {
+        "graph.yaml": Format(".yaml", [text], text_mutant, _read_graph),
+        "graph.json": Format(".json", [_as_json(text)], json_mutant, _read_graph),
+        "lock": Format(".lock.json", [_lock()], json_mutant, _read_lock),
+        "plan": Format(".plan", [_plan()], json_mutant, _read_plan),
+        "block.yaml": Format(".yaml", blocks, text_mutant, _read_block),
+        "block.json": Format(".json", [_operations()], json_mutant, _read_block, 2.0),
+        "permissions": Format(
+            ".yaml", [b"/home/me/zoo: [pack.models:make, cat.pt2]\n"], text_mutant, _read_text
+        ),
+        "journal": Format(".sqlite", [_journal(folder)], _journal_mutant(folder), _read_journal),
+        "statistics": Format(".safetensors", [_statistics()], _header_mutant, _read_statistics),
+        "weights.safetensors": Format(".safetensors", [_tensors()], _header_mutant, _read_weights),
+        "weights.pt": Format(".pt", [_saved(True)], _zip_mutant(gadgets), _read_weights, 2.0),
+        "weights-old.pt": Format(".pt", [_saved(False)], _old_mutant(gadgets), _read_weights, 2.0),
+        "program.pt2": Format(".pt2", [_program()], _zip_mutant(gadgets), _read_weights, 0.5),
+        "module-blob": Format("", [_blob()], _header_mutant, _read_blob),
+        "drop": Format(".yaml", [_DROP], text_mutant, _read_drop),
+    }
+    for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "ICO", "TGA", "EPS", "JPEG2000", "AVIF"):
+        if seed := _picture(kind):
+            found[f"image.{kind.lower()}"] = Format(f".{kind.lower()}", [seed], mutant, _read_image, 0.5)
+    return found
+
+
+def model() -> nn.Module:
+    """What weights are for."""
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
+
+
+def _read_graph(path: Path) -> None:
+    from legonet.graph.load import load_graph
+
+    load_graph(path)
+
+
+def _read_lock(path: Path) -> None:
+    from legonet.graph.lock import read_lock
+
+    read_lock(path)
+
+
+def _read_plan(path: Path) -> None:
+    from legonet.plan.plan_file import is_plan, read_plan
+
+    is_plan(path)
+    read_plan(path)
+
+
+def _read_block(path: Path) -> None:
+    from legonet.blocks.build import build_block
+    from legonet.blocks.files import read_block
+    from legonet.ir.interpreter import build_graph
+    from legonet.ir.sizes import shapes_of, size_of
+
+    block = read_block(path)
+    if block.architecture is None:
+        build_block(block, "meta")
+        return
+    shapes_of(block.architecture, block.input)
+    size_of(block.architecture, block.input)
+    build_graph(block.architecture, "meta")
+
+
+def _read_text(path: Path) -> None:
+    from legonet.graph.load import parse_yaml
+    from legonet.graph.reading.source import read_source
+
+    parse_yaml(read_source(path), str(path))
+
+
+def _read_journal(path: Path) -> None:
+    from legonet.run.journal import Journal
+
+    journal = Journal(path)
+    journal.history()
+    journal.fitted(["a" * 64])
+    journal.end(journal.begin("graph"), "done")
+
+
+def _read_statistics(path: Path) -> None:
+    from legonet import foreign
+    from legonet.teachers.statistics import parse_statistics
+
+    parse_statistics(foreign.read(path, foreign.STATISTICS), str(path))
+
+
+def _read_weights(path: Path) -> None:
+    from legonet.teachers.weights.checkpoints import fill_from
+
+    with torch.device("meta"):
+        target = model()
+    fill_from(target, path, "teachers.cat", "model")
+
+
+def _read_blob(path: Path) -> None:
+    from legonet.ir.modules import load_module
+    from legonet.ir.sizes import shapes_of
+
+    shapes_of(load_module(path).graph, (1, 8, 8))
+
+
+def _read_image(path: Path) -> None:
+    from legonet.data.pictures import image_size, read_image, read_mask
+
+    read_image(path, (3, 8, 8))
+    image_size(path)
+    read_mask(path, (8, 8))
+
+
+def _read_drop(path: Path) -> None:
+    from legonet.run.inbox import Drop, Inbox
+
+    Inbox(path.parent, path.parent / "graph.yaml")._read(Drop(path.stem, path))
+
+
+def _as_json(text: bytes) -> bytes:
+    from legonet.graph.load import parse_yaml
+
+    return json.dumps(parse_yaml(text, "graph")[0]).encode()
+
+
+def _lock() -> bytes:
+    sha = "a" * 64
+    teacher = {"source": sha, "category_module": sha, "task_module": sha, "statistics": None}
+    adapter = {"key": sha, "inputs": {"f": sha}, "adapter": sha, "method": "auto", "seed": 0}
+    return json.dumps(
+        {
+            "legonet-lock": 1,
+            "teachers": {"cat-v1": teacher},
+            "categories": {"cat": {"teacher": "cat-v1", "module": sha, "tuned": sha, "tuned_with": None}},
+            "tasks": {"classify": {"teacher": "cat-v1", "module": sha}},
+            "adapters": {"dog:classify": adapter | {"quality": {"loss": 0.5}}},
+        }
+    ).encode()
+
+
+def _plan() -> bytes:
+    edges = [{"path": "dog:classify", "action": "add", "key": "a" * 64, "reason": "new"}]
+    return json.dumps({"legonet-plan": 1, "file": "zoo.yaml", "samples": {}, "edges": edges}).encode()
+
+
+def _operations() -> bytes:
+    from legonet.blocks.files import block_text
+    from legonet.blocks.schema import Block
+
+    conv = [{"ref": "input"}, {"tensor": "conv.weight"}, {"tensor": "conv.bias"}, [1, 1], [0, 0], [1, 1], 1]
+    steps = [
+        {"name": "conv", "op": "conv2d", "args": conv},
+        {"name": "relu", "op": "relu", "args": [{"ref": "conv"}]},
+        {"name": "pool", "op": "max_pool2d", "args": [{"ref": "relu"}, [2, 2], [2, 2], [0, 0]]},
+        {
+            "name": "sum",
+            "op": "add.Tensor",
+            "args": [{"ref": "pool"}, {"ref": "pool"}],
+            "kwargs": {"alpha": 2},
+        },
+        {"name": "view", "op": "view", "args": [{"ref": "sum"}, [{"batch": 1}, 18]]},
+        {"name": "einsum", "op": "einsum", "args": ["bi,bi->bi", [{"ref": "view"}, {"ref": "view"}]]},
+        {"name": "cast", "op": "to.dtype", "args": [{"ref": "einsum"}, {"dtype": "float32"}]},
+        {"name": "fc", "op": "linear", "args": [{"ref": "cast"}, {"tensor": "fc.weight"}]},
+    ]
+    known = _known_steps(steps)
+    tensors = {
+        "conv.weight": {"shape": [2, 1, 3, 3]},
+        "conv.bias": {"shape": [2]},
+        "fc.weight": {"shape": [3, 18]},
+    }
+    operations = {"steps": known, "output": known[-1]["name"], "tensors": tensors}
+    head = {"legonet-block": 1, "name": "mutant", "input": [1, 8, 8]}
+    return block_text(Block.model_validate(head | {"operations": operations}))[1].encode()
+
+
+def _known_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whose operations are in the table; for another one's result stands that of the one before."""
+    from legonet.ops.table import ROWS
+
+    kept: list[dict[str, Any]] = []
+    stand_in: dict[str, str] = {}
+    for step in steps:
+        written = json.dumps(step)
+        for old, new in stand_in.items():
+            written = written.replace(f'{{"ref": "{old}"}}', f'{{"ref": "{new}"}}')
+        if step["op"] in ROWS:
+            kept.append(json.loads(written))
+        else:
+            stand_in[step["name"]] = kept[-1]["name"]
+    return kept
+
+
+def _journal(folder: Path) -> bytes:
+    from legonet.plan.plan import PlannedEdge
+    from legonet.run.journal import JobRecord, Journal
+
+    path = folder / "seed.sqlite"
+    journal = Journal(path)
+    run = journal.begin("zoo")
+    edge = PlannedEdge("dog:classify", "add", "new", key="a" * 64, method="auto")
+    journal.job(run, JobRecord(edge, "done", 1.5, {"loss": 0.5}, ("note",), "b" * 64, 1, 2**20, 10**9))
+    journal.end(run, "done")
+    return path.read_bytes()
+
+
+def _journal_mutant(folder: Path) -> Callable[[bytes, random.Random], bytes]:
+    odd = (
+        None,
+        -1,
+        2**62,
+        1e308,
+        "",
+        "x",
+        b"\xff\xfe",
+        "[" * 5000,
+        '{"a":"b"}',
+        "NaN",
+        '{"a":NaN}',
+        "9" * 5000,
+    )
+
+    def mutate(seed: bytes, choose: random.Random) -> bytes:
+        if choose.random() < 0.5:
+            return mutant(seed, choose)
+        path = folder / "mutant.sqlite"
+        path.write_bytes(seed)
+        column = choose.choice(
+            ("path", "key", "method", "state", "seconds", "quality", "adapter", "seed", "memory")
+        )
+        with sqlite3.connect(path) as base:
+            base.execute("PRAGMA ignore_check_constraints = ON")
+            value = choose.choice(odd)
+            cast = "CAST(? AS TEXT)" if isinstance(value, bytes) and choose.random() < 0.5 else "?"
+            base.execute(f"UPDATE OR IGNORE jobs SET {column} = {cast}", (value,))  # noqa: S608 - our names
+        base.close()
+        return path.read_bytes()
+
+    return mutate
+
+
+def _statistics() -> bytes:
+    from legonet.teachers.statistics import Statistics, dump_statistics
+
+    mean = torch.zeros(2, 4, 4)
+    spectrum = torch.zeros(1, 2, 4, 3, dtype=torch.complex64)
+    variance, activity, output, std = torch.ones(4, 2).unbind()
+    found = (variance.clone(), torch.zeros(1, 2, 4, 4), spectrum, [activity.clone()])
+    return dump_statistics(Statistics(3, 1.0, mean, *found, output.clone(), std.clone()))
+
+
+def _tensors() -> bytes:
+    return safetensors.torch.save(dict(model().state_dict()), {"format": "pt"})
+
+
+def _saved(new: bool) -> bytes:
+    file = io.BytesIO()
+    torch.save({"state_dict": model().state_dict(), "epoch": 3}, file, _use_new_zipfile_serialization=new)
+    return file.getvalue()
+
+
+def _program() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("p/archive_format", "pt2")
+        archive.writestr("p/data.pkl", pickle.dumps({"a": 1}, 2))
+    return file.getvalue()
+
+
+def _blob() -> bytes:
+    from legonet.blocks.build import lowered
+    from legonet.ir.modules import write_module
+
+    return write_module("category-module", lowered(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval()))
+
+
+def _picture(kind: str) -> bytes:
+    picture, file = Image.effect_noise((32, 24), 64).convert("RGB"), io.BytesIO()
+    picture.getexif()[0x0112] = 6
+    with suppress(OSError, KeyError):  # this Pillow cannot write it
+        picture.save(file, kind)
+    return file.getvalue()
+
+
+def _header_mutant(seed: bytes, choose: random.Random) -> bytes:
+    """Mutants of a safetensors file: half of them of its header as JSON, with its length put right."""
+    if choose.random() < 0.5:
+        return mutant(seed, choose)
+    size = int.from_bytes(seed[:8], "little")
+    header = json_mutant(seed[8 : 8 + size], choose)
+    return len(header).to_bytes(8, "little") + header + seed[8 + size :]
+
+
+def _zip_mutant(gadgets: list[bytes]) -> Callable[[bytes, random.Random], bytes]:
+    def mutate(seed: bytes, choose: random.Random) -> bytes:
+        """Half of the mutants are of the pickle inside, in an archive that is whole."""
+        if choose.random() < 0.4:
+            return mutant(seed, choose)
+        file = io.BytesIO()
+        method = choose.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+        with zipfile.ZipFile(io.BytesIO(seed)) as old, zipfile.ZipFile(file, "w", method) as new:
+            for name in old.namelist():
+                data = old.read(name)
+                if name.endswith("/data.pkl"):
+                    data = choose.choice(gadgets) if choose.random() < 0.2 else mutant(data, choose)
+                new.writestr(name, data)
+        return file.getvalue()
+
+    return mutate
+
+
+def _old_mutant(gadgets: list[bytes]) -> Callable[[bytes, random.Random], bytes]:
+    def mutate(seed: bytes, choose: random.Random) -> bytes:
+        return choose.choice(gadgets) if choose.random() < 0.1 else mutant(seed, choose)
+
+    return mutate
+
+
+def _gadgets(canary: Path) -> list[bytes]:
+    """Pickles that make a file where they are run."""
+    calls = (
+        ("builtins", "open", (str(canary), "w")),
+        ("os", "system", (f"touch {canary}",)),
+        ("subprocess", "getoutput", (f"touch {canary}",)),
+        ("builtins", "exec", (f"open({str(canary)!r}, 'w')",)),
+        ("torch.storage", "_load_from_bytes", (b"",)),
+        ("pathlib", "Path.touch", (str(canary),)),
+    )
+    return [each for call in calls for each in _called(*call)]
+
+
+def _called(module: str, name: str, arguments: tuple[Any, ...]) -> Iterator[bytes]:
+    given = pickle.dumps(arguments, 2)[2:-1]
+    yield b"\x80\x02" + f"c{module}\n{name}\n".encode() + given + b"R."
+    names = b"".join(b"\x8c" + bytes([len(each)]) + each.encode() for each in (module, name))
+    yield b"\x80\x04" + names + b"\x93" + given + b"R."
+    yield b"\x80\x02" + f"c{module}\n{name}\n".encode() + given + b"\x81}b."

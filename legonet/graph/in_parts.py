@@ -1,0 +1,39 @@
+"""Validates large data in parts, so that data that is wrong all over costs no more than a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import islice
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_AT_ONCE = 1000  # entries; each error about one takes a kilobyte
+
+
+def validated(model: type[_Model], data: Mapping[str, Any]) -> _Model:
+    """As `model.model_validate`, but it ends with the first part of a mapping that is not valid.
+
+    Raises:
+        pydantic.ValidationError: The data is not valid; the error tells of some of what is wrong, at least.
+    """
+    whole = dict(data)
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        entries = whole.get(key)
+        if isinstance(entries, dict) and len(entries) > _AT_ONCE:
+            adapter, parts = _adapter(model, name), dict[str, Any]()
+            rest = iter(entries.items())
+            while some := dict(islice(rest, _AT_ONCE)):
+                parts |= adapter.validate_python(some)
+            whole[key] = parts
+    return model.model_validate(whole)
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[dict[str, Any]]:
+    field = model.model_fields[name]
+    kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return TypeAdapter(kind)
