@@ -23,7 +23,7 @@ Code = Annotated[
         "--allow-code",
         metavar="CODE",
         help="Run this code, which makes the model: package.module:function, or a .pt2 file; nothing else of "
-        "the kind is run. What .legonet/settings.yaml allows is run too.",
+        "the kind is run. What legonet/allowed-code.yaml in your folder of settings allows is run too.",
     ),
 ]
 HERE = Path("graphs/any.yaml")  # a place in the workspace of the working folder
@@ -256,12 +256,10 @@ def record(
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:
     from legonet.store.workspace import Workspace
-    from legonet.teachers.models.allowed import allowed_code
     from legonet.teachers.models.table import find_model
 
     workspace = Workspace.find(graph)
-    known = (*(allowed or []), *allowed_code(workspace))
-    return find_model(reference, workspace.block_folders, known)
+    return find_model(reference, workspace.block_folders, allowed or (), workspace.root)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -6,10 +6,10 @@ A drop is a file `NAME.yaml` with what `legonet teacher add` takes, and beside i
     {category: cat, task: classify, model: vgg-slim, cut: pool2}
 
 The model is a block, one of a library, such as `torchvision:resnet18`, or `NAME.pt2` beside it, which has its
-weights. That file counts as code, as a function does that makes a model: only the workspace's settings allow
-it. For a new task the drop also says `output`. `on_conflict: variant` makes a category of its own, `cat@2`,
-of a teacher whose category module is not that of its category; `on_conflict: replace` makes a new version of
-the path's teacher. Needs torch.
+weights. That file counts as code, as a function does that makes a model: only the user's own file of
+permissions allows it. For a new task the drop also says `output`. `on_conflict: variant` makes a category of
+its own, `cat@2`, of a teacher whose category module is not that of its category; `on_conflict: replace` makes
+a new version of the path's teacher. Needs torch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from legonet.graph.suggest import listed
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
 from legonet.teachers.from_module import expect_new, from_module
-from legonet.teachers.models.allowed import allowed_code
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.recording import with_statistics
@@ -215,7 +214,7 @@ class Inbox:
                 f"{drop.entry}: model {said.model}; expected {program}, beside it; rename the file"
             )
         reference = str(drop.entry.with_name(program)) if is_program else said.model
-        module = find_model(reference, workspace.block_folders, allowed_code(workspace))
+        module = find_model(reference, workspace.block_folders, workspace=workspace.root)
         weights = None if is_program and file.suffix == SUFFIX else file
         fill_from(module, weights, f"teachers.{drop.name}", said.model, said.key)
         new = NewTeacher(drop.name, module, said.category, said.task, said.cut, copy=False)

@@ -62,11 +62,6 @@ class Workspace:
         """The sqlite file that records runs."""
         return self.state("journal.sqlite")
 
-    @property
-    def settings_path(self) -> Path:
-        """What the user of this machine allows."""
-        return self.state("settings.yaml")
-
     def run_lock(self, network: str) -> Path:
         """The file that tells which run is at work on a network."""
         return self.state("runs", f"{network}.lock")

@@ -19,6 +19,7 @@ import torchvision
 import legonet
 from legonet.graph.lock import lock_path, read_lock
 from legonet.run.inbox import Inbox
+from legonet.teachers.models.allowed import permissions_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -160,7 +161,9 @@ def test_what_teacher_add_takes_is_taken(
     assert "+ cow-v1: added as cow:classify" in out
     reference = inbox / "hen-v1.pt2"
     assert f"! hen-v1: rejected: model {reference}: torch reads such a file with pickle" in out
-    (graph.parents[1] / ".legonet" / "settings.yaml").write_text(f"allow-code: ['{reference}']\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(inbox.parent / "config"))
+    permissions_file().parent.mkdir(parents=True)
+    permissions_file().write_text(f"{graph.parents[1].resolve()}: ['{reference}']\n")
     for file in (inbox / "rejected").glob("hen-v1.[yp]*"):
         file.rename(inbox / file.name)
     assert "+ hen-v1: added as hen:classify" in run("watch", inbox, graph, "--once").out
@@ -183,7 +186,7 @@ def test_what_teacher_add_takes_is_taken(
         ("model: 'torchvision:resnet19', cut: 0.5", ".pt", "resnet19"),
         ("model: 'torchvision:resnet18', cut: 0.5", ".pt", "the weights are of another model"),
         ("model: 'mine.models:make', cut: 0.5", ".pt", "no module 'mine'"),
-        ("model: 'legonet.network:load', cut: 0.5", ".pt", "in .legonet/settings.yaml"),
+        ("model: 'legonet.network:load', cut: 0.5", ".pt", "legonet/allowed-code.yaml"),
         ("model: /elsewhere/dog-v1.pt2, cut: 0.5", ".pt2", "expected dog-v1.pt2, beside it; rename the file"),
         ("model: cat-v1, cut: pool1", ".pt2", "a file of torch.export, which is a model"),
         ("model: cat-v1, cut: pool1, key: ema", ".pt", "has no 'ema'"),

@@ -24,7 +24,12 @@ from legonet.teachers.models.source import Lookup, ModelSource
 SOURCES: tuple[ModelSource, ...] = (EXPORTED, BLOCK, LIBRARY, CODE)
 
 
-def find_model(reference: str, block_folders: Sequence[Path], allowed: Collection[str] = ()) -> nn.Module:
+def find_model(
+    reference: str,
+    block_folders: Sequence[Path],
+    allowed: Collection[str] = (),
+    workspace: Path | None = None,
+) -> nn.Module:
     """Build the model that a reference names, in evaluation mode; a `.pt2` file's has its weights.
 
     Parameters of the others are on the meta device until
@@ -33,13 +38,14 @@ def find_model(reference: str, block_folders: Sequence[Path], allowed: Collectio
     Args:
         reference: See above.
         block_folders: Where blocks are looked up.
-        allowed: References to code that the user allows to be run.
+        allowed: References to code that the command line allows to be run.
+        workspace: The root of the workspace, for which the user may allow more.
 
     Raises:
         BlockError: There is no such block, library or architecture.
         TeacherError: It is code that is not allowed, or that gives no model.
     """
-    return _source(reference).find(reference, Lookup(block_folders, allowed))
+    return _source(reference).find(reference, Lookup(block_folders, allowed, workspace))
 
 
 def input_of(reference: str, block_folders: Sequence[Path]) -> tuple[int, ...] | None:
