@@ -34,13 +34,14 @@ from legonet.graph.reading.findings import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
+from legonet.store.confined import expect_inside
 from legonet.store.plain_files import write_file
-from legonet.store.workspace import Workspace
+from legonet.store.workspace import TEACHERS_FOLDER, Workspace
 from legonet.teachers.from_module import expect_new, from_module
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.recording import with_statistics
-from legonet.teachers.save import FOLDER, save_network
+from legonet.teachers.save import save_network
 from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.statistics import parse_statistics
@@ -153,6 +154,8 @@ class Inbox:
         except Exception as error:  # a bug too is no reason to look at the same drop for ever
             text = str(error) if isinstance(error, LegonetError) else traceback.format_exc()
             reason = drop.entry.with_suffix(".reason.txt")
+            if reason.is_symlink():  # to where whoever drops files may not write
+                reason.unlink()
             write_file(reason, f"{text}\n".encode())
             self._move([*drop.files, reason], REJECTED)
             raise
@@ -229,7 +232,7 @@ class Inbox:
         """Add the teacher to the graph file and put its files beside it, or leave both as they were."""
         expect_new(graph, drop.name, category, said.task)
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
-        entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
+        entry |= {"weights": f"{TEACHERS_FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
         entry |= {} if said.quality is None else {"quality": said.quality}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
@@ -247,7 +250,7 @@ class Inbox:
         problems = list(shape_problems(grown, {**sources, **new}))
         if problems:
             raise GraphError.of(*located(problems, str(drop.entry)))
-        save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph)
+        save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph, graph)
 
     def _replace(self, drop: Drop, graph: Graph, taken: str, arriving: MemoryTeacher) -> str:
         """A new version: the files of the path's teacher are exchanged, its entry stays."""
@@ -262,22 +265,30 @@ class Inbox:
             source.weights_path(): arriving.weights(),
             source.statistics_path(): None if beside is None else [beside],
         }
-        for target, pieces in new.items():
-            if target.is_file():
-                write_file(self.folder / REPLACED / f"{moment}-{target.name}", target.read_bytes())
-            if pieces is not None:
-                write_file(target, pieces)
-            else:
-                target.unlink(missing_ok=True)
+        workspace = Workspace.find(self.graph)
+        with workspace.writing():
+            for target in map(workspace.own, new):
+                if target.is_file():
+                    copy = self._own(self.folder / REPLACED / f"{moment}-{target.name}")
+                    write_file(copy, target.read_bytes())
+            for target, pieces in new.items():
+                if pieces is not None:
+                    write_file(target, pieces)
+                else:
+                    target.unlink(missing_ok=True)
         return f"{old.category}:{old.task}"
 
     def _source(self, graph: Graph, name: str) -> FileTeacher:
         folder = self.graph.absolute().parent
         return FileTeacher(name, graph.teachers[name], folder, Workspace.find(self.graph))
 
+    def _own(self, path: Path) -> Path:
+        """A path of the inbox that no link leads out of."""
+        return expect_inside(self.folder.absolute(), path.absolute())
+
     def _move(self, files: list[Path], where: str) -> None:
         """Out of the inbox; what has the same name there already is overwritten."""
-        folder = self.folder / where
+        folder = self._own(self.folder / where)
         try:
             folder.mkdir(exist_ok=True)
             for file in files:
