@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 from legonet.errors import DamagedError, StoreError
 from legonet.graph.atomic import write_atomically
 from legonet.graph.fields import SHA256_PATTERN
+from legonet.store.confined import expect_inside
 from legonet.store.memory_map import map_file
 
 _Data = TypeVar("_Data", bytes, mmap.mmap)
@@ -137,6 +138,9 @@ class Store(BlobStore):
         _check_address(sha, str(self.folder))
         return self.folder / sha[:2] / sha[2:4] / sha
 
+    def _own(self, path: Path) -> Path:
+        return expect_inside(self.folder.absolute(), path.absolute())
+
     def has(self, sha: str) -> bool:
         """Say whether there is a file of this address; its bytes are not verified."""
         return self.path(sha).is_file()
@@ -144,13 +148,13 @@ class Store(BlobStore):
     def put(self, data: bytes | Pieces) -> str:
         """Write a blob: to a temporary file, flushed to the disk, then renamed."""
         sha = sha256(data)
-        path = self.path(sha)
+        path, temporary = self._own(self.path(sha)), self._own(self.folder / "tmp")
         try:
             if path.is_file() and path.stat().st_size == sum(map(len, _pieces(data))):
                 return sha
             path.parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / "tmp").mkdir(exist_ok=True)
-            write_atomically(path, data, folder=self.folder / "tmp")
+            temporary.mkdir(exist_ok=True)
+            write_atomically(path, data, folder=temporary)
         except OSError as error:
             raise StoreError(
                 f"{path}: the blob cannot be written: {error.strerror or error}; "
@@ -194,7 +198,7 @@ class Store(BlobStore):
         return data
 
     def _set_aside(self, path: Path) -> str:
-        target = self.folder / "damaged" / path.name
+        target = self._own(self.folder / "damaged" / path.name)
         try:
             target.parent.mkdir(exist_ok=True)
             path.replace(target)

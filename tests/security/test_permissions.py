@@ -22,12 +22,6 @@ make = nn.ReLU
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    """A file that exists only if code of the workspace ran."""
-    return tmp_path / "canary"
-
-
-@pytest.fixture
 def clone(tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace of a stranger, with a module of his, in the working folder."""
     root = tmp_path / "clone"
