@@ -39,7 +39,11 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def load_module(
-    blob: bytes | memoryview | Path, device: str = "cpu", *, where: str = "module blob"
+    blob: bytes | memoryview | Path,
+    device: str = "cpu",
+    *,
+    where: str = "module blob",
+    kind: ModuleKind | None = None,
 ) -> GraphModule:
     """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
 
@@ -47,6 +51,7 @@ def load_module(
         blob: The blob's bytes, or its file, which is mapped. Memory that may be written to is used as it is.
         device: Where the weights go.
         where: What messages call the blob, if bytes are given.
+        kind: What part of a network it has to be; None: any.
 
     Returns:
         The module. No parameter requires a gradient.
@@ -63,6 +68,11 @@ def load_module(
                 f"{where}: cannot be read: {error.strerror or error}; expected a module blob; check the path"
             ) from error
     parsed = parse_module(blob, where)
+    if kind is not None and parsed.kind != kind:
+        raise StoreError(
+            f"{where}: is a {parsed.kind.replace('-', ' ')}; expected a {kind.replace('-', ' ')}; restore the "
+            "lock file, or delete its entry"
+        )
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)
     except BlockError as error:

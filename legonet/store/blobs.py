@@ -17,6 +17,7 @@ from legonet.graph.atomic import write_atomically
 from legonet.graph.fields import SHA256_PATTERN
 from legonet.store.confined import expect_inside
 from legonet.store.memory_map import map_file
+from legonet.store.outline import outline
 
 _Data = TypeVar("_Data", bytes, mmap.mmap)
 _SHA256 = re.compile(SHA256_PATTERN)
@@ -79,6 +80,18 @@ class BlobStore(ABC):
         Raises:
             StoreError: The address is none.
         """
+
+    def looks_whole(self, sha: str, kind: str | None = None) -> bool:
+        """Say whether there is a blob of this address that is as long as it says, which costs little.
+
+        Args:
+            sha: The address.
+            kind: What it has to say that it is, such as `adapter`; None: anything.
+
+        Raises:
+            StoreError: The address is none.
+        """
+        return self.has(sha)
 
     @abstractmethod
     def path(self, sha: str) -> Path:
@@ -144,6 +157,16 @@ class Store(BlobStore):
     def has(self, sha: str) -> bool:
         """Say whether there is a file of this address; its bytes are not verified."""
         return self.path(sha).is_file()
+
+    def looks_whole(self, sha: str, kind: str | None = None) -> bool:
+        """Say whether there is a file of this address that is as long as its header says, and of the kind."""
+        path = self.path(sha)
+        try:
+            state = path.lstat()
+        except OSError:
+            return False
+        said = outline(str(path), state.st_size, state.st_mtime_ns, state.st_ino)
+        return said.whole and kind in (None, said.kind)
 
     def put(self, data: bytes | Pieces) -> str:
         """Write a blob: to a temporary file, flushed to the disk, then renamed."""
