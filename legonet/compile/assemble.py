@@ -179,9 +179,7 @@ class _Reader:
 def _expect_fit(path: str, adapter: GraphModule, gives: tuple[int, ...], g: GraphModule) -> None:
     """Refuse an adapter that is not one between these two modules."""
     try:
-        output_shape(
-            g.graph, output_shape(adapter.graph, gives, where="the adapter"), where="the task module"
-        )
+        output_shape(g.graph, output_shape(adapter.graph, gives, where="adapter"), where="task module")
     except BlockError as error:
         raise StoreError(
             f"adapters.{path}: the adapter that the lock file names does not fit the path: {error}; expected "

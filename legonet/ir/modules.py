@@ -70,8 +70,7 @@ def load_module(
     parsed = parse_module(blob, where)
     if kind is not None and parsed.kind != kind:
         raise StoreError(
-            f"{where}: is a {parsed.kind.replace('-', ' ')}; expected a {kind.replace('-', ' ')}; restore the "
-            "lock file, or delete its entry"
+            f"{where}: is a {parsed.kind}; expected a {kind}; restore the lock file, or delete its entry"
         )
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)

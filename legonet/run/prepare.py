@@ -34,6 +34,8 @@ def without_doubtful(lock: Lock, journal: Journal) -> Lock:
     An adapter does not say what it was fitted from, so that one hash put in the place of another would go
     unnoticed; entries that such a change may have made lose their key, and so are built again.
     """
+    if journal.path is None:  # nobody else has written the lock
+        return lock
     keys: dict[str, set[str]] = {}
     for each in lock.adapters.values():
         keys.setdefault(each.adapter, set()).add(each.key)
@@ -110,13 +112,14 @@ def _tuned(
     """Modules with their fine-tuned copies; one goes with its blob, or when what it was tuned with does."""
     known: Mapping[str, LockedModule] = getattr(lock, section)
     renamed = {old.module: name for name, old in known.items() if old.tuned and name not in modules}
+    kind: ModuleKind = "category-module" if section == "categories" else "task-module"
     kept = {}
     for name, each in modules.items():
         was = name if name in known else renamed.get(each.module, name)
         old = known.get(was)
         if old is None or old.tuned is None:
             continue
-        if store is not None and not store.looks_whole(old.tuned):
+        if store is not None and not store.looks_whole(old.tuned, kind):
             continue
         if old.tuned_with == tuning_context(lock, each.module, section, was):
             kept[name] = each.model_copy(update={"tuned": old.tuned, "tuned_with": old.tuned_with})
