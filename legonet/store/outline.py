@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from legonet import foreign
-from legonet.errors import LegonetError
 from legonet.store.modules import METADATA_KEY
 
 _LONGEST = 8 * 2**20  # bytes of a header that is read for this
@@ -36,16 +35,20 @@ def outline(path: str, size: int, changed: int, number: int) -> Outline:
         size: Of the file, in bytes.
         changed: When it was written last.
         number: Of its inode.
+
+    Raises:
+        StoreError: It cannot be read.
+        OSError: Likewise.
     """
+    with foreign.opened(Path(path), foreign.BLOB) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size, _LONGEST):
+            return Outline(length <= size)  # too long to be looked at, or cut short
+        header = file.read(length)
     try:
-        with foreign.opened(Path(path), foreign.BLOB) as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > min(size, _LONGEST):
-                return Outline(length <= size)  # too long to be looked at, or cut short
-            header = json.loads(file.read(length))
-        said = header.pop("__metadata__", {})
-        end = max((each["data_offsets"][1] for each in header.values()), default=0)
-        part = json.loads(said.get(METADATA_KEY, "{}"))
-        return Outline(8 + length + end == size, part.get("kind") if isinstance(part, dict) else None)
-    except (LegonetError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        tensors = json.loads(header)
+        said = json.loads(tensors.pop("__metadata__", {}).get(METADATA_KEY, "{}"))
+        end = max((each["data_offsets"][1] for each in tensors.values()), default=0)
+        return Outline(8 + length + end == size, said.get("kind"))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return Outline(whole=False)
