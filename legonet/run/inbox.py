@@ -14,6 +14,8 @@ a new version of the path's teacher. Needs torch.
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -34,7 +36,9 @@ from legonet.graph.reading.findings import located
 from legonet.graph.schema import AnyOutput, Graph
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
+from legonet.store.blobs import sha256
 from legonet.store.confined import expect_inside
+from legonet.store.locks import RunLock
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import TEACHERS_FOLDER, Workspace
 from legonet.teachers.from_module import expect_new, from_module
@@ -147,6 +151,18 @@ class Inbox:
             Exception: Why it is refused; it is set aside then, with the reason beside it.
             OSError: A file cannot be read now; it stays where it is.
         """
+        with self._alone():
+            if not drop.entry.is_file():
+                raise FileNotFoundError(errno.ENOENT, "another command has taken it", str(drop.entry))
+            return self._take(drop)
+
+    def _alone(self) -> RunLock:
+        """Another `legonet watch` may look into the same folder; each drop is one's."""
+        name = sha256(os.fsencode(self.folder.resolve()))[:16]
+        path = Workspace.find(self.graph).state("inboxes", f"{name}.lock")
+        return RunLock(path, wait=True, told=self._note, what="this inbox")
+
+    def _take(self, drop: Drop) -> str:
         try:
             path = self._added(drop)
         except OSError:

@@ -333,3 +333,14 @@ def wait_for(file: Path, text: str = "") -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"{file}: {text!r} did not come")
+
+
+def test_two_watchers_take_each_drop_once(graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
+    drop("dog-v1", 1)
+    first, second = Inbox(inbox, graph), Inbox(inbox, graph)
+    (seen,), (also_seen,) = list(first.ready()), list(second.ready())
+    assert first.take(seen) == "dog:classify"
+    with pytest.raises(FileNotFoundError, match="another command has taken it"):
+        second.take(also_seen)
+    assert (inbox / "added" / "dog-v1.yaml").is_file()
+    assert not (inbox / "rejected").exists()

@@ -153,6 +153,30 @@ def test_results_are_not_written_through_links(
     assert untouched()
 
 
+@pytest.mark.parametrize("name", ["app", "app.pt2"])
+def test_exports_are_not_written_through_links(
+    name: str, workspace: Path, tmp_path: Path, beside: Path, untouched: Untouched
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    link(workspace / name, empty if name == "app" else beside / "notes.txt")
+    graph = str(workspace / "graphs" / "zoo.yaml")
+    assert main(["compile", graph, "cat:classify", "-o", str(workspace / name)]) == 1
+    assert untouched()
+    assert not list(empty.iterdir())
+
+
+@pytest.mark.parametrize("place", ["rejected", "a.reason.txt"])
+def test_an_inbox_keeps_to_itself(place: str, workspace: Path, beside: Path, untouched: Untouched) -> None:
+    inbox = workspace / "inbox"
+    link(inbox / place, beside if place == "rejected" else beside / "notes.txt")
+    for suffix in (".yaml", ".safetensors"):
+        (inbox / f"a{suffix}").write_text("{}")
+        os.utime(inbox / f"a{suffix}", (1, 1))
+    assert main(["watch", str(inbox), str(workspace / "graphs" / "zoo.yaml"), "--once"]) == 0
+    assert untouched()
+
+
 def test_a_new_workspace_follows_no_link(tmp_path: Path, beside: Path, untouched: Untouched) -> None:
     for place in ("blocks", "graphs", ".legonet"):
         root = tmp_path / place.strip(".")
