@@ -12,8 +12,8 @@ from typing import Any
 import typer
 
 from legonet.cli.app import app
-from legonet.cli.terminal import printable_streams
 from legonet.errors import LegonetError
+from legonet.terminal import printable_streams
 
 DONE, INPUT_AT_FAULT, BUG, INTERRUPTED = 0, 1, 3, 130
 

@@ -20,7 +20,7 @@ class Display:
     def __init__(self, quiet: bool, *columns: ProgressColumn) -> None:
         from rich.progress import Progress
 
-        from legonet.cli.terminal import console
+        from legonet.terminal import console
 
         shown = console(stderr=True)
         self._lines = not quiet and not shown.is_terminal

@@ -211,7 +211,7 @@ def _show_tree(shown: Plan, counted: Mapping[str, str], ports: Mapping[str, Port
     from rich.text import Text
     from rich.tree import Tree
 
-    from legonet.cli.terminal import console
+    from legonet.terminal import console
 
     tree = Tree(Text(shown.graph, "bold"))
     branches: dict[str, Tree] = {"*": tree}

@@ -14,7 +14,7 @@ from legonet.cli.display import Display
 from legonet.cli.images import GivenImages
 from legonet.cli.options import Device, GraphFile, Json, Paths
 from legonet.cli.pictures import MaskFiles, mask_files
-from legonet.cli.terminal import in_one_line
+from legonet.terminal import in_one_line
 
 if TYPE_CHECKING:
     from torch import Tensor

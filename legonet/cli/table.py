@@ -12,6 +12,6 @@ def show(line: str, style: str = "") -> None:
         return
     from rich.text import Text
 
-    from legonet.cli.terminal import console
+    from legonet.terminal import console
 
     console().print(Text(line, style), soft_wrap=True)

@@ -10,9 +10,9 @@ import pytest
 
 import legonet
 from legonet.cli import main
-from legonet.cli.terminal import console, in_one_line, printable, printable_streams
 from legonet.errors import LONGEST_LINE, LegonetError
 from legonet.graph.lock import lock_path
+from legonet.terminal import console, in_one_line, printable, printable_streams
 
 NASTY = "a\x1b[2J\x1b]0;title\x07\rb\x9b31m\u202ec\x7f"
 
