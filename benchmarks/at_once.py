@@ -9,11 +9,13 @@ built, and once more from nothing, to the same lock file.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import multiprocessing
 import os
 import random
 import shutil
+import sys
 import tempfile
 import traceback
 from collections import Counter, OrderedDict
@@ -208,6 +210,43 @@ def build(graph: Path) -> int:
     return status or int(bool(again.results or again.reused or again.removed))
 
 
+def warm_up(root: Path) -> None:
+    """Import what commands import, so that each of them begins at once; nothing is computed here.
+
+    A process that has computed with autograd could not be forked.
+    """
+    graph, image = str(root / "graphs" / "zoo.yaml"), str(root / "images" / "cat")
+
+    def use() -> int:
+        prepare(root)
+        for arguments in (
+            ["transplant", graph],
+            ["finetune", graph, "--task", "classify", "--steps", "1"],
+            ["teacher", "record", graph, "--data", str(root / "images")],
+            ["predict", graph, image],
+            ["render", graph, "-o", str(root / "zoo.svg")],
+            ["watch", str(root / "inbox"), graph, "--once"],
+            ["gc", graph],
+        ):
+            main(arguments)
+        print(*sys.modules, sep="\n")
+        return 0
+
+    _, said = in_a_process(use)
+    for name in said.split():
+        if name.partition(".")[0] in (
+            "legonet",
+            "torch",
+            "torchvision",
+            "PIL",
+            "rich",
+            "safetensors",
+            "pydantic",
+        ):
+            with contextlib.suppress(Exception):  # a line that names no module
+                importlib.import_module(name)
+
+
 def at_once(commands: int, processes: int, seed: int, root: Path) -> Outcome:
     """Run so many commands over so many processes.
 
@@ -218,6 +257,7 @@ def at_once(commands: int, processes: int, seed: int, root: Path) -> Outcome:
         root: An empty folder.
     """
     whole = Outcome()
+    warm_up(root.with_name(f"{root.name}-warm"))
     status, said = in_a_process(lambda: prepare(root) or 0)
     if status:
         raise AssertionError(said)

@@ -95,7 +95,9 @@ def test_an_application_keeps_what_others_add(graph_file: Path, make_model: Call
     first, second = load(graph_file), load(graph_file)
     add(first, make_model(5), "hen-v1", "hen")
     first.save(graph_file)
-    second["cat:classify", "dog:classify"].save_as("pets")
+    pets = second["cat:classify", "dog:classify"]
+    assert isinstance(pets, legonet.Application)
+    pets.save_as("pets")
     add(second, make_model(6), "pig-v1", "pig")
     second.save(graph_file)
     graph = load(graph_file).graph

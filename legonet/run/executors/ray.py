@@ -111,7 +111,7 @@ class RayExecutor(Executor):
             if self._address is not None:
                 ray.init(address=self._address, **settings)
                 return
-            constants = importlib.import_module("ray._private.ray_constants")
+            constants: Any = importlib.import_module("ray._private.ray_constants")
             before = constants.ENABLE_RAY_CLUSTER
             constants.ENABLE_RAY_CLUSTER = (
                 False  # Ray's own switch for a cluster that listens on loopback only
