@@ -95,7 +95,7 @@ class Network(BuiltNetwork):
         from legonet.teachers.save import save_network
 
         file, workspace = Path(path), Workspace.find(path)
-        ours = self.path is not None and self.path.absolute() == file.absolute()
+        ours = self.path is not None and self.path.resolve() == file.resolve()
         workspace.own(lock_path(file))
         with workspace.writing():
             base = self._base if ours else None
