@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from legonet.compile.options import Device
     from legonet.distill.fitting.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
+    from legonet.graph.schema import Graph
     from legonet.plan.incremental import Before
     from legonet.plan.ports import Ports
     from legonet.run.project import Project
@@ -62,6 +63,7 @@ class BuiltNetwork(Design):
         self.store: BlobStore = MemoryStore()
         self.path: Path | None = None
         self._workspace: Workspace | None = None
+        self._base: Graph | None = None  # as it was read from its file
         self._planned: Before | None = None  # the last plan, which the next one goes on from
 
     def __repr__(self) -> str:

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from typing import Self
 
 LONGEST_REPORT = 100
+LONGEST_LINE = 2000
+_BEGINNING, _END = 1400, 500  # of a line that is longer: what to do about it stands last
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,18 @@ def report(problems: Iterable[Problem]) -> str:
     return "\n".join(lines)
 
 
+def bounded(message: str) -> str:
+    """A message without the middle of lines that no one would read: names and values may be a stranger's."""
+    if len(message) <= LONGEST_LINE:
+        return message
+    return "\n".join(
+        line
+        if len(line) <= LONGEST_LINE
+        else f"{line[:_BEGINNING]} … {len(line) - _BEGINNING - _END:,} characters … {line[-_END:]}"
+        for line in message.split("\n")
+    )
+
+
 class LegonetError(Exception):
     """Root of all errors that a user can cause.
 
@@ -77,6 +91,7 @@ class LegonetError(Exception):
     problems: tuple[Problem, ...]
 
     def __init__(self, message: str = "", problems: Iterable[Problem] = ()) -> None:
+        message = bounded(message)
         super().__init__(message)
         self.problems = tuple(problems) or (Problem(message),)
 

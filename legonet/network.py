@@ -68,8 +68,9 @@ class Network(BuiltNetwork):
         from legonet.teachers.sources.file import FileTeacher
 
         workspace = Workspace.find(path)
+        workspace.own(lock_path(path))
         self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
-        self.lock, self.store = read_lock(lock_path(path)), workspace.store
+        self.lock, self.store, self._base = read_lock(lock_path(path)), workspace.store, loaded.graph
         folder = path.absolute().parent
         self._sources = {
             name: FileTeacher(name, teacher, folder, workspace)
@@ -79,6 +80,8 @@ class Network(BuiltNetwork):
     def save(self, path: str | Path) -> Path:
         """Write the graph file, the lock file, blocks and teachers' weights; from then on it lives there.
 
+        What other commands have added to the network's own graph file since it was read is kept.
+
         Args:
             path: The graph file, such as `graphs/animals.yaml`.
 
@@ -86,14 +89,20 @@ class Network(BuiltNetwork):
             The graph file's path.
 
         Raises:
-            LegonetError: The graph has problems, or a file of something else is in the way.
+            LegonetError: The graph has problems, a file of something else is in the way, or another command
+                has changed the same entries meanwhile.
         """
         from legonet.teachers.save import save_network
 
-        file = Path(path)
-        save_network(self.graph, self.lock, self.store, self._sources, file)
-        write_lock(lock_path(file), self.lock)
-        self._open(load_graph(file), file)
+        file, workspace = Path(path), Workspace.find(path)
+        ours = self.path is not None and self.path.resolve() == file.resolve()
+        workspace.own(lock_path(file))
+        with workspace.writing():
+            base = self._base if ours else None
+            save_network(self.graph, self.lock, self.store, self._sources, file, base)
+            if not ours:  # its own was written when something was built, and a run may be at work on it
+                write_lock(lock_path(file), self.lock)
+            self._open(load_graph(file), file)
         return file
 
     def verify(self) -> tuple[str, ...]:
@@ -188,7 +197,9 @@ class Network(BuiltNetwork):
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock
         if self.path is not None:
-            write_lock(lock_path(self.path), lock)
+            workspace = Workspace.find(self.path)
+            with workspace.writing():
+                write_lock(workspace.own(lock_path(self.path)), lock)
 
     def record(self, name: str, images: Callable[[str], Tensor]) -> tuple[Path, int]:
         """Record a teacher's statistics beside its weights, so that its modules need no image later.

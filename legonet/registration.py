@@ -8,7 +8,9 @@ along with each job, and workers import them before they do it, which registers 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from legonet.errors import LegonetError
 
@@ -40,15 +42,30 @@ def registered_modules() -> tuple[str, ...]:
     return tuple(dict.fromkeys(_MODULES.values()))
 
 
-def import_modules(names: Iterable[str]) -> None:
+def registered_folders() -> tuple[str, ...]:
+    """The folders that those modules were found in, for workers that look for modules in fewer."""
+    packages = (sys.modules.get(name.partition(".")[0]) for name in _MODULES.values() if name != "__main__")
+    files = (getattr(package, "__file__", None) for package in packages)
+    places = [Path(file).absolute() for file in files if file]
+    return tuple(dict.fromkeys(str(_folder(place)) for place in places))
+
+
+def _folder(file: Path) -> Path:
+    return file.parents[1] if file.stem == "__init__" else file.parent
+
+
+def import_modules(names: Iterable[str], folders: Iterable[str] = ()) -> None:
     """Import modules for the parts that they register.
 
     Args:
         names: The names that `registered_modules` gave in another process.
+        folders: What `registered_folders` gave there; they are looked at last, so that nothing in them stands
+            in for what is installed.
 
     Raises:
         LegonetError: A module cannot be imported here.
     """
+    sys.path += [folder for folder in folders if folder not in sys.path]
     for name in names:
         try:
             importlib.import_module(name)

@@ -181,6 +181,7 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
         GraphError: A name that a graph file could not have, or one of another application.
     """
     from legonet.store.plain_files import write_file
+    from legonet.store.workspace import Workspace
 
     entry = {"applications": {name: list(paths)}}
     before = network.graph.applications.get(name)
@@ -199,7 +200,9 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
             )
     graph = extended(network.graph, entry)
     if network.path is not None:
-        text = network.path.read_text(encoding="utf-8")
-        as_json = network.path.suffix == ".json"
-        write_file(network.path, add_entries(text, entry, str(network.path), as_json).encode())  # type: ignore[arg-type]
+        workspace, as_json = Workspace.find(network.path), network.path.suffix == ".json"
+        with workspace.writing():
+            text = network.path.read_text(encoding="utf-8")
+            text = add_entries(text, entry, str(network.path), as_json)  # type: ignore[arg-type]
+            write_file(workspace.own(network.path), text.encode())
     network.graph = graph

@@ -7,11 +7,13 @@ import shlex
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
+from typing import Any
 
 import typer
 
 from legonet.cli.app import app
 from legonet.errors import LegonetError
+from legonet.terminal import printable_streams
 
 DONE, INPUT_AT_FAULT, BUG, INTERRUPTED = 0, 1, 3, 130
 
@@ -35,7 +37,11 @@ def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no bug
-    command = typer.main.get_command(app)
+    with printable_streams():
+        return _run(typer.main.get_command(app), name, arguments)
+
+
+def _run(command: Any, name: str, arguments: list[str] | None) -> int:
     try:
         result = command.main(args=arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()

@@ -18,16 +18,17 @@ class Display:
     """
 
     def __init__(self, quiet: bool, *columns: ProgressColumn) -> None:
-        from rich.console import Console
         from rich.progress import Progress
 
-        console = Console(stderr=True, highlight=False)
-        self._lines = not quiet and not console.is_terminal
+        from legonet.terminal import console
+
+        shown = console(stderr=True)
+        self._lines = not quiet and not shown.is_terminal
         self._bars = Progress(
             *columns,
-            console=console,
+            console=shown,
             redirect_stdout=sys.stdout.isatty(),  # else what goes to a file or a pipe would end up here
-            disable=quiet or not console.is_terminal,
+            disable=quiet or not shown.is_terminal,
         )
 
     def __enter__(self) -> Self:

@@ -25,21 +25,21 @@ def gc(
     """
     from legonet.errors import StoreError
     from legonet.run.options import seconds_of
-    from legonet.store.gc import find_orphans
+    from legonet.store.gc import delete_orphans, find_orphans
     from legonet.store.workspace import Workspace
 
     if not place.exists():
         raise StoreError(f"{place}: no such file or folder; expected a graph file or a folder of a workspace")
     workspace = Workspace.find(place / "any" if place.is_dir() else place)
-    orphans = find_orphans(workspace, seconds_of("--age", age, or_none=True))
-    if delete:
-        orphans.delete()
+    look = delete_orphans if delete else find_orphans
+    orphans = look(workspace, seconds_of("--age", age, or_none=True))
     if as_json:
         data = {
             "files": [str(file) for file in orphans.files],
             "bytes": orphans.bytes,
             "kept": orphans.kept,
             "young": orphans.young,
+            "used": orphans.used,
             "deleted": delete,
         }
         print(json.dumps(data, indent=2))
@@ -50,3 +50,5 @@ def gc(
     print(f"{len(orphans.files)} files, {orphans.bytes / 2**20:,.1f} MiB {what}; {orphans.kept} are needed.")
     if orphans.young:
         print(f"{orphans.young} others are younger than {age}: a run may be at work.")
+    if orphans.used:
+        print(f"{orphans.used} others are left alone: a run is at work that may need them.")

@@ -208,9 +208,10 @@ def _joins(edge: PlannedEdge, ports: Mapping[str, Ports]) -> str:
 
 
 def _show_tree(shown: Plan, counted: Mapping[str, str], ports: Mapping[str, Ports]) -> None:
-    from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
+
+    from legonet.terminal import console
 
     tree = Tree(Text(shown.graph, "bold"))
     branches: dict[str, Tree] = {"*": tree}
@@ -225,7 +226,7 @@ def _show_tree(shown: Plan, counted: Mapping[str, str], ports: Mapping[str, Port
         add(edge.path, _line(edge, _joins(edge, ports)), STYLES[edge.action])
     for pattern, text in counted.items():
         add(pattern, f"{MARKS['keep']} {pattern}  {text}", STYLES["keep"])
-    Console(highlight=False).print(tree)
+    console().print(tree)
 
 
 def _line(edge: PlannedEdge, joins: str) -> str:

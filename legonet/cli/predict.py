@@ -14,6 +14,7 @@ from legonet.cli.display import Display
 from legonet.cli.images import GivenImages
 from legonet.cli.options import Device, GraphFile, Json, Paths
 from legonet.cli.pictures import MaskFiles, mask_files
+from legonet.terminal import in_one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,7 +115,7 @@ def _written(
 
 
 def _print_line(file: Path, path: str, result: Result, written: dict[str, str]) -> None:
-    print("  ".join((str(file), path, result.text(), *written.values())))
+    print("  ".join(in_one_line(each) for each in (str(file), path, result.text(), *written.values())))
 
 
 def _print_json(file: Path, path: str, result: Result, written: dict[str, str]) -> None:

@@ -10,7 +10,8 @@ def show(line: str, style: str = "") -> None:
     if not style or not sys.stdout.isatty():
         print(line)
         return
-    from rich.console import Console
     from rich.text import Text
 
-    Console(highlight=False, soft_wrap=True).print(Text(line, style))
+    from legonet.terminal import console
+
+    console().print(Text(line, style), soft_wrap=True)

@@ -23,7 +23,7 @@ Code = Annotated[
         "--allow-code",
         metavar="CODE",
         help="Run this code, which makes the model: package.module:function, or a .pt2 file; nothing else of "
-        "the kind is run. What .legonet/settings.yaml allows is run too.",
+        "the kind is run. What legonet/allowed-code.yaml in your folder of settings allows is run too.",
     ),
 ]
 HERE = Path("graphs/any.yaml")  # a place in the workspace of the working folder
@@ -303,12 +303,12 @@ def _model(
     reference: str, allowed: list[str] | None, graph: Path = HERE, *, own_weights: bool = False
 ) -> nn.Module:
     from legonet.store.workspace import Workspace
-    from legonet.teachers.models.allowed import allowed_code
     from legonet.teachers.models.table import find_model
 
     workspace = Workspace.find(graph)
-    known = (*(allowed or []), *allowed_code(workspace))
-    return find_model(reference, workspace.block_folders, known, own_weights=own_weights)
+    return find_model(
+        reference, workspace.block_folders, allowed or (), workspace.root, own_weights=own_weights
+    )
 
 
 def _image(text: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def watch(
     """Add the teachers that are dropped into a folder.
 
     What each of them needs is fitted. A drop is NAME.yaml, with category, task, model and cut as `legonet
-    teacher add` takes them, beside NAME.safetensors, .pt or .pth, or NAME.pt2 where settings allow it. Those
+    teacher add` takes them, beside NAME.safetensors, .pt or .pth, or NAME.pt2 where you allow it. Those
     that are taken move to INBOX/added, bad ones to INBOX/rejected, each with its reason. A drop that lacks a
     file is left where it is, and mentioned once.
     """

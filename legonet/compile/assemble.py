@@ -21,7 +21,7 @@ from legonet.compile.program import Program, naive_program
 from legonet.compile.signature import make_signature
 from legonet.compile.transfer import transferred
 from legonet.compile.weights import Tensors
-from legonet.errors import BlockError, SelectError
+from legonet.errors import BlockError, SelectError, StoreError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import meaning_of, split_path
@@ -29,6 +29,7 @@ from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module
 from legonet.ir.sizes import output_shape
 from legonet.store.blobs import BlobStore
+from legonet.store.modules import ModuleKind
 
 
 def assemble(
@@ -60,16 +61,25 @@ def assemble(
     pairs = [split_path(path) for path in paths]
     read = _Reader(store)
     categories = {
-        name: read(lock.categories[name].built, f"categories.{name}")
+        name: read(lock.categories[name].built, f"categories.{name}", "category-module")
         for name in dict.fromkeys(category for category, _ in pairs)
     }
     tasks = {
-        name: read(lock.tasks[name].built, f"tasks.{name}")
+        name: read(lock.tasks[name].built, f"tasks.{name}", "task-module")
         for name in dict.fromkeys(task for _, task in pairs)
     }
-    fitted = {path: read(sha, f"adapters.{path}") for path, sha in adapters.items() if sha is not None}
+    fitted = {
+        path: read(sha, f"adapters.{path}", "adapter") for path, sha in adapters.items() if sha is not None
+    }
+    gives = (
+        {name: output_shape(f.graph, graph.input_of(name).shape) for name, f in categories.items()}
+        if adapters
+        else {}
+    )
     for path, (category, task) in zip(paths, pairs, strict=True):
-        if path in adapters and path not in fitted:
+        if path in fitted:
+            _expect_fit(path, fitted[path], gives[category], tasks[task])
+        elif path in adapters:
             _expect_joint(path, categories[category], tasks[task], graph.input_of(category).shape)
     chosen = tuple(
         CompiledPath(category, task, native=path not in fitted)
@@ -175,12 +185,25 @@ class _Reader:
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
-        self._read: dict[str, GraphModule] = {}
+        self._read: dict[tuple[str, ModuleKind], GraphModule] = {}
 
-    def __call__(self, sha: str, where: str) -> GraphModule:
-        if sha not in self._read:
-            self._read[sha] = load_module(self._store.map(sha), where=f"{where}: module {sha[:10]}")
-        return self._read[sha]
+    def __call__(self, sha: str, where: str, kind: ModuleKind) -> GraphModule:
+        if (sha, kind) not in self._read:
+            place = f"{where}: module {sha[:10]}"
+            self._read[sha, kind] = load_module(self._store.map(sha), where=place, kind=kind)
+        return self._read[sha, kind]
+
+
+def _expect_fit(path: str, adapter: GraphModule, gives: tuple[int, ...], g: GraphModule) -> None:
+    """Refuse an adapter that is not one between these two modules."""
+    try:
+        output_shape(g.graph, output_shape(adapter.graph, gives, where="adapter"), where="task module")
+    except BlockError as error:
+        raise StoreError(
+            f"adapters.{path}: the adapter that the lock file names does not fit the path: {error}; expected "
+            "one that was fitted for it; restore the lock file, or delete this entry and run "
+            "`legonet transplant`"
+        ) from error
 
 
 def _expect_joint(path: str, f: GraphModule, g: GraphModule, input_shape: tuple[int, int, int]) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,13 @@ class Running:
     dtype: torch.dtype = torch.float32
     compile_mode: str | None = None
     cuda_graphs: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """An order of memory by its name: older protocols of pickle, such as torch.save's, cannot hold it."""
+        return vars(self) | {"memory_format": str(self.memory_format).removeprefix("torch.")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {"memory_format": getattr(torch, state["memory_format"])})
 
     @property
     def weights_dtype(self) -> torch.dtype:

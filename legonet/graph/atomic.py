@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -14,8 +15,8 @@ def write_atomically(
 ) -> None:
     """Write a file so that at any moment it has either its old bytes or all of the new ones.
 
-    A link is followed: the file that it leads to is replaced. A new file gets the mode that `open` gives,
-    an old one keeps its own.
+    A link is refused: whoever put it there may not be the one who writes. A new file gets the mode that
+    `open` gives, an old one keeps its own.
 
     Args:
         path: The file; its folder exists.
@@ -25,7 +26,9 @@ def write_atomically(
     Raises:
         OSError: Not written. The old file is as it was.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(path)
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, which is not followed", str(path))
     temporary = (folder or target.parent) / f".{target.name[:16]}-{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:

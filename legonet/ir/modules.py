@@ -40,7 +40,11 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def load_module(
-    blob: bytes | memoryview | Path, device: str = "cpu", *, where: str = "module blob"
+    blob: bytes | memoryview | Path,
+    device: str = "cpu",
+    *,
+    where: str = "module blob",
+    kind: ModuleKind | None = None,
 ) -> GraphModule:
     """Make the module of a blob: frozen, in evaluation mode, dtypes as stored.
 
@@ -48,6 +52,7 @@ def load_module(
         blob: The blob's bytes, or its file, which is mapped. Memory that may be written to is used as it is.
         device: Where the weights go.
         where: What messages call the blob, if bytes are given.
+        kind: What part of a network it has to be; None: any.
 
     Returns:
         The module. No parameter requires a gradient.
@@ -59,6 +64,10 @@ def load_module(
         where = str(blob)
         blob = map_bytes(blob, foreign.BLOB, follow=True)
     parsed = parse_module(blob, where)
+    if kind is not None and parsed.kind != kind:
+        raise StoreError(
+            f"{where}: is a {parsed.kind}; expected a {kind}; restore the lock file, or delete its entry"
+        )
     try:
         return make_module(_graph(parsed, where), parsed.tensors, device)
     except StoreError:

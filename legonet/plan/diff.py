@@ -173,7 +173,7 @@ class _Planner:
     def _why(self, locked: LockedAdapter, reasons: list[str]) -> str:
         if locked.adapter not in self._facts.stored:
             reasons.insert(0, f"its adapter {short(locked.adapter)} is not in the store")
-        return "; ".join(reasons) or "its key in the lock file is not that of its inputs"
+        return "; ".join(reasons) or "its key in the lock file is not that of its inputs, or of its adapter"
 
     def _reusable(self, key: str) -> StoredAdapter | None:
         """A stored adapter of this key, of whatever path."""

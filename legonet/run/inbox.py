@@ -6,15 +6,17 @@ A drop is a file `NAME.yaml` with what `legonet teacher add` takes, and beside i
     {category: cat, task: classify, model: vgg-slim, cut: pool2}
 
 The model is a block, one of a library, such as `torchvision:resnet18`, or `NAME.pt2` beside it, which has its
-weights. That file counts as code, as a function does that makes a model: only the workspace's settings allow
-it. `take` names the output that counts, and last steps, as `--output` of the command does; `key` a set of
-weights; `by_order: true` takes them in the file's order. For a new task the drop also says `output`.
-`on_conflict: variant` makes a category of its own, `cat@2`, of a teacher whose category module is not that of
-its category; `on_conflict: replace` makes a new version of the path's teacher. Needs torch.
+weights. That file counts as code, as a function does that makes a model: only the user's own file of
+permissions allows it. `take` names the output that counts, and last steps, as `--output` of the command does;
+`key` a set of weights; `by_order: true` takes them in the file's order. For a new task the drop also says
+`output`. `on_conflict: variant` makes a category of its own, `cat@2`, of a teacher whose category module is
+not that of its category; `on_conflict: replace` makes a new version of the path's teacher. Needs torch.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -36,14 +38,16 @@ from legonet.graph.reading.findings import located
 from legonet.graph.schema import AnyOutput, Graph, Input
 from legonet.graph.select import givers
 from legonet.graph.suggest import listed
+from legonet.store.blobs import sha256
+from legonet.store.confined import expect_inside
+from legonet.store.locks import RunLock
 from legonet.store.plain_files import write_file
-from legonet.store.workspace import Workspace
+from legonet.store.workspace import TEACHERS_FOLDER, Workspace
 from legonet.teachers.from_module import expect_input, expect_new, from_module
-from legonet.teachers.models.allowed import allowed_code
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.recording import with_statistics
-from legonet.teachers.save import FOLDER, save_network
+from legonet.teachers.save import save_network
 from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.statistics import parse_statistics
@@ -152,6 +156,18 @@ class Inbox:
             Exception: Why it is refused; it is set aside then, with the reason beside it.
             OSError: A file cannot be read now; it stays where it is.
         """
+        with self._alone():
+            if not drop.entry.is_file():
+                raise FileNotFoundError(errno.ENOENT, "another command has taken it", str(drop.entry))
+            return self._take(drop)
+
+    def _alone(self) -> RunLock:
+        """Another `legonet watch` may look into the same folder; each drop is one's."""
+        name = sha256(os.fsencode(self.folder.resolve()))[:16]
+        path = Workspace.find(self.graph).state("inboxes", f"{name}.lock")
+        return RunLock(path, wait=True, told=self._note, what="this inbox")
+
+    def _take(self, drop: Drop) -> str:
         try:
             path = self._added(drop)
         except OSError:
@@ -159,6 +175,8 @@ class Inbox:
         except Exception as error:  # a bug too is no reason to look at the same drop for ever
             text = str(error) if isinstance(error, LegonetError) else traceback.format_exc()
             reason = drop.entry.with_suffix(".reason.txt")
+            if reason.is_symlink():  # to where whoever drops files may not write
+                reason.unlink()
             write_file(reason, f"{text}\n".encode())
             self._move([*drop.files, reason], REJECTED)
             raise
@@ -223,7 +241,7 @@ class Inbox:
                 f"{drop.entry}: model {said.model}; expected {program}, beside it; rename the file"
             )
         reference = str(drop.entry.with_name(program)) if is_program else said.model
-        module = find_model(reference, workspace.block_folders, allowed_code(workspace))
+        module = find_model(reference, workspace.block_folders, workspace=workspace.root)
         weights = None if is_program and file.suffix == SUFFIX else file
         where = f"teachers.{drop.name}"
         fill_from(
@@ -244,7 +262,7 @@ class Inbox:
         expect_new(graph, drop.name, category, said.task)
         expect_input(graph, category, said.input, str(drop.entry))
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
-        entry |= {"weights": f"{FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
+        entry |= {"weights": f"{TEACHERS_FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
         entry |= {} if said.quality is None else {"quality": said.quality}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
@@ -265,7 +283,7 @@ class Inbox:
         problems = list(shape_problems(grown, {**sources, **new}))
         if problems:
             raise GraphError.of(*located(problems, str(drop.entry)))
-        save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph)
+        save_network(grown, Lock(), Workspace.find(self.graph).store, new, self.graph, graph)
 
     def _replace(self, drop: Drop, graph: Graph, taken: str, arriving: MemoryTeacher) -> str:
         """A new version: the files of the path's teacher are exchanged, its entry stays."""
@@ -280,22 +298,30 @@ class Inbox:
             source.weights_path(): arriving.weights(),
             source.statistics_path(): None if beside is None else [beside],
         }
-        for target, pieces in new.items():
-            if target.is_file():
-                write_file(self.folder / REPLACED / f"{moment}-{target.name}", target.read_bytes())
-            if pieces is not None:
-                write_file(target, pieces)
-            else:
-                target.unlink(missing_ok=True)
+        workspace = Workspace.find(self.graph)
+        with workspace.writing():
+            for target in map(workspace.own, new):
+                if target.is_file():
+                    copy = self._own(self.folder / REPLACED / f"{moment}-{target.name}")
+                    write_file(copy, target.read_bytes())
+            for target, pieces in new.items():
+                if pieces is not None:
+                    write_file(target, pieces)
+                else:
+                    target.unlink(missing_ok=True)
         return f"{old.category}:{old.task}"
 
     def _source(self, graph: Graph, name: str) -> FileTeacher:
         folder = self.graph.absolute().parent
         return FileTeacher(name, graph.teachers[name], folder, Workspace.find(self.graph))
 
+    def _own(self, path: Path) -> Path:
+        """A path of the inbox that no link leads out of."""
+        return expect_inside(self.folder.absolute(), path.absolute())
+
     def _move(self, files: list[Path], where: str) -> None:
         """Out of the inbox; what has the same name there already is overwritten."""
-        folder = self.folder / where
+        folder = self._own(self.folder / where)
         try:
             folder.mkdir(exist_ok=True)
             for file in files:

@@ -20,6 +20,7 @@ from legonet.graph.fields import SHA256_PATTERN
 from legonet.plan.cost import History, Took
 from legonet.plan.facts import StoredAdapter
 from legonet.plan.plan import PlannedEdge
+from legonet.store.sqlite_files import expect_plain
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -97,6 +98,7 @@ class Journal:
 
     def _connect(self) -> sqlite3.Connection:
         if self.path is not None:
+            expect_plain(self.path)
             self.path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self.path or ":memory:", timeout=30)
         # A power cut may lose the last jobs, which are done again then; it cannot damage the file.
@@ -130,6 +132,7 @@ class Journal:
         """Set a file aside that sqlite cannot read: what it holds can be done without."""
         if self.path is None or not self.path.is_file():
             return
+        expect_plain(self.path)
         try:
             with closing(sqlite3.connect(self.path, timeout=30)) as database:
                 _bound(database)
@@ -223,6 +226,7 @@ class Journal:
         """Rows of a journal that may not be there, may be damaged, or of an earlier version: then none."""
         if self.path is None or not self.path.is_file():
             return []
+        expect_plain(self.path)
         try:
             with closing(
                 sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", timeout=30, uri=True)

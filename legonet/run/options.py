@@ -24,7 +24,7 @@ class RunOptions:
         budget: Seconds for the whole run; a job starts only if its estimate fits into what is left.
         workers: How many jobs are done at a time.
         executor: Where jobs are done; default: `inline` for one worker, `process` for more.
-        address: The address of a Ray cluster; default: one is started on this machine.
+        address: The address of a Ray cluster; default: one is started on this machine, for this run alone.
         shared: Whether every machine of the cluster sees the workspace under the same path; otherwise blobs
             are shipped.
         keep_going: Whether the run goes on after a job has failed.

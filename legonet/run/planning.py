@@ -13,7 +13,7 @@ from legonet.plan.incremental import Before
 from legonet.plan.plan import Plan
 from legonet.run.count import OperationCount
 from legonet.run.journal import Journal
-from legonet.run.prepare import Sources, facts, lock_teachers
+from legonet.run.prepare import Sources, facts, lock_teachers, without_doubtful
 from legonet.store.blobs import BlobStore
 from legonet.teachers.crossing import Crossing
 
@@ -76,6 +76,7 @@ def make_plan(
         LegonetError: A teacher's files cannot be read.
     """
     teachers = lock_teachers(sources, lock)
+    lock = without_doubtful(lock, journal)
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
     known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled)
     count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
@@ -84,7 +85,7 @@ def make_plan(
     before = Before(graph, lock, known, plan)
     if plan.jobs:
         fitted = journal.fitted({edge.key for edge in plan.jobs if edge.key is not None})
-        fitted = {key: each for key, each in fitted.items() if store.has(each.adapter)}
+        fitted = {key: each for key, each in fitted.items() if store.looks_whole(each.adapter, "adapter")}
         if fitted:
             plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
     return PlannedNetwork(graph, plan, teachers, before)

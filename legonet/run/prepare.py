@@ -10,10 +10,12 @@ from legonet.graph.schema import Graph
 from legonet.graph.select import givers, split_path
 from legonet.plan.facts import Facts, TeacherFacts
 from legonet.plan.reasons import fingerprint
+from legonet.run.journal import Journal
 from legonet.store.blobs import BlobStore, sha256
 from legonet.store.modules import ModuleKind
 from legonet.teachers.sources.source import TeacherSource
 
+NO_KEY = "0" * 64
 Sources = Mapping[str, TeacherSource]
 
 
@@ -24,6 +26,30 @@ def lock_teachers(sources: Sources, lock: Lock) -> dict[str, LockedTeacher]:
         TeacherError: A teacher's files cannot be read, or do not fit its block and cut.
     """
     return {name: source.locked(lock.teachers.get(name)) for name, source in sources.items()}
+
+
+def without_doubtful(lock: Lock, journal: Journal) -> Lock:
+    """The lock, where no two adapters of different keys are one, unless this machine fitted it for both.
+
+    An adapter does not say what it was fitted from, so that one hash put in the place of another would go
+    unnoticed; entries that such a change may have made lose their key, and so are built again.
+    """
+    if journal.path is None:  # nobody else has written the lock
+        return lock
+    keys: dict[str, set[str]] = {}
+    for each in lock.adapters.values():
+        keys.setdefault(each.adapter, set()).add(each.key)
+    if len(keys) == len(lock.adapters) or not any(len(each) > 1 for each in keys.values()):
+        return lock
+    asked = {key for each in keys.values() if len(each) > 1 for key in each}
+    known = {key: each.adapter for key, each in journal.fitted(asked).items()}
+    adapters = {
+        path: each.model_copy(update={"key": NO_KEY})
+        if each.key in asked and known.get(each.key) != each.adapter
+        else each
+        for path, each in lock.adapters.items()
+    }
+    return lock.model_copy(update={"adapters": adapters})
 
 
 def facts(
@@ -46,7 +72,9 @@ def facts(
         name: TeacherFacts(each.category_module, each.task_module, each.statistics)
         for name, each in teachers.items()
     }
-    stored = frozenset(each.adapter for each in lock.adapters.values() if store.has(each.adapter))
+    stored = frozenset(
+        each.adapter for each in lock.adapters.values() if store.looks_whole(each.adapter, "adapter")
+    )
     return Facts(known, stored, samples, labelled)
 
 
@@ -84,13 +112,14 @@ def _tuned(
     """Modules with their fine-tuned copies; one goes with its blob, or when what it was tuned with does."""
     known: Mapping[str, LockedModule] = getattr(lock, section)
     renamed = {old.module: name for name, old in known.items() if old.tuned and name not in modules}
+    kind: ModuleKind = "category-module" if section == "categories" else "task-module"
     kept = {}
     for name, each in modules.items():
         was = name if name in known else renamed.get(each.module, name)
         old = known.get(was)
         if old is None or old.tuned is None:
             continue
-        if store is not None and not store.has(old.tuned):
+        if store is not None and not store.looks_whole(old.tuned, kind):
             continue
         if old.tuned_with == tuning_context(lock, each.module, section, was):
             kept[name] = each.model_copy(update={"tuned": old.tuned, "tuned_with": old.tuned_with})
@@ -118,7 +147,7 @@ def store_blobs(
     Raises:
         StoreError: The store cannot be written, or a teacher's files give other bytes than were locked.
     """
-    missing = {sha for sha in needed if not store.has(sha)}
+    missing = {sha for sha in needed if not store.looks_whole(sha)}
     for name, locked in teachers.items():
         statistics = locked.statistics
         if statistics is not None and statistics in missing:

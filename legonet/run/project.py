@@ -16,8 +16,8 @@ from legonet.plan.incremental import Before
 from legonet.run.journal import Journal
 from legonet.run.planning import PlannedNetwork, SampleFacts, make_plan
 from legonet.run.prepare import Sources, mend_blobs, store_blobs
-from legonet.run.run_lock import RunLock
 from legonet.store.blobs import BlobStore
+from legonet.store.locks import RunLock
 from legonet.store.workspace import Workspace
 from legonet.teachers.crossing import PortFinder
 from legonet.teachers.sources.source import TeacherSource
@@ -69,8 +69,8 @@ class Project:
 
     def alone(
         self, wait: bool = False, told: Callable[[str], None] | None = None
-    ) -> AbstractContextManager[object]:
-        """No other process changes what has been built while this is entered.
+    ) -> AbstractContextManager[RunLock | None]:
+        """No other run changes what has been built while this is entered; None for a network in memory.
 
         Args:
             wait: For one that is at work; else it is refused.
@@ -78,7 +78,8 @@ class Project:
         """
         if self.workspace is None:
             return nullcontext()
-        return RunLock(self.workspace.run_lock(self.graph.name), wait, told)
+        path = self.workspace.run_lock(self.graph.name)
+        return RunLock(path, wait, told, beginning=self.workspace.writing)
 
     def port_finder(self) -> PortFinder:
         """Finds what crosses at the teachers' cuts; what was found is kept in the workspace."""

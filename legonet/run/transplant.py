@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -16,7 +16,7 @@ from legonet.graph.schema import Graph
 from legonet.plan.plan import Plan
 from legonet.run.executors import make_executor
 from legonet.run.executors.base import Executor
-from legonet.run.jobs import blobs_of, make_jobs
+from legonet.run.jobs import Job, blobs_of, make_jobs
 from legonet.run.options import RunOptions, ordered
 from legonet.run.planning import SampleFacts
 from legonet.run.prepare import lock_modules, mend_blobs
@@ -24,6 +24,7 @@ from legonet.run.project import Project
 from legonet.run.runner import Progress, Run, run
 from legonet.run.samples import GivenSamples, Prepare, fingerprint_samples, read_given
 from legonet.store.blobs import BlobStore
+from legonet.store.gc import named
 
 
 def find_sample_facts(graph: Graph, samples: Mapping[str, GivenSamples] | None) -> SampleFacts:
@@ -90,9 +91,10 @@ def transplant(
         if progress is not None:
             progress(Progress("", "waiting", message=message))
 
-    with project.alone(options.wait, told):
+    with project.alone(options.wait, told) as run_lock:
         again = load()
-        if again != lock:  # another run was at work until now
+        gone = (edge.reuse and not project.store.has(edge.reuse.adapter) for edge in found.plan.edges)
+        if again != lock or any(gone):  # another run was at work until now, or `legonet gc` was
             lock, found = again, replace(project, before=found.before).plan(again, sample_facts)
             built = lock_modules(found.graph, lock, found.teachers, project.store)
         if accept is not None:
@@ -100,6 +102,8 @@ def transplant(
         order = ordered(found.graph, found.plan.jobs, options)
         wanted = {edge.path for edge in order}
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
+        if run_lock is not None:
+            run_lock.needs(_needs(found.plan, jobs, built))
         mended = mend_blobs(blobs_of(jobs), project.sources, found.teachers, project.store)
         given = {path: Samples(*prepare(path, *each)) for path, each in read.items()}
         checkpoints = None if project.workspace is None else project.workspace.checkpoints
@@ -131,6 +135,12 @@ def transplant(
         )
     notes = (*_unused(found.plan, read), *mended, *result.notes)
     return _with_others(replace(result, notes=notes), found.plan)
+
+
+def _needs(plan: Plan, jobs: Sequence[Job], lock: Lock) -> set[str]:
+    """What of the store a run reads, or may name: by content hash, or by the key of a job."""
+    reused = {edge.reuse.adapter for edge in plan.edges if edge.reuse is not None}
+    return blobs_of(jobs) | {job.key for job in jobs} | reused | set(named(lock))
 
 
 def _with_others(result: Run, plan: Plan) -> Run:

@@ -6,6 +6,7 @@ import hashlib
 import mmap
 import os
 import re
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from legonet import foreign
 from legonet.errors import DamagedError, StoreError
 from legonet.graph.atomic import write_atomically
 from legonet.graph.fields import SHA256_PATTERN
+from legonet.store.confined import expect_inside
 from legonet.store.memory_map import map_file
+from legonet.store.outline import outline
 
 _Data = TypeVar("_Data", bytes, mmap.mmap)
 _SHA256 = re.compile(SHA256_PATTERN)
@@ -80,6 +83,18 @@ class BlobStore(ABC):
             StoreError: The address is none.
         """
 
+    def looks_whole(self, sha: str, kind: str | None = None) -> bool:
+        """Say whether there is a blob of this address that is as long as it says, which costs little.
+
+        Args:
+            sha: The address.
+            kind: What it has to say that it is, such as `adapter`; None: anything.
+
+        Raises:
+            StoreError: The address is none.
+        """
+        return self.has(sha)
+
     @abstractmethod
     def path(self, sha: str) -> Path:
         """Tell the file of a blob, whether it is there or not.
@@ -138,20 +153,38 @@ class Store(BlobStore):
         _check_address(sha, str(self.folder))
         return self.folder / sha[:2] / sha[2:4] / sha
 
+    def _own(self, path: Path) -> Path:
+        return expect_inside(self.folder.absolute(), path.absolute())
+
     def has(self, sha: str) -> bool:
         """Say whether there is a file of this address; its bytes are not verified."""
         return self.path(sha).is_file()
 
+    def looks_whole(self, sha: str, kind: str | None = None) -> bool:
+        """Say whether there is a file of this address that is as long as its header says, and of the kind."""
+        path = self.path(sha)
+        try:
+            state = path.lstat()
+            if not stat.S_ISREG(state.st_mode):
+                return False
+        except OSError:
+            return False
+        try:
+            said = outline(str(path), state.st_size, state.st_mtime_ns, state.st_ino)
+        except (StoreError, OSError):  # it is there; what is wrong with it, whoever reads it is told
+            return True
+        return said.whole and kind in (None, said.kind)
+
     def put(self, data: bytes | Pieces) -> str:
         """Write a blob: to a temporary file, flushed to the disk, then renamed."""
         sha = sha256(data)
-        path = self.path(sha)
+        path, temporary = self._own(self.path(sha)), self._own(self.folder / "tmp")
         try:
             if path.is_file() and path.stat().st_size == sum(map(len, _pieces(data))):
                 return sha
             path.parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / "tmp").mkdir(exist_ok=True)
-            write_atomically(path, data, folder=self.folder / "tmp")
+            temporary.mkdir(exist_ok=True)
+            write_atomically(path, data, folder=temporary)
         except OSError as error:
             raise StoreError(
                 f"{path}: the blob cannot be written: {error.strerror or error}; "
@@ -197,7 +230,7 @@ class Store(BlobStore):
         return data
 
     def _set_aside(self, path: Path) -> str:
-        target = self.folder / "damaged" / path.name
+        target = self._own(self.folder / "damaged" / path.name)
         try:
             target.parent.mkdir(exist_ok=True)
             path.replace(target)

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from legonet.errors import GraphError
+from legonet import foreign
+from legonet.errors import GraphError, StoreError
 from legonet.graph.load import load_graph
 from legonet.store.blobs import sha256
 from legonet.store.plain_files import write_file
-from legonet.store.workspace import BLOCKS_FOLDER, GRAPHS_FOLDER, Workspace
+from legonet.store.workspace import BLOCKS_FOLDER, GRAPHS_FOLDER, TEACHERS_FOLDER, Workspace
 
 _FOLDER = "unfinished"
 _GRAPHS = (".yaml", ".yml", ".json")
@@ -26,12 +27,13 @@ class Unfinished:
     """
 
     def __init__(self, workspace: Workspace, graph: Path) -> None:
-        self._root, self._graph = workspace.root, graph.absolute().relative_to(workspace.root)
+        self._workspace, self._root = workspace, workspace.root
+        self._graph = graph.absolute().relative_to(workspace.root)
         self._path = workspace.state(_FOLDER, f"{sha256(self._graph.as_posix().encode())[:16]}.json")
 
     def left(self) -> set[Path]:
         """Files that a save which was killed made, and that no graph file beside names."""
-        return _left(self._root, self._path) if self._path.exists() else set()
+        return _left(self._workspace, self._path) if self._path.exists() else set()
 
     def begin(self, files: Iterable[Path]) -> None:
         """Record what is about to be made, and what was left before."""
@@ -56,17 +58,33 @@ def left_over(workspace: Workspace) -> set[Path]:
     A record of none is one itself.
     """
     records = workspace.state(_FOLDER).glob("*.json")
-    return {file for record in records for file in _left(workspace.root, record) or {record}}
+    return {file for record in records for file in _left(workspace, record) or {record}}
 
 
-def _left(root: Path, record: Path) -> set[Path]:
+def _left(workspace: Workspace, record: Path) -> set[Path]:
+    root = workspace.root
     try:
-        data = json.loads(record.read_text(encoding="utf-8"))
+        data = json.loads(foreign.read(record, foreign.STATE))
         graph, files = root / data["graph"], {root / each for each in data["files"]}
-    except (OSError, ValueError, TypeError, KeyError):
+        there = {file for file in files if _is_made_by_saving(workspace, graph, file) and file.is_file()}
+        return there - _named(root, graph.parent) if there else there
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, StoreError):
         return set()
-    there = {file for file in files if file.is_file()}
-    return there - _named(root, graph.parent) if there else there
+
+
+def _is_made_by_saving(workspace: Workspace, graph: Path, file: Path) -> bool:
+    """Whether a record may name a file, which is deleted then: a block, a teacher's weights or statistics.
+
+    A record is a file like any other of a workspace, which a stranger may have written.
+    """
+    try:
+        if workspace.own(file) != file or workspace.own(graph) != graph:
+            return False
+    except StoreError:
+        return False
+    if file.parent == workspace.root / BLOCKS_FOLDER:
+        return file.suffix in _GRAPHS
+    return file.parent == graph.parent / TEACHERS_FOLDER and file.suffix == ".safetensors"
 
 
 def _named(root: Path, folder: Path) -> set[Path]:

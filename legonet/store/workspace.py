@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -9,11 +10,16 @@ from typing import Literal
 
 from legonet.errors import StoreError
 from legonet.store.blobs import Store
+from legonet.store.confined import expect_inside
+from legonet.store.locks import WritersLock
 from legonet.store.plain_files import write_file
 
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"
 GRAPHS_FOLDER = "graphs"
+RUNS_FOLDER = "runs"
+TEACHERS_FOLDER = "teachers"
+"""Beside a graph file: the weights and statistics of teachers that were added to it."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +60,44 @@ class Workspace:
 
         What has no property of its own here is a record of something that can be found out again: it may be
         deleted at any time.
+
+        Raises:
+            StoreError: A part of it is a link, which a repository could ship.
         """
-        return self.root.joinpath(STATE_FOLDER, *names)
+        return self.own(self.root.joinpath(STATE_FOLDER, *names))
+
+    def own(self, path: Path) -> Path:
+        """A file of the workspace that is about to be written.
+
+        Raises:
+            StoreError: It is outside, or a link leads to it.
+        """
+        return expect_inside(self.root, path.absolute())
+
+    def writing(self) -> AbstractContextManager[object]:
+        """No other process that asks for this changes the workspace meanwhile; it is to be left soon.
+
+        Whatever reads files of the workspace, changes what they say and writes them again does so in here.
+        It may be entered again by the thread that is in it.
+
+        Raises:
+            StoreError: The workspace cannot be written.
+        """
+        return WritersLock(self.state("writer.lock"))
 
     @property
     def journal_path(self) -> Path:
         """The sqlite file that records runs."""
         return self.state("journal.sqlite")
 
-    @property
-    def settings_path(self) -> Path:
-        """What the user of this machine allows."""
-        return self.state("settings.yaml")
-
     def run_lock(self, network: str) -> Path:
-        """The file that tells which run is at work on a network."""
-        return self.state("runs", f"{network}.lock")
+        """The file that tells which run is at work on a network, and what it needs."""
+        return self.state(RUNS_FOLDER, f"{network}.lock")
+
+    @property
+    def runs(self) -> Path:
+        """The folder of those files."""
+        return self.state(RUNS_FOLDER)
 
     @property
     def checkpoints(self) -> Path:
@@ -134,8 +162,8 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
         The files that were copied.
 
     Raises:
-        StoreError: A file of another content is there already, or a file cannot be written. Nothing is
-            changed in the first case.
+        StoreError: A file of another content is there already, a link is, or a file cannot be written.
+            Nothing is changed in the first two cases.
     """
     copies: list[tuple[Path, Path]] = []
     for name in ("blocks", "graphs") if example else ("blocks",):
@@ -144,16 +172,18 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
             file for file in source.rglob("*") if file.is_file() and not file.name.endswith(".lock.json")
         )
         copies += [(file, folder / name / file.relative_to(source)) for file in files]
+    workspace = Workspace(folder)
     for source_file, target in copies:
+        workspace.own(target)
         if target.exists() and not _same(source_file, target):
             raise StoreError(
                 f"{target}: is there already, with other content; expected a new folder; choose another one"
             )
     for source_file, target in copies:
         write_file(target, source_file.read_bytes())
-    (folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
+    workspace.own(folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
     # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
-    write_file(folder / STATE_FOLDER / ".gitignore", b"*\n")
+    write_file(workspace.state(".gitignore"), b"*\n")
     return [target for _, target in copies]
 
 

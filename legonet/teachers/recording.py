@@ -53,8 +53,11 @@ def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Pa
             f"teachers.{source.name}: is in memory; give `images` to add_teacher, or save the network"
         )
     shown = images()
-    write_file(source.statistics_path(), record_bytes(source, shown.split(256)))
-    return source.statistics_path(), len(shown)
+    data, workspace = record_bytes(source, shown.split(256)), source.workspace
+    with workspace.writing():
+        path = workspace.own(source.statistics_path())
+        write_file(path, data)
+    return path, len(shown)
 
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:

@@ -19,6 +19,7 @@ from legonet.graph.checks.outline import outline_of
 from legonet.graph.checks.references import reference_problems
 from legonet.graph.editing.dump import dump_yaml, graph_data
 from legonet.graph.editing.edit import SECTIONS, add_entries
+from legonet.graph.editing.merge import merged
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
@@ -27,17 +28,22 @@ from legonet.store.blobs import BlobStore, Pieces
 from legonet.store.gc import named
 from legonet.store.plain_files import holds, write_file
 from legonet.store.unfinished import Unfinished
-from legonet.store.workspace import BLOCKS_FOLDER, Workspace
+from legonet.store.workspace import BLOCKS_FOLDER, TEACHERS_FOLDER, Workspace
 from legonet.teachers.feature_maps import MAP
 from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
 from legonet.teachers.sources.source import TeacherSource
+from legonet.teachers.validate import shape_problems
 
-FOLDER = "teachers"
 LONGEST_NAME = 64
 
 
 def save_network(
-    graph: Graph, lock: Lock, store: BlobStore, sources: Mapping[str, TeacherSource], path: Path
+    graph: Graph,
+    lock: Lock,
+    store: BlobStore,
+    sources: Mapping[str, TeacherSource],
+    path: Path,
+    base: Graph | None = None,
 ) -> Graph:
     """Write a network's files; the graph file last, so that one that exists is complete.
 
@@ -50,19 +56,27 @@ def save_network(
         store: The store that they are in now.
         sources: The teachers.
         path: The graph file, YAML, or JSON if it ends in `.json`.
+        base: The graph as it was read from this file: what others have changed there since is kept.
 
     Returns:
         The graph as written: teachers name their blocks and files there.
 
     Raises:
-        GraphError: The graph would not load again.
-        StoreError: A file of something else is in the way, or a file cannot be written.
+        GraphError: The graph would not load again, or others have changed the same entries.
+        StoreError: A file of something else is in the way, a link is, or a file cannot be written.
     """
-    saving = _Saving(graph, path)
+    workspace = Workspace.find(path)
+    with workspace.writing():
+        return _save(_Saving(graph, path, workspace, base), lock, store, sources)
+
+
+def _save(saving: _Saving, lock: Lock, store: BlobStore, sources: Mapping[str, TeacherSource]) -> Graph:
     for name, source in sources.items():
         saving.take(name, source)
-    saved, text = saving.finished()
+    saved, text = saving.finished(sources)
     _copy_blobs(lock, store, saving.workspace.store)
+    for file in (*saving.files, *saving.stale, saving.path):
+        saving.workspace.own(file)
     new = [file for file in saving.files if not file.exists()]
     saving.unfinished.begin(new)
     try:
@@ -71,7 +85,7 @@ def save_network(
         for file in saving.stale:
             file.unlink(missing_ok=True)
         if text is not None:
-            write_file(path, text.encode())
+            write_file(saving.path, text.encode())
     except BaseException:
         for file in new:
             with suppress(OSError):  # what cannot be removed is recorded
@@ -88,13 +102,16 @@ class _Saving:
 
     graph: Graph
     path: Path
+    workspace: Workspace
+    base: Graph | None = None
     files: dict[Path, bytes | Pieces] = field(default_factory=dict)
     stale: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.workspace = Workspace.find(self.path)
         self.folder = self.path.absolute().parent
-        self.previous = self._previous()
+        self.previous, self.ours = self._previous(), self.graph
+        if self.base is not None and self.previous is not None:
+            self.graph = merged(self.base, self.graph, self.previous, str(self.path))
         self.unfinished = Unfinished(self.workspace, self.path)
         self.left = self.unfinished.left()
         self.teachers = dict(self.graph.teachers)
@@ -126,7 +143,7 @@ class _Saving:
         """Gather a teacher's files."""
         if isinstance(source, FileTeacher) and source.folder == self.folder:
             return
-        weights = f"{FOLDER}/{name}.safetensors"
+        weights = f"{TEACHERS_FOLDER}/{name}.safetensors"
         target = self.folder / weights
         before = self.previous.teachers.get(name) if self.previous is not None else None
         ours = before is not None and before.weights == weights
@@ -193,10 +210,16 @@ class _Saving:
             yield f"{name[: LONGEST_NAME - 12]}-{number}"
             number += 1
 
-    def finished(self) -> tuple[Graph, str | None]:
+    def finished(self, sources: Mapping[str, TeacherSource]) -> tuple[Graph, str | None]:
         """The graph with its teachers' files, and its file's text unless that is there already."""
         graph = self.graph.model_copy(update={"teachers": self.teachers})
         problems = reference_problems(outline_of(graph))
+        if not problems and self.graph is not self.ours:  # two changes may fit each by itself only
+            theirs = {
+                name: FileTeacher(name, each, self.folder, self.workspace)
+                for name, each in graph.teachers.items()
+            }
+            problems = list(shape_problems(graph, {**theirs, **sources}))
         if problems:
             raise GraphError.of(*located(problems, graph.name))
         return graph, _text(graph, self.previous, self.path)

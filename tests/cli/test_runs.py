@@ -18,8 +18,8 @@ from legonet.graph.lock import lock_path, read_lock
 from legonet.network import Network
 from legonet.run.executors import inline
 from legonet.run.finetune import Tuned
-from legonet.run.run_lock import RunLock
 from legonet.store.gc import named
+from legonet.store.locks import RunLock
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def test_interrupted_while_it_waits(run: Run, graph: Path, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     with RunLock(graph.parents[1] / ".legonet" / "runs" / "zoo.lock"):
-        monkeypatch.setattr("legonet.run.run_lock.time.sleep", interrupt)
+        monkeypatch.setattr("legonet.store.locks.time.sleep", interrupt)
         outcome = run("transplant", graph, "--wait")
     assert outcome.status == 130
     assert outcome.err.splitlines()[-1].startswith("interrupted; run the same command again")

@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+from legonet.teachers.models.allowed import permissions_file
+
 GRAPH = """\
 # My zoo.
 legonet: 1
@@ -106,9 +108,12 @@ def test_its_images_may_be_its_own(run: Callable[..., Any], graph: Path) -> None
         assert (done.status, said in done.err) == (1, True), done.err
 
 
-def test_what_the_settings_allow_needs_no_option(run: Callable[..., Any], graph: Path) -> None:
-    (graph.parents[1] / ".legonet").mkdir()
-    (graph.parents[1] / ".legonet" / "settings.yaml").write_text(f"allow-code: ['{CODE}']\n")
+def test_what_the_user_allows_needs_no_option(
+    run: Callable[..., Any], graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(graph.parents[1] / "config"))
+    permissions_file().parent.mkdir(parents=True)
+    permissions_file().write_text(f"{graph.parents[1]}: ['{CODE}']\n")
     assert run(*arguments(graph)).status == 0
     assert run("teacher", "inspect", CODE, "--shape", "3,16,16").status == 0
     refused = run(*arguments(graph, name="dog", category="dog", model="os.path:getcwd"))

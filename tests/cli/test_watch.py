@@ -19,6 +19,7 @@ import torchvision
 import legonet
 from legonet.graph.lock import lock_path, read_lock
 from legonet.run.inbox import Inbox
+from legonet.teachers.models.allowed import permissions_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -178,7 +179,9 @@ def test_what_teacher_add_takes_is_taken(
     assert "+ cow-v1: added as cow:classify" in out
     reference = inbox / "hen-v1.pt2"
     assert f"! hen-v1: rejected: model {reference}: torch reads such a file with pickle" in out
-    (graph.parents[1] / ".legonet" / "settings.yaml").write_text(f"allow-code: ['{reference}']\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(inbox.parent / "config"))
+    permissions_file().parent.mkdir(parents=True)
+    permissions_file().write_text(f"{graph.parents[1].resolve()}: ['{reference}']\n")
     for file in (inbox / "rejected").glob("hen-v1.[yp]*"):
         file.rename(inbox / file.name)
     assert "+ hen-v1: added as hen:classify" in run("watch", inbox, graph, "--once").out
@@ -201,7 +204,7 @@ def test_what_teacher_add_takes_is_taken(
         ("model: 'torchvision:resnet19', cut: 0.5", ".pt", "resnet19"),
         ("model: 'torchvision:resnet18', cut: 0.5", ".pt", "the weights are of another model"),
         ("model: 'mine.models:make', cut: 0.5", ".pt", "no module 'mine'"),
-        ("model: 'legonet.network:load', cut: 0.5", ".pt", "in .legonet/settings.yaml"),
+        ("model: 'legonet.network:load', cut: 0.5", ".pt", "legonet/allowed-code.yaml"),
         ("model: /elsewhere/dog-v1.pt2, cut: 0.5", ".pt2", "expected dog-v1.pt2, beside it; rename the file"),
         ("model: cat-v1, cut: pool1", ".pt2", "a file of torch.export, which is a model"),
         ("model: cat-v1, cut: pool1, key: ema", ".pt", "has no 'ema'"),
@@ -348,3 +351,14 @@ def wait_for(file: Path, text: str = "") -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"{file}: {text!r} did not come")
+
+
+def test_two_watchers_take_each_drop_once(graph: Path, inbox: Path, drop: Callable[..., None]) -> None:
+    drop("dog-v1", 1)
+    first, second = Inbox(inbox, graph), Inbox(inbox, graph)
+    (seen,), (also_seen,) = list(first.ready()), list(second.ready())
+    assert first.take(seen) == "dog:classify"
+    with pytest.raises(FileNotFoundError, match="another command has taken it"):
+        second.take(also_seen)
+    assert (inbox / "added" / "dog-v1.yaml").is_file()
+    assert not (inbox / "rejected").exists()

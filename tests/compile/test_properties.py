@@ -145,7 +145,7 @@ def test_gradients_reach_adapters(made: Parts) -> None:
 def test_copies(made: Parts, passes: str | list[str]) -> None:
     app = joined(made, CompileOptions(passes))
     output = run(app, images(), made)
-    pickled = pickle.loads(pickle.dumps(app))
+    pickled = [pickle.loads(pickle.dumps(app, each)) for each in range(pickle.HIGHEST_PROTOCOL + 1)]
     saved = io.BytesIO()
     torch.save(app.state_dict(), saved)
     saved.seek(0)
@@ -153,7 +153,7 @@ def test_copies(made: Parts, passes: str | list[str]) -> None:
     for each in empty.state_dict().values():
         each.zero_()
     empty.load_state_dict(torch.load(saved, weights_only=True))
-    for twin in (copy.deepcopy(app), pickled, empty):
+    for twin in (copy.deepcopy(app), *pickled, empty):
         for path, value in run(twin, images(), made).items():
             assert torch.equal(value, output[path])
 

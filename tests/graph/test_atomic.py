@@ -2,17 +2,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from legonet.graph.atomic import write_atomically
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real" / "file")
-    for data in (b"first", b"second"):
-        write_atomically(tmp_path / "link", data)
-        assert (tmp_path / "real" / "file").read_bytes() == data
-    assert (tmp_path / "link").is_symlink()
-    assert sorted(file.name for file in tmp_path.rglob("*")) == ["file", "link", "real"]
+@pytest.mark.parametrize("target", ["file", "nowhere"])
+def test_a_link_is_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / target)
+    with pytest.raises(OSError, match="a link, which is not followed"):
+        write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "link"]
 
 
 def test_an_old_file_keeps_its_mode(tmp_path: Path) -> None:

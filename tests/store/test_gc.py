@@ -8,7 +8,7 @@ import pytest
 
 from legonet.errors import LegonetError
 from legonet.graph.lock import Lock, LockedAdapter, LockedTeacher, write_lock
-from legonet.store.gc import find_orphans
+from legonet.store.gc import delete_orphans, find_orphans
 from legonet.store.unfinished import Unfinished
 from legonet.store.workspace import Workspace
 
@@ -42,7 +42,7 @@ def test_what_no_lock_file_names(workspace: Workspace) -> None:
 
 
 def test_they_are_deleted_when_asked(workspace: Workspace) -> None:
-    find_orphans(workspace).delete()
+    delete_orphans(workspace)
     left = {file.read_bytes() for file in workspace.store.folder.rglob("*") if file.is_file()}
     assert left == {b"f", b"g", b"adapter", b"just now"}
     assert find_orphans(workspace).files == ()
@@ -71,11 +71,11 @@ def test_what_killed_commands_left(workspace: Workspace) -> None:
     Unfinished(workspace, graph).begin([named, left, block])
     assert Unfinished(workspace, graph).left() == {left, block}
     assert not {left, block, torn} & {*find_orphans(workspace).files}  # a command may be at work
-    find_orphans(workspace, 0).delete()
+    delete_orphans(workspace, 0)
     assert not any(file.exists() for file in (left, torn, block))
     assert named.exists()
     assert own.exists()
-    find_orphans(workspace, 0).delete()
+    delete_orphans(workspace, 0)
     assert not workspace.state("unfinished").exists()
 
 

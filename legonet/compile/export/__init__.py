@@ -72,6 +72,8 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
             f"{path}: found a network that runs {network.running}; expected one on the CPU, in float32, as "
             "it stands; compile it without device, dtype, torch_compile and cuda_graphs"
         )
+    if path.is_symlink():
+        raise ExportError(f"{path}: a link, which is not followed; choose another name")
     if path.exists() and path.is_dir() != (not path.suffix):
         raise ExportError(
             f"{path}: is {'a folder' if path.is_dir() else 'a file'} already; choose another name"

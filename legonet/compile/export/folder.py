@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from importlib.machinery import SourceFileLoader
@@ -47,10 +48,16 @@ def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     return module.load()
 
 
+def escaped(text: str) -> str:
+    """A text that Markdown shows as it is, in one line: labels are of whoever wrote the graph file."""
+    return re.sub(r"[\\`*_\[\]<>|&~#!$]", r"\\\g<0>", " ".join(text.split()))
+
+
 def _readme(signature: Signature) -> str:
     channels = signature.input[0]
     rows = "\n".join(
-        f"| `{path}` | {each.kind} | {', '.join(each.labels)} |" for path, each in signature.outputs.items()
+        f"| `{path}` | {each.kind} | {', '.join(map(escaped, each.labels))} |"
+        for path, each in signature.outputs.items()
     )
     sizes, about = ", ".join(map(str, signature.input[1:])), "The model normalises images."
     if signature.image is not None:
@@ -62,7 +69,7 @@ def _readme(signature: Signature) -> str:
     first, count = next(iter(signature.outputs)), len(signature.outputs)
     kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in signature.outputs.values()}
     legend = textwrap.fill(" ".join((*kinds.values(), "`card.json` holds the same for programs.")), 100)
-    return f"""# {signature.name}
+    return f"""# {escaped(signature.name)}
 
 A network of {count} path{"s" * (count > 1)}, written by legonet as plain Python.
 It needs torch and safetensors, not legonet.

@@ -147,9 +147,11 @@ class ProcessExecutor(Executor):
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._server is None:
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+            # What this process finds modules in, but for the working folder, which may be a stranger's.
+            path = os.pathsep.join(each for each in sys.path if each)
+            environment = os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
             self._server = subprocess.Popen(
-                [sys.executable, "-m", "legonet.run.executors.server"],
+                [sys.executable, "-P", "-m", "legonet.run.executors.server"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,

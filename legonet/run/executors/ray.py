@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -39,12 +40,15 @@ except ImportError as error:
     ) from error
 
 
+LOOPBACK = "127.0.0.1"
+
+
 class RayExecutor(Executor):
     """Jobs as Ray tasks.
 
     Args:
         workers: How many jobs at a time.
-        address: Of the cluster; None: one on this machine, unless the environment names another.
+        address: Of the cluster; None: one of its own on this machine, which listens on loopback only.
         shared: Every machine sees the store's folder under the same path; else blobs are shipped.
     """
 
@@ -82,7 +86,7 @@ class RayExecutor(Executor):
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(address=self._address, include_dashboard=False, log_to_driver=False)
+                self._begin()
             except (ConnectionError, OSError, ValueError, RuntimeError) as error:
                 raise StoreError(
                     f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
@@ -91,6 +95,31 @@ class RayExecutor(Executor):
         gpus = 1 if str(device).startswith("cuda") else 0
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
         return self
+
+    def _begin(self) -> None:
+        """Join the cluster of the address, or start one that nobody else reaches.
+
+        Ray puts the working folder where workers look for modules, unless they work in another one: here an
+        empty one, since the working folder may be a stranger's.
+        """
+        with tempfile.TemporaryDirectory(prefix="legonet-") as empty:
+            settings: dict[str, Any] = {
+                "include_dashboard": False,
+                "log_to_driver": False,
+                "runtime_env": {"working_dir": empty, "env_vars": {"PYTHONSAFEPATH": "1"}},
+            }
+            if self._address is not None:
+                ray.init(address=self._address, **settings)
+                return
+            constants: Any = importlib.import_module("ray._private.ray_constants")
+            before = constants.ENABLE_RAY_CLUSTER
+            constants.ENABLE_RAY_CLUSTER = (
+                False  # Ray's own switch for a cluster that listens on loopback only
+            )
+            try:
+                ray.init(address="local", _node_ip_address=LOOPBACK, **settings)
+            finally:
+                constants.ENABLE_RAY_CLUSTER = before
 
     def submit(self, job: Job, samples: Samples | None = None) -> None:
         """Hand a job to the cluster; each blob is shipped once, if at all."""

@@ -13,7 +13,7 @@ import legonet.errors
 from legonet.distill.fitting.fit import Samples
 from legonet.graph.output import OUTPUTS
 from legonet.graph.schema import Adapter, Input
-from legonet.registration import import_modules, registered_modules
+from legonet.registration import import_modules, registered_folders, registered_modules
 from legonet.run.jobs import Job
 
 
@@ -26,7 +26,7 @@ def job_data(job: Job) -> dict[str, Any]:
     data = {each.name: getattr(job, each.name) for each in fields(job)}
     models = {name: data[name].model_dump(mode="json") for name in ("adapter", "input", "meaning")}
     models["donor_input"] = job.donor_input and job.donor_input.model_dump(mode="json")
-    return data | models | {"modules": registered_modules()}
+    return data | models | {"modules": registered_modules(), "folders": registered_folders()}
 
 
 def job_of(data: dict[str, Any]) -> Job:
@@ -35,14 +35,16 @@ def job_of(data: dict[str, Any]) -> Job:
     Raises:
         LegonetError: A module cannot be imported here.
     """
-    import_modules(data["modules"])
+    import_modules(data["modules"], data["folders"])
     models = {
         "adapter": Adapter.model_validate(data["adapter"]),
         "input": Input.model_validate(data["input"]),
         "meaning": OUTPUTS.read(data["meaning"]),
         "donor_input": data["donor_input"] and Input.model_validate(data["donor_input"]),
     }
-    return Job(**{**{name: value for name, value in data.items() if name != "modules"}, **models})
+    return Job(
+        **{**{name: value for name, value in data.items() if name not in ("modules", "folders")}, **models}
+    )
 
 
 def samples_bytes(samples: Samples) -> bytes:

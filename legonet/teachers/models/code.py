@@ -16,13 +16,14 @@ from legonet.blocks.weightless import without_values
 from legonet.errors import TeacherError, first_line
 from legonet.graph.suggest import kind_of, listed
 from legonet.teachers.models.names import find_module, no_function, no_module
-from legonet.teachers.models.source import Lookup, ModelSource, how_to_allow
+from legonet.teachers.models.source import Lookup, ModelSource
 from legonet.teachers.tracing.evaluation import line_of
 
 
 def _find(reference: str, lookup: Lookup) -> nn.Module:
     module, _, name = reference.partition(":")
-    with _beside():
+    allowed = lookup.permission(reference, reference)
+    with _beside(allowed or Path.cwd()):
         spec = find_module(module)
         found, hint = no_module(module, LIBRARIES) if spec is None else no_function(spec, name)
         if found and module not in sys.modules:
@@ -30,10 +31,10 @@ def _find(reference: str, lookup: Lookup) -> nn.Module:
                 f"model {reference}: {found}; expected package.module:function, a block, or a model of "
                 f"{' or '.join(LIBRARIES)}; correct it.{hint}"
             )
-        if reference not in lookup.allowed:
+        if allowed is None:
             raise TeacherError(
                 f"model {reference}: would run code of {module}; expected a block or one of the libraries "
-                f"{', '.join(LIBRARIES)}; if you trust that code, allow it: {how_to_allow(reference)}"
+                f"{', '.join(LIBRARIES)}; if you trust that code, allow it: {lookup.how_to_allow(reference)}"
             )
         try:
             build = getattr(importlib.import_module(module), name)
@@ -83,13 +84,14 @@ def _same(value: object, other: object) -> bool:
 
 
 @contextmanager
-def _beside() -> Iterator[None]:
-    """Modules of the working folder are found, as `python` finds them."""
-    sys.path.insert(0, str(Path.cwd()))
+def _beside(folder: Path) -> Iterator[None]:
+    """Modules of a folder are found too, after what is installed: none there stands in for that."""
+    place = str(folder)
+    sys.path.append(place)
     try:
         yield
     finally:
-        sys.path.pop(0)
+        sys.path.remove(place)
 
 
 CODE = ModelSource(lambda reference: ":" in reference, _find)

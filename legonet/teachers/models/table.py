@@ -29,6 +29,7 @@ def find_model(
     reference: str,
     block_folders: Sequence[Path],
     allowed: Collection[str] = (),
+    workspace: Path | None = None,
     *,
     own_weights: bool = False,
 ) -> nn.Module:
@@ -40,14 +41,15 @@ def find_model(
     Args:
         reference: See above.
         block_folders: Where blocks are looked up.
-        allowed: References to code that the user allows to be run.
+        allowed: References to code that the command line allows to be run.
+        workspace: The root of the workspace, for which the user may allow more.
         own_weights: A function gives a model with its weights, since there is no file of them.
 
     Raises:
         BlockError: There is no such block, library or architecture.
         TeacherError: It is code that is not allowed, or that gives no model.
     """
-    return _source(reference).find(reference, Lookup(block_folders, allowed, own_weights))
+    return _source(reference).find(reference, Lookup(block_folders, allowed, workspace, own_weights))
 
 
 def input_of(reference: str, block_folders: Sequence[Path]) -> tuple[int, ...] | None:

@@ -39,14 +39,14 @@ class FileTeacher(TeacherSource):
     def __init__(self, name: str, spec: Teacher, folder: Path, workspace: Workspace) -> None:
         super().__init__(name, spec.cut)
         self.folder = folder
-        self._spec, self._workspace = spec, workspace
+        self._spec, self.workspace = spec, workspace
         self._hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
         self._known: tuple[Block, Cut] | None = None
 
     @property
     def block(self) -> Block:
         """The block that the model is built from."""
-        return find_block(self._spec.model, self._workspace.block_folders)
+        return find_block(self._spec.model, self.workspace.block_folders)
 
     def cut(self) -> Cut:
         """The block's model, cut; that of a builder is traced, once, which needs torch."""
@@ -103,7 +103,7 @@ class FileTeacher(TeacherSource):
 
     def _resolve(self, relative: str, key: str) -> Path:
         try:
-            return self._workspace.resolve(self.folder, relative)
+            return self.workspace.resolve(self.folder, relative)
         except StoreError as error:
             raise TeacherError(f"teachers.{self.name}.{key}: {error}") from error
 

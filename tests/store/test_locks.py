@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from legonet.errors import StoreError
-from legonet.run import run_lock
-from legonet.run.run_lock import RunLock
+from legonet.store import locks
+from legonet.store.locks import RunLock
 
-pytestmark = pytest.mark.skipif(run_lock.fcntl is None, reason="needs locks of files")
+pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="needs locks of files")
 
 
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs" / "zoo.lock"
     with RunLock(path):
-        monkeypatch.setattr(run_lock.time, "time", lambda: 0.0)  # a clock that went backwards
+        monkeypatch.setattr(locks.time, "time", lambda: 0.0)  # a clock that went backwards
         message = rf"another run is at work .*: process {os.getpid()} on .*, for 0 s, since .*; .*--wait"
         with pytest.raises(StoreError, match=message), RunLock(path):
             pass
@@ -52,7 +52,7 @@ def test_who_is_waited_for_is_told_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     open_files = len(list(Path("/dev/fd").iterdir()))
     with RunLock(path):
-        monkeypatch.setattr(run_lock.time, "sleep", nap)
+        monkeypatch.setattr(locks.time, "sleep", nap)
         with pytest.raises(KeyboardInterrupt), RunLock(path, wait=True, told=told.append):
             pass
     (message,) = told
@@ -67,7 +67,7 @@ def test_a_short_wait_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path, told = tmp_path / "zoo.lock", []
     first = RunLock(path)
     first.__enter__()
-    monkeypatch.setattr(run_lock.time, "sleep", lambda _: first.__exit__(None, None, None))
+    monkeypatch.setattr(locks.time, "sleep", lambda _: first.__exit__(None, None, None))
     with RunLock(path, wait=True, told=told.append):
         pass
     assert not told
@@ -93,5 +93,5 @@ def test_a_dead_owner_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("in the way")
-    with pytest.raises(StoreError, match="the run cannot be locked"), RunLock(tmp_path / "runs" / "zoo.lock"):
+    with pytest.raises(StoreError, match="cannot be locked"), RunLock(tmp_path / "runs" / "zoo.lock"):
         pass
