@@ -18,8 +18,12 @@ def init(
         bool, typer.Option("--example/--empty", help="With the animals example, or with blocks only.")
     ] = True,
 ) -> None:
-    """Make a workspace with blocks and the animals example."""
-    from legonet.store.workspace import init_workspace
+    """Make a workspace with blocks and the animals example.
+
+    It holds the JSON Schema of graph files, which editors complete and check them by, and an image of each
+    category to try paths on.
+    """
+    from legonet.store.workspace import SCHEMA_LINE, init_workspace
 
     for path in init_workspace(folder, example):
         print(path)
@@ -29,4 +33,5 @@ def init(
     if example:
         print(f"Next: {enter}legonet plan graphs/animals.yaml")
     else:
-        print(f"Next: write {folder / 'graphs' / 'NAME.yaml'}; `legonet schema` describes what is in it.")
+        print(f"Next: write {folder / 'graphs' / 'NAME.yaml'}; editors help with it if it begins with")
+        print(SCHEMA_LINE)

@@ -34,7 +34,7 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
     Raises:
         LegonetError: No such path, or no images for it.
     """
-    from legonet.graph.select import find_edge
+    from legonet.graph.select import find_edge, image_names
 
     samples: dict[str, Any] = {}
     for path, folder in folders.items():
@@ -43,6 +43,7 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
 
         annotation = network.graph.tasks[edge.task].output.annotation()
         source = open_source(folder, network.graph.input.shape)
-        shown, labels = source.samples(edge.category, mask=annotation == "mask", split="train")
+        category = source.called(image_names(network.graph, edge.category))
+        shown, labels = source.samples(category, mask=annotation == "mask", split="train")
         samples[path] = shown, None if annotation is None else labels
     return samples

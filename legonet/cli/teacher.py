@@ -13,7 +13,7 @@ from legonet.cli.options import Data, GraphFile, Help, Json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from legonet.teachers.cut_points import CutPoint
 
@@ -241,17 +241,26 @@ def record(
     """Record teachers' statistics on their owner's images.
 
     Transplanting then needs no image. Statistics are written beside the weights and take at most a tenth of
-    their size, but for small teachers with large features.
+    their size, but for small teachers with large features. In a folder of images, a category's are called by
+    its name, else by its label; those of a variant such as cat@2 also as those of cat.
     """
     import legonet
     from legonet.data.source import open_source
+    from legonet.graph.select import image_names
 
     network = legonet.load(graph)
     source = open_source(data, network.graph.input.shape)
     for name in names or network.graph.teachers:
-        path, count = network.record(name, lambda category: source.samples(category, split="train")[0])
+        shown = ""
+
+        def images(category: str) -> Tensor:
+            nonlocal shown
+            shown = source.called(image_names(network.graph, category))
+            return source.samples(shown, split="train")[0]
+
+        path, count = network.record(name, images)
         size = Path(path).stat().st_size
-        print(f"{path}: {count} images, {size / 1024:.0f} KiB")
+        print(f"{path}: {count} images of '{shown}' and others, {size / 1024:.0f} KiB")
 
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:

@@ -129,7 +129,8 @@ def render(
 
     Args:
         graph: The network, a view of one that `legonet.render.make_view` made, or a drawing.
-        path: Ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm.
+        path: Ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm; its folder is made if
+            it is not there.
         lock: What has been built; without it nothing counts as built.
         plan: What would be built; without it the states come from graph and lock alone.
         figures: Measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
@@ -155,9 +156,10 @@ def render(
 
 def _write(path: Path, data: bytes) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
     except OSError as error:
         raise RenderError(
-            f"{path}: cannot be written ({error.strerror}); expected a folder that exists and can be "
-            "written to; nothing was changed"
+            f"{path}: cannot be written ({error.strerror}); expected a folder with room that may be written "
+            "to; nothing was changed"
         ) from error

@@ -107,10 +107,20 @@ class Inbox:
 
     def ready(self) -> Iterator[Drop]:
         """The drops that are complete: nothing of them has changed for a while; the oldest first."""
-        drops = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
-        for drop in sorted(drops, key=lambda drop: (_changed(drop.entry), drop.name)):
-            if drop.weights and all(_stands(file, SETTLED) for file in drop.files):
+        for drop in self._drops():
+            if all(_stands(file, SETTLED) for file in drop.files):
                 yield drop
+
+    def changing(self) -> Iterator[Drop]:
+        """The drops that have all their files, of which one has changed a moment ago."""
+        for drop in self._drops():
+            if not all(_stands(file, SETTLED) for file in drop.files):
+                yield drop
+
+    def _drops(self) -> list[Drop]:
+        drops = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
+        drops.sort(key=lambda drop: (_changed(drop.entry), drop.name))
+        return [drop for drop in drops if drop.weights]
 
     def incomplete(self, seconds: float = STALE) -> Iterator[str]:
         """The files that have lain there for a while without the other half of their drop; each is told once.
@@ -132,10 +142,7 @@ class Inbox:
                 continue
             if _stands(file, seconds):
                 self._told[file.name] = changed
-                yield (
-                    f"{file.name} has not changed for {seconds:.0f} s and waits for {lacks}, which is not "
-                    "there; put it beside, or take it away"
-                )
+                yield f"{file.name} waits for {lacks}, which is not there; put it beside, or take it away"
 
     def take(self, drop: Drop) -> str:
         """Check a drop and add its teacher to the graph file; a refused one leaves no trace there.

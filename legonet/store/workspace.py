@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -14,6 +16,12 @@ from legonet.store.plain_files import write_file
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"
 GRAPHS_FOLDER = "graphs"
+SCHEMA_FILE = "graph.schema.json"
+SCHEMA_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
+"""The first line of a graph file that tells editors which schema to complete and check it by."""
+
+_EXAMPLE = f"{GRAPHS_FOLDER}/animals.yaml"
+_IGNORE = ".gitignore"
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,8 @@ class Workspace:
         return path
 
 
-def shipped_folder(name: Literal["blocks", "graphs"]) -> Path:
-    """Find the blocks or graphs that come with legonet: inside an installed wheel, or in a checkout."""
+def shipped_folder(name: Literal["blocks", "graphs", "images"]) -> Path:
+    """Find what comes with legonet: inside an installed wheel, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent
     # Beside an installed package, a folder called "blocks" would be somebody else's.
@@ -128,37 +136,58 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
 
     Args:
         folder: Its root; made if it does not exist.
-        example: Also copy the graphs that come with legonet, and their teachers.
+        example: Also copy the animals' graph, its teachers, and an image of each of its categories.
 
     Returns:
-        The files that were copied.
+        The files that were written.
 
     Raises:
         StoreError: A file of another content is there already, or a file cannot be written. Nothing is
             changed in the first case.
     """
-    copies: list[tuple[Path, Path]] = []
-    for name in ("blocks", "graphs") if example else ("blocks",):
-        source = shipped_folder(name)
-        files = sorted(
-            file for file in source.rglob("*") if file.is_file() and not file.name.endswith(".lock.json")
-        )
-        copies += [(file, folder / name / file.relative_to(source)) for file in files]
-    for source_file, target in copies:
-        if target.exists() and not _same(source_file, target):
+    files = {folder / name: data for name, data in _new_files(example)}
+    if (folder / _IGNORE).exists():  # a user's is left alone; the state folder has one of its own
+        del files[folder / _IGNORE]
+    for target, data in files.items():
+        if target.exists() and not _same(target, data):
             raise StoreError(
                 f"{target}: is there already, with other content; expected a new folder; choose another one"
             )
-    for source_file, target in copies:
-        write_file(target, source_file.read_bytes())
-    (folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
-    # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
-    write_file(folder / STATE_FOLDER / ".gitignore", b"*\n")
-    return [target for _, target in copies]
+    for target, data in files.items():
+        write_file(target, data)
+    write_file(folder / STATE_FOLDER / _IGNORE, b"*\n")
+    return list(files)
 
 
-def _same(source: Path, target: Path) -> bool:
+def _new_files(example: bool) -> Iterator[tuple[str, bytes]]:
+    """The files of a new workspace: where they belong in it, and what is in them."""
+    from legonet.graph.json_schema import graph_schema
+
+    yield from _copies("blocks")
+    schema = json.dumps(graph_schema(), indent=2, ensure_ascii=False)
+    yield f"{GRAPHS_FOLDER}/{SCHEMA_FILE}", f"{schema}\n".encode()
+    yield (
+        _IGNORE,
+        (b"# What can be made again. Graph files and *.lock.json are to be committed.\n.legonet/\n"),
+    )
+    if not example:
+        return
+    for name, data in (*_copies("graphs"), *_copies("images")):
+        if name == _EXAMPLE:
+            yield name, f"{SCHEMA_LINE}\n".encode() + data
+        elif not name.endswith((".yaml", ".lock.json")):  # other graphs need teachers that do not ship
+            yield name, data
+
+
+def _copies(name: Literal["blocks", "graphs", "images"]) -> Iterator[tuple[str, bytes]]:
+    source = shipped_folder(name)
+    for file in sorted(source.rglob("*")):
+        if file.is_file():
+            yield f"{name}/{file.relative_to(source).as_posix()}", file.read_bytes()
+
+
+def _same(target: Path, data: bytes) -> bool:
     try:
-        return source.read_bytes() == target.read_bytes()
+        return target.read_bytes() == data
     except OSError:  # a folder, or a file that may not be read
         return False

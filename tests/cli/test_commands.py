@@ -184,9 +184,21 @@ class TestTeacherRecord:
         outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
         assert outcome.status == 0, outcome.err
         target = graph_file.parent / "teachers" / "dog-v1.statistics.safetensors"
-        assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images, \d+ KiB\n", outcome.out)
+        said = rf"{re.escape(str(target))}: \d+ images of 'dog' and others, \d+ KiB\n"
+        assert re.fullmatch(said, outcome.out)
         assert target.stat().st_size * 10 <= target.with_name("dog-v1.safetensors").stat().st_size
         assert "statistics changed from none to" in run("plan", graph_file).out
+
+    def test_variants_and_labels_are_followed(self, run: Run, graph_file: Path, photos: Path) -> None:
+        graph_file.write_text(re.sub(r"\bdog\b(?!-)", "dog@2", graph_file.read_text()))
+        assert "images of 'dog' and" in run("teacher", "record", graph_file, "dog-v1", "--data", photos).out
+        (photos / "dog").rename(photos / "Hund")
+        label = "categories: {dog@2: {label: Hund}, cat: {}, cow: {}}"
+        graph_file.write_text(re.sub(r"(?ms)^categories:.*?(?=^\w)", f"{label}\n", graph_file.read_text()))
+        outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
+        assert "images of 'Hund' and others" in outcome.out, outcome.err
+        (photos / "cat").rename(photos / "dog@2")  # its own name is the best
+        assert "of 'dog@2' and" in run("teacher", "record", graph_file, "dog-v1", "--data", photos).out
 
     def test_all_by_default(self, run: Run, graph_file: Path, photos: Path) -> None:
         assert len(run("teacher", "record", graph_file, "--data", photos).out.splitlines()) == 3
@@ -227,7 +239,17 @@ class TestRender:
         assert "cow" not in text
         refused = run("render", graph_file, "--compiled", "-o", tmp_path / "calls.html")
         assert "expects svg, png, pdf or dot" in refused.err
-        assert "add --compiled" in run("render", graph_file, "--path", "dog:classify").err
+
+    def test_some_paths(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
+        target = tmp_path / "new" / "folder" / "dog.dot"
+        outcome = run("render", graph_file, "--path", "dog:classify", "-o", target)
+        assert outcome.out == f"{target}\n", outcome.err
+        text = target.read_text()
+        assert '"adapter:dog:classify"' in text
+        assert '"teacher:cat-v1:task"' in text  # it gave the task's module
+        assert "cow" not in text
+        assert "teacher:cat-v1:category" not in text
+        assert "Did you mean 'dog'" in run("render", graph_file, "--path", "dogg:classify").err
 
 
 class TestValidate:
@@ -261,7 +283,9 @@ class TestInit:
         outcome = run("init", folder, "--empty")
         assert outcome.status == 0
         assert str(folder / "blocks" / "vgg-slim.yaml") in outcome.out.splitlines()
-        assert outcome.out.splitlines()[-1].startswith(f"Next: write {folder}/graphs/NAME.yaml")
+        *_, advice, line = outcome.out.splitlines()
+        assert advice.startswith(f"Next: write {folder}/graphs/NAME.yaml")
+        assert line == "# yaml-language-server: $schema=graph.schema.json"
 
     def test_what_comes_next(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)

@@ -99,9 +99,11 @@ def test_an_unknown_format_lists_the_formats(make_graph):
         draw(make_graph(), "bmp")
 
 
-def test_a_folder_that_is_not_there(make_graph, tmp_path):
-    with pytest.raises(RenderError, match=r"missing/a\.dot: cannot be written \(No such file"):
-        render(make_graph(), tmp_path / "missing" / "a.dot")
+def test_a_folder_that_is_not_there_is_made(make_graph, tmp_path):
+    assert render(make_graph(), tmp_path / "new" / "folder" / "a.dot").is_file()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RenderError, match=r"file/a\.dot: cannot be written \((File exists|Not a dir)"):
+        render(make_graph(), tmp_path / "file" / "a.dot")
 
 
 def test_a_failure_leaves_the_old_file_whole(make_graph, tmp_path, monkeypatch):
