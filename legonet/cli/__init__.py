@@ -35,6 +35,10 @@ def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no bug
+    if f"_{name.upper()}_COMPLETE" in os.environ:  # a shell asks what Tab offers; see legonet.cli.completion
+        from typer.completion import completion_init
+
+        completion_init()
     command = typer.main.get_command(app)
     try:
         result = command.main(args=arguments, prog_name=name, standalone_mode=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from legonet.cli.completion import blocks, names_of
 from legonet.cli.options import Data, GraphFile, Help, Json
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _teacher(show_help: Help = False) -> None:
 def inspect(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help=MODEL),
+        typer.Argument(metavar="MODEL", autocompletion=blocks, help=MODEL),
     ],
     shape: Annotated[
         str | None,
@@ -152,14 +153,29 @@ def add(
     graph: GraphFile,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The teacher's name.")],
     category: Annotated[
-        str, typer.Option("--category", metavar="CATEGORY", help="The category that it was trained for.")
+        str,
+        typer.Option(
+            "--category",
+            metavar="CATEGORY",
+            autocompletion=names_of("categories"),
+            help="The category that it was trained for.",
+        ),
     ],
-    task: Annotated[str, typer.Option("--task", metavar="TASK", help="The task that it was trained for.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            autocompletion=names_of("tasks"),
+            help="The task that it was trained for.",
+        ),
+    ],
     model: Annotated[
         str,
         typer.Option(
             "--model",
             metavar="MODEL",
+            autocompletion=blocks,
             help=MODEL,
         ),
     ],
@@ -234,7 +250,10 @@ def add(
 def record(
     graph: GraphFile,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="TEACHER", help="The teachers; default: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="TEACHER", autocompletion=names_of("teachers"), help="The teachers; default: all."
+        ),
     ] = None,
     data: Data = "animals",
 ) -> None:
