@@ -39,6 +39,7 @@ def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> 
         from typer.completion import completion_init
 
         completion_init()
+        os.environ["COLUMNS"] = "1000"  # a line of help that were wrapped would be an item of its own
     command = typer.main.get_command(app)
     try:
         result = command.main(args=arguments, prog_name=name, standalone_mode=False)
