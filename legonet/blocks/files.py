@@ -15,6 +15,7 @@ from legonet import errors
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError
 from legonet.graph.checks.structure import explain
+from legonet.graph.checks.written import newer
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.fields import NAME_PATTERN
 from legonet.graph.load import parse_yaml
@@ -153,13 +154,17 @@ def parse_json(text: str, source: str) -> Block:
     Raises:
         BlockError: It is not valid; the message names the first thing that is wrong.
     """
+    data: Any = None
     try:
-        return Block.model_validate(json.loads(text))
+        data = json.loads(text)
+        return Block.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key, found = ".".join(str(part) for part in first["loc"]), first["msg"]
     except (ValueError, RecursionError) as error:
         key, found = "", f"no JSON: {error}"
+    if late := newer(data, Block):
+        raise BlockError.of(*located([late], source))
     parts = (found, "expected a block as `legonet teacher add` writes it", "bring the model in again")
     raise BlockError.of(errors.Problem(*parts, source, key=key))
 
@@ -182,6 +187,8 @@ def parse_block(text: str, source: str) -> Block:
     if not isinstance(data, dict):
         parts = (f"found {show(data)}", "expected a block, a mapping", "start with 'legonet-block: 1'")
         raise BlockError.of(errors.Problem(*parts, source))
+    if late := newer(data, Block):
+        raise BlockError.of(*located([late], source, positions))
     problems = [*explain(data, Block, positions), *_problems(data)]
     if not problems:
         try:

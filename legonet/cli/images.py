@@ -85,7 +85,7 @@ class GivenImages:
             sys.stdin.reconfigure(errors="surrogateescape")  # a file's name may be any bytes
         none = True
         for line in sys.stdin:
-            if name := line.rstrip("\r\n"):
+            if name := line.removeprefix("\ufeff").rstrip("\r\n"):
                 none = False
                 yield Path(name)
         if none:

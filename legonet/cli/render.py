@@ -79,7 +79,7 @@ def _figures(path: Path | None) -> dict[str, dict[str, float]]:
     if path is None:
         return {}
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["rows"]
         measures = {row["path"]: row["measure"] for row in reversed(rows)}
         return {
             row["path"]: {row["measure"]: row["transplanted"]}

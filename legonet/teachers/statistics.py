@@ -187,6 +187,11 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
         tensors = safetensors.torch.load(data)
         length = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["legonet"])
+        if header["format"] == FORMAT and header["version"] > 1:
+            raise TeacherError(
+                f"{where}: statistics in format {header['version']}, of a newer legonet; expected format 1, "
+                "which this one reads; update legonet: pip install --upgrade legonet"
+            )
         if header["format"] != FORMAT or header["version"] != 1:
             raise KeyError("format")
         count = sum(name.startswith("activity.") for name in tensors)

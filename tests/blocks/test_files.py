@@ -111,7 +111,10 @@ HEAD = "legonet-block: 1\nname: b\ninput: [3, 2, 2]\n"
         ),
         (
             "legonet-block: 2" + HEAD[16:] + "layers: {a: {type: relu}}\n",
-            ["b.yaml:1:16: legonet-block: found 2; expected 1; write 1"],
+            [
+                "b.yaml:1:16: legonet-block: format 2, of a newer legonet; expected format 1, which this one "
+                "reads; update legonet: pip install --upgrade legonet"
+            ],
         ),
         (
             HEAD + "layers:\n  a: {type: relu}\n  a: {type: relu}\n",
