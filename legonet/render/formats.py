@@ -115,7 +115,9 @@ def draw(
         from legonet.render.pdf import pdf
 
         return pdf(graphviz.svg(view), view.name)
-    return graphviz.svg(view)
+    from legonet.render.dark import with_dark
+
+    return with_dark(graphviz.svg(view))
 
 
 def render(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from legonet.compile.program import fresh
@@ -22,7 +23,7 @@ class Names:
 
     def __call__(self, text: str) -> str:
         """A name that has not been given out."""
-        name = re.sub(r"\W+", "_", text, flags=re.ASCII)
+        name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text))  # as Python reads a name
         name = name if name.strip("_") else "unnamed"
         name = re.sub("^__+", "_", name)  # two of them would mean something else within a class
         name = f"_{name}" if not name.isidentifier() or keyword.iskeyword(name) else name
@@ -55,4 +56,4 @@ def _camel(part: str) -> str:
 
 def comment(text: str) -> str:
     """Text for a comment or docstring, without what could end it."""
-    return re.sub(r"[^\w.,:+@ -]", "_", text, flags=re.ASCII)
+    return re.sub(r"[^\w.,:+@ -]", "_", text)

@@ -145,7 +145,9 @@ class _Writer:
             given[run.name] = name
         outputs = self._network.program.outputs
         lines.append("    return {")
-        lines += [f"        {json.dumps(path)}: {value(ref)}," for path, ref in outputs.items()]
+        lines += [
+            f"        {json.dumps(path, ensure_ascii=False)}: {value(ref)}," for path, ref in outputs.items()
+        ]
         return [*lines, "    }"]
 
 
