@@ -59,13 +59,17 @@ def plan(
     for each task, and not listed.
     """
     import legonet
+    from legonet.cli.measure import measured
     from legonet.cli.samples import folders_of, open_samples
 
     network = legonet.load(graph)
     folders = folders_of(samples or [])
     if verify:
         say_damaged(network)
-    planned = network.plan(open_samples(folders, network))
+    given = open_samples(folders, network)
+    planned = network.plan(given)
+    if measured(planned, graph):
+        planned = network.plan(given)
     if output is not None:
         from legonet.plan.plan_file import plan_text
         from legonet.store.plain_files import write_file
@@ -173,7 +177,7 @@ def estimate(planned: Plan) -> str:
     if len(counted) not in (0, len(jobs)):
         work += f" and what {len(jobs) - len(counted)} more take"
     if not known:
-        return f"{work}. How long that takes is not known until the first of them has run on this machine."
+        return f"{work}. How long that takes on this machine, the first of them will tell."
     unknown = "" if len(known) == len(jobs) else f", and {len(jobs) - len(known)} of unknown length"
     return f"{work}; about {duration(sum(known))} on this machine{unknown}."
 

@@ -59,8 +59,7 @@ class TestPlan:
             f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 1.23 GFLOP. How long that takes is not known until the first of them has run on "
-            "this machine.",
+            "2 to add; about 1.23 GFLOP. How long that takes on this machine, the first of them will tell.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()
