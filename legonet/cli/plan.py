@@ -147,8 +147,9 @@ def show_plan(planned: Plan, shown: Plan, ports: Mapping[str, Ports]) -> None:
     for offer in planned.offers:
         time = "" if offer.seconds is None else f", about {duration(offer.seconds)}"
         show(
-            f"! tasks.{offer.task}: {offer.teacher} is recorded better than {offer.giver}, which gives the "
-            f"module; to change it, write `teacher: {offer.teacher}`: {offer.refits} to refit{time}",
+            f"! tasks.{offer.task}: the quality of {offer.teacher} is better than that of {offer.giver}, "
+            f"which gives the module; to use it, write `teacher: {offer.teacher}` there; {offer.refits} "
+            f"adapters would be fitted again{time}",
             "magenta",
         )
     count = {action: sum(edge.action == action for edge in planned) for action in ("add", "refit", "remove")}

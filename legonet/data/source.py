@@ -51,7 +51,10 @@ class Animals(Source):
 
     def __init__(self, shape: Shape) -> None:
         if shape[0] != 3 or shape[1] != shape[2]:
-            raise DataError(f"animals: the network takes {shape}; expected three channels and a square")
+            raise DataError(
+                f"animals: the network takes images of {shape}; expected three channels and a square; give a "
+                "folder of your own images instead: --data FOLDER"
+            )
         self.size = shape[1]
 
     def has(self, category: str) -> bool:

@@ -91,7 +91,9 @@ def read_lock(path: Path) -> Lock:
         return Lock()
     except OSError as error:
         found = f"cannot be read ({error.strerror})"
-        raise GraphError.of(Problem(found, "expected a lock file", file=str(path))) from error
+        raise GraphError.of(
+            Problem(found, "expected a lock file", "check its permissions", str(path))
+        ) from error
     try:
         with paused():
             return Lock.model_validate_json(data.removeprefix(codecs.BOM_UTF8))

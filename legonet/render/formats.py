@@ -86,10 +86,12 @@ def draw(
     """
     kind = _BY_NAME.get(format.lower().removeprefix("."))
     if kind is None:
-        raise RenderError(f"found format {format!r}; expected one of {', '.join(FORMATS)}")
+        raise RenderError(f"format {format!r}: not known; expected one of {', '.join(FORMATS)}; choose one")
     view = graph if isinstance(graph, View | Drawing) else make_view(graph, lock, plan, figures)
     if isinstance(view, Drawing) and kind in ("mermaid", "markdown", "html"):
-        raise RenderError(f"found format {format!r}; a drawing expects svg, png, pdf or dot; choose one")
+        raise RenderError(
+            f"format {format!r}: found a drawing, which expects svg, png, pdf or dot; choose one"
+        )
     # Imported here, so that a text format needs neither Graphviz nor reportlab.
     if kind == "dot":
         from legonet.render.dot import dot

@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
+from legonet.graph.checks.structure import explain
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
 from legonet.graph.editing.on_conflict import OnConflict, teacher_of, variant_name
@@ -191,7 +192,7 @@ class Inbox:
         return f"{category}:{said.task}"
 
     def _read(self, drop: Drop) -> Dropped:
-        data, _ = parse_yaml(drop.entry.read_bytes(), str(drop.entry))
+        data, positions = parse_yaml(drop.entry.read_bytes(), str(drop.entry))
         if isinstance(data, dict) and "different" in data and "on_conflict" not in data:
             data["on_conflict"] = data.pop("different")
             self._note(
@@ -200,12 +201,8 @@ class Inbox:
         try:
             return Dropped.model_validate(data)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the file"
-            raise TeacherError(
-                f"{drop.entry}: {place}: {first['msg']}; expected category, task, model and cut; correct it "
-                "and drop it again"
-            ) from error
+            problems = located(explain(data, Dropped, positions), str(drop.entry), positions)
+            raise TeacherError.of(*problems) from error
 
     def _arriving(self, drop: Drop, said: Dropped, graph: Graph) -> MemoryTeacher:
         """The dropped teacher, read as `legonet teacher add` reads one; its weights stay in their file."""
