@@ -15,7 +15,10 @@ def init(
         Path, typer.Argument(metavar="FOLDER", help="The new workspace; made if it does not exist.")
     ] = Path(),
     example: Annotated[
-        bool, typer.Option("--example/--empty", help="With the animals example, or with blocks only.")
+        bool,
+        typer.Option(
+            "--example/--empty", help="With the animals example, or with a graph that is only begun."
+        ),
     ] = True,
 ) -> None:
     """Make a workspace with blocks and the animals example.
@@ -23,7 +26,7 @@ def init(
     It holds the JSON Schema of graph files, which editors complete and check them by, and an image of each
     category to try paths on.
     """
-    from legonet.store.workspace import SCHEMA_LINE, init_workspace
+    from legonet.store.workspace import init_workspace
 
     for path in init_workspace(folder, example):
         print(path)
@@ -33,5 +36,6 @@ def init(
     if example:
         print(f"Next: {enter}legonet plan graphs/animals.yaml")
     else:
-        print(f"Next: write {folder / 'graphs' / 'NAME.yaml'}; editors help with it if it begins with")
-        print(SCHEMA_LINE)
+        graph = next(iter(sorted((folder / "graphs").glob("*.yaml"))))
+        file = shlex.quote(str(graph.relative_to(folder)))
+        print(f"Next: {enter}correct `input` in {file}, and add teachers: legonet teacher add {file} ...")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Literal
 
 from legonet.errors import StoreError
+from legonet.graph.fields import NAME_PATTERN
 from legonet.store.blobs import Store
 from legonet.store.plain_files import write_file
 
@@ -20,6 +22,13 @@ SCHEMA_FILE = "graph.schema.json"
 SCHEMA_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """The first line of a graph file that tells editors which schema to complete and check it by."""
 
+_BEGUN = """\
+{line}
+legonet: 1
+name: {name}
+# The images that the teachers take: channels, height, width; what is subtracted from each channel, and divides it.
+input: {{shape: [3, 224, 224], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}}
+"""
 _EXAMPLE = f"{GRAPHS_FOLDER}/animals.yaml"
 _IGNORE = ".gitignore"
 
@@ -136,7 +145,8 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
 
     Args:
         folder: Its root; made if it does not exist.
-        example: Also copy the animals' graph, its teachers, and an image of each of its categories.
+        example: Copy the animals' graph, its teachers, and an image of each of its categories; else a graph
+            without anything in it is begun, of the folder's name.
 
     Returns:
         The files that were written.
@@ -145,7 +155,11 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
         StoreError: A file of another content is there already, or a file cannot be written. Nothing is
             changed in the first case.
     """
-    files = {folder / name: data for name, data in _new_files(example)}
+    named = re.fullmatch(NAME_PATTERN, folder.absolute().name)
+    begun = None if example else named.group() if named else "network"
+    files = {folder / name: data for name, data in _new_files(begun)}
+    if begun and (folder / GRAPHS_FOLDER).is_dir() and any((folder / GRAPHS_FOLDER).glob("*.yaml")):
+        del files[folder / GRAPHS_FOLDER / f"{begun}.yaml"]  # there is one already
     if (folder / _IGNORE).exists():  # a user's is left alone; the state folder has one of its own
         del files[folder / _IGNORE]
     for target, data in files.items():
@@ -159,8 +173,12 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
     return list(files)
 
 
-def _new_files(example: bool) -> Iterator[tuple[str, bytes]]:
-    """The files of a new workspace: where they belong in it, and what is in them."""
+def _new_files(begun: str | None) -> Iterator[tuple[str, bytes]]:
+    """The files of a new workspace: where they belong in it, and what is in them.
+
+    Args:
+        begun: The name of a graph that is begun; None: the example is copied.
+    """
     from legonet.graph.json_schema import graph_schema
 
     yield from _copies("blocks")
@@ -170,7 +188,8 @@ def _new_files(example: bool) -> Iterator[tuple[str, bytes]]:
         _IGNORE,
         (b"# What can be made again. Graph files and *.lock.json are to be committed.\n.legonet/\n"),
     )
-    if not example:
+    if begun is not None:
+        yield f"{GRAPHS_FOLDER}/{begun}.yaml", _BEGUN.format(line=SCHEMA_LINE, name=begun).encode()
         return
     for name, data in (*_copies("graphs"), *_copies("images")):
         if name == _EXAMPLE:

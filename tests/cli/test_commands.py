@@ -282,9 +282,15 @@ class TestInit:
         outcome = run("init", folder, "--empty")
         assert outcome.status == 0
         assert str(folder / "blocks" / "vgg-slim.yaml") in outcome.out.splitlines()
-        *_, advice, line = outcome.out.splitlines()
-        assert advice.startswith(f"Next: write {folder}/graphs/NAME.yaml")
-        assert line == "# yaml-language-server: $schema=graph.schema.json"
+        begun = folder / "graphs" / "network.yaml"  # the folder's name is none
+        assert outcome.out.splitlines()[-1] == (
+            f"Next: cd '{folder}' && correct `input` in graphs/network.yaml, and add teachers: legonet teacher "
+            "add graphs/network.yaml ..."
+        )
+        assert begun.read_text().startswith("# yaml-language-server: $schema=graph.schema.json\nlegonet: 1\n")
+        assert run("validate", begun).status == 0
+        assert run("init", tmp_path / "pets", "--empty").status == 0
+        assert "name: pets\n" in (tmp_path / "pets" / "graphs" / "pets.yaml").read_text()
 
     def test_what_comes_next(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)

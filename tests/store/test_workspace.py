@@ -52,7 +52,10 @@ def test_a_new_workspace(root: Path) -> None:
     assert json.loads((root / "graphs" / "graph.schema.json").read_text()) == graph_schema()
     assert ".legonet/" in (root / ".gitignore").read_text().splitlines()
     assert (root / ".legonet" / ".gitignore").read_text() == "*\n"
-    assert init_workspace(root, example=False) == [file for file in written if file.name != ".gitignore"]
+    (root / "graphs" / "work.yaml").write_text("mine")
+    again = [file for file in written if file.name not in (".gitignore", "work.yaml")]
+    assert init_workspace(root, example=False) == again
+    assert (root / "graphs" / "work.yaml").read_text() == "mine"
     (root / ".gitignore").write_text("mine\n")
     init_workspace(root, example=False)
     assert (root / ".gitignore").read_text() == "mine\n"
