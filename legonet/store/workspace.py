@@ -26,7 +26,7 @@ _BEGUN = """\
 {line}
 legonet: 1
 name: {name}
-# The images that the teachers take: channels, height, width; what is subtracted from each channel, and divides it.
+# The teachers' images: channels, height, width; what each channel is made less by, then divided by.
 input: {{shape: [3, 224, 224], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}}
 """
 _EXAMPLE = f"{GRAPHS_FOLDER}/animals.yaml"

@@ -284,8 +284,8 @@ class TestInit:
         assert str(folder / "blocks" / "vgg-slim.yaml") in outcome.out.splitlines()
         begun = folder / "graphs" / "network.yaml"  # the folder's name is none
         assert outcome.out.splitlines()[-1] == (
-            f"Next: cd '{folder}' && correct `input` in graphs/network.yaml, and add teachers: legonet teacher "
-            "add graphs/network.yaml ..."
+            f"Next: cd '{folder}' && correct `input` in graphs/network.yaml, and add teachers: legonet "
+            "teacher add graphs/network.yaml ..."
         )
         assert begun.read_text().startswith("# yaml-language-server: $schema=graph.schema.json\nlegonet: 1\n")
         assert run("validate", begun).status == 0
