@@ -48,7 +48,9 @@ def measured(planned: Plan, graph: Path) -> bool:
             command, capture_output=True, timeout=_PATIENCE, env=environment, check=True
         )
         found = json.loads(done.stdout.splitlines()[-1])
-        keep_pace(Workspace.find(graph), int(found["operations"]), float(found["seconds"]))
+        keep_pace(
+            Workspace.find(graph), int(found["operations"]), float(found["seconds"]), float(found["begin"])
+        )
         return True
     return False
 
@@ -59,8 +61,7 @@ def main(graph: str) -> None:
     from legonet.run.measure import measure
 
     network = legonet.load(graph)
-    operations, seconds = measure(network.project(), network.lock)
-    print(json.dumps({"operations": operations, "seconds": seconds}))
+    print(json.dumps(measure(network.project(), network.lock)._asdict()))
 
 
 if __name__ == "__main__":

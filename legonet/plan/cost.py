@@ -154,5 +154,6 @@ class History:
                 return JobCost(seconds, memory, f"at the pace of {each.jobs} by {whose}", operations)
         if self.measured is not None:
             basis = "at the pace of a second's measurement on this machine"
-            return JobCost(self.measured.seconds_of(operations), memory, basis, operations)
+            steps = self.measured.seconds_of(operations) or 0.0
+            return JobCost(self.measured.seconds + steps, memory, basis, operations)
         return JobCost(None, memory, "operations are counted; nothing like it has run yet", operations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -22,7 +23,21 @@ BATCH = 16  # features per step, as most methods take them
 WARM_UP = 2  # steps in which memory is got and kernels are chosen
 
 
-def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> tuple[int, float]:
+class Measured(NamedTuple):
+    """What was measured.
+
+    Attributes:
+        operations: That were done.
+        seconds: In which they were.
+        begin: Seconds until the first of them: modules are cut, read and made ready.
+    """
+
+    operations: int
+    seconds: float
+    begin: float
+
+
+def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
     """Do steps for a while as fits do: images through f, then outputs and gradients are matched.
 
     Args:
@@ -31,7 +46,7 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> tuple[int
         seconds: For how long, at least; one step is done in any case.
 
     Returns:
-        Operations, and seconds.
+        What was done in how long.
 
     Raises:
         LegonetError: There is no job, or its modules cannot be had.
@@ -43,7 +58,7 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> tuple[int
         raise LegonetError(f"{project.graph.name}: nothing is to be fitted whose operations can be counted")
     largest = max(sizes, key=sizes.__getitem__)
     (job,) = (job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path == largest)
-    store = MemoryStore()
+    started, store = time.monotonic(), MemoryStore()
     store_blobs(blobs_of([job]), project.sources, found.teachers, store)
     edge = load_edge(job, store)
     f, student, teacher = (
@@ -69,10 +84,11 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> tuple[int
 
     with FlopCounter() as counter:
         step()
+    before = time.monotonic() - started
     for _ in range(WARM_UP):
         step()
     begin, steps = time.monotonic(), 0
     while not steps or time.monotonic() - begin < seconds:
         step()
         steps += 1
-    return counter.total * steps, time.monotonic() - begin
+    return Measured(counter.total * steps, time.monotonic() - begin, before)

@@ -22,20 +22,26 @@ def read_pace(workspace: Workspace | None) -> Pace | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(workspace.state(_FILE).read_text(encoding="utf-8"))
         if data["machine"] == _machine():
-            took, operations = float(data["seconds"]), int(data["operations"])
-            if took > 0 and operations > 0:
+            took, operations, begin = float(data["seconds"]), int(data["operations"]), float(data["begin"])
+            if took > 0 and operations > 0 and begin >= 0:
                 # Of steps of a real fit, so that it holds for any number of them.
-                return Pace(0, took, None, took, operations, sys.maxsize)
+                return Pace(0, begin, None, took, operations, sys.maxsize)
     return None
 
 
-def keep_pace(workspace: Workspace, operations: int, seconds: float) -> None:
+def keep_pace(workspace: Workspace, operations: int, seconds: float, begin: float) -> None:
     """Keep what was measured.
+
+    Args:
+        workspace: Of the network.
+        operations: That were done.
+        seconds: In which they were.
+        begin: Seconds that a job takes before its steps.
 
     Raises:
         StoreError: It cannot be written.
     """
-    data = {"machine": _machine(), "operations": operations, "seconds": seconds}
+    data = {"machine": _machine(), "operations": operations, "seconds": seconds, "begin": begin}
     write_file(workspace.state(_FILE), json.dumps(data).encode())
 
 

@@ -37,8 +37,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
         asked.append(command)
-        operations, seconds = measure(*parts(legonet.load(command[-1])), 0.0)
-        said = json.dumps({"operations": operations, "seconds": seconds})
+        said = json.dumps(measure(*parts(legonet.load(command[-1])), 0.0)._asdict())
         return subprocess.CompletedProcess(command, 0, f"a library's greeting\n{said}\n".encode())
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -47,10 +46,11 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def test_steps_through_the_modules_are_counted_and_timed(fresh: Path) -> None:
     network = legonet.load(fresh)
-    once, seconds = measure(*parts(network), 0.0)
+    once, seconds, begin = measure(*parts(network), 0.0)
     assert once > 0
     assert seconds > 0
-    more, longer = measure(*parts(network), 0.05)
+    assert begin > 0
+    more, longer, _ = measure(*parts(network), 0.05)
     assert more % once == 0
     assert longer >= 0.05
     assert not network.store.path("a" * 64).parent.parent.exists(), "nothing is kept"  # type: ignore[attr-defined]
@@ -76,13 +76,14 @@ def test_a_plan_is_in_seconds_from_the_first(
         known = pace.read_pace(Workspace.find(fresh))
         assert known is not None
         for cost in costs:
-            assert cost["seconds"] == pytest.approx(cost["operations"] * known.took / known.operations)
+            steps = cost["operations"] * known.took / known.operations
+            assert cost["seconds"] == pytest.approx(known.seconds + steps)
             assert cost["basis"] == "at the pace of a second's measurement on this machine"
     assert [command[-3:-1] for command in children] == [["-m", "legonet.cli.measure"]], "once"
 
 
 def test_what_has_run_says_more(fresh: Path) -> None:
-    pace.keep_pace(Workspace.find(fresh), 10**9, 1.0)
+    pace.keep_pace(Workspace.find(fresh), 10**9, 1.0, 0.1)
     network = legonet.load(fresh)
     (first, *rest) = network.plan().jobs
     assert first.cost is not None
