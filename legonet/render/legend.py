@@ -27,7 +27,7 @@ def add_legend(layout: Layout, view: View, left: float, *, brick: bool) -> None:
         left: Where the legend begins.
         brick: Whether adapters are drawn as those of a table are.
     """
-    states = [state for state in STATES if state in view.states() and state != "open"]
+    states: list[State] = [state for state in STATES if state in view.states() and state != "open"]
     x, y = left, layout.bounds[1] - 22
     for state in states:
         kind = "identity" if state == "native" else "adapter"

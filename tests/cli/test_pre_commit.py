@@ -34,7 +34,8 @@ def test_which_files_it_gets(file: str, wanted: bool) -> None:
 def test_it_takes_several_files(run: Run, graph_file: Path) -> None:
     program, *arguments = shlex.split(HOOK["entry"])
     assert program == "legonet"
-    other = shutil.copy(graph_file, graph_file.with_name("other.yaml"))
+    other = graph_file.with_name("other.yaml")
+    shutil.copy(graph_file, other)
     assert run(*arguments, graph_file, other).status == 0
     other.write_text(other.read_text().replace("legonet: 1", "legonet: one"))
     outcome = run(*arguments, graph_file, other)
