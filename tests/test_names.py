@@ -57,7 +57,9 @@ def test_exports(network: legonet.Network, tmp_path: Path, target: str) -> None:
             check=True,
         )
         assert done.stdout.split() == ["été:prüfen", "猫:prüfen"]
-        assert "self.tasks_prüfen" in (tmp_path / target / "model.py").read_text(encoding="utf-8")
+        text = (tmp_path / target / "model.py").read_text(encoding="utf-8")
+        assert "été:prüfen, 猫:prüfen" in text.split("\n")[0]
+        assert "self.tasks_pr_fen" in text
 
 
 def test_pictures(network: legonet.Network, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from legonet.compile.program import fresh
@@ -23,7 +22,7 @@ class Names:
 
     def __call__(self, text: str) -> str:
         """A name that has not been given out."""
-        name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text))  # as Python reads a name
+        name = re.sub(r"\W+", "_", text, flags=re.ASCII)
         name = name if name.strip("_") else "unnamed"
         name = re.sub("^__+", "_", name)  # two of them would mean something else within a class
         name = f"_{name}" if not name.isidentifier() or keyword.iskeyword(name) else name
