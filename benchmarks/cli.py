@@ -356,6 +356,21 @@ def sides(
     print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else table(rows))
 
 
+@app.command("messages")
+def messages(
+    kind: Annotated[str, typer.Option(metavar="NAME", help="Only those of this, such as GraphError.")] = "",
+) -> None:
+    """List every message that a command can print.
+
+    They are read from the source, to be read in one go.
+    """
+    from benchmarks.messages import messages as find
+
+    for each in find():
+        if kind in ("", each.kind):
+            print(f"{each.place}: {each.kind}: {each.text}")
+
+
 @app.command("photos")
 def photos(
     graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(

@@ -274,6 +274,7 @@ class BuiltNetwork(Design):
         figures: Mapping[str, Mapping[str, float]] | None = None,
         *,
         ports: bool = False,
+        paths: Iterable[str] = (),
     ) -> Path:
         """Draw the network; the file's suffix names the format: svg, png, pdf, dot, mmd or html.
 
@@ -281,19 +282,24 @@ class BuiltNetwork(Design):
             path: The picture's file.
             figures: Numbers to write beside each path, such as `{"cat:classify": {"error": 0.04}}`.
             ports: Whether each adapter shows the shapes that it joins, and its layers.
+            paths: The paths or applications that are drawn; default: the whole network.
 
         Returns:
             The picture's path.
 
         Raises:
             RenderError: There is no such format, or the file cannot be written.
+            SelectError: There is no such path.
         """
+        from legonet.graph.select import select_paths
         from legonet.render import render
         from legonet.render.view import make_view
 
+        chosen = select_paths(self.graph, names) if (names := list(paths)) else None
         plan = self.plan()
         lines = {name: each.lines for name, each in self.ports(plan).items()} if ports else None
-        return render(make_view(self.graph, self.lock, plan, figures, lines), path)
+        view = make_view(self.graph, self.lock, plan, figures, lines)
+        return render(view if chosen is None else view.only(chosen), path)
 
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""

@@ -17,7 +17,7 @@ from legonet.data.source import Source, open_source
 from legonet.errors import DataError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
-from legonet.graph.select import meaning_of, split_path
+from legonet.graph.select import image_names, meaning_of, split_path
 from legonet.run.project import Project
 from legonet.run.samples import GivenSamples, read_given
 from legonet.tables import columns
@@ -61,16 +61,24 @@ class Evaluation:
         says_yes: For tasks whose score says whether an image shows the category, by task, path and category:
             the fraction of the category's images that the path takes for its own.
         confusion: For tasks of several classes, by path, right class and found one: how many images.
+        unmeasured: The kinds of output, by path, of the paths that were passed over: images by category say
+            nothing of them.
     """
 
     rows: tuple[Measurement, ...]
     says_yes: Mapping[str, Mapping[str, Mapping[str, float]]]
     confusion: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """Return the evaluation as plain data, as `legonet evaluate --json` prints it."""
         rows = [{key: each for key, each in asdict(row).items() if key != "fraction"} for row in self.rows]
-        return {"rows": rows, "says yes": self.says_yes, "confusion": self.confusion}
+        return {
+            "rows": rows,
+            "says yes": self.says_yes,
+            "confusion": self.confusion,
+            "unmeasured": self.unmeasured,
+        }
 
     def __repr__(self) -> str:
         cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
@@ -90,6 +98,8 @@ class Evaluation:
             grid = [["", *names], *([name, *map(str, counts[name].values())] for name in names)]
             lines += ["", f"{path}: images by right class (row) and found one (column)"]
             lines += columns(grid, right=range(1, len(names) + 1))
+        if self.unmeasured:
+            lines += ["", *(f"{path}: {_unmeasured(kind)}" for path, kind in self.unmeasured.items())]
         return "\n".join(lines)
 
 
@@ -109,7 +119,7 @@ def evaluate(
         names: Paths and applications; default: all that have images.
         device: Where to compute.
     """
-    paths = _measured(project, lock, data, names)
+    paths, unmeasured = _measured(project, lock, data, names)
     labelled = _reader(project.graph, data, paths)
     taught = {f"{each.category}:{each.task}": name for name, each in project.graph.teachers.items()}
 
@@ -149,7 +159,7 @@ def evaluate(
         task: {path: _says_yes(joined(path), shown.get(task, {})) for path in chosen}
         for task, chosen in deciding.items()
     }
-    return Evaluation(tuple(rows), says_yes, confusion)
+    return Evaluation(tuple(rows), says_yes, confusion, unmeasured)
 
 
 def scores(model: nn.Module, images: Tensor) -> Tensor:
@@ -164,24 +174,35 @@ def _says_yes(model: nn.Module, shown: Mapping[str, Tensor]) -> dict[str, float]
     return {name: float((scores(model, images) > 0).float().mean()) for name, images in shown.items()}
 
 
-def _measured(project: Project, lock: Lock, data: LabelledImages, names: Iterable[str] | None) -> list[str]:
-    """The built paths that are asked for and whose output can be measured.
+def _measured(
+    project: Project, lock: Lock, data: LabelledImages, names: Iterable[str] | None
+) -> tuple[list[str], dict[str, str]]:
+    """The built paths that are asked for and can be measured, and the kinds of those that cannot.
 
     Raises:
-        SelectError: There is no such path, it is not built, or no path can be measured.
+        SelectError: No such path, it is not built, or one that is named, or all, cannot be measured.
     """
     wanted = list(names or ()) or (list(data) if isinstance(data, Mapping) else [])
     chosen = find_paths(project, lock, wanted)
     if isinstance(data, Mapping):
-        return chosen
+        return chosen, {}
     meanings = {path: project.graph.tasks[split_path(path)[1]].output for path in chosen}
-    paths = [path for path, meaning in meanings.items() if meaning.annotation() is not None]
-    if not paths:
+    unmeasured = {path: each.kind for path, each in meanings.items() if each.annotation() is None}
+    paths = [path for path in chosen if path not in unmeasured]
+    refused = [path for path in unmeasured if path in wanted or not paths]
+    if refused:
+        rest = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise SelectError(
-            f"{project.graph.name}: these images have no labels for any of the paths; expected a task whose "
-            "labels are categories, masks or classes, such as one of a binary output; name another path"
+            f"{project.graph.name}: {refused[0]}{rest}: {_unmeasured(unmeasured[refused[0]])}; expected a "
+            "task whose labels are categories, masks or classes; leave the path out, or measure it in "
+            "Python: "
+            f'evaluate({{"{refused[0]}": (images, labels)}})'
         )
-    return paths
+    return paths, unmeasured
+
+
+def _unmeasured(kind: str) -> str:
+    return f"not measured: images by category say nothing of an output of kind '{kind}'"
 
 
 def _reader(
@@ -194,7 +215,8 @@ def _reader(
     def read(path: str) -> tuple[Tensor, Tensor]:
         category, _ = split_path(path)
         source = data if isinstance(data, Source) else open_source(str(data), graph.input_of(category))
-        images, labels = source.labelled(category, meaning_of(graph, path), _label(graph, category))
+        shown = source.called(image_names(graph, category))
+        images, labels = source.labelled(shown, meaning_of(graph, path), _label(graph, category))
         assert labels is not None  # noqa: S101 - other paths are left out before
         return images, labels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Sequence
 
 
@@ -12,12 +13,23 @@ def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
         rows: Of equal length.
         right: Columns that are aligned to the right, such as numbers.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def blank(cell: str, width: int) -> str:
+        return " " * (width - _cells(cell))
+
+    widths = [max(map(_cells, column)) for column in zip(*rows, strict=True)]
     lines = (
         [
-            cell.rjust(width) if number in right else cell.ljust(width)
+            blank(cell, width) + cell if number in right else cell + blank(cell, width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         for row in rows
     )
     return ["  ".join(cells).rstrip() for cells in lines]
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: letters of East Asia take two, marks on letters none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)

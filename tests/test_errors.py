@@ -86,7 +86,6 @@ def test_block_files(tmp_path: Path) -> None:
     with pytest.raises(BlockError) as caught:
         read_block(path)
     assert [(problem.line, problem.column, problem.key) for problem in caught.value.problems] == [
-        (2, 7, "name"),
         (7, 8, "cuts[0]"),
     ]
     assert report(caught.value.problems) == str(caught.value)

@@ -136,10 +136,26 @@ class TestNetwork:
     ) -> None:
         network = legonet.Network("zoo", (3, 8, 8))
         network.add_teacher("t", make_model(0, 3), category="cat", task="pose", cut="pool1")
-        with pytest.raises(SelectError, match="these images have no labels for any of the paths"):
+        with pytest.raises(
+            SelectError, match=r"zoo: cat:pose: not measured: .* of kind 'vector'; expected .*; leave"
+        ):
             network.evaluate(Drawn())
         found = network.evaluate({"cat:pose": (images, torch.zeros(12, 3))})
         (row,) = found.rows
         assert row.measure == "RMSE"
         assert row.transplanted == pytest.approx(float(network.teacher("t")(images).square().mean().sqrt()))
         assert repr(found).splitlines()[1].split()[3] == f"{row.transplanted:.3g}"
+
+    def test_what_cannot_be_measured_is_told(
+        self, network: Network, make_model: Callable[..., nn.Module]
+    ) -> None:
+        network.add_teacher("t", make_model(0, 3), category="ant", task="pose", cut="pool1")
+        network.transplant()
+        found = network.evaluate(Drawn())
+        assert "ant:pose" not in {row.path for row in found.rows}
+        assert found.data()["unmeasured"] == {"ant:pose": "vector"}
+        assert (
+            repr(found).splitlines()[-1].startswith("ant:pose: not measured: images by category say nothing")
+        )
+        with pytest.raises(SelectError, match="ant:pose: not measured"):
+            network.evaluate(Drawn(), ["cat:classify", "ant:pose"])

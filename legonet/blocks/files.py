@@ -15,6 +15,7 @@ from legonet import errors
 from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError
 from legonet.graph.checks.structure import explain
+from legonet.graph.checks.written import newer
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.fields import NAME_PATTERN
 from legonet.graph.in_parts import validated
@@ -28,6 +29,10 @@ from legonet.store.workspace import BLOCKS_FOLDER, shipped_folder
 
 SUFFIXES = (".yaml", ".json")
 MOST_LAYERS = 10_000
+_YAML_NAME = re.compile(
+    r"""^name:[ ]+(?P<quote>["']?)(?P<name>[\w@-]+)(?P=quote)[ ]*(?:#.*)?\r?$""", re.MULTILINE
+)
+_JSON_NAME = re.compile(r"""^\s*\{[^{}\[\]]*?"name"\s*:\s*"(?P<name>[^"\\]+)\"""")
 
 
 def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
@@ -37,14 +42,13 @@ def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
         folders: Where to look, such as `Workspace.block_folders`; they need not exist.
 
     Returns:
-        Files by the block's name, sorted.
+        Files by the block's name, which is what they say, however they are called; sorted.
     """
     found: dict[str, Path] = {}
     for folder in folders:
-        files = (path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}")) if folder.is_dir() else ()
-        for path in sorted(files):
-            if re.fullmatch(NAME_PATTERN, path.stem):
-                found.setdefault(path.stem, path)
+        for path in _block_files(folder):
+            if re.fullmatch(NAME_PATTERN, name := name_in(path)):
+                found.setdefault(name, path)
     return dict(sorted(found.items()))
 
 
@@ -52,7 +56,7 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
     """Find a block by its name.
 
     Args:
-        name: The block's name, which is its file's name without its suffix.
+        name: The block's name, as its file says; the file may be called otherwise.
         folders: Where to look, in this order.
         where: What messages put first: who wants the block.
 
@@ -60,17 +64,56 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
         The block.
 
     Raises:
-        BlockError: There is no such block, or its file is not valid; the message is the whole report.
+        BlockError: There is no such block, several of one folder have that name, or its file is not valid;
+            the message is the whole report.
     """
     known = list_blocks(folders)
+    begin = f"{where}: " if where else ""
     if name not in known:
         looked = listed([str(folder) for folder in folders]) or "no folder"
+        files = [path for folder in folders for path in _block_files(folder) if path.stem == name]
+        hint = f" {files[0]} holds the block '{name_in(files[0])}'." if files else did_you_mean(name, known)
         raise BlockError(
-            f"{where + ': ' if where else ''}no block {show(name)} in {looked}; blocks are "
-            f"{listed(list(known)) or 'none'}.{did_you_mean(name, known)}"
+            f"{begin}no block {show(name)} in {looked}; blocks are {listed(list(known)) or 'none'}.{hint}"
+        )
+    same = [path for path in _block_files(known[name].parent) if name_in(path) == name]
+    if len(same) > 1:
+        raise BlockError(
+            f"{begin}{same[1]}: found the name '{name}', which {same[0]} has too; expected one block of a "
+            "name; change the `name` in one of them"
         )
     own = known[name].parent == shipped_folder(BLOCKS_FOLDER)  # installers put links there
     return read_block(known[name], follow=own)
+
+
+def name_in(path: Path) -> str:
+    """The name that a block file gives itself; the file's own where it says none that can be read."""
+    try:
+        state = path.stat()
+    except OSError:
+        return path.stem
+    return _name_in(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _name_in(path: Path, changed: int, size: int) -> str:
+    """Found without reading the whole where the name stands by itself, as it does in nearly all files."""
+    try:
+        text = read_source(path, "block file")
+        as_json = path.suffix == ".json"
+        if written := (_JSON_NAME if as_json else _YAML_NAME).search(text):
+            return written["name"]
+        data = json.loads(text) if as_json else parse_yaml(text, str(path))[0]
+    except (GraphError, ValueError, RecursionError):
+        return path.stem
+    found = data.get("name") if isinstance(data, dict) else None
+    return found if isinstance(found, str) else path.stem
+
+
+def _block_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
 
 
 def read_block(path: Path | str, *, follow: bool = True) -> Block:
@@ -89,7 +132,7 @@ def read_block(path: Path | str, *, follow: bool = True) -> Block:
     except GraphError as error:
         raise BlockError(str(error), error.problems) from error
     read = parse_json if Path(path).suffix == ".json" else parse_block
-    return read(text, str(path), Path(path).stem)
+    return read(text, str(path))
 
 
 def block_text(block: Block) -> tuple[str, str]:
@@ -113,35 +156,34 @@ def block_text(block: Block) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=64)
-def parse_json(text: str, source: str, name: str | None = None) -> Block:
+def parse_json(text: str, source: str) -> Block:
     """Read a block from a JSON file's text, as `block_text` writes it.
 
     Raises:
         BlockError: It is not valid; the message names the first thing that is wrong.
     """
+    data: Any = None
     try:
-        block = validated(Block, json.loads(text))
+        data = json.loads(text)
+        return validated(Block, data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key, found = ".".join(str(part) for part in first["loc"]), first["msg"]
     except (ValueError, RecursionError) as error:
         key, found = "", f"no JSON: {error}"
-    else:
-        if name is None or block.name == name:
-            return block
-        key, found = "name", f"found '{block.name}' in a file called '{name}.json'"
+    if late := newer(data, Block):
+        raise BlockError.of(*located([late], source))
     parts = (found, "expected a block as `legonet teacher add` writes it", "bring the model in again")
     raise BlockError.of(errors.Problem(*parts, source, key=key))
 
 
 @lru_cache(maxsize=64)
-def parse_block(text: str, source: str, name: str | None = None) -> Block:
+def parse_block(text: str, source: str) -> Block:
     """Read a block from a file's text.
 
     Args:
         text: YAML.
         source: What messages call the file.
-        name: The name that the block must have.
 
     Raises:
         BlockError: It is not valid; the message is the whole report.
@@ -153,7 +195,9 @@ def parse_block(text: str, source: str, name: str | None = None) -> Block:
     if not isinstance(data, dict):
         parts = (f"found {show(data)}", "expected a block, a mapping", "start with 'legonet-block: 1'")
         raise BlockError.of(errors.Problem(*parts, source))
-    problems = [*explain(data, Block, positions), *_problems(data, name)]
+    if late := newer(data, Block):
+        raise BlockError.of(*located([late], source, positions))
+    problems = [*explain(data, Block, positions), *_problems(data)]
     if not problems:
         try:
             return validated(Block, data)
@@ -167,12 +211,8 @@ def _key(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return (*location[:2], *location[3:]) if location[:1] == ("layers",) else location
 
 
-def _problems(data: dict[str, Any], name: str | None) -> Iterator[Finding]:
+def _problems(data: dict[str, Any]) -> Iterator[Finding]:
     """Find values that have the right form but do not fit each other; what is broken is passed over."""
-    found = data.get("name")
-    if name is not None and isinstance(found, str) and found != name:
-        found = f"found '{found}' in a file called '{name}.yaml'"
-        yield Finding(("name",), found, f"expected '{name}'", "rename one of them")
     layers, builder = data.get("layers"), data.get("builder")
     if layers is None and builder is None:
         yield Finding((), "neither 'layers' nor 'builder'", "expected one of them", "add it")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from legonet.graph.fields import Array, Integral, Model, Name, Number, Size
+from legonet.graph.fields import FORMAT, Array, Integral, Model, Name, Number, Size
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layer, LayerName
@@ -19,7 +19,7 @@ Scalar = str | bool | int | Number | None
 class Block(Model):
     """A named architecture: layers, operations, or a library's builder and its arguments."""
 
-    format: Annotated[Literal[1], Integral] = Field(alias="legonet-block", description="format version")
+    format: Annotated[Literal[1], Integral] = Field(alias="legonet-block", description=FORMAT)
     name: Name
     description: str = ""
     input: Annotated[tuple[Size, Size, Size], Array] = Field(description="channels, height, width")

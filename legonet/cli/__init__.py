@@ -37,6 +37,11 @@ def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no bug
+    if f"_{name.upper()}_COMPLETE" in os.environ:  # a shell asks what Tab offers; see legonet.cli.completion
+        from typer.completion import completion_init  # pyright: ignore[reportPrivateImportUsage]
+
+        completion_init()
+        os.environ["COLUMNS"] = "1000"  # a line of help that were wrapped would be an item of its own
     with printable_streams():
         return _run(typer.main.get_command(app), name, arguments)
 

@@ -6,6 +6,7 @@ import typer
 
 from legonet.cli import (
     compile,  # noqa: A004 - the command's name
+    completion,
     demo,
     evaluate,
     finetune,
@@ -47,6 +48,7 @@ app.command("predict")(predict.predict)
 app.command("compile")(compile.compile)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from legonet.cli.completion import names_of
 from legonet.cli.options import Device, GraphFile, Json, SampleFolders
 
 ROLLED_BACK = 1
@@ -15,9 +16,19 @@ ROLLED_BACK = 1
 
 def finetune(
     graph: GraphFile,
-    task: Annotated[str | None, typer.Option(metavar="TASK", help="The task whose module is tuned.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK", autocompletion=names_of("tasks"), help="The task whose module is tuned."
+        ),
+    ] = None,
     category: Annotated[
-        str | None, typer.Option(metavar="CATEGORY", help="The category whose module is tuned.")
+        str | None,
+        typer.Option(
+            metavar="CATEGORY",
+            autocompletion=names_of("categories"),
+            help="The category whose module is tuned.",
+        ),
     ] = None,
     samples: SampleFolders = None,
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="The number of steps of the descent.")] = 200,

@@ -101,7 +101,7 @@ class GivenImages:
                     )
                 )
                 return
-            if name := line.rstrip("\r\n"):
+            if name := line.removeprefix("\ufeff").rstrip("\r\n"):
                 none = False
                 yield Path(name)
         if none:

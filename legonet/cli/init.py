@@ -15,10 +15,17 @@ def init(
         Path, typer.Argument(metavar="FOLDER", help="The new workspace; made if it does not exist.")
     ] = Path(),
     example: Annotated[
-        bool, typer.Option("--example/--empty", help="With the animals example, or with blocks only.")
+        bool,
+        typer.Option(
+            "--example/--empty", help="With the animals example, or with a graph that is only begun."
+        ),
     ] = True,
 ) -> None:
-    """Make a workspace with blocks and the animals example."""
+    """Make a workspace with blocks and the animals example.
+
+    It holds the JSON Schema of graph files, which editors complete and check them by, and an image of each
+    category to try paths on.
+    """
     from legonet.store.workspace import init_workspace
 
     for path in init_workspace(folder, example):
@@ -29,4 +36,6 @@ def init(
     if example:
         print(f"Next: {enter}legonet plan graphs/animals.yaml")
     else:
-        print(f"Next: write {folder / 'graphs' / 'NAME.yaml'}; `legonet schema` describes what is in it.")
+        graph = next(iter(sorted((folder / "graphs").glob("*.yaml"))))
+        file = shlex.quote(str(graph.relative_to(folder)))
+        print(f"Next: {enter}correct `input` in {file}, and add teachers: legonet teacher add {file} ...")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from legonet.cli.completion import names_of
+
 
 def _help(context: typer.Context, wanted: bool) -> None:
     if wanted:
@@ -28,6 +30,7 @@ SampleFolders = Annotated[
     typer.Option(
         "--samples",
         metavar="PATH=FOLDER",
+        autocompletion=names_of("paths", end="="),
         help="Images for a path: a folder with one folder per category; may be given several times.",
     ),
 ]
@@ -56,6 +59,7 @@ Paths = Annotated[
     typer.Option(
         "--path",
         metavar="PATH",
+        autocompletion=names_of("paths", "applications"),
         help="A path or an application; may be given several times; default: all built paths.",
     ),
 ]

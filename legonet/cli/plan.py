@@ -59,13 +59,17 @@ def plan(
     for each task, and not listed.
     """
     import legonet
+    from legonet.cli.measure import measured
     from legonet.cli.samples import folders_of, open_samples
 
     network = legonet.load(graph)
     folders = folders_of(samples or [])
     if verify:
         say_damaged(network)
-    planned = network.plan(open_samples(folders, network))
+    given = open_samples(folders, network)
+    planned = network.plan(given)
+    if measured(planned, graph):
+        planned = network.plan(given)
     if output is not None:
         from legonet.plan.plan_file import plan_text
         from legonet.store.plain_files import write_file
@@ -143,8 +147,9 @@ def show_plan(planned: Plan, shown: Plan, ports: Mapping[str, Ports]) -> None:
     for offer in planned.offers:
         time = "" if offer.seconds is None else f", about {duration(offer.seconds)}"
         show(
-            f"! tasks.{offer.task}: {offer.teacher} is recorded better than {offer.giver}, which gives the "
-            f"module; to change it, write `teacher: {offer.teacher}`: {offer.refits} to refit{time}",
+            f"! tasks.{offer.task}: the quality of {offer.teacher} is better than that of {offer.giver}, "
+            f"which gives the module; to use it, write `teacher: {offer.teacher}` there; {offer.refits} "
+            f"adapters would be fitted again{time}",
             "magenta",
         )
     count = {action: sum(edge.action == action for edge in planned) for action in ("add", "refit", "remove")}
@@ -173,7 +178,7 @@ def estimate(planned: Plan) -> str:
     if len(counted) not in (0, len(jobs)):
         work += f" and what {len(jobs) - len(counted)} more take"
     if not known:
-        return f"{work}. How long that takes is not known until the first of them has run on this machine."
+        return f"{work}. How long that takes on this machine, the first of them will tell."
     unknown = "" if len(known) == len(jobs) else f", and {len(jobs) - len(known)} of unknown length"
     return f"{work}; about {duration(sum(known))} on this machine{unknown}."
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from legonet.cli.options import GraphFile, Paths
-from legonet.errors import SelectError
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -47,7 +46,7 @@ def render(
     """Draw the network.
 
     The picture shows categories, tasks, adapters and teachers with their state; with --compiled, the calls
-    that the network's paths, or those of --path, are compiled to.
+    that the paths are compiled to. With --path it shows some paths only.
     """
     import legonet
 
@@ -59,10 +58,8 @@ def render(
         program = network.compile(*(path or [])).program
         print(draw(picture(program, network.graph.name), output or graph.with_suffix(".compiled.svg")))
         return
-    if path:
-        raise SelectError("--path: only --compiled draws some paths; add --compiled, or leave --path out")
     shown = _planned(network) if plan else _figures(figures)
-    print(network.render(output or graph.with_suffix(".svg"), shown, ports=plan))
+    print(network.render(output or graph.with_suffix(".svg"), shown, ports=plan, paths=path or []))
 
 
 def _planned(network: Network) -> dict[str, dict[str, float]]:
@@ -82,7 +79,7 @@ def _figures(path: Path | None) -> dict[str, dict[str, float]]:
     if path is None:
         return {}
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["rows"]
         measures = {row["path"]: row["measure"] for row in reversed(rows)}
         return {
             row["path"]: {row["measure"]: row["transplanted"]}

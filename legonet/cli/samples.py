@@ -34,7 +34,7 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
     Raises:
         LegonetError: No such path, or no images for it.
     """
-    from legonet.graph.select import find_edge, meaning_of
+    from legonet.graph.select import find_edge, image_names, meaning_of
 
     samples: dict[str, Any] = {}
     for path, folder in folders.items():
@@ -43,5 +43,6 @@ def open_samples(folders: Mapping[str, str], network: Network) -> dict[str, Any]
 
         source = open_source(folder, network.graph.input_of(edge.category))
         meaning, label = meaning_of(network.graph, path), network.graph.categories[edge.category].label
-        samples[path] = source.labelled(edge.category, meaning, label or edge.category, split="train")
+        shown = source.called(image_names(network.graph, edge.category))
+        samples[path] = source.labelled(shown, meaning, label or edge.category, split="train")
     return samples

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from legonet.cli.completion import blocks, names_of
 from legonet.cli.options import Data, GraphFile, Help, Json
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _teacher(show_help: Help = False) -> None:
 def inspect(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help=MODEL),
+        typer.Argument(metavar="MODEL", autocompletion=blocks, help=MODEL),
     ],
     shape: Annotated[
         str | None,
@@ -173,14 +174,29 @@ def add(
     graph: GraphFile,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The teacher's name.")],
     category: Annotated[
-        str, typer.Option("--category", metavar="CATEGORY", help="The category that it was trained for.")
+        str,
+        typer.Option(
+            "--category",
+            metavar="CATEGORY",
+            autocompletion=names_of("categories"),
+            help="The category that it was trained for.",
+        ),
     ],
-    task: Annotated[str, typer.Option("--task", metavar="TASK", help="The task that it was trained for.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            autocompletion=names_of("tasks"),
+            help="The task that it was trained for.",
+        ),
+    ],
     model: Annotated[
         str,
         typer.Option(
             "--model",
             metavar="MODEL",
+            autocompletion=blocks,
             help=MODEL,
         ),
     ],
@@ -275,28 +291,36 @@ def add(
 def record(
     graph: GraphFile,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="TEACHER", help="The teachers; default: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="TEACHER", autocompletion=names_of("teachers"), help="The teachers; default: all."
+        ),
     ] = None,
     data: Data = "animals",
 ) -> None:
     """Record teachers' statistics on their owner's images.
 
     Transplanting then needs no image. Statistics are written beside the weights and take at most a tenth of
-    their size, but for small teachers with large features.
+    their size, but for small teachers with large features. In a folder of images, a category's are called by
+    its name, else by its label; those of a variant such as cat@2 also as those of cat.
     """
     import legonet
     from legonet.data.source import open_source
+    from legonet.graph.select import image_names
 
     network = legonet.load(graph)
-
-    def images(category: str) -> Tensor:
-        source = open_source(data, network.graph.input_of(category))
-        return source.samples(category, split="train")[0]
-
     for name in names or network.graph.teachers:
+        shown = ""
+
+        def images(category: str) -> Tensor:
+            nonlocal shown
+            source = open_source(data, network.graph.input_of(category))
+            shown = source.called(image_names(network.graph, category))
+            return source.samples(shown, split="train")[0]
+
         path, count = network.record(name, images)
         size = Path(path).stat().st_size
-        print(f"{path}: {count} images, {size / 1024:.0f} KiB")
+        print(f"{path}: {count} images of '{shown}' and others, {size / 1024:.0f} KiB")
 
 
 def _model(

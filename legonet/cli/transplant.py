@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from legonet.cli.completion import names_of
 from legonet.cli.display import Display
 from legonet.cli.options import Device, Json, SampleFolders, Verify
 from legonet.graph.suggest import listed
@@ -24,6 +25,7 @@ _Patterns = Annotated[
     typer.Option(
         "--only",
         metavar="PATTERN",
+        autocompletion=names_of("paths"),
         help="Fit only these paths, such as 'cat:*'; may be given several times.",
     ),
 ]
@@ -32,6 +34,7 @@ _First = Annotated[
     typer.Option(
         "--first",
         metavar="PATTERN",
+        autocompletion=names_of("paths"),
         help="Fit these paths before all others; may be given several times.",
     ),
 ]

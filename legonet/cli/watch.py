@@ -33,10 +33,11 @@ def watch(
     What each of them needs is fitted. A drop is NAME.yaml, with category, task, model and cut as `legonet
     teacher add` takes them, beside NAME.safetensors, .pt or .pth, or NAME.pt2 where you allow it. Those
     that are taken move to INBOX/added, bad ones to INBOX/rejected, each with its reason. A drop that lacks a
-    file is left where it is, and mentioned once.
+    file is left where it is, and mentioned once. The folder is looked at first; where it has no new teacher,
+    what the graph file still lacks is fitted.
     """
     from legonet.errors import StoreError
-    from legonet.run.inbox import SETTLED, STALE, Inbox
+    from legonet.run.inbox import STALE, Inbox
     from legonet.run.options import RunOptions, seconds_of
 
     if not inbox.is_dir():
@@ -48,34 +49,63 @@ def watch(
         RunOptions(workers=workers, keep_going=True, wait=True),
         seconds_of("--every", every),
     )
-    _build(graph, options, device)
+    print(f"  looking into {inbox}", flush=True)
+    if not _look(box, options, device, wait=once):
+        print(f"  no new teacher; fitting what {graph} still lacks", flush=True)
+        _build(graph, options, device)
     while True:
-        for drop in list(box.ready()):
-            _take(box, drop, options, device)
-        for waits in box.incomplete(SETTLED if once else STALE):
+        for waits in box.incomplete(0.0 if once else STALE):
             print(f"? {waits}", flush=True)
         if once:
             return
         time.sleep(pause)
+        _look(box, options, device)
 
 
-def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> None:
-    """One drop; whatever is wrong with it is told, and the next one is looked at."""
+def _look(box: Inbox, options: RunOptions, device: str, wait: bool = False) -> int:
+    """Take the drops that are complete; returns how many were taken.
+
+    Args:
+        box: The inbox.
+        options: Of the runs.
+        device: Where to compute.
+        wait: Whether drops that changed a moment ago are given the time to stand still.
+    """
+    from legonet.run import inbox
+
+    taken = sum(_take(box, drop, options, device) for drop in list(box.ready()))
+    names = [drop.name for drop in box.changing()] if wait else []
+    if names:
+        print(
+            f"  {', '.join(names)}: changed a moment ago; looked at again in {inbox.SETTLED:.0f} s",
+            flush=True,
+        )
+        time.sleep(inbox.SETTLED)
+        taken += _look(box, options, device)
+        for drop in box.changing():
+            print(f"? {drop.name}: its files still change; left for the next look", flush=True)
+    return taken
+
+
+def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> bool:
+    """One drop, and whether it was taken; what is wrong with it is told, and the next one is looked at."""
     from legonet.errors import LegonetError
 
+    print(f"  {drop.name}: checking {', '.join(file.name for file in drop.files)}", flush=True)
     try:
         path = box.take(drop)
     except LegonetError as error:
         print(f"! {drop.name}: rejected: {error}", flush=True)
-        return
+        return False
     except OSError as error:  # a file that is gone or cannot be read now is looked at again
         print(f"! {drop.name}: {error.filename}: {error.strerror or error}; looked at again", flush=True)
-        return
+        return False
     except Exception as error:
         print(f"! {drop.name}: rejected: {_bug(error)}", flush=True)
-        return
-    print(f"+ {drop.name}: added as {path}", flush=True)
+        return False
+    print(f"+ {drop.name}: added as {path}; fitting what it needs", flush=True)
     _build(box.graph, options, device)
+    return True
 
 
 def _build(graph: Path, options: RunOptions, device: str) -> None:
@@ -83,7 +113,7 @@ def _build(graph: Path, options: RunOptions, device: str) -> None:
     from legonet.errors import LegonetError
 
     try:
-        result = legonet.load(graph).transplant(device=device, options=options, progress=_waits)
+        result = legonet.load(graph).transplant(device=device, options=options, progress=_tell)
     except LegonetError as error:
         print(f"! {error}", flush=True)
         return
@@ -99,9 +129,11 @@ def _build(graph: Path, options: RunOptions, device: str) -> None:
         print(f"! {message}", flush=True)
 
 
-def _waits(progress: Progress) -> None:
+def _tell(progress: Progress) -> None:
     if progress.state == "waiting":
         print(f"  {progress.message}", flush=True)
+    elif progress.state == "started":
+        print(f"  {progress.path}: fitting ({progress.index + 1} of {progress.jobs})", flush=True)
 
 
 def _bug(error: Exception) -> str:

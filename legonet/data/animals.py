@@ -83,7 +83,10 @@ def single_category(
         DataError: An argument is out of range, or the silhouettes' package is missing or damaged.
     """
     if category not in CATEGORIES:
-        raise DataError(f"animals: no category {category!r}; expected one of {', '.join(CATEGORIES)}")
+        raise DataError(
+            f"animals: no category {category!r}; expected one of {', '.join(CATEGORIES)}; give a folder of "
+            "your own images instead: --data FOLDER"
+        )
     count = _check(split, seed, size, count)
     positive, negative = (count + 1) // 2, count // 2
     kinds = np.full(positive, ANIMALS.index(category))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,6 +21,14 @@ Shape = tuple[int, int, int]
 
 class Source(ABC):
     """Images by category, in [0, 1], in the network's input shape."""
+
+    def has(self, category: str) -> bool:
+        """Whether there are images of this name; a source that does not know says yes."""
+        return True
+
+    def called(self, names: Sequence[str]) -> str:
+        """The first of a category's names that there are images of, else the first of all."""
+        return next((name for name in names if self.has(name)), names[0])
 
     @abstractmethod
     def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
@@ -87,8 +96,15 @@ class Animals(Source):
 
     def __init__(self, shape: Shape) -> None:
         if shape[0] != 3 or shape[1] != shape[2]:
-            raise DataError(f"animals: the network takes {shape}; expected three channels and a square")
+            raise DataError(
+                f"animals: the network takes images of {shape}; expected three channels and a square; give a "
+                "folder of your own images instead: --data FOLDER"
+            )
         self.size = shape[1]
+
+    def has(self, category: str) -> bool:
+        """Whether it is one of the animals."""
+        return category in animals.CATEGORIES
 
     def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
         """Draw the category's set of a split."""
@@ -113,6 +129,10 @@ class Folder(Source):
 
     def __init__(self, root: Path, image: Input) -> None:
         self.root, self.image = root, image
+
+    def has(self, category: str) -> bool:
+        """Whether there is a folder of this name."""
+        return category not in (".", "..") and "/" not in category and (self.root / category).is_dir()
 
     def samples(self, category: str, *, mask: bool = False, split: Split = "test") -> tuple[Tensor, Tensor]:
         """Read the category's images, and all others as negatives."""

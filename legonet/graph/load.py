@@ -13,6 +13,7 @@ from legonet.graph.checks.outline import outline, outline_of
 from legonet.graph.checks.references import reference_problems
 from legonet.graph.checks.semantics import semantic_problems
 from legonet.graph.checks.structure import explain
+from legonet.graph.checks.written import newer
 from legonet.graph.in_parts import validated
 from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import Finding, format_report, located
@@ -170,6 +171,8 @@ def _understand(parsed: Parsed) -> tuple[Graph | None, list[Finding]]:
             found = f"found {parsed.positions.shown((), data)}"
             problems.append(Finding((), found, "expected a graph, a mapping", "start with 'legonet: 1'"))
         return None, problems
+    if late := newer(data, Graph):
+        return None, [late]  # whatever else it has may be right in that format
     graph: Graph | None = None
     try:
         graph = validated(Graph, data)

@@ -5,6 +5,7 @@ Deterministic: sorted keys, no dates, no durations (those go to the journal).
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -15,13 +16,10 @@ from pydantic_core import from_json
 from legonet import foreign
 from legonet.errors import GraphError, Problem
 from legonet.graph.atomic import write_atomically
-from legonet.graph.checks.structure import explain
-from legonet.graph.fields import Model, Name, PathName, Sha256
+from legonet.graph.checks.written import first_problem
+from legonet.graph.fields import FORMAT, Model, Name, PathName, Sha256
 from legonet.graph.gc_pause import paused
 from legonet.graph.in_parts import validated
-from legonet.graph.reading import json_text
-from legonet.graph.reading.findings import located
-from legonet.graph.reading.source import decode
 
 _MOST_VALUES = 4_000_000  # 100,000 adapters have half of that
 _REMEDY = "restore it from version control, or delete it to build everything again"
@@ -66,7 +64,7 @@ class LockedAdapter(Model):
 class Lock(Model):
     """Everything that has been built for one graph file."""
 
-    version: Literal[1] = Field(default=1, alias="legonet-lock")
+    version: Literal[1] = Field(default=1, alias="legonet-lock", description=FORMAT)
     teachers: dict[Name, LockedTeacher] = Field(default={})
     categories: dict[Name, LockedModule] = Field(default={})
     tasks: dict[Name, LockedModule] = Field(default={})
@@ -91,28 +89,15 @@ def read_lock(path: Path) -> Lock:
         if sum(map(data.count, (b",", b"{", b"["))) > _MOST_VALUES:
             raise ValueError("too many values")
         with paused():
-            return validated(Lock, _object(from_json(data)))
+            return validated(Lock, _object(from_json(data.removeprefix(codecs.BOM_UTF8))))
     except ValueError as error:  # pydantic's are
-        expected = "expected a lock file as `legonet transplant` writes it"
-        whole = Problem("", expected, _REMEDY, str(path))
-        raise GraphError.of(_first_problem(path, data), whole) from error
+        raise first_problem(data, str(path), "lock file", Lock, _REMEDY) from error
 
 
 def _object(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError("no JSON object")
     return data
-
-
-def _first_problem(path: Path, data: bytes) -> Problem:
-    """Where and why the bytes are no lock file."""
-    source = str(path)
-    try:
-        plain, positions = json_text.compose(decode(data, source, "lock file"), source).or_raise()
-        problems = located(explain(plain, Lock, positions), source, positions)
-    except GraphError as error:
-        problems = error.problems
-    return problems[0] if problems else Problem("not a lock file", file=source)
 
 
 def dump_lock(lock: Lock) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from legonet.graph.fields import (
+    FORMAT,
     LARGEST,
     Array,
     FilePath,
@@ -179,7 +180,7 @@ class Teacher(Model):
 class Graph(Model):
     """A transplant network: its modules, adapters, teachers and applications."""
 
-    legonet: Annotated[Literal[1], Integral] = Field(description="format version")
+    legonet: Annotated[Literal[1], Integral] = Field(description=FORMAT)
     name: Name
     input: Input
     categories: dict[Name, Category] = Field(default={})

@@ -152,6 +152,19 @@ def meaning_of(graph: Graph, path: str) -> Output:
     return graph.tasks[task].output.of(category)
 
 
+def image_names(graph: Graph, category: str) -> tuple[str, ...]:
+    """What a category's images may be called, the best first: its name, its label, what it is a variant of.
+
+    Raises:
+        SelectError: No such category.
+    """
+    _known("category", category, graph)
+    base = category.partition("@")[0]
+    also = graph.categories[base].label if base in graph.categories else None
+    names = (category, graph.categories[category].label, base, also)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 def adapter_spec(graph: Graph, category: str, task: str) -> Adapter:
     """How the adapter of one edge is built: its entry in `adapters`, else the task's `adapter`.
 

@@ -143,8 +143,8 @@ def _graph(parsed: ModuleBlob, where: str) -> ModelGraph:
             return graph_from_data(parsed.operations)
         except ValueError as error:
             raise StoreError(
-                f"{where}: {error}; expected operations that this version of legonet knows; build the "
-                "module again"
+                f"{where}: {error}; expected operations that this version of legonet knows; update "
+                "legonet, or build the module again"
             ) from error
     try:
         return lower(layers_from_data(parsed.layers))
@@ -155,7 +155,7 @@ def _graph(parsed: ModuleBlob, where: str) -> ModelGraph:
         place = ".".join(str(part) for part in first["loc"])
         raise StoreError(
             f"{where}: {place}: {first['msg']}; expected layers that this version of legonet knows; "
-            "build the module again"
+            "update legonet, or build the module again"
         ) from error
 
 

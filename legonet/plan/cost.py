@@ -95,12 +95,14 @@ class History:
         paths: The last job of each path and method.
         methods: How fast the jobs of each method were.
         every: How fast all of them were; None without any.
+        measured: How fast this machine was in a second of a fit; looked at where no job tells more.
         count: The operations of a fit.
     """
 
     paths: Mapping[tuple[str, str], Took] = field(default_factory=dict)
     methods: Mapping[str, Pace] = field(default_factory=dict)
     every: Pace | None = None
+    measured: Pace | None = None
     count: Count = _unknown
     _at_a_pace: dict[tuple[str, int | None], JobCost | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -150,4 +152,8 @@ class History:
             seconds = None if each is None else each.seconds_of(operations)
             if each is not None and seconds is not None:
                 return JobCost(seconds, memory, f"at the pace of {each.jobs} by {whose}", operations)
+        if self.measured is not None:
+            basis = "at the pace of a second's measurement on this machine"
+            steps = self.measured.seconds_of(operations) or 0.0
+            return JobCost(self.measured.seconds + steps, memory, basis, operations)
         return JobCost(None, memory, "operations are counted; nothing like it has run yet", operations)

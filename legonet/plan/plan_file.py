@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from legonet import foreign
 from legonet.errors import PlanError
+from legonet.graph.checks.written import first_problem
+from legonet.graph.fields import FORMAT
 from legonet.plan.plan import Action, Plan, PlannedEdge
 from legonet.plan.reasons import short
 
@@ -86,7 +89,7 @@ class _Edge(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    version: Annotated[Literal[1], Field(alias=PLAN_KEY)]
+    version: Annotated[Literal[1], Field(alias=PLAN_KEY, description=FORMAT)]
     file: str
     edges: list[_Edge]
     samples: dict[str, str] = {}
@@ -123,11 +126,11 @@ def read_plan(path: Path) -> PlanFile:
         PlanError: It cannot be read, or is none.
     """
     try:
-        file = _File.model_validate_json(foreign.read(path, foreign.PLAN, follow=True))
+        data = foreign.read(path, foreign.PLAN, follow=True)
+        file = _File.model_validate_json(data.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise PlanError(f"{path}: {place}: {first['msg']}; expected a plan file; {_REMEDY}") from error
+        found = first_problem(data, str(path), "plan file", _File, _REMEDY)
+        raise PlanError(str(found), found.problems) from error
     edges: dict[tuple[str, bool], tuple[Action, str | None]] = {}
     for edge in file.edges:
         edges[edge.path, edge.action == "remove"] = edge.action, edge.key

@@ -149,7 +149,7 @@ def heading_box(text: str, below: str, at: Point, index: int) -> Box:
     """A column's heading, with a second line or the room of one."""
     lines = (Line(text, 10.0, "soft"), Line(below or "\N{NO-BREAK SPACE}", 8.0, "faint"))
     wide = max(line.width for line in lines) + 8
-    return Box(f"heading:{index}", "heading", at[0], at[1], wide, 26, lines)
+    return Box(f"heading:{index}", "heading", at[0], at[1], wide, 28, lines)
 
 
 def note_box(layout: Layout, said: list[str], bottom: float) -> None:

@@ -20,6 +20,8 @@ _PALE_BLUE, _PALE_ORANGE, _PALE_GREEN = "#E3EFF8", "#FFF3DC", "#E0F2EB"
 _TONE = {"ink": "#1A1A1A", "soft": "#5A5A5A", "faint": "#767676"}
 _INK, _GREY, _LIGHT = "#333333", "#8A8A8A", "#ABABAB"
 _ARROW = 0.55
+_NEXT_LINE = '<br/><font point-size="2"> </font><br/>'
+"""With a little room, or letters that reach down would touch the line below."""
 
 FONT = "Arial"
 
@@ -86,7 +88,7 @@ def _attributes(values: dict[str, str]) -> str:
     )
 
 
-def _label(lines: tuple[Line, ...], separator: str = "<br/>") -> dict[str, str]:
+def _label(lines: tuple[Line, ...], separator: str = _NEXT_LINE) -> dict[str, str]:
     """A plain label if that will do, since Graphviz centres it better; else an HTML-like one."""
     if not lines:
         return {"label": ""}

@@ -26,6 +26,7 @@ from legonet.render.boxes import (
     tag_line,
     teacher_tip,
 )
+from legonet.render.legend import WORD, add_legend
 from legonet.render.text import fit
 from legonet.render.view import MEANING, EdgeView, ModuleView, View
 
@@ -86,6 +87,9 @@ def lay_out(view: View, hidden: int = 0) -> Layout:
     _edges(layout, view, columns, rows, tasks)
     bottom = _teachers(layout, view, columns, rows, tasks)
     _headings(layout, view, columns)
+    if len(view.states() - {"open"}) > 1:
+        add_legend(layout, view, columns.category.left, brick=False)
+        bottom = layout.bounds[1]
     said = figures_note(view)
     if not view.categories and not view.tasks:
         said.append(f"{view.name} has no modules yet")
@@ -119,8 +123,7 @@ def _adapter_lines(view: View, edge: EdgeView) -> tuple[Line, ...]:
 def _label(edge: EdgeView) -> tuple[Line, ...]:
     """What stands on the line behind the adapter: what is planned, or else what was measured."""
     if edge.state in ("planned", "refit", "removed"):
-        word = {"planned": "add", "refit": "refit", "removed": "remove"}[edge.state]
-        return (Line(word, TAG, "soft"),)
+        return (Line(WORD[edge.state], TAG, "soft"),)
     if not edge.figure or edge.state == "open":
         return ()
     figure = Line(edge.figure, TAG)

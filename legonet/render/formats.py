@@ -86,10 +86,12 @@ def draw(
     """
     kind = _BY_NAME.get(format.lower().removeprefix("."))
     if kind is None:
-        raise RenderError(f"found format {format!r}; expected one of {', '.join(FORMATS)}")
+        raise RenderError(f"format {format!r}: not known; expected one of {', '.join(FORMATS)}; choose one")
     view = graph if isinstance(graph, View | Drawing) else make_view(graph, lock, plan, figures)
     if isinstance(view, Drawing) and kind in ("mermaid", "markdown", "html"):
-        raise RenderError(f"found format {format!r}; a drawing expects svg, png, pdf or dot; choose one")
+        raise RenderError(
+            f"format {format!r}: found a drawing, which expects svg, png, pdf or dot; choose one"
+        )
     # Imported here, so that a text format needs neither Graphviz nor reportlab.
     if kind == "dot":
         from legonet.render.dot import dot
@@ -115,7 +117,9 @@ def draw(
         from legonet.render.pdf import pdf
 
         return pdf(graphviz.svg(view), view.name)
-    return graphviz.svg(view)
+    from legonet.render.dark import with_dark
+
+    return with_dark(graphviz.svg(view))
 
 
 def render(
@@ -129,7 +133,8 @@ def render(
 
     Args:
         graph: The network, a view of one that `legonet.render.make_view` made, or a drawing.
-        path: Ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm.
+        path: Ends with .svg, .png, .pdf, .dot, .gv, .mmd, .mermaid, .md, .html or .htm; its folder is made if
+            it is not there.
         lock: What has been built; without it nothing counts as built.
         plan: What would be built; without it the states come from graph and lock alone.
         figures: Measured values by path, such as `{"cat:classify": {"error": 0.041, "teacher": 0.017}}`,
@@ -155,9 +160,10 @@ def render(
 
 def _write(path: Path, data: bytes) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
     except OSError as error:
         raise RenderError(
-            f"{path}: cannot be written ({error.strerror}); expected a folder that exists and can be "
-            "written to; nothing was changed"
+            f"{path}: cannot be written ({error.strerror}); expected a folder with room that may be written "
+            "to; nothing was changed"
         ) from error

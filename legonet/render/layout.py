@@ -12,8 +12,8 @@ from legonet.render import flow, table
 from legonet.render.boxes import Layout
 from legonet.render.view import View
 
-TABLE_FROM = 61
-"""This many pairs are a table: lines from so many adapters would hide one another."""
+TABLE_FROM = 25
+"""This many connected pairs are a table: lines from so many adapters would hide one another."""
 
 OPEN_UP_TO = 12
 """More open pairs than this are counted below the picture, not drawn."""

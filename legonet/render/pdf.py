@@ -6,6 +6,7 @@ Graphviz writes few kinds of SVG elements; these are read here, and anything els
 from __future__ import annotations
 
 import io
+import logging
 import re
 import xml.etree.ElementTree as ET
 from functools import cache
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from reportlab.lib.colors import Color
     from reportlab.pdfgen.canvas import Canvas
     from reportlab.pdfgen.pathobject import PDFPathObject
+
+_log = logging.getLogger(__name__)
 
 _MAX_SIDE = 14_000.0
 """Points; PDF readers stop at 14,400."""
@@ -58,6 +61,12 @@ def pdf(svg: str, title: str) -> bytes:
     from reportlab.pdfgen.canvas import Canvas
 
     root = ET.fromstring(svg)  # noqa: S314  (Graphviz wrote it from our own escaped text)
+    if lacking := _lacking(root):
+        _log.warning(
+            "PDF: no font of this machine has glyphs for %s, which stay blank; write SVG or HTML, or install "
+            "a font that has them, such as Noto Sans",
+            lacking,
+        )
     left, top, width, height = map(float, root.attrib["viewBox"].split())
     scale = min(1.0, _MAX_SIDE / max(width, height))
     buffer = io.BytesIO()
@@ -71,6 +80,14 @@ def pdf(svg: str, title: str) -> bytes:
     canvas.showPage()
     canvas.save()
     return buffer.getvalue()
+
+
+def _lacking(root: ET.Element) -> str:
+    """Letters of a picture that no font has."""
+    texts = [each.text or "" for each in root.iter() if each.tag.rpartition("}")[2] == "text"]
+    rare = {(letter, _reader(text)) for text in texts if not text.isascii() for letter in text}
+    found = sorted({letter for letter, reader in rare if _font_for(letter, False, reader) is None})
+    return "".join(found[:8]) + ("…" if len(found) > 8 else "")
 
 
 def _draw(canvas: Canvas, element: ET.Element) -> None:
@@ -179,9 +196,9 @@ def _runs(text: str, *, bold: bool) -> list[tuple[str, str]]:
     """The text in pieces, each with a font that has its letters."""
     runs: list[tuple[str, str]] = []
     # One font of the reader's for the whole text: Japanese mixes characters that two of them have.
-    reader = next((name for name, letters in _READER_FONTS if letters.search(text)), None)
+    reader = _reader(text)
     for character in text:
-        font = _font_for(character, bold, reader)
+        font = _font_for(character, bold, reader) or "Helvetica"
         if runs and runs[-1][0] == font:
             runs[-1] = (font, runs[-1][1] + character)
         else:
@@ -189,7 +206,13 @@ def _runs(text: str, *, bold: bool) -> list[tuple[str, str]]:
     return runs
 
 
-def _font_for(character: str, bold: bool, reader: str | None) -> str:
+def _reader(text: str) -> str | None:
+    """The font of the reader's own that has a text's script."""
+    return next((name for name, letters in _READER_FONTS if letters.search(text)), None)
+
+
+def _font_for(character: str, bold: bool, reader: str | None) -> str | None:
+    """The font that has a letter; None where no font does."""
     try:
         character.encode("cp1252")
     except UnicodeEncodeError:
@@ -199,7 +222,7 @@ def _font_for(character: str, bold: bool, reader: str | None) -> str:
     for name in _machine_fonts(bold):
         if _has(name, character):
             return name
-    return _reader_font(reader) if reader else "Helvetica"
+    return _reader_font(reader) if reader else None
 
 
 @cache

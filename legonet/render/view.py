@@ -6,6 +6,7 @@ Every back end (DOT, Mermaid, HTML) draws from a `View` and from nothing else.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
@@ -131,7 +132,31 @@ class View:
 
     def teacher(self, number: int) -> TeacherView:
         """The teacher that arrived as this number, from 1."""
-        return self.teachers[number - 1]
+        return self.teachers[bisect_left(self.teachers, number, key=lambda teacher: teacher.number)]
+
+    def only(self, paths: Iterable[str]) -> View:
+        """The part that shows some paths: their modules, and the teachers of these."""
+        chosen = set(paths)
+        edges = tuple(edge for edge in self.edges if edge.path in chosen)
+        categories, tasks = {edge.category for edge in edges}, {edge.task for edge in edges}
+        return replace(
+            self,
+            categories=tuple(each for each in self.categories if each.name in categories),
+            tasks=tuple(each for each in self.tasks if each.name in tasks),
+            teachers=tuple(
+                replace(
+                    each,
+                    gave_category=each.gave_category and each.category in categories,
+                    gave_task=each.gave_task and each.task in tasks,
+                )
+                for each in self.teachers
+                if f"{each.category}:{each.task}" in chosen
+                or (each.gave_category and each.category in categories)
+                or (each.gave_task and each.task in tasks)
+            ),
+            edges=edges,
+            applications=tuple(each for each in self.applications if chosen.issuperset(each[1])),
+        )
 
     def states(self) -> frozenset[State]:
         """The states that occur."""

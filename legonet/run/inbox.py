@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from legonet import foreign
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
+from legonet.graph.checks.structure import explain
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
 from legonet.graph.editing.on_conflict import OnConflict, kept_beside, teacher_of, variant_name
@@ -116,10 +117,20 @@ class Inbox:
 
     def ready(self) -> Iterator[Drop]:
         """The drops that are complete: nothing of them has changed for a while; the oldest first."""
-        drops = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
-        for drop in sorted(drops, key=lambda drop: (_changed(drop.entry), drop.name)):
-            if drop.weights and all(_stands(file, SETTLED) for file in drop.files):
+        for drop in self._drops():
+            if all(_stands(file, SETTLED) for file in drop.files):
                 yield drop
+
+    def changing(self) -> Iterator[Drop]:
+        """The drops that have all their files, of which one has changed a moment ago."""
+        for drop in self._drops():
+            if not all(_stands(file, SETTLED) for file in drop.files):
+                yield drop
+
+    def _drops(self) -> list[Drop]:
+        drops = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
+        drops.sort(key=lambda drop: (_changed(drop.entry), drop.name))
+        return [drop for drop in drops if drop.weights]
 
     def incomplete(self, seconds: float = STALE) -> Iterator[str]:
         """The files that have lain there for a while without the other half of their drop; each is told once.
@@ -141,10 +152,7 @@ class Inbox:
                 continue
             if _stands(file, seconds):
                 self._told[file.name] = changed
-                yield (
-                    f"{file.name} has not changed for {seconds:.0f} s and waits for {lacks}, which is not "
-                    "there; put it beside, or take it away"
-                )
+                yield f"{file.name} waits for {lacks}, which is not there; put it beside, or take it away"
 
     def take(self, drop: Drop) -> str:
         """Check a drop and add its teacher to the graph file; a refused one leaves no trace there.
@@ -210,7 +218,7 @@ class Inbox:
         return f"{category}:{said.task}"
 
     def _read(self, drop: Drop) -> Dropped:
-        data, _ = parse_yaml(foreign.read(drop.entry, foreign.DROP), str(drop.entry))
+        data, positions = parse_yaml(foreign.read(drop.entry, foreign.DROP), str(drop.entry))
         if isinstance(data, dict) and "different" in data and "on_conflict" not in data:
             data["on_conflict"] = data.pop("different")
             self._note(
@@ -219,12 +227,8 @@ class Inbox:
         try:
             return Dropped.model_validate(data)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the file"
-            raise TeacherError(
-                f"{drop.entry}: {place}: {first['msg']}; expected category, task, model and cut; correct it "
-                "and drop it again"
-            ) from error
+            problems = located(explain(data, Dropped, positions), str(drop.entry), positions)
+            raise TeacherError.of(*problems) from error
 
     def _arriving(self, drop: Drop, said: Dropped, graph: Graph) -> MemoryTeacher:
         """The dropped teacher, read as `legonet teacher add` reads one; its weights stay in their file."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from legonet.graph.lock import Lock, LockedTeacher
 from legonet.graph.schema import Graph
 from legonet.graph.select import settled
+from legonet.plan.cost import Pace
 from legonet.plan.diff import diff
 from legonet.plan.incremental import Before
 from legonet.plan.plan import Plan
@@ -59,6 +60,7 @@ def make_plan(
     sample_facts: SampleFacts,
     crossing: Callable[[str], Crossing],
     before: Before | None = None,
+    measured: Pace | None = None,
 ) -> PlannedNetwork:
     """Plan what is to be built.
 
@@ -71,6 +73,7 @@ def make_plan(
         sample_facts: Facts of the samples that are given.
         crossing: A teacher's cut, by its name.
         before: An earlier plan of this network, where there is one at hand.
+        measured: How fast this machine is, where that was measured.
 
     Raises:
         LegonetError: A teacher's files cannot be read.
@@ -80,7 +83,7 @@ def make_plan(
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
     known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled)
     count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
-    history = replace(journal.history(), count=count)
+    history = replace(journal.history(), count=count, measured=measured)
     plan = diff(graph, lock, known, history, before)
     before = Before(graph, lock, known, plan)
     if plan.jobs:

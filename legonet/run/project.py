@@ -14,6 +14,7 @@ from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.incremental import Before
 from legonet.run.journal import Journal
+from legonet.run.pace import read_pace
 from legonet.run.planning import PlannedNetwork, SampleFacts, make_plan
 from legonet.run.prepare import Sources, mend_blobs, store_blobs
 from legonet.store.blobs import BlobStore
@@ -65,6 +66,7 @@ class Project:
             sample_facts or SampleFacts(),
             ports.crossing,
             self.before,
+            read_pace(self.workspace),
         )
 
     def alone(

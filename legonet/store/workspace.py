@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Literal
 
 from legonet.errors import StoreError
+from legonet.graph.fields import NAME_PATTERN
 from legonet.store.blobs import Store
 from legonet.store.confined import expect_inside
 from legonet.store.locks import WritersLock
@@ -20,6 +24,19 @@ GRAPHS_FOLDER = "graphs"
 RUNS_FOLDER = "runs"
 TEACHERS_FOLDER = "teachers"
 """Beside a graph file: the weights and statistics of teachers that were added to it."""
+SCHEMA_FILE = "graph.schema.json"
+SCHEMA_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
+"""The first line of a graph file that tells editors which schema to complete and check it by."""
+
+_BEGUN = """\
+{line}
+legonet: 1
+name: {name}
+# The teachers' images: channels, height, width; what each channel is made less by, then divided by.
+input: {{shape: [3, 224, 224], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}}
+"""
+_EXAMPLE = f"{GRAPHS_FOLDER}/animals.yaml"
+_IGNORE = ".gitignore"
 
 
 @dataclass(frozen=True)
@@ -141,8 +158,8 @@ class Workspace:
         return path
 
 
-def shipped_folder(name: Literal["blocks", "graphs"]) -> Path:
-    """Find the blocks or graphs that come with legonet: inside an installed wheel, or in a checkout."""
+def shipped_folder(name: Literal["blocks", "graphs", "images"]) -> Path:
+    """Find what comes with legonet: inside an installed wheel, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent
     # Beside an installed package, a folder called "blocks" would be somebody else's.
@@ -156,39 +173,72 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
 
     Args:
         folder: Its root; made if it does not exist.
-        example: Also copy the graphs that come with legonet, and their teachers.
+        example: Copy the animals' graph, its teachers, and an image of each of its categories; else a graph
+            without anything in it is begun, of the folder's name.
 
     Returns:
-        The files that were copied.
+        The files that were written.
 
     Raises:
         StoreError: A file of another content is there already, a link is, or a file cannot be written.
             Nothing is changed in the first two cases.
     """
-    copies: list[tuple[Path, Path]] = []
-    for name in ("blocks", "graphs") if example else ("blocks",):
-        source = shipped_folder(name)
-        files = sorted(
-            file for file in source.rglob("*") if file.is_file() and not file.name.endswith(".lock.json")
-        )
-        copies += [(file, folder / name / file.relative_to(source)) for file in files]
+    named = re.fullmatch(NAME_PATTERN, folder.absolute().name)
+    begun = None if example else named.group() if named else "network"
+    files = {folder / name: data for name, data in _new_files(begun)}
+    if begun and (folder / GRAPHS_FOLDER).is_dir() and any((folder / GRAPHS_FOLDER).glob("*.yaml")):
+        del files[folder / GRAPHS_FOLDER / f"{begun}.yaml"]  # there is one already
+    if (folder / _IGNORE).exists():  # a user's is left alone; the state folder has one of its own
+        del files[folder / _IGNORE]
     workspace = Workspace(folder)
-    for source_file, target in copies:
+    for target, data in files.items():
         workspace.own(target)
-        if target.exists() and not _same(source_file, target):
+        if target.exists() and not _same(target, data):
             raise StoreError(
                 f"{target}: is there already, with other content; expected a new folder; choose another one"
             )
-    for source_file, target in copies:
-        write_file(target, source_file.read_bytes())
+    for target, data in files.items():
+        write_file(target, data)
     workspace.own(folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
     # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
-    write_file(workspace.state(".gitignore"), b"*\n")
-    return [target for _, target in copies]
+    write_file(workspace.state(_IGNORE), b"*\n")
+    return list(files)
 
 
-def _same(source: Path, target: Path) -> bool:
+def _new_files(begun: str | None) -> Iterator[tuple[str, bytes]]:
+    """The files of a new workspace: where they belong in it, and what is in them.
+
+    Args:
+        begun: The name of a graph that is begun; None: the example is copied.
+    """
+    from legonet.graph.json_schema import graph_schema
+
+    yield from _copies("blocks")
+    schema = json.dumps(graph_schema(), indent=2, ensure_ascii=False)
+    yield f"{GRAPHS_FOLDER}/{SCHEMA_FILE}", f"{schema}\n".encode()
+    yield (
+        _IGNORE,
+        (b"# What can be made again. Graph files and *.lock.json are to be committed.\n.legonet/\n"),
+    )
+    if begun is not None:
+        yield f"{GRAPHS_FOLDER}/{begun}.yaml", _BEGUN.format(line=SCHEMA_LINE, name=begun).encode()
+        return
+    for name, data in (*_copies("graphs"), *_copies("images")):
+        if name == _EXAMPLE:
+            yield name, f"{SCHEMA_LINE}\n".encode() + data
+        elif not name.endswith((".yaml", ".lock.json")):  # other graphs need teachers that do not ship
+            yield name, data
+
+
+def _copies(name: Literal["blocks", "graphs", "images"]) -> Iterator[tuple[str, bytes]]:
+    source = shipped_folder(name)
+    for file in sorted(source.rglob("*")):
+        if file.is_file():
+            yield f"{name}/{file.relative_to(source).as_posix()}", file.read_bytes()
+
+
+def _same(target: Path, data: bytes) -> bool:
     try:
-        return source.read_bytes() == target.read_bytes()
+        return target.read_bytes() == data
     except OSError:  # a folder, or a file that may not be read
         return False

@@ -116,10 +116,11 @@ class _Saving:
         self.left = self.unfinished.left()
         self.teachers = dict(self.graph.teachers)
         self.blocks: dict[str, Block] = {}
-        for name, file in list_blocks(self.workspace.block_folders).items():
+        files = list_blocks(self.workspace.block_folders)
+        for name, file in files.items():
             with suppress(BlockError):  # somebody else's broken block is no reason to lose a network
                 self.blocks[name] = read_block(file)
-        self.taken = set(list_blocks(self.workspace.block_folders))
+        self.taken = {*files, *(file.stem for file in files.values())}
 
     def _previous(self) -> Graph | None:
         """The same network's graph, as it was saved before."""

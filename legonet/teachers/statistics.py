@@ -188,6 +188,11 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
     try:
         file = read_tensors(memoryview(bytearray(data)), where)
         header = json.loads(file.metadata["legonet"])
+        if header["format"] == FORMAT and header["version"] > 1:
+            raise TeacherError(
+                f"{where}: statistics in format {header['version']}, of a newer legonet; expected format 1, "
+                "which this one reads; update legonet: pip install --upgrade legonet"
+            )
         if header["format"] != FORMAT or header["version"] != 1:
             raise KeyError("format")
         tensors = {name: raw_view(raw) for name, raw in file.tensors.items()}

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.cli import main
 
-NAMES = ["paper", "speed", "scale", "compile", "report", "models", "sides", "photos"]
+NAMES = ["paper", "speed", "scale", "compile", "report", "models", "sides", "messages", "photos"]
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -28,9 +28,9 @@ cuts: [relu]
 """
 
 
-def report(text: str, name: str | None = None) -> list[str]:
+def report(text: str) -> list[str]:
     with pytest.raises(BlockError) as caught:
-        parse_block(text, "b.yaml", name)
+        parse_block(text, "b.yaml")
     return str(caught.value).split("\n")
 
 
@@ -64,10 +64,9 @@ layers:
 cuts: [p, A.B, q]
 foo: 3
 """
-    found = report(text, "b")
+    found = report(text)
     # The words after ": " at a line's end are of legonet.graph.checks.structure, and tested there.
     expected = [
-        "b.yaml:2:7: name: found 'c' in a file called 'b.yaml'; expected 'b'; rename one of them",
         "b.yaml:3:1: input: ",
         "b.yaml:5:15: layers.a.b.type: ",
         "b.yaml:6:3: layers.a: there are layers inside 'a' above; expected names that nest; rename the layer "
@@ -112,7 +111,10 @@ HEAD = "legonet-block: 1\nname: b\ninput: [3, 2, 2]\n"
         ),
         (
             "legonet-block: 2" + HEAD[16:] + "layers: {a: {type: relu}}\n",
-            ["b.yaml:1:16: legonet-block: found 2; expected 1; write 1"],
+            [
+                "b.yaml:1:16: legonet-block: format 2, of a newer legonet; expected format 1, which this one "
+                "reads; update legonet: pip install --upgrade legonet"
+            ],
         ),
         (
             HEAD + "layers:\n  a: {type: relu}\n  a: {type: relu}\n",
@@ -150,6 +152,39 @@ def test_blocks_are_found_in_the_first_folder_that_has_them(tmp_path: Path) -> N
         "small": tmp_path / "own" / "small.yaml",
     }
     assert find_block("small", folders).input == (1, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("v2.yaml", SMALL),
+        ("v2.yaml", SMALL.replace("name: small", "name:  'small'  # as in the paper")),
+        ("v2.yaml", "{layers: {name: {type: relu}}, input: [1, 4, 4], name: small, legonet-block: 1}"),
+        (
+            "v2.json",
+            '{"layers": {"a": {"type": "relu"}}, "name": "small", "input": [1, 4, 4], "legonet-block": 1}',
+        ),
+    ],
+)
+def test_a_block_has_the_name_that_it_says(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    assert list_blocks([tmp_path]) == {"small": tmp_path / file}
+    assert find_block("small", [tmp_path]).name == "small"
+    with pytest.raises(
+        BlockError, match=r"no block 'v2' .*; blocks are small\. .*v2\..* holds the block 'small'\."
+    ):
+        find_block("v2", [tmp_path])
+
+
+def test_two_blocks_of_one_name_in_a_folder(tmp_path: Path) -> None:
+    for file in ("a.yaml", "b.yaml"):
+        (tmp_path / file).write_text(SMALL)
+    with pytest.raises(BlockError) as caught:
+        find_block("small", [tmp_path])
+    assert str(caught.value) == (
+        f"{tmp_path / 'b.yaml'}: found the name 'small', which {tmp_path / 'a.yaml'} has too; expected one "
+        "block of a name; change the `name` in one of them"
+    )
 
 
 @pytest.mark.parametrize("name", ["smal", "../small", "/etc/passwd", "", "small.yaml"])

@@ -59,8 +59,7 @@ class TestPlan:
             f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 1.23 GFLOP. How long that takes is not known until the first of them has run on "
-            "this machine.",
+            "2 to add; about 1.23 GFLOP. How long that takes on this machine, the first of them will tell.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()
@@ -184,9 +183,21 @@ class TestTeacherRecord:
         outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
         assert outcome.status == 0, outcome.err
         target = graph_file.parent / "teachers" / "dog-v1.statistics.safetensors"
-        assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images, \d+ KiB\n", outcome.out)
+        said = rf"{re.escape(str(target))}: \d+ images of 'dog' and others, \d+ KiB\n"
+        assert re.fullmatch(said, outcome.out)
         assert target.stat().st_size * 10 <= target.with_name("dog-v1.safetensors").stat().st_size
         assert "statistics changed from none to" in run("plan", graph_file).out
+
+    def test_variants_and_labels_are_followed(self, run: Run, graph_file: Path, photos: Path) -> None:
+        graph_file.write_text(re.sub(r"\bdog\b(?!-)", "dog@2", graph_file.read_text()))
+        assert "images of 'dog' and" in run("teacher", "record", graph_file, "dog-v1", "--data", photos).out
+        (photos / "dog").rename(photos / "Hund")
+        label = "categories: {dog@2: {label: Hund}, cat: {}, cow: {}}"
+        graph_file.write_text(re.sub(r"(?ms)^categories:.*?(?=^\w)", f"{label}\n", graph_file.read_text()))
+        outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
+        assert "images of 'Hund' and others" in outcome.out, outcome.err
+        (photos / "cat").rename(photos / "dog@2")  # its own name is the best
+        assert "of 'dog@2' and" in run("teacher", "record", graph_file, "dog-v1", "--data", photos).out
 
     def test_all_by_default(self, run: Run, graph_file: Path, photos: Path) -> None:
         assert len(run("teacher", "record", graph_file, "--data", photos).out.splitlines()) == 3
@@ -227,7 +238,17 @@ class TestRender:
         assert "cow" not in text
         refused = run("render", graph_file, "--compiled", "-o", tmp_path / "calls.html")
         assert "expects svg, png, pdf or dot" in refused.err
-        assert "add --compiled" in run("render", graph_file, "--path", "dog:classify").err
+
+    def test_some_paths(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
+        target = tmp_path / "new" / "folder" / "dog.dot"
+        outcome = run("render", graph_file, "--path", "dog:classify", "-o", target)
+        assert outcome.out == f"{target}\n", outcome.err
+        text = target.read_text()
+        assert '"adapter:dog:classify"' in text
+        assert '"teacher:cat-v1:task"' in text  # it gave the task's module
+        assert "cow" not in text
+        assert "teacher:cat-v1:category" not in text
+        assert "Did you mean 'dog'" in run("render", graph_file, "--path", "dogg:classify").err
 
 
 class TestValidate:
@@ -261,7 +282,15 @@ class TestInit:
         outcome = run("init", folder, "--empty")
         assert outcome.status == 0
         assert str(folder / "blocks" / "vgg-slim.yaml") in outcome.out.splitlines()
-        assert outcome.out.splitlines()[-1].startswith(f"Next: write {folder}/graphs/NAME.yaml")
+        begun = folder / "graphs" / "network.yaml"  # the folder's name is none
+        assert outcome.out.splitlines()[-1] == (
+            f"Next: cd '{folder}' && correct `input` in graphs/network.yaml, and add teachers: legonet "
+            "teacher add graphs/network.yaml ..."
+        )
+        assert begun.read_text().startswith("# yaml-language-server: $schema=graph.schema.json\nlegonet: 1\n")
+        assert run("validate", begun).status == 0
+        assert run("init", tmp_path / "pets", "--empty").status == 0
+        assert "name: pets\n" in (tmp_path / "pets" / "graphs" / "pets.yaml").read_text()
 
     def test_what_comes_next(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)

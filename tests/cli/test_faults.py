@@ -51,7 +51,7 @@ def photos(tmp_path: Path) -> Path:
         ("predict {graph} {photos}/broken.png --path dog", "no application 'dog'"),
         ("predict {graph} {photos}/broken.png --device 7up", "device 7up: "),
         ("render {graph} -o zoo.gif", "zoo.gif: found the ending '.gif'"),
-        ("render {graph} -o {folder}/none/zoo.svg", "zoo.svg: cannot be written"),
+        ("render {graph} -o {graph}/zoo.svg", "zoo.svg: cannot be written"),
         ("render {graph} --figures {graph}", "no figures; expected what `legonet evaluate --json` prints"),
         ("teacher", "Usage: legonet teacher"),
         ("teacher record {graph} dgo-v1 --data {photos}", "Did you mean 'dog-v1'"),

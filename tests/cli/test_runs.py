@@ -52,8 +52,8 @@ def test_a_plan_is_carried_out_once_agreed(run: Run, graph: Path, tmp_path: Path
     outcome = run("plan", graph, "-o", plan)
     summary, command = outcome.out.splitlines()[-2:]
     assert re.fullmatch(
-        r"2 to add; about [\d.]+ [kM]FLOP\. How long that takes is not known until the first of them has run "
-        r"on this machine\.",
+        r"2 to add; about [\d.]+ [kM]FLOP\. How long that takes on this machine, the first of them will "
+        r"tell\.",
         summary,
     )
     assert command == f"Run: legonet transplant {plan}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,11 +84,26 @@ def test_teachers_are_added_and_fitted(
     run: Run, graph: Path, inbox: Path, drop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("legonet.run.inbox.SETTLED", 600.0)  # however slow this machine is
+    waited = []
+    monkeypatch.setattr("legonet.cli.watch.time.sleep", waited.append)
     drop("dog-v1", 1, age=2000)
     drop("cow-v1", 2, age=1000)
     drop("hen-v1", 3, age=0)  # still being copied
     lines = run("watch", inbox, graph, "--once").out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["+ dog-v1", "  dog", "+ cow-v1", "  cow"]
+    assert [re.sub(r"fitted: .*", "fitted", line) for line in lines] == [
+        f"  looking into {inbox}",
+        "  dog-v1: checking dog-v1.yaml, dog-v1.safetensors",
+        "+ dog-v1: added as dog:classify; fitting what it needs",
+        "  dog:classify: fitting (1 of 1)",
+        "  dog:classify: fitted",
+        "  cow-v1: checking cow-v1.yaml, cow-v1.safetensors",
+        "+ cow-v1: added as cow:classify; fitting what it needs",
+        "  cow:classify: fitting (1 of 1)",
+        "  cow:classify: fitted",
+        "  hen-v1: changed a moment ago; looked at again in 600 s",
+        "? hen-v1: its files still change; left for the next look",
+    ]
+    assert waited == [600.0]
     assert graph.read_text().startswith(COMMENT)
     assert sorted(read_lock(lock_path(graph)).adapters) == ["cow:classify", "dog:classify"]
     assert sorted(file.name for file in inbox.glob("*.*")) == ["hen-v1.safetensors", "hen-v1.yaml"]
@@ -138,7 +154,7 @@ def test_bad_ones_are_set_aside(
     drop("dog-v1", 1, text, age=20)
     outcome = run("watch", inbox, graph, "--once")
     assert outcome.status == 0
-    assert outcome.out.startswith("! dog-v1: rejected: ")
+    assert "\n! dog-v1: rejected: " in outcome.out
     assert reason in (inbox / "rejected" / "dog-v1.reason.txt").read_text()
     assert (inbox / "rejected" / "dog-v1.safetensors").is_file()
     assert graph.read_bytes() == before
@@ -224,7 +240,7 @@ def test_bad_models_are_set_aside(
     before = {file: file.read_bytes() for file in graph.parents[1].rglob("*") if file.is_file()}
     whole = {".pt": torch.save, ".pt2": lambda _, to: to.write_bytes(archive())}[suffix]
     put("dog-v1", f"category: dog, {said}", suffix, lambda to: whole(make_model(1).state_dict(), to))
-    assert run("watch", inbox, graph, "--once").out.startswith("! dog-v1: rejected: ")
+    assert "\n! dog-v1: rejected: " in run("watch", inbox, graph, "--once").out
     assert reason in (inbox / "rejected" / "dog-v1.reason.txt").read_text()
     assert (inbox / "rejected" / f"dog-v1{suffix}").is_file()
     assert {file: file.read_bytes() for file in graph.parents[1].rglob("*") if file.is_file()} == before
@@ -266,8 +282,7 @@ def test_what_a_drop_lacks_is_told_once(
     box = Inbox(inbox, graph)
     assert not list(box.incomplete(600.0))
     assert list(box.incomplete(-1.0)) == [
-        f"{has} has not changed for -1 s and waits for {lacks}, which is not there; put it beside, or take "
-        "it away"
+        f"{has} waits for {lacks}, which is not there; put it beside, or take it away"
         for has, lacks in (
             ("cow-v1.yaml", "cow-v1.safetensors, .pt, .pth or .pt2"),
             ("dog-v1.safetensors", "dog-v1.yaml"),
@@ -276,7 +291,21 @@ def test_what_a_drop_lacks_is_told_once(
     assert not list(box.incomplete(-1.0))
     os.utime(inbox / "cow-v1.yaml", (1, 1))  # it has changed since
     assert [each.split()[0] for each in box.incomplete(600.0)] == ["cow-v1.yaml"]
-    assert "? cow-v1.yaml has not changed for" in run("watch", inbox, graph, "--once").out
+    assert "? cow-v1.yaml waits for cow-v1.safetensors" in run("watch", inbox, graph, "--once").out
+
+
+def test_an_empty_inbox_builds_what_the_graph_file_lacks(
+    run: Run, graph: Path, inbox: Path, make_model: Callable[..., nn.Module]
+) -> None:
+    network = legonet.load(graph)
+    network.add_teacher("dog-v1", make_model(1), category="dog", task="classify", cut="pool1")
+    network.save(graph)
+    out = run("watch", inbox, graph, "--once").out.splitlines()
+    assert out[:3] == [
+        f"  looking into {inbox}",
+        f"  no new teacher; fitting what {graph} still lacks",
+        "  dog:classify: fitting (1 of 1)",
+    ]
 
 
 def test_no_inbox(run: Run, graph: Path) -> None:
@@ -324,7 +353,7 @@ def test_it_goes_on_until_it_is_interrupted(graph: Path, inbox: Path, drop: Call
             inbox.with_name("away").rename(inbox)
             drop("hen-v1", 3)
             wait_for(inbox / "added" / "hen-v1.yaml")
-            wait_for(said, "  hen")
+            wait_for(said, "  hen:classify: fitted")
             assert process.poll() is None
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
@@ -332,10 +361,14 @@ def test_it_goes_on_until_it_is_interrupted(graph: Path, inbox: Path, drop: Call
             process.kill()
     assert process.returncode == 130, err
     out = said.read_text()
-    assert [line.split(":")[0] for line in out.splitlines()] == [
+    assert [line.split(":")[0] for line in out.splitlines() if ": fitting (" not in line] == [
+        f"  looking into {inbox}",
+        "  dog-v1",
         "+ dog-v1",
         "  dog",
+        "  cow-v1",
         "! cow-v1",
+        "  hen-v1",
         "+ hen-v1",
         "  hen",
     ]

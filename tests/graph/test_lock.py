@@ -75,8 +75,7 @@ def test_no_file_is_an_empty_lock(tmp_path: Path):
     [
         ("", "1:1: found nothing; expected a mapping"),
         ("{", "1:2: the file ends here"),
-        ("<<<<<<< HEAD\n", "1:1: found <; expected a JSON value"),
-        ('{"legonet-lock": 2}', "1:18: legonet-lock: found 2; expected 1"),
+        ('{"legonet-lock": 0}', "1:18: legonet-lock: found 0; expected 1"),
         ('{"teachers": {"a": {"source": "x"}}}', "1:15: teachers.a.category_module: missing"),
         ('{"teecher": {}}', "1:2: teecher: unknown key; .* Did you mean 'teachers'\\?"),
         (
@@ -96,6 +95,36 @@ def test_a_damaged_file_is_told_with_its_place_and_remedy(tmp_path: Path, text: 
         "restore it from version control, or delete it to build everything again"
     )
     assert "Input should" not in str(caught.value)
+
+
+@pytest.mark.parametrize("padding", ["", " " * 9 * 2**20])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{\n<<<<<<< HEAD\n"a": 1\n=======\n"a": 2\n>>>>>>> theirs\n}',
+            "2:1: a merge conflict, up to line 6; expected a lock file that is merged; take either side "
+            "whole (git checkout --ours FILE, or --theirs), then run `legonet plan`",
+        ),
+        (
+            '{"legonet-lock": 2, "bricks": 3}',
+            "1:18: legonet-lock: format 2, of a newer legonet; expected format 1, which this one reads; "
+            "update legonet: pip install --upgrade legonet",
+        ),
+    ],
+)
+def test_what_has_a_remedy_of_its_own(tmp_path: Path, text: str, message: str, padding: str):
+    path = tmp_path / "x.lock.json"
+    path.write_text(text + padding)
+    with pytest.raises(GraphError) as caught:
+        read_lock(path)
+    assert str(caught.value) == f"{path}:{message}"
+
+
+def test_a_byte_order_mark_is_no_trouble(tmp_path: Path):
+    path = tmp_path / "x.lock.json"
+    path.write_bytes(b"\xef\xbb\xbf" + dump_lock(Lock()).encode())
+    assert read_lock(path) == Lock()
 
 
 def test_a_large_file_is_not_read(tmp_path: Path):

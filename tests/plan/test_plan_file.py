@@ -87,7 +87,10 @@ def test_another_world_is_refused(path: Path, plan: Plan, message: str) -> None:
         ("", "expected a plan file"),
         ("[", "expected a plan file"),
         ('{"legonet-plan": 2, "file": "x", "edges": []}', "legonet-plan"),
-        ('{"legonet-plan": 1, "file": "x", "edges": [{"path": "a:b", "action": "dance"}]}', "edges.0.action"),
+        (
+            '{"legonet-plan": 1, "file": "x", "edges": [{"path": "a:b", "action": "dance"}]}',
+            r"edges\[0\].action",
+        ),
     ],
 )
 def test_other_files(path: Path, text: str, message: str) -> None:

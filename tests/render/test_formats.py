@@ -95,13 +95,15 @@ def test_an_unknown_ending_lists_the_formats(make_graph, tmp_path, name, found):
 
 
 def test_an_unknown_format_lists_the_formats(make_graph):
-    with pytest.raises(RenderError, match="found format 'bmp'; expected one of svg, png, pdf"):
+    with pytest.raises(RenderError, match="format 'bmp': not known; expected one of svg, png, pdf"):
         draw(make_graph(), "bmp")
 
 
-def test_a_folder_that_is_not_there(make_graph, tmp_path):
-    with pytest.raises(RenderError, match=r"missing/a\.dot: cannot be written \(No such file"):
-        render(make_graph(), tmp_path / "missing" / "a.dot")
+def test_a_folder_that_is_not_there_is_made(make_graph, tmp_path):
+    assert render(make_graph(), tmp_path / "new" / "folder" / "a.dot").is_file()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RenderError, match=r"file/a\.dot: cannot be written \((File exists|Not a dir)"):
+        render(make_graph(), tmp_path / "file" / "a.dot")
 
 
 def test_a_failure_leaves_the_old_file_whole(make_graph, tmp_path, monkeypatch):

@@ -61,3 +61,15 @@ def test_what_graphviz_does_not_write_is_refused():
     svg = '<svg viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg"><image/></svg>'
     with pytest.raises(RenderError, match="<image>"):
         pdf(svg, "x")
+
+
+def test_letters_that_no_font_has_are_told(make_graph, monkeypatch, caplog):
+    monkeypatch.setattr("legonet.render.pdf._machine_fonts", lambda bold: ())
+    graph = make_graph(["dog", "कुत्ता"])
+    draw(graph, "pdf")
+    (record,) = caplog.records
+    assert "no font of this machine has glyphs for क" in record.getMessage()
+    assert "write SVG or HTML" in record.getMessage()
+    caplog.clear()
+    draw(make_graph(["dog", "été", "猫"]), "pdf")  # Latin is in every reader, 猫 in fonts that readers bring
+    assert not caplog.records

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from legonet.data.folder import FolderImages
 from legonet.errors import StoreError
+from legonet.graph.json_schema import graph_schema
+from legonet.graph.load import load_graph, parse_yaml
 from legonet.store.workspace import Workspace, init_workspace, shipped_folder
+from legonet.teachers.validate import problems_of
 
 
 @pytest.fixture
@@ -39,12 +46,34 @@ def test_without_a_marker_the_graph_files_folder(root: Path) -> None:
 
 def test_a_new_workspace(root: Path) -> None:
     written = init_workspace(root, example=False)
-    assert {file.read_bytes() for file in written} == {
+    assert {file.read_bytes() for file in written if file.parent.name == "blocks"} == {
         file.read_bytes() for file in shipped_folder("blocks").iterdir()
     }
-    assert (root / "graphs").is_dir()
+    assert json.loads((root / "graphs" / "graph.schema.json").read_text()) == graph_schema()
+    assert ".legonet/" in (root / ".gitignore").read_text().splitlines()
     assert (root / ".legonet" / ".gitignore").read_text() == "*\n"
-    assert init_workspace(root, example=False) == written
+    (root / "graphs" / "work.yaml").write_text("mine")
+    again = [file for file in written if file.name not in (".gitignore", "work.yaml")]
+    assert init_workspace(root, example=False) == again
+    assert (root / "graphs" / "work.yaml").read_text() == "mine"
+    (root / ".gitignore").write_text("mine\n")
+    init_workspace(root, example=False)
+    assert (root / ".gitignore").read_text() == "mine\n"
+
+
+def test_a_new_workspace_is_valid_and_has_an_image_of_each_category(root: Path) -> None:
+    init_workspace(root)
+    graphs = sorted((root / "graphs").glob("*.yaml"))
+    assert [problems_of(graph) for graph in graphs] == [""]
+    line = re.match(r"# yaml-language-server: \$schema=(\S+)\n", graphs[0].read_text())
+    assert line is not None
+    schema = graphs[0].with_name(line[1])
+    jsonschema.validate(parse_yaml(graphs[0].read_bytes(), "animals.yaml")[0], json.loads(schema.read_text()))
+    shape = load_graph(graphs[0]).graph.input.shape
+    for category in load_graph(graphs[0]).graph.categories:
+        images = FolderImages(root / "images", shape, positive=category, masks=True)
+        assert sum(images.labels) == 1
+        assert images[images.labels.index(1)][2].float().mean() > 0.1
 
 
 @pytest.mark.parametrize("in_the_way", ["file", "folder"])

@@ -55,4 +55,4 @@ def _camel(part: str) -> str:
 
 def comment(text: str) -> str:
     """Text for a comment or docstring, without what could end it."""
-    return re.sub(r"[^\w.,:+@ -]", "_", text, flags=re.ASCII)
+    return re.sub(r"[^\w.,:+@ -]", "_", text)

@@ -167,7 +167,7 @@ class _Writer:
         lines.append("    return {")
         for path, ref in outputs.items():
             given_back = f"self.{backs[path]}({value(ref)}, images)" if path in backs else value(ref)
-            lines.append(f"        {json.dumps(path)}: {given_back},")
+            lines.append(f"        {json.dumps(path, ensure_ascii=False)}: {given_back},")
         return [*lines, "    }"]
 
 

@@ -115,7 +115,8 @@ def _beta(context: Context) -> float:
     if edge.generic_statistics is None or not own:
         missing = "generic task module's teacher" if edge.generic_statistics is None else "category's teacher"
         context.notes.append(
-            f"{edge.path}: beta is 1: the {missing} has no statistics; run `legonet teacher record`"
+            f"{edge.path}: the features keep their scale (beta is 1): the {missing} has no statistics; run "
+            "`legonet teacher record`"
         )
         return 1.0
     return edge.generic_statistics.norm / own

@@ -137,8 +137,8 @@ def _masks(context: Context, settings: Solving, imagined: int) -> Masks:
         return Chances(float(settings.keep))
     if context.edge.statistics is None:
         context.notes.append(
-            f"{context.edge.path}: masks are drawn with keep = {settings.keep}: the teacher has no "
-            "statistics; run `legonet teacher record`"
+            f"{context.edge.path}: which units pass is drawn at random (keep = {settings.keep}): the "
+            "teacher has no statistics; run `legonet teacher record`"
         )
         return Chances(float(settings.keep))
     return Chances(context.edge.statistics.activity)

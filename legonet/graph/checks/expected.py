@@ -10,7 +10,9 @@ from legonet.graph.suggest import listed
 Node = dict[str, Any]
 
 _PATTERNS = {
-    NAME_PATTERN: "a name (at most 64 letters, digits, '_' or '-', the first a letter or digit)",
+    NAME_PATTERN: (
+        "a name (at most 64 letters of any script, digits, '_' or '-', the first a letter or digit)"
+    ),
     PATH_PATTERN: "a path, written category:task",
     SHA256_PATTERN: "a sha256, 64 digits 0-9 a-f",
 }

@@ -8,6 +8,7 @@ the file. Both judge alike; a property test holds them together.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -123,7 +124,8 @@ class _Walk:
                 yield self._unknown_key(name, properties, key)
             elif isinstance(names, dict) and not self._matches(name, names):
                 words = expected({"type": "string", **names}, self.definitions)
-                yield Finding((*key, name), f"found {show(name)}", f"expected {words}", "rename it", at="key")
+                advice = self._composed(name, names) or "rename it"
+                yield Finding((*key, name), f"found {show(name)}", f"expected {words}", advice, at="key")
         # A key that is probably misspelt is not missing too; merge keys could hold any.
         meant = {closest(name, properties) for name in strangers[:20]}
         for name in node.get("required", ()):
@@ -185,6 +187,12 @@ class _Walk:
         pattern = node.get("pattern")
         return pattern is None or re.search(pattern.removesuffix("$") + r"\Z", value) is not None
 
+    def _composed(self, value: str, node: Node) -> str:
+        """Advice on text that would do if letters with accents were one character each; it looks the same."""
+        composed = unicodedata.normalize("NFC", value)
+        fits = composed != value and "pattern" in node and self._matches(composed, node)
+        return "write each letter with its accent as one character (Unicode's form NFC)" if fits else ""
+
     def _unknown(self, value: Any, choices: list[Any], what: str, key: KeyPath) -> Finding:
         """A value that is none of a few."""
         found = self._found(value, key)
@@ -209,6 +217,8 @@ class _Walk:
         branches = [resolved(branch, self.definitions) for branch in (node, *node.get("anyOf", ()))]
         kinds = {branch.get("type") for branch in branches if "enum" not in branch}
         if isinstance(value, str):
+            if composed := self._composed(value, node):
+                return composed
             if "boolean" in kinds and value.lower() in _OLD_BOOLEANS:
                 return f"write {_OLD_BOOLEANS[value.lower()]}"
             if kinds & {"integer", "number", "boolean"} and not isinstance(_as_plain(value), str):

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from legonet.errors import GraphError, Problem
+from legonet.graph.fields import LETTERS
 from legonet.graph.reading.scalars import BadNumberError, plain
 from legonet.graph.schema import Graph
 from legonet.graph.suggest import kind_of
@@ -19,7 +20,7 @@ _MOST_INLINE = 4
 # People add to these, so each entry has a line of its own.
 _SECTIONS = frozenset({"categories", "tasks", "adapters", "teachers", "applications"})
 # Plain scalars that need no quotes anywhere, in flow collections too.
-_PLAIN = re.compile(r"[A-Za-z0-9_./+~-](?:[A-Za-z0-9_./:+~@=-]|(?<!:) (?=[A-Za-z0-9_(/]))*")
+_PLAIN = re.compile(rf"[0-9{LETTERS}_./+~-](?:[0-9{LETTERS}_./:+~@=-]|(?<!:) (?=[0-9{LETTERS}_(/]))*")
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 

@@ -14,6 +14,12 @@ LARGEST_FILE = foreign.GRAPH.largest or 0  # bytes
 
 # What YAML 1.2 calls printable, without a byte order mark inside the text.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_CONFLICT = re.compile(r"^<{7} .*$", re.MULTILINE)
+_CONFLICT_END = re.compile(r"^>{7} .*$", re.MULTILINE)
+_RESOLVE = {
+    "lock file": "take either side whole (git checkout --ours FILE, or --theirs), then run `legonet plan`",
+    "plan file": "make the plan again",
+}
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
@@ -39,13 +45,14 @@ def read_source(path: str | Path, what: str = "graph file", *, follow: bool = Tr
     return decode(foreign.read(path, replace(foreign.GRAPH, what=what), follow=follow), str(path), what)
 
 
-def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
-    """Text from bytes: UTF-8, no control characters, not larger than `LARGEST_FILE`.
+def decode(data: str | bytes, source: str, what: str = "graph file", limit: int = LARGEST_FILE) -> str:
+    """Text from bytes: UTF-8, no control characters, no conflict of a merge, not too large.
 
     Args:
         data: A file's bytes, or text that is only checked.
         source: The file's name for messages.
         what: What the file should be, for messages.
+        limit: The largest size.
 
     Returns:
         The text without a byte order mark.
@@ -53,7 +60,7 @@ def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
     Raises:
         GraphError: It breaks one of those rules.
     """
-    if len(data) > LARGEST_FILE:
+    if len(data) > limit:
         raise foreign.too_large(replace(foreign.GRAPH, what=what), source, len(data))
     if isinstance(data, bytes):
         for mark, encoding in _OTHER_ENCODINGS:
@@ -70,10 +77,22 @@ def decode(data: str | bytes, source: str, what: str = "graph file") -> str:
     else:
         text = data
     text = text.removeprefix("\ufeff")
+    if conflict := _CONFLICT.search(text):
+        raise _conflict(text, conflict.start(), source, what)
     if bad := _FORBIDDEN.search(text):
-        parts = (f"control character U+{ord(bad.group()):04X}", "expected printable text", "remove it")
+        name = "a byte order mark inside the text," if bad.group() == "\ufeff" else "control character"
+        parts = (f"{name} U+{ord(bad.group()):04X}", "expected printable text", "remove it")
         raise GraphError.of(Problem(*parts, source, *_after(text[: bad.start()])))
     return text
+
+
+def _conflict(text: str, start: int, source: str, what: str) -> GraphError:
+    """The error about a file that git could not merge."""
+    end = _CONFLICT_END.search(text, start)
+    until = f", up to line {_after(text[: end.start()])[0]}" if end else ""
+    advice = _RESOLVE.get(what, "keep what is right of both sides, and remove the lines <<<, === and >>>")
+    expected = f"expected a {what} that is merged"
+    return GraphError.of(Problem(f"a merge conflict{until}", expected, advice, source, *_after(text[:start])))
 
 
 def _after(before: str) -> tuple[int, int]:

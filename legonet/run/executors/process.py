@@ -212,7 +212,10 @@ class ProcessExecutor(Executor):
             if status < 0
             else f"its process ended with {status}"
         )
-        error = DistillError(f"{path}: {why}; expected it to end with a result; see what the machine lacked")
+        error = DistillError(
+            f"{path}: {why}; expected a result; see whether the machine has enough memory, or "
+            "use fewer --workers"
+        )
         return Outcome(path, error=error, again=True)
 
     def _server_lost(self) -> list[Outcome]:

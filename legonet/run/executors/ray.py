@@ -150,7 +150,9 @@ class RayExecutor(Executor):
         try:
             text, adapter = ray.get(reference)
         except ray.exceptions.RayError as error:
-            lost = DistillError(f"{path}: its worker was lost ({type(error).__name__}); expected it to end")
+            lost = DistillError(
+                f"{path}: its worker was lost ({type(error).__name__}); expected a result; look at Ray's log"
+            )
             return Outcome(path, error=lost, again=True)
         data = json.loads(text)
         if "error" in data:

@@ -94,8 +94,8 @@ def test_without_statistics_and_images_it_says_what_is_lacking(
 ) -> None:
     fitted = fit(edge, Adapter(kernel=3, method=method))
     notes = "\n".join(fitted.notes)
-    assert "beta is 1: the generic task module's teacher has no statistics" in notes
-    assert "masks are drawn with keep = 0.5" in notes
+    assert "(beta is 1): the generic task module's teacher has no statistics" in notes
+    assert "which units pass is drawn at random (keep = 0.5)" in notes
     assert "the output's offset is not set" in notes
     assert set(fitted.quality) == {"residual"}
 

@@ -88,10 +88,10 @@ def test_masks_of_synthesised_features(edge: Edge) -> None:
     fitted = fit(with_statistics(with_teacher(edge, reordered(edge.teacher_module))), spec)
     assert fitted.quality["residual"] < 1e-4
     assert fit(edge, spec, Samples(torch.rand(12, 3, 16, 16))).notes == [
-        "cat:classify: beta is 1: the generic task module's teacher has no statistics; "
-        "run `legonet teacher record`"
+        "cat:classify: the features keep their scale (beta is 1): the generic task module's teacher has no "
+        "statistics; run `legonet teacher record`"
     ]
-    assert any("masks are drawn with keep = 0.5" in note for note in fit(edge, spec).notes)
+    assert any("which units pass is drawn at random (keep = 0.5)" in note for note in fit(edge, spec).notes)
 
 
 @pytest.mark.parametrize("make", [strangers, another_architecture])

@@ -1,0 +1,94 @@
+"""How fast this machine fits: steps of a descent through the modules of a plan's largest job. Needs torch."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import torch
+
+from legonet.blocks.adapter import build_adapter
+from legonet.distill.fitting.context import frozen
+from legonet.errors import LegonetError
+from legonet.graph.lock import Lock
+from legonet.ir.flops import FlopCounter
+from legonet.run.execute import load_edge
+from legonet.run.jobs import blobs_of, make_jobs
+from legonet.run.prepare import store_blobs
+from legonet.run.project import Project
+from legonet.store.blobs import MemoryStore
+
+SECONDS = 1.0
+BATCH = 16  # features per step, as most methods take them
+WARM_UP = 2  # steps in which memory is got and kernels are chosen
+
+
+class Measured(NamedTuple):
+    """What was measured.
+
+    Attributes:
+        operations: That were done.
+        seconds: In which they were.
+        begin: Seconds until the first of them: modules are cut, read and made ready.
+    """
+
+    operations: int
+    seconds: float
+    begin: float
+
+
+def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
+    """Do steps for a while as fits do: images through f, then outputs and gradients are matched.
+
+    Args:
+        project: Its plan's largest job says which modules; nothing of it is changed, and nothing is kept.
+        lock: What has been built.
+        seconds: For how long, at least; one step is done in any case.
+
+    Returns:
+        What was done in how long.
+
+    Raises:
+        LegonetError: There is no job, or its modules cannot be had.
+    """
+    found = project.plan(lock)
+    costs = {edge.path: edge.cost for edge in found.plan.jobs if edge.cost is not None}
+    sizes = {path: cost.operations for path, cost in costs.items() if cost.operations}
+    if not sizes:
+        raise LegonetError(f"{project.graph.name}: nothing is to be fitted whose operations can be counted")
+    largest = max(sizes, key=sizes.__getitem__)
+    (job,) = (job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path == largest)
+    started, store = time.monotonic(), MemoryStore()
+    store_blobs(blobs_of([job]), project.sources, found.teachers, store)
+    edge = load_edge(job, store)
+    f, student, teacher = (
+        frozen(each, "cpu") for each in (edge.category_module, edge.task_module, edge.teacher_module)
+    )
+    adapter = build_adapter(job.adapter, edge.source, edge.target, edge.path)
+    images = torch.randn(BATCH, *job.input.shape)
+    same = job.own_category_module is None  # else the teacher takes features of another module
+
+    def step() -> None:
+        with torch.no_grad():
+            features = f(images)
+        features.requires_grad_()
+        output = student(adapter(features))
+        seed = torch.randn_like(output)
+        (gradient,) = torch.autograd.grad(output, features, seed, create_graph=True)
+        loss = output.square().mean() + gradient.square().mean()
+        if same:
+            wanted = teacher(features)
+            (pulled,) = torch.autograd.grad(wanted, features, torch.randn_like(wanted))
+            loss = loss + (gradient - pulled).square().mean()
+        loss.backward()
+
+    with FlopCounter() as counter:
+        step()
+    before = time.monotonic() - started
+    for _ in range(WARM_UP):
+        step()
+    begin, steps = time.monotonic(), 0
+    while not steps or time.monotonic() - begin < seconds:
+        step()
+        steps += 1
+    return Measured(counter.total * steps, time.monotonic() - begin, before)

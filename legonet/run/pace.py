@@ -1,0 +1,51 @@
+"""How fast this machine fits, measured before anything has run: kept in the workspace. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from contextlib import suppress
+
+from legonet.plan.cost import Pace
+from legonet.store.plain_files import write_file
+from legonet.store.workspace import Workspace
+
+_FILE = "pace.json"
+
+
+def read_pace(workspace: Workspace | None) -> Pace | None:
+    """What was measured on this machine; None if nothing was."""
+    if workspace is None:
+        return None
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        data = json.loads(workspace.state(_FILE).read_text(encoding="utf-8"))
+        if data["machine"] == _machine():
+            took, operations, begin = float(data["seconds"]), int(data["operations"]), float(data["begin"])
+            if took > 0 and operations > 0 and begin >= 0:
+                # Of steps of a real fit, so that it holds for any number of them.
+                return Pace(0, begin, None, took, operations, sys.maxsize)
+    return None
+
+
+def keep_pace(workspace: Workspace, operations: int, seconds: float, begin: float) -> None:
+    """Keep what was measured.
+
+    Args:
+        workspace: Of the network.
+        operations: That were done.
+        seconds: In which they were.
+        begin: Seconds that a job takes before its steps.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    data = {"machine": _machine(), "operations": operations, "seconds": seconds, "begin": begin}
+    write_file(workspace.state(_FILE), json.dumps(data).encode())
+
+
+def _machine() -> str:
+    """What a measurement is of: another machine, or another number of threads, is as fast as it is."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return f"{platform.node()} {platform.machine()} {os.cpu_count()} {threads}".rstrip()
