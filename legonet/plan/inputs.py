@@ -94,7 +94,10 @@ class SharedInputs:
             "task module's statistics": generic.statistics or NO_STATISTICS,
             "input": self._input,
             "output": self._graph.tasks[task].output.key_text(),
-            "adapter": canonical(spec.model_dump(mode="json", exclude={"method", "seed"})),
+            "adapter": canonical(
+                spec.model_dump(mode="json", exclude={"method", "seed"})
+                | {"activation": spec.activation or "relu"}  # what is found follows from what else is in the key
+            ),
             "method": canonical(settings.model_dump(mode="json")),
             "seed": str(spec.seed),
         }

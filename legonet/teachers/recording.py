@@ -13,7 +13,8 @@ from legonet.store.plain_files import write_file
 from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.sources.source import TeacherSource
-from legonet.teachers.statistics import SHARE, dump_statistics, record
+from legonet.teachers.statistics import SHARE, record
+from legonet.teachers.statistics_file import dump_statistics
 
 
 def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:

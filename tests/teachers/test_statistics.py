@@ -9,7 +9,8 @@ from legonet.blocks.build import lowered
 from legonet.distill.synthesis.from_statistics import synthesise
 from legonet.errors import TeacherError
 from legonet.ir.interpreter import GraphModule
-from legonet.teachers.statistics import Statistics, dump_statistics, parse_statistics, record
+from legonet.teachers.statistics import Statistics, record
+from legonet.teachers.statistics_file import dump_statistics, parse_statistics
 
 LIMIT = 40_000
 
