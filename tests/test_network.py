@@ -67,8 +67,7 @@ class TestAddTeacher:
     def test_with_statistics_nothing_is_lacking(
         self, make_model: Callable[..., nn.Module], images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("legonet.distill.synthesis.activation_matching.STEPS", 2)
-        monkeypatch.setattr("legonet.distill.synthesis.inversion.STEPS", 2)
+        monkeypatch.setattr("legonet.distill.flops.refinement.STEPS", 20)
         network = legonet.Network("zoo", (3, 8, 8))
         for seed, category in enumerate(("cat", "dog")):
             network.add_teacher(

@@ -55,7 +55,7 @@ class Auto(Method):
     def _what_is_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What is found is not written."""
         data: dict[str, Any] = write(self)
-        return {name: each for name, each in data.items() if each is not None and name != "gradients"}
+        return {name: each for name, each in data.items() if each is not None}
 
     def cost(self, work: Work) -> int:
         """The starts, the features to learn from, and the refinement."""

@@ -1,6 +1,6 @@
 """Features at a cut, from what the teacher's owner recorded: no image is needed.
 
-    x = mean_k + Σ_r z_r factor_r + sqrt(rest_k) ε,      k drawn by its share of the images          (drawn)
+    x = mean_k + Σ_r z_r factor_r + sqrt(rest) ε,      k drawn by its share of the images          (drawn)
 
 Then each channel's values are replaced, rank by rank, by those that the owner recorded: *recoloured*. What is
 drawn has the moments of real features and none of their content; the features of any image at all, recoloured, have
@@ -33,11 +33,9 @@ def synthesise(statistics: Statistics, count: int, generator: torch.Generator) -
     """
     chosen = torch.multinomial(statistics.shares, count, replacement=True, generator=generator)
     noise = torch.randn(count, *statistics.means.shape[1:], generator=generator)
-    features = statistics.means[chosen] + statistics.rest[chosen].sqrt()[..., None, None] * noise
-    if len(statistics.factors):
-        scores = torch.randn(count, len(statistics.factors), generator=generator)
-        scores = scores * (statistics.component == chosen[:, None])
-        features = features + torch.tensordot(scores, statistics.factors, 1)
+    features = statistics.means[chosen] + statistics.rest.sqrt().view(-1, 1, 1) * noise
+    scores = torch.randn(count, len(statistics.factors), generator=generator)
+    features = features + torch.tensordot(scores, statistics.factors, 1)
     return recoloured(features, statistics)
 
 
