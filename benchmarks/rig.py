@@ -139,7 +139,7 @@ class Rig:
             return None, 0.0
         random_seed = trial.seed if trial.random_f else None
         return self._imagine(
-            trial.experiment, trial.category, random_seed, trial.seed, spec.settings.imagined
+            trial.experiment, trial.category, random_seed, trial.seed, spec.settings.features
         )
 
     def _find_imagined(

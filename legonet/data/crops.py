@@ -16,12 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 FOLDER = Path(__file__).parent / "photos"
-SMALLEST = 0.25  # side of the smallest crop, as a part of the photo's shorter side; sides are even on a log scale
+SMALLEST = (
+    0.25  # side of the smallest crop, as a part of the photo's shorter side; sides are even on a log scale
+)
 
 
 @cache
 def public_photos() -> tuple[Tensor, ...]:
-    """The photos in the wheel, (3, height, width) in [0, 1]; `photos/README.md` names them and their terms."""
+    """The photos in the wheel, (3, height, width) in [0, 1]; `photos/README.md` has their names and terms."""
     found = []
     for path in sorted(FOLDER.glob("*.jpg")):
         with Image.open(path, formats=["JPEG"]) as photo:
@@ -52,7 +54,10 @@ def crop_images(
         photo = photos[int(chosen[index])]
         shorter = min(photo.shape[1:])
         side = max(1, round(shorter * SMALLEST**scale))
-        top, left = (int(place * (length - side + 1)) for place, length in zip((down, right), photo.shape[1:], strict=True))
+        top, left = (
+            int(place * (length - side + 1))
+            for place, length in zip((down, right), photo.shape[1:], strict=True)
+        )
         square = photo[None, :, top : top + side, left : left + side]
         resized = F.interpolate(square, size=size, mode="bilinear", antialias=True, align_corners=False)
         images[index] = resized[0].flip(-1) if mirrored < 0.5 else resized[0]

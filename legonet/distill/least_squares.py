@@ -202,8 +202,8 @@ def solve_adapter(
         before = first.weight.clone()
 
         def place(ridge: float) -> None:
-            # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of it,
-            # no descent could ever use it.
+            # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of
+            # it, no descent could ever use it.
             weight = solved[ridge]
             read = weight.flatten(1).any(1)
             first.weight.copy_(before)

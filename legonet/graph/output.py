@@ -132,8 +132,8 @@ class Output(Model):
     def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         """Say how far each output decides as the teacher's, in [0, 1].
 
-        Kinds that decide between labels say whether they choose the same; of numbers, as here, it is the part of
-        them that are less than half of the teacher's standard deviation apart.
+        Kinds that decide between labels say whether they choose the same; of numbers, as here, it is the
+        part of them that are less than half of the teacher's standard deviation apart.
 
         Args:
             student: The student's outputs.

@@ -84,7 +84,8 @@ class Adapter(Model):
     )
     activation: Literal["relu", "none"] | None = Field(
         default=None,
-        description="of each convolution; default: relu, or none where the task module takes features with signs",
+        description="of each convolution; default: relu, or none where the task module takes "
+        "features with signs",
     )
     rescale: bool = Field(
         default=True, description="multiply the features by beta, the ratio of the mean feature norms"

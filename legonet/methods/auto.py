@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from legonet.distill.fitting.initialisation import Initialisation
     from legonet.distill.fitting.refinement import Material, Refinement
 
+IMAGINED = 1600
 LEARNING_RATE = 3e-3
 SLOWER = 3  # a refinement that made things worse is done again with so many times less
 TRIES = 3
@@ -36,10 +37,12 @@ class Auto(Method):
     name: Literal["auto"]
     steps: Positive | None = Field(
         default=None,
-        description="optimiser steps of the refinement, up to four times as many with many images; default: as "
-        "the size of the modules allows",
+        description="optimiser steps of the refinement, up to four times as many with many images; default: "
+        "as the size of the modules allows",
     )
-    imagined: Positive = Field(default=1600, description="features that are synthesised to learn from")
+    imagined: Positive | None = Field(
+        default=None, description=f"features that are synthesised to learn from; default: {IMAGINED}"
+    )
     learning_rate: Annotated[Number, Field(gt=0)] | None = Field(
         default=None, description="of the refinement; default: the greatest that makes nothing worse"
     )
@@ -57,16 +60,25 @@ class Auto(Method):
         data: dict[str, Any] = write(self)
         return {name: each for name, each in data.items() if each is not None}
 
+    @property
+    def features(self) -> int:
+        """How many features are synthesised."""
+        return IMAGINED if self.imagined is None else self.imagined
+
+    def key_settings(self) -> dict[str, Any]:
+        """Defaults are written as version 0.1 had them: what was fitted keeps its key."""
+        return {"steps": 400, "imagined": 512} | self.model_dump(mode="json")
+
     def cost(self, work: Work) -> int:
         """The starts, the features to learn from, and the refinement."""
         starts = len(MASKS) if self.start is None else 1
-        known = starts * work.closed_form(DRAWS) + work.synthetic(self.imagined)
-        return known + refinement_operations(work, self.steps, self.imagined)
+        known = starts * work.closed_form(DRAWS) + work.synthetic(self.features)
+        return known + refinement_operations(work, self.steps, self.features)
 
     def fit(self, context: Context) -> dict[str, float]:
         """Fit by what there is: the modules alone, statistics, images, labels.
 
-        1. Start: the best of several closed forms and the identity (`legonet.distill.fitting.initialisation`).
+        1. Start: the best of several closed forms and the identity.
         2. Refinement of all weights (`legonet.distill.fitting.refinement`), longer without a common base.
         3. What agrees best with the teacher on held-out features is kept, be it the start; an exact start is
            not refined.
@@ -82,10 +94,10 @@ class Auto(Method):
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
 
-        context = replace(context, imagined=synthetic_features(context, self.imagined))
-        material = gather(context, self.imagined)
+        context = replace(context, imagined=synthetic_features(context, self.features))
+        material = gather(context, self.features)
         if material is None:
-            begin = initialise(context, self.start or Solving(), self.imagined)
+            begin = initialise(context, self.start or Solving(), self.features)
             context.notes.append(
                 f"{context.edge.path}: the output's offset is not set: neither statistics of the teacher nor "
                 "images nor the network's input are known; run `legonet teacher record`, or give some images"
@@ -109,7 +121,7 @@ class Auto(Method):
         from legonet.distill.fitting.initialisation import initialise, set_identities
 
         if self.start is not None:
-            return initialise(context, self.start, self.imagined)
+            return initialise(context, self.start, self.features)
         random, found = copy.deepcopy(context.adapter.state_dict()), []
         for masks in MASKS:
             context.adapter.load_state_dict(random)
@@ -118,7 +130,7 @@ class Auto(Method):
             begin = initialise(
                 replace(context, notes=notes),
                 Solving(draws=DRAWS, masks=masks),
-                self.imagined,
+                self.features,
                 judge,
                 aligned=not found or found[0][1].aligned,
             )
@@ -135,9 +147,7 @@ class Auto(Method):
         context.adapter.load_state_dict(state)
         return begin
 
-    def _refine(
-        self, context: Context, refinement: Refinement, kept: _Kept, begin: Initialisation
-    ) -> None:
+    def _refine(self, context: Context, refinement: Refinement, kept: _Kept, begin: Initialisation) -> None:
         rate = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
         for attempt in range(TRIES if self.learning_rate is None else 1):
             context.adapter.load_state_dict(kept.states["start"])

@@ -96,9 +96,11 @@ class SharedInputs:
             "output": self._graph.tasks[task].output.key_text(),
             "adapter": canonical(
                 spec.model_dump(mode="json", exclude={"method", "seed"})
-                | {"activation": spec.activation or "relu"}  # what is found follows from what else is in the key
+                | {
+                    "activation": spec.activation or "relu"
+                }  # what is found follows from what else is in the key
             ),
-            "method": canonical(settings.model_dump(mode="json")),
+            "method": canonical(settings.key_settings()),
             "seed": str(spec.seed),
         }
         return Shared(giver, generic.task_module, settings.name, fingerprint(inputs), inputs)

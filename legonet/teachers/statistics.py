@@ -106,8 +106,8 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
             value = f(images)
             if value.ndim != 4:
                 raise TeacherError(
-                    f"features at the cut have shape {tuple(value.shape[1:])}; expected maps (channels, height, "
-                    "width); choose a lower cut"
+                    f"features at the cut have shape {tuple(value.shape[1:])}; expected maps (channels, "
+                    "height, width); choose a lower cut"
                 )
             kept.add(value)
             norm += float(value.flatten(1).norm(dim=1).double().sum())
@@ -236,7 +236,7 @@ def _low_rank(centred: Tensor, rank: int) -> Tensor:
 
 
 def levels(number: int) -> Tensor:
-    """The levels of so many quantiles, in [0, 1]: (1 − cos πu) / 2 for even u, closest together at the tails."""
+    """The levels of so many quantiles, in [0, 1]: (1 − cos πu) / 2 for even u, closest at the tails."""
     return (1 - torch.linspace(0, math.pi, number).cos()) / 2
 
 

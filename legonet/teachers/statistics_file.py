@@ -93,7 +93,11 @@ def _single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _bytes(name: str, maps: Tensor) -> dict[str, Tensor]:
-    scale = maps.flatten(1).abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _STEPS if len(maps) else maps.new_zeros(0)
+    scale = (
+        maps.flatten(1).abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _STEPS
+        if len(maps)
+        else maps.new_zeros(0)
+    )
     return {
         name: (maps / scale.view(-1, 1, 1, 1)).round().to(torch.int8),
         f"{name}.scale": scale.float(),

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.cli import main
 
-NAMES = ["paper", "speed", "scale", "compile", "report", "models", "photos"]
+NAMES = ["paper", "speed", "scale", "compile", "report", "models", "photos", "cells"]
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -6,10 +6,9 @@ from typing import Literal
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from legonet.blocks.adapter import Convolution, build_adapter, convolutions
+from legonet.blocks.adapter import build_adapter, convolutions
 from legonet.distill import least_squares
 from legonet.distill.fitting.context import Edge
 from legonet.distill.least_squares import Draw, NormalEquations, solve_adapter

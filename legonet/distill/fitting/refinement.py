@@ -6,8 +6,8 @@ All weights descend on features of every source and those of the images given, a
 
 The second term needs labels. Whether a step was one ahead is judged on features that are never learned from.
 
-Source: legonet; equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs in the place of its
-pseudo-gradients, as in Hinton et al., arXiv:1503.02531.
+Source: legonet; equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs in the place of
+its pseudo-gradients, as in Hinton et al., arXiv:1503.02531.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Refinement:
         return max(0.0, float(found))  # of equal outputs, a rounding error below 0
 
     def judge_start(self) -> float:
-        """The same but for the outputs' offset, which pseudo-gradients do not see and a descent finds at once."""
+        """The same but for the outputs' offset, which pseudo-gradients do not see; a descent finds it at once."""
         found, axes = self._found(), [0, *range(2, self._wanted.ndim)]
         moved = found + (self._wanted - found).mean(axes, keepdim=True)
         return float(self._context.edge.meaning.disagreement(moved, self._wanted, self._scale))
@@ -90,7 +90,7 @@ class Refinement:
         """Change all weights.
 
         Args:
-            steps: Of Adam without images, there are more with some; None: as many as the modules' size allows.
+            steps: Of Adam without images, more with some; None: as many as the modules' size allows.
             learning_rate: The greatest of its one cycle.
             patience: Times the steps, where they can be afforded.
         """
@@ -106,7 +106,9 @@ class Refinement:
         )
 
     def _found(self) -> Tensor:
-        return outputs_of(nn.Sequential(self._context.adapter, self._context.student), self._material.held_out)
+        return outputs_of(
+            nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
+        )
 
     def _loss(self) -> Tensor:
         context, material, chosen = self._context, self._material, []
@@ -124,6 +126,8 @@ class Refinement:
 
     def _choose(self, among: int, count: int) -> Tensor:
         return torch.randint(among, (count,), generator=self._context.generator).to(self._context.device)
+
+
 def gather(context: Context, count: int) -> Material | None:
     """Everything to learn from, a fifth of it held out; of few given images none is spared for that.
 

@@ -9,7 +9,9 @@ STEPS = 300
 LEAST = 60  # steps, however large the modules are
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
-BUDGET = 6 * 10**12  # operations of a refinement; of small modules it takes less, of the largest `LEAST` steps
+BUDGET = (
+    6 * 10**12
+)  # operations of a refinement; of small modules it takes less, of the largest `LEAST` steps
 
 
 def refinement_steps(step: int, steps: int | None, images: int, patience: int = 1) -> int:

@@ -76,7 +76,7 @@ class Work:
         return images * self.f + moved
 
     def synthetic(self, features: int) -> int:
-        """So many features without images: half of images that show anything, half drawn, which costs little."""
+        """So many features without images: half of images of anything, half drawn, which costs little."""
         return (features // 2) * self.f
 
     def closed_form(self, draws: int) -> int:

@@ -1,4 +1,4 @@
-"""Sources of features that need no image of the category, one file each; a new one is a file and a line here."""
+"""Sources of features that need no image of the category, one file each; a new one has a line here."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ from legonet.distill.synthesis.sources.photos import photos
 # channels, height, width), or None where what it needs is not known.
 Source = Callable[[Edge, int, torch.Generator, torch.device | str], Tensor | None]
 
-# How many parts of all features each gives. The mixture's shares were chosen on validation images (docs/method.md).
+# How many parts of all features each gives; chosen on validation images (docs/method.md).
 TABLE: Mapping[str, tuple[Source, int]] = {"drawn": (drawn, 2), "leaves": (leaves, 1), "photos": (photos, 1)}
