@@ -1,7 +1,7 @@
 """Teachers on photos that nobody composed: electroluminescence photos of solar cells, one kind of cell each.
 
-The photos are the wheel `elpv-dataset`'s (Deitsch et al., CC BY-NC-SA 4.0): 2,624 cells of 300x300 pixels, each
-of one kind, mono- or polycrystalline, with the probability that it is defective. They are read from the
+The photos are the wheel `elpv-dataset`'s (Deitsch et al., CC BY-NC-SA 4.0): 2,624 cells of 300x300 pixels,
+each of one kind, mono- or polycrystalline, with the probability that it is defective. They are read from the
 wheel; none of them, and no weights that learned from them, is part of this repository.
 
 Needs the extra `zoo`.

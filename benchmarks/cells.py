@@ -175,18 +175,19 @@ def _measure(
             _run(module, features)[:, 0]
             for module in (teacher.above, generic.above, nn.Sequential(fitted.adapter, generic.above))
         ]
-    reached = [measured(each, split.test.labels) for each in scores]
-    agreement = float(((scores[0] > 0) == (scores[2] > 0)).float().mean())
+    own_teacher, joined, found = (measured(each, split.test.labels) for each in scores)
     return Fit(
         edge.path,
         images,
         teachers,
         seed,
-        *reached,
-        agreement,
-        fitted.quality,
-        round(seconds, 1),
-        round(memory, 2),
+        own_teacher,
+        joined,
+        found,
+        agreement=float(((scores[0] > 0) == (scores[2] > 0)).float().mean()),
+        quality=fitted.quality,
+        seconds=round(seconds, 1),
+        memory=round(memory, 2),
     )
 
 

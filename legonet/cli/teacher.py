@@ -240,11 +240,13 @@ def record(
 ) -> None:
     """Record teachers' statistics on their owner's images.
 
-    Transplanting then needs no image. Statistics are written beside the weights and take at most a tenth of
-    their size, but for small teachers with large features.
+    Transplanting then needs no image. Statistics are written beside the weights and take at most a quarter
+    of their size, but for small teachers with large features. The images are those that the network will
+    meet: some that show the category and some that do not.
     """
     import legonet
     from legonet.data.source import open_source
+    from legonet.teachers.recording import one_sided
 
     network = legonet.load(graph)
     source = open_source(data, network.graph.input.shape)
@@ -252,6 +254,9 @@ def record(
         path, count = network.record(name, lambda category: source.samples(category, split="train")[0])
         size = Path(path).stat().st_size
         print(f"{path}: {count} images, {size / 1024:.0f} KiB")
+        lacking = one_sided(Path(path), network.graph.tasks[network.graph.teachers[name].task].output)
+        if lacking:
+            print(f"  note: {lacking}")
 
 
 def _model(reference: str, allowed: list[str] | None, graph: Path = HERE) -> nn.Module:

@@ -145,6 +145,15 @@ class Output(Model):
         """
         return ((student - teacher).abs() < scale / 2).flatten(1).float().mean(1)
 
+    def one_sided(self, quantiles: Tensor) -> str | None:
+        """Say which decision all of a teacher's recorded outputs were, or None if they were several.
+
+        Args:
+            quantiles: Of each output over the owner's images, from the least to the greatest, (outputs,
+                number).
+        """
+        return None
+
     @abstractmethod
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss of the task itself, L(y, y*) in equation (3).

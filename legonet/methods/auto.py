@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from legonet.distill.fitting.context import Context
+    from legonet.distill.fitting.estimate import Estimate
     from legonet.distill.fitting.initialisation import Initialisation
     from legonet.distill.fitting.refinement import Material, Refinement
 
@@ -25,6 +26,7 @@ IMAGINED = 1600
 LEARNING_RATE = 3e-3
 SLOWER = 3  # a refinement that made things worse is done again with so many times less
 TRIES = 3
+FEW = 10  # images below which the first that helps is more of them
 EXACT = 1e-6  # disagreement at which there is nothing left to learn
 DRAWS = 128
 MASKS: tuple[Literal["recorded", "imagined"], ...] = ("recorded", "imagined")
@@ -85,11 +87,13 @@ class Auto(Method):
 
         Returns:
             `residual` of the closed form, unless the modules differ in architecture; `disagreement` on
-            held-out features of the adapter that is kept, and `disagreement at the start`, and the
-            `agreement` that is to be expected on real images, unless there is no feature to compare on.
+            held-out features of the adapter that is kept, `disagreement at the start`, and the `agreement`
+            that is to be expected on real images, `from` and `to` which, unless there is no feature to
+            compare on.
 
         Source: legonet.
         """
+        from legonet.distill.fitting.estimate import estimate
         from legonet.distill.fitting.initialisation import initialise
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
@@ -111,9 +115,13 @@ class Auto(Method):
         context.adapter.load_state_dict(kept.state)
         context.notes.append(_note(context, material, kept))
         quality = {} if begin.residual is None else {"residual": begin.residual}
+        seen = refinement.agreement()
+        expected = estimate(float(seen.mean()), len(seen))
+        _warn(context, expected)
         return quality | {
             "disagreement": kept.judged[kept.name],
             "disagreement at the start": kept.judged["start"],
+            **expected.quality(),
         }
 
     def _begin(self, context: Context, refinement: Refinement) -> Initialisation:
@@ -177,6 +185,32 @@ class _Kept:
         if self.judged[name] < self.judged[self.name]:
             self.name = name
         return self.name == name
+
+
+def _warn(context: Context, expected: Estimate) -> None:
+    """Note what is to be expected of a weak path, and what would help most."""
+    from legonet.distill.fitting.estimate import WEAK
+
+    edge, path = context.edge, context.edge.path
+    side = None if edge.statistics is None else edge.meaning.one_sided(edge.statistics.output_quantiles)
+    if side is not None:
+        context.notes.append(
+            f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
+            "output's offset "
+            "may be wrong; record them on images that show the category and on others"
+        )
+    if expected.agreement >= WEAK:
+        return
+    images = 0 if context.images is None else len(context.images)
+    help_ = (
+        "statistics of the teacher" if edge.statistics is None else
+        "ten images of the category" if images < FEW else "an adapter with a larger kernel or more layers, "
+        "another cut"
+    )  # fmt: skip
+    context.notes.append(
+        f"{path}: a weak path: expected to decide as its teacher on {expected.agreement:.0%} of images ("
+        f"{expected.least:.0%} to {expected.most:.0%}); most help would be {help_}"
+    )
 
 
 def _note(context: Context, material: Material, kept: _Kept) -> str:

@@ -32,8 +32,8 @@ def optimise(
         steps: Of Adam.
         learning_rate: At the start.
         decay: Let it fall to zero along half a cosine.
-        cycle: Let it rise from a twenty-fifth over the first tenth of the steps, then fall; `learning_rate` is
-            the greatest (Smith and Topin, arXiv:1708.07120).
+        cycle: Let it rise from a twenty-fifth over the first tenth of the steps, then fall; `learning_rate`
+            is the greatest (Smith and Topin, arXiv:1708.07120).
         progress: Called with (step, steps, loss).
         only: Change the parameters whose names end with this, such as `bias`; default: all.
         state: Where the descent leaves its state, and goes on from if there is one.

@@ -77,7 +77,7 @@ class Refinement:
         return max(0.0, float(found))  # of equal outputs, a rounding error below 0
 
     def judge_start(self) -> float:
-        """The same but for the outputs' offset, which pseudo-gradients do not see; a descent finds it at once."""
+        """The same but for the outputs' offset, which pseudo-gradients do not see."""
         found, axes = self._found(), [0, *range(2, self._wanted.ndim)]
         moved = found + (self._wanted - found).mean(axes, keepdim=True)
         return float(self._context.edge.meaning.disagreement(moved, self._wanted, self._scale))

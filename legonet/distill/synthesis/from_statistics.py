@@ -3,11 +3,13 @@
     x = mean_k + Σ_r z_r factor_r + sqrt(rest) ε,      k drawn by its share of the images          (drawn)
 
 Then each channel's values are replaced, rank by rank, by those that the owner recorded: *recoloured*. What is
-drawn has the moments of real features and none of their content; the features of any image at all, recoloured,
-have content and the right moments. A mixture of both measures better than either (docs/method.md).
+drawn has the moments of real features and none of their content; the features of any image at all,
+recoloured, have content and the right moments. A mixture of both measures better than either
+(docs/method.md).
 
 Source: legonet; mixtures of low-rank Gaussians, Ghahramani and Hinton, The EM algorithm for mixtures of
-factor analyzers (1996); recolouring is histogram matching, as in Gonzalez and Woods, Digital Image Processing.
+factor analyzers (1996); recolouring is histogram matching, as in Gonzalez and Woods, Digital Image
+Processing.
 """
 
 from __future__ import annotations
