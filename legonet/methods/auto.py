@@ -116,7 +116,7 @@ class Auto(Method):
         context.notes.append(_note(context, material, kept))
         quality = {} if begin.residual is None else {"residual": begin.residual}
         seen = refinement.agreement()
-        expected = estimate(float(seen.mean()), len(seen))
+        expected = estimate(float(seen.mean()), len(seen), begin.common)
         _warn(context, expected)
         return quality | {
             "disagreement": kept.judged[kept.name],

@@ -59,7 +59,7 @@ class TestPlan:
             f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 1.23 GFLOP. How long that takes is not known until the first of them has run on "
+            "2 to add; about 288 MFLOP. How long that takes is not known until the first of them has run on "
             "this machine.",
             f"Run: legonet transplant {fresh}",
         ]
@@ -184,12 +184,15 @@ class TestTeacherRecord:
         outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
         assert outcome.status == 0, outcome.err
         target = graph_file.parent / "teachers" / "dog-v1.statistics.safetensors"
-        assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images, \d+ KiB\n", outcome.out)
-        assert target.stat().st_size * 10 <= target.with_name("dog-v1.safetensors").stat().st_size
+        line, note = outcome.out.splitlines()
+        assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images, \d+ KiB", line)
+        assert note.startswith("  note: all but a few scores are ")  # of a teacher that learned nothing
+        assert target.stat().st_size * 4 <= target.with_name("dog-v1.safetensors").stat().st_size
         assert "statistics changed from none to" in run("plan", graph_file).out
 
     def test_all_by_default(self, run: Run, graph_file: Path, photos: Path) -> None:
-        assert len(run("teacher", "record", graph_file, "--data", photos).out.splitlines()) == 3
+        lines = run("teacher", "record", graph_file, "--data", photos).out.splitlines()
+        assert sum(" KiB" in line for line in lines) == 3
 
 
 class TestRender:
