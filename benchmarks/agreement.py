@@ -74,17 +74,10 @@ def run_agreement(seeds: int) -> Iterator[Judged]:
     network, pictures = legonet.load(shipped_folder("graphs") / "animals.yaml"), AnimalPictures()
     normalise = normalisation(network.graph.input)
 
-    def judged(name: str, edge: Edge, spec: dict[str, int], seed: int, samples: Samples | None =
-   
-   
-   
-   
-   
-   
-   
-    None)
-    ->
-        Judged: fitted = fit(edge, Adapter.model_validate({**spec, "seed": seed}), samples)
+    def judged(
+        name: str, edge: Edge, spec: dict[str, int], seed: int, samples: Samples | None = None
+    ) -> Judged:
+        fitted = fit(edge, Adapter.model_validate({**spec, "seed": seed}), samples)
         agreements, count = [], 0
         for split in ("validation", "test"):
             images, _ = pictures.held_out(edge.path.partition(":")[0], False, split)
