@@ -24,7 +24,7 @@ SHARE = 0.25  # of the weights' bytes: what the statistics may take at most
 # The other maps may take this many bytes then, and no more than `COPIED` of what the images' features would.
 FLOOR = 2**16
 COPIED = 0.1
-COMPONENTS = 32  # of the mixture, at most
+COMPONENTS = 16  # of the mixture, at most
 CROWD = 8  # images that a component is of, at least: none shows a single one
 FEWER = 4  # there are at least so many images for each factor
 FACTORS = 64  # at most
@@ -48,9 +48,11 @@ class Statistics:
         norm: The mean Frobenius norm of one image's features at the cut.
         shares: Of the images, in each component of the mixture, (components,).
         means: The mean feature map of each component, (components, channels, height, width).
-        factors: The covariance of maps about their component's mean is about Σ factor factor^T + diagonal;
-            (rank, channels, height, width).
-        rest: The variance of each channel that the factors leave, (channels,).
+        factors: The covariance of a component's maps is about Σ factor factor^T + diagonal over the factors
+            that are its own; (rank, channels, height, width).
+        component: Whose each factor is, (rank,).
+        rest: The variance of each channel that the factors leave, (components, channels).
+        smoothness: How far that agrees between neighbouring positions: their correlation, (channels,).
         quantiles: Of each channel over images and positions at `levels`, from the least to the greatest
             value, (channels, number); none in files of older versions.
         activity: How often each unit is active, in [0, 1], for each ReLU of g_T, bottom first.
@@ -64,7 +66,9 @@ class Statistics:
     shares: Tensor
     means: Tensor
     factors: Tensor
+    component: Tensor
     rest: Tensor
+    smoothness: Tensor
     quantiles: Tensor
     activity: list[Tensor] = field(default_factory=list)
     output_mean: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -79,8 +83,9 @@ class Statistics:
     @property
     def variance(self) -> Tensor:
         """The variance of each channel over images and positions about the mean map, (channels,)."""
-        between = self.shares @ (self.means - self.mean).square().mean((2, 3))
-        return between + self.factors.square().sum(0).mean((1, 2)) + self.rest
+        between = (self.means - self.mean).square().mean((2, 3)) + self.rest
+        of_factors = self.shares[self.component] @ self.factors.square().mean((2, 3))
+        return self.shares @ between + of_factors
 
 
 def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) -> Statistics:
@@ -122,7 +127,7 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     activity = [(total / count).float() for total in active]
     maps = kept.features()
     channels, pixels = maps.shape[1], maps[0].numel()
-    fixed = 2 * channels * (1 + QUANTILES) + sum(each.numel() for each in activity) + 4096
+    fixed = 2 * channels * (COMPONENTS + QUANTILES) + sum(each.numel() for each in activity) + 4096
     room = limit - fixed
     if room < 2 * pixels:
         room = min(FLOOR, int(COPIED * 2 * len(maps) * pixels))
@@ -181,19 +186,41 @@ def _ranks(images: int, maps: int) -> tuple[int, int]:
 
 
 def _mixture(maps: Tensor, components: int, rank: int) -> dict[str, Tensor]:
-    """Images sorted by k-means, and what they have in common about their components' means."""
+    """A mixture of low-rank Gaussians: images sorted by k-means, principal components within each."""
     labels = _sorted(maps, components)
-    found = range(int(labels.max()) + 1)
-    means = torch.stack([maps[labels == each].mean(0) for each in found])
-    centred = maps - means[labels]
-    factors = _low_rank(centred, rank)
-    rest = centred.square().mean((0, 2, 3)) - factors.square().sum(0).mean((1, 2))
+    shares, means, factors, owners, rests = [], [], [], [], []
+    beside = maps.new_zeros(maps.shape[1])
+    # Factors are shared out by how many images a component has.
+    for index in range(int(labels.max()) + 1):
+        own = maps[labels == index]
+        mean = own.mean(0)
+        found = _low_rank(own - mean, round(rank * len(own) / len(maps)))
+        left = (own - mean).square().mean((0, 2, 3)) - found.square().sum(0).mean((1, 2))
+        beside += len(own) * (_beside(own - mean).mean(0) - _beside(found).sum(0))
+        shares.append(len(own) / len(maps))
+        means.append(mean)
+        factors.append(found)
+        owners += [index] * len(found)
+        rests.append(left.clamp_min(0))
+    smoothness = beside / len(maps) / (torch.tensor(shares) @ torch.stack(rests)).clamp_min(1e-12)
     return {
-        "shares": labels.bincount().float() / len(labels),
-        "means": means,
-        "factors": factors,
-        "rest": rest.clamp_min(0),
+        "smoothness": smoothness.clamp(0, 1),
+        "shares": torch.tensor(shares),
+        "means": torch.stack(means),
+        "factors": torch.cat(factors),
+        "component": torch.tensor(owners, dtype=torch.long),
+        "rest": torch.stack(rests),
     }
+
+
+def _beside(maps: Tensor) -> Tensor:
+    """What neighbouring positions have in common: the mean of their products, (batch, channels)."""
+    pairs = [
+        (maps.narrow(axis, 0, size - 1) * maps.narrow(axis, 1, size - 1)).mean((2, 3))
+        for axis, size in ((2, maps.shape[2]), (3, maps.shape[3]))
+        if size > 1
+    ]
+    return torch.stack(pairs).mean(0) if pairs else maps.new_zeros(maps.shape[:2])
 
 
 def _sorted(maps: Tensor, components: int) -> Tensor:
@@ -227,6 +254,7 @@ def _sorted(maps: Tensor, components: int) -> Tensor:
 def _low_rank(centred: Tensor, rank: int) -> Tensor:
     """The leading principal components of whole feature maps, each scaled by its standard deviation."""
     flat = centred.flatten(1) / len(centred) ** 0.5
+    rank = min(rank, len(flat) // FEWER)
     if rank == 0:
         return flat.new_zeros(0, *centred.shape[1:])
     with torch.random.fork_rng(devices=[]):  # a full decomposition would take minutes

@@ -23,7 +23,9 @@ def dump_statistics(statistics: Statistics) -> bytes:
         **_bytes("means", statistics.means),
         **_bytes("factors", statistics.factors),
         "shares": statistics.shares,
+        "component": statistics.component.to(torch.uint8),
         "rest": statistics.rest.half(),
+        "smoothness": statistics.smoothness.half(),
         "quantiles": statistics.quantiles.half(),
         "output.mean": statistics.output_mean,
         "output.std": statistics.output_std,
@@ -68,11 +70,16 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
 
 
 def _mixture(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    means, component = _numbers(tensors, "means"), tensors["component"].long()
+    if component.numel() and int(component.max()) >= len(means):
+        raise ValueError("component")
     return {
         "shares": tensors["shares"],
-        "means": _numbers(tensors, "means"),
+        "means": means,
         "factors": _numbers(tensors, "factors"),
+        "component": component,
         "rest": tensors["rest"].float(),
+        "smoothness": tensors["smoothness"].float(),
         "quantiles": tensors["quantiles"].float(),
         "output_quantiles": tensors["output.quantiles"],
     }
@@ -86,7 +93,9 @@ def _single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         "shares": torch.ones(1),
         "means": mean[None],
         "factors": factors,
-        "rest": left.clamp_min(0),
+        "component": torch.zeros(len(factors), dtype=torch.long),
+        "rest": left.clamp_min(0)[None],
+        "smoothness": mean.new_zeros(len(mean)),
         "quantiles": mean.new_zeros(len(mean), 0),
         "output_quantiles": tensors["output.mean"].new_zeros(len(tensors["output.mean"]), 0),
     }

@@ -1,6 +1,6 @@
 """Features at a cut, from what the teacher's owner recorded: no image is needed.
 
-    x = mean_k + Σ_r z_r factor_r + sqrt(rest) ε,      k drawn by its share of the images          (drawn)
+    x = mean_k + Σ_r z_r factor_r + sqrt(rest_k) ε,      k drawn by its share of the images          (drawn)
 
 Then each channel's values are replaced, rank by rank, by those that the owner recorded: *recoloured*. What is
 drawn has the moments of real features and none of their content; the features of any image at all,
@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from legonet.teachers.statistics import Statistics
@@ -34,11 +35,26 @@ def synthesise(statistics: Statistics, count: int, generator: torch.Generator) -
         (count, channels, height, width).
     """
     chosen = torch.multinomial(statistics.shares, count, replacement=True, generator=generator)
-    noise = torch.randn(count, *statistics.means.shape[1:], generator=generator)
-    features = statistics.means[chosen] + statistics.rest.sqrt().view(-1, 1, 1) * noise
+    noise = _noise(statistics, count, generator)
+    features = statistics.means[chosen] + statistics.rest[chosen].sqrt()[..., None, None] * noise
     scores = torch.randn(count, len(statistics.factors), generator=generator)
+    scores = scores * (statistics.component == chosen[:, None])  # a component has factors of its own
     features = features + torch.tensordot(scores, statistics.factors, 1)
     return recoloured(features, statistics)
+
+
+def _noise(statistics: Statistics, count: int, generator: torch.Generator) -> Tensor:
+    """Noise of variance 1 whose neighbouring positions are correlated as recorded, by a filter (a, 1, a).
+
+    The correlation is 2a / (1 + 2a²), and at most 0.7.
+    """
+    channels, *size = statistics.means.shape[1:]
+    white = torch.randn(count, channels, *(each + 2 for each in size), generator=generator)
+    wanted = statistics.smoothness.clamp(1e-3, 0.7).view(-1, 1, 1, 1)
+    side = (1 - (1 - 2 * wanted.square()).sqrt()) / (2 * wanted)
+    taps = torch.cat([side, torch.ones_like(side), side], 3) / (1 + 2 * side.square()).sqrt()
+    across = F.conv2d(white, taps, groups=channels)
+    return F.conv2d(across, taps.transpose(2, 3), groups=channels)
 
 
 def recoloured(features: Tensor, statistics: Statistics) -> Tensor:

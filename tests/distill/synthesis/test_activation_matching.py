@@ -72,7 +72,7 @@ def test_the_moments_of_maps_move_nothing(edge: Edge) -> None:
     torch.manual_seed(0)
     teacher = chain(nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 1))
     statistics = record(edge.category_module, teacher, [smooth_images(100)], 10**5)
-    drawn = synthesise(statistics, 16, torch.Generator().manual_seed(0))
+    drawn = torch.rand(16, *statistics.mean.shape, generator=torch.Generator().manual_seed(0))
     moved = match(drawn, teacher, statistics)
     assert distance(teacher, moved, statistics) < distance(teacher, drawn, statistics)
     others = replace(statistics, output_mean=statistics.output_mean + 1)
