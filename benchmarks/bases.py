@@ -52,7 +52,8 @@ from legonet.ir.split import cut_at
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.statistics import Statistics, allowance, dump_statistics, parse_statistics, record
+from legonet.teachers.statistics import Statistics, allowance, record
+from legonet.teachers.statistics_file import dump_statistics, parse_statistics
 
 Kind = Literal["initialisation", "architecture", "reordered"]
 FOLDER = Path("build/bases")

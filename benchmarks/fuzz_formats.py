@@ -147,7 +147,7 @@ def _read_journal(path: Path) -> None:
 
 def _read_statistics(path: Path) -> None:
     from legonet import foreign
-    from legonet.teachers.statistics import parse_statistics
+    from legonet.teachers.statistics_file import parse_statistics
 
     parse_statistics(foreign.read(path, foreign.STATISTICS), str(path))
 
@@ -304,13 +304,27 @@ def _journal_mutant(folder: Path) -> Callable[[bytes, random.Random], bytes]:
 
 
 def _statistics() -> bytes:
-    from legonet.teachers.statistics import Statistics, dump_statistics
+    from legonet.teachers.statistics import Statistics
+    from legonet.teachers.statistics_file import dump_statistics
 
-    mean = torch.zeros(2, 4, 4)
-    spectrum = torch.zeros(1, 2, 4, 3, dtype=torch.complex64)
-    variance, activity, output, std = torch.ones(4, 2).unbind()
-    found = (variance.clone(), torch.zeros(1, 2, 4, 4), spectrum, [activity.clone()])
-    return dump_statistics(Statistics(3, 1.0, mean, *found, output.clone(), std.clone()))
+    one, two = torch.ones(1), torch.ones(2)
+    return dump_statistics(
+        Statistics(
+            images=3,
+            norm=1.0,
+            shares=one.clone(),
+            means=torch.zeros(1, 2, 4, 4),
+            factors=torch.ones(1, 2, 4, 4),
+            component=torch.zeros(1, dtype=torch.long),
+            rest=torch.ones(1, 2),
+            smoothness=two / 2,
+            quantiles=torch.linspace(0, 1, 5).expand(2, 5).contiguous(),
+            activity=[two / 4],
+            output_mean=one.clone(),
+            output_std=one.clone(),
+            output_quantiles=torch.linspace(-1, 1, 5).view(1, 5),
+        )
+    )
 
 
 def _tensors() -> bytes:

@@ -24,7 +24,7 @@ def readers() -> dict[str, tuple[Reader, ...]]:
     from legonet.blocks.files import parse_json
     from legonet.graph.load import parse_graph
     from legonet.store.tensors import read_tensors
-    from legonet.teachers.statistics import parse_statistics
+    from legonet.teachers.statistics_file import parse_statistics
     from legonet.teachers.weights.checkpoints import open_checkpoint
 
     def checkpoint(data: bytes) -> object:

@@ -27,7 +27,8 @@ from legonet.methods.auto import Auto
 from legonet.network import Network
 from legonet.store.blobs import MemoryStore
 from legonet.store.workspace import shipped_folder
-from legonet.teachers.statistics import allowance, dump_statistics, record
+from legonet.teachers.statistics import allowance, record
+from legonet.teachers.statistics_file import dump_statistics
 
 Split = Literal["validation", "test"]
 STRANGERS: dict[str, Literal["initialisation", "architecture"]] = {
@@ -138,7 +139,7 @@ class Rig:
             return None, 0.0
         random_seed = trial.seed if trial.random_f else None
         return self._imagine(
-            trial.experiment, trial.category, random_seed, trial.seed, spec.settings.imagined
+            trial.experiment, trial.category, random_seed, trial.seed, spec.settings.features
         )
 
     def _find_imagined(

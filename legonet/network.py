@@ -207,7 +207,7 @@ class Network(BuiltNetwork):
         Args:
             name: The teacher's name.
             images: A function that gives the owner's images of a category, (batch, channels, height, width)
-                in [0, 1].
+                in [0, 1]: such as the network will meet, some that show the category and some that do not.
 
         Returns:
             The statistics file, and the number of images.

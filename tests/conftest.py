@@ -68,12 +68,9 @@ def images() -> Tensor:
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Fit with little effort: what these networks are made for is not how good an adapter is."""
     for name, value in {
-        "synthesis.activation_matching.STEPS": 2,
         "synthesis.inversion.STEPS": 2,
-        "fitting.refinement.JOINED": 256,
-        "fitting.refinement.CALIBRATION": 2,
-        "flops.refinement.MOST": 0.1,
-        "fitting.refinement.APART": 0.1,
+        "flops.refinement.STEPS": 20,
+        "flops.refinement.LEAST": 2,
     }.items():
         patch.setattr(f"legonet.distill.{name}", value)
 

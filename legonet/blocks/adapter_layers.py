@@ -63,7 +63,7 @@ def _layers(spec: Adapter, source: Shape, target: Shape) -> Iterator[tuple[str, 
         )
         if index == 0:
             yield from _resampling(source[1:], target[1:])
-        if spec.activation == "relu":
+        if spec.activation != "none":
             yield f"relu{index + 1}", {"type": "relu"}
 
 

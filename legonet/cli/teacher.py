@@ -300,13 +300,15 @@ def record(
 ) -> None:
     """Record teachers' statistics on their owner's images.
 
-    Transplanting then needs no image. Statistics are written beside the weights and take at most a tenth of
-    their size, but for small teachers with large features. In a folder of images, a category's are called by
+    Transplanting then needs no image. Statistics are written beside the weights and take at most a quarter
+    of their size, but for small teachers with large features. The images are those that the network will
+    meet: some that show the category and some that do not. In a folder of images, a category's are called by
     its name, else by its label; those of a variant such as cat@2 also as those of cat.
     """
     import legonet
     from legonet.data.source import open_source
     from legonet.graph.select import image_names
+    from legonet.teachers.recording import one_sided
 
     network = legonet.load(graph)
     for name in names or network.graph.teachers:
@@ -321,6 +323,9 @@ def record(
         path, count = network.record(name, images)
         size = Path(path).stat().st_size
         print(f"{path}: {count} images of '{shown}' and others, {size / 1024:.0f} KiB")
+        lacking = one_sided(Path(path), network.graph.tasks[network.graph.teachers[name].task].output)
+        if lacking:
+            print(f"  note: {lacking}")
 
 
 def _model(

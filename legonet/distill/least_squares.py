@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -99,24 +99,22 @@ class NormalEquations:
             self._gram[rows, begin:].addmm_(patches[rows], patches[begin:].T)
         self._right.addmm_(patches, wanted.T)
 
-    def solve(self, ridge: float) -> tuple[Tensor, Tensor]:
+    def solve(self, ridge: float) -> Tensor:
         """Solve for the convolution.
 
         Args:
             ridge: The ridge, relative to the mean of the Gram matrix's diagonal.
 
         Returns:
-            The weight (channels_out, channels_in, kernel, kernel), and the Gram matrix of positions
-            (kernel² channels_out, kernel² channels_out); in float64.
+            The weight (channels_out, channels_in, kernel, kernel) in float64.
         """
         gram, right = self._spread()
         scale = gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-        ridged = gram.clone()
-        ridged.diagonal().add_(max(ridge, 1e-14) * scale)
-        solution = torch.cholesky_solve(right, torch.linalg.cholesky(ridged))
+        gram.diagonal().add_(max(ridge, 1e-14) * scale)
+        solution = torch.cholesky_solve(right, torch.linalg.cholesky(gram))
         # A patch is read as by a convolution; the pullback is the transposed one: turn the kernel round.
         weight = solution.unflatten(0, (self.kernel, self.kernel, self.channels_out)).flip(0, 1)
-        return weight.permute(2, 3, 0, 1).contiguous(), gram
+        return weight.permute(2, 3, 0, 1).contiguous()
 
     def _spread(self) -> tuple[Tensor, Tensor]:
         """The Gram matrix and the right-hand side of positions."""
@@ -144,33 +142,6 @@ class NormalEquations:
         return F.one_hot((rows[:, None] * self.reach + columns).flatten(), self.reach**2)
 
 
-class Excess:
-    """How much farther than the closed form a convolution is from the teacher's pseudo-gradients.
-
-        excess(W) = (‖Wᵀ u_S − D'_T‖² − min) / ‖W*ᵀ u_S‖² = tr (W − W*)ᵀ Gram (W − W*) / tr W*ᵀ Gram W*
-
-    This is the second term of equation (3), summed over all draws at once: no draw is needed to evaluate it.
-
-    Args:
-        conv: The adapter's first convolution, as solved.
-        gram: The Gram matrix of the patches, as `NormalEquations.solve` gives it.
-    """
-
-    def __init__(self, conv: Convolution, gram: Tensor) -> None:
-        self._conv = conv
-        self._gram = (gram / gram.diagonal().mean().clamp_min(sys.float_info.min)).to(conv.weight)
-        self._solved = conv.weight.detach().clone()
-        self._energy = self._square(self._solved).clamp_min(torch.finfo(conv.weight.dtype).tiny)
-
-    def __call__(self) -> Tensor:
-        """A scalar for the convolution's weight as it is now; 0 at the closed form."""
-        return self._square(self._conv.weight - self._solved) / self._energy
-
-    def _square(self, weight: Tensor) -> Tensor:
-        rows = weight.flip(-2, -1).permute(1, 2, 3, 0).flatten(1)  # (channels_in, k² channels_out)
-        return ((rows @ self._gram) * rows).sum()
-
-
 @dataclass(frozen=True)
 class Solution:
     """What the closed form left.
@@ -178,11 +149,11 @@ class Solution:
     Attributes:
         residual: ‖D'_S − D'_T‖ / ‖D'_T‖ over fresh draws; 0 is a perfect fit. Comparable only at equal masks;
             above about 0.8 the two task modules have no common base.
-        excess: Tells how much later changes of the adapter add to it.
+        ridge: The one that was chosen.
     """
 
     residual: float
-    excess: Excess
+    ridge: float
 
 
 def solve_adapter(
@@ -191,7 +162,8 @@ def solve_adapter(
     teacher: Pullback,
     draw: Callable[[int], Draw],
     draws: int,
-    ridge: float,
+    ridges: Sequence[float],
+    judge: Callable[[], float] | None = None,
 ) -> Solution:
     """Set an adapter to the closed form, in place.
 
@@ -201,10 +173,11 @@ def solve_adapter(
         teacher: The pullback of g_T; its output and its ReLUs have the shapes of g_S's.
         draw: Returns a batch of that many fresh draws.
         draws: The number of draws in all.
-        ridge: The ridge, relative to the mean of the Gram matrix's diagonal.
+        ridges: The ridge, relative to the mean of the Gram matrix's diagonal; several to choose from.
+        judge: Measures the adapter as it is, less is better; without it the first ridge is taken.
 
     Returns:
-        Its residual, and how to tell what later changes add to it.
+        Its residual, and the ridge.
     """
     first, *others = convolutions(adapter)
     for conv in others:
@@ -225,13 +198,28 @@ def solve_adapter(
         chunk = _chunk(student, teacher, first)
         for begin in range(0, draws, chunk):
             equations.add(*pair(min(chunk, draws - begin)))
-        weight, gram = equations.solve(ridge)
-        # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of it,
-        # no descent could ever use it.
-        read = weight.flatten(1).any(1)
-        first.weight[read] = (weight[read] / (1 if beta is None else beta)).to(first.weight)
-        if first.bias is not None:
-            first.bias[read] = 0
+        solved = {ridge: equations.solve(ridge) for ridge in (ridges if judge else ridges[:1])}
+        before = first.weight.clone()
+
+        def place(ridge: float) -> None:
+            # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of
+            # it, no descent could ever use it.
+            weight = solved[ridge]
+            read = weight.flatten(1).any(1)
+            first.weight.copy_(before)
+            first.weight[read] = (weight[read] / (1 if beta is None else beta)).to(first.weight)
+            if first.bias is not None:
+                first.bias[read] = 0
+
+        ridge = ridges[0]
+        if judge is not None:
+            judged = {}
+            for each in solved:
+                place(each)
+                judged[each] = judge()
+            ridge = min(judged, key=judged.__getitem__)
+        place(ridge)
+        weight = solved[ridge]
         wrong = energy = 0.0
         for begin in range(0, fresh := checked(draws), chunk):
             u, wanted = (
@@ -242,7 +230,7 @@ def solve_adapter(
             wrong += float((found - wanted).double().square().sum())
             energy += float(wanted.double().square().sum())
         residual = (wrong / max(energy, sys.float_info.min)) ** 0.5
-        return Solution(residual, Excess(first, gram))
+        return Solution(residual, ridge)
 
 
 def _windows(student: Pullback, teacher: Pullback, above: GraphModule) -> tuple[int, Pullback, Pullback]:

@@ -28,6 +28,13 @@ class Method(Model):
     name: Any  # each method says its own
     needs_teacher: ClassVar[bool] = True
 
+    def key_settings(self) -> dict[str, Any]:
+        """Return the settings as plain data for the keys of adapters.
+
+        A setting whose default changes goes on being written as it was, so that what was fitted stays.
+        """
+        return self.model_dump(mode="json")
+
     @abstractmethod
     def cost(self, work: Any) -> int:
         """Estimate how many operations a fit takes, for plans; this must not import torch.

@@ -141,6 +141,31 @@ class Output(Model):
             A scalar; 0 where both agree.
         """
 
+    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Say how far each output decides as the teacher's, in [0, 1].
+
+        Kinds that decide between labels say whether they choose the same; of numbers, as here, it is the
+        part of them that are less than half of the teacher's standard deviation apart.
+
+        Args:
+            student: The student's outputs.
+            teacher: The teacher's, of the same shape.
+            scale: As for `disagreement`.
+
+        Returns:
+            One number for each output, (batch,).
+        """
+        return ((student - teacher).abs() < scale / 2).flatten(1).float().mean(1)
+
+    def one_sided(self, quantiles: Tensor) -> str | None:
+        """Say which decision all of a teacher's recorded outputs were, or None if they were several.
+
+        Args:
+            quantiles: Of each output over the owner's images, from the least to the greatest, (outputs,
+                number).
+        """
+        return None
+
     @abstractmethod
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss of the task itself, L(y, y*) in equation (3).

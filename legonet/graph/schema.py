@@ -112,7 +112,11 @@ class Adapter(Model):
     channels: Annotated[tuple[Size, Size], Array] | None = Field(
         default=None, description="channels in and out; default: those of the two modules it joins"
     )
-    activation: Literal["relu", "none"] = "relu"
+    activation: Literal["relu", "none"] | None = Field(
+        default=None,
+        description="of each convolution; default: relu, or none where the task module takes "
+        "features with signs",
+    )
     rescale: bool = Field(
         default=True, description="multiply the features by beta, the ratio of the mean feature norms"
     )

@@ -1,4 +1,4 @@
-"""The method `auto`: closed form, calibration, refinement; what agrees best with the teacher is kept."""
+"""The method `auto`: closed form, then what the teacher answers; it finds its settings for itself."""
 
 from __future__ import annotations
 
@@ -15,104 +15,213 @@ from legonet.graph.method import Method
 from legonet.graph.schema import Solving
 
 if TYPE_CHECKING:
-    from legonet.distill.fitting.context import Context
-    from legonet.distill.fitting.refinement import Material
+    from torch import Tensor
 
-LEARNING_RATE = 3e-3  # of the refinement
+    from legonet.distill.fitting.context import Context
+    from legonet.distill.fitting.estimate import Estimate
+    from legonet.distill.fitting.initialisation import Initialisation
+    from legonet.distill.fitting.refinement import Material, Refinement
+
+IMAGINED = 1600
+LEARNING_RATE = 3e-3
+SLOWER = 3  # a refinement that made things worse is done again with so many times less
+TRIES = 3
+FEW = 10  # images below which the first that helps is more of them
 EXACT = 1e-6  # disagreement at which there is nothing left to learn
+DRAWS = 128
+MASKS: tuple[Literal["recorded", "imagined"], ...] = ("recorded", "imagined")
+PATIENCE = 3  # times as many steps without a common base
 
 
 class Auto(Method):
-    """Closed form, calibration, refinement by whatever there is; the best by held-out agreement is kept."""
+    """Closed form, refinement by whatever there is; the best by held-out agreement is kept."""
 
     name: Literal["auto"]
-    steps: Positive = Field(
-        default=400,
-        description="optimiser steps of the refinement; up to four times as many with many images",
+    steps: Positive | None = Field(
+        default=None,
+        description="optimiser steps of the refinement, up to four times as many with many images; default: "
+        "as the size of the modules allows",
     )
-    imagined: Positive = Field(default=512, description="features that are synthesised to learn from")
-    learning_rate: Annotated[Number, Field(gt=0)] = Field(
-        default=LEARNING_RATE, description="of the refinement; deep task modules need a smaller one"
+    imagined: Positive | None = Field(
+        default=None, description=f"features that are synthesised to learn from; default: {IMAGINED}"
     )
-    start: Solving = Field(default_factory=Solving, description="the closed form that it starts from")
-    gradients: Annotated[Number, Field(ge=0)] = Field(
-        default=1.0,
-        description="without a common base: weight of the real gradients' mismatch beside the outputs'; "
-        "with 0 a step has four times as many features instead",
+    learning_rate: Annotated[Number, Field(gt=0)] | None = Field(
+        default=None, description="of the refinement; default: the greatest that makes nothing worse"
+    )
+    start: Solving | None = Field(
+        default=None, description="the closed form that it starts from; default: the best of several"
+    )
+    gradients: Annotated[Number, Field(ge=0)] | None = Field(
+        default=None,
+        description="of earlier versions; real gradients are matched by the method `inversion` alone",
     )
 
     @model_serializer(mode="wrap")
-    def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Settings that came later are written where they are set: what was fitted before keeps its key."""
+    def _what_is_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is found is not written."""
         data: dict[str, Any] = write(self)
-        for name, usual in (("learning_rate", LEARNING_RATE), ("start", Solving()), ("gradients", 1.0)):
-            if getattr(self, name) == usual:
-                data.pop(name, None)
-        return data
+        return {name: each for name, each in data.items() if each is not None}
+
+    @property
+    def features(self) -> int:
+        """How many features are synthesised."""
+        return IMAGINED if self.imagined is None else self.imagined
+
+    def key_settings(self) -> dict[str, Any]:
+        """Defaults are written as version 0.1 had them: what was fitted keeps its key."""
+        return {"steps": 400, "imagined": 512} | self.model_dump(mode="json")
 
     def cost(self, work: Work) -> int:
-        """The start, the features to learn from, and the refinement."""
-        known = work.closed_form(self.start.draws) + work.synthetic(self.imagined)
-        return known + refinement_operations(work, self.steps)
+        """The starts, the features to learn from, and the refinement."""
+        starts = len(MASKS) if self.start is None else 1
+        known = starts * work.closed_form(DRAWS) + work.synthetic(self.features)
+        return known + refinement_operations(work, self.steps, self.features)
 
     def fit(self, context: Context) -> dict[str, float]:
         """Fit by what there is: the modules alone, statistics, images, labels.
 
-        1. Start: the closed form, or what needs no common base (`legonet.distill.fitting.initialisation`).
-        2. Calibration: the adapter's biases, so that the output has the teacher's offset.
-        3. Refinement of all weights; both by `legonet.distill.fitting.refinement`, which has the loss.
-        4. What agrees best with the teacher on held-out features is kept, be it the start; an exact start is
+        1. Start: the best of several closed forms and the identity.
+        2. Refinement of all weights (`legonet.distill.fitting.refinement`), longer without a common base.
+        3. What agrees best with the teacher on held-out features is kept, be it the start; an exact start is
            not refined.
 
         Returns:
             `residual` of the closed form, unless the modules differ in architecture; `disagreement` on
-            held-out features of the adapter that is kept, and `disagreement at the start`, unless there is
-            no feature to compare on.
+            held-out features of the adapter that is kept, `disagreement at the start`, and the `agreement`
+            that is to be expected on real images, `from` and `to` which, unless there is no feature to
+            compare on.
 
         Source: legonet.
         """
+        from legonet.distill.fitting.estimate import estimate
         from legonet.distill.fitting.initialisation import initialise
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
 
-        if self.start.masks == "imagined":  # the start and what follows see the same features
-            context = replace(context, imagined=synthetic_features(context, self.imagined))
-        begin = initialise(context, self.start, self.imagined)
-        quality = {} if begin.residual is None else {"residual": begin.residual}
-        material = gather(context, self.imagined)
+        context = replace(context, imagined=synthetic_features(context, self.features))
+        material = gather(context, self.features)
         if material is None:
+            begin = initialise(context, self.start or Solving(), self.features)
             context.notes.append(
                 f"{context.edge.path}: the output's offset is not set: neither statistics of the teacher nor "
                 "images nor the network's input are known; run `legonet teacher record`, or give some images"
             )
-            return quality
-        refinement = Refinement(context, material, begin)
-        agreement = {"start": refinement.judge()}
-        kept, best = copy.deepcopy(context.adapter.state_dict()), "start"
-        for name, step in (
-            ("calibrated", refinement.calibrate),
-            ("refined", lambda: refinement.refine(self.steps, self.learning_rate, float(self.gradients))),
-        ):
-            if agreement[best] < EXACT:
+            return {} if begin.residual is None else {"residual": begin.residual}
+        refinement = Refinement(context, material)
+        begin = self._begin(context, refinement)
+        kept = _Kept(context, refinement)
+        if kept.judged["start"] >= EXACT:
+            self._refine(context, refinement, kept, begin)
+        context.adapter.load_state_dict(kept.state)
+        context.notes.append(_note(context, material, kept))
+        quality = {} if begin.residual is None else {"residual": begin.residual}
+        seen = refinement.agreement()
+        expected = estimate(float(seen.mean()), len(seen), begin.common)
+        _warn(context, expected)
+        return quality | {
+            "disagreement": kept.judged[kept.name],
+            "disagreement at the start": kept.judged["start"],
+            **expected.quality(),
+        }
+
+    def _begin(self, context: Context, refinement: Refinement) -> Initialisation:
+        """Set the adapter to the best start."""
+        from legonet.distill.fitting.initialisation import initialise, set_identities
+
+        if self.start is not None:
+            return initialise(context, self.start, self.features)
+        random, found = copy.deepcopy(context.adapter.state_dict()), []
+        for masks in MASKS:
+            context.adapter.load_state_dict(random)
+            notes: list[str] = []
+            judge = refinement.judge_start
+            begin = initialise(
+                replace(context, notes=notes),
+                Solving(draws=DRAWS, masks=masks),
+                self.features,
+                judge,
+                aligned=not found or found[0][1].aligned,
+            )
+            state = copy.deepcopy(context.adapter.state_dict())
+            found.append((judge(), begin, state, notes))
+            if not begin.alike:
                 break
-            step()
-            agreement[name] = refinement.judge()
-            if agreement[name] < agreement[best]:
-                kept, best = copy.deepcopy(context.adapter.state_dict()), name
-        context.adapter.load_state_dict(kept)
-        context.notes.append(_note(context, material, agreement, best))
-        return quality | {"disagreement": agreement[best], "disagreement at the start": agreement["start"]}
+        _, begin, state, notes = min(found, key=lambda each: each[0])
+        context.notes.extend(notes)
+        context.adapter.load_state_dict(state)
+        best = min(each[0] for each in found)
+        if set_identities(context.adapter) and refinement.judge_start() < best:
+            return begin
+        context.adapter.load_state_dict(state)
+        return begin
+
+    def _refine(self, context: Context, refinement: Refinement, kept: _Kept, begin: Initialisation) -> None:
+        rate = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
+        for attempt in range(TRIES if self.learning_rate is None else 1):
+            context.adapter.load_state_dict(kept.states["start"])
+            refinement.refine(self.steps, rate / SLOWER**attempt, 1 if begin.common else PATIENCE)
+            if kept.offer("refined"):
+                return
 
 
-def _note(context: Context, material: Material, agreement: dict[str, float], best: str) -> str:
+class _Kept:
+    """The adapter that agrees best so far, and how those before it did."""
+
+    def __init__(self, context: Context, refinement: Refinement) -> None:
+        self._context, self._refinement = context, refinement
+        self.states: dict[str, dict[str, Tensor]] = {}
+        self.judged: dict[str, float] = {}
+        self.name = "start"
+        self.offer("start")
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        return self.states[self.name]
+
+    def offer(self, name: str) -> bool:
+        """Judge the adapter as it is; whether it is the best."""
+        self.judged[name] = self._refinement.judge()
+        self.states[name] = copy.deepcopy(self._context.adapter.state_dict())
+        if self.judged[name] < self.judged[self.name]:
+            self.name = name
+        return self.name == name
+
+
+def _warn(context: Context, expected: Estimate) -> None:
+    """Note what is to be expected of a weak path, and what would help most."""
+    from legonet.distill.fitting.estimate import WEAK
+
+    edge, path = context.edge, context.edge.path
+    side = None if edge.statistics is None else edge.meaning.one_sided(edge.statistics.output_quantiles)
+    if side is not None:
+        context.notes.append(
+            f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
+            "output's offset "
+            "may be wrong; record them on images that show the category and on others"
+        )
+    if expected.agreement >= WEAK:
+        return
+    images = 0 if context.images is None else len(context.images)
+    help_ = (
+        "statistics of the teacher" if edge.statistics is None else
+        "ten images of the category" if images < FEW else "an adapter with a larger kernel or more layers, "
+        "another cut"
+    )  # fmt: skip
+    context.notes.append(
+        f"{path}: a weak path: expected to decide as its teacher on {expected.agreement:.0%} of images ("
+        f"{expected.least:.0%} to {expected.most:.0%}); most help would be {help_}"
+    )
+
+
+def _note(context: Context, material: Material, kept: _Kept) -> str:
     sources = []
     if material.imagined is not None:
         sources.append(f"{len(material.imagined)} synthesised features")
     if context.features is not None:
         labelled = "labelled" if material.labelled is not None else "unlabelled"
         sources.append(f"{len(context.features)} {labelled} images")
-    figures = ", ".join(f"{name} {value:.3f}" for name, value in agreement.items())
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in kept.judged.items())
     return (
-        f"{context.edge.path}: auto keeps the {best} adapter, learned from {' and '.join(sources)}: "
+        f"{context.edge.path}: auto keeps the {kept.name} adapter, learned from {' and '.join(sources)}: "
         f"disagreement with the teacher on {len(material.held_out)} held-out features: {figures}"
     )

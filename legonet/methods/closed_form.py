@@ -34,7 +34,7 @@ class ClosedForm(Solving, Method):
         if self.masks == "imagined":
             operations += work.synthetic(IMAGINED) + (IMAGINED + work.images) * work.teacher
         if self.matching:
-            operations += work.images * work.f + work.drawn(SYNTHESISED)
+            operations += work.images * work.f
         return operations + self.matching * BATCH * work.step
 
     def fit(self, context: Context) -> dict[str, float]:
@@ -51,14 +51,11 @@ class ClosedForm(Solving, Method):
         """
         from legonet.distill.fitting.initialisation import initialise
         from legonet.distill.fitting.matching import known_features, match_outputs
-        from legonet.distill.fitting.output_distillation import distill_outputs
 
         begin = initialise(context, self, IMAGINED)
         quality = {} if begin.residual is None else {"residual": begin.residual}
         if not self.matching:
             return quality
-        if not begin.common:
-            return quality | distill_outputs(context, PATIENCE * self.matching)
         known = known_features(context, SYNTHESISED)
         if known is None:
             context.notes.append(
@@ -66,4 +63,5 @@ class ClosedForm(Solving, Method):
                 "image was given; run `legonet teacher record`, or give some images"
             )
             return quality
-        return quality | {"mismatch": match_outputs(context, known, self.matching, BATCH)}
+        steps = self.matching if begin.common else PATIENCE * self.matching
+        return quality | {"mismatch": match_outputs(context, known, steps, BATCH)}

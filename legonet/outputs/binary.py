@@ -67,6 +67,17 @@ class BinaryOutput(Output):
 
         return sigmoid_divergence(SHARPNESS * student / scale, SHARPNESS * teacher / scale, 1.0)
 
+    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Say whether both scores are on the same side of zero."""
+        return ((student > 0) == (teacher > 0)).flatten(1).float().mean(1)
+
+    def one_sided(self, quantiles: Tensor) -> str | None:
+        """Say whether all scores but a few were positive, or none."""
+        most = quantiles[:, 3:-3]  # all but the outer two in a hundred on either side
+        if not most.numel():
+            return None
+        return "positive" if bool((most > 0).all()) else "negative" if bool((most <= 0).all()) else None
+
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the binary cross-entropy of scores (batch, 1) in nats; labels are (batch,)."""
         import torch.nn.functional as F

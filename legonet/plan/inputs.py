@@ -96,8 +96,13 @@ class SharedInputs:
             "task module's statistics": generic.statistics or NO_STATISTICS,
             "input": canonical(image.model_dump(mode="json")),
             "output": self._graph.tasks[task].output.key_text(),
-            "adapter": canonical(spec.model_dump(mode="json", exclude={"method", "seed"})),
-            "method": canonical(settings.model_dump(mode="json")),
+            "adapter": canonical(
+                spec.model_dump(mode="json", exclude={"method", "seed"})
+                | {
+                    "activation": spec.activation or "relu"
+                }  # what is found follows from what else is in the key
+            ),
+            "method": canonical(settings.key_settings()),
             "seed": str(spec.seed),
         }
         if taken != image:

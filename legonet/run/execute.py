@@ -24,7 +24,8 @@ from legonet.ir.sizes import output_shape, size_of
 from legonet.run.jobs import Job, blobs_of, make_job
 from legonet.run.project import Project, expect_teacher
 from legonet.store.blobs import BlobStore
-from legonet.teachers.statistics import Statistics, parse_statistics
+from legonet.teachers.statistics import Statistics
+from legonet.teachers.statistics_file import parse_statistics
 
 
 @dataclass(frozen=True)

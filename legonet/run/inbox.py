@@ -51,7 +51,7 @@ from legonet.teachers.recording import with_statistics
 from legonet.teachers.save import save_network
 from legonet.teachers.sources.file import STATISTICS_SUFFIX, FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
-from legonet.teachers.statistics import parse_statistics
+from legonet.teachers.statistics_file import parse_statistics
 from legonet.teachers.tracing.programs import SUFFIX
 from legonet.teachers.validate import shape_problems
 from legonet.teachers.weights.checkpoints import fill_from

@@ -10,7 +10,9 @@ import pytest
 
 from benchmarks.cli import main
 
-NAMES = ["paper", "speed", "scale", "compile", "report", "models", "sides", "messages", "photos"]
+NAMES = [
+    "paper", "speed", "scale", "compile", "report", "models", "sides", "messages", "photos", "cells",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -165,7 +165,7 @@ def test_the_shipped_teachers_are_good_and_have_one_category_module(category):
     assert found["IoU"] >= 0.6
 
 
-def test_the_shipped_teachers_take_ten_megabytes_with_their_statistics():
+def test_the_shipped_teachers_take_twelve_megabytes_with_their_statistics():
     files = list(TEACHERS.glob("*.safetensors"))
     assert len(files) == 20
-    assert sum(file.stat().st_size for file in files) <= 10e6
+    assert sum(file.stat().st_size for file in files) <= 12e6

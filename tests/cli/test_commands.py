@@ -59,7 +59,7 @@ class TestPlan:
             f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 1.23 GFLOP. How long that takes on this machine, the first of them will tell.",
+            "2 to add; about 288 MFLOP. How long that takes on this machine, the first of them will tell.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()
@@ -183,9 +183,10 @@ class TestTeacherRecord:
         outcome = run("teacher", "record", graph_file, "dog-v1", "--data", photos)
         assert outcome.status == 0, outcome.err
         target = graph_file.parent / "teachers" / "dog-v1.statistics.safetensors"
-        said = rf"{re.escape(str(target))}: \d+ images of 'dog' and others, \d+ KiB\n"
-        assert re.fullmatch(said, outcome.out)
-        assert target.stat().st_size * 10 <= target.with_name("dog-v1.safetensors").stat().st_size
+        line, note = outcome.out.splitlines()
+        assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images of 'dog' and others, \d+ KiB", line)
+        assert note.startswith("  note: all but a few scores are ")  # of a teacher that learned nothing
+        assert target.stat().st_size * 4 <= target.with_name("dog-v1.safetensors").stat().st_size
         assert "statistics changed from none to" in run("plan", graph_file).out
 
     def test_variants_and_labels_are_followed(self, run: Run, graph_file: Path, photos: Path) -> None:
@@ -200,7 +201,8 @@ class TestTeacherRecord:
         assert "of 'dog@2' and" in run("teacher", "record", graph_file, "dog-v1", "--data", photos).out
 
     def test_all_by_default(self, run: Run, graph_file: Path, photos: Path) -> None:
-        assert len(run("teacher", "record", graph_file, "--data", photos).out.splitlines()) == 3
+        lines = run("teacher", "record", graph_file, "--data", photos).out.splitlines()
+        assert sum(" KiB" in line for line in lines) == 3
 
 
 class TestRender:

@@ -55,6 +55,13 @@ def test_it_agrees_better_than_its_start_on_images_never_seen(moved: Edge) -> No
     assert distance(moved, fitted) < distance(moved, fit(moved, ALONE))
 
 
+def test_too_great_a_learning_rate_is_found_out(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("legonet.methods.auto.LEARNING_RATE", 1.0)
+    monkeypatch.setattr("legonet.methods.auto.SLOWER", 300)
+    fitted = fit(moved, SPEC)
+    assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
+
+
 def test_another_start_and_learning_rate(moved: Edge) -> None:
     start = Solving(masks="imagined", ridge=0.1, draws=64)
     spec = Adapter(method=Auto(name="auto", steps=60, imagined=60, learning_rate=1e-3, start=start))
@@ -64,11 +71,9 @@ def test_another_start_and_learning_rate(moved: Edge) -> None:
     assert torch.equal(fitted.adapter.tensor("conv1.weight"), again.adapter.tensor("conv1.weight"))
 
 
-def test_settings_that_came_later_leave_keys_as_they_were() -> None:
+def test_what_is_not_set_is_not_written() -> None:
     """The key of an adapter and a bench's rows are made of this."""
-    settings = {"name": "auto", "steps": 60, "imagined": 60}
-    assert SPEC.settings.model_dump(mode="json") == settings
-    assert Auto(name="auto", gradients=0).model_dump(mode="json")["gradients"] == 0
+    assert SPEC.settings.model_dump(mode="json") == {"name": "auto", "steps": 60, "imagined": 60}
     set_ones = Auto(name="auto", start=Solving(ridge=0.1), learning_rate=1e-3).model_dump(mode="json")
     assert set_ones["learning_rate"] == 1e-3
     assert set_ones["start"]["ridge"] == 0.1
@@ -84,9 +89,10 @@ def test_images_and_labels_help(moved: Edge) -> None:
 
 
 def test_it_is_never_worse_than_its_start_and_says_so(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refinement, "CALIBRATION_RATE", 1e3)
     wild = Adapter(method=Auto(name="auto", steps=60, imagined=60, learning_rate=1e3))
-    fitted, start = fit(moved, wild), fit(moved, ALONE)
+    fitted = fit(moved, wild)
+    monkeypatch.setattr(refinement.Refinement, "refine", lambda *_: None)
+    start = fit(moved, wild)
     assert fitted.quality["disagreement"] == fitted.quality["disagreement at the start"]
     assert "auto keeps the start" in fitted.notes[-1]
     for name, value in fitted.adapter.state_dict().items():

@@ -16,7 +16,7 @@ from torch import nn
 
 from legonet.errors import StoreError, TeacherError
 from legonet.store.tensors import read_tensors
-from legonet.teachers.statistics import parse_statistics
+from legonet.teachers.statistics_file import parse_statistics
 from legonet.teachers.weights import pickles, zip_records
 from legonet.teachers.weights.checkpoints import AVERAGES, WRAPPERS, fill, read_checkpoint
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import safetensors.torch
 import torch
@@ -9,7 +11,9 @@ from legonet.blocks.build import lowered
 from legonet.distill.synthesis.from_statistics import synthesise
 from legonet.errors import TeacherError
 from legonet.ir.interpreter import GraphModule
-from legonet.teachers.statistics import Statistics, dump_statistics, parse_statistics, record
+from legonet.teachers import statistics as statistics_module
+from legonet.teachers.statistics import Statistics, record
+from legonet.teachers.statistics_file import dump_statistics, parse_statistics
 
 LIMIT = 40_000
 
@@ -65,20 +69,61 @@ def test_the_file_keeps_to_its_limit_and_uses_it() -> None:
 
 
 def test_a_small_teacher_has_its_means_and_few_factors() -> None:
-    """Means are no copy of an image; covariances take at most a tenth of what the features would."""
+    """Of a mean no image can be read; the other maps take at most a tenth of what the features would."""
     whole, small = recorded(), recorded(1000)
     torch.testing.assert_close(small.mean, whole.mean)
-    ranks = len(small.factors), len(small.spectrum)
-    assert 0 < ranks[0] <= 30
-    taken = 2 * small.factors.numel() + 4 * small.spectrum.numel()
-    assert taken <= 2 * 300 * small.mean.numel() / 10
-    assert len(dump_statistics(recorded(1000))) < 2**16
+    maps = small.means.numel() + small.factors.numel()
+    assert 0 < maps <= 2 * 300 * small.mean.numel() / 10
+    assert len(dump_statistics(small)) < 2**16
     f, g = modules()
-    few = record(f, g, [images(5)], 1000)  # a factor of five images would be a fifth of them
-    assert (len(few.factors), len(few.spectrum)) == (0, 0)
+    few = record(f, g, [images(5)], 1000)
+    assert (len(few.means), len(few.factors)) == (1, 0)
     generator = torch.Generator().manual_seed(0)
     kept = parse_statistics(dump_statistics(few), "cat")
     assert synthesise(kept, 4, generator).isfinite().all()
+
+
+def test_no_component_shows_a_single_image() -> None:
+    """Even where most images are one and the same, and a few are unlike all others."""
+    f, g = modules()
+    same = images(1).expand(190, -1, -1, -1)
+    found = record(f, g, [torch.cat([same, 50 * images(10)])], 10**6)
+    assert (found.shares * 200).round().min() >= 8
+    assert len(found.factors) <= 200 // 4
+
+
+def test_a_stream_of_any_length_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of features that are too many, a random choice is kept; counts and outputs are of all."""
+    whole = recorded()
+    monkeypatch.setattr(statistics_module, "KEPT", 0)
+    monkeypatch.setattr(statistics_module, "COMPONENTS", 4)
+    part = recorded()
+    assert part.images == 300
+    torch.testing.assert_close(part.output_mean, whole.output_mean)
+    torch.testing.assert_close(part.mean, whole.mean, rtol=0.5, atol=0.1)
+    assert not torch.equal(part.mean, whole.mean)
+
+
+def test_older_files_are_read() -> None:
+    """Version 1 had one Gaussian, a cross-spectrum that is left out now, and no quantiles."""
+    statistics = recorded()
+    tensors = {
+        "mean": statistics.mean.half(),
+        "variance": statistics.variance,
+        "factors": statistics.factors[:3].half().contiguous(),
+        "spectrum": torch.zeros(1, 4, 8, 5, 2).half(),
+        "output.mean": statistics.output_mean,
+        "output.std": statistics.output_std,
+        "activity.0": (statistics.activity[0] * 255).round().to(torch.uint8),
+        "activity.1": (statistics.activity[1] * 255).round().to(torch.uint8),
+    }
+    header = {"format": "legonet-statistics", "version": 1, "images": 300, "norm": statistics.norm}
+    old = parse_statistics(safetensors.torch.save(tensors, {"legonet": json.dumps(header)}), "cat")
+    torch.testing.assert_close(old.mean, statistics.mean, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(old.variance, statistics.variance, rtol=1e-2, atol=1e-2)
+    drawn = synthesise(old, 500, torch.Generator().manual_seed(0))
+    assert drawn.min() >= 0
+    torch.testing.assert_close(drawn.mean((0, 2, 3)), statistics.mean.mean((1, 2)), rtol=0.2, atol=0.05)
 
 
 def test_no_image_is_told() -> None:
@@ -94,9 +139,11 @@ def test_the_file_is_read_back() -> None:
     again = parse_statistics(data, "cat")
     assert again.images == statistics.images
     assert again.norm == statistics.norm
-    torch.testing.assert_close(again.mean, statistics.mean, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(again.factors, statistics.factors, rtol=1e-2, atol=1e-3)
-    torch.testing.assert_close(again.spectrum, statistics.spectrum, rtol=1e-2, atol=1e-3)
+    for mine, theirs in ((again.means, statistics.means), (again.factors, statistics.factors)):
+        step = theirs.flatten(1).abs().amax(1).view(-1, 1, 1, 1) / 127  # one byte a number
+        assert ((mine - theirs).abs() <= 0.51 * step).all()
+    torch.testing.assert_close(again.quantiles, statistics.quantiles, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(again.shares, statistics.shares)
     for mine, theirs in zip(again.activity, statistics.activity, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1 / 255)
 

@@ -61,6 +61,8 @@ def fit(
         DistillError: The adapter cannot be fitted by its method, from what is given.
     """
     _expect_own_statistics(edge)
+    if spec.activation is None:
+        spec = spec.model_copy(update={"activation": "none" if _has_signs(edge) else "relu"})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
         adapter = build_adapter(spec, edge.source, edge.target, edge.path)
@@ -103,6 +105,14 @@ def _expect_own_statistics(edge: Edge) -> None:
                 f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "
                 "they were recorded at another cut: run `legonet teacher record`"
             )
+
+
+def _has_signs(edge: Edge) -> bool:
+    """Whether g_S takes features that are negative in part, as far as its teacher's owner recorded any."""
+    known = edge.generic_statistics
+    if known is None:
+        return False
+    return bool((known.quantiles < 0).any() or (known.means < 0).any())
 
 
 def _beta(context: Context) -> float:

@@ -11,21 +11,27 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
+from legonet.blocks.adapter import convolutions, set_identity
 from legonet.distill.alignment import align
 from legonet.distill.fitting.context import Context
-from legonet.distill.least_squares import Draw, Excess, Solution, solve_adapter
+from legonet.distill.least_squares import Draw, Solution, solve_adapter
 from legonet.distill.masks import Chances, Masks, Seen
 from legonet.distill.pullback import Pullback, alike, expect_same_output
 from legonet.distill.synthesis.features import synthetic_features
 from legonet.distill.synthesis.sampling import draw_gradient
 from legonet.graph.schema import Solving
+from legonet.ir.interpreter import GraphModule
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
 STRANGERS = 0.8
+RIDGES = (1e-6, 0.1, 1.0)  # that are tried where there is something to judge by
+
+Judge = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,22 @@ class Initialisation:
         residual: ‖D'_S − D'_T‖ / ‖D'_T‖ on fresh draws; None where g_S and g_T differ in architecture.
         aligned: The units of g_T were reordered for it.
         common: g_S and g_T have a common base.
-        excess: How much worse than the closed form the adapter's pseudo-gradients are; None without a common
-            base.
+        alike: They are of one architecture.
     """
 
     residual: float | None
     aligned: bool = False
     common: bool = True
-    excess: Excess | None = None
+    alike: bool = True
 
 
-def initialise(context: Context, settings: Solving, imagined: int) -> Initialisation:
+def initialise(
+    context: Context,
+    settings: Solving,
+    imagined: int,
+    judge: Judge | None = None,
+    aligned: bool = True,
+) -> Initialisation:
     """Set the context's adapter to the closed form, and note what people should know.
 
     Where g_S and g_T differ in architecture, it stays in its random start.
@@ -55,6 +66,8 @@ def initialise(context: Context, settings: Solving, imagined: int) -> Initialisa
         context: The fit under way; its adapter is in its random start.
         settings: Of the closed form.
         imagined: Features to synthesise where masks are found on such.
+        judge: Measures the adapter as it is, less is better; with it, the ridge is chosen among `RIDGES`.
+        aligned: Try with aligned units where the residual asks for it.
 
     Raises:
         DistillError: The outputs of g_S and g_T differ in shape.
@@ -70,12 +83,14 @@ def initialise(context: Context, settings: Solving, imagined: int) -> Initialisa
             f"{path}: no common base: the generic task module and the teacher's differ in architecture; "
             "the adapter learns from outputs alone, which takes longer and needs images to be good"
         )
-        return Initialisation(None, common=False)
+        return Initialisation(None, common=False, alike=False)
     masks = _masks(context, settings, imagined)
-    solved = _solve(context, *pair, masks, settings)
-    found = Initialisation(solved.residual, excess=solved.excess)
+    solved = _solve(context, *pair, masks, settings, judge)
+    found = Initialisation(solved.residual)
     if solved.residual > STRANGERS:
-        found = _align(context, pair[0], solved.residual, masks, settings)
+        found = Initialisation(solved.residual, common=False)
+    if not found.common and aligned:
+        found = _align(context, pair[0], solved.residual, masks, settings, judge)
     if found.aligned:
         context.notes.append(
             f"{path}: the teacher's hidden units were reordered to match the generic module's"
@@ -83,10 +98,20 @@ def initialise(context: Context, settings: Solving, imagined: int) -> Initialisa
     if not found.common:
         context.notes.append(
             f"{path}: no common base: residual {found.residual:.2f}, expected less than {STRANGERS}; the "
-            "generic task module and the teacher's were not fine-tuned from one network; the adapter learns "
-            "from outputs alone, which takes longer and needs images to be good"
+            "generic task module and the teacher's were not fine-tuned from one network, so that the adapter "
+            "learns mostly from outputs"
         )
     return found
+
+
+def set_identities(adapter: GraphModule) -> bool:
+    """Let an adapter pass its features as they are; False, and no change, where channels differ in number."""
+    found = convolutions(adapter)
+    if any(each.weight.shape[0] != each.weight.shape[1] for each in found):
+        return False
+    for each in found:
+        set_identity(each)
+    return True
 
 
 def _align(
@@ -95,16 +120,17 @@ def _align(
     residual: float,
     masks: Masks,
     settings: Solving,
+    judge: Judge | None,
 ) -> Initialisation:
     """Solve again with aligned units; the adapter keeps the better of the two solutions."""
     before = copy.deepcopy(context.adapter.state_dict())
     alignment = align(context.teacher, context.student, context.edge.source)
     if alignment is not None:
         aligned = Pullback(alignment.module, context.edge.source)
-        again = _solve(context, student, aligned, masks.reordered(alignment), settings)
+        again = _solve(context, student, aligned, masks.reordered(alignment), settings, judge)
         if again.residual < residual:
             common = again.residual <= STRANGERS
-            return Initialisation(again.residual, common, common, again.excess if common else None)
+            return Initialisation(again.residual, common, common)
     context.adapter.load_state_dict(before)
     return Initialisation(residual, common=False)
 
@@ -115,6 +141,7 @@ def _solve(
     teacher: Pullback,
     masks: Masks,
     settings: Solving,
+    judge: Judge | None,
 ) -> Solution:
     """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
 
@@ -123,7 +150,8 @@ def _solve(
         drawn = masks.draw(count, student.relu_shapes, context.generator)
         return Draw(gradient.to(context.device), [mask.to(context.device) for mask in drawn])
 
-    return solve_adapter(context.adapter, student, teacher, draw, settings.draws, settings.ridge)
+    ridges = (settings.ridge,) if judge is None else RIDGES
+    return solve_adapter(context.adapter, student, teacher, draw, settings.draws, ridges, judge)
 
 
 def _masks(context: Context, settings: Solving, imagined: int) -> Masks:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
-from legonet.distill.synthesis.features import drawn_features
+from legonet.distill.synthesis.sources.drawn import drawn
 from legonet.outputs.losses import mismatch
 
 LEARNING_RATE = 1e-3
@@ -36,11 +36,9 @@ def known_features(context: Context, synthesised: int) -> Tensor | None:
     Returns:
         (batch, channels, height, width); None without images and statistics.
     """
-    parts, statistics, generator = [], context.edge.statistics, context.generator
-    if context.features is not None:
-        parts.append(context.features)
-    if statistics is not None:
-        parts.append(drawn_features(statistics, context.teacher, synthesised, generator, context.device))
+    generator = context.generator
+    found = (context.features, drawn(context.edge, synthesised, generator, context.device))
+    parts = [each for each in found if each is not None]
     if not parts:
         return None
     known = torch.cat(parts)

@@ -19,6 +19,7 @@ def optimise(
     steps: int,
     learning_rate: float,
     decay: bool = False,
+    cycle: bool = False,
     progress: StepCallback | None = None,
     only: str = "",
     state: DescentState | None = None,
@@ -31,6 +32,8 @@ def optimise(
         steps: Of Adam.
         learning_rate: At the start.
         decay: Let it fall to zero along half a cosine.
+        cycle: Let it rise from a twenty-fifth over the first tenth of the steps, then fall; `learning_rate`
+            is the greatest (Smith and Topin, arXiv:1708.07120).
         progress: Called with (step, steps, loss).
         only: Change the parameters whose names end with this, such as `bias`; default: all.
         state: Where the descent leaves its state, and goes on from if there is one.
@@ -42,7 +45,7 @@ def optimise(
     if not parameters:
         return []
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if decay else None
+    schedule = _schedule(optimiser, steps, learning_rate, decay, cycle)
     losses: list[float] = []
     done = 0 if state is None else state.restore(optimiser, schedule, losses)
     for step in range(done, steps):
@@ -61,6 +64,16 @@ def optimise(
         parameter.requires_grad_(False)
         parameter.grad = None
     return losses
+
+
+def _schedule(
+    optimiser: torch.optim.Optimizer, steps: int, learning_rate: float, decay: bool, cycle: bool
+) -> torch.optim.lr_scheduler.LRScheduler | None:
+    if cycle:
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+        )
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if decay else None
 
 
 def keep_better(module: nn.Module, judge: Callable[[], float], change: Callable[[], None]) -> float:

@@ -1,41 +1,33 @@
 """Refinement of an adapter by what the teacher answers, and the features that it learns from.
 
-All weights descend on synthesised features and those of the images given, joined at random lines, along
+All weights descend on features of every source and those of the images given, along
 
-    disagreement(y_S, y_T)  +  0.3 excess(W)  +  0.1 L(y_S, y*)
+    disagreement(y_S, y_T)  +  0.1 L(y_S, y*)
 
-excess is the second term of equation (3) over all draws, less its least value, and keeps the adapter near the
-closed form where the features say nothing; its weight falls with the number of images. The third term needs
-labels.
+The second term needs labels. Whether a step was one ahead is judged on features that are never learned from.
 
-Source: legonet; the loss is equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs beside
-the labels, as in Hinton et al., arXiv:1503.02531.
+Source: legonet; equation (3) of Zhang et al., arXiv:1804.10272, with the teacher's outputs in the place of
+its pseudo-gradients, as in Hinton et al., arXiv:1503.02531.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from legonet.distill.fitting.context import Context, outputs_of
-from legonet.distill.fitting.initialisation import Initialisation
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import optimise
-from legonet.distill.fitting.output_distillation import learn_from_outputs, own_features
-from legonet.distill.flops.refinement import BATCH, CALIBRATION, JOINED, refinement_steps
-from legonet.distill.synthesis.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.flops.refinement import BATCH, refinement_steps
+from legonet.distill.synthesis.augment import augmented_features, share_of_given
 from legonet.distill.synthesis.features import synthetic_features
+from legonet.ir.sizes import size_of
 
 HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
 HALF = 5  # given images that take half of a batch, the imagined ones the other half
-CALIBRATION_RATE = 1e-2  # learning rate of the biases
-APART = 1.5  # times the steps without a common base
-PRIOR = 0.3  # weight of the pseudo-gradients' loss without images
-TRUST = 30  # given images that halve it
 LABELS = 0.1  # weight of the task loss
 
 
@@ -64,84 +56,73 @@ class Refinement:
     Args:
         context: The fit under way.
         material: Features to learn from and to judge by.
-        begin: Where the adapter stands at first.
     """
 
-    def __init__(self, context: Context, material: Material, begin: Initialisation) -> None:
-        self._context, self._material, self._begin = context, material, begin
+    def __init__(self, context: Context, material: Material) -> None:
+        self._context, self._material = context, material
         self._wanted = outputs_of(context.teacher, material.held_out)
         self._scale = output_scale(self._wanted)
+        edge = context.edge
+        student = size_of(context.student.graph, edge.target).operations
+        self._step = 2 * student + 3 * size_of(context.adapter.graph, edge.source).operations
         self._images = 0 if context.images is None else len(context.images)
-        self._prior = PRIOR * TRUST / (TRUST + self._images)
-        self._given = share_of_given(context, BATCH, HALF, material.imagined is not None)
-
-    @cached_property
-    def _joined(self) -> tuple[Tensor, Tensor]:
-        """Features, and the teacher's answers. The teacher is asked once and not at each step."""
-        generator, count = self._context.generator, JOINED // BATCH
-        features = torch.cat([cutmix(self._batch(), self._batch(), generator) for _ in range(count)])
-        return features, outputs_of(self._context.teacher, features)
+        self._known = [each for each in (material.given, material.imagined) if each is not None]
+        self._answers = [outputs_of(context.teacher, each) for each in self._known]
+        share = share_of_given(context, BATCH, HALF, material.imagined is not None)
+        self._shares = [each for each in (share, BATCH - share) if each]
 
     def judge(self) -> float:
         """Disagreement with the teacher on the held-out features."""
-        found = outputs_of(
-            nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
-        )
-        found = self._context.edge.meaning.disagreement(found, self._wanted, self._scale)
+        found = self._context.edge.meaning.disagreement(self._found(), self._wanted, self._scale)
         return max(0.0, float(found))  # of equal outputs, a rounding error below 0
 
-    def calibrate(self) -> None:
-        """Set the biases."""
-        adapter = self._context.adapter
-        optimise(adapter, self._agree, CALIBRATION, CALIBRATION_RATE, decay=True, only="bias")
+    def judge_start(self) -> float:
+        """The same but for the outputs' offset, which pseudo-gradients do not see."""
+        found, axes = self._found(), [0, *range(2, self._wanted.ndim)]
+        moved = found + (self._wanted - found).mean(axes, keepdim=True)
+        return float(self._context.edge.meaning.disagreement(moved, self._wanted, self._scale))
 
-    def refine(self, steps: int, learning_rate: float, gradients: float) -> None:
-        """Change all weights; without a common base by `legonet.distill.fitting.output_distillation`.
+    def agreement(self) -> Tensor:
+        """How far each held-out feature's decision is the teacher's, in [0, 1], (batch,)."""
+        return self._context.edge.meaning.agreement(self._found(), self._wanted, self._scale)
+
+    def refine(self, steps: int | None, learning_rate: float, patience: int = 1) -> None:
+        """Change all weights.
 
         Args:
-            steps: Of Adam without images; there are more with some.
-            learning_rate: At the start, with a common base.
-            gradients: Weight of the real gradients' mismatch without one.
+            steps: Of Adam without images, more with some; None: as many as the modules' size allows.
+            learning_rate: The greatest of its one cycle.
+            patience: Times the steps, where they can be afforded.
         """
-        if not self._begin.common:
-            own = own_features(self._context)
-            imagined = self._material.imagined if own is None else own
-            learn_from_outputs(self._context, imagined, self._material.given, round(steps * APART), gradients)
-            return
+        context = self._context
         optimise(
-            self._context.adapter,
+            context.adapter,
             self._loss,
-            refinement_steps(steps, self._images),
+            refinement_steps(self._step, steps, self._images, patience),
             learning_rate,
-            decay=True,
-            progress=self._context.progress,
-            state=self._context.descent(),
+            cycle=True,
+            progress=context.progress,
+            state=context.descent(),
         )
 
-    def _agree(self) -> Tensor:
-        context, (features, answers) = self._context, self._joined
-        chosen = self._choose(len(features), BATCH)
-        found = context.student(context.adapter(features[chosen]))
-        return context.edge.meaning.disagreement(found, answers[chosen], self._scale)
+    def _found(self) -> Tensor:
+        return outputs_of(
+            nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
+        )
 
     def _loss(self) -> Tensor:
-        context, material, value = self._context, self._material, self._agree()
-        if self._begin.excess is not None:
-            value = value + self._prior * self._begin.excess()
+        context, material, chosen = self._context, self._material, []
+        for known, answers, count in zip(self._known, self._answers, self._shares, strict=True):
+            index = self._choose(len(known), count)
+            chosen.append((known[index], answers[index]))
+        features, wanted = (torch.cat(each) for each in zip(*chosen, strict=True))
+        meaning = context.edge.meaning
+        value = meaning.disagreement(context.student(context.adapter(features)), wanted, self._scale)
         if material.labelled is not None and material.labels is not None:
-            chosen = self._choose(len(material.labels), BATCH // 2)
-            output = context.student(context.adapter(material.labelled[chosen]))
-            value = value + LABELS * context.edge.meaning.task_loss(output, material.labels[chosen])
+            index = self._choose(len(material.labels), BATCH // 2)
+            output = context.student(context.adapter(material.labelled[index]))
+            value = value + LABELS * meaning.task_loss(output, material.labels[index])
         return value
-
-    def _batch(self) -> Tensor:
-        """Some features that were given, some imagined, in random order."""
-        parts, material = [], self._material
-        if material.given is not None and self._given:
-            parts.append(material.given[self._choose(len(material.given), self._given)])
-        if material.imagined is not None and self._given < BATCH:
-            parts.append(material.imagined[self._choose(len(material.imagined), BATCH - self._given)])
-        return torch.cat(parts)[self._choose(BATCH, BATCH)]
 
     def _choose(self, among: int, count: int) -> Tensor:
         return torch.randint(among, (count,), generator=self._context.generator).to(self._context.device)

@@ -1,19 +1,8 @@
-"""Of features and images that are synthesised: how often they are moved."""
+"""Of images that are synthesised: how often they are moved."""
 
 from __future__ import annotations
 
-ACTIVITY_STEPS = 60  # that move features drawn from statistics
 INVERSION_STEPS = 30  # that move synthesised images
-
-
-def drawn_operations(features: int, teacher: int) -> int:
-    """Of features that are drawn from statistics, and moved.
-
-    Args:
-        features: How many.
-        teacher: Operations of g_T.
-    """
-    return features * ACTIVITY_STEPS * 2 * teacher
 
 
 def moved_operations(images: int, below: int, teacher: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from legonet.distill.flops.closed_form import closed_form_operations
-from legonet.distill.flops.synthesis import drawn_operations, moved_operations
+from legonet.distill.flops.synthesis import moved_operations
 from legonet.ir.notation import Layer
 from legonet.ir.sizes import Shape, Size, chain_operations
 
@@ -70,18 +70,14 @@ class Work:
             return self.step + self.teacher
         return 5 * self.student + 6 * self.h + 2 * self.teacher
 
-    def drawn(self, features: int) -> int:
-        """So many features that are drawn from the teacher's statistics, if there are any."""
-        return drawn_operations(features, self.teacher) if self.statistics else 0
-
     def inverted(self, images: int) -> int:
-        """So many synthesised images, and their features."""
+        """So many images that are moved until the teacher knows them, and their features."""
         moved = moved_operations(images, self.f, self.teacher) if self.statistics else 0
         return images * self.f + moved
 
     def synthetic(self, features: int) -> int:
-        """So many features without images: half drawn, half of synthesised images."""
-        return self.drawn(features // 2) + self.inverted(features - features // 2)
+        """So many features without images: half of images of anything, half drawn, which costs little."""
+        return (features // 2) * self.f
 
     def closed_form(self, draws: int) -> int:
         """Least squares over so many draws."""

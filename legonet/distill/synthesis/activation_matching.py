@@ -20,42 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from legonet.distill.flops.synthesis import ACTIVITY_STEPS as STEPS
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 from legonet.teachers.statistics import Statistics
 
-LEARNING_RATE = 0.05  # in standard deviations of a channel
 SOFTNESS = 0.3  # of the count of active units, in standard deviations of their inputs
 ACTIVITY_WEIGHT = 10.0
-
-
-def match_activations(features: Tensor, teacher: GraphModule, statistics: Statistics) -> Tensor:
-    """Move features until the teacher's task module answers them as it answered real ones.
-
-    Args:
-        features: (batch, channels, height, width), from `synthesise`.
-        teacher: g_T, frozen.
-        statistics: Of the teacher.
-
-    Returns:
-        The moved features, of the same shape.
-    """
-    deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
-    rectified = bool((features >= 0).all())
-
-    def restored(scaled: Tensor) -> Tensor:
-        return (scaled.relu() if rectified else scaled) * deviation
-
-    activation_mismatch = ActivationMismatch(features, teacher, statistics)
-    moved = (features / deviation).requires_grad_()
-    optimiser = torch.optim.Adam([moved], lr=LEARNING_RATE)
-    for _ in range(STEPS):
-        loss = activation_mismatch(restored(moved))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-    return restored(moved.detach())
 
 
 class ActivationMismatch:

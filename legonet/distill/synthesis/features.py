@@ -1,21 +1,21 @@
-"""Features that no image was taken for, from what is known of a teacher.
+"""Features that no image of the category was taken for, from every source that is at hand.
 
-Half are drawn from the teacher's statistics and moved until g_T's units are as active as recorded; half are
-f's own, of synthesised images. A mixture measures better than either (docs/method.md).
+A mixture measures better than any single source (docs/method.md).
 """
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
-from legonet.distill.fitting.context import Context, Edge, features_of, frozen
-from legonet.distill.synthesis.activation_matching import match_activations
-from legonet.distill.synthesis.from_statistics import synthesise
+from legonet.distill.fitting.context import Context, Edge, features_of
 from legonet.distill.synthesis.inversion import invert
+from legonet.distill.synthesis.sources import TABLE
 from legonet.graph.schema import Input
-from legonet.ir.interpreter import GraphModule
-from legonet.teachers.statistics import Statistics
+
+MEMORY = 2**28  # bytes that all features may take; fewer are made of large ones
 
 
 def synthetic_features(context: Context, count: int) -> Tensor | None:
@@ -33,7 +33,8 @@ def synthesise_features(
 
     Args:
         edge: Its category module, its teacher's task part, and what is known of them.
-        count: How many; half as many where only one kind can be made.
+        count: How many, in the shares of `legonet.distill.synthesis.sources.TABLE`; fewer where a source is
+            missing, or where there is no memory for so many.
         seed: Same seed, same machine: same features.
         device: Where to compute.
 
@@ -41,28 +42,20 @@ def synthesise_features(
         (batch, channels, height, width), in random order; None where neither statistics nor f's input are
         known.
     """
-    generator, parts = torch.Generator().manual_seed(seed), []
-    f, teacher = (frozen(module, device) for module in (edge.category_module, edge.teacher_module))
-    if edge.statistics is not None:
-        parts.append(drawn_features(edge.statistics, teacher, count // 2, generator, device))
-    if edge.input is not None:
-        images = invert(f, teacher, edge.input, edge.statistics, count - count // 2, generator, device)
-        parts.append(features_of(f, images))
+    generator = torch.Generator().manual_seed(seed)
+    count = affordable(count, edge.source)
+    whole = sum(share for _, share in TABLE.values())
+    found = (make(edge, -(-count * share // whole), generator, device) for make, share in TABLE.values())
+    parts = [each for each in found if each is not None]
     if not parts:
         return None
     imagined = torch.cat(parts)
     return imagined[torch.randperm(len(imagined), generator=generator).to(device)]
 
 
-def drawn_features(
-    statistics: Statistics,
-    teacher: GraphModule,
-    count: int,
-    generator: torch.Generator,
-    device: torch.device | str,
-) -> Tensor:
-    """Features drawn from statistics, and moved until g_T's units are as active as recorded."""
-    return match_activations(synthesise(statistics, count, generator).to(device), teacher, statistics)
+def affordable(count: int, shape: tuple[int, ...]) -> int:
+    """So many features of a shape, or as many as there is memory for."""
+    return max(1, min(count, MEMORY // (4 * prod(shape))))
 
 
 def inverted_features(context: Context, given: Input, count: int) -> Tensor:

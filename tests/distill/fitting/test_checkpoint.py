@@ -82,7 +82,6 @@ def expect_the_same_bits(fitting: Fit, folder: Path, steps: tuple[int, ...] = (1
 def test_every_method(
     edge: Edge, pictures: Samples, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legonet.distill.fitting.refinement.JOINED", 256)
     monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # the closed form is exact here
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS[method]})
     known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})

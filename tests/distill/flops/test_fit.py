@@ -106,8 +106,8 @@ def test_windows_are_of_no_use_to_an_adapter_that_resamples() -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])
 def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    patched(monkeypatch, "refinement", "JOINED", 256)
     monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # refined however good it is
+    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
     spec = Adapter.model_validate({"kernel": 3, "method": method})
     with Counted() as counter:
         fit(known, spec, given())

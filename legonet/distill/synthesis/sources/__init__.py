@@ -1,0 +1,20 @@
+"""Sources of features that need no image of the category, one file each; a new one has a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from legonet.distill.fitting.context import Edge
+from legonet.distill.synthesis.sources.drawn import drawn
+from legonet.distill.synthesis.sources.leaves import leaves
+from legonet.distill.synthesis.sources.photos import photos
+
+# Each is given an edge, how many features, a CPU generator and the device of f; it gives features (batch,
+# channels, height, width), or None where what it needs is not known.
+Source = Callable[[Edge, int, torch.Generator, torch.device | str], Tensor | None]
+
+# How many parts of all features each gives; chosen on validation images (docs/method.md).
+TABLE: Mapping[str, tuple[Source, int]] = {"drawn": (drawn, 2), "leaves": (leaves, 1), "photos": (photos, 1)}

@@ -1,0 +1,159 @@
+"""The file of a teacher's statistics: safetensors, maps in one byte a number."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from legonet.errors import StoreError, TeacherError
+from legonet.store.tensors import read_tensors
+from legonet.teachers.statistics import Statistics
+from legonet.teachers.weights.mapped_tensors import raw_view
+
+FORMAT = "legonet-statistics"
+VERSION = 2
+_STEPS = 127  # of a map's greatest value
+
+
+def dump_statistics(statistics: Statistics) -> bytes:
+    """Serialise to safetensors: maps as bytes with one scale each, activities as bytes of 1/255."""
+    tensors = {
+        **_bytes("means", statistics.means),
+        **_bytes("factors", statistics.factors),
+        "shares": statistics.shares,
+        "component": statistics.component.to(torch.uint8),
+        "rest": statistics.rest.half(),
+        "smoothness": statistics.smoothness.half(),
+        "quantiles": statistics.quantiles.half(),
+        "output.mean": statistics.output_mean,
+        "output.std": statistics.output_std,
+        "output.quantiles": statistics.output_quantiles,
+    }
+    for index, activity in enumerate(statistics.activity):
+        tensors[f"activity.{index}"] = (activity * 255).round().to(torch.uint8)
+    header = {"format": FORMAT, "version": VERSION, "images": statistics.images, "norm": statistics.norm}
+    return safetensors.torch.save(
+        {name: tensor.contiguous() for name, tensor in sorted(tensors.items())},
+        metadata={"legonet": json.dumps(header, sort_keys=True)},
+    )
+
+
+def parse_statistics(data: bytes, where: str) -> Statistics:
+    """Read what `dump_statistics` wrote, or what older versions did.
+
+    Raises:
+        TeacherError: The bytes are something else, or damaged.
+    """
+    try:
+        file = read_tensors(memoryview(bytearray(data)), where)
+        header = json.loads(file.metadata["legonet"])
+        if header["format"] == FORMAT and header["version"] > VERSION:
+            raise TeacherError(
+                f"{where}: statistics in format {header['version']}, of a newer legonet; expected format "
+                f"{VERSION}, which this one reads; update legonet: pip install --upgrade legonet"
+            )
+        if header["format"] != FORMAT or header["version"] not in (1, VERSION):
+            raise KeyError("format")
+        tensors = {name: raw_view(raw) for name, raw in file.tensors.items()}
+        count = sum(name.startswith("activity.") for name in tensors)
+        found = Statistics(
+            images=int(header["images"]),
+            norm=float(header["norm"]),
+            **(_mixture(tensors) if header["version"] == VERSION else _single(tensors)),
+            activity=[tensors[f"activity.{index}"].float() / 255 for index in range(count)],
+            output_mean=tensors["output.mean"].float(),
+            output_std=tensors["output.std"].float(),
+        )
+        _expect_shapes(found)
+    except (
+        StoreError,
+        LookupError,
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        RecursionError,
+    ) as error:
+        raise TeacherError(
+            f"{where}: not a statistics file; expected what `legonet teacher record` writes; record it again"
+        ) from error
+    return found
+
+
+def _expect_shapes(found: Statistics) -> None:
+    components, channels, height, width = found.means.shape
+    outputs = tuple(found.output_mean.shape)
+    expected = (
+        (found.shares.shape, (components,)),
+        (found.factors.shape[1:], (channels, height, width)),
+        (found.component.shape, (len(found.factors),)),
+        (found.rest.shape, (components, channels)),
+        (found.smoothness.shape, (channels,)),
+        (found.quantiles.shape[:-1], (channels,)),
+        (found.output_std.shape, outputs),
+        (found.output_quantiles.shape[:-1], outputs),
+    )
+    if any(tuple(shape) != wanted for shape, wanted in expected):
+        raise ValueError("tensors that do not fit each other")
+    if (
+        found.component.numel()
+        and not 0 <= int(found.component.min()) <= int(found.component.max()) < components
+    ):
+        raise ValueError("a component that is not there")
+    if not bool((found.shares >= 0).all()) or not float(found.shares.sum()) > 0:
+        raise ValueError("shares of no images")
+    values = (
+        found.means, found.factors, found.rest, found.smoothness, found.quantiles,
+        found.output_mean, found.output_std, found.output_quantiles, found.shares,
+    )  # fmt: skip
+    if not all(map(math.isfinite, (found.norm, *(float(each.sum()) for each in values)))):
+        raise ValueError("numbers that are not finite")
+
+
+def _mixture(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        "shares": tensors["shares"].float(),
+        "means": _numbers(tensors, "means"),
+        "factors": _numbers(tensors, "factors"),
+        "component": tensors["component"].long(),
+        "rest": tensors["rest"].float(),
+        "smoothness": tensors["smoothness"].float(),
+        "quantiles": tensors["quantiles"].float(),
+        "output_quantiles": tensors["output.quantiles"].float(),
+    }
+
+
+def _single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Version 1 had one Gaussian, and no quantiles."""
+    mean, factors = tensors["mean"].float(), tensors["factors"].float()
+    left = tensors["variance"] - factors.square().sum(0).mean((1, 2))
+    return {
+        "shares": torch.ones(1),
+        "means": mean[None],
+        "factors": factors,
+        "component": torch.zeros(len(factors), dtype=torch.long),
+        "rest": left.clamp_min(0)[None],
+        "smoothness": mean.new_zeros(len(mean)),
+        "quantiles": mean.new_zeros(len(mean), 0),
+        "output_quantiles": tensors["output.mean"].new_zeros(len(tensors["output.mean"]), 0),
+    }
+
+
+def _bytes(name: str, maps: Tensor) -> dict[str, Tensor]:
+    scale = (
+        maps.flatten(1).abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _STEPS
+        if len(maps)
+        else maps.new_zeros(0)
+    )
+    return {
+        name: (maps / scale.view(-1, 1, 1, 1)).round().to(torch.int8),
+        f"{name}.scale": scale.float(),
+    }
+
+
+def _numbers(tensors: dict[str, Tensor], name: str) -> Tensor:
+    return tensors[name].float() * tensors[f"{name}.scale"].view(-1, 1, 1, 1)
