@@ -78,7 +78,8 @@ def run_agreement(seeds: int) -> Iterator[Judged]:
         name: str, edge: Edge, spec: dict[str, int], seed: int, samples: Samples | None = None
     ) -> Judged:
         fitted = fit(edge, Adapter.model_validate({**spec, "seed": seed}), samples)
-        agreements, count = [], 0
+        agreements: dict[str, float] = {}
+        count = 0
         for split in ("validation", "test"):
             images, _ = pictures.held_out(edge.path.partition(":")[0], False, split)
             features = outputs_of(edge.category_module, normalise(images))
@@ -87,10 +88,10 @@ def run_agreement(seeds: int) -> Iterator[Judged]:
                 for module in (edge.teacher_module, nn.Sequential(fitted.adapter, edge.task_module))
             )
             count = len(images)
-            agreements.append(float(edge.meaning.agreement(found, wanted, torch.ones(1)).mean()))
+            agreements[split] = float(edge.meaning.agreement(found, wanted, torch.ones(1)).mean())
         quality = fitted.quality
         expected = (quality["agreement"], quality["agreement from"], quality["agreement to"])
-        return Judged(name, expected, *agreements, count)
+        return Judged(name, expected, agreements["validation"], agreements["test"], count)
 
     for seed, category in product(range(seeds), TARGETS):
         edge = network.edge(f"{category}:classify")
