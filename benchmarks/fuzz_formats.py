@@ -169,6 +169,7 @@ def _read_blob(path: Path) -> None:
 
 def _read_image(path: Path) -> None:
     from legonet.data.pictures import image_size, read_image, read_mask
+    from legonet.graph.schema import Input
 
     read_image(path, Input(shape=(3, 8, 8)))
     image_size(path)
