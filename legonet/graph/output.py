@@ -163,6 +163,10 @@ class Output(Model):
         Args:
             quantiles: Of each output over the owner's images, from the least to the greatest, (outputs,
                 number).
+
+        Returns:
+            A word for the one decision, such as `positive`; None where there were several, or of kinds that
+            decide nothing.
         """
         return None
 

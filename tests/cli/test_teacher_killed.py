@@ -40,10 +40,10 @@ def add(graph: Path, counter: Counter) -> int:
 
 
 def kept(graph: Path) -> dict[str, bytes]:
-    """All files but those whose names say that a kill left them, and the lock file, which follows."""
+    """All files but those whose names say that a kill left them, locks, and the lock file, which follows."""
     root = graph.parents[1]
     names = {str(file.relative_to(root)): data for file, data in files(root).items()}
-    left = (".tmp", ".lock.json")
+    left = (".tmp", ".lock.json", ".lock")
     return {
         name: data for name, data in names.items() if not name.endswith(left) and "unfinished" not in name
     }
