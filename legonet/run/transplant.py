@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from legonet.blocks.device import find_device
+from legonet.distill.fitting.checkpoint import clear
 from legonet.distill.fitting.fit import Samples
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
@@ -85,6 +86,7 @@ def transplant(
     if not found.plan.changes and built == lock:  # what is done needs no lock and no room on the disk
         if accept is not None:
             accept(found.plan)
+        _clear_states(project, lock)
         return _with_others(Run(lock, notes=_unused(found.plan, read)), found.plan)
 
     def told(message: str) -> None:
@@ -130,6 +132,7 @@ def transplant(
         ended = lock_modules(found.graph, result.lock, found.teachers, project.store)
         if ended != written[-1]:
             save(ended)
+        _clear_states(project, ended)
         result = replace(
             result, lock=ended, notes=(*_no_longer_tuned(lock, ended, project.store), *result.notes)
         )
@@ -149,6 +152,12 @@ def _with_others(result: Run, plan: Plan) -> Run:
         tuple(edge.path for edge in plan if edge.action == action) for action in ("keep", "open")
     )
     return replace(result, kept=kept, open=still_open)
+
+
+def _clear_states(project: Project, lock: Lock) -> None:
+    """Delete states of what is built: a run may have been killed right after it had stored a result."""
+    if project.workspace is not None:
+        clear(project.workspace.checkpoints, *(each.key for each in lock.adapters.values()))
 
 
 def _no_longer_tuned(before: Lock, after: Lock, store: BlobStore) -> tuple[str, ...]:

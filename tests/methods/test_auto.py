@@ -50,7 +50,7 @@ def distance(edge: Edge, fitted: Fitted) -> float:
 
 
 def test_it_agrees_better_than_its_start_on_images_never_seen(moved: Edge) -> None:
-    fitted = fit(moved, SPEC)
+    fitted = fit(moved, Adapter(method=Auto(name="auto", steps=60, imagined=200)))
     assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
     assert distance(moved, fitted) < distance(moved, fit(moved, ALONE))
 

@@ -61,11 +61,13 @@ class Checkpoint:
         return DescentState(file, self._made_by, generator, measured, self.notes)
 
 
-def clear(folder: Path, key: str) -> None:
-    """Delete the states of a job whose result is stored."""
+def clear(folder: Path, *keys: str) -> None:
+    """Delete the states of jobs whose results are stored."""
+    done = set(keys)
     with suppress(OSError):  # a file that is left over does no harm, and `legonet gc` names it
-        for file in folder.glob(f"{key}-*"):
-            file.unlink()
+        for file in folder.iterdir():
+            if file.name.rpartition("-")[0] in done:
+                file.unlink()
 
 
 class DescentState:
