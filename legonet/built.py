@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from legonet.design import Design
 from legonet.graph.lock import Lock, lock_path, read_lock
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from legonet.bricks.bricks import Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
+    from legonet.compile.predict import Predictions
+    from legonet.data.photos import Images
     from legonet.distill.fitting.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
     from legonet.plan.incremental import Before
@@ -198,6 +200,40 @@ class BuiltNetwork(Design):
         from legonet.compile.open import compile_unadapted
 
         return compile_unadapted(self.project(), self.lock, path, device)
+
+    def predict(
+        self,
+        images: Images,
+        paths: str | Iterable[str] = (),
+        *,
+        device: Device = "cpu",
+        batch: int = 32,
+        progress: Literal["auto"] | None = "auto",
+    ) -> Predictions:
+        """Say what is on images, by the paths of the network.
+
+        Args:
+            images: A file, a folder, a PIL image, an array or tensor of one image or of several, or an
+                iterable of these. They are resized and normalised here. Arrays are (height, width,
+                channels), tensors (channels, height, width), of bytes or of numbers in [0, 1].
+            paths: Paths such as `cat:classify`, or applications of the graph, one or several; default: every
+                built path.
+            device: The device to compute on, such as `cuda`.
+            batch: How many images are computed together.
+            progress: `auto` shows how far it is: bars on a terminal and in a notebook, lines elsewhere; None
+                shows nothing.
+
+        Returns:
+            A prediction for each image: what each path says of it, as a `Score`, `Mask` or `Numbers`. It
+            prints as a table, and draws itself. An image of a folder that cannot be read is passed over with
+            a `LegonetWarning`.
+
+        Raises:
+            SelectError: There is no such path, or its adapter is not fitted.
+            DataError: There is no image, or one that was named cannot be used.
+        """
+        names = (paths,) if isinstance(paths, str) else tuple(paths)
+        return self.compile(*names, device=device).predict(images, batch=batch, progress=progress)
 
     def evaluate(
         self,

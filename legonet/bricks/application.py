@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from legonet.bricks.built import contents, expect_one_network
 from legonet.bricks.modular import ModularNetwork
@@ -18,6 +18,8 @@ from legonet.graph.suggest import listed
 
 if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
+    from legonet.compile.predict import Predictions
+    from legonet.data.photos import Images
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,25 @@ class Application:
             SelectError: There is no path, or an option has no such value.
         """
         return self.network.compile(*self._expect_paths(), **options)
+
+    def predict(
+        self, images: Images, *, batch: int = 32, progress: Literal["auto"] | None = "auto"
+    ) -> Predictions:
+        """Say what is on images; see `Network.predict`.
+
+        Args:
+            images: A file, a folder, a PIL image, an array or tensor, or an iterable of these.
+            batch: How many images are computed together.
+            progress: `auto` shows how far it is; None shows nothing.
+
+        Returns:
+            A prediction for each image.
+
+        Raises:
+            SelectError: There is no path.
+            DataError: There is no image, or one that was named cannot be used.
+        """
+        return self.compile().predict(images, batch=batch, progress=progress)
 
     def save_as(self, name: str) -> None:
         """Keep the paths as a named application of the network, and of its graph file if it has one.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,10 @@ from legonet.graph.suggest import listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule, Holder, build_graph
 from legonet.ir.lowering import lower
+
+if TYPE_CHECKING:
+    from legonet.compile.predict import Predictions
+    from legonet.data.photos import Images
 
 
 class Normalise(GraphModule):
@@ -328,6 +332,29 @@ class CompiledNetwork(nn.Module):
             path: [signatures[path].meaning.read(each, signatures[path].category) for each in value.cpu()]
             for path, value in outputs.items()
         }
+
+    def predict(
+        self, images: Images, *, batch: int = 32, progress: Literal["auto"] | None = "auto"
+    ) -> Predictions:
+        """Run images through all paths, whatever they come as, and say what the outputs mean.
+
+        Args:
+            images: A file, a folder, a PIL image, an array or tensor of one image or of several, or an
+                iterable of these. They are resized and normalised here. Arrays are (height, width,
+                channels), tensors (channels, height, width), of bytes or of numbers in [0, 1].
+            batch: How many are computed together.
+            progress: `auto` shows how far it is; None shows nothing.
+
+        Returns:
+            A prediction for each image. An image of a folder that cannot be read is passed over with a
+            `LegonetWarning`.
+
+        Raises:
+            DataError: There is no image, or one that was named cannot be used.
+        """
+        from legonet.compile.predict import predict
+
+        return predict(self, images, batch, progress)
 
     def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:
         """Say what was merged and folded, and what that saved in calls, layers, operations and weights.

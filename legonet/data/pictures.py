@@ -30,9 +30,22 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
     Raises:
         DataError: The file is missing, damaged, too large, or has more than 8 bits per channel.
     """
+    return as_values(open_picture(path), shape)
+
+
+def as_values(picture: Image.Image, shape: tuple[int, int, int]) -> Tensor:
+    """Bring a picture to a number of channels and a size.
+
+    Args:
+        picture: Of 8 bits per channel.
+        shape: Channels (1: grey, 3: red, green, blue), height, width.
+
+    Returns:
+        float32 of that shape, in [0, 1].
+    """
     channels, height, width = shape
-    picture = _open(path).convert(_MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
-    values = np.array(picture, dtype=np.float32).reshape(height, width, channels) / 255
+    resized = picture.convert(_MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
+    values = np.array(resized, dtype=np.float32).reshape(height, width, channels) / 255
     return torch.from_numpy(values.transpose(2, 0, 1).copy())
 
 
@@ -50,7 +63,7 @@ def read_mask(path: Path, size: tuple[int, int], image_size: tuple[int, int] | N
     Raises:
         DataError: The file cannot be read, or has another size than its image.
     """
-    picture = _open(path)
+    picture = open_picture(path)
     if image_size is not None and picture.size != image_size:
         raise DataError(
             f"{path}: is {picture.width}x{picture.height} pixels; expected {image_size[0]}x{image_size[1]}, "
@@ -69,7 +82,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The file cannot be read.
     """
-    return _open(path).size
+    return open_picture(path).size
 
 
 def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -85,7 +98,22 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _open(path: Path) -> Image.Image:
+def upright(picture: Image.Image, name: str | Path) -> Image.Image:
+    """Turn a picture as it is to be seen, and refuse one that is too large or too deep.
+
+    Raises:
+        DataError: It is.
+    """
+    _check(picture, name)
+    return ImageOps.exif_transpose(picture)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Open a picture file and turn it upright.
+
+    Raises:
+        DataError: The file is missing, damaged, too large, or has more than 8 bits per channel.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is ours
@@ -102,7 +130,7 @@ def _open(path: Path) -> Image.Image:
         ) from error
 
 
-def _check(picture: Image.Image, path: Path) -> None:
+def _check(picture: Image.Image, path: Path | str) -> None:
     if picture.width * picture.height > MOST_PIXELS:
         raise DataError(
             f"{path}: {picture.width}x{picture.height} pixels; expected at most {MOST_PIXELS:,}; "

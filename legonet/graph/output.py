@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from legonet.graph.fields import Model
 from legonet.graph.kinds import Kinds
+from legonet.notebook import escape, page, picture
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
 Shape = tuple[int, ...]
@@ -22,7 +24,10 @@ CATEGORY = "{category}"  # stands for the category's label in the names of chann
 
 
 class Result(ABC):
-    """What the output of one image says, in the words of its task."""
+    """What the output of one image says, in the words of its task; printed, it is its text.
+
+    A kind defines `data` and `text`, and `picture` and `overlay` where there is something to draw.
+    """
 
     @abstractmethod
     def data(self) -> dict[str, Any]:
@@ -31,6 +36,32 @@ class Result(ABC):
     @abstractmethod
     def text(self) -> str:
         """Return it as a part of a line for people."""
+
+    def picture(self) -> Image | None:
+        """Draw it by itself, such as a mask in grey; None where there is nothing to draw."""
+        return None
+
+    def overlay(self, photo: Image) -> Image | None:
+        """Draw it over its image, at the image's own size; None where there is nothing to draw.
+
+        Args:
+            photo: The image, in RGB; it is not changed.
+
+        Returns:
+            Another image of the same size.
+        """
+        return None
+
+    def html(self) -> str:
+        """Return its text for a page; a kind may add to it what its numbers look like."""
+        return escape(self.text())
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        drawn = self.picture()
+        return page(f"<p>{self.html()}</p>", "" if drawn is None else picture(drawn))
 
 
 class Output(Model):
@@ -42,11 +73,13 @@ class Output(Model):
     Attributes:
         kind: The name of the kind, as graph files write it.
         fractions: Whether measures are fractions, which are shown in percent.
+        drawn: Whether its results have pictures, such as masks.
         guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
     """
 
     kind: str
     fractions: ClassVar[bool] = True
+    drawn: ClassVar[bool] = False
     guessed_from: ClassVar[str] = ""
 
     @abstractmethod

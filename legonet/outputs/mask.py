@@ -21,6 +21,7 @@ class MaskOutput(Output):
     labels: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
         default=("{category}",), description="one label per output channel"
     )
+    drawn: ClassVar[bool] = True
     guessed_from: ClassVar[str] = "maps of the image's size (labels, {height}, {width})"
 
     def shape(self, image: Shape) -> Shape:
