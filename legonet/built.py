@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from legonet.design import Design
 from legonet.graph.lock import Lock, lock_path, read_lock
 from legonet.plan.plan import Plan
+from legonet.progress import open_bars
 from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
 
@@ -241,6 +242,7 @@ class BuiltNetwork(Design):
         paths: Iterable[str] | None = None,
         *,
         device: torch.device | str = "cpu",
+        progress: Literal["auto"] | None = "auto",
     ) -> Evaluation:
         """Measure paths, their teachers, and the same paths without adapters on labelled images.
 
@@ -252,6 +254,7 @@ class BuiltNetwork(Design):
             paths: Paths or applications; default: those that images are given for, else all built paths.
                 Paths whose output is a vector are passed over.
             device: Where to compute.
+            progress: `auto` shows how far it is; None shows nothing.
 
         Returns:
             Rows of figures; printed, a table.
@@ -262,7 +265,8 @@ class BuiltNetwork(Design):
         """
         from legonet.evaluate import evaluate
 
-        return evaluate(self.project(), self.lock, data, paths, device)
+        with open_bars(progress) as bars:
+            return evaluate(self.project(), self.lock, data, paths, device, bars)
 
     def edge(self, path: str) -> Edge:
         """Give the frozen modules that a path's adapter joins, for experiments with methods.

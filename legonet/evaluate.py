@@ -18,6 +18,7 @@ from legonet.errors import DataError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
+from legonet.progress import Bars
 from legonet.run.project import Project
 from legonet.run.samples import GivenSamples, read_given
 from legonet.tables import columns
@@ -92,6 +93,7 @@ def evaluate(
     data: LabelledImages,
     names: Iterable[str] | None = None,
     device: torch.device | str = "cpu",
+    bars: Bars | None = None,
 ) -> Evaluation:
     """Compare paths with their teachers and with no adapter; see `legonet.network.Network.evaluate`.
 
@@ -101,7 +103,9 @@ def evaluate(
         data: Labelled images, or where they come from.
         names: Paths and applications; default: all that have images.
         device: Where to compute.
+        bars: Told how far it is.
     """
+    bars = bars or Bars()
     paths = _measured(project, lock, data, names)
     labelled = _reader(project.graph, data, paths)
     taught = {f"{each.category}:{each.task}": name for name, each in project.graph.teachers.items()}
@@ -112,7 +116,8 @@ def evaluate(
     rows: list[Measurement] = []
     deciding: dict[str, list[str]] = {}  # paths by task
     shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
-    for path in paths:
+    for done, path in enumerate(paths):
+        bars.show("", "measuring paths", total=len(paths), done=done, state=path)
         category, task = split_path(path)
         (images, labels), meaning = labelled(path), project.graph.tasks[task].output
         models = {"transplanted": joined(path)}

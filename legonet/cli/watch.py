@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,10 +81,12 @@ def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> None:
 
 def _build(graph: Path, options: RunOptions, device: str) -> None:
     import legonet
-    from legonet.errors import LegonetError
+    from legonet.errors import LegonetError, LegonetWarning
 
     try:
-        result = legonet.load(graph).transplant(device=device, options=options, progress=_waits)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LegonetWarning)  # the result is told below
+            result = legonet.load(graph).transplant(device=device, options=options, progress=_waits)
     except LegonetError as error:
         print(f"! {error}", flush=True)
         return

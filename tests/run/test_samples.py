@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from legonet.errors import DataError, SelectError
+from legonet.errors import DataError, LegonetWarning, SelectError
 from legonet.graph.output import Output
 from legonet.network import Network
 from legonet.outputs.binary import BinaryOutput
@@ -182,7 +182,8 @@ class TestInANetwork:
         assert network.transplant().results == ()
 
     def test_samples_without_use_are_told(self, network: Network, images: torch.Tensor) -> None:
-        result = network.transplant({"cat:classify": (images, None)})
+        with pytest.warns(LegonetWarning, match="its samples are not used"):
+            result = network.transplant({"cat:classify": (images, None)})
         assert result.notes[0].startswith("cat:classify: its samples are not used: cat-v1 gives both modules")
 
     def test_samples_make_a_difference(self, network: Network, images: torch.Tensor) -> None:
