@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -80,7 +81,7 @@ class BuiltNetwork(Design):
             samples: Images by path, as for `transplant`.
 
         Returns:
-            The plan: one edge for each path, in order of arrival.
+            The plan: one edge for each path, in order of arrival. Printed, it is what `legonet plan` prints.
 
         Raises:
             LegonetError: A teacher's files cannot be read, or samples do not fit.
@@ -90,9 +91,16 @@ class BuiltNetwork(Design):
             from legonet.run.transplant import find_sample_facts
 
             sample_facts = find_sample_facts(self.graph, samples)
-        found = self.project().plan(self.lock, sample_facts)
+        project = self.project()
+        found = project.plan(self.lock, sample_facts)
         self._planned = found.before
-        return found.plan
+
+        def ports_of(plan: Plan) -> Mapping[str, Ports]:
+            from legonet.plan.ports import find_ports
+
+            return find_ports(found.graph, plan, project.port_finder())
+
+        return replace(found.plan, ports_of=ports_of)
 
     def ports(self, plan: Plan) -> dict[str, Ports]:
         """Find what each adapter of a plan joins: both ports' shapes, and the adapter's layers in words.

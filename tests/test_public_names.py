@@ -116,7 +116,7 @@ METHODS = {
         "unadapted",
         "verify",
     ],
-    "Plan": ["by_path", "changes", "data", "jobs"],
+    "Plan": ["by_path", "changes", "data", "jobs", "text"],
     "RunOptions": ["chosen_executor", "limited", "wants"],
 }
 CLASSES = [name for name in PUBLIC if isinstance(getattr(legonet, name), type)]

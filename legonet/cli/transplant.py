@@ -159,7 +159,7 @@ def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
 
 
 def _dry_run(graph: Any, planned: Any, options: RunOptions, as_json: bool) -> None:
-    from legonet.cli.plan import cost_text
+    from legonet.plan.text import cost_text
     from legonet.run.options import ordered
 
     jobs = ordered(graph, planned.jobs, options)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from legonet.errors import GraphError
 from legonet.graph.fields import Model
 from legonet.graph.kinds import Kinds
 from legonet.notebook import escape, page, picture
@@ -213,6 +215,25 @@ class Output(Model):
             The output as in a graph file; None if such a shape is not of this kind.
         """
         return None
+
+    def labelled(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Give the settings that call the output's values so, as in a graph file.
+
+        Args:
+            labels: What the values are called, in their order.
+
+        Returns:
+            By default the kind's setting `labels` or `names`, whichever it has.
+
+        Raises:
+            GraphError: The kind has no words for its values.
+        """
+        for key in ("labels", "names"):
+            if key in type(self).model_fields:
+                return {key: list(labels)}
+        raise GraphError(
+            f"labels: found {', '.join(labels)}; an output of kind {self.kind} has none; leave labels out"
+        )
 
     def key_text(self) -> str:
         """Return what an adapter depends on: with another text, it is fitted again. Default: all settings."""

@@ -7,12 +7,13 @@ from typing import Any
 
 from legonet.errors import GraphError
 from legonet.graph.editing.build import extended
+from legonet.graph.output import OUTPUTS
 from legonet.graph.schema import Graph
 from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
 from legonet.teachers.cutting import resolve
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.outputs import check_output, output_of
+from legonet.teachers.outputs import check_labels, check_output, output_of
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.tracing.verify import expect_same
@@ -40,8 +41,12 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         entries["categories"][new.category] = {}
     if new.task in graph.tasks:
         check_output(given, graph.tasks[new.task].output, shape, new.where, new.task)
+        check_labels(new.labels, graph.tasks[new.task].output, new.where, new.task)
     else:
-        entries["tasks"][new.task] = {"output": output_of(given, shape, new.where)}
+        output = output_of(given, shape, new.where)
+        if new.labels is not None:
+            output |= OUTPUTS.read(output).labelled(new.labels)
+        entries["tasks"][new.task] = {"output": output}
     weights = f"teachers/{new.name}.safetensors"
     entries["teachers"][new.name] = {
         "category": new.category,

@@ -28,6 +28,7 @@ class NewTeacher:
         copy: Whether its weights are copied; otherwise they must not change as long as the teacher is used.
         on_conflict: What becomes of a known category whose module is another one; see
             `legonet.graph.editing.on_conflict`.
+        labels: What the output's values are called; None: as its kind calls them.
 
     Raises:
         SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.
@@ -42,6 +43,7 @@ class NewTeacher:
     example_shape: tuple[int, ...] | None = None
     copy: bool = True
     on_conflict: OnConflict = "keep"
+    labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         read_on_conflict(self.on_conflict)

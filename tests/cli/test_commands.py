@@ -53,17 +53,21 @@ class TestPlan:
         outcome = run("plan", fresh)
         assert outcome.status == 0
         joined = "4x4x4 -> 4x4x4: scale, conv 3x3 4 -> 4, relu"
-        none = " " * len(joined)
+        cost = "about 617 MFLOP"
+        none = " " * len(f"{cost}  {joined}")
         assert outcome.out.splitlines() == [
             f"=  cat:classify  native        {none}  cat-v1 gives both modules; no adapter needed",
-            f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
-            f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
+            f"+  dog:classify  add     auto  {cost}  {joined}  dog-v1 arrived",
+            f"+  cow:classify  add     auto  {cost}  {joined}  cow-v1 arrived",
             "",
             "2 to add; about 1.23 GFLOP. How long that takes is not known until the first of them has run on "
             "this machine.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()
+        planned = legonet.load(fresh).plan()
+        assert str(planned).splitlines() == outcome.out.splitlines()[:-1]
+        assert repr(planned) == "<Plan of zoo: 1 native, 2 add>"
 
     def test_nothing_to_do(self, run: Run, graph_file: Path) -> None:
         assert run("plan", graph_file).out.splitlines()[-1] == (
