@@ -15,6 +15,8 @@ from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    import graphviz
+    import networkx as nx
     import torch
     from torch import nn
 
@@ -336,6 +338,53 @@ class BuiltNetwork(Design):
         plan = self.plan()
         lines = {name: each.lines for name, each in self.ports(plan).items()} if ports else None
         return render(make_view(self.graph, self.lock, plan, figures, lines), path)
+
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """Give the network as a graph of networkx, to be searched, measured or written with it.
+
+        Nodes are `category/NAME`, `task/NAME` and `teacher/NAME`, with `kind`, `state`, `teacher`, and the
+        `shape` of the features that a category gives or a task takes. Edges lead from categories to tasks,
+        their keys are paths, and they have `kind` (`adapter` or `identity`), `state`, `method`, `kernel`,
+        `depth`, `gives`, `takes`, `layers`, `figures`, and where something is to be done `operations` and
+        `seconds`; and from teachers to the modules that they gave. Pairs that are not connected are left out,
+        and so is what is not known.
+
+        Returns:
+            A new graph; what is changed in it changes nothing here.
+
+        Raises:
+            LegonetError: A teacher's files cannot be read.
+        """
+        from legonet.bricks.built import ports_of
+        from legonet.render.digraph import to_networkx
+
+        plan = self.plan()
+        shapes = {
+            kind: {name: ports_of(self, kind, name) for name in getattr(self.graph, kind)}
+            for kind in ("categories", "tasks")
+        }
+        return to_networkx(self.graph, self.lock, plan, self.ports(plan), shapes)
+
+    def to_graphviz(self) -> graphviz.Digraph:
+        """Give the drawing as a graph of the package graphviz, to be changed and laid out anew.
+
+        Its own pictures need Graphviz' `dot`; `render` does not.
+
+        Returns:
+            A new graph with nodes such as `category/cat`, `adapter/cat/classify` and `task/classify`.
+
+        Raises:
+            LegonetError: A teacher's files cannot be read.
+        """
+        from legonet.render.digraph import to_graphviz
+        from legonet.render.view import make_view
+
+        return to_graphviz(make_view(self.graph, self.lock, self.plan()))
+
+    def _repr_html_(self) -> str:
+        from legonet.render.shown import network_html
+
+        return network_html(self.graph, self.lock, self.plan, repr(self))
 
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""

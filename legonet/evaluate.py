@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from legonet.errors import DataError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
+from legonet.notebook import page, table, title
 from legonet.progress import Bars
 from legonet.run.project import Project
 from legonet.run.samples import GivenSamples, read_given
@@ -72,19 +73,34 @@ class Evaluation:
         return {"rows": rows, "says yes": self.says_yes}
 
     def __repr__(self) -> str:
+        heads, *rows = self._rows()
+        lines = columns([heads, *rows], right=(2, 3, 4, 5))
+        for task, grid in self._grids():
+            lines += ["", task, *columns(grid, right=range(1, len(grid[0])))]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        heads, *rows = self._rows()
+        grids = [
+            title(task) + table(grid[0], grid[1:], range(1, len(grid[0]))) for task, grid in self._grids()
+        ]
+        return page(table(heads, rows, (2, 3, 4, 5)), *grids)
+
+    def _rows(self) -> list[tuple[str, ...]]:
         cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
         for row in self.rows:
             show = _percent if row.fraction else _number
             teacher, unadapted, path = map(show, (row.teacher, row.unadapted, row.transplanted))
             cells.append((row.path, row.measure, teacher, unadapted, path, str(row.images)))
-        lines = columns(cells, right=(2, 3, 4, 5))
+        return cells
+
+    def _grids(self) -> Iterator[tuple[str, list[list[str]]]]:
+        """What stands above each table of confusions, and the table."""
         for task, confused in self.says_yes.items():
             categories = list(next(iter(confused.values())))
             grid = [["", *categories]]
             grid += [[path, *map(_percent, values.values())] for path, values in confused.items()]
-            lines += ["", f"{task}: how often each path (row) says yes to images of a category (column)"]
-            lines += columns(grid, right=range(1, len(categories) + 1))
-        return "\n".join(lines)
+            yield f"{task}: how often each path (row) says yes to images of a category (column)", grid
 
 
 def evaluate(

@@ -28,7 +28,8 @@ class Row:
         done: How much of it is done.
         state: What is said of it, such as the loss.
         left: How many seconds it still takes; None: as the pace until now says.
-        begin: When it began, by a clock in seconds.
+        begin: When the first of it was done, by a clock in seconds, and how much that was: what comes before
+            is making ready, and says nothing of the pace.
     """
 
     doing: str
@@ -36,14 +37,17 @@ class Row:
     done: float = 0
     state: str = ""
     left: float | None = None
-    begin: float = 0.0
+    begin: tuple[float, float] | None = None
 
     @property
     def seconds_left(self) -> float | None:
         """As told, else at the pace until now; None where nothing tells."""
-        if self.left is not None or not self.total or not self.done:
+        if self.left is not None or not self.total or self.begin is None:
             return self.left
-        return (time.monotonic() - self.begin) * (self.total - self.done) / self.done
+        began, first = self.begin
+        if self.done <= first:
+            return None
+        return (time.monotonic() - began) * (self.total - self.done) / (self.done - first)
 
     @property
     def text(self) -> str:
@@ -95,10 +99,12 @@ class Bars:
             state: What is said of it; default: what was.
             left: How many seconds it still takes.
         """
-        row = self.rows.setdefault(name, Row(doing, begin=time.monotonic()))
+        row = self.rows.setdefault(name, Row(doing))
         row.doing, row.total = doing or row.doing, total if total is not None else row.total
         row.done, row.state = row.done if done is None else done, row.state if state is None else state
         row.left = left
+        if row.begin is None and row.done:
+            row.begin = time.monotonic(), row.done
         self.changed(name, row)
 
     def end(self, name: str, line: str = "") -> None:

@@ -112,6 +112,8 @@ METHODS = {
         "save",
         "project",
         "teacher",
+        "to_graphviz",
+        "to_networkx",
         "transplant",
         "unadapted",
         "verify",

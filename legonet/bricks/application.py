@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.predict import Predictions
     from legonet.data.photos import Images
+    from legonet.render.view import View
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +170,23 @@ class Application:
         """
         from legonet.render import render
 
+        return render(self._view(), path)
+
+    def _repr_html_(self) -> str:
+        from legonet.notebook import page, title
+        from legonet.render.shown import drawn, paths_table
+
+        if not self.paths:
+            return page(title("Application", "no path"))
+        view = self._view()
+        said = "1 path" if len(self.paths) == 1 else f"{len(self.paths):,} paths"
+        return page(
+            title("Application", f"{said} of {self.network.graph.name}"), drawn(view), paths_table(view)
+        )
+
+    def _view(self) -> View:
+        from legonet.render.view import make_view
+
         network = self.network
         graph = concerning(network.graph, self._expect_paths())
         edges = [edge for edge in network.project().plan(network.lock, graph=graph).plan if edge.path in self]
@@ -185,7 +203,7 @@ class Application:
             },
             "applications": {},
         }
-        return render(graph.model_copy(update=kept), path, lock=network.lock, plan=edges)
+        return make_view(graph.model_copy(update=kept), network.lock, edges)
 
     def _expect_paths(self) -> tuple[str, ...]:
         if not self.paths:

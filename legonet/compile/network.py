@@ -27,6 +27,7 @@ from legonet.compile.schedule import (
     schedule,
     straight,
 )
+from legonet.compile.shown import compiled_html
 from legonet.compile.signature import Signature
 from legonet.errors import DataError, SelectError
 from legonet.graph.output import Result
@@ -336,18 +337,15 @@ class CompiledNetwork(nn.Module):
     def predict(
         self, images: Images, *, batch: int = 32, progress: Literal["auto"] | None = "auto"
     ) -> Predictions:
-        """Run images through all paths, whatever they come as, and say what the outputs mean.
+        """Say what is on images, whatever they come as; see `Network.predict`.
 
         Args:
-            images: A file, a folder, a PIL image, an array or tensor of one image or of several, or an
-                iterable of these. They are resized and normalised here. Arrays are (height, width,
-                channels), tensors (channels, height, width), of bytes or of numbers in [0, 1].
-            batch: How many are computed together.
+            images: A file, a folder, a PIL image, an array or tensor, or an iterable of these.
+            batch: How many images are computed together.
             progress: `auto` shows how far it is; None shows nothing.
 
         Returns:
-            A prediction for each image. An image of a folder that cannot be read is passed over with a
-            `LegonetWarning`.
+            A prediction for each image.
 
         Raises:
             DataError: There is no image, or one that was named cannot be used.
@@ -372,6 +370,8 @@ class CompiledNetwork(nn.Module):
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
         return explain(self.trace, shape, self.running)
+
+    _repr_html_ = compiled_html
 
     def _inputs(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(images, Tensor):

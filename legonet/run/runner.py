@@ -11,6 +11,7 @@ from typing import Literal
 from legonet.distill.fitting.fit import Samples
 from legonet.errors import LegonetError, StoreError
 from legonet.graph.lock import Lock, LockedAdapter
+from legonet.notebook import escape, page, table, title
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.run.execute import FittedAdapter
@@ -21,6 +22,7 @@ from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore
 
 SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took
+SHOWN = 40  # rows, and remarks, that a notebook shows
 LOOK = 0.5  # seconds between two looks at how long a run still takes
 
 State = Literal["started", "step", "done", "failed", "again", "waiting"]
@@ -89,6 +91,18 @@ class Run:
         """Why jobs failed, and the notes that are not about a fit: what one may not expect."""
         fits = {note for each in self.results for note in each.notes}
         return (*self.failed.values(), *(note for note in self.notes if note not in fits))
+
+    def _repr_html_(self) -> str:
+        said = repr(self).removeprefix("<Run: ").rstrip(">")
+        cells = []
+        for each in self.results[:SHOWN]:
+            figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
+            cells.append((each.path, figures, f"{each.seconds:.1f}"))
+        lines = [f"failed: {each}" for each in self.failed.values()]
+        lines += [f"note: {each}" for each in self.notes]
+        lines[SHOWN:] = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+        notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in lines)
+        return page(title("Run", said), table(("path", "figures of the fit", "seconds"), cells, {2}), notes)
 
     def __repr__(self) -> str:
         counts = {"fitted": self.results, "kept": self.kept, "open": self.open, "failed": self.failed}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import legonet
 from legonet import __version__
 from legonet.graph.lock import lock_path, read_lock
 from legonet.store.workspace import STATE_FOLDER, Workspace
