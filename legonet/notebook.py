@@ -32,10 +32,14 @@ _STYLE = f"""
 .legonet table{{border-collapse:collapse;margin:.4em 0;font-size:12.5px;color:var(--ink);border:0}}
 .legonet th,.legonet td{{text-align:left;vertical-align:top;padding:.25em 1.1em .25em 0;
 border:0;border-bottom:1px solid var(--line);background:none;color:var(--ink)}}
+.legonet td{{min-width:4.2em}}
+.legonet td:first-child{{min-width:1em}}
+.legonet td:last-child{{min-width:9em}}
+.legonet .n,.legonet td.n{{min-width:3em}}
 .legonet th{{font-weight:600;color:var(--soft)}}
 .legonet .n{{text-align:right;font-variant-numeric:tabular-nums}}
-.legonet .diagram svg{{max-width:100%;height:auto;filter:var(--filter)}}
-.legonet .diagram svg>g>polygon:first-of-type{{fill:none}}
+.legonet .diagram svg{{max-width:max(100%,560px);height:auto;filter:var(--filter)}}
+.legonet .diagram svg polygon[stroke="none"],.legonet .diagram svg polygon[stroke="transparent"]{{fill:none}}
 .legonet .photos{{display:flex;flex-wrap:wrap;gap:14px}}
 .legonet .photo{{width:160px;overflow-wrap:anywhere}}
 .legonet img{{max-width:160px;max-height:160px;min-width:64px;image-rendering:auto;display:block;margin:0}}

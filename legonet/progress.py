@@ -15,6 +15,7 @@ Auto = Literal["auto"]
 
 PATIENCE = 10.0  # seconds between two lines that tell how far a call is
 REDRAWN = 0.2  # seconds between two drawings in a notebook
+WORTH = 0.5  # seconds that a call lasts before it gets bars in a notebook, where they leave a gap behind
 KEPT = 12  # lines that stay below the bars of a notebook
 
 
@@ -208,7 +209,7 @@ class Notebook(Bars):
         super().__init__()
         self._lines: list[str] = []
         self._handle: Any = None
-        self._drawn = 0.0
+        self._drawn = time.monotonic() + WORTH - REDRAWN
 
     def __exit__(self, *exception: object) -> None:
         self.rows.clear()

@@ -27,6 +27,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
     monkeypatch.setattr(progress, "REDRAWN", 0.0)
+    monkeypatch.setattr(progress, "WORTH", 0.0)
     return shown
 
 
@@ -63,7 +64,12 @@ def test_a_long_wait_is_told_what_is_done_and_how_long_it_takes(monkeypatch: pyt
     assert (begun, done) == ("begun", "cat is done")
     assert first == "cat <b> by auto, 1 of 4, loss 0.5, 90 s left"
     assert second.startswith("cat <b> by auto, 3 of 4, loss 0.5, ")
-    assert second.endswith(" s left")  # at the pace until now
+    assert second.endswith(" s left")  # at the pace since the first step
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 100.0)
+    row = progress.Row("cat", total=10, done=1, begin=(90.0, 1))
+    assert row.seconds_left is None  # what the first step took says nothing: it made ready, too
+    row.done = 6
+    assert row.seconds_left == pytest.approx(8)
 
 
 def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,3 +101,12 @@ def test_a_bar_in_a_notebook_needs_no_widget(notebook: list[dict[str, str]]) -> 
         for number in range(20):
             many.line(f"line {number}")
     assert notebook[-1]["text/plain"].splitlines() == ["(8 more above)", *(f"line {n}" for n in range(8, 20))]
+
+
+def test_a_short_call_leaves_nothing_in_a_notebook(
+    notebook: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "WORTH", 60.0)
+    with open_bars("auto") as bars:
+        bars.show("images", "predicting images", total=2, done=1)
+    assert notebook == []
