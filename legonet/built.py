@@ -249,7 +249,7 @@ class BuiltNetwork(Design):
     def evaluate(
         self,
         data: LabelledImages,
-        paths: Iterable[str] | None = None,
+        paths: str | Iterable[str] = (),
         *,
         device: torch.device | str = "cpu",
         progress: Literal["auto"] | None = "auto",
@@ -261,7 +261,8 @@ class BuiltNetwork(Design):
         Args:
             data: Labelled images by path, as for `transplant`; or `"animals"`, the composed animals' test
                 images; or a folder with one folder of images per category; or a source of images.
-            paths: Paths or applications; default: those that images are given for, else all built paths.
+            paths: Paths or applications, one or several; default: those that images are given for, else all
+                built paths.
                 Paths whose output is a vector are passed over.
             device: Where to compute.
             progress: `auto` shows how far it is; None shows nothing.
@@ -275,8 +276,9 @@ class BuiltNetwork(Design):
         """
         from legonet.evaluate import evaluate
 
+        names = (paths,) if isinstance(paths, str) else paths
         with open_bars(progress) as bars:
-            return evaluate(self.project(), self.lock, data, paths, device, bars)
+            return evaluate(self.project(), self.lock, data, names, device, bars)
 
     def edge(self, path: str) -> Edge:
         """Give the frozen modules that a path's adapter joins, for experiments with methods.

@@ -13,6 +13,7 @@ from legonet.graph.select import adapter_spec, find_edge
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from legonet.data.photos import Images
     from legonet.graph.editing.on_conflict import OnConflict
     from legonet.teachers.sources.source import TeacherSource
 
@@ -81,7 +82,7 @@ class Design:
         cut: str | float,
         output: str | None = None,
         labels: Sequence[str] | None = None,
-        images: Tensor | None = None,
+        images: Images | None = None,
         on_conflict: OnConflict = "keep",
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
@@ -102,8 +103,9 @@ class Design:
                 and a positive one, such as `["healthy", "sick"]`; of a mask one for each map; of a vector the
                 numbers' names. `{category}` stands for the category's own label. For a known task they have
                 to be its labels.
-            images: Images of the teacher's owner, (batch, channels, height, width) in [0, 1], to record
-                statistics on, so that its modules can be transplanted without any.
+            images: Images of the teacher's owner, to record statistics on, so that its modules can be
+                transplanted without any: a tensor (batch, channels, height, width) in [0, 1], or whatever
+                `Network.predict` takes, such as a folder.
             on_conflict: What becomes of a known category whose module is another one: `keep` it, and match
                 the two at the image; `replace` it, and a teacher of the same path; or make a `variant`,
                 `cat@2`.

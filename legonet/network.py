@@ -126,8 +126,9 @@ class Network(BuiltNetwork):
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
         Args:
-            samples: By path, (images, labels) or a dataset of such pairs; images (batch, channels, height,
-                width) in [0, 1]; labels may be None. A path without an entry is fitted without an image.
+            samples: By path, (images, labels) or a dataset of such pairs; labels may be None. Images are a
+                tensor (batch, channels, height, width) in [0, 1], or whatever `predict` takes, such as a
+                folder. A path without an entry is fitted without an image.
             device: The device to compute on.
             progress: `auto` shows what is done and how long it still takes: bars on a terminal and in a
                 notebook, lines on standard error elsewhere. None shows nothing. A function is called with a

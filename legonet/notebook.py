@@ -34,7 +34,7 @@ _STYLE = f"""
 border:0;border-bottom:1px solid var(--line);background:none;color:var(--ink)}}
 .legonet td{{min-width:4.2em}}
 .legonet td:first-child{{min-width:1em}}
-.legonet td:last-child{{min-width:9em}}
+.legonet td:last-child{{min-width:15em}}
 .legonet .n,.legonet td.n{{min-width:3em}}
 .legonet th{{font-weight:600;color:var(--soft)}}
 .legonet .n{{text-align:right;font-variant-numeric:tabular-nums}}

@@ -191,6 +191,18 @@ def test_every_parameter_is_explained(name: str) -> None:
             assert not parameters or not gives or "Returns:" in each.__doc__, f"{name}.{method}"
 
 
+def test_options_are_named_wherever_they_are_taken() -> None:
+    for left, right, more in (
+        (legonet.Application.compile, legonet.Network.compile, {"names", "categories", "tasks"}),
+        (legonet.Application.predict, legonet.Network.predict, {"paths"}),
+        (legonet.CompiledNetwork.predict, legonet.Network.predict, {"paths", "device"}),
+    ):
+        known = dict(inspect.signature(right).parameters)
+        assert set(known) - set(inspect.signature(left).parameters) == more
+        for name, each in inspect.signature(left).parameters.items():
+            assert (each.kind, each.default) == (known[name].kind, known[name].default), name
+
+
 def test_other_names_are_none() -> None:
     with pytest.raises(AttributeError, match="module 'legonet' has no attribute 'netwrok'"):
         legonet.netwrok  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]

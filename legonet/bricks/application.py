@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from legonet.bricks.built import contents, expect_one_network
 from legonet.bricks.modular import ModularNetwork
@@ -17,7 +17,10 @@ from legonet.graph.subgraph import concerning
 from legonet.graph.suggest import listed
 
 if TYPE_CHECKING:
+    import torch
+
     from legonet.compile.network import CompiledNetwork
+    from legonet.compile.options import Device
     from legonet.compile.predict import Predictions
     from legonet.data.photos import Images
     from legonet.render.view import View
@@ -110,27 +113,62 @@ class Application:
             'expected categories; for several tasks write such as net["cat"] >> net["classify", "segment"]'
         )
 
-    def compile(self, **options: Any) -> CompiledNetwork:
-        """Join the paths to one nn.Module.
+    def compile(
+        self,
+        *,
+        device: Device | Sequence[Device] = "cpu",
+        passes: str | Iterable[str] = "all",
+        separate_inputs: bool = False,
+        memory_format: str = "auto",
+        dtype: str | torch.dtype = "float32",
+        grouping: str = "measured",
+        torch_compile: bool | str = False,
+        cuda_graphs: bool = False,
+    ) -> CompiledNetwork:
+        """Join the paths to one nn.Module: images in [0, 1] in, outputs out; as `Network.compile` does.
 
         Args:
-            options: The keywords of `Network.compile`.
+            device: The device of the module; over several, categories are spread.
+            passes: The passes that rewrite it to less work: `all`, `none`, `exact`, `training`, or names.
+            separate_inputs: Whether it takes a dict of images by category.
+            memory_format: `contiguous`, `channels-last`, or `auto`, which is channels last on a CPU.
+            dtype: `float32`; `bfloat16`, also of the weights; or `float16`, by autocast.
+            grouping: Whether modules run side by side where that was `measured` to be faster, or by a fixed
+                `rule`.
+            torch_compile: Whether it runs through torch.compile, in the default mode or in a named one.
+            cuda_graphs: Whether each shape of images is recorded once on a CUDA device, and replayed.
 
         Returns:
-            The module, as of `Network.compile`.
+            A frozen module with weights of its own, in evaluation mode.
 
         Raises:
             SelectError: There is no path, or an option has no such value.
         """
-        return self.network.compile(*self._expect_paths(), **options)
+        return self.network.compile(
+            *self._expect_paths(),
+            device=device,
+            passes=passes,
+            separate_inputs=separate_inputs,
+            memory_format=memory_format,
+            dtype=dtype,
+            grouping=grouping,
+            torch_compile=torch_compile,
+            cuda_graphs=cuda_graphs,
+        )
 
     def predict(
-        self, images: Images, *, batch: int = 32, progress: Literal["auto"] | None = "auto"
+        self,
+        images: Images,
+        *,
+        device: Device = "cpu",
+        batch: int = 32,
+        progress: Literal["auto"] | None = "auto",
     ) -> Predictions:
         """Say what is on images; see `Network.predict`.
 
         Args:
             images: A file, a folder, a PIL image, an array or tensor, or an iterable of these.
+            device: The device to compute on, such as `cuda`.
             batch: How many images are computed together.
             progress: `auto` shows how far it is; None shows nothing.
 
@@ -141,7 +179,7 @@ class Application:
             SelectError: There is no path.
             DataError: There is no image, or one that was named cannot be used.
         """
-        return self.compile().predict(images, batch=batch, progress=progress)
+        return self.compile(device=device).predict(images, batch=batch, progress=progress)
 
     def save_as(self, name: str) -> None:
         """Keep the paths as a named application of the network, and of its graph file if it has one.

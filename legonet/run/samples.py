@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from legonet.data.photos import Images
 from legonet.data.tensors import check_images
 from legonet.errors import DataError, first_line
 from legonet.graph.output import Output
@@ -17,7 +18,7 @@ from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import kind_of
 
-GivenSamples = Dataset[Any] | tuple[Tensor, Tensor | None]
+GivenSamples = Dataset[Any] | tuple[Images, Tensor | None]
 
 
 def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, tuple[Tensor, Tensor | None]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from legonet.errors import DataError, LegonetWarning, SelectError
@@ -104,7 +107,8 @@ def test_the_fingerprint_tells_samples_apart() -> None:
         (IMAGES, "a Tensor; expected .images, labels. or a dataset"),
         ("photos", "a str; expected"),
         ((IMAGES,), "a tuple; expected"),
-        ((IMAGES.numpy(), None), "images are a ndarray; expected a tensor of shape .batch, 3, 4, 4."),
+        ((3, None), "image 0: found .*; expected a file, a folder, a PIL image"),
+        (([], None), "no image; expected at least one"),
         ((IMAGES[0], None), r"images of shape \(3, 4, 4\); expected"),
         ((IMAGES[:, :1], None), r"images of shape \(5, 1, 4, 4\); expected"),
         ((IMAGES[:, :, :3], None), r"images of shape \(5, 3, 3, 4\); expected"),
@@ -149,6 +153,19 @@ def test_what_is_refused(given: Any, message: str) -> None:
 def test_labels_that_do_not_fit_the_task(labels: torch.Tensor, meaning: Output, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read((IMAGES, labels), meaning)
+
+
+def test_images_come_in_any_form(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pictures = [Image.fromarray(random.integers(0, 256, (9, 9, 3), dtype=np.uint8)) for _ in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{number}.png")
+    shape, meaning = (3, 4, 4), BinaryOutput(kind="binary")
+    whole, labels = read_samples((tmp_path, [0, 1, 0]), "cat:classify", shape, meaning)  # type: ignore[arg-type]
+    assert whole.shape == (3, *shape)
+    assert labels is not None
+    for same in (pictures, [np.asarray(each) for each in pictures]):
+        assert torch.equal(read_samples((same, None), "cat:classify", shape, meaning)[0], whole)
 
 
 class TestInANetwork:
