@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from legonet.data.photos import Images, Photo, find_photos, how_many
 from legonet.data.pictures import check_shape
@@ -213,16 +213,20 @@ def predict_each(
     if batch < 1:
         raise DataError(f"batch: found {batch}; expected 1 or more; correct it")
     shape, device = check_shape(network.input_shape), network.running.devices[0]
-    waiting = iter(photos)
-    while held := list(islice(waiting, batch)):
-        read = []
-        for photo in held:
-            try:
-                read.append((photo, photo.values(shape)))
-            except DataError as error:
-                tell(error, photo)
-        if not read:
-            continue
-        results = network.results(torch.stack([values for _, values in read]).to(device))
-        for index, (photo, _) in enumerate(read):
+
+    def predicted(held: list[tuple[Photo, Tensor]]) -> Iterator[Prediction]:
+        results = network.results(torch.stack([values for _, values in held]).to(device))
+        for index, (photo, _) in enumerate(held):
             yield Prediction(photo.name, {path: each[index] for path, each in results.items()}, photo)
+
+    held: list[tuple[Photo, Tensor]] = []
+    for photo in photos:
+        try:
+            held.append((photo, photo.values(shape)))
+        except DataError as error:
+            tell(error, photo)
+        if len(held) == batch:
+            yield from predicted(held)
+            held = []
+    if held:
+        yield from predicted(held)
