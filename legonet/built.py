@@ -215,7 +215,7 @@ class BuiltNetwork(Design):
     def predict(
         self,
         images: Images,
-        paths: str | Iterable[str] = (),
+        paths: str | Iterable[str] | None = None,
         *,
         device: Device = "cpu",
         batch: int = 32,
@@ -243,13 +243,13 @@ class BuiltNetwork(Design):
             SelectError: There is no such path, or its adapter is not fitted.
             DataError: There is no image, or one that was named cannot be used.
         """
-        names = (paths,) if isinstance(paths, str) else tuple(paths)
+        names = (paths,) if isinstance(paths, str) else tuple(paths or ())
         return self.compile(*names, device=device).predict(images, batch=batch, progress=progress)
 
     def evaluate(
         self,
         data: LabelledImages,
-        paths: str | Iterable[str] = (),
+        paths: str | Iterable[str] | None = None,
         *,
         device: torch.device | str = "cpu",
         progress: Literal["auto"] | None = "auto",

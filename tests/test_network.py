@@ -107,7 +107,7 @@ class TestAddTeacher:
             "t", make_model(0, outputs), category="cat", task="new", cut="pool1", labels=labels
         )
         assert network.graph.tasks["new"].output.channels("cat") == said
-        more = {"category": "dog", "task": "new", "cut": "pool1"}
+        more: dict[str, Any] = {"category": "dog", "task": "new", "cut": "pool1"}
         with pytest.raises(GraphError, match=r"teachers\.u: labels: found a; task new has "):
             network.add_teacher("u", make_model(1, outputs), labels=["a"], **more)
         network.add_teacher("u", make_model(1, outputs), labels=labels, **more)

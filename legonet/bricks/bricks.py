@@ -52,7 +52,7 @@ class Bricks:
             )
         return Bricks(self.network, self.kind, tuple(dict.fromkeys((*self.names, *other.names))))
 
-    def __rshift__(self, other: Bricks | Iterable[Bricks]) -> Application:
+    def __rshift__(self, other: Bricks | Application | Iterable[Bricks]) -> Application:
         """Connect each of these categories to each of those tasks.
 
         Args:
@@ -123,7 +123,7 @@ def find_bricks(network: ModularNetwork, names: str | tuple[str, ...]) -> Bricks
     )
 
 
-def _together(given: Bricks | Iterable[Bricks]) -> Bricks | None:
+def _together(given: object) -> Bricks | None:
     """One or several bricks as one."""
     if isinstance(given, Bricks):
         return given

@@ -21,5 +21,5 @@ def evaluate(
     """
     import legonet
 
-    found = legonet.load(graph).evaluate(data, path or (), device=device)
+    found = legonet.load(graph).evaluate(data, path, device=device)
     print(json.dumps(found.data(), indent=2) if as_json else found)

@@ -58,7 +58,7 @@ class Photo:
         """
         if isinstance(self.source, Tensor):
             return _fitted(self.source, shape)
-        return as_values(self._opened(), shape)
+        return as_values(self._opened(self.source), shape)
 
     def picture(self) -> Image.Image:
         """Give it at its own size, upright, in RGB.
@@ -66,14 +66,14 @@ class Photo:
         Raises:
             DataError: The file cannot be read, or it is no image of 8 bits per channel.
         """
-        if isinstance(self.source, Tensor):
-            values = self.source[:3] if len(self.source) > 1 else self.source.expand(3, -1, -1)
-            return Image.fromarray((values.permute(1, 2, 0) * 255).round().byte().numpy())
-        return self._opened().convert("RGB")
-
-    def _opened(self) -> Image.Image:
         source = self.source
-        return upright(source, self.name) if isinstance(source, Image.Image) else open_picture(Path(source))  # type: ignore[arg-type]
+        if isinstance(source, Tensor):
+            values = source[:3] if len(source) > 1 else source.expand(3, -1, -1)
+            return Image.fromarray((values.permute(1, 2, 0) * 255).round().byte().numpy())
+        return self._opened(source).convert("RGB")
+
+    def _opened(self, source: Path | Image.Image) -> Image.Image:
+        return upright(source, self.name) if isinstance(source, Image.Image) else open_picture(source)
 
 
 def find_photos(given: Images, tell: Callable[[DataError], None]) -> Iterator[Photo]:
@@ -100,7 +100,7 @@ def how_many(given: Images) -> int | None:
         path = Path(given)
         return count_images(path) if path.is_dir() else 1
     if isinstance(given, np.ndarray | Tensor):
-        return len(given) if given.ndim == 4 else 1
+        return int(given.shape[0]) if given.ndim == 4 else 1  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(given, list | tuple):
         counts = [how_many(each) for each in given]
         return sum(each for each in counts if each is not None)

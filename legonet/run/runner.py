@@ -98,11 +98,17 @@ class Run:
         for each in self.results[:SHOWN]:
             figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
             cells.append((each.path, figures, f"{each.seconds:.1f}"))
+        notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in self._remarks())
+        return page(title("Run", said), table(("path", "figures of the fit", "seconds"), cells, {2}), notes)
+
+    def _remarks(self) -> list[str]:
         lines = [f"failed: {each}" for each in self.failed.values()]
         lines += [f"note: {each}" for each in self.notes]
-        lines[SHOWN:] = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-        notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in lines)
-        return page(title("Run", said), table(("path", "figures of the fit", "seconds"), cells, {2}), notes)
+        hidden = len(lines) - SHOWN
+        return [*lines[:SHOWN], f"and {hidden:,} more"] if hidden > 0 else lines
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *self._remarks()])
 
     def __repr__(self) -> str:
         counts = {"fitted": self.results, "kept": self.kept, "open": self.open, "failed": self.failed}

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 import legonet
+from legonet.bricks.application import Application
 from legonet.errors import DataError, SelectError
 from legonet.outputs import Mask, Numbers, Score
 
@@ -60,7 +61,7 @@ def test_they_are_those_of_the_compiled_network(network: legonet.Network) -> Non
     for found in (
         app.predict(images, batch=2, progress=None),
         network.predict(images, "c:classify", progress=None),
-        network["c:classify"].predict(images, progress=None),
+        Application(network, ("c:classify",)).predict(images, progress=None),
     ):
         assert [each.result.score for each in found] == pytest.approx(expected, abs=1e-6)  # type: ignore[attr-defined]
 

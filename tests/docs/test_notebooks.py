@@ -23,9 +23,11 @@ def cells(file: Path) -> list[dict[str, Any]]:
 def shown(source: str, names: dict[str, Any]) -> str:
     """Run a cell as a notebook does, and give what it shows of the last line's value."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     exec(compile(tree, "cell", "exec"), names)  # noqa: S102 - our own
-    if last is None:
+    if not isinstance(last, ast.Expr):
         return ""
     value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)  # noqa: S307
     draw = getattr(value, "_repr_html_", None)

@@ -61,7 +61,7 @@ def test_time_left_is_known_where_jobs_have_costs(
     for seed in range(2):
         for path in samples:
             adapter = {"seed": seed, "method": {"name": "jacobian", "steps": 4}}
-            network.connect(*path.split(":"), adapter)
+            network.connect(path.partition(":")[0], "classify", adapter)
         seen: list[Progress] = []
         network.transplant(samples, progress=seen.append)
     left = [each.left for each in seen]
@@ -100,3 +100,5 @@ def test_a_failure_that_a_run_went_past_is_warned_of(network: legonet.Network) -
     with pytest.warns(LegonetWarning, match="no luck") as told:
         result = network.transplant(progress=None, options=RunOptions(keep_going=True), executor=Failing())
     assert len(told) == len(result.failed) == 2
+    assert str(result).splitlines()[0] == repr(result) == "<Run: 0 fitted, 0 kept, 0 open, 2 failed>"
+    assert "failed: dog:classify: no luck" in str(result).splitlines()
