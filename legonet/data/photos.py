@@ -138,7 +138,7 @@ def _of_array(given: np.ndarray | Tensor, name: str) -> Image.Image | Tensor:
     Raises:
         DataError: Another shape or range.
     """
-    values = torch.from_numpy(np.ascontiguousarray(given)) if isinstance(given, np.ndarray) else given
+    values = torch.from_numpy(np.array(given)) if isinstance(given, np.ndarray) else given
     values = values.detach().cpu()
     if values.ndim == 2:
         values = values[None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -56,12 +57,12 @@ def test_results_have_the_types_of_their_tasks(network: legonet.Network, folder:
 
 def test_they_are_those_of_the_compiled_network(network: legonet.Network) -> None:
     images = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(3))
-    app = network.compile("c:classify")
+    app, part = network.compile("c:classify"), cast(Application, network["c:classify"])
     expected = app(images)[:, 0].tolist()
     for found in (
         app.predict(images, batch=2, progress=None),
         network.predict(images, "c:classify", progress=None),
-        Application(network, ("c:classify",)).predict(images, progress=None),
+        part.predict(images, progress=None),
     ):
         assert [each.result.score for each in found] == pytest.approx(expected, abs=1e-6)  # type: ignore[attr-defined]
 
