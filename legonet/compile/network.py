@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ from legonet.ir.lowering import lower
 if TYPE_CHECKING:
     from legonet.compile.predict import Predictions
     from legonet.data.photos import Images
+    from legonet.progress import Auto
 
 
 class Normalise(GraphModule):
@@ -334,9 +335,7 @@ class CompiledNetwork(nn.Module):
             for path, value in outputs.items()
         }
 
-    def predict(
-        self, images: Images, *, batch: int = 32, progress: Literal["auto"] | None = "auto"
-    ) -> Predictions:
+    def predict(self, images: Images, *, batch: int = 32, progress: Auto | None = "auto") -> Predictions:
         """Say what is on images, whatever they come as; see `Network.predict`.
 
         Args:
