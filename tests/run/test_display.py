@@ -85,7 +85,7 @@ def test_rows_say_what_is_done_and_how_far_it_is() -> None:
     ]
     assert bars.texts[0] == "cat:classify by jacobian"
     assert bars.texts[1] == "adapters, 0 of 3, 2 min left"
-    assert bars.texts[2].startswith("cat:classify by jacobian, 5 of 10, loss 0.25, ")
+    assert bars.texts[2] == "cat:classify by jacobian, 5 of 10, loss 0.25"
     assert bars.texts[-1] == "adapters, 1 of 3, 60 s left"
 
 
