@@ -169,8 +169,9 @@ def _read_blob(path: Path) -> None:
 
 def _read_image(path: Path) -> None:
     from legonet.data.pictures import image_size, read_image, read_mask
+    from legonet.graph.schema import Input
 
-    read_image(path, (3, 8, 8))
+    read_image(path, Input(shape=(3, 8, 8)))
     image_size(path)
     read_mask(path, (8, 8))
 

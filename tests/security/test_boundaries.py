@@ -30,7 +30,7 @@ from legonet.errors import (
 )
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import read_lock
-from legonet.graph.schema import Teacher
+from legonet.graph.schema import Input, Teacher
 from legonet.ir.interpreter import build_graph
 from legonet.ir.modules import load_module
 from legonet.ir.sizes import shapes_of, size_of
@@ -43,6 +43,7 @@ from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.weights.checkpoints import read_checkpoint
 
 X = {"ref": "input"}
+IMAGE = Input(shape=(3, 8, 8))
 
 
 def block(*steps: dict[str, Any], **tensors: Any) -> dict[str, Any]:
@@ -186,24 +187,24 @@ def picture(kind: str, **options: Any) -> bytes:
 def test_pictures_of_formats_that_nobody_named(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(picture(kind))
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image .*expected a PNG, JPEG"):
-        read_image(tmp_path / "a.png", (3, 8, 8))
+        read_image(tmp_path / "a.png", IMAGE)
 
 
 @pytest.mark.parametrize("kind", list(pictures.FORMATS))
 def test_pictures_of_those_that_are_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(picture(kind))
-    assert read_image(tmp_path / "a", (3, 8, 8)).shape == (3, 8, 8)
+    assert read_image(tmp_path / "a", IMAGE).shape == (3, 8, 8)
     monkeypatch.setitem(pictures.FORMATS, kind, 40 * 30 - 1)
     with pytest.raises(DataError, match="40x30 pixels; expected at most 1,199"):
-        read_image(tmp_path / "a", (3, 8, 8))
+        read_image(tmp_path / "a", IMAGE)
 
 
 def test_a_jpeg_file_of_very_many_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").write_bytes(picture("JPEG", progressive=True))
-    assert read_image(tmp_path / "a.jpg", (3, 8, 8)).shape == (3, 8, 8)
+    assert read_image(tmp_path / "a.jpg", IMAGE).shape == (3, 8, 8)
     monkeypatch.setattr(pictures, "MOST_SCANNED", 3 * 40 * 30)
     with pytest.raises(DataError, match="a JPEG file of too many scans"):
-        read_image(tmp_path / "a.jpg", (3, 8, 8))
+        read_image(tmp_path / "a.jpg", IMAGE)
 
 
 def test_a_compressed_bmp_file_which_becomes_any_size(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_a_compressed_bmp_file_which_becomes_any_size(tmp_path: Path) -> None:
     encoded = data[:30] + (1).to_bytes(4, "little") + data[34 : 54 + 1024]  # its colours come last
     (tmp_path / "a.bmp").write_bytes(encoded + b"\x00\x02\x00\xff" * 1000)
     with pytest.raises(DataError, match="is a compressed BMP file"):
-        read_image(tmp_path / "a.bmp", (3, 8, 8))
+        read_image(tmp_path / "a.bmp", IMAGE)
 
 
 def test_a_line_of_standard_input_that_does_not_end(
@@ -222,7 +223,7 @@ def test_a_line_of_standard_input_that_does_not_end(
     endless = io.StringIO("a" * (3 * LONGEST_LINE))
     monkeypatch.setattr("sys.stdin", endless)
     given = GivenImages([Path("-")])
-    assert list(given.batches(1, (3, 8, 8))) == []
+    assert list(given) == []
     assert given.problems
     assert f"a line of more than {LONGEST_LINE:,} characters" in capsys.readouterr().err
     assert endless.tell() == LONGEST_LINE
@@ -230,7 +231,12 @@ def test_a_line_of_standard_input_that_does_not_end(
 
 def test_names_that_no_system_takes_do_not_end_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     given = GivenImages([Path("a" * 5000), Path("b\0c"), Path("none.png")])
-    assert list(given.batches(1, (3, 8, 8))) == []
+    photos = list(given)
+    for photo in photos:
+        with pytest.raises(DataError) as raised:
+            photo.pixels(3)
+        given.tell(raised.value, photo)
+    assert given.seen == len(photos) == 3
     assert given.problems == 3
 
 
@@ -253,7 +259,7 @@ def _teacher(fifo: Path, **files: str) -> FileTeacher:
         (read_lock, GraphError),
         (read_plan, PlanError),
         (read_checkpoint, TeacherError),
-        (lambda path: read_image(path, (3, 8, 8)), DataError),
+        (lambda path: read_image(path, IMAGE), DataError),
         (load_module, StoreError),
         (lambda path: _teacher(path, weights="fifo").weights_hash(), TeacherError),
         (lambda path: _teacher(path, weights="fifo").parts(), LegonetError),
