@@ -109,6 +109,33 @@ def test_a_page_shows_images_and_escapes_names(network: legonet.Network, folder:
     assert found._repr_html_().count("data:image/png;base64,") == 2  # those that are still there
 
 
+def test_photos_are_seen_at_their_own_size(
+    network: legonet.Network, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the compiled network sees them; those of one size together, up to a bound."""
+    Image.open(folder / "2.png").resize((9, 30)).save(folder / "2.png")
+    compiled = network.compile("m:mark")
+    shapes: list[tuple[int, ...]] = []
+    compute = compiled.results
+
+    def results(images: torch.Tensor) -> object:
+        shapes.append(tuple(images.shape))
+        return compute(images)
+
+    monkeypatch.setattr(compiled, "results", results)
+    found = compiled.predict(folder, progress=None)
+    assert shapes == [(2, 3, 20, 24), (1, 3, 30, 9)]
+    for each, size in zip(found, [(20, 24), (20, 24), (30, 9)], strict=True):
+        pixels = torch.from_numpy(np.array(Image.open(each.name))).permute(2, 0, 1)[None] / 255
+        mask = cast(Mask, each.result).mask
+        assert mask.shape == size
+        assert torch.equal(mask, cast(Mask, compute(pixels)["m:mark"][0]).mask)
+    shapes.clear()
+    monkeypatch.setattr("legonet.compile.predict.MOST", 3 * 20 * 24)
+    compiled.predict(folder, progress=None)
+    assert [shape[0] for shape in shapes] == [1, 1, 1]
+
+
 def test_a_bad_image_of_a_folder_is_passed_over_with_a_warning(
     network: legonet.Network, folder: Path
 ) -> None:

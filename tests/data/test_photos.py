@@ -110,3 +110,26 @@ def test_a_folder_without_an_image_is_told(tmp_path: Path) -> None:
     told: list[DataError] = []
     assert list(find_photos(tmp_path, told.append)) == []
     assert "holds no image" in str(told[0])
+
+
+def test_a_picture_at_its_own_size(file: Path) -> None:
+    expected = torch.from_numpy(PIXELS).permute(2, 0, 1) / 255
+    for given in (file, Image.open(file), PIXELS, PIXELS / 255):
+        (photo,) = find_photos(given, refuse)
+        assert torch.allclose(photo.pixels(3), expected.float(), atol=1e-6)
+        assert photo.pixels(1).shape == (1, 10, 12)
+
+
+def test_a_picture_in_memory_that_is_damaged_or_too_large(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[:60])
+    with Image.open(file) as opened:
+        (cut,) = find_photos(opened, refuse)
+        with pytest.raises(DataError, match=r"cat\.png: cannot be read as an image"):
+            cut.pixels(3)
+    monkeypatch.setattr("legonet.data.pictures.MOST_PIXELS", 10 * 12 - 1)
+    (large,) = find_photos(PIXELS, refuse)
+    with pytest.raises(DataError, match="image 0: 12x10 pixels; expected at most 119"):
+        large.pixels(3)

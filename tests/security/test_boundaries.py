@@ -43,7 +43,6 @@ from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.weights.checkpoints import read_checkpoint
 
 X = {"ref": "input"}
-IMAGE = Input(shape=(3, 8, 8))
 
 
 def block(*steps: dict[str, Any], **tensors: Any) -> dict[str, Any]:
@@ -187,24 +186,24 @@ def picture(kind: str, **options: Any) -> bytes:
 def test_pictures_of_formats_that_nobody_named(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(picture(kind))
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image .*expected a PNG, JPEG"):
-        read_image(tmp_path / "a.png", IMAGE)
+        read_image(tmp_path / "a.png", Input(shape=(3, 8, 8)))
 
 
 @pytest.mark.parametrize("kind", list(pictures.FORMATS))
 def test_pictures_of_those_that_are_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(picture(kind))
-    assert read_image(tmp_path / "a", IMAGE).shape == (3, 8, 8)
+    assert read_image(tmp_path / "a", Input(shape=(3, 8, 8))).shape == (3, 8, 8)
     monkeypatch.setitem(pictures.FORMATS, kind, 40 * 30 - 1)
     with pytest.raises(DataError, match="40x30 pixels; expected at most 1,199"):
-        read_image(tmp_path / "a", IMAGE)
+        read_image(tmp_path / "a", Input(shape=(3, 8, 8)))
 
 
 def test_a_jpeg_file_of_very_many_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").write_bytes(picture("JPEG", progressive=True))
-    assert read_image(tmp_path / "a.jpg", IMAGE).shape == (3, 8, 8)
+    assert read_image(tmp_path / "a.jpg", Input(shape=(3, 8, 8))).shape == (3, 8, 8)
     monkeypatch.setattr(pictures, "MOST_SCANNED", 3 * 40 * 30)
     with pytest.raises(DataError, match="a JPEG file of too many scans"):
-        read_image(tmp_path / "a.jpg", IMAGE)
+        read_image(tmp_path / "a.jpg", Input(shape=(3, 8, 8)))
 
 
 def test_a_compressed_bmp_file_which_becomes_any_size(tmp_path: Path) -> None:
@@ -214,7 +213,7 @@ def test_a_compressed_bmp_file_which_becomes_any_size(tmp_path: Path) -> None:
     encoded = data[:30] + (1).to_bytes(4, "little") + data[34 : 54 + 1024]  # its colours come last
     (tmp_path / "a.bmp").write_bytes(encoded + b"\x00\x02\x00\xff" * 1000)
     with pytest.raises(DataError, match="is a compressed BMP file"):
-        read_image(tmp_path / "a.bmp", IMAGE)
+        read_image(tmp_path / "a.bmp", Input(shape=(3, 8, 8)))
 
 
 def test_a_line_of_standard_input_that_does_not_end(
@@ -259,7 +258,7 @@ def _teacher(fifo: Path, **files: str) -> FileTeacher:
         (read_lock, GraphError),
         (read_plan, PlanError),
         (read_checkpoint, TeacherError),
-        (lambda path: read_image(path, IMAGE), DataError),
+        (lambda path: read_image(path, Input(shape=(3, 8, 8))), DataError),
         (load_module, StoreError),
         (lambda path: _teacher(path, weights="fifo").weights_hash(), TeacherError),
         (lambda path: _teacher(path, weights="fifo").parts(), LegonetError),
