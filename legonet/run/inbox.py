@@ -165,7 +165,7 @@ class Inbox:
             OSError: A file cannot be read now; it stays where it is.
         """
         with self._alone():
-            if not drop.entry.is_file():
+            if not os.path.lexists(drop.entry):
                 raise FileNotFoundError(errno.ENOENT, "another command has taken it", str(drop.entry))
             return self._take(drop)
 

@@ -296,7 +296,7 @@ def test_a_lock_file_that_is_wrong_all_over_is_told_by_its_first_mistake(
         read_lock(path)
     monkeypatch.setattr("legonet.graph.lock._MOST_VALUES", 2000)
     path.write_text("[" * 2001)
-    with pytest.raises(GraphError, match="expected a lock file as `legonet transplant` writes it"):
+    with pytest.raises(GraphError, match="expected a lock file as legonet writes it"):
         read_lock(path)
 
 
