@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check notebooks format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/legonet demo build/demo
@@ -16,6 +16,12 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# Runs the documentation's notebooks, and keeps what they show.
+notebooks: $(VENV)/.dev
+	folder=$$(mktemp -d) && cp docs/notebooks/*.ipynb $$folder && \
+	$(BIN)/jupyter execute --inplace --NotebookClient.record_timing=False $$folder/*.ipynb && \
+	cp $$folder/*.ipynb docs/notebooks/ && rm -r $$folder
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

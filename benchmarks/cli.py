@@ -6,14 +6,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from legonet.cli import run_app
-from legonet.cli.display import Display
 from legonet.cli.options import Device, Help, Json
+from legonet.progress import Bars, open_bars
 
 if TYPE_CHECKING:
     from benchmarks.paper import Progress
@@ -119,8 +120,8 @@ def paper(
         prepare(place, weights, epochs, device, _say)
     setting = Setting(_split(split), device, place)
     choice = Choice(_experiments(experiment or []), seeds or (1 if quick else SEEDS), quick, only)
-    with _Display(as_json) as display:
-        rows = run_paper(setting, choice, results, jobs or _cores(device), display.show)
+    with open_bars(None if as_json else "auto", sys.stdout) as bars:
+        rows = run_paper(setting, choice, results, jobs or _cores(device), partial(_tell, bars))
     summaries = summarise(rows)
     _print(judge(summaries), as_json)
 
@@ -282,25 +283,14 @@ def _print(figures: Sequence[Figure], as_json: bool) -> None:
     print("\n".join(columns(lines, right=(1,))))
 
 
-class _Display(Display):
-    """One bar on a terminal, one line per trial elsewhere."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-        text = TextColumn("{task.description}", markup=False)
-        super().__init__(quiet, MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), text)
-        self._bar = self._bars.add_task("", total=None)
-
-    def show(self, progress: Progress) -> None:
-        """Tell of one trial."""
-        row, trial = progress.row, progress.row.trial
-        found = ", ".join(f"{name} {value:.1f} %" for name, value in row.measures.items())
-        line = f"{trial.category}, {trial.label}, seed {trial.seed}: {found}"
-        self._bars.update(self._bar, total=progress.trials, completed=progress.done, description=line)
-        if self._lines:
-            took = "" if row.seconds is None else f" ({row.seconds:.1f} s)"
-            print(f"[{progress.done}/{progress.trials}] {line}{took}", flush=True)
+def _tell(bars: Bars, progress: Progress) -> None:
+    """Tell of one trial: a bar on a terminal, one line per trial elsewhere."""
+    row, trial = progress.row, progress.row.trial
+    found = ", ".join(f"{name} {value:.1f} %" for name, value in row.measures.items())
+    took = "" if row.seconds is None else f" ({row.seconds:.1f} s)"
+    line = f"{trial.category}, {trial.label}, seed {trial.seed}: {found}{took}"
+    bars.line(f"[{progress.done}/{progress.trials}] {line}")
+    bars.show("trials", "trials", total=progress.trials, done=progress.done)
 
 
 @app.command("models")

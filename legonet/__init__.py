@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from legonet.compile.explain import Explanation
     from legonet.compile.export import Exported, export
     from legonet.compile.network import CompiledNetwork
+    from legonet.compile.predict import Prediction, Predictions
     from legonet.design import Design
     from legonet.distill.fitting.context import Edge
     from legonet.distill.fitting.finetune import Judgement
+    from legonet.errors import LegonetWarning
+    from legonet.evaluate import Evaluation, Measurement
     from legonet.graph.method import Method
+    from legonet.graph.output import Result
     from legonet.methods import register_method
     from legonet.network import Network
     from legonet.ops.row import Row
@@ -50,12 +54,15 @@ __all__ = [
     "CompiledNetwork",
     "Design",
     "Edge",
+    "Evaluation",
     "Explanation",
     "Exported",
     "FittedAdapter",
     "JobCost",
     "Judgement",
+    "LegonetWarning",
     "Mask",
+    "Measurement",
     "Method",
     "Network",
     "Numbers",
@@ -65,7 +72,10 @@ __all__ = [
     "PlannedEdge",
     "Port",
     "Ports",
+    "Prediction",
+    "Predictions",
     "Progress",
+    "Result",
     "Row",
     "Run",
     "RunOptions",
@@ -88,12 +98,15 @@ _WHERE = {
     "CompiledNetwork": "legonet.compile.network:CompiledNetwork",
     "Design": "legonet.design:Design",
     "Edge": "legonet.distill.fitting.context:Edge",
+    "Evaluation": "legonet.evaluate:Evaluation",
     "Explanation": "legonet.compile.explain:Explanation",
     "Exported": "legonet.compile.export:Exported",
     "FittedAdapter": "legonet.run.execute:FittedAdapter",
     "JobCost": "legonet.plan.cost:JobCost",
     "Judgement": "legonet.distill.fitting.finetune:Judgement",
+    "LegonetWarning": "legonet.errors:LegonetWarning",
     "Mask": "legonet.outputs:Mask",
+    "Measurement": "legonet.evaluate:Measurement",
     "Method": "legonet.methods:Method",
     "Network": "legonet.network:Network",
     "Numbers": "legonet.outputs:Numbers",
@@ -103,7 +116,10 @@ _WHERE = {
     "PlannedEdge": "legonet.plan.plan:PlannedEdge",
     "Port": "legonet.plan.ports:Port",
     "Ports": "legonet.plan.ports:Ports",
+    "Prediction": "legonet.compile.predict:Prediction",
+    "Predictions": "legonet.compile.predict:Predictions",
     "Progress": "legonet.run.runner:Progress",
+    "Result": "legonet.graph.output:Result",
     "Row": "legonet.ops.row:Row",
     "Run": "legonet.run.runner:Run",
     "RunOptions": "legonet.run.options:RunOptions",

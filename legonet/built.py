@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from legonet.design import Design
 from legonet.graph.lock import Lock, lock_path, read_lock
 from legonet.plan.plan import Plan
+from legonet.progress import open_bars
 from legonet.store.blobs import BlobStore, MemoryStore
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    import graphviz
+    import networkx as nx
     import torch
     from torch import nn
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from legonet.bricks.bricks import Bricks
     from legonet.compile.network import CompiledNetwork
     from legonet.compile.options import Device
+    from legonet.compile.predict import Predictions
+    from legonet.data.photos import Images
     from legonet.distill.fitting.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
     from legonet.graph.schema import Graph
@@ -83,7 +89,7 @@ class BuiltNetwork(Design):
             samples: Images by path, as for `transplant`.
 
         Returns:
-            The plan: one edge for each path, in order of arrival.
+            The plan: one edge for each path, in order of arrival. Printed, it is what `legonet plan` prints.
 
         Raises:
             LegonetError: A teacher's files cannot be read, or samples do not fit.
@@ -93,9 +99,16 @@ class BuiltNetwork(Design):
             from legonet.run.transplant import find_sample_facts
 
             sample_facts = find_sample_facts(self.graph, samples)
-        found = self.project().plan(self.lock, sample_facts)
+        project = self.project()
+        found = project.plan(self.lock, sample_facts)
         self._planned = found.before
-        return found.plan
+
+        def ports_of(plan: Plan) -> Mapping[str, Ports]:
+            from legonet.plan.ports import find_ports
+
+            return find_ports(found.graph, plan, project.port_finder())
+
+        return replace(found.plan, ports_of=ports_of)
 
     def ports(self, plan: Plan) -> dict[str, Ports]:
         """Find what each adapter of a plan joins: both ports' shapes, and the adapter's layers in words.
@@ -205,12 +218,47 @@ class BuiltNetwork(Design):
 
         return compile_unadapted(self.project(), self.lock, path, device)
 
+    def predict(
+        self,
+        images: Images,
+        paths: str | Iterable[str] | None = None,
+        *,
+        device: Device = "cpu",
+        batch: int = 32,
+        progress: Literal["auto"] | None = "auto",
+    ) -> Predictions:
+        """Say what is on images, by the paths of the network.
+
+        Args:
+            images: A file, a folder, a PIL image, an array or tensor of one image or of several, or an
+                iterable of these. They are resized and normalised here. Arrays are (height, width,
+                channels), tensors (channels, height, width), of bytes or of numbers in [0, 1].
+            paths: Paths such as `cat:classify`, or applications of the graph, one or several; default: every
+                built path.
+            device: The device to compute on, such as `cuda`.
+            batch: How many images are computed together.
+            progress: `auto` shows how far it is: bars on a terminal and in a notebook, lines elsewhere; None
+                shows nothing.
+
+        Returns:
+            A prediction for each image: what each path says of it, as a `Score`, `Mask` or `Numbers`. It
+            prints as a table, and draws itself. An image of a folder that cannot be read is passed over with
+            a `LegonetWarning`.
+
+        Raises:
+            SelectError: There is no such path, or its adapter is not fitted.
+            DataError: There is no image, or one that was named cannot be used.
+        """
+        names = (paths,) if isinstance(paths, str) else tuple(paths or ())
+        return self.compile(*names, device=device).predict(images, batch=batch, progress=progress)
+
     def evaluate(
         self,
         data: LabelledImages,
-        paths: Iterable[str] | None = None,
+        paths: str | Iterable[str] | None = None,
         *,
         device: torch.device | str = "cpu",
+        progress: Literal["auto"] | None = "auto",
     ) -> Evaluation:
         """Measure paths, their teachers, and the same paths without adapters on labelled images.
 
@@ -219,9 +267,11 @@ class BuiltNetwork(Design):
         Args:
             data: Labelled images by path, as for `transplant`; or `"animals"`, the composed animals' test
                 images; or a folder with one folder of images per category; or a source of images.
-            paths: Paths or applications; default: those that images are given for, else all built paths.
+            paths: Paths or applications, one or several; default: those that images are given for, else all
+                built paths.
                 Paths whose output is a vector are passed over.
             device: Where to compute.
+            progress: `auto` shows how far it is; None shows nothing.
 
         Returns:
             Rows of figures; printed, a table.
@@ -232,7 +282,9 @@ class BuiltNetwork(Design):
         """
         from legonet.evaluate import evaluate
 
-        return evaluate(self.project(), self.lock, data, paths, device)
+        names = (paths,) if isinstance(paths, str) else paths
+        with open_bars(progress) as bars:
+            return evaluate(self.project(), self.lock, data, names, device, bars)
 
     def edge(self, path: str) -> Edge:
         """Give the frozen modules that a path's adapter joins, for experiments with methods.
@@ -300,6 +352,53 @@ class BuiltNetwork(Design):
         lines = {name: each.lines for name, each in self.ports(plan).items()} if ports else None
         view = make_view(self.graph, self.lock, plan, figures, lines)
         return render(view if chosen is None else view.only(chosen), path)
+
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """Give the network as a graph of networkx, to be searched, measured or written with it.
+
+        Nodes are `category/NAME`, `task/NAME` and `teacher/NAME`, with `kind`, `state`, `teacher`, and the
+        `shape` of the features that a category gives or a task takes. Edges lead from categories to tasks,
+        their keys are paths, and they have `kind` (`adapter` or `identity`), `state`, `method`, `kernel`,
+        `depth`, `gives`, `takes`, `layers`, `figures`, and where something is to be done `operations` and
+        `seconds`; and from teachers to the modules that they gave. Pairs that are not connected are left out,
+        and so is what is not known.
+
+        Returns:
+            A new graph; what is changed in it changes nothing here.
+
+        Raises:
+            LegonetError: A teacher's files cannot be read.
+        """
+        from legonet.bricks.built import ports_of
+        from legonet.render.digraph import to_networkx
+
+        plan = self.plan()
+        shapes = {
+            kind: {name: ports_of(self, kind, name) for name in getattr(self.graph, kind)}
+            for kind in ("categories", "tasks")
+        }
+        return to_networkx(self.graph, self.lock, plan, self.ports(plan), shapes)
+
+    def to_graphviz(self) -> graphviz.Digraph:
+        """Give the drawing as a graph of the package graphviz, to be changed and laid out anew.
+
+        Its own pictures need Graphviz' `dot`; `render` does not.
+
+        Returns:
+            A new graph with nodes such as `category/cat`, `adapter/cat/classify` and `task/classify`.
+
+        Raises:
+            LegonetError: A teacher's files cannot be read.
+        """
+        from legonet.render.digraph import to_graphviz
+        from legonet.render.view import make_view
+
+        return to_graphviz(make_view(self.graph, self.lock, self.plan()))
+
+    def _repr_html_(self) -> str:
+        from legonet.render.shown import network_html
+
+        return network_html(self.graph, self.lock, self.plan, repr(self))
 
     def _read_lock(self) -> Lock:
         """What has been built, as the file says by now: another process may have written it."""

@@ -13,6 +13,7 @@ from legonet.graph.select import adapter_spec, find_edge, split_path
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from legonet.data.photos import Images
     from legonet.graph.editing.on_conflict import OnConflict
     from legonet.teachers.sources.source import TeacherSource
 
@@ -89,7 +90,8 @@ class Design:
         task: str,
         cut: str | float,
         output: str | None = None,
-        images: Tensor | None = None,
+        labels: Sequence[str] | None = None,
+        images: Images | None = None,
         on_conflict: OnConflict = "keep",
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
@@ -108,8 +110,13 @@ class Design:
                 fraction of the model's multiplications, such as 0.5.
             output: Which output counts, where the model gives several, such as `out`; and last steps that it
                 lacks, such as `out | mean 2 3`: permute, flatten, mean, select, resize.
-            images: Images of the teacher's owner, (batch, channels, height, width) in [0, 1], to record
-                statistics on, so that its modules can be transplanted without any.
+            labels: What the output's values are called, for a new task: of a score the labels of a negative
+                and a positive one, such as `["healthy", "sick"]`; of a mask one for each map; of a vector the
+                numbers' names. `{category}` stands for the category's own label. For a known task they have
+                to be its labels.
+            images: Images of the teacher's owner, to record statistics on, so that its modules can be
+                transplanted without any: a tensor (batch, channels, height, width) in [0, 1], or whatever
+                `Network.predict` takes, such as a folder.
             on_conflict: What becomes of a known category whose module is another one: `keep` it, and match
                 the two at the image; `replace` it, and a teacher of the same path; or make a `variant`,
                 `cat@2`.
@@ -126,7 +133,8 @@ class Design:
         Raises:
             TeacherError: The model cannot be traced or cut, or its output does not fit the task.
             DataError: The images have another shape or range.
-            GraphError: There is a teacher of this name, or one for this category and task.
+            GraphError: There is a teacher of this name, or one for this category and task; or the labels do
+                not fit the output, or are not those of the task.
             SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.
         """
         from legonet.compile.prepare import prepared
@@ -136,29 +144,53 @@ class Design:
         from legonet.teachers.recording import record_bytes, with_statistics
 
         own = None if image is None else read_input(self.graph, image)
-        new = NewTeacher(name, module, category, task, cut, output, example_shape, copy, on_conflict, own)
+        words = None if labels is None else tuple(labels)
+        new = NewTeacher(
+            name, module, category, task, cut, output, example_shape, copy, on_conflict, own, words
+        )
         graph, source = add_teacher(self.graph, self._sources, new)
         if images is not None:
             sees = graph.input_of(graph.teachers[name].category)
-            shown = prepared(check_images(images, new.where, sees.shape), sees)
+            shown = prepared(check_images(images, new.where, sees), sees)
             source = with_statistics(source, record_bytes(source, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
         self.graph, self._sources = graph, {**kept, name: source}
         return source.notes
 
-    def connect(self, category: str, task: str, adapter: Mapping[str, Any] | None = None) -> None:
+    def connect(
+        self,
+        category: str,
+        task: str,
+        adapter: Mapping[str, Any] | None = None,
+        *,
+        method: str | Mapping[str, Any] | None = None,
+        kernel: int | None = None,
+        depth: int | None = None,
+        seed: int | None = None,
+    ) -> None:
         """Connect a category and a task by an adapter, which `transplant` fits.
 
         Args:
             category: The category's name.
             task: The task's name.
-            adapter: The adapter as in a graph file, such as `{"kernel": 1, "depth": 3}`; default: the task's.
+            adapter: The adapter as in a graph file, such as `{"kernel": 1, "activation": "none"}`; default:
+                the task's, or with any of the following arguments the task's but for these.
+            method: How it is fitted: the name of a method, such as `closed-form`, `back-distillation`,
+                `jacobian`, `distillation`, `ordinary` or `auto`; or its settings, such as
+                `{"name": "closed-form", "draws": 64}`.
+            kernel: The height and width of each convolution: 1, 3, 5, 7, 9 or 11.
+            depth: How many convolutions there are, from 1 to 64.
+            seed: The seed of all that is random in the fit.
 
         Raises:
             SelectError: There is no such category or task.
             GraphError: There is no such adapter, or one teacher gives both modules, so that none is needed.
         """
-        adapter_spec(self.graph, category, task)  # refuses names that do not exist
+        spec = adapter_spec(self.graph, category, task)  # refuses names that do not exist
+        given = {"method": method, "kernel": kernel, "depth": depth, "seed": seed}
+        given = {key: value for key, value in given.items() if value is not None}
+        if adapter is None and given:
+            adapter = spec.model_dump(mode="json", exclude_unset=True)
         path = f"{category}:{task}"
         edge = find_edge(extended(self.graph, {"adapters": {path: {}}}), path)
         if edge.native:
@@ -166,7 +198,7 @@ class Design:
                 f"{path}: the teacher {edge.teacher} gives both modules; expected a path that joins modules "
                 "of two teachers; compile it as it is"
             )
-        self.graph = extended(self.graph, {"adapters": {path: adapter or {}}})
+        self.graph = extended(self.graph, {"adapters": {path: {**(adapter or {}), **given}}})
 
     def _prepare(self, path: str, photos: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Photos as a path's category module takes them, and their labels with them."""

@@ -13,7 +13,8 @@
     ├── ExportError              a compiled network that a format cannot hold
     └── RenderError              a diagram that cannot be drawn
 
-Anything else that escapes legonet is a bug.
+Anything else that escapes legonet is a bug. What went well, but not as one may expect, is told by a
+`LegonetWarning`, which Python's `warnings` can silence or turn into an error.
 """
 
 from __future__ import annotations
@@ -143,6 +144,10 @@ class ExportError(LegonetError):
 
 class RenderError(LegonetError):
     """A diagram cannot be drawn."""
+
+
+class LegonetWarning(UserWarning):
+    """Something was done, but not as one may expect: an image was passed over, statistics were lacking."""
 
 
 def first_line(error: BaseException) -> str:

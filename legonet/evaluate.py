@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from legonet.errors import DataError, SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import image_names, meaning_of, split_path
+from legonet.notebook import escape, page, table, title
+from legonet.progress import Bars
 from legonet.run.project import Project
 from legonet.run.samples import GivenSamples, read_given
 from legonet.tables import columns
@@ -81,26 +83,45 @@ class Evaluation:
         }
 
     def __repr__(self) -> str:
+        heads, *rows = self._rows()
+        lines = columns([heads, *rows], right=(2, 3, 4, 5))
+        for task, grid in self._grids():
+            lines += ["", task, *columns(grid, right=range(1, len(grid[0])))]
+        if self.unmeasured:
+            lines += ["", *self._passed_over()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        heads, *rows = self._rows()
+        grids = [
+            title(task) + table(grid[0], grid[1:], range(1, len(grid[0]))) for task, grid in self._grids()
+        ]
+        said = "".join(f"<p>{escape(line)}</p>" for line in self._passed_over())
+        return page(table(heads, rows, (2, 3, 4, 5)), *grids, said)
+
+    def _rows(self) -> list[tuple[str, ...]]:
         cells = [("path", "measure", "teacher", "no adapter", "transplanted", "images")]
         for row in self.rows:
             show = _percent if row.fraction else _number
             teacher, unadapted, path = map(show, (row.teacher, row.unadapted, row.transplanted))
             cells.append((row.path, row.measure, teacher, unadapted, path, str(row.images)))
-        lines = columns(cells, right=(2, 3, 4, 5))
+        return cells
+
+    def _grids(self) -> Iterator[tuple[str, list[list[str]]]]:
+        """What stands above each table of confusions, and the table."""
         for task, confused in self.says_yes.items():
             categories = list(next(iter(confused.values())))
             grid = [["", *categories]]
             grid += [[path, *map(_percent, values.values())] for path, values in confused.items()]
-            lines += ["", f"{task}: how often each path (row) says yes to images of a category (column)"]
-            lines += columns(grid, right=range(1, len(categories) + 1))
+            yield f"{task}: how often each path (row) says yes to images of a category (column)", grid
         for path, counts in self.confusion.items():
             names = list(counts)
             grid = [["", *names], *([name, *map(str, counts[name].values())] for name in names)]
-            lines += ["", f"{path}: images by right class (row) and found one (column)"]
-            lines += columns(grid, right=range(1, len(names) + 1))
-        if self.unmeasured:
-            lines += ["", *(f"{path}: {_unmeasured(kind)}" for path, kind in self.unmeasured.items())]
-        return "\n".join(lines)
+            yield f"{path}: images by right class (row) and found one (column)", grid
+
+    def _passed_over(self) -> list[str]:
+        """A line for each path that could not be measured."""
+        return [f"{path}: {_unmeasured(kind)}" for path, kind in self.unmeasured.items()]
 
 
 def evaluate(
@@ -109,6 +130,7 @@ def evaluate(
     data: LabelledImages,
     names: Iterable[str] | None = None,
     device: torch.device | str = "cpu",
+    bars: Bars | None = None,
 ) -> Evaluation:
     """Compare paths with their teachers and with no adapter; see `legonet.network.Network.evaluate`.
 
@@ -118,7 +140,9 @@ def evaluate(
         data: Labelled images, or where they come from.
         names: Paths and applications; default: all that have images.
         device: Where to compute.
+        bars: Told how far it is.
     """
+    bars = bars or Bars()
     paths, unmeasured = _measured(project, lock, data, names)
     labelled = _reader(project.graph, data, paths)
     taught = {f"{each.category}:{each.task}": name for name, each in project.graph.teachers.items()}
@@ -130,7 +154,8 @@ def evaluate(
     confusion: dict[str, dict[str, dict[str, int]]] = {}
     deciding: dict[str, list[str]] = {}  # paths by task
     shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
-    for path in paths:
+    for done, path in enumerate(paths):
+        bars.show("", "measuring paths", total=len(paths), done=done, state=path)
         category, task = split_path(path)
         (images, labels), meaning = labelled(path), meaning_of(project.graph, path)
         models = {"transplanted": joined(path)}

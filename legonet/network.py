@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from legonet.built import BuiltNetwork
+from legonet.errors import LegonetWarning
 from legonet.graph.gc_pause import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.plan.plan import Plan
+from legonet.progress import open_bars
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -124,7 +127,7 @@ class Network(BuiltNetwork):
         samples: Mapping[str, GivenSamples] | None = None,
         *,
         device: torch.device | str = "cpu",
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[Progress], None] | Literal["auto"] | None = "auto",
         options: RunOptions | None = None,
         accept: Callable[[Plan], None] | None = None,
         executor: Executor | None = None,
@@ -132,37 +135,48 @@ class Network(BuiltNetwork):
         """Fit what the plan lists; what is fitted already is kept, byte for byte.
 
         Args:
-            samples: By path, (images, labels) or a dataset of such pairs; images (batch, channels, height,
-                width) in [0, 1]; labels may be None. A path without an entry is fitted without an image.
+            samples: By path, (images, labels) or a dataset of such pairs; labels may be None. Images are a
+                tensor (batch, channels, height, width) in [0, 1], or whatever `predict` takes, such as a
+                folder. A path without an entry is fitted without an image.
             device: The device to compute on.
-            progress: A function that is called at each step of each job.
-            options: Which jobs are done, in which order, where, and within which limits; default: all of
-                them, one after the other, in this process.
+            progress: `auto` shows what is done and how long it still takes: bars on a terminal and in a
+                notebook, lines on standard error elsewhere. None shows nothing. A function is called with a
+                `legonet.Progress` at each step of each job.
+            options: Which jobs are done, in which order, where, and within which limits, such as
+                `legonet.RunOptions(only=["cat:*"], workers=2)`; default: all of them, one after the other,
+                in this process.
             accept: A function that is called with the plan before anything is done; what it raises ends the
                 run.
             executor: What does the jobs, instead of the one that the options name.
 
         Returns:
-            The adapters that were fitted, and what became of all other paths.
+            The adapters that were fitted, and what became of all other paths. A `LegonetWarning` tells of a
+            job that failed while the run went on, of samples that are not used, and of what was damaged.
 
         Raises:
             LegonetError: An adapter cannot be fitted; those that were fitted before it are kept.
         """
+        from legonet.run.display import RunDisplay
         from legonet.run.options import RunOptions
         from legonet.run.transplant import transplant
 
-        return transplant(
-            self.project(),
-            self._read_lock,
-            self._save_lock,
-            samples,
-            self._prepare,
-            device,
-            options or RunOptions(),
-            progress,
-            accept,
-            executor,
-        )
+        told = progress if callable(progress) else None
+        with open_bars(None if callable(progress) else progress) as bars:
+            result = transplant(
+                self.project(),
+                self._read_lock,
+                self._save_lock,
+                samples,
+                self._prepare,
+                device,
+                options or RunOptions(),
+                told or (None if bars.silent else RunDisplay(bars)),
+                accept,
+                executor,
+            )
+        for each in result.warnings:
+            warnings.warn(each, LegonetWarning, stacklevel=2)
+        return result
 
     def finetune(
         self,
@@ -170,7 +184,7 @@ class Network(BuiltNetwork):
         samples: Mapping[str, GivenSamples] | None = None,
         *,
         device: torch.device | str = "cpu",
-        progress: Callable[[int, int, float], None] | None = None,
+        progress: Callable[[int, int, float], None] | Literal["auto"] | None = "auto",
     ) -> Tuned:
         """Fine-tune a task module for all its categories, or a category module for all its tasks.
 
@@ -181,7 +195,8 @@ class Network(BuiltNetwork):
             samples: Images by path, as for `transplant`; of a path without any, images are synthesised from
                 its teacher.
             device: The device to compute on.
-            progress: A function that is called with (step, steps, loss).
+            progress: `auto` shows how far it is, None shows nothing; a function is called with (step, steps,
+                loss).
 
         Returns:
             How good each path was before and after, and whether the module was kept.
@@ -192,7 +207,14 @@ class Network(BuiltNetwork):
         from legonet.run.finetune import tune_at
 
         project, load, save = self.project(), self._read_lock, self._save_lock
-        return tune_at(project, load, save, samples, self._prepare, tuning, device, progress)
+        with open_bars(None if callable(progress) else progress) as bars:
+
+            def show(step: int, steps: int, loss: float) -> None:
+                doing = f"fine-tuning {tuning.task or tuning.category}"
+                bars.show("", doing, total=steps, done=step, state=f"loss {loss:.3g}")
+
+            told = progress if callable(progress) else show
+            return tune_at(project, load, save, samples, self._prepare, tuning, device, told)
 
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock

@@ -70,7 +70,8 @@ class TestNetwork:
         found = network.evaluate(source)
         assert [row.path for row in found.rows] == ["cat:classify", "dog:classify", "cow:classify"]
         assert source.asked == [("cat", False), ("dog", False), ("cow", False)]
-        assert [row.path for row in network.evaluate(source, ["cow:classify"]).rows] == ["cow:classify"]
+        for one in (["cow:classify"], "cow:classify"):
+            assert [row.path for row in network.evaluate(source, one).rows] == ["cow:classify"]
 
     def test_masks(self) -> None:
         torch.manual_seed(0)

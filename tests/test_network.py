@@ -90,6 +90,35 @@ class TestAddTeacher:
         network.add_teacher("t", make_model(0, outputs), category="cat", task="new", cut="pool1")
         assert network.graph.tasks["new"].output.kind == meaning
 
+    @pytest.mark.parametrize(
+        ("outputs", "labels", "said"),
+        [(1, ("healthy", "{category}"), ("healthy", "cat")), (3, ("x", "y", "z"), ("x", "y", "z"))],
+    )
+    def test_labels_name_the_outputs_of_a_new_task(
+        self,
+        make_model: Callable[..., nn.Module],
+        outputs: int,
+        labels: tuple[str, ...],
+        said: tuple[str, ...],
+    ) -> None:
+        network = legonet.Network("zoo", (3, 8, 8))
+        network.add_teacher(
+            "t", make_model(0, outputs), category="cat", task="new", cut="pool1", labels=labels
+        )
+        assert network.graph.tasks["new"].output.channels("cat") == said
+        more: dict[str, Any] = {"category": "dog", "task": "new", "cut": "pool1"}
+        with pytest.raises(GraphError, match=r"teachers\.u: labels: found a; task new has "):
+            network.add_teacher("u", make_model(1, outputs), labels=["a"], **more)
+        network.add_teacher("u", make_model(1, outputs), labels=labels, **more)
+
+    def test_labels_that_do_not_fit(self, make_model: Callable[..., nn.Module]) -> None:
+        network = legonet.Network("zoo", (3, 8, 8))
+        with pytest.raises(GraphError, match=r"tasks\.new\.output\.labels"):
+            network.add_teacher(
+                "t", make_model(0), category="cat", task="new", cut="pool1", labels=["a", "b", "c"]
+            )
+        assert not network.graph.tasks
+
     def test_masks(self, images: torch.Tensor) -> None:
         for channels, labels in (
             (1, ("{category}",)),
@@ -128,9 +157,9 @@ class TestAddTeacher:
                 r"its output has shape \(2\); task classify \(binary\) expects \(1\)",
             ),
             (
-                {"images": torch.rand(4, 3, 9, 9)},
+                {"images": torch.rand(4, 2, 9, 9)},
                 DataError,
-                r"teachers.fox-v1: images of shape \(4, 3, 9, 9\)",
+                r"teachers.fox-v1: images of shape \(4, 2, 9, 9\)",
             ),
             ({"images": torch.full((4, 3, 8, 8), 255)}, DataError, "values from 255 to 255"),
             ({"images": torch.rand(0, 3, 8, 8)}, DataError, "no image"),
@@ -177,6 +206,28 @@ class TestBuilding:
         ]
         network.add_category("cat", "Cat")
         assert network.graph.categories["cat"].label == "Cat"
+
+    def test_connect_by_keywords_changes_nothing_else(self, network: Network) -> None:
+        network.add_task("mark", {"kind": "mask"}, {"kernel": 5, "activation": "none"})
+        network.connect("dog", "mark", method="closed-form")
+        spec = network.graph.adapters["dog:mark"]
+        assert (spec.method, spec.kernel, spec.activation) == ("closed-form", 5, "none")
+        network.connect("dog", "mark", kernel=1, depth=2, seed=7, method={"name": "closed-form", "draws": 4})
+        spec = network.graph.adapters["dog:mark"]
+        assert (spec.settings.name, spec.kernel, spec.depth, spec.seed, spec.activation) == (
+            "closed-form",
+            1,
+            2,
+            7,
+            "none",
+        )
+        network.connect("dog", "mark", {"kernel": 3}, method="ordinary")
+        spec = network.graph.adapters["dog:mark"]
+        assert (spec.method, spec.kernel, spec.depth, spec.activation) == ("ordinary", 3, 1, "relu")
+        network.connect("dog", "classify", method="closed-form")
+        assert network.plan().by_path["dog:classify"].method == "closed-form"
+        with pytest.raises(GraphError, match="Did you mean 'closed-form'"):
+            network.connect("dog", "mark", method="closed-from")
 
     def test_connect_changes_the_adapter(self, network: Network, images: torch.Tensor) -> None:
         network.transplant()
@@ -286,7 +337,9 @@ class TestFiles:
 
     def test_missing_weights(self, graph_file: Any) -> None:
         (graph_file.parent / "teachers" / "dog-v1.safetensors").unlink()
-        with pytest.raises(TeacherError, match=r"teachers\.dog-v1\.weights: .*: no such file"):
+        with pytest.raises(
+            TeacherError, match=r"teachers\.dog-v1\.weights: .*dog-v1\.safetensors: no such file"
+        ):
             legonet.load(graph_file).plan()
 
     def test_a_broken_lock_file(self, graph_file: Any) -> None:

@@ -47,12 +47,15 @@ PUBLIC = [
     "CompiledNetwork",
     "Design",
     "Edge",
+    "Evaluation",
     "Explanation",
     "Exported",
     "FittedAdapter",
     "JobCost",
     "Judgement",
+    "LegonetWarning",
     "Mask",
+    "Measurement",
     "Method",
     "Network",
     "Numbers",
@@ -62,7 +65,10 @@ PUBLIC = [
     "PlannedEdge",
     "Port",
     "Ports",
+    "Prediction",
+    "Predictions",
     "Progress",
+    "Result",
     "Row",
     "Run",
     "RunOptions",
@@ -79,12 +85,13 @@ PUBLIC = [
 ]
 
 METHODS = {
-    "Application": ["compile", "render", "save_as"],
+    "Application": ["compile", "predict", "render", "save_as"],
     "Bricks": ["ports"],
     "CompiledNetwork": [
         "by_path",
         "explain",
         "forward",
+        "predict",
         "results",
         "separate_inputs",
         "train",
@@ -99,16 +106,19 @@ METHODS = {
         "load",
         "plan",
         "ports",
+        "predict",
         "record",
         "render",
         "save",
         "project",
         "teacher",
+        "to_graphviz",
+        "to_networkx",
         "transplant",
         "unadapted",
         "verify",
     ],
-    "Plan": ["by_path", "changes", "data", "jobs"],
+    "Plan": ["by_path", "changes", "data", "jobs", "text"],
     "RunOptions": ["chosen_executor", "limited", "wants"],
 }
 CLASSES = [name for name in PUBLIC if isinstance(getattr(legonet, name), type)]
@@ -179,6 +189,18 @@ def test_every_parameter_is_explained(name: str) -> None:
             assert parameters <= entries(each.__doc__, "Args"), f"{name}.{method}"
             gives = function.__annotations__.get("return") != "None"
             assert not parameters or not gives or "Returns:" in each.__doc__, f"{name}.{method}"
+
+
+def test_options_are_named_wherever_they_are_taken() -> None:
+    for left, right, more in (
+        (legonet.Application.compile, legonet.Network.compile, {"names", "categories", "tasks"}),
+        (legonet.Application.predict, legonet.Network.predict, {"paths"}),
+        (legonet.CompiledNetwork.predict, legonet.Network.predict, {"paths", "device"}),
+    ):
+        known = dict(inspect.signature(right).parameters)
+        assert set(known) - set(inspect.signature(left).parameters) == more
+        for name, each in inspect.signature(left).parameters.items():
+            assert (each.kind, each.default) == (known[name].kind, known[name].default), name
 
 
 def test_other_names_are_none() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from legonet.bricks.built import contents, expect_one_network
 from legonet.bricks.modular import ModularNetwork
@@ -17,7 +17,13 @@ from legonet.graph.subgraph import concerning
 from legonet.graph.suggest import listed
 
 if TYPE_CHECKING:
+    import torch
+
     from legonet.compile.network import CompiledNetwork
+    from legonet.compile.options import Device
+    from legonet.compile.predict import Predictions
+    from legonet.data.photos import Images
+    from legonet.render.view import View
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +113,73 @@ class Application:
             'expected categories; for several tasks write such as net["cat"] >> net["classify", "segment"]'
         )
 
-    def compile(self, **options: Any) -> CompiledNetwork:
-        """Join the paths to one nn.Module.
+    def compile(
+        self,
+        *,
+        device: Device | Sequence[Device] = "cpu",
+        passes: str | Iterable[str] = "all",
+        separate_inputs: bool = False,
+        memory_format: str = "auto",
+        dtype: str | torch.dtype = "float32",
+        grouping: str = "measured",
+        torch_compile: bool | str = False,
+        cuda_graphs: bool = False,
+    ) -> CompiledNetwork:
+        """Join the paths to one nn.Module: images in [0, 1] in, outputs out; as `Network.compile` does.
 
         Args:
-            options: The keywords of `Network.compile`.
+            device: The device of the module; over several, categories are spread.
+            passes: The passes that rewrite it to less work: `all`, `none`, `exact`, `training`, or names.
+            separate_inputs: Whether it takes a dict of images by category.
+            memory_format: `contiguous`, `channels-last`, or `auto`, which is channels last on a CPU.
+            dtype: `float32`; `bfloat16`, also of the weights; or `float16`, by autocast.
+            grouping: Whether modules run side by side where that was `measured` to be faster, or by a fixed
+                `rule`.
+            torch_compile: Whether it runs through torch.compile, in the default mode or in a named one.
+            cuda_graphs: Whether each shape of images is recorded once on a CUDA device, and replayed.
 
         Returns:
-            The module, as of `Network.compile`.
+            A frozen module with weights of its own, in evaluation mode.
 
         Raises:
             SelectError: There is no path, or an option has no such value.
         """
-        return self.network.compile(*self._expect_paths(), **options)
+        return self.network.compile(
+            *self._expect_paths(),
+            device=device,
+            passes=passes,
+            separate_inputs=separate_inputs,
+            memory_format=memory_format,
+            dtype=dtype,
+            grouping=grouping,
+            torch_compile=torch_compile,
+            cuda_graphs=cuda_graphs,
+        )
+
+    def predict(
+        self,
+        images: Images,
+        *,
+        device: Device = "cpu",
+        batch: int = 32,
+        progress: Literal["auto"] | None = "auto",
+    ) -> Predictions:
+        """Say what is on images; see `Network.predict`.
+
+        Args:
+            images: A file, a folder, a PIL image, an array or tensor, or an iterable of these.
+            device: The device to compute on, such as `cuda`.
+            batch: How many images are computed together.
+            progress: `auto` shows how far it is; None shows nothing.
+
+        Returns:
+            A prediction for each image.
+
+        Raises:
+            SelectError: There is no path.
+            DataError: There is no image, or one that was named cannot be used.
+        """
+        return self.compile(device=device).predict(images, batch=batch, progress=progress)
 
     def save_as(self, name: str) -> None:
         """Keep the paths as a named application of the network, and of its graph file if it has one.
@@ -148,6 +208,23 @@ class Application:
         """
         from legonet.render import render
 
+        return render(self._view(), path)
+
+    def _repr_html_(self) -> str:
+        from legonet.notebook import page, title
+        from legonet.render.shown import drawn, paths_table
+
+        if not self.paths:
+            return page(title("Application", "no path"))
+        view = self._view()
+        said = "1 path" if len(self.paths) == 1 else f"{len(self.paths):,} paths"
+        return page(
+            title("Application", f"{said} of {self.network.graph.name}"), drawn(view), paths_table(view)
+        )
+
+    def _view(self) -> View:
+        from legonet.render.view import make_view
+
         network = self.network
         graph = concerning(network.graph, self._expect_paths())
         edges = [edge for edge in network.project().plan(network.lock, graph=graph).plan if edge.path in self]
@@ -164,7 +241,7 @@ class Application:
             },
             "applications": {},
         }
-        return render(graph.model_copy(update=kept), path, lock=network.lock, plan=edges)
+        return make_view(graph.model_copy(update=kept), network.lock, edges)
 
     def _expect_paths(self) -> tuple[str, ...]:
         if not self.paths:

@@ -11,6 +11,7 @@ from legonet.bricks.modular import ModularNetwork
 from legonet.errors import SelectError
 from legonet.graph.select import select_paths
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ops.shapes import show_shape
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Bricks:
         """The shape that each category gives, or each task takes; None where there is no teacher."""
         return {name: ports_of(self.network, self.kind, name) for name in self.names}
 
+    def _repr_html_(self) -> str:
+        from legonet.notebook import page, table, title
+
+        shown = [(name, "–" if shape is None else show_shape(shape)) for name, shape in self.ports.items()]
+        heads = ("category", "gives") if self.kind == "categories" else ("task", "takes")
+        return page(title(self.kind.capitalize(), f"of {self.network.graph.name}"), table(heads, shown))
+
     def __or__(self, other: Bricks) -> Bricks:
         """Give these bricks and the other ones, which have to be of the same kind."""
         if not isinstance(other, Bricks):
@@ -44,7 +52,7 @@ class Bricks:
             )
         return Bricks(self.network, self.kind, tuple(dict.fromkeys((*self.names, *other.names))))
 
-    def __rshift__(self, other: Bricks | Iterable[Bricks]) -> Application:
+    def __rshift__(self, other: Bricks | Application | Iterable[Bricks]) -> Application:
         """Connect each of these categories to each of those tasks.
 
         Args:
@@ -115,7 +123,7 @@ def find_bricks(network: ModularNetwork, names: str | tuple[str, ...]) -> Bricks
     )
 
 
-def _together(given: Bricks | Iterable[Bricks]) -> Bricks | None:
+def _together(given: object) -> Bricks | None:
     """One or several bricks as one."""
     if isinstance(given, Bricks):
         return given

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Any
 
 import typer
 
 from legonet.cli.app import app
-from legonet.errors import LegonetError
+from legonet.errors import LegonetError, LegonetWarning
 from legonet.terminal import printable_streams
 
 DONE, INPUT_AT_FAULT, BUG, INTERRUPTED = 0, 1, 3, 130
@@ -48,7 +50,8 @@ def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> 
 
 def _run(command: Any, name: str, arguments: list[str] | None) -> int:
     try:
-        result = command.main(args=arguments, prog_name=name, standalone_mode=False)
+        with _warnings_told():
+            result = command.main(args=arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         if result == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
             return _interrupted(name, arguments)
@@ -79,6 +82,23 @@ def _run(command: Any, name: str, arguments: list[str] | None) -> int:
         traceback.print_exc()
         print("This is a bug in legonet; please report it with the lines above.", file=sys.stderr)
         return BUG
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Say legonet's own warnings as notes, without the place in the code that they come from."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, kind: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(kind, LegonetWarning):
+                print(f"note: {message}", file=sys.stderr)
+            else:
+                show(message, kind, *where, **more)
+
+        warnings.simplefilter("always", LegonetWarning)
+        warnings.showwarning = tell
+        yield
 
 
 def _interrupted(name: str, arguments: list[str] | None) -> int:

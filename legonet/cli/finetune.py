@@ -47,7 +47,6 @@ def finetune(
     """
     import legonet
     from legonet.cli.samples import folders_of, open_samples
-    from legonet.tables import columns
 
     network = legonet.load(graph)
     given = open_samples(folders_of(samples or []), network)
@@ -60,11 +59,7 @@ def finetune(
         data = {"accepted": not tuned.worse, "worse": list(tuned.worse), "paths": paths}
         print(json.dumps(data, indent=2))
         return ROLLED_BACK if tuned.worse else 0
-    rows = [("path", "measure", "before", "after", "images", "")]
-    for path, each in tuned.paths.items():
-        figures = (f"{each.before:.4g}", f"{each.after:.4g}", str(each.images))
-        rows.append((path, each.measure, *figures, "worse" if path in tuned.worse else ""))
-    print("\n".join(columns(rows, right=(2, 3, 4))))
+    print(tuned.table())
     if tuned.worse:
         print(f"Rolled back: {', '.join(tuned.worse)} got worse by more than {tolerance:g}.")
         return ROLLED_BACK

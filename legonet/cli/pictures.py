@@ -1,4 +1,4 @@
-"""Masks as PNG files, by themselves or drawn over their images."""
+"""What paths draw as PNG files, such as masks, by itself or over the images."""
 
 from __future__ import annotations
 
@@ -11,24 +11,18 @@ from legonet.cli.images import STANDARD_INPUT
 from legonet.errors import DataError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from legonet.outputs.results import Mask
-
-# Colours that people with any colour vision tell apart (Okabe and Ito); the first is label 1's.
-COLOURS = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (240, 228, 66), (204, 121, 167), (86, 180, 233))
-STRENGTH = 0.5
+    from legonet.data.photos import Photo
+    from legonet.graph.output import Result
 
 
-class MaskFiles:
+class DrawnFiles:
     """Writes one kind of picture into a folder that mirrors the images', a file for each mask.
 
     So two images never share a file, and no name has to be remembered. A second run writes the same files.
 
     Args:
         folder: Made if it is not there.
-        kind: `mask`: grey, label 0 black and the last white. `overlay`: the image, with
-            each label but 0 in a colour over it.
+        kind: `mask`: what a path draws by itself. `overlay`: the image, at its own size, with that over it.
         given: What the command line names; names in the folder begin below what all of it lies in.
 
     Raises:
@@ -44,33 +38,32 @@ class MaskFiles:
                 )
         self._folder, self.kind, self._base = folder, kind, _common(given)
 
-    def write(self, image: Path, path: str, mask: Mask, pixels: Tensor) -> Path:
-        """Write one picture.
+    def write(self, photo: Photo, path: str, result: Result) -> tuple[str, Path] | None:
+        """Write one picture, if there is something to draw.
 
         Args:
-            image: The image's file.
+            photo: The image.
             path: `category:task`.
-            mask: What the path says of it.
-            pixels: Of the image, (channels, height, width) in [0, 1].
+            result: What the path says of it.
 
         Returns:
-            The file: `IMAGE.CATEGORY.TASK.png`.
+            The kind and the file: `IMAGE.CATEGORY.TASK.png`.
 
         Raises:
             DataError: Another image may have the same file.
             StoreError: It cannot be written.
         """
-        from PIL import Image
-
         from legonet.store.plain_files import write_file
 
-        mirrored = self._mirrored(image)
+        drawn = result.picture() if self.kind == "mask" else result.overlay(photo.picture())
+        if drawn is None:
+            return None
+        mirrored = self._mirrored(Path(photo.name))
         target = self._folder / mirrored.with_name(f"{mirrored.name}.{path.replace(':', '.')}.png")
-        draw = _grey if self.kind == "mask" else _over
         buffer = io.BytesIO()
-        Image.fromarray(draw(mask.mask, mask.labels, pixels).numpy()).save(buffer, "PNG")
+        drawn.save(buffer, "PNG")
         write_file(target, buffer.getvalue())
-        return target
+        return self.kind, target
 
     def _mirrored(self, image: Path) -> Path:
         """The image below the base; of one elsewhere, which only standard input names, its whole path."""
@@ -86,7 +79,7 @@ class MaskFiles:
         return whole
 
 
-def mask_files(masks: Path | None, overlays: Path | None, given: list[Path]) -> list[MaskFiles]:
+def drawn_files(masks: Path | None, overlays: Path | None, given: list[Path]) -> list[DrawnFiles]:
     """What writes the pictures that are asked for.
 
     Raises:
@@ -98,8 +91,8 @@ def mask_files(masks: Path | None, overlays: Path | None, given: list[Path]) -> 
             "choose another one for either"
         )
     return [
-        *([MaskFiles(masks, "mask", given)] if masks else []),
-        *([MaskFiles(overlays, "overlay", given)] if overlays else []),
+        *([DrawnFiles(masks, "mask", given)] if masks else []),
+        *([DrawnFiles(overlays, "overlay", given)] if overlays else []),
     ]
 
 
@@ -117,19 +110,3 @@ def _common(given: list[Path]) -> Path:
 def _absolute(path: Path) -> Path:
     """From the root, without `..`; links stay, since two links to one file are two images."""
     return Path(os.path.normpath(path.absolute()))
-
-
-def _grey(mask: Tensor, labels: int, pixels: Tensor) -> Tensor:
-    return (mask * (255 // max(1, labels - 1))).byte()
-
-
-def _over(mask: Tensor, labels: int, pixels: Tensor) -> Tensor:
-    import torch
-
-    image = pixels.expand(3, -1, -1).permute(1, 2, 0) * 255
-    if mask.shape != image.shape[:2]:
-        scaled = torch.nn.functional.interpolate(mask[None, None].float(), size=image.shape[:2])
-        mask = scaled[0, 0].long()
-    colours = torch.tensor(COLOURS, dtype=torch.float32)[(mask - 1) % len(COLOURS)]
-    mixed = torch.where((mask > 0)[..., None], torch.lerp(image, colours, STRENGTH), image)
-    return mixed.round().byte()

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from legonet.cli.display import Display
 from legonet.cli.images import GivenImages
 from legonet.cli.options import Device, GraphFile, Json, Paths
-from legonet.cli.pictures import MaskFiles, mask_files
+from legonet.cli.pictures import drawn_files
+from legonet.progress import open_bars
 from legonet.terminal import in_one_line
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from legonet.graph.output import Result
 
-    Show = Callable[[Path, str, Result, dict[str, str]], None]
+    Show = Callable[[str, str, Result, dict[str, str]], None]
 
 BATCH = 32
 
@@ -59,25 +57,21 @@ def predict(
 ) -> int:
     """Run images through paths of the network.
 
-    Labels and scores are printed, one line per image and path. Images are read as they are computed, in the
+    What each path says is printed, one line per image and path. Images are read as they are computed, in the
     order of their names, so that a folder may hold any number of them. One that cannot be read is named on
     standard error, the others are predicted, and the exit status is 1.
     """
-    import torch
-
     import legonet
     from legonet.blocks.device import find_device
-    from legonet.data.pictures import check_shape
+    from legonet.compile.predict import predict_each
     from legonet.errors import DataError
     from legonet.graph.suggest import listed
 
-    given, writers = GivenImages(images), mask_files(masks, overlays, images)
+    given, writers = GivenImages(images), drawn_files(masks, overlays, images)
     network = legonet.load(graph)
-    channels = check_shape(network.graph.input.shape)[0]
-    where = find_device(device)
-    compiled = network.compile(*(path or []), device=where)
+    compiled = network.compile(*(path or []), device=find_device(device))
     meanings = [network.graph.tasks[each.task].output for each in compiled.paths]
-    if writers and not any(each.annotation() == "mask" for each in meanings):
+    if writers and not any(each.drawn for each in meanings):
         kinds = listed(sorted({each.kind for each in meanings}))
         raise DataError(
             f"--{writers[0].kind}s: found paths of {kinds} tasks; expected one that gives "
@@ -85,18 +79,20 @@ def predict(
         )
     show: Show = _Document() if as_json else _print_json if lines else _print_line
     predicted = 0
-    with _Bar(given) as bar:
-        for found in given.batches(batch, channels):
-            results = compiled.results(torch.stack([pixels for _, pixels in found]).to(where))
-            for index, (file, pixels) in enumerate(found):
-                try:
-                    for name, each in results.items():
-                        show(file, name, each[index], _written(writers, file, name, each[index], pixels))
-                    predicted += 1
-                except DataError as error:
-                    given.tell(error)
+    # Where predictions are shown on the terminal themselves, a bar would be in their way.
+    with open_bars(None if sys.stdout.isatty() else "auto") as bars:
+        total = None if bars.silent else given.count()
+        for each in predict_each(compiled, given, batch, given.tell):
+            try:
+                for name, result in each.results.items():
+                    written = (writer.write(each.photo, name, result) for writer in writers)
+                    files = {kind: str(file) for kind, file in filter(None, written)}
+                    show(each.name, name, result, files)
+                predicted += 1
+            except DataError as error:
+                given.tell(error)
             sys.stdout.flush()
-            bar.show(given.seen)
+            bars.show("images", "predicting images", total=total, done=given.seen)
     if isinstance(show, _Document):
         show.close(given.problems)
     if given.problems and given.problems + predicted > 1:
@@ -104,26 +100,16 @@ def predict(
     return 1 if given.problems else 0
 
 
-def _written(
-    writers: list[MaskFiles], file: Path, path: str, result: Result, pixels: Tensor
-) -> dict[str, str]:
-    from legonet.outputs.results import Mask
-
-    if not isinstance(result, Mask):
-        return {}
-    return {writer.kind: str(writer.write(file, path, result, pixels)) for writer in writers}
+def _print_line(file: str, path: str, result: Result, written: dict[str, str]) -> None:
+    print("  ".join(in_one_line(each) for each in (file, path, result.text(), *written.values())))
 
 
-def _print_line(file: Path, path: str, result: Result, written: dict[str, str]) -> None:
-    print("  ".join(in_one_line(each) for each in (str(file), path, result.text(), *written.values())))
-
-
-def _print_json(file: Path, path: str, result: Result, written: dict[str, str]) -> None:
+def _print_json(file: str, path: str, result: Result, written: dict[str, str]) -> None:
     print(_json(file, path, result, written))
 
 
-def _json(file: Path, path: str, result: Result, written: dict[str, str]) -> str:
-    return json.dumps({"image": str(file), "path": path, **result.data(), **written})
+def _json(file: str, path: str, result: Result, written: dict[str, str]) -> str:
+    return json.dumps({"image": file, "path": path, **result.data(), **written})
 
 
 class _Document:
@@ -132,7 +118,7 @@ class _Document:
     def __init__(self) -> None:
         self._begun = False
 
-    def __call__(self, file: Path, path: str, result: Result, written: dict[str, str]) -> None:
+    def __call__(self, file: str, path: str, result: Result, written: dict[str, str]) -> None:
         """Write one row."""
         row = _json(file, path, result, written)
         print(",\n" if self._begun else '{"predictions": [\n', row, sep="", end="")
@@ -141,22 +127,3 @@ class _Document:
     def close(self, problems: int) -> None:
         """End the document."""
         print("" if self._begun else '{"predictions": [', f'], "problems": {problems}}}', sep="\n")
-
-
-class _Bar(Display):
-    """Images done, on a terminal whose standard output goes elsewhere."""
-
-    def __init__(self, given: GivenImages) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import TimeRemainingColumn as Remaining
-
-        text, left = TextColumn("images", markup=False), TextColumn("left", markup=False)
-        columns = MofNCompleteColumn(), text, BarColumn(), TimeElapsedColumn(), Remaining(), left
-        # Where predictions are shown on the terminal themselves, a bar would be in their way.
-        super().__init__(sys.stdout.isatty(), *columns)
-        total = None if self._bars.disable else given.count()
-        self._bar = self._bars.add_task("", total=total)
-
-    def show(self, count: int) -> None:
-        """Show how many are done."""
-        self._bars.update(self._bar, completed=count)

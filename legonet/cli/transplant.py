@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from legonet.cli.completion import names_of
-from legonet.cli.display import Display
 from legonet.cli.options import Device, Json, SampleFolders, Verify
+from legonet.errors import LegonetWarning
 from legonet.graph.suggest import listed
+from legonet.progress import open_bars
 from legonet.run.executors import EXECUTORS
 
 if TYPE_CHECKING:
+    from legonet.progress import Bars
     from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
 
@@ -139,10 +142,10 @@ def transplant(
         _dry_run(network.graph, planned, options, as_json)
         return 0
     accept = None if agreed is None else agreed.accept
-    with _Display(as_json, form == "json", tensorboard) as display:
-        result = network.transplant(
-            given, device=device, progress=display.show, options=options, accept=accept
-        )
+    bars = open_bars(None if as_json or form == "json" else "auto", sys.stdout)
+    with bars, _Told(bars, form == "json", tensorboard) as told, warnings.catch_warnings():
+        warnings.simplefilter("ignore", LegonetWarning)  # the result is told below
+        result = network.transplant(given, device=device, progress=told, options=options, accept=accept)
     if as_json or form == "json":
         print(json.dumps(_data(result), indent=2 if as_json else None))
     else:
@@ -159,7 +162,7 @@ def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
 
 
 def _dry_run(graph: Any, planned: Any, options: RunOptions, as_json: bool) -> None:
-    from legonet.cli.plan import cost_text
+    from legonet.plan.text import cost_text
     from legonet.run.options import ordered
 
     jobs = ordered(graph, planned.jobs, options)
@@ -204,63 +207,37 @@ def _data(result: Run) -> dict[str, Any]:
     }
 
 
-class _Display(Display):
-    """Progress bars on a terminal, one line per finished job elsewhere, or JSON lines for machines."""
+class _Told:
+    """Bars on a terminal, one line per finished job elsewhere, or JSON lines for machines."""
 
-    def __init__(self, quiet: bool, as_json: bool, tensorboard: Path | None) -> None:
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    def __init__(self, bars: Bars, as_json: bool, tensorboard: Path | None) -> None:
+        from legonet.run.display import RunDisplay
 
-        name, state = (
-            TextColumn(f"{{task.{each}}}", markup=False) for each in ("description", "fields[state]")
-        )
-        bars = (name, BarColumn(), state, TimeElapsedColumn(), TimeRemainingColumn())
-        super().__init__(quiet or as_json, *bars)
-        self._as_json, self._rows = as_json, dict[str, Any]()
-        self._whole: Any = None
+        self._show, self._as_json = RunDisplay(bars), as_json
         self._writer = None if tensorboard is None else _writer(tensorboard)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *exception: object) -> None:
         if self._writer is not None:
             self._writer.close()
-        super().__exit__(*exception)
 
-    def show(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress) -> None:
         """Tell of one event."""
         if self._writer is not None:
             self._note(progress)
-        if self._as_json:
+        if progress.state == "waiting" and not self._as_json:
+            print(progress.message, file=sys.stderr, flush=True)
+        elif not self._as_json:
+            self._show(progress)
+        else:
             data = {name: getattr(progress, name) for name in ("path", "state", "index", "jobs")}
             data |= {name: getattr(progress, name) for name in ("step", "steps", "loss") if progress.steps}
             data |= {"message": progress.message} if progress.message else {}
             if progress.result is not None:
                 data |= {"seconds": progress.result.seconds, "quality": progress.result.quality}
             print(json.dumps(data), flush=True)
-            return
-        if progress.state == "waiting":
-            print(progress.message, file=sys.stderr, flush=True)
-            return
-        self._draw(progress)
-
-    def _draw(self, progress: Progress) -> None:
-        if self._whole is None:
-            self._whole = self._bars.add_task("all jobs", total=progress.jobs, state="")
-        row = self._rows.get(progress.path)
-        if row is None:
-            row = self._rows[progress.path] = self._bars.add_task(progress.path, total=None, state="fitting")
-        place = f"[{progress.index + 1}/{progress.jobs}] {progress.path}"
-        if progress.result is not None:
-            figures = ", ".join(f"{name} {value:.3g}" for name, value in progress.result.quality.items())
-            self._bars.update(row, total=1, completed=1, state=figures)
-            self._bars.update(self._whole, advance=1)
-            if self._lines:
-                print(f"{place}: {figures} ({progress.result.seconds:.1f} s)", flush=True)
-        elif progress.message:
-            self._bars.update(row, state=progress.state)
-            if self._lines:
-                print(f"{place}: {progress.state}: {progress.message}", flush=True)
-        elif progress.steps:
-            state = "" if progress.loss is None else f"loss {progress.loss:.3g}"
-            self._bars.update(row, total=progress.steps, completed=progress.step, state=state)
 
     def _note(self, progress: Progress) -> None:
         assert self._writer is not None  # noqa: S101 - asked by the caller

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,10 +111,12 @@ def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> bool:
 
 def _build(graph: Path, options: RunOptions, device: str) -> None:
     import legonet
-    from legonet.errors import LegonetError
+    from legonet.errors import LegonetError, LegonetWarning
 
     try:
-        result = legonet.load(graph).transplant(device=device, options=options, progress=_tell)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LegonetWarning)  # the result is told below
+            result = legonet.load(graph).transplant(device=device, options=options, progress=_tell)
     except LegonetError as error:
         print(f"! {error}", flush=True)
         return

@@ -10,6 +10,7 @@ from legonet.compile.cost import ProgramCost, Shapes, cost_of
 from legonet.compile.options import Running
 from legonet.compile.program import Brick, Call, Computed, Program, Weight
 from legonet.graph.suggest import listed
+from legonet.notebook import page, table, text
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,18 @@ class Explanation:
         return "\n".join([head, *rows, "", *self.lines])
 
     __repr__ = __str__
+
+    def table(self) -> str:
+        """Give what it costs after each pass, and the list, as a part of a page."""
+        rows = [
+            (name, cost.calls, cost.layers, _millions(cost.operations), _size(cost.weights * self.bytes))
+            for name, cost in self.costs.items()
+        ]
+        heads = ("after pass", "calls", "layers", "operations", "weights")
+        return table(heads, rows, (1, 2, 3, 4)) + text("\n".join(self.lines))
+
+    def _repr_html_(self) -> str:
+        return page(self.table())
 
 
 def explain(trace: Mapping[str, Program], input_shape: Shapes, running: Running) -> Explanation:

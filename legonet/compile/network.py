@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ from legonet.compile.schedule import (
     schedule,
     straight,
 )
+from legonet.compile.shown import compiled_html
 from legonet.compile.signature import Signature
 from legonet.errors import DataError, SelectError
 from legonet.graph.output import Result
@@ -36,6 +37,11 @@ from legonet.graph.suggest import listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule, Holder, build_graph
 from legonet.ir.lowering import lower
+
+if TYPE_CHECKING:
+    from legonet.compile.predict import Predictions
+    from legonet.data.photos import Images
+    from legonet.progress import Auto
 
 SIZES = ("height", "width")  # of photos, which may have any
 
@@ -368,6 +374,24 @@ class CompiledNetwork(nn.Module):
             for path, value in outputs.items()
         }
 
+    def predict(self, images: Images, *, batch: int = 32, progress: Auto | None = "auto") -> Predictions:
+        """Say what is on images, whatever they come as; see `Network.predict`.
+
+        Args:
+            images: A file, a folder, a PIL image, an array or tensor, or an iterable of these.
+            batch: How many images are computed together.
+            progress: `auto` shows how far it is; None shows nothing.
+
+        Returns:
+            A prediction for each image.
+
+        Raises:
+            DataError: There is no image, or one that was named cannot be used.
+        """
+        from legonet.compile.predict import predict
+
+        return predict(self, images, batch, progress)
+
     def explain(self, input_shape: tuple[int, ...] | None = None) -> Explanation:
         """Say what was merged and folded, and what that saved in calls, layers, operations and weights.
 
@@ -385,6 +409,8 @@ class CompiledNetwork(nn.Module):
         if shape is None:
             raise DataError("input_shape: not given; expected (channels, height, width) of an image; give it")
         return explain(self.trace, shape, self.running)
+
+    _repr_html_ = compiled_html
 
     def _inputs(self, images: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(images, Tensor):

@@ -19,6 +19,7 @@ from legonet.graph.schema import Input
 
 FORMATS = {"PNG": 70_000_000, "JPEG": 70_000_000, "BMP": 70_000_000, "WEBP": 50_000_000}
 """Pillow's names of the formats that are read, and how many pixels take a gibibyte at most to decode."""
+MOST_PIXELS = max(FORMATS.values())  # of a picture in memory
 MOST_SCANNED = 20 * FORMATS["JPEG"]  # pixels that all scans of a progressive JPEG have together
 
 _NAMED = "a PNG, JPEG, BMP or WebP file"
@@ -39,36 +40,58 @@ def read_image(path: Path, image: Input) -> Tensor:
     Raises:
         DataError: The file is missing, damaged, too large, or has more than 8 bits per channel.
     """
+    return as_values(open_picture(path), image, path)
+
+
+def as_values(picture: Image.Image, image: Input, name: Path | str) -> Tensor:
+    """Bring a picture to a number of channels and a size.
+
+    Args:
+        picture: Of 8 bits per channel.
+        image: What it becomes; see `read_image`.
+        name: What messages call it.
+
+    Returns:
+        float32 of that shape, in [0, 1].
+
+    Raises:
+        DataError: It cannot be decoded.
+    """
     channels, height, width = image.shape
-    with _told(path):
-        picture = open_picture(path).convert(_MODES[channels])
+    with _told(name):
+        picture = picture.convert(_MODES[channels])
         if image.resize != "pad" and (
             image.resize == "squash" or picture.width * height == picture.height * width
         ):
             kernel = Image.Resampling[image.interpolation.upper()]
             return _pixels(picture.resize((width, height), kernel))  # no other way keeps more of it
-        pixels = _pixels(picture)
-    from legonet.blocks.photo import Resize
-
-    fill = image.mean if image.resize in ("fit", "pad") else None
-    return Resize(image.shape, image.resize, image.interpolation, fill)(pixels[None])[0]
+    return resized(pixels_of(picture, channels, name), image)
 
 
-def read_photo(path: Path, channels: int) -> Tensor:
-    """Read a photo as it is, turned upright.
+def pixels_of(picture: Image.Image, channels: int, name: Path | str) -> Tensor:
+    """Give a picture as it is.
 
     Args:
-        path: A file of one of `FORMATS`, 8 bits per channel.
+        picture: Of 8 bits per channel.
         channels: 1: grey, 3: red, green, blue.
+        name: What messages call it.
 
     Returns:
         float32 (channels, height, width) in [0, 1].
 
     Raises:
-        DataError: As of `read_image`.
+        DataError: It cannot be decoded.
     """
-    with _told(path):
-        return _pixels(open_picture(path).convert(_MODES[channels]))
+    with _told(name):
+        return _pixels(picture.convert(_MODES[channels]))
+
+
+def resized(values: Tensor, image: Input) -> Tensor:
+    """Values (channels, height, width) in [0, 1], likewise; those of its shape already are given back."""
+    from legonet.blocks.photo import Resize
+
+    fill = image.mean if image.resize in ("fit", "pad") else None
+    return Resize(image.shape, image.resize, image.interpolation, fill)(values[None])[0]
 
 
 def _pixels(picture: Image.Image) -> Tensor:
@@ -130,6 +153,17 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
+def as_seen(picture: Image.Image, name: Path | str) -> Image.Image:
+    """Decode a picture that is in memory and turn it upright.
+
+    Raises:
+        DataError: It is damaged, too large, or has more than 8 bits per channel.
+    """
+    _check(picture, FORMATS.get(_format(picture), MOST_PIXELS), name)
+    with _told(name):
+        return ImageOps.exif_transpose(picture)
+
+
 def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
     """Open and decode a picture of one of `FORMATS`.
 
@@ -143,7 +177,8 @@ def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
     with foreign.opened(path, foreign.IMAGE, follow=True) as file, _told(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own; the limits below are ours
         with Image.open(file, formats=tuple(FORMATS)) as picture:
-            _check(picture, file, path)
+            _check(picture, FORMATS[_format(picture)], path)
+            _check_coding(picture, file, path)
             picture.load()
             if upright:
                 ImageOps.exif_transpose(picture, in_place=True)
@@ -151,7 +186,7 @@ def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path | str) -> Iterator[None]:
     try:
         yield
     except DataError:
@@ -162,19 +197,22 @@ def _told(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _check(picture: Image.Image, file: BinaryIO, path: Path) -> None:
-    pixels, most = picture.width * picture.height, FORMATS[_format(picture)]
-    if pixels > most:
+def _check(picture: Image.Image, most: int, name: Path | str) -> None:
+    if picture.width * picture.height > most:
         raise DataError(
-            f"{path}: {picture.width}x{picture.height} pixels; expected at most {most:,}; "
+            f"{name}: {picture.width}x{picture.height} pixels; expected at most {most:,}; "
             "make it smaller first"
         )
     if picture.mode in _DEEP:
-        raise DataError(f"{path}: has more than 8 bits per channel; expected 8; convert it first")
+        raise DataError(f"{name}: has more than 8 bits per channel; expected 8; convert it first")
+
+
+def _check_coding(picture: Image.Image, file: BinaryIO, path: Path) -> None:
     if any(
         tile[0] == "bmp_rle" for tile in getattr(picture, "tile", ())
     ):  # which Pillow unpacks in Python, to any size
         raise DataError(f"{path}: is a compressed BMP file; expected an uncompressed one; save it as PNG")
+    pixels = picture.width * picture.height
     if _format(picture) == "JPEG" and pixels * _scans(file) > MOST_SCANNED:
         raise DataError(f"{path}: is a JPEG file of too many scans; expected ten or so; save it again")
 

@@ -1,23 +1,26 @@
-"""Image batches that a user gives as tensors."""
+"""Image batches that a user gives: as a tensor that fits, or in any other form that images have."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from legonet.data.photos import find_photos
 from legonet.errors import DataError
-from legonet.graph.suggest import kind_of
+from legonet.graph.schema import Input
 
 
-def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor:
-    """Refuse what is no batch of images.
+def check_images(images: Any, where: str, image: Input) -> Tensor:
+    """Bring images into a batch, and refuse what is none.
 
     Args:
-        images: Should be (batch, channels, height, width) in [0, 1], at least one image.
+        images: A tensor (batch, channels, height, width) in [0, 1], which is taken as it is; or files,
+            folders, PIL images and arrays, as `legonet.data.photos` takes them, which are resized.
         where: For messages.
-        shape: (channels, height, width) that the category module takes; photos of another size are resized
-            later, grey ones and coloured ones turned into each other.
+        image: What the category module takes; photos of another size in a tensor are resized later, grey
+            ones and coloured ones turned into each other.
 
     Returns:
         The images as float32 on the CPU.
@@ -25,9 +28,10 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
     Raises:
         DataError: Another type, shape or range, or no image.
     """
+    shape = image.shape
     expected = f"expected a tensor of shape (batch, {', '.join(map(str, shape))})"
     if not isinstance(images, Tensor):
-        raise DataError(f"{where}: images are {kind_of(images)}; {expected}; give images as a tensor")
+        return _gathered(images, where, image)
     if images.ndim and not len(images):
         raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
     given = images.shape[1] if images.ndim == 4 and 0 not in images.shape else None
@@ -43,3 +47,16 @@ def check_images(images: Any, where: str, shape: tuple[int, int, int]) -> Tensor
             "normalises itself; divide bytes by 255"
         )
     return images
+
+
+def _gathered(images: Any, where: str, image: Input) -> Tensor:
+    def tell(error: DataError) -> None:
+        raise error
+
+    try:
+        found = [photo.values(image) for photo in find_photos(images, tell)]
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    if not found:
+        raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
+    return torch.stack(found)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from legonet.errors import GraphError
 from legonet.graph.fields import Model
 from legonet.graph.kinds import Kinds
+from legonet.notebook import escape, page, picture
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
 Shape = tuple[int, ...]
@@ -23,7 +27,10 @@ CATEGORY = "{category}"  # stands for the category's label in the names of chann
 
 
 class Result(ABC):
-    """What the output of one image says, in the words of its task."""
+    """What the output of one image says, in the words of its task; printed, it is its text.
+
+    A kind defines `data` and `text`, and `picture` and `overlay` where there is something to draw.
+    """
 
     @abstractmethod
     def data(self) -> dict[str, Any]:
@@ -32,6 +39,32 @@ class Result(ABC):
     @abstractmethod
     def text(self) -> str:
         """Return it as a part of a line for people."""
+
+    def picture(self) -> Image | None:
+        """Draw it by itself, such as a mask in grey; None where there is nothing to draw."""
+        return None
+
+    def overlay(self, photo: Image) -> Image | None:
+        """Draw it over its image, at the image's own size; None where there is nothing to draw.
+
+        Args:
+            photo: The image, in RGB; it is not changed.
+
+        Returns:
+            Another image of the same size.
+        """
+        return None
+
+    def html(self) -> str:
+        """Return its text for a page; a kind may add to it what its numbers look like."""
+        return escape(self.text())
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        drawn = self.picture()
+        return page(f"<p>{self.html()}</p>", "" if drawn is None else picture(drawn))
 
 
 class Output(Model):
@@ -43,11 +76,13 @@ class Output(Model):
     Attributes:
         kind: The name of the kind, as graph files write it.
         fractions: Whether measures are fractions, which are shown in percent.
+        drawn: Whether its results have pictures, such as masks.
         guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
     """
 
     kind: str
     fractions: ClassVar[bool] = True
+    drawn: ClassVar[bool] = False
     guessed_from: ClassVar[str] = ""
 
     @property
@@ -252,6 +287,25 @@ class Output(Model):
             int64 (channels, channels), in the order of `channels`; None where no channel is the answer.
         """
         return None
+
+    def labelled(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Give the settings that call the output's values so, as in a graph file.
+
+        Args:
+            labels: What the values are called, in their order.
+
+        Returns:
+            By default the kind's setting `labels` or `names`, whichever it has.
+
+        Raises:
+            GraphError: The kind has no words for its values.
+        """
+        for key in ("labels", "names"):
+            if key in type(self).model_fields:
+                return {key: list(labels)}
+        raise GraphError(
+            f"labels: found {', '.join(labels)}; an output of kind {self.kind} has none; leave labels out"
+        )
 
     def key_text(self) -> str:
         """Return what an adapter depends on: with another text, it is fitted again. Default: all settings."""

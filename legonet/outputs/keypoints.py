@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label, Number, Size
 from legonet.graph.output import Output, Result, Shape, in_words
+from legonet.outputs.results import COLOURS
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
 
@@ -51,6 +53,16 @@ class Keypoints(Result):
         """Return the places, each after its name."""
         return "  ".join(f"{name} ({each.x:.1f}, {each.y:.1f})" for name, each in self.points.items())
 
+    def overlay(self, photo: Image) -> Image:
+        """Draw the points over the image, each in a colour."""
+        from PIL import ImageDraw
+
+        drawn = photo.convert("RGB")
+        brush, radius = ImageDraw.Draw(drawn), max(1, min(photo.size) / 60)
+        for index, each in enumerate(self.points.values()):
+            brush.circle((each.x, each.y), radius, COLOURS[index % len(COLOURS)])
+        return drawn
+
 
 class KeypointsOutput(Output):
     """One heat map per point (points, height, width): the point is where it is largest."""
@@ -62,6 +74,7 @@ class KeypointsOutput(Output):
     size: Annotated[tuple[Size, Size], Array] | None = Field(
         default=None, description="height and width of the heat maps; default: the image's"
     )
+    drawn: ClassVar[bool] = True
     within: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.05, description="share of the photo's sides by which a point may be off and is right"
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label, Size
 from legonet.graph.output import Result, Shape, in_words
 from legonet.outputs.regression import Regression
+from legonet.outputs.results import COLOURS, STRENGTH
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,6 +60,19 @@ class Map(Result):
         grey = (self.values - low) / (high - low).clamp_min(1e-12) * 255
         return Image.fromarray(torch.cat(list(grey.round().byte().cpu()), 1).numpy())
 
+    def overlay(self, photo: Image) -> Image:
+        """Draw each map in a colour over the image, from its least number (nothing) to its largest."""
+        import numpy as np
+        from PIL import Image
+
+        pixels = np.asarray(photo.convert("RGB")).astype(np.float32)
+        for index, values in enumerate(self.values):
+            share = (values - values.min()) / (values.max() - values.min()).clamp_min(1e-12)
+            drawn = Image.fromarray((share * 255).round().byte().cpu().numpy()).resize(photo.size)
+            strength = STRENGTH * np.asarray(drawn).astype(np.float32)[..., None] / 255
+            pixels += strength * (np.asarray(COLOURS[index % len(COLOURS)], np.float32) - pixels)
+        return Image.fromarray(pixels.round().astype(np.uint8))
+
 
 class MapOutput(Regression):
     """Numbers for each place of the image, such as depth or normals (channels, height, width)."""
@@ -71,6 +85,7 @@ class MapOutput(Regression):
     size: Annotated[tuple[Size, Size], Array] | None = Field(
         default=None, description="height and width of the maps that the teachers give; default: the image's"
     )
+    drawn: ClassVar[bool] = True
 
     @property
     def over_image(self) -> bool:

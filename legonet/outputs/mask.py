@@ -24,6 +24,7 @@ class MaskOutput(Output):
     size: Annotated[tuple[Size, Size], Array] | None = Field(
         default=None, description="height and width of the maps that the teachers give; default: the image's"
     )
+    drawn: ClassVar[bool] = True
     guessed_from: ClassVar[str] = "maps of the image's size (labels, {height}, {width})"
 
     def shape(self, image: Shape) -> Shape:

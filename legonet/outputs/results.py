@@ -1,14 +1,21 @@
-"""What outputs of legonet's own kinds say. Needs no torch."""
+"""What outputs of legonet's own kinds say. Needs no torch until something is drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from legonet.graph.output import Result
+from legonet.notebook import bar, escape
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
+
+# Colours that people with any colour vision tell apart (Okabe and Ito); the first is label 1's.
+COLOURS = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (240, 228, 66), (204, 121, 167), (86, 180, 233))
+STRENGTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,13 +30,23 @@ class Score(Result):
     label: str
     score: float
 
+    @property
+    def probability(self) -> float:
+        """How sure the network is of the label, from 0.5 to 1: the sigmoid of the score's distance from 0."""
+        return 1 / (1 + math.exp(-abs(self.score)))
+
     def data(self) -> dict[str, Any]:
-        """Return label and score."""
-        return {"label": self.label, "score": round(self.score, 4)}
+        """Return label, probability and score."""
+        figures = {"probability": round(self.probability, 4), "score": round(self.score, 4)}
+        return {"label": self.label, **figures}
 
     def text(self) -> str:
-        """Return label and score."""
-        return f"{self.label}  {round(self.score, 4):+.3f}"
+        """Return label and probability."""
+        return f"{self.label}  {self.probability:.1%}"
+
+    def html(self) -> str:
+        """Return label and probability, with a bar."""
+        return f"{escape(self.label)} {bar(self.probability)} {self.probability:.1%}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class Mask(Result):
     """
 
     label: str
-    mask: Tensor
+    mask: Tensor = field(repr=False)
     share: float
     labels: int
 
@@ -54,7 +71,32 @@ class Mask(Result):
 
     def text(self) -> str:
         """Return label and share."""
-        return f"{self.label}  {round(self.share, 4):.1%}"
+        return f"{self.label}  {self.share:.1%} of the image"
+
+    def picture(self) -> Image:
+        """Draw the mask in the network's size: label 0 black, the last one white."""
+        from PIL import Image
+
+        return Image.fromarray((self.mask * (255 // max(1, self.labels - 1))).byte().cpu().numpy())
+
+    def overlay(self, photo: Image) -> Image:
+        """Draw each label but 0 in a colour over the image.
+
+        Args:
+            photo: The image, which is not changed.
+
+        Returns:
+            Another image of the same size, in RGB.
+        """
+        import numpy as np
+        from PIL import Image
+
+        labels = Image.fromarray(self.mask.byte().cpu().numpy())
+        found = np.asarray(labels.resize(photo.size, Image.Resampling.NEAREST)).astype(np.int64)
+        pixels = np.asarray(photo.convert("RGB")).astype(np.float32)
+        colours = np.asarray(COLOURS, dtype=np.float32)[(found - 1) % len(COLOURS)]
+        mixed = np.where((found > 0)[..., None], pixels + STRENGTH * (colours - pixels), pixels)
+        return Image.fromarray(mixed.round().astype(np.uint8))
 
 
 @dataclass(frozen=True)

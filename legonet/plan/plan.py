@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from legonet.plan.cost import JobCost
 from legonet.plan.facts import StoredAdapter
+
+if TYPE_CHECKING:
+    from legonet.plan.ports import Ports
 
 Action = Literal["add", "keep", "refit", "remove", "native", "open"]
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -94,16 +97,45 @@ class Plan:
         graph: The network's name.
         edges: The paths of the graph, and those whose adapters are removed.
         offers: Teachers that could give a task's module better.
+        ports_of: Finds what the adapters of a plan join, by path, when somebody looks; None: it is not known.
+
+    Printed, it is what `legonet plan` prints.
     """
 
     graph: str
     edges: tuple[PlannedEdge, ...]
     offers: tuple[Offer, ...] = ()
+    ports_of: Callable[[Plan], Mapping[str, Ports]] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         counts = Counter(edge.action for edge in self.edges)
         found = ", ".join(f"{number} {action}" for action, number in counts.items())
         return f"<Plan of {self.graph}: {found or 'no path'}>"
+
+    def text(self, every: bool = False) -> str:
+        """Give what `print` shows: a line for each path with its costs and what its adapter joins, and a sum.
+
+        Args:
+            every: Whether paths that stay as they are, are listed however many there are; by default many are
+                counted for each task.
+
+        Returns:
+            The lines.
+        """
+        from legonet.plan.text import listed, plan_text
+
+        return plan_text(self, self._ports(self if every else listed(self)), every)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        from legonet.plan.text import listed, plan_html
+
+        return plan_html(self, self._ports(listed(self)))
+
+    def _ports(self, shown: Plan) -> Mapping[str, Ports]:
+        return {} if self.ports_of is None else self.ports_of(shown)
 
     def __iter__(self) -> Iterator[PlannedEdge]:
         return iter(self.edges)

@@ -103,6 +103,20 @@ def _label(lines: tuple[Line, ...], separator: str = _NEXT_LINE) -> dict[str, st
     return {"label": _Html(f"<{separator.join(written)}>")}
 
 
+def style_of_box(box: Box) -> dict[str, str]:
+    """What a box looks like wherever it stands: class, label, colours and tooltip."""
+    values = {"class": " ".join(part for part in (box.kind, box.state) if part), **_label(box.lines)}
+    return values | _node_style(box) | ({"tooltip": box.tip} if box.tip else {})
+
+
+def style_of_curve(curve: Curve) -> dict[str, str]:
+    """What a curve looks like wherever it runs: class, colours, label and tooltip."""
+    values = {"class": " ".join(part for part in (curve.kind, curve.state) if part), **_edge_style(curve)}
+    values |= {"dir": "forward"} if curve.arrow else {}
+    values |= _label(curve.label, "") if curve.label else {}
+    return values | ({"tooltip": curve.tip} if curve.tip else {})
+
+
 def _node(box: Box) -> str:
     values = {
         "class": " ".join(part for part in (box.kind, box.state) if part),

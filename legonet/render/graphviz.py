@@ -5,15 +5,15 @@ Both get the same positions and draw the same picture; see `legonet.render.dot`.
 
 from __future__ import annotations
 
-import logging
 import shutil
 import subprocess
 import sys
 import sysconfig
+import warnings
 from pathlib import Path
 from typing import Literal
 
-from legonet.errors import RenderError
+from legonet.errors import LegonetWarning, RenderError
 from legonet.render.dot import FONT, write
 from legonet.render.layout import Drawing, lay_out
 from legonet.render.text import clean
@@ -27,7 +27,6 @@ TIME_LIMIT = 120.0
 """Seconds."""
 
 _PURE = "graphviz-pure"
-_log = logging.getLogger(__name__)
 
 
 def svg(view: View | Drawing) -> str:
@@ -85,10 +84,11 @@ def _pipe(text: str, kind: Literal["svg", "png"]) -> bytes:
             "run `pip install graphviz-pure`, or write .dot, .mmd"
         )
     if kind == "png" and (missing := _unprintable(text)):
-        _log.warning(
-            "PNG: %s has no glyphs for %s and draws boxes; write SVG or HTML, or install Graphviz",
-            _PURE,
-            missing,
+        warnings.warn(
+            f"PNG: {_PURE} has no glyphs for {missing} and draws boxes; write SVG or HTML, or install "
+            "Graphviz",
+            LegonetWarning,
+            stacklevel=2,
         )
     try:
         done = subprocess.run(  # noqa: S603  (our own text, on standard input)

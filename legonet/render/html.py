@@ -60,7 +60,7 @@ def html(view: View) -> str:
         "<body>",
         f"<h1>{escape(view.name)}</h1>",
         f"<p>Transplant network of {size}; input {escape(view.input)}.</p>",
-        f"<figure>{_inline(svg(view))}</figure>",
+        f"<figure>{inline(svg(view))}</figure>",
         *_paths(view),
         *_modules(view),
         *_teachers(view),
@@ -76,7 +76,7 @@ def _count(modules: tuple[ModuleView, ...], one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """The SVG element alone: no prolog, and nothing that a page's parser could take for a comment's end."""
     return re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL).strip()
 

@@ -19,12 +19,14 @@ from legonet.graph.select import meaning_of, split_path
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module, write_module
+from legonet.notebook import page, table, title
 from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
 from legonet.run.prepare import lock_modules, mend_blobs, tuning_context
 from legonet.run.project import Project, modules_of
 from legonet.run.samples import GivenSamples, Prepare, read_given
 from legonet.store.blobs import BlobStore
+from legonet.tables import columns
 
 SYNTHESISED = 256  # images of a path that none were given for
 LEAST = 8  # images that are worth learning from and judging by
@@ -64,6 +66,26 @@ class Tuned:
     lock: Lock = field(repr=False)
     paths: Mapping[str, Judgement]
     worse: tuple[str, ...]
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = [("path", "measure", "before", "after", "images", "")]
+        for path, each in self.paths.items():
+            figures = (f"{each.before:.4g}", f"{each.after:.4g}", str(each.images))
+            rows.append((path, each.measure, *figures, "worse" if path in self.worse else ""))
+        return rows
+
+    def table(self) -> str:
+        """Give how good each path was before and after, in columns."""
+        return "\n".join(columns(self._rows(), right=(2, 3, 4)))
+
+    def __str__(self) -> str:
+        said = f"refused: {listed(list(self.worse))} got worse" if self.worse else "accepted"
+        return f"{self.table()}\n{said}"
+
+    def _repr_html_(self) -> str:
+        heads, *rows = self._rows()
+        said = "refused, since a path got worse" if self.worse else "accepted"
+        return page(title("Fine-tuning", said), table(heads, rows, (2, 3, 4)))
 
 
 def tune_at(

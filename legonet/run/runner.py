@@ -11,6 +11,7 @@ from typing import Literal
 from legonet.distill.fitting.fit import Samples
 from legonet.errors import LegonetError, StoreError
 from legonet.graph.lock import Lock, LockedAdapter
+from legonet.notebook import escape, page, table, title
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan, PlannedEdge
 from legonet.run.execute import FittedAdapter
@@ -21,6 +22,8 @@ from legonet.run.options import RunOptions
 from legonet.store.blobs import BlobStore
 
 SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took
+SHOWN = 40  # rows, and remarks, that a notebook shows
+LOOK = 0.5  # seconds between two looks at how long a run still takes
 
 State = Literal["started", "step", "done", "failed", "again", "waiting"]
 
@@ -40,6 +43,8 @@ class Progress:
         loss: The loss at this step.
         result: The adapter, once the job is done.
         message: Why the job failed, or which run this one waits for.
+        method: The method by which the job's adapter is fitted.
+        left: About how many seconds the run still takes; None where nothing tells.
     """
 
     path: str
@@ -51,6 +56,8 @@ class Progress:
     loss: float | None = None
     result: FittedAdapter | None = None
     message: str = ""
+    method: str = ""
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,30 @@ class Run:
     notes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why jobs failed, and the notes that are not about a fit: what one may not expect."""
+        fits = {note for each in self.results for note in each.notes}
+        return (*self.failed.values(), *(note for note in self.notes if note not in fits))
+
+    def _repr_html_(self) -> str:
+        said = repr(self).removeprefix("<Run: ").rstrip(">")
+        cells = []
+        for each in self.results[:SHOWN]:
+            figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
+            cells.append((each.path, figures, f"{each.seconds:.1f}"))
+        notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in self._remarks())
+        return page(title("Run", said), table(("path", "figures of the fit", "seconds"), cells, {2}), notes)
+
+    def _remarks(self) -> list[str]:
+        lines = [f"failed: {each}" for each in self.failed.values()]
+        lines += [f"note: {each}" for each in self.notes]
+        hidden = len(lines) - SHOWN
+        return [*lines[:SHOWN], f"and {hidden:,} more"] if hidden > 0 else lines
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *self._remarks()])
 
     def __repr__(self) -> str:
         counts = {"fitted": self.results, "kept": self.kept, "open": self.open, "failed": self.failed}
@@ -173,6 +204,10 @@ class _Loop:
         self._attempts: dict[str, int] = {}
         self._next_save = 0.0
         self._pace = Pace()  # of the jobs that are done
+        self._share: dict[str, float] = {}  # how much of a job that runs is done
+        self._took = self._thought = 0.0  # by the jobs that are done: seconds, and those that were estimated
+        self._slots = 1
+        self._next_look, self._known_left = 0.0, None
 
     def without_fitting(self, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """All that needs no fitting: adapters taken over, and removed ones."""
@@ -192,7 +227,7 @@ class _Loop:
 
     def fit(self, executor: Executor, samples: Mapping[str, Samples]) -> None:
         """Do the jobs."""
-        begin = time.monotonic()
+        begin, self._slots = time.monotonic(), executor.slots
         while self._waiting or self._running:
             now = time.monotonic()
             left = None if self._options.budget is None else self._options.budget - (now - begin)
@@ -235,10 +270,28 @@ class _Loop:
             return self._pace.seconds_of(cost.operations) or 0.0
         return cost.seconds or 0.0
 
+    def _left(self) -> float | None:
+        """About how many seconds all jobs still take, at the pace of those that are done."""
+        now = time.monotonic()
+        if now >= self._next_look:  # each look is at all jobs, and steps are many
+            self._next_look, self._known_left = now + LOOK, self._find_left()
+        return self._known_left
+
+    def _find_left(self) -> float | None:
+        seconds = 0.0
+        for path in (*self._running, *(path for _, path in self._waiting)):
+            each = self._seconds(path)
+            if not each:
+                return None
+            seconds += each * (1 - self._share.get(path, 0.0))
+        slower = self._took / self._thought if self._thought else 1.0
+        return seconds * slower / max(1, min(self._slots, len(self._running) + len(self._waiting)))
+
     def _take(self, outcome: Outcome, executor: Executor) -> None:
         """Note how an attempt ended."""
         path, result = outcome.path, outcome.result
         self._running.discard(path)
+        self._share.pop(path, None)
         _, edge = self._edges[path]
         if result is None:
             self._failed(outcome, edge)
@@ -246,6 +299,8 @@ class _Loop:
         adapter, seed = self._store.put(result.adapter), self._jobs[path].adapter.seed
         locked = self._adapters[path] = _locked(edge, result.quality, seed, adapter)
         self.results.append(result)
+        if thought := self._seconds(path):
+            self._took, self._thought = self._took + result.seconds, self._thought + thought
         if result.operations:
             self._pace = self._pace.after(result.seconds, result.operations)
         notes, taken = tuple(result.notes), (result.memory, result.operations)
@@ -283,6 +338,7 @@ class _Loop:
         self._next_save = time.monotonic() + SHARE * (time.monotonic() - begin)
 
     def _step(self, step: Step) -> None:
+        self._share[step.path] = step.step / max(1, step.steps)
         self._tell(step.path, "step", step.step, step.steps, step.loss)
 
     def _tell(
@@ -296,8 +352,10 @@ class _Loop:
         message: str = "",
     ) -> None:
         if self._progress:
-            index = self._edges[path][0]
-            self._progress(Progress(path, state, index, len(self._edges), step, steps, loss, result, message))
+            self._next_look = self._next_look if state == "step" else 0.0
+            index, edge = self._edges[path]
+            job = (index, len(self._edges), step, steps, loss, result, message, edge.method or "")
+            self._progress(Progress(path, state, *job, self._left()))
 
 
 def _locked(edge: PlannedEdge, quality: Mapping[str, float], seed: int, adapter: str) -> LockedAdapter:

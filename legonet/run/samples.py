@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from legonet.data.photos import Images
 from legonet.data.tensors import check_images
 from legonet.errors import DataError, first_line
 from legonet.graph.output import Output
-from legonet.graph.schema import Graph
+from legonet.graph.schema import Graph, Input
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import kind_of
 
-GivenSamples = Dataset[Any] | tuple[Tensor, Tensor | None]
+GivenSamples = Dataset[Any] | tuple[Images, Tensor | None]
 Prepare = Callable[[str, Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
@@ -36,19 +37,19 @@ def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, t
     for path, given in samples.items():
         category, task = split_path(path)
         find_edge(graph, path)
-        read[path] = read_samples(given, path, graph.input_of(category).shape, graph.tasks[task].output)
+        read[path] = read_samples(given, path, graph.input_of(category), graph.tasks[task].output)
     return read
 
 
 def read_samples(
-    given: GivenSamples, path: str, shape: tuple[int, int, int], meaning: Output
+    given: GivenSamples, path: str, image: Input, meaning: Output
 ) -> tuple[Tensor, Tensor | None]:
     """Images and labels of one path.
 
     Args:
         given: (images, labels), labels may be None; or a dataset of (image, label) pairs.
         path: For messages.
-        shape: (channels, height, width) that the path's category module takes; photos may have another size.
+        image: What the path's category module takes; photos in a tensor may have another size.
         meaning: Of the task's output, which labels have to fit.
 
     Returns:
@@ -61,7 +62,7 @@ def read_samples(
     """
     where = f"samples['{path}']"
     images, labels = _of_dataset(given, where) if isinstance(given, Dataset) else _of_pair(given, where)
-    images = check_images(images, where, shape)
+    images = check_images(images, where, image)
     return images, None if labels is None else _labels(
         labels, len(images), tuple(images.shape[1:]), meaning, where
     )

@@ -11,13 +11,14 @@ from torch import Tensor
 from legonet.errors import GraphError, LegonetError, TeacherError, first_line
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
+from legonet.graph.output import OUTPUTS
 from legonet.graph.schema import Graph, Input
 from legonet.ir.graph import Shape
 from legonet.ir.modules import raw_tensor
 from legonet.ir.sizes import output_shape
 from legonet.teachers.cutting import resolve
 from legonet.teachers.new_teacher import NewTeacher
-from legonet.teachers.outputs import check_output, output_of
+from legonet.teachers.outputs import check_labels, check_output, output_of
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.tracing.outputs import read_output
 from legonet.teachers.tracing.plain import plain
@@ -48,8 +49,12 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
     def check(given: Shape) -> None:
         if known is not None:
             check_output(given, known.output, shape, new.where, new.task)
+            check_labels(new.labels, known.output, new.where, new.task)
         else:
-            entries["tasks"][new.task] = {"output": output_of(given, shape, new.where)}
+            output = output_of(given, shape, new.where)
+            if new.labels is not None:
+                output |= OUTPUTS.read(output).labelled(new.labels)
+            entries["tasks"][new.task] = {"output": output}
 
     source, _ = from_module(new, shape, check)
     if new.category not in graph.categories:

@@ -30,6 +30,7 @@ class NewTeacher:
         input: What its images are, if not what its category's are; see `legonet.graph.schema.Input`.
         on_conflict: What becomes of a known category whose module is another one; see
             `legonet.graph.editing.on_conflict`.
+        labels: What the output's values are called; None: as its kind calls them.
 
     Raises:
         SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.
@@ -45,6 +46,7 @@ class NewTeacher:
     copy: bool = True
     on_conflict: OnConflict = "keep"
     input: Input | None = None
+    labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         read_on_conflict(self.on_conflict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from legonet.errors import TeacherError
+from legonet.errors import GraphError, TeacherError
 from legonet.graph.output import OUTPUTS, Output, Shape
 from legonet.ops.shapes import show_shape
 
@@ -21,6 +21,23 @@ def check_output(shape: Shape, meaning: Output, input_shape: Shape, where: str, 
             f"{where}: its output has shape {show_shape(shape)}; task {task} ({meaning.kind}) expects "
             f"{show_shape(expected)}; {meaning.sharing()}"
         )
+
+
+def check_labels(labels: tuple[str, ...] | None, meaning: Output, where: str, task: str) -> None:
+    """Refuse labels that are not those of a known task.
+
+    Raises:
+        GraphError: They are not.
+    """
+    if labels is None:
+        return
+    for key, value in meaning.labelled(labels).items():
+        known = tuple(getattr(meaning, key))
+        if known != tuple(value):
+            raise GraphError(
+                f"{where}: labels: found {', '.join(labels)}; task {task} has {', '.join(known)}; leave "
+                "labels out, or give the teacher a task of its own"
+            )
 
 
 def output_of(shape: Shape, input_shape: Shape, where: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import legonet
 from legonet import __version__
 from legonet.graph.lock import lock_path, read_lock
 from legonet.store.workspace import STATE_FOLDER, Workspace
@@ -53,16 +54,20 @@ class TestPlan:
         outcome = run("plan", fresh)
         assert outcome.status == 0
         joined = "4x4x4 -> 4x4x4: scale, conv 3x3 4 -> 4, relu"
-        none = " " * len(joined)
+        cost = "about 617 MFLOP"
+        none = " " * len(f"{cost}  {joined}")
         assert outcome.out.splitlines() == [
             f"=  cat:classify  native        {none}  cat-v1 gives both modules; no adapter needed",
-            f"+  dog:classify  add     auto  {joined}  dog-v1 arrived",
-            f"+  cow:classify  add     auto  {joined}  cow-v1 arrived",
+            f"+  dog:classify  add     auto  {cost}  {joined}  dog-v1 arrived",
+            f"+  cow:classify  add     auto  {cost}  {joined}  cow-v1 arrived",
             "",
             "2 to add; about 288 MFLOP. How long that takes on this machine, the first of them will tell.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()
+        planned = legonet.load(fresh).plan()
+        assert str(planned).splitlines() == outcome.out.splitlines()[:-1]
+        assert repr(planned) == "<Plan of zoo: 1 native, 2 add>"
 
     def test_nothing_to_do(self, run: Run, graph_file: Path) -> None:
         assert run("plan", graph_file).out.splitlines()[-1] == (
@@ -96,8 +101,9 @@ class TestTransplant:
         assert outcome.status == 0
         lines = outcome.out.splitlines()
         figures = r"residual [\d.e-]+, disagreement .+ \(\d+\.\d s\)"
-        assert re.fullmatch(rf"\[1/2\] dog:classify: {figures}", lines[0])
-        assert lines[1].startswith("[2/2] cow:classify: ")
+        assert lines[0] == "fitting 2 adapters"
+        assert re.fullmatch(rf"\[1/2\] dog:classify: {figures}(; about .* left)?", lines[1])
+        assert lines[2].startswith("[2/2] cow:classify: ")
         assert any(line.startswith("note: dog:classify: ") for line in lines)
         assert lines[-1] == "2 fitted."
         assert sorted(read_lock(lock_path(fresh)).adapters) == ["cow:classify", "dog:classify"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import legonet
-from legonet.cli.plan import COUNTED, LISTED, listed, show_plan
+from legonet.cli.plan import show_plan
 from legonet.plan.plan import Action, Plan, PlannedEdge
+from legonet.plan.text import COUNTED, LISTED, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,3 +92,18 @@ def test_a_tree(shown: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 def test_a_network_without_a_path(run: Callable[..., Any], tmp_path: Path) -> None:
     path = legonet.Network("zoo", (3, 8, 8)).save(tmp_path / "graphs" / "zoo.yaml")
     assert run("plan", path).out.startswith("Nothing to do: there is no path yet;")
+
+
+def test_print_lists_what_is_asked_for() -> None:
+    assert len(LARGE.text(every=True).splitlines()) == len(LARGE.edges) + 2
+    assert LARGE.text().splitlines()[-1].endswith("plan.text(every=True) lists them.")
+
+
+def test_a_notebook_shows_it_as_a_table(graph_file: Path) -> None:
+    planned = legonet.load(graph_file).plan()
+    page = planned._repr_html_()
+    assert all(f"<td>{edge.path}</td>" in page for edge in planned)
+    assert "4x4x4 -&gt; 4x4x4" in page
+    strange = Plan("<zoo>", (PlannedEdge("a:b", "open", "<script>"),))._repr_html_()
+    assert "<script>" not in strange
+    assert "&lt;zoo&gt;" in strange

@@ -51,14 +51,14 @@ class TestWhatItPrints:
     def test_lines(self, run: Run, graph_file: Path, photos: Path) -> None:
         lines = run("predict", graph_file, photos / "cat", "--path", "dog:classify").out.splitlines()
         assert len(lines) == 3
-        assert re.fullmatch(r".*0\.png  dog:classify  (dog|other)  [+-]\d+\.\d{3}", lines[0])
+        assert re.fullmatch(r".*0\.png  dog:classify  (dog|other)  \d+\.\d%", lines[0])
 
     def test_json(self, run: Run, graph_file: Path, photos: Path) -> None:
         outcome = run("predict", graph_file, photos / "cat" / "0.png", photos / "dog", "--json")
         data = json.loads(outcome.out)
         found = data["predictions"]
         assert (len(found), data["problems"], outcome.status) == (4 * 3, 0, 0)
-        assert set(found[0]) == {"image", "path", "label", "score"}
+        assert set(found[0]) == {"image", "path", "label", "probability", "score"}
         assert found[0]["label"] == ("cat" if found[0]["score"] > 0 else "other")
         lines = run("predict", graph_file, photos / "cat" / "0.png", photos / "dog", "--jsonl").out
         assert predicted(lines) == found
@@ -98,7 +98,7 @@ class TestMasks:
         shown = run("predict", masking, images[0], "--overlays", tmp_path / "over", "--jsonl")
         overlay = np.asarray(Image.open(json.loads(shown.out)["overlay"]))
         image = np.asarray(Image.open(images[0]).convert("RGB")).astype(int)
-        assert overlay.shape == image.shape
+        assert overlay.shape == image.shape == (10, 12, 3)  # at the photo's own size
         masked = np.asarray(Image.open(found[0]["mask"])) > 0
         assert np.abs(overlay[~masked] - image[~masked]).max(initial=0) <= 1
         assert (overlay[masked] != image[masked]).any() == masked.any()
@@ -251,7 +251,7 @@ class TestBar:
         monkeypatch.setattr("rich.console.Console.is_terminal", True)
         outcome = run("predict", graph_file, photos, *ONE)
         assert [each["path"] for each in predicted(outcome.out)] == ["dog:classify"] * 9
-        assert "9/9" in outcome.err
+        assert "9 of 9" in outcome.err
 
     def test_it_knows_how_many_there_are(self, photos: Path) -> None:
         assert GivenImages([photos]).count() == 9

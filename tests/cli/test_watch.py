@@ -214,6 +214,15 @@ def test_what_teacher_add_takes_is_taken(
     assert torch.equal(legonet.load(graph).teacher("cow-v1")(images), resnet(images))
 
 
+def contents(workspace: Path) -> dict[Path, bytes]:
+    """All files but those of locks, which say who held them last."""
+    return {
+        file: file.read_bytes()
+        for file in workspace.rglob("*")
+        if file.is_file() and file.parent.name != "inboxes"
+    }
+
+
 @pytest.mark.parametrize(
     ("said", "suffix", "reason"),
     [
@@ -244,13 +253,6 @@ def test_bad_models_are_set_aside(
     assert reason in (inbox / "rejected" / "dog-v1.reason.txt").read_text()
     assert (inbox / "rejected" / f"dog-v1{suffix}").is_file()
     assert contents(graph.parents[1]) == before
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    """Of all files but locks, which say who had them last."""
-    return {
-        file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.suffix != ".lock"
-    }
 
 
 def test_two_files_of_weights(

@@ -4,12 +4,14 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import legonet
 from legonet.compile.prepare import prepared_labels
 from legonet.graph.schema import Input
 from legonet.outputs.keypoints import Keypoints, KeypointsOutput, Point
+from legonet.outputs.results import COLOURS
 
 KIND = KeypointsOutput(kind="keypoints", names=("nose", "tail"), within=0.25)
 
@@ -34,6 +36,14 @@ def test_points_that_are_near_enough() -> None:
     labels = torch.tensor([[[6.5 / 8, 1.5 / 4], [0.5 / 8, 0.5 / 4]]])
     found = KIND.measures(maps((6, 1), (0, 3)), labels)
     assert found == {"PCK@0.25": 0.5, "distance": pytest.approx(0.375)}
+
+
+def test_points_are_drawn_over_their_photo() -> None:
+    photo = Image.new("RGB", (30, 20))
+    drawn = Keypoints({"nose": Point(6.5, 4.5, 2.0), "tail": Point(20.5, 15.5, 2.0)}).overlay(photo)
+    assert (drawn.getpixel((6, 4)), drawn.getpixel((20, 15))) == COLOURS[:2]
+    assert drawn.getpixel((13, 10)) == (0, 0, 0)
+    assert photo.getbbox() is None
 
 
 def test_the_loss_draws_mass_to_the_label() -> None:

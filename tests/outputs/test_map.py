@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from legonet.outputs.map import Map, MapOutput
+from legonet.outputs.results import COLOURS
 
 KIND = MapOutput(kind="map", names=("depth", "tilt"), unit="m", size=(2, 2))
 
@@ -33,6 +35,16 @@ def test_what_a_map_says() -> None:
     drawn = found.picture()
     assert drawn.size == (4, 1)
     assert np.asarray(drawn).tolist() == [[0, 255, 0, 0]]
+
+
+def test_a_map_is_drawn_over_its_photo() -> None:
+    found = Map(torch.tensor([[[0.0, 4.0]], [[2.0, 2.0]]]), ("depth", "tilt"))
+    photo = Image.new("RGB", (2, 1), (100, 100, 100))
+    nothing, half = np.asarray(found.overlay(photo))[0].tolist()
+    assert nothing == [100, 100, 100]
+    assert half == [round((100 + each) / 2) for each in COLOURS[0]]
+    assert found.overlay(photo.resize((6, 5))).size == (6, 5)
+    assert np.asarray(photo).max() == 100
 
 
 def test_words() -> None:

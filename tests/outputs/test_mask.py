@@ -26,7 +26,7 @@ def test_one_map_is_read_as_two_are() -> None:
         found = kind.read(maps, "Cat")
         assert found.mask.tolist() == [[1, 0], [0, 0]]
         assert (found.label, found.share, found.labels) == ("Cat", 0.25, 2)
-        assert found.text() == "Cat  25.0%"
+        assert found.text() == "Cat  25.0% of the image"
 
 
 def test_words_say_how_many_labels() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from legonet.distill.fitting import stitching
-from legonet.errors import GraphError, SelectError
+from legonet.errors import GraphError, LegonetWarning, SelectError
 from legonet.ir.modules import blob_graph
 from legonet.store.blobs import MemoryStore
 
@@ -137,7 +137,8 @@ def test_an_open_pair_is_fitted_from_labelled_samples(
     network.transplant()
     assert network.plan().by_path["cow:mark"].action == "open"
     labels = torch.zeros(12, 2)
-    unused = network.transplant({"cow:mark": (images, None)})
+    with pytest.warns(LegonetWarning, match="its samples are not used"):
+        unused = network.transplant({"cow:mark": (images, None)})
     assert unused.notes[0].startswith("cow:mark: its samples are not used: no teacher of category cow")
     result = network.transplant({"cow:mark": (images, labels)})
     assert [each.path for each in result.results] == ["cow:mark"]

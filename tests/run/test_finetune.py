@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import legonet
-from legonet.errors import SelectError, StoreError
+from legonet.errors import LegonetWarning, SelectError, StoreError
 from legonet.graph.lock import lock_path, read_lock, write_lock
 from legonet.run import finetune
 from legonet.run.finetune import Tuning
@@ -64,7 +64,8 @@ def test_it_goes_when_something_below_changes(graph_file: Path, make_model: Call
     assert not network.finetune(Tuning(task="classify", steps=2, tolerance=10.0)).worse
     network.add_teacher("fox-v1", make_model(9), category="fox", task="classify", cut="pool1")
     network.save(graph_file)
-    result = network.transplant()
+    with pytest.warns(LegonetWarning, match="its fine-tuned module"):
+        result = network.transplant()
     assert any(note.startswith("tasks.classify: its fine-tuned module") for note in result.notes)
     assert read_lock(lock_path(graph_file)).tasks["classify"].tuned is None
 
@@ -80,7 +81,8 @@ def test_it_goes_with_its_blob(graph_file: Path, images: torch.Tensor) -> None:
     again = legonet.load(graph_file)
     with pytest.raises(StoreError, match="run `legonet transplant`"):
         again.compile("dog:classify")
-    (note,) = again.transplant().notes
+    with pytest.warns(LegonetWarning, match="its fine-tuned module"):
+        (note,) = again.transplant().notes
     assert note.startswith("tasks.classify: its fine-tuned module is not in the store")
     assert torch.equal(again.compile("dog:classify")(images), before)
     assert again.transplant().notes == ()

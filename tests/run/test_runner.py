@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import legonet
-from legonet.errors import DistillError, StoreError
+from legonet.errors import DistillError, LegonetWarning, StoreError
 from legonet.graph.lock import lock_path, read_lock
 from legonet.run.executors import inline
 from legonet.run.options import RunOptions
@@ -212,7 +212,8 @@ def test_damaged_blobs_are_named_and_built_again(graph_file: Path) -> None:
         network.compile("dog:classify")
     module_file = network.store.path(module)
     module_file.write_bytes(b"torn once more")
-    result = network.transplant()
+    with pytest.warns(LegonetWarning, match=f"{module}: the blob is damaged"):
+        result = network.transplant()
     assert [each.path for each in result.results] == ["dog:classify"]
     assert any(f"{module}: the blob is damaged" in note and "built again" in note for note in result.notes)
     assert network.lock == lock
@@ -243,7 +244,8 @@ def test_a_broken_journal_is_set_aside(fresh: Path) -> None:
     journal = fresh.parents[1] / ".legonet" / "journal.sqlite"
     journal.parent.mkdir(exist_ok=True)
     journal.write_text(text := "no database, but long enough to be looked at as one " * 40)
-    result = legonet.load(fresh).transplant()
+    with pytest.warns(LegonetWarning, match="the journal was damaged"):
+        result = legonet.load(fresh).transplant()
     assert len(result.results) == 2
     assert any("the journal was damaged; it was moved to" in note for note in result.notes)
     assert journal.with_name("journal.sqlite.damaged").read_text() == text

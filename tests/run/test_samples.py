@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from legonet.errors import DataError, SelectError
+from legonet.errors import DataError, LegonetWarning, SelectError
 from legonet.graph.output import Output
+from legonet.graph.schema import Input
 from legonet.network import Network
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.mask import MaskOutput
@@ -41,7 +45,7 @@ class Stream(IterableDataset[Any]):
 
 
 def read(given: Any, meaning: Output = BINARY) -> tuple[torch.Tensor, torch.Tensor | None]:
-    return read_samples(given, "cat:classify", SHAPE, meaning)
+    return read_samples(given, "cat:classify", Input(shape=SHAPE), meaning)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,8 @@ def test_the_fingerprint_tells_samples_apart() -> None:
         (IMAGES, "a Tensor; expected .images, labels. or a dataset"),
         ("photos", "a str; expected"),
         ((IMAGES,), "a tuple; expected"),
-        ((IMAGES.numpy(), None), "images are a ndarray; expected a tensor of shape .batch, 3, 4, 4."),
+        ((3, None), "image 0: found .*; expected a file, a folder, a PIL image"),
+        (([], None), "no image; expected at least one"),
         ((IMAGES[0], None), r"images of shape \(3, 4, 4\); expected"),
         ((IMAGES[:, :2], None), r"images of shape \(5, 2, 4, 4\); expected .* another height and width"),
         ((IMAGES[:, :, :0], None), r"images of shape \(5, 3, 0, 4\); expected"),
@@ -151,6 +156,19 @@ def test_labels_that_do_not_fit_the_task(labels: torch.Tensor, meaning: Output, 
         read((IMAGES, labels), meaning)
 
 
+def test_images_come_in_any_form(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pictures = [Image.fromarray(random.integers(0, 256, (9, 9, 3), dtype=np.uint8)) for _ in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{number}.png")
+    shape, meaning = (3, 4, 4), BinaryOutput(kind="binary")
+    whole, labels = read_samples((tmp_path, [0, 1, 0]), "cat:classify", Input(shape=shape), meaning)  # type: ignore[arg-type]
+    assert whole.shape == (3, *shape)
+    assert labels is not None
+    for same in (pictures, [np.asarray(each) for each in pictures]):
+        assert torch.equal(read_samples((same, None), "cat:classify", Input(shape=shape), meaning)[0], whole)
+
+
 class TestInANetwork:
     @pytest.mark.parametrize(
         ("path", "message"),
@@ -182,7 +200,8 @@ class TestInANetwork:
         assert network.transplant().results == ()
 
     def test_samples_without_use_are_told(self, network: Network, images: torch.Tensor) -> None:
-        result = network.transplant({"cat:classify": (images, None)})
+        with pytest.warns(LegonetWarning, match="its samples are not used"):
+            result = network.transplant({"cat:classify": (images, None)})
         assert result.notes[0].startswith("cat:classify: its samples are not used: cat-v1 gives both modules")
 
     def test_samples_make_a_difference(self, network: Network, images: torch.Tensor) -> None:

@@ -222,7 +222,7 @@ def test_a_line_of_standard_input_that_does_not_end(
     endless = io.StringIO("a" * (3 * LONGEST_LINE))
     monkeypatch.setattr("sys.stdin", endless)
     given = GivenImages([Path("-")])
-    assert list(given.batches(1, 3)) == []
+    assert list(given) == []
     assert given.problems
     assert f"a line of more than {LONGEST_LINE:,} characters" in capsys.readouterr().err
     assert endless.tell() == LONGEST_LINE
@@ -230,7 +230,12 @@ def test_a_line_of_standard_input_that_does_not_end(
 
 def test_names_that_no_system_takes_do_not_end_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     given = GivenImages([Path("a" * 5000), Path("b\0c"), Path("none.png")])
-    assert list(given.batches(1, 3)) == []
+    photos = list(given)
+    for photo in photos:
+        with pytest.raises(DataError) as raised:
+            photo.pixels(3)
+        given.tell(raised.value, photo)
+    assert given.seen == len(photos) == 3
     assert given.problems == 3
 
 

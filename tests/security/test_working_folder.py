@@ -92,7 +92,7 @@ def test_workers_of_a_script_that_python_was_given_as_text(run: Legonet, canary:
         from pathlib import Path
 
         network = legonet.load("graphs/zoo.yaml")
-        import legonet.run.transplant
+        import legonet.run.transplant, rich.console
         for trap in Path().glob("*.trap"):
             trap.rename(trap.with_suffix(".py"))
         print(network.transplant(options=legonet.RunOptions(workers=2)))
