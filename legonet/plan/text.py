@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from legonet.notebook import escape, page, table, title
 from legonet.plan.cost import JobCost
 from legonet.plan.plan import Action, Plan, PlannedEdge
-from legonet.plan.ports import Ports
 from legonet.progress import duration
 from legonet.tables import columns
+
+if TYPE_CHECKING:
+    from legonet.plan.ports import Ports
 
 MARKS: dict[Action, str] = {
     "add": "+",
