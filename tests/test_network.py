@@ -223,7 +223,7 @@ class TestBuilding:
         )
         network.connect("dog", "mark", {"kernel": 3}, method="ordinary")
         spec = network.graph.adapters["dog:mark"]
-        assert (spec.method, spec.kernel, spec.depth, spec.activation) == ("ordinary", 3, 1, "relu")
+        assert (spec.method, spec.kernel, spec.depth, spec.activation) == ("ordinary", 3, 1, None)
         network.connect("dog", "classify", method="closed-form")
         assert network.plan().by_path["dog:classify"].method == "closed-form"
         with pytest.raises(GraphError, match="Did you mean 'closed-form'"):

@@ -54,7 +54,7 @@ class TestPlan:
         outcome = run("plan", fresh)
         assert outcome.status == 0
         joined = "4x4x4 -> 4x4x4: scale, conv 3x3 4 -> 4, relu"
-        cost = "about 617 MFLOP"
+        cost = "about 144 MFLOP"
         none = " " * len(f"{cost}  {joined}")
         assert outcome.out.splitlines() == [
             f"=  cat:classify  native        {none}  cat-v1 gives both modules; no adapter needed",
