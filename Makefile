@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/legonet demo build/demo
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

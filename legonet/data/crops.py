@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-FOLDER = Path(__file__).parent / "photos"
+FOLDER = Path(__file__).parent / "public_photos"
 SMALLEST = (
     0.25  # side of the smallest crop, as a part of the photo's shorter side; sides are even on a log scale
 )
@@ -23,7 +23,7 @@ SMALLEST = (
 
 @cache
 def public_photos() -> tuple[Tensor, ...]:
-    """The photos in the wheel, (3, height, width) in [0, 1]; `photos/README.md` has their names and terms."""
+    """The photos in the wheel, (3, height, width) in [0, 1]; `public_photos/README.md` has their names and terms."""
     found = []
     for path in sorted(FOLDER.glob("*.jpg")):
         with Image.open(path, formats=["JPEG"]) as photo:
