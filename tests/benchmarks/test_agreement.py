@@ -17,4 +17,4 @@ def test_an_interval_holds_or_not() -> None:
 def test_nine_of_ten_intervals_hold() -> None:
     rows = read_judged(Path(__file__).parents[2] / "docs" / "results" / "agreement.jsonl")
     assert len(rows) >= 200
-    assert 0.85 <= sum(row.held for row in rows) / len(rows) <= 0.95
+    assert sum(row.held for row in rows) / len(rows) >= 0.9

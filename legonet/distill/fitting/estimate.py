@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-SHIFT, SPREAD = 0.7, 0.75  # with a common base
-STRANGERS_SHIFT, STRANGERS_SPREAD = -0.15, 1.1  # without one
+SHIFT, SPREAD = 0.45, 0.93  # with a common base
+STRANGERS_SHIFT, STRANGERS_SPREAD = -0.7, 1.35  # without one
 WEAK = 0.9  # an agreement below which a path is called weak
 
 
