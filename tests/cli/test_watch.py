@@ -349,7 +349,13 @@ def test_it_goes_on_until_it_is_interrupted(graph: Path, inbox: Path, drop: Call
     said = inbox.with_name("said.txt")
     with (
         said.open("w") as told,
-        subprocess.Popen(command, stdout=told, stderr=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(
+            command,
+            stdout=told,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored by jobs of a shell
+        ) as process,
     ):
         try:
             drop("dog-v1", 1, age=20)
