@@ -90,8 +90,8 @@ def _network(edges: Sequence[MeasuredEdge], effort: Effort) -> Iterator[str]:
         "32x32. Its features have another shape, and its task module has nothing in common with "
         "EfficientNet's.",
         "",
-        "All paths end in the dog's task module. The adapters are fitted without an image, by the defaults of "
-        "`auto` ([method.md](method.md)).",
+        "All paths end in the dog's task module. The adapters are fitted without an image, by the defaults "
+        "of `auto` ([method.md](method.md)).",
         "",
         *edge_table(edges),
         "",

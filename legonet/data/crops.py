@@ -23,7 +23,7 @@ SMALLEST = (
 
 @cache
 def public_photos() -> tuple[Tensor, ...]:
-    """The photos in the wheel, (3, height, width) in [0, 1]; `public_photos/README.md` has their names and terms."""
+    """The photos in the wheel, (3, height, width) in [0, 1]; `public_photos/README.md` has their terms."""
     found = []
     for path in sorted(FOLDER.glob("*.jpg")):
         with Image.open(path, formats=["JPEG"]) as photo:
