@@ -134,25 +134,22 @@ class Auto(Method):
         for masks in MASKS:
             context.adapter.load_state_dict(random)
             notes: list[str] = []
-            judge = refinement.judge_start
             begin = initialise(
                 replace(context, notes=notes),
                 Solving(draws=DRAWS, masks=masks),
                 self.features,
-                judge,
+                refinement.judge_start,
                 aligned=not found or found[0][1].aligned,
             )
             state = copy.deepcopy(context.adapter.state_dict())
-            found.append((judge(), begin, state, notes))
+            found.append((refinement.judge_start(), begin, state, notes))
             if not begin.alike:
                 break
-        _, begin, state, notes = min(found, key=lambda each: each[0])
+        judged, begin, state, notes = min(found, key=lambda each: each[0])
         context.notes.extend(notes)
         context.adapter.load_state_dict(state)
-        best = min(each[0] for each in found)
-        if set_identities(context.adapter) and refinement.judge_start() < best:
-            return begin
-        context.adapter.load_state_dict(state)
+        if set_identities(context.adapter) and refinement.judge_start() >= judged:
+            context.adapter.load_state_dict(state)
         return begin
 
     def _refine(self, context: Context, refinement: Refinement, kept: _Kept, begin: Initialisation) -> None:
@@ -196,20 +193,19 @@ def _warn(context: Context, expected: Estimate) -> None:
     if side is not None:
         context.notes.append(
             f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
-            "output's offset "
-            "may be wrong; record them on images that show the category and on others"
+            "output's offset may be wrong; record them on images that show the category and on others"
         )
     if expected.agreement >= WEAK:
         return
-    images = 0 if context.images is None else len(context.images)
-    help_ = (
-        "statistics of the teacher" if edge.statistics is None else
-        "ten images of the category" if images < FEW else "an adapter with a larger kernel or more layers, "
-        "another cut"
-    )  # fmt: skip
+    if edge.statistics is None:
+        most = "statistics of the teacher"
+    elif context.images is None or len(context.images) < FEW:
+        most = "ten images of the category"
+    else:
+        most = "an adapter with a larger kernel or more layers, another cut"
     context.notes.append(
         f"{path}: a weak path: expected to decide as its teacher on {expected.agreement:.0%} of images ("
-        f"{expected.least:.0%} to {expected.most:.0%}); most help would be {help_}"
+        f"{expected.least:.0%} to {expected.most:.0%}); most help would be {most}"
     )
 
 

@@ -69,7 +69,9 @@ class BinaryOutput(Output):
 
     def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         """Say whether both scores are on the same side of zero."""
-        return ((student > 0) == (teacher > 0)).flatten(1).float().mean(1)
+        from legonet.outputs.losses import same_sides
+
+        return same_sides(student, teacher)
 
     def one_sided(self, quantiles: Tensor) -> str | None:
         """Say whether all scores but a few were positive, or none."""

@@ -122,6 +122,10 @@ class ClassesOutput(Output):
         one = scale.square().mean().sqrt()
         return softmax_divergence(SHARPNESS * student / one, SHARPNESS * teacher / one, 1.0)
 
+    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Say whether both choose the same class."""
+        return (student.argmax(1) == teacher.argmax(1)).float()
+
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy of scores (batch, classes) in nats; labels (batch,) are indices."""
         import torch.nn.functional as F

@@ -89,6 +89,12 @@ class EmbeddingOutput(Output):
         """Return the same: a direction has no unit."""
         return self.soft_loss(student, teacher, 1.0)
 
+    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Give the cosine of the angle between both; 0 where they point apart."""
+        import torch.nn.functional as F
+
+        return F.cosine_similarity(student, teacher, dim=1).clamp(0, 1)
+
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the supervised contrastive loss: images of one number should be nearest to each other.
 

@@ -25,6 +25,11 @@ def mismatch(student: Tensor, teacher: Tensor, scale: Tensor | float) -> Tensor:
     return F.smooth_l1_loss(student / scale, teacher / scale)
 
 
+def same_sides(student: Tensor, teacher: Tensor) -> Tensor:
+    """Say which part of each output's scores, (batch, …), is on the teacher's side of zero, (batch,)."""
+    return ((student > 0) == (teacher > 0)).flatten(1).float().mean(1)
+
+
 def sigmoid_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Compare probabilities that are sigmoids of scores.
 

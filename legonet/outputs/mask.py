@@ -78,11 +78,11 @@ class MaskOutput(Output):
 
     def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         """Give the part of the pixels that have the same label."""
-        if student.shape[1] > 1:
-            same = student.argmax(1) == teacher.argmax(1)
-        else:
-            same = (student > 0) == (teacher > 0)
-        return same.flatten(1).float().mean(1)
+        from legonet.outputs.losses import same_sides
+
+        if student.shape[1] == 1:
+            return same_sides(student, teacher)
+        return (student.argmax(1) == teacher.argmax(1)).flatten(1).float().mean(1)
 
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy of maps (batch, labels, height, width) in nats.

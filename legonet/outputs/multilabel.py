@@ -92,6 +92,12 @@ class MultilabelOutput(Output):
 
         return sigmoid_divergence(SHARPNESS * student / scale, SHARPNESS * teacher / scale, 1.0)
 
+    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Give the part of the labels that both say hold, or both say do not."""
+        from legonet.outputs.losses import same_sides
+
+        return same_sides(student, teacher)
+
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the mean binary cross-entropy of scores (batch, labels) in nats; labels are 0 and 1."""
         import torch.nn.functional as F

@@ -157,3 +157,18 @@ def test_strangers_learn_from_outputs_alone(moved: Edge) -> None:
     assert "residual" not in fitted.quality
     assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
     assert any("no common base" in note for note in fitted.notes)
+
+
+def test_weak_paths_and_one_sided_statistics_are_named(moved: Edge) -> None:
+    shown = images(200)
+    scores = moved.teacher_module(moved.category_module(shown))[:, 0]
+    known = record(moved.category_module, moved.teacher_module, [shown[scores > 0]], 10**5)
+    torch.manual_seed(0)
+    other = chain(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Flatten(), nn.Linear(32, 1))
+    edge = dataclasses.replace(moved, statistics=known)
+    notes = "\n".join(fit(edge, Adapter(method=Auto(name="auto", steps=1, imagined=60))).notes)
+    assert "calls positive alone" in notes
+    strange = dataclasses.replace(moved, task_module=other, generic_statistics=None)
+    weak = fit(strange, Adapter(method=Auto(name="auto", steps=1, imagined=60)))
+    assert weak.quality["agreement"] < 0.9
+    assert any("a weak path" in note and "ten images of the category" in note for note in weak.notes)

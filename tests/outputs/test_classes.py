@@ -50,6 +50,9 @@ def test_one_scale_for_all_scores_keeps_the_answer() -> None:
     teacher, scale = torch.tensor([[4.0, 1.0, 0.0]]), torch.tensor([[8.0, 0.5, 0.5]])
     apart = teacher.flip(1)
     assert float(KIND.disagreement(teacher + 3, teacher, scale)) == pytest.approx(0, abs=1e-6)
+    assert KIND.agreement(9 * teacher + 3, teacher, scale).tolist() == [1.0] * len(
+        teacher
+    )  # the same choices
     one = torch.full_like(scale, float(scale.square().mean().sqrt()))
     assert float(KIND.disagreement(apart, teacher, scale)) == pytest.approx(
         float(KIND.disagreement(apart, teacher, one))

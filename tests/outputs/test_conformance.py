@@ -66,6 +66,15 @@ def test_losses_against_the_teacher_are_nothing_where_both_agree(kind: Output) -
         assert student.grad.any()
 
 
+def test_agreement_is_whole_with_itself_and_a_part_with_others(kind: Output) -> None:
+    student, teacher = outputs(kind, 0), outputs(kind, 1)
+    scale = torch.tensor(1.0)
+    torch.testing.assert_close(kind.agreement(teacher, teacher, scale), torch.ones(BATCH))
+    found = kind.agreement(student, teacher, scale)
+    assert found.shape == (BATCH,)
+    assert 0 <= found.min() <= found.mean() < 1
+
+
 def test_disagreement_is_in_units_of_the_teachers_spread(kind: Output) -> None:
     student, teacher = outputs(kind, 0), outputs(kind, 1)
     found = kind.disagreement(1000 * student, 1000 * teacher, torch.tensor(1000.0))

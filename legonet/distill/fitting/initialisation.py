@@ -4,8 +4,7 @@
 2. Where the residual says that unit i of g_S and unit i of g_T do not mean the same, put the units of
    g_T in the order of g_S's (`legonet.distill.alignment`) and solve again.
 3. Where that does not help either, or the two differ in architecture, there is no common base: the adapter
-   has to learn from outputs alone (`legonet.distill.fitting.output_distillation`). The closed form is no
-   better a start for that than a random one, and no worse.
+   has to learn from outputs alone (`legonet.distill.fitting.refinement`).
 """
 
 from __future__ import annotations

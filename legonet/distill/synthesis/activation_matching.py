@@ -1,14 +1,13 @@
-"""Makes synthesised features do in g_T what real ones did: wake its units as often, spread its output as far.
+"""How far features are from doing in g_T what real ones did: waking its units as often, spreading its output.
 
-Features drawn from Gaussians have the moments of real ones and none of their content. So they are moved,
-by descent through g_T, until
+Synthesised images (`legonet.distill.synthesis.inversion`) are moved along this, by descent, until
 
     - each unit of g_T is active as often over the batch as its owner recorded,
     - half of the scores lie one recorded standard deviation above the mean, half below (maps are left free:
       the moments of all pixels, most of them background, say nothing of one pixel),
     - the mean map and the variance of each channel stay as recorded,
 
-which only features with the teacher's own content can do. A unit's being active is counted by a
+which only images with the teacher's own content can do. A unit's being active is counted by a
 sigmoid of its input, so that it has a gradient.
 
 Source: legonet; after feature inversion with matched statistics, Yin et al., arXiv:1912.08795.
