@@ -1,0 +1,1 @@
+"""Serves a compiled network to applications by HTTP."""

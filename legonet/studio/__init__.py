@@ -1,0 +1,1 @@
+"""The studio: the transplant network in the browser."""
