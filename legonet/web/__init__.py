@@ -1,1 +1,1 @@
-"""What the studio and the server for applications share: who may ask, how much, and how faults are answered."""
+"""What the studio and the server for applications share: who may ask, how much, how faults are answered."""
