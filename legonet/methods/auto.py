@@ -189,7 +189,8 @@ def _warn(context: Context, expected: Estimate) -> None:
     from legonet.plan.weak import weak
 
     edge, path = context.edge, context.edge.path
-    side = None if edge.statistics is None else edge.meaning.one_sided(edge.statistics.output_quantiles)
+    known = edge.statistics
+    side = None if known is None else edge.meaning.one_sided(known.output_quantiles.tolist())
     if side is not None:
         context.notes.append(
             f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "

@@ -113,6 +113,7 @@ def summary(planned: Plan) -> list[str]:
     lines = [f"! {each}" for each in planned.weak[:LISTED]]
     if more := len(planned.weak[LISTED:]):
         lines.append(f"! and {more:,} more weak paths; `legonet plan --json` lists them")
+    lines += [f"! {note}" for note in planned.notes]
     for offer in planned.offers:
         time = "" if offer.seconds is None else f", about {duration(offer.seconds)}"
         lines.append(
