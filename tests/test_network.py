@@ -214,7 +214,7 @@ class TestBuilding:
         for seed, shift in ((0, 0.0), (1, 50.0)):
             model = make_model(seed)
             with torch.no_grad():
-                model[-1].bias.add_(shift)
+                model[-1].get_parameter("bias").add_(shift)
             name = f"animal-{seed}"
             network.add_teacher(f"{name}-v1", model, category=name, task="t", cut="pool1", images=images)
         (note,) = network.plan().notes

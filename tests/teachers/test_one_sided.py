@@ -16,8 +16,8 @@ def recorded(shift: float) -> bytes:
     torch.manual_seed(0)
     f, g = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Sequential(nn.Flatten(), nn.Linear(144, 1))
     with torch.no_grad():
-        g[1].weight.mul_(0.1)
-        g[1].bias.fill_(shift)
+        g[1].get_parameter("weight").mul_(0.1)
+        g[1].get_parameter("bias").fill_(shift)
     return dump_statistics(record(lowered(f), lowered(g), [torch.randn(40, 3, 8, 8)], 10**6))
 
 
