@@ -9,7 +9,9 @@ from pathlib import Path
 from handbook.build import SiteError, build
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m handbook", description="Build the site, and check its links.")
+    parser = argparse.ArgumentParser(
+        prog="python -m handbook", description="Build the site, and check its links."
+    )
     parser.add_argument("--folder", type=Path, default=Path("build/handbook"), help="where it is built")
     try:
         site = build(Path.cwd(), parser.parse_args().folder)

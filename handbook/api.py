@@ -1,4 +1,4 @@
-"""The pages of the Python reference: every name of `legonet.__all__`, from its docstring and its signature."""
+"""The pages of the Python reference: every name of `legonet.__all__`, from docstring and signature."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rooms() -> dict[str, dict[str, Any]]:
             found["errors"] |= {f"errors.{key}": kind for key, kind in _classes_of(each)}
             del found["errors"]["errors.LegonetWarning"]  # has a name of its own
         elif callable(each):
-            room = (each.__module__.split(".") + ["legonet"])[1]
+            room = [*each.__module__.split("."), "legonet"][1]
             if name in ("Method", "Edge"):  # a method's base and what its fit is given
                 room = "methods"
             found.setdefault(_ROOMS.get(room, room), {})[name] = each
@@ -63,7 +63,10 @@ def _classes_of(module: Any) -> Iterator[tuple[str, type]]:
 
 def pages(_root: Path) -> dict[str, str]:
     """Make the pages of the reference."""
-    made, overview = {}, ["# Python", "", "What `import legonet` gives. `legonet.__version__` is its version.", ""]
+    made, overview = (
+        {},
+        ["# Python", "", "What `import legonet` gives. `legonet.__version__` is its version.", ""],
+    )
     for room, objects in rooms().items():
         title = TITLES.get(room, room.capitalize())
         names = ", ".join(f"[`{name}`]({room}.md#legonet.{name})" for name in objects)
@@ -95,7 +98,7 @@ def _members(kind: type) -> Iterator[tuple[str, Any]]:
         if not each.__module__.startswith("legonet"):
             continue
         for key, member in vars(each).items():
-            if key.startswith("_") or key in seen or key.startswith("model_"):
+            if key in seen or key.startswith(("_", "model_")):
                 continue
             plain = member.__func__ if isinstance(member, classmethod | staticmethod) else member
             if isinstance(plain, property | cached_property) or inspect.isfunction(plain):
@@ -126,7 +129,11 @@ def signature(called: str, each: Any) -> str:
             parts.append("*")
         if part.name not in ("self", "cls"):
             parts.append(_argument(part))
-    gives = "" if inspect.isclass(each) or found.return_annotation is found.empty else f" -> {_words(found.return_annotation)}"
+    gives = (
+        ""
+        if inspect.isclass(each) or found.return_annotation is found.empty
+        else f" -> {_words(found.return_annotation)}"
+    )
     line = f"{called}({', '.join(parts)}){gives}"
     return line if len(line) <= 88 else f"{called}(\n    " + ",\n    ".join(parts) + f",\n){gives}"
 
@@ -157,7 +164,9 @@ def _text(docstring: str | None) -> Iterator[str]:
             yield "\n".join([f"**{_LISTS[section.kind]}**", "", *rows])
         elif section.kind is DocstringSectionKind.examples:
             yield "**Example**"
-            yield from (_code(text) if kind is DocstringSectionKind.examples else text for kind, text in section.value)
+            yield from (
+                _code(text) if kind is DocstringSectionKind.examples else text for kind, text in section.value
+            )
         elif section.kind is DocstringSectionKind.admonition:
             yield f"**{section.title}** {section.value.description}"
 

@@ -46,8 +46,8 @@ def pages(_root: Path) -> dict[str, str]:
     lines = [
         "# Commands",
         "",
-        "Every command has `--help`, and `--json` where it prints a result. It ends with 0 when it is done, 1 where what it was given "
-        "is at fault, 3 by a bug, and 130 when it is interrupted.",
+        "Every command has `--help`, and `--json` where it prints a result. It ends with 0 when done, 1 "
+        "where what it was given is at fault, 3 by a bug, and 130 when it is interrupted.",
         "",
         "| command | what it does |",
         "| --- | --- |",

@@ -1,4 +1,4 @@
-"""All pages in one folder, as Zensical wants them: those of docs/ and of the root, and those made from the code."""
+"""All pages in one folder, as Zensical wants them: those of docs/, of the root, and those that are made."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ MADE: tuple[Callable[[Path], Mapping[str, str]], ...] = (
     questions.pages,
 )
 """What is made from the code and what it has measured; each gives files by their place in the site."""
+
 
 def gather(root: Path, folder: Path) -> None:
     """Put the site's sources into `folder`: `zensical.toml` and `docs/`.

@@ -23,6 +23,7 @@ class Page(HTMLParser):
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what a tag links to, fetches or names."""
         given = {name: value or "" for name, value in attrs}
         self.anchors |= {given[name] for name in ("id", "name") if name in given}
         if tag == "a" and "href" in given:
@@ -42,11 +43,10 @@ def read(site: Path) -> dict[str, Page]:
 
 
 def target(page: str, link: str) -> tuple[str, str] | None:
-    """Where a link of a page leads: the file's address and the anchor; None if that is outside of the site."""
-    parts = urlsplit(urljoin(f"site:///{page}", link)) if not urlsplit(link).scheme else urlsplit(link)
-    if parts.scheme not in ("", "site"):
-        return None
+    """Where a link of a page leads: the file's address and the anchor; None if it leaves the site."""
     joined = urlsplit(urljoin(f"http://site/{page}", link))
+    if joined.scheme != "http" or joined.netloc != "site":
+        return None
     path = unquote(joined.path).lstrip("/")
     return (path + "index.html" if not path or path.endswith("/") else path), unquote(joined.fragment)
 

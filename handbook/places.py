@@ -13,10 +13,15 @@ ROOT_PAGES = {
     "CHANGELOG.md": "changelog.md",
     "README.md": "index.md",
 }
-"""Pages of the repository's root, where forges look for them, and their place in the site. The front page is docs/index.md."""
+"""Pages of the repository's root, where forges look for them, and their place in the site; docs/index.md is
+in the README's."""
 
-_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
-_LITERAL = re.compile(r"(^ *```.*?^ *```|^ *~~~.*?^ *~~~|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+_PART = re.compile(
+    r"""(?P<literal>^\ *(?P<fence>```|~~~).*?^\ *(?P=fence)|`[^`\n]+`)
+    |(?P<mark>!?)\[(?P<words>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^)\s]+)\)""",
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
+)
+"""What is shown as it stands, or a link."""
 
 
 def relinked(text: str, source: PurePosixPath, place: str) -> str:
@@ -32,8 +37,8 @@ def relinked(text: str, source: PurePosixPath, place: str) -> str:
     """
 
     def turned(found: re.Match[str]) -> str:
-        mark, words, target = found.groups()
-        if re.match(r"[a-z]+:|#", target):
+        mark, words, target = found["mark"], found["words"], found["target"]
+        if found["literal"] or re.match(r"[a-z]+:|#", target):
             return found[0]
         path, _, anchor = target.partition("#")
         inside = os.path.normpath(source.parent / path)
@@ -43,8 +48,7 @@ def relinked(text: str, source: PurePosixPath, place: str) -> str:
         near = os.path.relpath(there, PurePosixPath(place).parent)
         return f"{mark}[{words}]({near}{'#' + anchor if anchor else ''})"
 
-    parts = _LITERAL.split(text)
-    return "".join(part if index % 2 else _LINK.sub(turned, part) for index, part in enumerate(parts))
+    return _PART.sub(turned, text)
 
 
 def place_of(path: str) -> str | None:

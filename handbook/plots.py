@@ -1,4 +1,4 @@
-"""The page of benchmarks at a glance: plots of what docs/results holds, and which targets were not reached."""
+"""The page of benchmarks at a glance: plots of docs/results, and which targets were not reached."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.agreement import read_judged
 from benchmarks.plots import STYLE
 
 BLUE, GREEN, AMBER, QUIET = "#2a8ac4", "#1f9d76", "#d08f1a", "#8c959f"
@@ -63,11 +64,11 @@ def saving(axes: Any, results: Path) -> None:
 
 def agreement(axes: Any, results: Path) -> None:
     """What a fit expects of its path, and what test images say, in order of the latter."""
-    rows = sorted(_lines(results, "agreement"), key=lambda row: row["test"])
+    rows = sorted(read_judged(results / "agreement.jsonl"), key=lambda row: row.test)
     places = range(len(rows))
-    low, high = ([row["expected"][index] for row in rows] for index in (1, 2))
+    low, high = ([row.expected[index] for row in rows] for index in (1, 2))
     axes.fill_between(places, low, high, color=AMBER, alpha=0.3, lw=0, label="expected interval", step="mid")
-    axes.plot(places, [row["test"] for row in rows], ".", ms=4, color=BLUE, label="on test images")
+    axes.plot(places, [row.test for row in rows], ".", ms=4, color=BLUE, label="on test images")
     axes.set_xlabel(f"{len(rows)} fits")
     axes.set_ylabel("agreement with the teacher")
     axes.legend(loc="lower right")
@@ -75,15 +76,22 @@ def agreement(axes: Any, results: Path) -> None:
 
 def speed(axes: Any, results: Path) -> None:
     """Time of one path of people's models, of the plain model's."""
-    rows = [row for row in _figures(results, "compile") if row["measure"].endswith("of the plain model's time")]
+    rows = [
+        row for row in _figures(results, "compile") if row["measure"].endswith("of the plain model's time")
+    ]
     names = list(dict.fromkeys(row["measure"].split(",")[0] for row in rows))
     for shift, (batch, colour) in zip((-0.19, 0.19), (("1", BLUE), ("16", GREEN)), strict=True):
-        found = [next(row for row in rows if row["measure"].startswith(f"{name}, one path, batch {batch}:")) for name in names]
+        found = [
+            next(row for row in rows if row["measure"].startswith(f"{name}, one path, batch {batch}:"))
+            for name in names
+        ]
         places = [index + shift for index in range(len(names))]
-        bars = axes.bar(places, [row["value"] for row in found], width=0.36, color=colour, label=f"batch {batch}")
+        bars = axes.bar(
+            places, [row["value"] for row in found], width=0.36, color=colour, label=f"batch {batch}"
+        )
         axes.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
     axes.axhline(1, color=QUIET, lw=0.8, ls=":")
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), [name.replace("-L", "-\nL") for name in names])
     axes.set_ylim(0, 1.3)
     axes.set_ylabel("time, of the plain model's")
     axes.legend(loc="upper left", ncols=2)
@@ -94,7 +102,17 @@ def growth(axes: Any, results: Path) -> None:
     curves = json.loads((results / "scale.json").read_text(encoding="utf-8"))["curves"]
     for measure, colour in {"plan": BLUE, "plan again, from nothing": GREEN, "plan again": AMBER}.items():
         rows = [row for row in curves if row["measure"] == measure]
-        axes.loglog([row["size"] for row in rows], [row["seconds"] for row in rows], "o-", color=colour, label=measure, ms=4)
+        axes.loglog(
+            [row["size"] for row in rows],
+            [row["seconds"] for row in rows],
+            "o-",
+            color=colour,
+            label=measure,
+            ms=4,
+        )
+    sizes = sorted({row["size"] for row in curves if row["measure"] == "plan"})
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("edges")
     axes.set_ylabel("seconds")
     axes.legend(loc="upper left")
@@ -109,45 +127,31 @@ PLOTS: dict[str, Callable[[Any, Path], None]] = {
 
 
 def _page(results: Path) -> Iterator[str]:
-    rows = _lines(results, "agreement")
-    held = sum(row["expected"][1] <= row["test"] <= row["expected"][2] for row in rows)
+    rows = read_judged(results / "agreement.jsonl")
+    held = sum(row.held for row in rows)
     models = _lines(results, "models")
     whole = sum(row["same"] and row["pulled"] for row in models)
-    yield "# At a glance"
-    yield "\nWhat was measured, and by which command. Figures are of test images; nothing was chosen on them."
-    yield from _part(
-        "What merging saves",
-        "saving",
-        "Ten teachers of the animals and the one network that they became; [more](saving.md).",
-        "saving",
-    )
-    yield from _part(
-        "What a fit knows of its path",
-        "agreement",
-        f"Before any image is seen, a fit says how often its path will decide as the teacher does. Of {len(rows)} intervals {held} hold "
-        "on test images; [more](method.md#what-a-path-will-reach).",
-        "agreement",
-    )
-    yield from _part(
-        "How fast compiled networks are",
-        "speed",
-        "One path of models that people use, of the time that the plain model takes; one thread of a CPU; "
-        "[more](compiler.md#measured).",
-        "compile",
-    )
-    yield from _part(
-        "How planning grows", "growth", "Up to 100,000 edges; [more](planning.md#how-it-grows).", "scale"
-    )
+    yield "# At a glance\n"
+    yield "What was measured, and by which command. Figures are of test images; nothing was chosen on them."
+    yield from _part("What merging saves", "saving", "python -m benchmarks saving")
+    yield "Ten teachers of the animals and the one network that they became; [more](saving.md)."
+    yield from _part("What a fit knows of its path", "agreement", "python -m benchmarks.agreement")
+    yield "Before any image is seen, a fit says how often its path will decide as the teacher does."
+    yield f"Of {len(rows)} intervals {held} hold on test images; [more](method.md#what-a-path-will-reach)."
+    yield from _part("How fast compiled networks are", "speed", "python -m benchmarks compile")
+    yield "One path of models that people use, of the time that the plain model takes, on one thread of a"
+    yield "CPU; [more](compiler.md#measured)."
+    yield from _part("How planning grows", "growth", "python -m benchmarks scale")
+    yield "Up to 100,000 edges; [more](planning.md#how-it-grows)."
     yield "\n## Which models are taken in\n"
-    yield f"Of {len(models)} architectures of torchvision and timm, {whole} are traced, cut, put together again to the bit, and have all their "
-    yield "pullbacks: [the table](results/models.md), by `python -m benchmarks models`."
+    yield f"Of {len(models)} architectures of torchvision and timm, {whole} are traced, cut, put together"
+    yield "again to the bit, and have all their pullbacks: [the table](results/models.md), by"
+    yield "`python -m benchmarks models`."
     yield from _missed(results)
 
 
-def _part(title: str, plot: str, words: str, command: str) -> Iterator[str]:
-    yield f"\n## {title}\n\n{words}\n\n![{title}](plots/{plot}.svg)\n\n`python -m benchmarks {command}`".replace(
-        "benchmarks agreement", "benchmarks.agreement"
-    )
+def _part(title: str, plot: str, command: str) -> Iterator[str]:
+    yield f"\n## {title}\n\n![{title}](plots/{plot}.svg)\n\n`{command}`\n"
 
 
 def _missed(results: Path) -> Iterator[str]:
@@ -158,5 +162,6 @@ def _missed(results: Path) -> Iterator[str]:
         for row in _figures(results, name):
             if row["met"] is False:
                 unit = f" {row['unit']}".rstrip()
-                yield f"| `{name}` | {row['measure']} | {row['value']:.4g}{unit} | {row['bound']} {row['target']:g}{unit} |"
+                reached, target = f"{row['value']:.4g}{unit}", f"{row['bound']} {row['target']:g}{unit}"
+                yield f"| `{name}` | {row['measure']} | {reached} | {target} |"
     yield "\n[The paper's experiments](benchmarks.md#targets) have targets of their own."

@@ -81,13 +81,20 @@ def _plain(schema: Mapping[str, Any]) -> str:
             return "a list: " + ", ".join(_kind(each) for each in items)
         return f"a list of {_kind(items)}" if items else "a list"
     if kind == "object":
-        below = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), None)
+        below = schema.get("additionalProperties") or next(
+            iter(schema.get("patternProperties", {}).values()), None
+        )
         return f"a mapping of names to {_kind(below)}" if isinstance(below, Mapping) else "a mapping"
     if kind in ("integer", "number"):
         words = "a whole number" if kind == "integer" else "a number"
         bounds = [
             f"{sign} {schema[key]}"
-            for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+            for key, sign in (
+                ("minimum", "≥"),
+                ("exclusiveMinimum", ">"),
+                ("maximum", "≤"),
+                ("exclusiveMaximum", "<"),
+            )
             if key in schema
         ]
         return " ".join([words, " and ".join(bounds)]).strip()
