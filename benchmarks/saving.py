@@ -53,7 +53,8 @@ def measure(graph: Path, folder: Path) -> list[Side]:
     network = legonet.load(workspace / "graphs" / graph.name)
     for edge in network.plan():
         if edge.action != "native":
-            network.connect(*edge.path.split(":"), method=QUICK)
+            category, task = edge.path.split(":")
+            network.connect(category, task, method=QUICK)
     network.transplant(progress=None)
     merged = list(network.compile().explain().costs.values())[-1]
     count = len(alone)

@@ -23,7 +23,8 @@ def pages(root: Path) -> dict[str, str]:
 
     results = root / "docs" / "results"
     made = {}
-    with rc_context({**STYLE, **_BOTH, **_GREYS}):
+    style: Any = {**STYLE, **_BOTH, **_GREYS}
+    with rc_context(style):
         for name, draw in PLOTS.items():
             made[f"plots/{name}.svg"] = _svg(draw, results)
     return made | {"glance.md": "\n".join(_page(results)) + "\n"}

@@ -142,3 +142,17 @@ def test_no_page_is_longer_than_it_says() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     prose = re.sub(r"```.*?```|\|.*?\|\n|\(.*?\)", "", text, flags=re.DOTALL)
     assert len(prose.split()) <= 400
+
+
+def test_the_front_pages_figures_are_the_demos() -> None:
+    front = " ".join((ROOT / "docs" / "index.md").read_text(encoding="utf-8").split())
+    tables = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
+    means = re.search(r"mean of 4 transplanted +([\d.]+)% +([\d.]+)% +[\d.]+% +([\d.]+)%", tables)
+    assert means
+    teachers, unadapted, transplanted = means.groups()
+    assert (
+        f"the mean test error of four animals is {transplanted} %, their own teachers' is {teachers} %, "
+        f"and that without adapters {unadapted} %"
+    ) in front
+    seconds = [float(each) for each in re.findall(r"^(?!mean).*% +(\d\.\d)$", tables, re.MULTILINE)]
+    assert f"in {min(seconds)} to {max(seconds)} seconds each" in front

@@ -156,7 +156,7 @@ def test_it_is_read_offline(address: str, width: int, scheme: str) -> None:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # pyright: ignore[reportArgumentType]
         tab = context.new_page()
         tab.on("request", lambda request: asked.append(request.url))
-        tab.on("response", lambda response: response.status < 400 or failed.append(response.url))
+        tab.on("response", lambda each: failed.extend([each.url] if each.status >= 400 else []))
         tab.on("pageerror", lambda error: failed.append(str(error)))
         for place in ("", "glance/", "notebooks/two_teachers/", "method/", "reference/entries/"):
             tab.goto(address + place)

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 import legonet
+from readme import absolute
 
 ROOT = Path(__file__).parents[2]
 CHANGES = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -53,3 +54,11 @@ def test_forms_have_what_forges_ask_for() -> None:
         )
         assert {"name", "description", "body"} <= set(form)
         assert all(each["type"] == "markdown" or each["attributes"]["label"] for each in form["body"])
+
+
+def test_the_readme_of_an_index_leads_to_the_repository() -> None:
+    text = "![p](docs/a.svg) [d](docs/b.md#c) [w](https://w.org) [h](#here)"
+    assert absolute(text, "https://forge.org/me/legonet", "1.2.3") == (
+        "![p](https://forge.org/me/legonet/raw/v1.2.3/docs/a.svg) "
+        "[d](https://forge.org/me/legonet/blob/v1.2.3/docs/b.md#c) [w](https://w.org) [h](#here)"
+    )
