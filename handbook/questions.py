@@ -32,5 +32,5 @@ def pages(root: Path) -> dict[str, str]:
     """Make the page of questions."""
     lines = ["# Questions", "", "What newcomers ask, and where it is answered.", ""]
     for each in read(root):
-        lines += [f"**{each.question}**", "", f"{each.says} [More]({each.answer})", ""]
+        lines += [f"**[{each.question}]({each.answer})**", "", each.says, ""]
     return {"questions.md": "\n".join(lines)}
