@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+import typer
 import yaml
 
 import legonet
-from legonet.cli import main
+from legonet.cli import app, main
 from legonet.graph.load import parse_graph
 from tests.docs.conftest import ROOT
 
@@ -156,3 +158,25 @@ def test_the_front_pages_figures_are_the_demos() -> None:
     ) in front
     seconds = [float(each) for each in re.findall(r"^(?!mean).*% +(\d\.\d)$", tables, re.MULTILINE)]
     assert f"in {min(seconds)} to {max(seconds)} seconds each" in front
+
+
+PAGES = sorted(
+    file.relative_to(ROOT).as_posix()
+    for file in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    if file.name != "CHANGELOG.md"
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_every_code_is_one(blocks: Blocks, page: str) -> None:
+    """Commands that pages show have these names and options, and code can be parsed, be it run or not."""
+    for command in commands(blocks(page, "sh")):
+        known: Any = typer.main.get_command(app)
+        words = list(command)
+        while hasattr(known, "commands"):
+            name = words.pop(0)
+            assert name in known.commands, command
+            known = known.commands[name]
+        known.make_context(name, words, resilient_parsing=False).close()
+    for code in blocks(page, "python"):
+        ast.parse(code)
