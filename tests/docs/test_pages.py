@@ -129,13 +129,24 @@ def test_the_shell(
         torch.save(tensors, f"{name}.pt")
     typed = list(commands(blocks("docs/shell.md", "sh")))
     assert len(typed) == 11
+    Path("blocks").mkdir()
+    Path("blocks/resnet18-1.yaml").write_text(blocks("docs/shell.md", "yaml")[0])
+    assert main(typed[1]) == 0  # the ResNet's cuts; all others are a small model's
+    said = capsys.readouterr().out
     for number, command in enumerate(typed):
         assert main(command) == 0, (command, capsys.readouterr().err)
+        captured = capsys.readouterr()
+        said += captured.out + captured.err
         if number == 0:
             monkeypatch.chdir(folder / "pets")
             Path("blocks/resnet18-1.yaml").write_text(yaml.safe_dump(small, sort_keys=False))
             graph = Path("graphs/pets.yaml")
             graph.write_text(re.sub(r"shape: \[[^]]*\]", "shape: [3, 64, 64]", graph.read_text()))
+    shown = [line for text in blocks("docs/shell.md", "text") for line in text.splitlines()]
+    assert len(shown) == 16
+    for line in shown:
+        pattern = ".+".join(map(re.escape, line.split("…")))
+        assert re.search(pattern.replace("\\ ", " +"), said), line
     assert Path("app/pets.pt2").is_file()
 
 
