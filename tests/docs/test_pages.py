@@ -27,9 +27,8 @@ def commands(texts: list[str]) -> Iterator[list[str]]:
     for text in texts:
         for line in text.replace("\\\n", " ").splitlines():
             for command in line.removeprefix("$ ").split(" && "):
-                words = shlex.split(command, comments=True)
-                if words[:1] == ["legonet"]:
-                    yield words[1:]
+                if command.startswith("legonet "):
+                    yield shlex.split(command, comments=True)[1:]
 
 
 def run(names: dict[str, Any], texts: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -62,3 +63,14 @@ def test_the_readme_of_an_index_leads_to_the_repository() -> None:
         "![p](https://forge.org/me/legonet/raw/v1.2.3/docs/a.svg) "
         "[d](https://forge.org/me/legonet/blob/v1.2.3/docs/b.md#c) [w](https://w.org) [h](#here)"
     )
+
+
+def test_every_extra_is_told() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    rows = re.findall(
+        r"^\| (`.*?`) \|", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = {name for row in rows for name in re.findall(r"`(.*?)`", row)}
+    assert set(extras) - {"site", "all"} <= told
