@@ -27,8 +27,11 @@ TITLES = {
 }
 """Titles of the pages, one for each room of the package; a room that is not listed is called by its name."""
 
-_ROOMS = {"design": "network", "legonet": "network", "distill": "methods", "graph": "outputs"}
+_ROOMS = {"design": "network", "legonet": "network", "graph": "outputs"}
 """Rooms whose few public names stand on another's page."""
+
+_PLACED = {"Method": "methods", "Edge": "methods", "Judgement": "run"}
+"""Names that belong to another page than that of their room."""
 
 _LISTS = {
     DocstringSectionKind.parameters: "Arguments",
@@ -49,9 +52,7 @@ def rooms() -> dict[str, dict[str, Any]]:
             del found["errors"]["errors.LegonetWarning"]  # has a name of its own
         elif callable(each):
             room = [*each.__module__.split("."), "legonet"][1]
-            if name in ("Method", "Edge"):  # a method's base and what its fit is given
-                room = "methods"
-            found.setdefault(_ROOMS.get(room, room), {})[name] = each
+            found.setdefault(_PLACED.get(name) or _ROOMS.get(room, room), {})[name] = each
     return found
 
 
@@ -71,7 +72,12 @@ def pages(_root: Path) -> dict[str, str]:
         title = TITLES.get(room, room.capitalize())
         names = ", ".join(f"[`{name}`]({room}.md#legonet.{name})" for name in objects)
         overview += [f"**[{title}]({room}.md)**: {names}", ""]
-        parts = [f"# {title}", *(part for name, each in objects.items() for part in _object(name, each))]
+        said = inspect.getdoc(legonet.errors) if room == "errors" else None
+        parts = [
+            f"# {title}",
+            *([said] if said else ()),
+            *(part for name, each in objects.items() for part in _object(name, each)),
+        ]
         made[f"reference/python/{room}.md"] = "\n\n".join(parts) + "\n"
     return made | {"reference/python/index.md": "\n".join(overview)}
 
