@@ -346,6 +346,31 @@ def sides(
     print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else table(rows))
 
 
+@app.command("peers")
+def peers(
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Seeds of images and fits.")] = 3,
+    split: Split = "test",
+    only: Annotated[str, typer.Option(metavar="TEXT", help="Only peers whose name holds this.")] = "",
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where rows are kept, as JSON.")
+    ] = None,
+) -> None:
+    """Measure what people would do instead of transplanting.
+
+    All get the animals' teachers of `classify`, and are measured on the same images.
+    """
+    from dataclasses import asdict
+    from typing import cast
+
+    from benchmarks.peers.run import run_peers, table
+    from legonet.data.animals import Split as Name
+
+    rows = list(run_peers(seeds, cast("Name", split), only, _say))
+    if results is not None:
+        results.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    print(table(rows))
+
+
 @app.command("messages")
 def messages(
     kind: Annotated[str, typer.Option(metavar="NAME", help="Only those of this, such as GraphError.")] = "",
