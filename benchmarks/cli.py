@@ -363,7 +363,7 @@ def peers(
     from typing import cast
 
     from benchmarks.peers.run import run_peers, table
-    from legonet.data.animals import Split as Name
+    from benchmarks.peers.setting import Split as Name
 
     rows = list(run_peers(seeds, cast("Name", split), only, _say))
     if results is not None:

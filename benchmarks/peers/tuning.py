@@ -36,7 +36,10 @@ def biases(setting: Setting) -> nn.Module:
     """Tune the biases alone; all other weights are shared."""
 
     def prepare(g: nn.Sequential) -> Iterable[nn.Parameter]:
-        return [each.requires_grad_(True) for name, each in g.named_parameters() if name.endswith("bias")]
+        chosen = [each for name, each in g.named_parameters() if name.endswith("bias")]
+        for each in chosen:
+            each.requires_grad_(True)
+        return chosen
 
     return _each(setting, ("weight",), prepare, RATES["biases"])
 
