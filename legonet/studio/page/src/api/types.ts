@@ -132,9 +132,9 @@ export type Section = "categories" | "tasks" | "adapters" | "teachers" | "applic
 export type Edit =
   | { op: "add" | "change"; section: Section; name: string; entry: unknown }
   | { op: "rename"; section: Section; name: string; to: string }
-  | { op: "remove"; section: Section; name: string }
-  | { op: "connect"; path: string; adapter: Partial<Adapter> }
-  | { op: "disconnect"; path: string };
+  | { op: "remove"; section: Section; name: string; references?: boolean }
+  | { op: "connect"; path: string; settings?: Partial<Adapter> }
+  | { op: "disconnect"; path: string; references?: boolean };
 
 export interface Target {
   path: string;

@@ -54,9 +54,7 @@ export function Board() {
     if (state.edges.some((edge) => edge.path === path && edge.connected)) return choose(path);
     const known = targets.get(path) ?? (await targetsOf(`category:${path.split(":")[0]}`)).get(path);
     if (known && !known.legal) return refuse(new Error(known.message));
-    const [, task = ""] = path.split(":");
-    const adapter = state.graph.adapters?.[path] ?? state.graph.tasks?.[task]?.adapter ?? {};
-    if (await edit({ op: "connect", path, adapter })) choose(path);
+    if (await edit({ op: "connect", path })) choose(path);
   };
   const common = { state, shown, targets, choose, connect };
   return (

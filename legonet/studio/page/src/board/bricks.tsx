@@ -12,14 +12,14 @@ const CategoryNode = memo(({ data, selected }: Of<"category">) => (
   <div class={`on-board aim-${data.aim} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""}`}>
     <Brick kind="category" name={data.brick.name} caption={data.brick.port ? shape(data.brick.port) : data.brick.caption} port={data.brick.port} state={data.brick.teacher ? "" : "ghost"} />
     <span class="nub" aria-hidden="true" />
-    <Handle type="source" position={Position.Right} class="whole" />
+    <Handle type="source" position={Position.Right} className="whole" />
   </div>
 ));
 
 const TaskNode = memo(({ data, selected }: Of<"task">) => (
   <div class={`on-board aim-${data.aim} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""}`}>
     <Brick kind="task" name={data.brick.name} caption={data.brick.kind} port={data.brick.port} state={data.brick.teacher ? "" : "ghost"} />
-    <Handle type="target" position={Position.Left} class="whole" />
+    <Handle type="target" position={Position.Left} className="whole" />
   </div>
 ));
 
@@ -33,8 +33,8 @@ const PathNode = memo(({ data, selected }: Of<"path">) => {
     >
       <Brick kind="adapter" name={words(edge)} caption={figureOf(edge)} state={`state-${edge.state}`} port={[4, 1, 1]} />
       {edge.weak && <span class="weak-mark" aria-hidden="true">!</span>}
-      <Handle type="target" position={Position.Left} class="hidden-handle" isConnectable={false} />
-      <Handle type="source" position={Position.Right} class="hidden-handle" isConnectable={false} />
+      <Handle type="target" position={Position.Left} className="hidden-handle" isConnectable={false} />
+      <Handle type="source" position={Position.Right} className="hidden-handle" isConnectable={false} />
     </div>
   );
 });

@@ -66,7 +66,7 @@ function node(id: string, type: "category" | "task" | "path", at: { x: number; y
 function places(state: State): (key: string) => { x: number; y: number } {
   return (key) => {
     const at = state.layout[key] ?? { x: 0, y: 0 };
-    return { x: at.x * 1.35, y: at.y * 1.2 };
+    return { x: at.x * 1.35, y: at.y * 1.35 };
   };
 }
 
@@ -85,7 +85,7 @@ export function nodesOf(state: State, shown: Shown): BoardNode[] {
     const data = { brick, aim: shown.aims.get(id) ?? "", faded: shown.faded("task", brick.name) };
     const ariaLabel = `Task ${brick.name}, ${brick.caption}`;
     const high = state.layout[id]?.height;
-    found.push({ ...node(id, "task", place(id), high && high * 1.2), ...chosen(id), ariaLabel, data } as BoardNode);
+    found.push({ ...node(id, "task", place(id), high && high * 1.35), ...chosen(id), ariaLabel, data } as BoardNode);
   }
   if (state.edges.length > SIMPLE_FROM) return found;
   for (const edge of state.edges) {
@@ -129,7 +129,7 @@ export function wiresOf(state: State, shown: Shown): Wire[] {
 function arrivals(state: State, place: (key: string) => { x: number; y: number }): Map<string, number> {
   const found = new Map<string, number>();
   for (const task of state.tasks) {
-    const high = (state.layout[`task:${task.name}`]?.height ?? 62) * 1.2;
+    const high = (state.layout[`task:${task.name}`]?.height ?? 62) * 1.35;
     const paths = state.edges.filter((edge) => edge.task === task.name).map((edge) => edge.path);
     paths.sort((a, b) => place(a).y - place(b).y);
     paths.forEach((path, at) => found.set(path, ((at + 0.5) / paths.length - 0.5) * high * 0.86));

@@ -185,7 +185,7 @@ function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
 /** The estimate, and beside it what was measured, where there are labelled images. */
 function Quality({ job, edge }: { job: Job; edge: Edge | undefined }) {
   const agreement = job.quality["agreement"];
-  const [from, to] = [job.quality["agreement_from"], job.quality["agreement_to"]];
+  const [from, to] = [job.quality["agreement from"], job.quality["agreement to"]];
   const others = Object.entries(job.quality).filter(([name]) => !name.startsWith("agreement"));
   return (
     <div class="quality">
