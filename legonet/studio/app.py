@@ -51,5 +51,9 @@ def _route(studio: Studio, operation: Operation) -> Route:
     async def endpoint(request: Request) -> Response:
         return await operation(studio, request)
 
-    path = PREFIX + operation.path.replace("{id}", "{id:str}")
-    return Route(path, endpoint, methods=[operation.method], name=f"{operation.method} {operation.path}")
+    return Route(
+        PREFIX + operation.path,
+        endpoint,
+        methods=[operation.method],
+        name=f"{operation.method} {operation.path}",
+    )

@@ -75,7 +75,7 @@ class Draft:
 
     def __init__(self, path: Path) -> None:
         self.path, self.workspace = path, Workspace.find(path)
-        self._as_json = path.name.lower().endswith(".json")
+        self.as_json = path.name.lower().endswith(".json")
         self._lock = threading.RLock()
         self._revision = 0
         self._start(_Disk.read(path))
@@ -87,7 +87,7 @@ class Draft:
         self._redo: list[list[Any]] = []
 
     def _parsed(self, text: str) -> LoadedGraph:
-        return parse_graph(text, str(self.path), self._as_json)
+        return parse_graph(text, str(self.path), self.as_json)
 
     def now(self) -> Snapshot:
         """The draft as it is."""
@@ -157,7 +157,7 @@ class Draft:
         """Make edits; what takes them back, in order."""
         text, inverses = self._text, []
         for each in edits:
-            text, inverse = apply_edit(text, each, str(self.path), self._as_json)
+            text, inverse = apply_edit(text, each, str(self.path), self.as_json)
             inverses.append(inverse)
         self._loaded, self._text = self._parsed(text), text
         self._revision += 1

@@ -50,7 +50,7 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     named, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
-        item = paths.setdefault(PREFIX + each.path, {})
+        item = paths.setdefault(PREFIX + each.path.replace(":path}", "}"), {})
         item[each.method.lower()] = _operation(each, named, definitions["$defs"])
     used = {each.query.__name__ for each in operations if each.query is not None}
     schemas = {name: part for name, part in definitions["$defs"].items() if name not in used}

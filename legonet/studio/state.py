@@ -217,7 +217,7 @@ def _layout(view: View, paths: set[str]) -> dict[str, Place]:
     drawn = replace(view, edges=tuple(each for each in view.edges if each.path in paths))
     found = {}
     for box in flow.lay_out(drawn).boxes:
-        if box.kind in ("category", "task", "adapter", "identity"):
+        if box.kind in ("category", "task", "adapter", "identity") and not box.id.startswith("legend:"):
             place = Place(x=box.x, y=-box.y, width=box.width, height=box.height)
             found[box.id.removeprefix("adapter:")] = place
     return found

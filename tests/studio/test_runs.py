@@ -48,6 +48,7 @@ def test_a_run_to_its_end(client: TestClient, studio: Studio, zoo: Path, ended: 
         "cat:classify": "native",
         "dog:classify": "built",
         "cow:classify": "planned",
+        "dog:sort": "planned",
     }
     found = _events(client.get(f"{path}/events").text)
     assert [each["state"] for _, each in found[:2]] == ["started", "done"]
@@ -72,7 +73,7 @@ def test_stopped_and_gone_on_with(client: TestClient, studio: Studio, zoo: Path,
     assert {job["state"] for job in run["jobs"]} <= {"waiting", "stopped", "done"}
     path = client.post("/api/v1/runs", json={}).headers["location"]
     assert ended(client, path)["state"] == "done"
-    assert set(read_lock(lock_path(zoo)).adapters) == {"dog:classify", "cow:classify"}
+    assert set(read_lock(lock_path(zoo)).adapters) == {"dog:classify", "cow:classify", "dog:sort"}
 
 
 def test_a_killed_child_is_lost(client: TestClient, studio: Studio, ended: Ended) -> None:
