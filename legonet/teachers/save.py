@@ -18,8 +18,9 @@ from legonet.errors import BlockError, GraphError, StoreError
 from legonet.graph.checks.outline import outline_of
 from legonet.graph.checks.references import reference_problems
 from legonet.graph.editing.dump import dump_yaml, graph_data
-from legonet.graph.editing.edit import SECTIONS, add_entries
+from legonet.graph.editing.edit import add_entries
 from legonet.graph.editing.merge import merged
+from legonet.graph.editing.operations import SECTIONS
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
