@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from legonet.errors import GraphError
 from legonet.foreign import GRAPH
-from legonet.graph.editing.edit import SECTIONS
-from legonet.graph.load import parse_yaml
+from legonet.graph.editing.compare import compared
+from legonet.graph.load import parse_graph
 from legonet.graph.reading.source import decode
+from legonet.studio.draft import Snapshot
 from legonet.studio.models.graph import Diff, DiffEntry
 from legonet.web.faults import refuse
 
@@ -20,52 +22,28 @@ PATIENCE = 20.0  # seconds that git has
 _SAFE = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
-def difference(path: Path, before: str, draft: str, against: Literal["disk", "head"]) -> Diff:
-    """How two texts of a graph file differ.
+def difference(path: Path, before: str, now: Snapshot, against: Literal["disk", "head"]) -> Diff:
+    """How a draft differs from a text.
 
     Args:
-        path: The file.
-        before: The text that the draft is compared with.
-        draft: The draft.
-        against: What the first text is.
+        path: The graph file.
+        before: The text; entries of one that is no valid graph by now are not compared.
+        now: The draft.
+        against: What the text is.
     """
     names = {"disk": str(path), "head": f"{path} (HEAD)"}
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True), draft.splitlines(keepends=True), names[against], f"{path} (draft)"
+        before.splitlines(keepends=True),
+        now.text.splitlines(keepends=True),
+        names[against],
+        f"{path} (draft)",
     )
-    text = "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-    old, new = _data(before, path), _data(draft, path)
-    return Diff(against=against, text=text, entries=tuple(_entries(old, new)))
-
-
-def _data(text: str, path: Path) -> dict[str, Any]:
-    """Plain data; nothing of a text that cannot be read, such as one that git has of another time."""
-    try:
-        data, _ = parse_yaml(text, str(path), path.name.lower().endswith(".json"))
-    except GraphError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _entries(old: dict[str, Any], new: dict[str, Any]) -> list[DiffEntry]:
-    found = []
-    for section in SECTIONS:
-        before, after = _section(old, section), _section(new, section)
-        for name in dict.fromkeys((*before, *after)):
-            if name not in before:
-                found.append(DiffEntry(section=section, name=name, change="added"))
-            elif name not in after:
-                found.append(DiffEntry(section=section, name=name, change="removed"))
-            elif before[name] != after[name]:
-                found.append(DiffEntry(section=section, name=name, change="changed"))
-    return found
-
-
-def _section(data: dict[str, Any], section: str) -> dict[str, Any]:
-    found = data.get(section)
-    return found if isinstance(found, dict) else {}
+    whole = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    entries: tuple[DiffEntry, ...] = ()
+    with suppress(GraphError):
+        old = parse_graph(before, str(path), path.name.lower().endswith(".json")).graph
+        entries = tuple(DiffEntry(**each) for each in compared(old, now.loaded.graph))
+    return Diff(against=against, text="".join(whole), entries=entries)
 
 
 def committed(path: Path) -> str:

@@ -9,8 +9,9 @@ from legonet.errors import GraphError, LegonetError
 from legonet.graph.checks.outline import outline_of
 from legonet.graph.checks.references import reference_problems
 from legonet.graph.editing.build import extended
+from legonet.graph.editing.connection import connection
 from legonet.graph.reading.findings import located
-from legonet.graph.select import adapter_spec, find_edge
+from legonet.graph.select import adapter_spec
 from legonet.plan.plan import PlannedEdge
 from legonet.run.options import RunOptions, ordered
 from legonet.studio.drafted import Drafted
@@ -90,18 +91,14 @@ def _target(drafted: Drafted, category: str, task: str) -> Target:
     taught = any((each.category, each.task) == (category, task) for each in graph.teachers.values())
     connected = taught or path in graph.adapters
     try:
-        wanted = extended(graph, {"adapters": {path: {}}})
+        wanted = extended(graph, {"adapters": {path: connection(graph, path)}})
         wrong = [each for each in reference_problems(outline_of(wanted)) if each.key == ("adapters", path)]
         if wrong:
             raise GraphError.of(*located(wrong, ""))
-        edge = find_edge(wanted, path)
-        if edge.native:
-            said = f"{path}: the teacher {edge.teacher} gives both modules; no adapter is needed"
-            return Target(path=path, legal=False, connected=True, message=said)
         gives, takes = drafted.gives.get(category), drafted.takes.get(task)
         if gives is not None and takes is not None:
             adapter_layers(adapter_spec(graph, category, task), gives, takes, path)
     except LegonetError as error:
         return Target(path=path, legal=False, connected=connected, message=str(error))
-    said = "" if edge.teacher else f"no teacher shows {path}: it is fitted from labelled images"
+    said = "" if taught else f"no teacher shows {path}: it is fitted from labelled images"
     return Target(path=path, legal=True, connected=connected, message=said)

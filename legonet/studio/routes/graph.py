@@ -47,8 +47,7 @@ def read(studio: Studio, asked: Asked) -> Reply:
 
 def edit(studio: Studio, asked: Asked) -> Reply:
     """Change the draft."""
-    edits = [each.model_dump(exclude_unset=True) for each in asked.body.edits]
-    studio.draft.edit(asked.body.revision, edits)
+    studio.draft.edit(asked.body.revision, asked.body.edits)
     return shown(studio)
 
 
@@ -96,7 +95,7 @@ def diff(studio: Studio, asked: Asked) -> Diff:
     """How the draft differs."""
     against, now = asked.query.against, studio.draft.now()
     before = committed(studio.path) if against == "head" else now.disk
-    return difference(studio.path, before, now.text, against)
+    return difference(studio.path, before, now, against)
 
 
 OPERATIONS = (
