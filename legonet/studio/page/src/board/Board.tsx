@@ -27,8 +27,8 @@ export function Board() {
   const matrix = asMatrix ?? many;
 
   useEffect(() => {
-    if (chosen && !exists(state, chosen)) choose(null);
-  }, [state, chosen]);
+    choose((now) => (now && !exists(state, now) ? null : now)); // a rename has chosen the new name meanwhile
+  }, [state]);
   useEffect(() => keysOfBoard(chosen, choose), [chosen]);
 
   const shown = useMemo((): Shown => {
