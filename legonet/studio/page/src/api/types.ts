@@ -48,7 +48,7 @@ export interface Teacher {
   gave_task: boolean;
 }
 
-export type EdgeState = "built" | "planned" | "refit" | "removed" | "native" | "open";
+export type EdgeState = "built" | "weak" | "planned" | "refit" | "removed" | "native" | "open";
 
 export interface Cost {
   seconds: number | null;
@@ -80,7 +80,6 @@ export interface Edge {
   own: boolean;
   layers: string[];
   notes: string[];
-  weak: boolean;
   agreement: number | null;
   agreement_from: number | null;
   agreement_to: number | null;
@@ -176,6 +175,8 @@ export interface Plan {
   graph: string;
   edges: PlannedEdge[];
   chosen: string[];
+  weak?: { path: string; agreement: number; least: number; most: number; help: string }[];
+  notes?: string[];
   totals: Totals;
 }
 

@@ -62,7 +62,6 @@ export function Canvas({ state, shown, targets, choose, connect, begin }: Props)
       multiSelectionKeyCode={null}
       selectionKeyCode={null}
       elevateEdgesOnSelect
-      onlyRenderVisibleElements={wires.length > 400}
       minZoom={0.05}
       maxZoom={2.5}
       fitView

@@ -3,7 +3,7 @@ import { Bar, Choice, Fact, Facts } from "../parts/fields";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { edit } from "../store";
-import { duration, figure, MEANING, percent } from "../words";
+import { duration, figure, isReady, MEANING, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
 import type { PanelProps } from "./Panel";
 import { Remove } from "./Remove";
@@ -22,7 +22,7 @@ export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) 
         <button class="link" onClick={() => choose(`task:${edge.task}`)}>{edge.task}</button>
       </h2>
       <p>
-        <span class={`pill state-${edge.state}`}>{MEANING[edge.state]}</span> {edge.weak && <span class="pill state-weak">weak</span>}
+        <span class={`pill state-${edge.state}`}>{MEANING[edge.state]}</span>
       </p>
       {edge.reason && <p class="soft">{edge.reason}</p>}
       <Measured edge={edge} />
@@ -47,7 +47,7 @@ export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) 
         {(edge.state === "planned" || edge.state === "refit") && !state.read_only && (
           <button class="primary" onClick={() => void fit(state.dirty, { only: [edge.path] })}>Fit this</button>
         )}
-        {(edge.state === "built" || edge.state === "native") && (
+        {isReady(edge.state) && (
           <button class="primary" onClick={() => go("try", { path: edge.path })}>Try an image</button>
         )}
         {edge.state === "open" && !state.read_only && (
@@ -80,7 +80,7 @@ function Measured({ edge }: { edge: Edge }) {
         <div class="measure">
           <span>agrees with its teacher, estimated</span>
           <b>{percent(edge.agreement)}</b>
-          <Bar share={edge.agreement} label="Agreement with its teacher" tone={edge.weak ? "bad" : "good"} />
+          <Bar share={edge.agreement} label="Agreement with its teacher" tone={edge.state === "weak" ? "bad" : "good"} />
           {edge.agreement_from !== null && edge.agreement_to !== null && (
             <small>
               between {percent(edge.agreement_from)} and {percent(edge.agreement_to)}

@@ -5,7 +5,7 @@ import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
 import { useDraft } from "../store";
-import { count, duration, figure } from "../words";
+import { count, duration, figure, percent } from "../words";
 
 const ACTIONS: Record<PlannedEdge["action"], string> = {
   add: "fit",
@@ -105,6 +105,9 @@ export function Plan() {
         </div>
       )}
       {(jobs.length > 0 || told.length > 0) && <Table label="What would be done">{[...jobs, ...told].map(row)}</Table>}
+      {[...(answer.after.weak ?? []).map(weakness), ...(answer.after.notes ?? [])].map((note) => (
+        <p key={note} class="note">{note}</p>
+      ))}
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
           <summary>{count(calm.length, "connection")} {calm.length === 1 ? "stays" : "stay"} as {calm.length === 1 ? "it is" : "they are"}</summary>
@@ -113,6 +116,11 @@ export function Plan() {
       )}
     </div>
   );
+}
+
+function weakness({ path, agreement, least, most, help }: NonNullable<Plans["after"]["weak"]>[number]): string {
+  const [category, task] = path.split(":");
+  return `${category} → ${task} is weak: it is expected to decide as its teacher on ${percent(agreement, 0)} of images (${percent(least, 0)} to ${percent(most, 0)}). Most help would be ${help}.`;
 }
 
 function flipped(set: ReadonlySet<string>, path: string): Set<string> {

@@ -159,7 +159,7 @@ const JOB_STATES: Record<Job["state"], string> = {
 
 function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
   const running = job.state === "running" || job.state === "retry";
-  const weak = job.state === "done" && edge?.weak && edge.state === "built";
+  const weak = job.state === "done" && edge?.state === "weak";
   return (
     <li class={`job job-${job.state}`}>
       <div class="job-head">
