@@ -253,7 +253,7 @@ class Journal:
             for path, state, seconds, quality, notes in self._read(query, [(run, REMEMBERED)]):
                 if isinstance(path, str) and isinstance(state, str) and _is_time(seconds):
                     found.append(JournalJob(path, state, seconds, _measures(quality), _listed(notes)))
-        return [JournalRun(*row, tuple(jobs[row[0]])) for row in rows]
+        return [JournalRun(*row[:4], tuple(jobs[row[0]])) for row in rows]
 
     def notes_of(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """What was noted of the last job that was done for each of these keys."""

@@ -44,9 +44,9 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     operations = tuple(operations)
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problems, "serialization")]
     for each in operations:
-        models += [(each.gives, "serialization")] if each.gives is not None else []
-        models += [(each.takes, "validation")] if each.takes is not None else []
-        models += [(each.query, "validation")] if each.query is not None else []
+        if each.gives is not None:
+            models.append((each.gives, "serialization"))
+        models += [(taken, "validation") for taken in (each.takes, each.query) if taken is not None]
     named, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:

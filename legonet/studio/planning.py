@@ -42,6 +42,8 @@ def plan_data(drafted: Drafted, options: RunOptions) -> PlanData | None:
         graph=plan.graph,
         edges=tuple(data["edges"]),
         offers=tuple(data["offers"]),
+        weak=tuple(data["weak"]),
+        notes=tuple(data["notes"]),
         chosen=tuple(each.path for each in jobs),
         totals=_totals(jobs, actions),
     )

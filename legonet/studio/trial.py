@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ class Trial:
         return Said(**_said(meaning.read(output, label or category), shown))
 
 
-def _said(result: Result, photo: Image.Image) -> dict[str, object]:
+def _said(result: Result, photo: Image.Image) -> dict[str, Any]:
     return {"result": result.data(), "text": result.text(), "mask": _drawn(result, photo.size)}
 
 
