@@ -70,7 +70,6 @@ def test_an_adapter_is_changed_in_its_panel(page: Page, studio: Studio) -> None:
     page.get_by_text("Settings of back-distillation").click()
     page.get_by_label("steps").fill("40")
     page.get_by_label("steps").press("Enter")
-    page.wait_for_function("document.querySelector('.top-tools .primary')")
     expect(page.get_by_label("steps")).to_have_value("40")
     adapter = studio.edges()["dog:classify"]["adapter"]
     assert (adapter["kernel"], adapter["depth"]) == (5, 2)

@@ -63,10 +63,12 @@ function node(id: string, type: "category" | "task" | "path", at: { x: number; y
 
 /** The places of all bricks, wide enough for them: the columns of the layout are kept, their distances grow. */
 function places(state: State): Places {
-  const scale = state.edges.length > SIMPLE_FROM ? closer(state) : 1.35;
+  const large = state.edges.length > SIMPLE_FROM;
+  const scale = large ? closer(state) : 1.35;
+  const far = large ? Math.max(1.35, state.categories.length / 10) : 1.35; // wires of a tall board need room
   const at = (key: string) => {
     const { x, y } = state.layout[key] ?? { x: 0, y: 0 };
-    return { x: x * 1.35, y: y * scale };
+    return { x: x * far, y: y * scale };
   };
   const high = (key: string) => (state.layout[key]?.height ?? 0) * scale;
   return { at, high };
