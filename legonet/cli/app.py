@@ -21,6 +21,7 @@ from legonet.cli import (
     rename,
     render,
     schema,
+    studio,
     teacher,
     transplant,
     validate,
@@ -51,6 +52,7 @@ app.add_typer(application.app, name="application")
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
 app.command("finetune")(finetune.finetune)
+app.command("studio")(studio.studio)
 app.command("watch")(watch.watch)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)

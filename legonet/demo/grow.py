@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from legonet.data.source import Source, open_source
@@ -23,7 +26,9 @@ from legonet.store.plain_files import write_file
 from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"
+FIGURES = "figures.json"  # what was measured
 MARKER = "DEMO.txt"  # only a folder with it is emptied
+ABOUT = "Made by `legonet demo`, which empties this folder when it runs.\n"
 
 
 def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> list[Row]:
@@ -42,7 +47,7 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     """
     _clear(folder)
     init_workspace(folder)
-    write_file(folder / MARKER, b"Made by `legonet demo`, which empties this folder when it runs.\n")
+    write_file(folder / MARKER, ABOUT.encode())
     path = folder / GRAPH
     full = load_graph(path).graph
     _write_without_teachers(path, full)
@@ -65,6 +70,9 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     say("measuring on test images that no network has seen ...")
     rows = _measure(network, seconds)
     # The first measure of each path is the one that is drawn.
+    measured = json.dumps({"rows": [asdict(row) for row in rows]}, indent=2)
+    write_file(folder / FIGURES, f"{measured}\n".encode())
+    write_file(folder / MARKER, _about(folder).encode())
     figures = {row.path: {row.measure: row.transplanted, "teacher": row.teacher} for row in reversed(rows)}
     for picture in pictures(folder):
         network.render(picture, figures)
@@ -74,6 +82,15 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
 def pictures(folder: Path) -> list[Path]:
     """The diagrams that the demo draws."""
     return [folder / f"animals.{suffix}" for suffix in ("svg", "png")]
+
+
+def studio_command(folder: Path, program: str = "legonet") -> str:
+    """The one command that opens the studio on the network that has grown."""
+    return shlex.join([program, "studio", str(folder / GRAPH), "--figures", str(folder / FIGURES)])
+
+
+def _about(folder: Path) -> str:
+    return f"{ABOUT}Connect, fit and try its network in the browser: {studio_command(folder)}\n"
 
 
 def _clear(folder: Path) -> None:

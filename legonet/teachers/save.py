@@ -6,7 +6,6 @@ of another network is lost and a refusal changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,13 +16,11 @@ from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError, StoreError
 from legonet.graph.checks.outline import outline_of
 from legonet.graph.checks.references import reference_problems
-from legonet.graph.editing.dump import dump_yaml, graph_data
+from legonet.graph.editing.file_text import graph_text
 from legonet.graph.editing.merge import merged
-from legonet.graph.editing.whole import with_graph
-from legonet.graph.load import load_graph, parse_graph
+from legonet.graph.load import load_graph
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
-from legonet.graph.reading.source import read_exactly
 from legonet.graph.schema import Graph, Input
 from legonet.store.blobs import BlobStore, Pieces
 from legonet.store.gc import named
@@ -224,20 +221,7 @@ class _Saving:
             problems = list(shape_problems(graph, {**theirs, **sources}))
         if problems:
             raise GraphError.of(*located(problems, graph.name))
-        return graph, _text(graph, self.previous, self.path)
-
-
-def _text(graph: Graph, previous: Graph | None, path: Path) -> str | None:
-    """The graph file's text: the one that is there with our changes if possible, so that comments survive."""
-    if graph == previous:
-        return None
-    as_json = path.name.lower().endswith(".json")
-    if previous is not None:
-        with suppress(GraphError, OSError):  # a layout that cannot be edited
-            text = with_graph(read_exactly(path), graph, str(path), as_json)
-            if parse_graph(text, str(path), as_json).graph == graph:
-                return text
-    return json.dumps(graph_data(graph), indent=2, ensure_ascii=False) + "\n" if as_json else dump_yaml(graph)
+        return graph, graph_text(graph, self.previous, self.path)
 
 
 def _copy_blobs(lock: Lock, store: BlobStore, target: BlobStore) -> None:
