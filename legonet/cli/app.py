@@ -16,6 +16,7 @@ from legonet.cli import (
     predict,
     render,
     schema,
+    studio,
     teacher,
     transplant,
     validate,
@@ -41,6 +42,7 @@ app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
 app.command("finetune")(finetune.finetune)
+app.command("studio")(studio.studio)
 app.command("watch")(watch.watch)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)

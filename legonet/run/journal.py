@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from legonet.errors import StoreError
+from legonet.errors import StoreError, bounded
 from legonet.graph.fields import SHA256_PATTERN
 from legonet.plan.cost import History, Took
 from legonet.plan.facts import StoredAdapter
@@ -42,6 +42,7 @@ _TYPES: dict[str, Any] = {
 MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
 _BROKEN = (sqlite3.Error, ValueError)  # ValueError: a complaint of sqlite that quotes what is no text
 _AT_ONCE = 500  # variables of one query
+MOST_NOTES = 50  # of a job that are shown
 REMEMBERED = 10_000  # jobs that the history is made of
 
 
@@ -222,6 +223,20 @@ class Journal:
                     found[key] = _stored(*row)
         return found
 
+    def notes_of(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """What was noted of the last job that was done for each of these keys."""
+        wanted = list(keys)
+        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
+        found = {}
+        for part in parts:
+            marks = ", ".join("?" * len(part))
+            query = (
+                f"SELECT key, notes FROM jobs WHERE state = 'done' AND key IN ({marks}) "  # noqa: S608 - marks
+                "ORDER BY rowid"
+            )
+            found |= {key: _listed(notes) for key, notes in self._read(query, [part]) if isinstance(key, str)}
+        return found
+
     def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:
         """Rows of a journal that may not be there, may be damaged, or of an earlier version: then none."""
         if self.path is None or not self.path.is_file():
@@ -266,6 +281,15 @@ def _is_took(row: tuple) -> bool:
     numbers = all(each is None or (isinstance(each, int) and each >= 0) for each in counts)
     timed = isinstance(seconds, float | int) and 0 <= seconds < float("inf")
     return isinstance(path, str) and isinstance(method, str) and timed and numbers
+
+
+def _listed(text: object) -> tuple[str, ...]:
+    """Notes of a row that anybody may have written."""
+    with suppress(ValueError, TypeError, RecursionError):
+        found = json.loads(text) if isinstance(text, str) else ()
+        if isinstance(found, list):
+            return tuple(bounded(each) for each in found[:MOST_NOTES] if isinstance(each, str))
+    return ()
 
 
 def _stored(path: object, adapter: object, seed: object, quality: object) -> StoredAdapter:

@@ -1,0 +1,8 @@
+"""The operations of the API, by family."""
+
+from __future__ import annotations
+
+from legonet.studio.operations import Operation
+from legonet.studio.routes import graph
+
+OPERATIONS: tuple[Operation, ...] = (*graph.OPERATIONS,)

@@ -1,0 +1,58 @@
+"""What the studio of one graph file holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from legonet.graph.schema import Graph
+from legonet.studio.draft import Draft
+from legonet.studio.drafted import Drafted, understand
+from legonet.studio.models.graph import State
+from legonet.studio.state import Figures, state_of
+
+
+class Studio:
+    """The studio of one graph file.
+
+    Args:
+        path: The graph file.
+        read_only: Whatever would change something is refused.
+        figures: What was measured of its paths.
+
+    Raises:
+        LegonetError: The graph file is not valid.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False, figures: Figures | None = None) -> None:
+        self.path, self.read_only, self.figures = path, read_only, figures or {}
+        self.draft = Draft(path)
+        self.workspace = self.draft.workspace
+        self._turns: dict[str, asyncio.Semaphore] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, kind: str) -> AsyncIterator[None]:
+        """One operation of a kind at a time; quick ones need not wait."""
+        if kind == "quick":
+            yield
+            return
+        async with self._turns.setdefault(kind, asyncio.Semaphore(1)):
+            yield
+
+    def state(self) -> State:
+        """The draft, and all that is known of it."""
+        snapshot = self.draft.now()
+        return state_of(
+            self.path,
+            snapshot,
+            self.understood(snapshot.loaded.graph),
+            self.figures,
+            changed_outside=self.draft.changed_outside(),
+            read_only=self.read_only,
+        )
+
+    def understood(self, graph: Graph) -> Drafted:
+        """What is known of a graph, as things are now."""
+        return understand(graph, self.path)
