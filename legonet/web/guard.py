@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -43,6 +43,8 @@ class Rules:
         port: Its port.
         token: What a request has to know; None: nothing.
         protected: Paths that begin so need the token.
+        free: Paths that do not, such as those of probes.
+        names: Host headers that are let in beside the address, such as those that a proxy in front hands on.
         body: Bytes that a request may have.
         bodies: Bytes by the beginning of a path, where it is not `body`.
         pause: Seconds that a part of a body may take.
@@ -54,6 +56,8 @@ class Rules:
     port: int
     token: str | None = None
     protected: str = "/"
+    free: Collection[str] = ()
+    names: Collection[str] = ()
     body: int = MIB
     bodies: Mapping[str, int] = field(default_factory=dict)
     pause: float = 20.0
@@ -70,6 +74,8 @@ class Rules:
         A server that is bound to all addresses is called by any of them, or by the machine's name: what an
         attacker's domain is made to lead to is none of these.
         """
+        if host.lower() in self.names:
+            return True
         name, colon, port = host.rpartition(":")
         if not colon or name.endswith(":"):
             name, port = host, "80"
@@ -144,7 +150,8 @@ class Guard:
             raise refuse(403, f"Origin {', '.join(origins)[:100]}", "expected this server's own page")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and scope["path"] != "/":
             raise refuse(403, "a request of another site", "expected this server's own page")
-        if rules.token is not None and scope["path"].startswith(rules.protected):
+        path = scope["path"]
+        if rules.token is not None and path.startswith(rules.protected) and path not in rules.free:
             self._check_token(headers, rules.token)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):

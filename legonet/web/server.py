@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from legonet.errors import SelectError
 
 MOST_AT_ONCE = 128  # connections
+HEADERS_WITHIN = 10.0  # seconds
 GRACE = 3.0  # seconds that requests have to end in
 
 
@@ -57,7 +60,7 @@ def serve(app: ASGIApp, listening: socket.socket, grace: float = GRACE) -> None:
     """
     config = uvicorn.Config(
         app,
-        http="h11",  # which bounds the size of headers
+        http=Punctual,
         ws="none",
         loop="asyncio",
         log_config=None,
@@ -70,6 +73,41 @@ def serve(app: ASGIApp, listening: socket.socket, grace: float = GRACE) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with listening, _ended_by_signals():
         uvicorn.Server(config).run(sockets=[listening])
+
+
+class Punctual(H11Protocol):
+    """A connection that is closed where headers, or the rest of a body that was refused, do not come in time.
+
+    uvicorn itself waits for them without end; h11 bounds the size of headers.
+    """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Begin to wait for headers."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; with the last of the headers a request is being answered."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEADERS_WITHIN, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 @contextlib.contextmanager
