@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 SMOOTHING = 0.2  # of the newest batch in what an item is taken to need
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """What is asked is not computed: the queue is full, or it is closing.
 
     Attributes:
@@ -121,7 +121,7 @@ class Batcher(Generic[Item, Answer]):
             Their answers, in order.
 
         Raises:
-            Busy: There is no room for them, or it is closing.
+            BusyError: There is no room for them, or it is closing.
         """
         sizes = [self._size_of(each) for each in items]
         self.expect_room(len(items), sum(sizes))
@@ -148,12 +148,12 @@ class Batcher(Generic[Item, Answer]):
             size: How large they are together, if that is known.
 
         Raises:
-            Busy: There is none.
+            BusyError: There is none.
         """
         used = sum(each.size for each in self._waiting)
         full = len(self._waiting) + items > self.bounds.queue
         if not self.alive or full or (used and used + size > self.bounds.queue_size):
-            raise Busy(self.expected_wait, not self.alive)
+            raise BusyError(self.expected_wait, not self.alive)
 
     @property
     def expected_wait(self) -> float:

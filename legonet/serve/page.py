@@ -15,7 +15,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .25rem; }
 code, pre { font: .9em/1.5 ui-monospace, monospace; }
-pre { padding: .75rem; overflow-x: auto; border: 1px solid color-mix(in srgb, currentcolor 25%, transparent); }
+pre { padding: .75rem; overflow-x: auto; border: 1px solid gray; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; }
 .method { font-weight: 600; }
@@ -63,14 +63,12 @@ def description_page(description: Mapping[str, Any], network: Mapping[str, Any],
 
 
 def _operation(path: str, method: str, said: Mapping[str, Any]) -> str:
-    content = said.get("requestBody", {}).get("content", {})
+    taken = [f"<code>{escape(each)}</code>" for each in said.get("requestBody", {}).get("content", {})]
     return "".join(
         (
             f'<h2><span class="method">{escape(method.upper())}</span> <code>{escape(path)}</code></h2>',
             f"<p>{escape(said['summary'])} {escape(said.get('description', ''))}</p>",
-            f"<p>Takes {', '.join(f'<code>{escape(each)}</code>' for each in content)}.</p>"
-            if content
-            else "",
+            f"<p>Takes {', '.join(taken)}.</p>" if taken else "",
             _table(
                 ("status", "when"),
                 [(status, each["description"]) for status, each in said["responses"].items()],

@@ -14,7 +14,7 @@ from legonet.data.pictures import check_shape
 from legonet.errors import DataError, Problem
 from legonet.graph.output import Result
 from legonet.serve.answers import answer_data
-from legonet.serve.batcher import Batcher, Bounds, Busy, whole_seconds
+from legonet.serve.batcher import Batcher, Bounds, BusyError, whole_seconds
 from legonet.serve.images import Upload, read_photos, size_of
 from legonet.serve.metrics import Metrics
 from legonet.serve.options import NUMBERS, ServeOptions
@@ -84,7 +84,7 @@ class Service:
                 self._decoders, read_photos, uploads, options.pixels, options.images
             )
             results = await self.batcher(photos)
-        except Busy as busy:
+        except BusyError as busy:
             raise self._refused(busy) from busy
         return await loop.run_in_executor(self._decoders, answer_data, photos, results, masks)
 
@@ -95,7 +95,7 @@ class Service:
         height, width = size_of(photo)
         return self._channels * height * width
 
-    def _refused(self, busy: Busy) -> FaultError:
+    def _refused(self, busy: BusyError) -> FaultError:
         headers = {"retry-after": whole_seconds(busy.seconds)}
         if busy.closing:
             problem = Problem("the server is stopping", advice="ask again: another one may have begun")

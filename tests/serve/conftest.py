@@ -16,6 +16,7 @@ from torch import nn
 import legonet
 from legonet.compile.network import CompiledNetwork
 from legonet.serve.app import make_app
+from legonet.serve.description import FREE
 from legonet.serve.options import ServeOptions
 from legonet.web.guard import Guard, Rules
 
@@ -39,7 +40,7 @@ def network(served: Path) -> CompiledNetwork:
 
 def guarded(network: CompiledNetwork, options: ServeOptions = OPTIONS, token: str | None = None) -> ASGIApp:
     app = make_app(network, options, secured=token is not None)
-    return Guard(app, Rules(HOST, PORT, token, body=options.body, pause=0.2, patience=1))
+    return Guard(app, Rules(HOST, PORT, token, free=FREE, body=options.body, pause=0.2, patience=1))
 
 
 @pytest.fixture(scope="session")

@@ -35,9 +35,12 @@ PATHS = ["cat:classify", "dog:mark"]
 @asynccontextmanager
 async def asked(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that runs."""
-    async with app.router.lifespan_context(app):
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL) as client:
-            yield client
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=URL) as client,
+    ):
+        yield client
 
 
 def results(answer: httpx.Response) -> list[dict[str, Any]]:

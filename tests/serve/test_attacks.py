@@ -1,4 +1,4 @@
-"""What strangers send: refused with a reason, bounded, and the next one is answered as if nothing had been."""
+"""What strangers send is refused with a reason, and the next request is answered as if nothing had been."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from legonet.serve.batcher import Batcher, Bounds, Busy, whole_seconds
+from legonet.serve.batcher import Batcher, Bounds, BusyError, whole_seconds
 
 BOUNDS = Bounds(batch=4, wait=0.01, queue=8, batch_size=100, queue_size=400)
 
@@ -110,7 +110,7 @@ def test_a_full_queue_refuses_all_of_a_request_and_says_how_long_it_takes() -> N
             await asyncio.sleep(0.001)
         rest = asyncio.create_task(batcher(list(range(7))))
         await asyncio.sleep(0)
-        with pytest.raises(Busy) as refused:
+        with pytest.raises(BusyError) as refused:
             await batcher([1, 2])
         assert refused.value.seconds >= 1
         assert not refused.value.closing
@@ -128,7 +128,7 @@ def test_a_queue_is_full_of_large_items_too() -> None:
     async def work(batcher: Batcher[int, int]) -> None:
         tasks = await held(batcher, compute, 300)
         compute.go.clear()
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             batcher.expect_room(1, 150)
         batcher.expect_room(1, 50)
         compute.go.set()
@@ -169,7 +169,7 @@ def test_closing_answers_what_was_accepted_and_accepts_nothing_more() -> None:
         async with batcher:
             tasks = await held(batcher, compute, 2, 4)
         assert [await each for each in tasks] == [[0], [4], [8]]
-        with pytest.raises(Busy) as refused:
+        with pytest.raises(BusyError) as refused:
             await batcher([1])
         assert refused.value.closing
 
