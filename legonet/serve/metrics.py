@@ -24,15 +24,14 @@ class Metrics:
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
     def __init__(self, network: str, waiting: Callable[[], int]) -> None:
-        self._registry = CollectorRegistry()
-        of = {"registry": self._registry}
-        Info("legonet", "What is served.", **of).info({"version": __version__, "network": network})
-        self._requests = Counter("legonet_requests", "Requests for predictions.", ["status"], **of)
-        self._seconds = Histogram("legonet_request_seconds", "Of requests.", buckets=SECONDS, **of)
-        self._batches = Histogram("legonet_batch_images", "Images of batches.", buckets=IMAGES, **of)
-        self._batch_seconds = Histogram("legonet_batch_seconds", "Of batches.", buckets=SECONDS, **of)
-        self.in_flight = Gauge("legonet_requests_in_flight", "Requests that are being answered.", **of)
-        Gauge("legonet_queue_images", "Images that wait.", **of).set_function(waiting)
+        self._registry = of = CollectorRegistry()
+        Info("legonet", "What is served.", registry=of).info({"version": __version__, "network": network})
+        self._requests = Counter("legonet_requests", "Requests for predictions.", ["status"], registry=of)
+        self._seconds = Histogram("legonet_request_seconds", "Of requests.", buckets=SECONDS, registry=of)
+        self._batches = Histogram("legonet_batch_images", "Images of batches.", buckets=IMAGES, registry=of)
+        self._batch_seconds = Histogram("legonet_batch_seconds", "Of batches.", buckets=SECONDS, registry=of)
+        self.in_flight = Gauge("legonet_requests_in_flight", "Requests that are being answered.", registry=of)
+        Gauge("legonet_queue_images", "Images that wait.", registry=of).set_function(waiting)
 
     def request(self, status: int, seconds: float) -> None:
         """Count a request that was answered."""

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -167,7 +167,7 @@ class Guard:
             advice = "open the address that the command printed"
             raise refuse(401, found, f"expected that of this start in {TOKEN_HEADER}", advice)
 
-    def _bounded(self, scope: Scope, receive: Receive) -> Callable[[], object]:
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """The parts of a body, as long as they are not too many and come in time."""
         limit, loop = self._rules.limit(scope["path"]), asyncio.get_running_loop()
         size, whole, end = 0, False, loop.time() + self._rules.patience
@@ -187,7 +187,7 @@ class Guard:
                 raise _too_large(limit)
             return message
 
-        return received  # pyright: ignore[reportReturnType]
+        return received
 
 
 def _too_large(limit: int) -> LegonetError:

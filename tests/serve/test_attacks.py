@@ -198,7 +198,7 @@ def test_a_token_is_wanted_by_all_but_probes(network: CompiledNetwork) -> None:
             assert problems(client.get(path), 401)
         assert problems(client.post(PREDICT, files={"image": png()}), 401)
         for wrong in ("", "t" * 31, "T" * 32, "ü"):
-            headers = {"authorization": f"Bearer {wrong}".encode()}
+            headers = {b"authorization": f"Bearer {wrong}".encode()}
             assert problems(client.get("/metrics", headers=headers), 401)
         assert client.get("/health").status_code == 200
         assert client.get("/ready").status_code == 200
