@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -234,9 +235,11 @@ class _Told:
         else:
             data = {name: getattr(progress, name) for name in ("path", "state", "index", "jobs")}
             data |= {name: getattr(progress, name) for name in ("step", "steps", "loss") if progress.steps}
+            data |= {"time": round(time.time(), 3)}
+            data |= {"left": round(progress.left, 3)} if progress.left is not None else {}
             data |= {"message": progress.message} if progress.message else {}
-            if progress.result is not None:
-                data |= {"seconds": progress.result.seconds, "quality": progress.result.quality}
+            if (done := progress.result) is not None:
+                data |= {"seconds": done.seconds, "quality": done.quality, "notes": done.notes}
             print(json.dumps(data), flush=True)
 
     def _note(self, progress: Progress) -> None:

@@ -60,6 +60,26 @@ class JobRecord(NamedTuple):
     operations: int | None = None
 
 
+class JournalJob(NamedTuple):
+    """A job of a run that is over, or of one at work: state is `done` or `failed`."""
+
+    path: str
+    state: str
+    seconds: float
+    quality: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+class JournalRun(NamedTuple):
+    """A run: state is `running`, also where it was killed, `done`, `failed` or `interrupted`."""
+
+    run: int
+    started: float
+    finished: float | None
+    state: str
+    jobs: tuple[JournalJob, ...]
+
+
 class Journal:
     """A sqlite file of runs and jobs.
 
@@ -223,6 +243,18 @@ class Journal:
                     found[key] = _stored(*row)
         return found
 
+    def runs(self, graph: str, most: int) -> list[JournalRun]:
+        """The last runs of a network, the newest first; those of a damaged journal are left out."""
+        query = "SELECT run, started, finished, state FROM runs WHERE graph = ? ORDER BY run DESC LIMIT ?"
+        rows = [row for row in self._read(query, [(graph, most)]) if _is_run(row)]
+        jobs: dict[int, list[JournalJob]] = {row[0]: [] for row in rows}
+        query = "SELECT path, state, seconds, quality, notes FROM jobs WHERE run = ? ORDER BY rowid LIMIT ?"
+        for run, found in jobs.items():
+            for path, state, seconds, quality, notes in self._read(query, [(run, REMEMBERED)]):
+                if isinstance(path, str) and isinstance(state, str) and _is_time(seconds):
+                    found.append(JournalJob(path, state, seconds, _measures(quality), _listed(notes)))
+        return [JournalRun(*row, tuple(jobs[row[0]])) for row in rows]
+
     def notes_of(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """What was noted of the last job that was done for each of these keys."""
         wanted = list(keys)
@@ -276,11 +308,24 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+def _is_run(row: tuple) -> bool:
+    run, started, finished, state = row
+    return (
+        isinstance(run, int)
+        and isinstance(state, str)
+        and _is_time(started)
+        and (finished is None or _is_time(finished))
+    )
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, float | int) and 0 <= value < float("inf")
+
+
 def _is_took(row: tuple) -> bool:
     path, method, seconds, *counts = row
     numbers = all(each is None or (isinstance(each, int) and each >= 0) for each in counts)
-    timed = isinstance(seconds, float | int) and 0 <= seconds < float("inf")
-    return isinstance(path, str) and isinstance(method, str) and timed and numbers
+    return isinstance(path, str) and isinstance(method, str) and _is_time(seconds) and numbers
 
 
 def _listed(text: object) -> tuple[str, ...]:
@@ -303,7 +348,23 @@ def _stored(path: object, adapter: object, seed: object, quality: object) -> Sto
         raise ValueError("no adapter")
     if not isinstance(seed, int | None) or not isinstance(quality, str):
         raise ValueError("no seed or quality")
-    measured = json.loads(quality)
+    return StoredAdapter(path, adapter, seed or 0, _quality(quality))
+
+
+def _quality(text: str) -> dict[str, float]:
+    """What a row says was measured.
+
+    Raises:
+        ValueError: It is none.
+    """
+    measured = json.loads(text)
     if not isinstance(measured, dict) or not all(isinstance(each, float | int) for each in measured.values()):
         raise ValueError("no quality")
-    return StoredAdapter(path, adapter, seed or 0, {name: float(each) for name, each in measured.items()})
+    return {name: float(each) for name, each in measured.items()}
+
+
+def _measures(text: object) -> dict[str, float]:
+    """As `_quality`, and nothing where it is none."""
+    with suppress(ValueError, TypeError, RecursionError):
+        return _quality(text) if isinstance(text, str) else {}
+    return {}

@@ -20,7 +20,7 @@ from legonet.render.view import EdgeView, View, make_view
 from legonet.studio.draft import Snapshot
 from legonet.studio.drafted import Drafted
 from legonet.studio.models.base import Cost, ProblemData
-from legonet.studio.models.graph import Brick, Edge, Point, State, TaskBrick, TeacherBrick
+from legonet.studio.models.graph import Brick, Edge, Place, State, TaskBrick, TeacherBrick
 
 Figures = Mapping[str, Mapping[str, object]]
 
@@ -152,8 +152,12 @@ def _edges(view: View, drafted: Drafted, figures: Figures) -> tuple[Edge, ...]:
     return tuple(
         _edge(each, planned.get(each.path), drafted, notes, figures, each.path in taught)
         for each in view.edges
-        if each.path in taught or each.path in graph.adapters or each.path in planned
+        if each.path in taught or each.path in graph.adapters or _is_removed(planned.get(each.path))
     )
+
+
+def _is_removed(planned: PlannedEdge | None) -> bool:
+    return planned is not None and planned.action == "remove"
 
 
 def _key(drafted: Drafted, path: str) -> str | None:
@@ -208,13 +212,12 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _layout(view: View, paths: set[str]) -> dict[str, Point]:
+def _layout(view: View, paths: set[str]) -> dict[str, Place]:
     """Where legonet's own diagrams have the bricks, whose y points upwards."""
     drawn = replace(view, edges=tuple(each for each in view.edges if each.path in paths))
     found = {}
     for box in flow.lay_out(drawn).boxes:
-        if box.kind in ("category", "task"):
-            found[box.id] = Point(x=box.x, y=-box.y)
-        elif box.kind in ("adapter", "identity"):
-            found[box.id.removeprefix("adapter:")] = Point(x=box.x, y=-box.y)
+        if box.kind in ("category", "task", "adapter", "identity"):
+            place = Place(x=box.x, y=-box.y, width=box.width, height=box.height)
+            found[box.id.removeprefix("adapter:")] = place
     return found

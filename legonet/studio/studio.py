@@ -11,7 +11,9 @@ from legonet.graph.schema import Graph
 from legonet.studio.draft import Draft
 from legonet.studio.drafted import Drafted, understand
 from legonet.studio.models.graph import State
+from legonet.studio.runs import RunBook
 from legonet.studio.state import Figures, state_of
+from legonet.web.faults import refuse
 
 
 class Studio:
@@ -30,6 +32,8 @@ class Studio:
         self.path, self.read_only, self.figures = path, read_only, figures or {}
         self.draft = Draft(path)
         self.workspace = self.draft.workspace
+        self.runs = RunBook(path, self.workspace)
+        self.streams = 0  # that are open
         self._turns: dict[str, asyncio.Semaphore] = {}
 
     @contextlib.asynccontextmanager
@@ -56,3 +60,16 @@ class Studio:
     def understood(self, graph: Graph) -> Drafted:
         """What is known of a graph, as things are now."""
         return understand(graph, self.path)
+
+    def saved(self) -> Drafted:
+        """What is known of the file, for what works on it.
+
+        Raises:
+            LegonetError: The draft is not saved, or the file was changed outside.
+        """
+        snapshot = self.draft.now()
+        if snapshot.dirty:
+            raise refuse(409, "the draft is not saved", "expected the file to say the same", "save it first")
+        if self.draft.changed_outside():
+            raise refuse(409, f"{self.path}: was changed outside", advice="reload it first")
+        return self.understood(snapshot.loaded.graph)

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -20,7 +20,8 @@ MIB = 2**20
 TOKEN_HEADER = "x-legonet-token"  # noqa: S105 - a header's name
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; media-src 'self' blob: mediastream:; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": POLICY,
@@ -43,8 +44,9 @@ class Rules:
         port: Its port.
         token: What a request has to know; None: nothing.
         protected: Paths that begin so need the token.
-        free: Paths that do not, such as those of probes.
-        names: Host headers that are let in beside the address, such as those that a proxy in front hands on.
+        names: Further names that it is called by, such as `vision.example.org` or `localhost:8080`; one
+            without a port goes with any.
+        free: Paths that need neither the token nor a Host of ours, such as those of probes.
         body: Bytes that a request may have.
         bodies: Bytes by the beginning of a path, where it is not `body`.
         pause: Seconds that a part of a body may take.
@@ -56,8 +58,8 @@ class Rules:
     port: int
     token: str | None = None
     protected: str = "/"
-    free: Collection[str] = ()
     names: Collection[str] = ()
+    free: Collection[str] = ()
     body: int = MIB
     bodies: Mapping[str, int] = field(default_factory=dict)
     pause: float = 20.0
@@ -74,14 +76,14 @@ class Rules:
         A server that is bound to all addresses is called by any of them, or by the machine's name: what an
         attacker's domain is made to lead to is none of these.
         """
-        if host.lower() in self.names:
+        name, colon, port = host.lower().rpartition(":")
+        if not colon or (name.startswith("[") and not name.endswith("]")):
+            name, port = host.lower(), "80"
+        if {name, host.lower()} & {each.lower() for each in self.names}:
             return True
-        name, colon, port = host.rpartition(":")
-        if not colon or name.endswith(":"):
-            name, port = host, "80"
         if port != str(self.port):
             return False
-        name = name.strip("[]").lower()
+        name = name.strip("[]")
         if name == self.host.lower():
             return True
         if _is_address(self.host, "is_loopback"):
@@ -142,16 +144,17 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers, rules = Headers(scope=scope), self._rules
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not rules.is_ours(hosts[0]):
+        free = scope["path"] in rules.free
+        if not free and (len(hosts) != 1 or not rules.is_ours(hosts[0])):
             found = f"Host {', '.join(hosts)[:100] or 'is missing'}"
             raise refuse(HTTPStatus.MISDIRECTED_REQUEST, found, f"expected {rules.host}:{rules.port}")
         origins = headers.getlist("origin")
-        if any(origin.lower() != f"{scope.get('scheme', 'http')}://{hosts[0]}".lower() for origin in origins):
+        ours = {f"{scheme}://{host}".lower() for scheme in ("http", "https") for host in hosts}
+        if any(origin.lower() not in ours for origin in origins):
             raise refuse(403, f"Origin {', '.join(origins)[:100]}", "expected this server's own page")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and scope["path"] != "/":
             raise refuse(403, "a request of another site", "expected this server's own page")
-        path = scope["path"]
-        if rules.token is not None and path.startswith(rules.protected) and path not in rules.free:
+        if rules.token is not None and not free and scope["path"].startswith(rules.protected):
             self._check_token(headers, rules.token)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
@@ -167,7 +170,7 @@ class Guard:
             advice = "open the address that the command printed"
             raise refuse(401, found, f"expected that of this start in {TOKEN_HEADER}", advice)
 
-    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+    def _bounded(self, scope: Scope, receive: Receive) -> Callable[[], object]:
         """The parts of a body, as long as they are not too many and come in time."""
         limit, loop = self._rules.limit(scope["path"]), asyncio.get_running_loop()
         size, whole, end = 0, False, loop.time() + self._rules.patience
@@ -187,7 +190,7 @@ class Guard:
                 raise _too_large(limit)
             return message
 
-        return received
+        return received  # pyright: ignore[reportReturnType]
 
 
 def _too_large(limit: int) -> LegonetError:

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from legonet.errors import SelectError
 
 MOST_AT_ONCE = 128  # connections
-HEADERS_WITHIN = 10.0  # seconds
+HEADERS = 20.0  # seconds that the head of a request may take
 GRACE = 3.0  # seconds that requests have to end in
 
 
@@ -50,64 +50,59 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def serve(app: ASGIApp, listening: socket.socket, grace: float = GRACE) -> None:
+class _Impatient(H11Protocol):
+    """Connections whose next request does not come within a while of its first byte are closed."""
+
+    timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait()
+        elif self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def _wait(self) -> None:
+        if self.timer is None and not self.transport.is_closing():
+            self.timer = self.loop.call_later(HEADERS, self.transport.close)
+
+
+def serve(
+    app: ASGIApp, listening: socket.socket, grace: float = GRACE, most_at_once: int = MOST_AT_ONCE
+) -> None:
     """Answer requests until SIGINT or SIGTERM; those that are begun have some seconds to end.
 
     Args:
         app: What answers.
         listening: The socket; it is closed at the end.
         grace: Seconds that begun requests have.
+        most_at_once: Connections; those beyond are answered with 503.
     """
     config = uvicorn.Config(
         app,
-        http=Punctual,
+        http=_Impatient,  # h11, which bounds the size of headers
         ws="none",
         loop="asyncio",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_AT_ONCE,
+        limit_concurrency=most_at_once,
         timeout_graceful_shutdown=max(1, round(grace)),
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with listening, _ended_by_signals():
         uvicorn.Server(config).run(sockets=[listening])
-
-
-class Punctual(H11Protocol):
-    """A connection that is closed where headers, or the rest of a body that was refused, do not come in time.
-
-    uvicorn itself waits for them without end; h11 bounds the size of headers.
-    """
-
-    _late: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Begin to wait for headers."""
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came; with the last of the headers a request is being answered."""
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_waiting()
-        elif self._late is None:
-            self._late = self.loop.call_later(HEADERS_WITHIN, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
 
 
 @contextlib.contextmanager

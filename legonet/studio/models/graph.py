@@ -78,11 +78,13 @@ class Edge(Answer):
     cost: Cost | None
 
 
-class Point(Answer):
-    """The middle of a brick, in points; x to the right, y downwards."""
+class Place(Answer):
+    """A brick's middle and size, in points; x to the right, y downwards."""
 
     x: float
     y: float
+    width: float
+    height: float
 
 
 class State(Answer):
@@ -103,7 +105,7 @@ class State(Answer):
     teachers: tuple[TeacherBrick, ...]
     edges: tuple[Edge, ...]
     applications: dict[str, tuple[str, ...]]
-    layout: dict[str, Point] = Field(description="by category:NAME, task:NAME and path")
+    layout: dict[str, Place] = Field(description="by category:NAME, task:NAME and path")
     blocks: tuple[str, ...]
     methods: dict[str, Any] = Field(description="JSON Schema of each method's settings")
     problems: tuple[ProblemData, ...] = Field(description="why a part of this is not known")

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from legonet.studio.operations import Operation
-from legonet.studio.routes import graph
+from legonet.studio.routes import graph, runs
 
-OPERATIONS: tuple[Operation, ...] = (*graph.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (*graph.OPERATIONS, *runs.OPERATIONS)

@@ -30,10 +30,10 @@ async def hurried(request: Request) -> PlainTextResponse:
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(server, "HEADERS_WITHIN", 0.2)
+    monkeypatch.setattr(server, "HEADERS", 0.2)
     app = Starlette(routes=[Route("/", slow), Route("/large", hurried, methods=["POST"])])
     listening = server.bind("127.0.0.1", 0)
-    config = uvicorn.Config(app, http=server.Punctual, ws="none", loop="asyncio", log_config=None)
+    config = uvicorn.Config(app, http=server._Impatient, ws="none", loop="asyncio", log_config=None)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
