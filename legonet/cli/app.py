@@ -21,6 +21,7 @@ from legonet.cli import (
     rename,
     render,
     schema,
+    serve,
     studio,
     teacher,
     transplant,
@@ -58,6 +59,7 @@ app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("compile")(compile.compile)
+app.command("serve")(serve.serve)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
 app.command("completion")(completion.completion)

@@ -178,21 +178,24 @@ def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
         return read_picture(file, path, upright=upright)
 
 
-def read_picture(file: BinaryIO, name: Path | str, *, upright: bool = True) -> Image.Image:
+def read_picture(
+    file: BinaryIO, name: Path | str, *, most: int = MOST_PIXELS, upright: bool = True
+) -> Image.Image:
     """Decode a picture of one of `FORMATS`.
 
     Args:
-        file: Its bytes.
+        file: Its bytes, from the beginning.
         name: What messages call it.
+        most: Pixels that it may have, beside what its format may have.
         upright: Turn it as its camera was held.
 
     Raises:
-        DataError: It is damaged or too large, or of another format.
+        DataError: It is damaged, too large, or of another format.
     """
     with _told(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own; the limits below are ours
         with Image.open(file, formats=tuple(FORMATS)) as picture:
-            _check(picture, FORMATS[_format(picture)], name)
+            _check(picture, min(most, FORMATS[_format(picture)]), name)
             _check_coding(picture, file, name)
             picture.load()
             if upright:
