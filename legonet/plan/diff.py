@@ -79,7 +79,8 @@ def diff(
         for path in sorted(unused):
             reason = reasons.get(path, "the graph has no such path any more")
             edges.append(PlannedEdge(path, "remove", f"its adapter is no longer used: {reason}"))
-    return Plan(graph.name, tuple(edges), planner.offers())
+    licences = {name: each.licence or "" for name, each in teachers.items()}
+    return Plan(graph.name, tuple(edges), planner.offers(), licences)
 
 
 def _untaught(graph: Graph, pairs: Pairs) -> list[tuple[str, str]]:

@@ -97,6 +97,7 @@ class Plan:
         graph: The network's name.
         edges: The paths of the graph, and those whose adapters are removed.
         offers: Teachers that could give a task's module better.
+        licences: Of the teachers, by name; empty where none is recorded.
         ports_of: Finds what the adapters of a plan join, by path, when somebody looks; None: it is not known.
 
     Printed, it is what `legonet plan` prints.
@@ -105,6 +106,7 @@ class Plan:
     graph: str
     edges: tuple[PlannedEdge, ...]
     offers: tuple[Offer, ...] = ()
+    licences: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     ports_of: Callable[[Plan], Mapping[str, Ports]] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -161,4 +163,5 @@ class Plan:
             "graph": self.graph,
             "edges": [edge.data() for edge in self.edges],
             "offers": [offer._asdict() for offer in self.offers],
+            "licences": dict(self.licences),
         }
