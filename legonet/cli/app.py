@@ -5,20 +5,17 @@ from __future__ import annotations
 import typer
 
 from legonet.cli import (
-    application,
     compile,  # noqa: A004 - the command's name
     completion,
-    connect,
     demo,
-    disconnect,
     evaluate,
     finetune,
     gc,
     init,
     plan,
     predict,
-    remove,
-    rename,
+    pull,
+    push,
     render,
     schema,
     serve,
@@ -45,11 +42,6 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
-app.command("connect")(connect.connect)
-app.command("disconnect")(disconnect.disconnect)
-app.command("rename")(rename.rename)
-app.command("remove")(remove.remove)
-app.add_typer(application.app, name="application")
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
 app.command("finetune")(finetune.finetune)
@@ -62,6 +54,8 @@ app.command("compile")(compile.compile)
 app.command("serve")(serve.serve)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
 app.command("completion")(completion.completion)
 
 
