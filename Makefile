@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check notebooks format clean
+.PHONY: demo test check docs notebooks format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/legonet demo build/demo
@@ -16,6 +16,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# The site of the documentation, in build/handbook/site.
+docs: $(VENV)/.dev
+	$(BIN)/python -m handbook
 
 # Runs the documentation's notebooks, and keeps what they show.
 notebooks: $(VENV)/.dev

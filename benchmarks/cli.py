@@ -337,6 +337,25 @@ def models(
     print(json.dumps([asdict(each) for each in outcomes], indent=2) if as_json else results / "models.md")
 
 
+@app.command("saving")
+def saving(
+    graph: Annotated[Path, typer.Option(help="The network.")] = Path("graphs/animals.yaml"),
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Count what merging saves: teachers, each by itself, beside the one network."""
+    from tempfile import TemporaryDirectory
+
+    from benchmarks.saving import data, measure, table
+
+    with TemporaryDirectory() as folder:
+        sides = measure(graph, Path(folder))
+    text = json.dumps(data(sides), indent=2)
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "saving.json").write_text(text + "\n", encoding="utf-8")
+    print(text if as_json else table(sides))
+
+
 @app.command("sides")
 def sides(
     graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(

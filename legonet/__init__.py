@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Application",

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 import legonet
+from handbook.commands import names
 from legonet import __version__
 from legonet.graph.lock import lock_path, read_lock
 from legonet.store.workspace import STATE_FOLDER, Workspace
 
 Run = Callable[..., Any]
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-DOCUMENTED = re.findall(r"^\| `legonet ([a-z]+(?: [a-z]+)?)", README, re.MULTILINE)
+DOCUMENTED = names()  # which the page of commands has
 COMMANDS = [*dict.fromkeys(each.split()[0] for each in DOCUMENTED)]
 
 

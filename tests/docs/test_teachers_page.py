@@ -17,7 +17,7 @@ from legonet.cli import main
 from legonet.run import inbox
 from legonet.run.inbox import Inbox
 
-DOCS = Path(__file__).parents[1] / "docs" / "teachers.md"
+DOCS = Path(__file__).parents[2] / "docs" / "teachers.md"
 
 
 def example(language: str) -> str:
