@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from benchmarks.peers.descent import learn
 from benchmarks.peers.setting import GENERIC, TARGETS, Joined, Setting
 
-STEPS, LEARNING_RATE = 300, 3e-3
+STEPS, LEARNING_RATE = 300, 1e-2
 
 
 def stitched(setting: Setting) -> nn.Module:

@@ -19,8 +19,7 @@ from torch.nn.utils import parametrize
 from benchmarks.peers.descent import learn
 from benchmarks.peers.setting import GENERIC, TARGETS, Joined, Setting
 
-STEPS = 300
-RATES = {"whole": 1e-3, "biases": 1e-2, "low rank": 3e-3}
+HOW = {"whole": (300, 3e-3), "biases": (1000, 3e-2), "low rank": (300, 1e-2)}  # steps, learning rate
 RANK = 4
 
 
@@ -29,7 +28,7 @@ Prepare = Callable[[nn.Sequential], Iterable[nn.Parameter]]
 
 def tuned(setting: Setting) -> nn.Module:
     """Tune a copy for each category."""
-    return _each(setting, (), lambda g: g.requires_grad_(True).parameters(), RATES["whole"])
+    return _each(setting, (), lambda g: g.requires_grad_(True).parameters(), "whole")
 
 
 def biases(setting: Setting) -> nn.Module:
@@ -41,7 +40,7 @@ def biases(setting: Setting) -> nn.Module:
             each.requires_grad_(True)
         return chosen
 
-    return _each(setting, ("weight",), prepare, RATES["biases"])
+    return _each(setting, ("weight",), prepare, "biases")
 
 
 def low_rank(setting: Setting) -> nn.Module:
@@ -54,7 +53,7 @@ def low_rank(setting: Setting) -> nn.Module:
                 parametrize.register_parametrization(layer, "weight", _LowRank(layer.weight))
         return [each for name, each in g.named_parameters() if ".thin_" in name]
 
-    return _each(setting, ("weight", "bias"), prepare, RATES["low rank"])
+    return _each(setting, ("weight", "bias"), prepare, "low rank")
 
 
 def in_place(setting: Setting) -> nn.Module:
@@ -64,7 +63,7 @@ def in_place(setting: Setting) -> nn.Module:
     task.requires_grad_(True)
     for category in TARGETS:
         f, _ = setting.halves(category)
-        _tune(setting, category, f, task, task.parameters(), RATES["whole"])
+        _tune(setting, category, f, task, task.parameters(), "whole")
         belows.append(f)
     task.requires_grad_(False)
     return Joined(belows, [task] * len(belows))
@@ -81,7 +80,7 @@ class _LowRank(nn.Module):
         return weight + (self.thin_out @ self.thin_in).view_as(weight)
 
 
-def _each(setting: Setting, shared: tuple[str, ...], prepare: Prepare, rate: float) -> nn.Module:
+def _each(setting: Setting, shared: tuple[str, ...], prepare: Prepare, what: str) -> nn.Module:
     """Tune a copy of the generic task module for each category, but for the parameters that are shared."""
     below, task = setting.halves(GENERIC)
     belows: list[nn.Module] = [below]
@@ -90,7 +89,7 @@ def _each(setting: Setting, shared: tuple[str, ...], prepare: Prepare, rate: flo
         f, _ = setting.halves(category)
         kept = {id(each): each for name, each in task.named_parameters() if name.endswith(shared)}
         own = copy.deepcopy(task, kept)
-        _tune(setting, category, f, own, prepare(own), rate)
+        _tune(setting, category, f, own, prepare(own), what)
         belows.append(f)
         aboves.append(own.requires_grad_(False))
     return Joined(belows, aboves)
@@ -102,7 +101,7 @@ def _tune(
     f: nn.Module,
     g: nn.Module,
     parameters: Iterable[nn.Parameter],
-    rate: float,
+    what: str,
 ) -> None:
     images, labels = setting.images(category, 100)
     features, wanted = f(images), labels.float()
@@ -110,4 +109,4 @@ def _tune(
     def loss(chosen: Tensor) -> Tensor:
         return binary_cross_entropy_with_logits(g(features[chosen])[:, 0], wanted[chosen])
 
-    learn(parameters, loss, len(features), STEPS, rate, setting.seed)
+    learn(parameters, loss, len(features), *HOW[what], setting.seed)

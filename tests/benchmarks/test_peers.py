@@ -15,8 +15,10 @@ from benchmarks.teacher_training import normalise
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    for each in (amalgamation, stitching, tuning):
+    for each in (amalgamation, stitching):
         monkeypatch.setattr(each, "STEPS", 3)
+    for what, (_, rate) in tuning.HOW.items():
+        monkeypatch.setitem(tuning.HOW, what, (3, rate))
 
 
 @pytest.fixture(scope="module")
