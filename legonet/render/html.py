@@ -226,7 +226,7 @@ def _teachers(view: View) -> list[str]:
         )
         data = {"id": f"teacher/{teacher.name}", "path": f"{teacher.category}:{teacher.task}"}
         rows.append(_Row(data, [*map(escape, cells)], named=1))
-    return _table("Teachers, in order of arrival", ["", "name", "path", "what", "gave"], rows, frozenset())
+    return _table("Teachers, in order of arrival", ["no.", "name", "path", "what", "gave"], rows, frozenset())
 
 
 def _applications(view: View) -> list[str]:

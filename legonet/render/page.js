@@ -1,5 +1,4 @@
-// What one can do with the page of a network. All that it shows stands in the page's tables; without script they
-// and the picture are all there. Nothing is loaded, and text is only ever set as text.
+// What one can do with the page of a network. All that it shows stands in the page's tables. Text is set as text.
 "use strict";
 (() => {
   const one = (selector, of = document) => of.querySelector(selector);
@@ -35,7 +34,7 @@
     nodes.push({ id, node: each, x, y });
     each.setAttribute("role", "button");
     each.setAttribute("tabindex", "-1");
-    each.setAttribute("aria-label", said(id));
+    each.setAttribute("aria-label", [said(id), ...all("text", each).map((text) => text.textContent)].join(" "));
   }
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", "Picture of the network; arrow keys go from part to part, Enter shows details");
@@ -60,7 +59,8 @@
     if (row.dataset.paths) return row.dataset.paths.split(" ").flatMap((path) => [path, ...partsOf(path)]);
     if (row.dataset.path) return [id, row.dataset.path, ...partsOf(row.dataset.path)];
     if (row.dataset.state) return [id, ...partsOf(id), ...(teachers.get(id) || [])];
-    const mine = paths.filter((path) => partsOf(path).includes(id) && rows.get(path).dataset.state !== "open");
+    const there = ({ dataset, hidden }) => dataset.state !== "open" && !hidden;
+    const mine = paths.filter((path) => partsOf(path).includes(id) && there(rows.get(path)));
     return [id, ...mine, ...mine.flatMap(partsOf)];
   }
   let lit = [];

@@ -218,6 +218,11 @@ def test_states_and_search_sift(visit: Callable[..., Page], file: Path) -> None:
     assert {"c1:t1", "c2:t1"} <= off(page)
     assert not {"category/c2", "task/t1"} & off(page)
     expect(page.get_by_role("status")).to_have_text("4 of 6 paths")
+    page.hover(node("category/c2"))
+    assert lit(page) == {"category/c2", "c2:t0", "task/t0"}
+    faint = "(each) => getComputedStyle(each).opacity"
+    assert page.eval_on_selector(node("c1:t1"), faint) == "0.07"
+    page.hover("h1")
     page.get_by_label("planned 2").check()
     page.get_by_role("searchbox").fill("C2 REFIT")
     assert rows(page) == ["c2:t0"]
