@@ -1,4 +1,4 @@
-// What one can do with the page of a network. All that it shows stands in the page's tables. Text is set as text.
+// What one can do with the page of a network. All that it shows stands in the page's tables.
 "use strict";
 (() => {
   const one = (selector, of = document) => of.querySelector(selector);
@@ -80,7 +80,9 @@
     details.replaceChildren();
     details.hidden = !chosen;
     document.documentElement.classList.toggle("detailed", Boolean(chosen));
-    history.replaceState(null, "", chosen ? `#${encodeURIComponent(chosen)}` : location.pathname + location.search);
+    try {
+      history.replaceState(null, "", `#${chosen ? encodeURIComponent(chosen) : ""}`);
+    } catch {} // inside another page it may have no address
     light(chosen);
     if (!chosen) return;
     const row = rows.get(chosen), [kind, name] = row.dataset.state ? ["path", chosen] : chosen.split("/");
