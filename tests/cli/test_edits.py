@@ -139,7 +139,10 @@ def test_applications(run: Run, graph: Path) -> None:
         ),
         ("connect ZOO dog:classify --method {name:", "--method:1:"),
         ("connect ZOO dog:classify --adapter 3", "--adapter 3: expected a mapping"),
-        ("disconnect ZOO dog:classify", "no adapter 'dog:classify'; there are no adapters"),
+        (
+            "disconnect ZOO dog:classify",
+            r"teachers\.dog: connects dog:classify; expected a path that has an adapter of its own; remove",
+        ),
         (
             "rename ZOO dog wolf",
             "'dog' is among the categories and the teachers; .* categories.dog or teachers.dog",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from legonet.graph.checks.outline import outline
 from legonet.graph.editing.changed_text import changed_text
 from legonet.graph.editing.connection import connection
 from legonet.graph.editing.operations import Add, Change, Connect, Disconnect, Edit, Remove, Rename, Restore
@@ -14,6 +15,7 @@ from legonet.graph.editing.renaming import renamed
 from legonet.graph.editing.splices import restored
 from legonet.graph.editing.subject import Subject, Wanted
 from legonet.graph.load import graph_problems
+from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Graph
 
 
@@ -78,6 +80,13 @@ def _connect(subject: Subject, edit: Connect) -> Wanted:
 
 
 def _disconnect(subject: Subject, edit: Disconnect) -> Wanted:
+    if edit.path not in subject.section("adapters"):
+        pairs = {
+            f"{category}:{task}": name for (category, task), name in outline(subject.data).pairs().items()
+        }
+        if teacher := pairs.get(edit.path):
+            parts = (f"connects {edit.path}", "expected a path that has an adapter of its own")
+            raise subject.refusal(Finding(("teachers", teacher), *parts, "remove this teacher", at="key"))
     return without(subject, "adapters", edit.path, edit.references)
 
 

@@ -54,14 +54,14 @@ def replaced(layout: Layout, style: Style, item: Item, new: Any) -> list[Splice]
         first, *below = entry_lines("k" * (end - start), new, indent)  # as long as the key
         beside = first[indent + end - start + 1 :]
     missing = value.start == value.end
-    if missing or (not value.block and layout.line_start(value.start) == layout.line_start(start)):
-        if below:
-            return [(colon, item.end, beside), _below(layout, layout.ends_line(item.end), below)]
-        if missing:
-            return [(colon, colon, beside)]
+    if not value.block and not below and not missing:
         written = layout.text[value.start : item.end]
         short = style.inline(new) if isinstance(new, dict | list) else style.scalar(new, written)
         return [(value.start, item.end, short)]
+    if missing or (not value.block and layout.line_start(value.start) == layout.line_start(start)):
+        if not below:
+            return [(colon, colon, beside)]
+        return [(colon, item.end, beside), _below(layout, layout.ends_line(item.end), below)]
     lines = layout.line_start(layout.items(value)[0].start if value.block else value.start)
     anchored = value.start < lines  # beside the key, and so goes with the value
     return [

@@ -113,7 +113,7 @@ class Written:
 def write(rng: random.Random, data: dict[str, Any]) -> Written:
     """A graph in some style."""
     mark = rng.choice(["", "", "\ufeff"])
-    newline = rng.choice(["\n", "\n", "\r\n"])
+    newline = rng.choice(["\n", "\n", "\r\n", "\r"])
     if rng.random() < 0.25:
         indent = rng.choice([None, 2, 4, "\t"])
         text = json.dumps(data, indent=indent, ensure_ascii=rng.random() < 0.5)

@@ -271,6 +271,10 @@ def test_what_the_text_is_then(edit: Edit, lines: list[str]):
             Disconnect(path="cat:side"),
             r"adapters\.cat:side: no adapter 'cat:side'; adapters are cat:classify, dog:side",
         ),
+        (
+            Disconnect(path="cow:side"),
+            r"^zoo\.yaml:\d+:3: teachers\.cow-side: connects cow:side; expected",
+        ),
         (Connect(path="dog:classify"), "^dog:classify: the teacher dog-v1 gives both modules"),
         (Connect(path="dgo:classify"), "no category 'dgo'; .* Did you mean 'dog'"),
         (Connect(path="dog"), "'dog': not a path; expected category:task"),
@@ -284,6 +288,72 @@ def test_what_the_text_is_then(edit: Edit, lines: list[str]):
 def test_what_is_refused(edit: Edit, message: str):
     with pytest.raises(LegonetError, match=message):
         apply_edit(ZOO, edit, "zoo.yaml")
+
+
+BARE = "legonet: 1\nname: x\ninput: {shape: [3, 4, 4]}\n"
+SHARED = """categories: {}
+tasks:
+  t: {output: {kind: classes, labels: &l [a, b]}}
+  u: {output: {kind: classes, labels: *l}} # shared
+"""
+COW = Add(section="categories", name="cow")
+LABELS = {"output": {"kind": "classes", "labels": ["a", "c"]}}
+
+
+def label(value: str | None) -> Change:
+    return Change(section="categories", name="cat", entry={} if value is None else {"label": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "edit", "expected"),
+    [
+        ("? categories\n: cat: {}\n", COW, "? categories\n: cat: {}\n  cow: {}\n"),
+        ("categories:  # none\n\n  {}\n", COW, "categories:  # none\n\n  cow: {}\n"),
+        ("categories:\n  {cat: {}}\n", COW, "categories:\n  {cat: {}, cow: {}}\n"),
+        (
+            "categories: {\n  cat: {} # c\n  , dog: {}\n  }\n",
+            Remove(section="categories", name="dog"),
+            "categories: {\n  cat: {} # c\n  \n  }\n",
+        ),
+        (
+            "categories: {cat: {}, # c\n  dog: {} # d\n  }\n",
+            Remove(section="categories", name="cat"),
+            "categories: { # c\n  dog: {} # d\n  }\n",
+        ),
+        (
+            "categories:\n  cat:\n    label: >-\n      A long\n      label\n    # after\n",
+            label("Cat"),
+            "categories:\n  cat:\n    label: Cat\n    # after\n",
+        ),
+        (
+            "categories:\n  cat:\n    label:\n      A long\n      label # why\n",
+            label("Cat"),
+            "categories:\n  cat:\n    label:\n      Cat # why\n",
+        ),
+        ("categories:\n  cat: # c\n    label: A # a\n", label(None), "categories:\n  cat: {} # c\n"),
+        (
+            "categories: {cat: {label: }, dog: {label}}\n",
+            label("A"),
+            "categories: {cat: {label: A }, dog: {label}}\n",
+        ),
+        ("categories: {cat: {label}}\n", label("A"), "categories: {cat: {label: A}}\n"),
+        (SHARED, Change(section="tasks", name="u", entry=LABELS), SHARED.replace("*l", "[a, c]")),
+        (
+            SHARED,
+            Change(section="tasks", name="t", entry=LABELS),
+            SHARED.replace("[a, b]", "[a, c]").replace("*l", "[a, b]"),
+        ),
+        (
+            SHARED,
+            Remove(section="tasks", name="t"),
+            "categories: {}\ntasks:\n  u: {output: {kind: classes, labels: [a, b]}} # shared\n",
+        ),
+    ],
+)
+def test_layouts_of_all_kinds(text: str, edit: Edit, expected: str):
+    new, inverse = apply_edit(BARE + text, edit)
+    assert new == BARE + expected
+    assert apply_edit(new, inverse)[0] == BARE + text
 
 
 def test_connecting_takes_the_adapter_of_the_task():
