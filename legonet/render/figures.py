@@ -22,7 +22,7 @@ def read_figures(path: Path) -> dict[str, dict[str, Any]]:
     """
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["rows"]
-        if lacking := [row for row in rows if not _NEEDED <= row.keys()]:
+        if lacking := [row for row in rows if not row.keys() >= _NEEDED]:
             raise KeyError(*lacking[:1])
         return {row["path"]: row for row in reversed(rows)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
