@@ -18,6 +18,7 @@ from legonet.evaluate import scores
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.editing.edit import add_entries
 from legonet.graph.load import load_graph
+from legonet.graph.reading.source import read_exactly
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.network import Network
@@ -55,7 +56,7 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     arriving = list(full.teachers.items())[:arrivals]
     for number, (name, teacher) in enumerate(arriving, 1):
         entry = teacher.model_dump(mode="json", exclude_defaults=True)
-        write_file(path, add_entries(path.read_text(), {"teachers": {name: entry}}).encode())
+        write_file(path, add_entries(read_exactly(path), {"teachers": {name: entry}}).encode())
         network = Network.load(path)
         say(f"[{number}/{len(arriving)}] {name} arrives")
         for edge in network.plan().changes:
@@ -113,7 +114,7 @@ def _name_applications(path: Path, full: Graph) -> None:
     """The full graph's applications, of which every path is there now."""
     applications = {name: list(paths) for name, paths in full.applications.items()}
     if applications:
-        write_file(path, add_entries(path.read_text(), {"applications": applications}).encode())
+        write_file(path, add_entries(read_exactly(path), {"applications": applications}).encode())
 
 
 def _measure(network: Network, seconds: Mapping[str, float]) -> list[Row]:

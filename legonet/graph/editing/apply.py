@@ -33,7 +33,7 @@ def apply_edit(
         character of the old one back. The inverse of that makes the edit again.
 
     Raises:
-        GraphError: There is no such entry, or one already; something refers to what is removed; the result
+        GraphError: There is no such entry, or one already; something depends on what is removed; the result
             would be no valid graph; or an inverse is for another text.
         SelectError: A path of a category or task that does not exist.
     """

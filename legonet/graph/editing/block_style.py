@@ -12,7 +12,7 @@ from legonet.graph.editing.style import Style
 
 
 def changed(layout: Layout, items: list[Item], parts: Parts, top: bool) -> list[Splice]:
-    """Remove and add entries; at least one is kept.
+    """Remove and add entries.
 
     Args:
         layout: The text.
@@ -26,13 +26,22 @@ def changed(layout: Layout, items: list[Item], parts: Parts, top: bool) -> list[
     splices: list[Splice] = []
     for after, new in parts.added.items():
         lines = [line for each in new for line in _lines(layout, items, each, top)]
-        splices.append(_inserted(layout, items, after, min(parts.kept), lines))
+        splices.append(_inserted(layout, items, after, parts.first, lines))
     for index in parts.removed:
         item = items[index]
         if not layout.begins_line(item.start):
             raise LayoutError
         splices.append((layout.line_start(item.start), layout.ends_line(item.end)[1], ""))
     return splices
+
+
+def emptied(layout: Layout, items: list[Item], item: Item | None, empty: str) -> list[Splice]:
+    """Write beside a key that its mapping or list has no entries any more."""
+    if item is None or item.colon is None:
+        raise LayoutError
+    value, first = item.value, layout.line_start(items[0].start)
+    beside = layout.anchor_end(value) if value.start < first else item.colon
+    return [(item.colon, beside, f" {empty}")]
 
 
 def replaced(layout: Layout, style: Style, item: Item, new: Any) -> list[Splice]:

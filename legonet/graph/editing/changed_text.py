@@ -17,9 +17,10 @@ from legonet.graph.editing.style import JsonStyle, YamlStyle
 from legonet.graph.editing.subject import Subject, Wanted
 from legonet.graph.load import graph_problems, parse_yaml
 from legonet.graph.reading.findings import Finding, located
-from legonet.graph.reading.positions import Positions, show
+from legonet.graph.reading.positions import Place, Positions, show
 
 _MARK = "\ufeff"
+_NOWHERE = Positions(Place(1, 1, 0, 0), "")  # what is wanted stands in no text yet
 
 
 def changed_text(
@@ -46,7 +47,7 @@ def changed_text(
         parts = (f"found {show(data)}", "expected a graph", "run `legonet validate`")
         raise GraphError.of(Problem(*parts, source))
     wanted = want(Subject(data, source, positions))
-    if found := graph_problems(wanted.data, positions):
+    if found := graph_problems(wanted.data, _NOWHERE):
         raise GraphError.of(*_located(found, source, positions))
     splices = _splices(body, data, positions, wanted, source, as_json)
     mark = len(text) - len(body)

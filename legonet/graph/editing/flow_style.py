@@ -11,7 +11,7 @@ from legonet.graph.editing.style import Style
 
 
 def changed(layout: Layout, style: Style, items: list[Item], parts: Parts) -> list[Splice]:
-    """Remove and add entries; at least one is kept."""
+    """Remove and add entries; none is added where none is kept."""
     return _Brackets(layout, style, items, parts).splices()
 
 
@@ -43,7 +43,7 @@ class _Brackets:
         for index in self.parts.removed:
             found.append(self._removed(index))
         last = self.parts.last
-        comma = self.commas[last]
+        comma = self.commas[last] if last >= 0 else None
         if comma is not None and not self.ends_with_comma and last not in self.parts.added:
             found.append((comma, comma + 1, ""))
         return found
@@ -72,7 +72,7 @@ class _Brackets:
 
     def _first(self, new: list[New]) -> list[Splice]:
         """Put entries before the first one that is kept."""
-        index = min(self.parts.kept)
+        index = self.parts.first
         item = self.items[index]
         indent = _indent(self.layout, item) if self._own_line(index) else None
         gap = self.style.gap if indent is None else f",{self.layout.newline}{indent}"

@@ -48,24 +48,25 @@ def mentions(data: dict[str, Any], section: str, name: str) -> Iterator[Mention]
 
 
 def unconnected(data: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Paths whose modules no teacher gives, or that neither a teacher nor an adapter connects.
+    """Paths whose modules no teacher gives, or that nothing connects; and adapters within one teacher.
 
     Yields:
         `("adapters", path)`, or `("applications", name, path)`.
     """
     known = outline(data)
     givers = known.category_givers(), known.task_givers()
-    taught = _taught(data)
+    pairs = {f"{category}:{task}": teacher for (category, task), teacher in known.pairs().items()}
 
-    def given(path: str) -> bool:
-        return all(part in given for part, given in zip(path.split(":"), givers, strict=True))
+    def given(path: str) -> list[str | None]:
+        return [each.get(part) for part, each in zip(path.split(":"), givers, strict=True)]
 
     for path in known.adapters:
-        if not given(path):
+        undecided = path.split(":")[1] in known.undecided
+        if None in given(path) or (not undecided and set(given(path)) == {pairs.get(path)}):
             yield "adapters", path
     for name, paths in known.applications.items():
         for _, path in paths:
-            if not given(path) or (path not in taught and path not in known.adapters):
+            if None in given(path) or (path not in pairs and path not in known.adapters):
                 yield "applications", name, path
 
 

@@ -51,7 +51,7 @@ class Remove(_Operation):
     op: Literal["remove"] = "remove"
     section: Section
     name: str
-    references: bool = Field(default=False, description="also remove what refers to it; else it is refused")
+    references: bool = Field(default=False, description="also remove what depends on it; else it is refused")
 
 
 class Connect(_Operation):
@@ -71,7 +71,7 @@ class Disconnect(_Operation):
 
     op: Literal["disconnect"] = "disconnect"
     path: str
-    references: bool = Field(default=False, description="also remove what refers to it; else it is refused")
+    references: bool = Field(default=False, description="also remove what depends on it; else it is refused")
 
 
 class Span(_Operation):

@@ -36,9 +36,21 @@ class Parts:
         """Behind the last one that stays, some are removed and others added."""
         self.removed += removed
         if added:
-            self.added.setdefault(max(self.kept, default=-1), []).extend(added)
+            self.added.setdefault(self.last, []).extend(added)
+
+    def reuse_first(self) -> None:
+        """Nothing stays: let the first entry become the first new one, so that it has a place."""
+        first, *others = self.added.pop(-1)
+        self.removed.remove(0)
+        self.kept[0] = 0 if first.key is None else first.key
+        self.other((), others)
+
+    @property
+    def first(self) -> int:
+        """The first index that is kept; of none, the first."""
+        return min(self.kept, default=0)
 
     @property
     def last(self) -> int:
-        """The last index that is kept."""
-        return max(self.kept)
+        """The last index that is kept; -1 if none is."""
+        return max(self.kept, default=-1)

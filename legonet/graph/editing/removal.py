@@ -1,4 +1,4 @@
-"""A graph without an entry, and without what refers to it."""
+"""A graph without an entry, and without what depends on it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def without(subject: Subject, section: str, name: str, references: bool) -> Want
         subject: The graph.
         section: The entry's section.
         name: Its name.
-        references: What refers to it is removed too; otherwise it is refused while something does.
+        references: What depends on it is removed too; otherwise it is refused while something does.
 
     Raises:
-        GraphError: There is no such entry, or something refers to it; all of that is listed.
+        GraphError: There is no such entry, or something depends on it; all of that is listed.
     """
     subject.entry(section, name)
     gone = _all_that_goes(subject.data, (section, name))
     others = [key for key in gone if key != (section, name)]
     if others and not references:
-        found = f"refers to {WORDS[section]} '{name}'"
-        advice = "remove this first, or remove what refers to it too"
+        found = f"depends on {WORDS[section]} '{name}'"
+        advice = "remove this first, or remove what depends on it too"
         expected = "expected nothing that does"
         raise subject.refusal(*(Finding(key, found, expected, advice, at=_at(key)) for key in others))
     return Wanted(_pruned(subject.data, gone))
 
 
 def _all_that_goes(data: dict[str, Any], first: KeyPath) -> dict[KeyPath, None]:
-    """The keys of an entry, of what names it, of what names that, and of paths that lead nowhere then."""
+    """The keys of an entry, of what names it, of what names that, and of what has lost its use then."""
     gone: dict[KeyPath, None] = {}
     before = set(unconnected(data))
     new = [first]

@@ -69,6 +69,8 @@ class Rewriter:
         items = self.layout.items(place)
         old, new = data
         names = list(old) if isinstance(old, dict) else list(range(len(old)))
+        if not parts.kept and parts.added and items and not place.block:
+            parts.reuse_first()
         for index, then in parts.kept.items():
             each, name = items[index], names[index]
             if each.key and name != then:
@@ -77,10 +79,14 @@ class Rewriter:
             self.rewrite(each.value, old[name], new[then], (*key, name), each)
         if not parts.removed and not parts.added:
             return
-        if not parts.kept:  # nothing is there to go by
+        if not items:  # nothing is there to go by
             self._replace(place, new, item)
         elif place.block:
             self.splices += block_style.changed(self.layout, items, parts, top=not key)
+            if not new:
+                self.splices += block_style.emptied(
+                    self.layout, items, item, "{}" if isinstance(new, dict) else "[]"
+                )
         else:
             self.splices += flow_style.changed(self.layout, self.style, items, parts)
 
