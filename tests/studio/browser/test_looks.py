@@ -87,7 +87,9 @@ def test_two_windows_of_one_draft(opened: Opened, studio: Studio) -> None:
     expect(brick(one, "owl:classify")).to_be_visible()
     brick(other, "dog:classify").click()
     other.get_by_label("Kernel").select_option("5")
-    expect(other.locator(".notice-problem")).to_be_visible()  # its draft was an older one; now it shows this one
+    expect(
+        other.locator(".notice-problem")
+    ).to_be_visible()  # its draft was an older one; now it shows this one
     expect(brick(other, "owl:classify")).to_be_visible()
     other.get_by_label("Kernel").select_option("5")
     expect(brick(other, "dog:classify")).to_contain_text("5×5")
