@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("playwright", reason="the extra dev has playwright")
-
 from playwright.sync_api import Page, expect
 
 from tests.studio.browser.board import brick, expect_panel

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("playwright", reason="the extra dev has playwright")
-axe = pytest.importorskip("axe_playwright_python.base", reason="the extra dev has axe-playwright-python")
-
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from tests.studio.browser.board import brick, drag
@@ -18,7 +17,7 @@ SERIOUS = ("serious", "critical")
 
 def faults(page: Page) -> list[str]:
     """What axe-core finds that is serious."""
-    page.evaluate(axe.AXE_FILE_PATH.read_text())
+    page.evaluate(AXE_SCRIPT)
     found = page.evaluate("() => axe.run({resultTypes: ['violations']})")
     return [
         f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:5]}"

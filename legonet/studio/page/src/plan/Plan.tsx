@@ -27,10 +27,11 @@ export function Plan() {
   const [left, leave] = useState<ReadonlySet<string>>(new Set());
   const [folders, setFolders] = useState<Record<string, string>>({});
   const only = given.get("only");
-  const before = useMemo(() => new Map(answer?.before?.edges.map((edge) => [edge.path, edge]) ?? []), [answer]);
+  const before = useMemo(() => new Map(answer?.before?.edges.map((edge) => [lineOf(edge), edge]) ?? []), [answer]);
 
   if (!answer) return <p class="waiting">Working out the plan …</p>;
-  const edges = answer.after.edges;
+  const connected = new Set(state.edges.filter((edge) => edge.connected).map((edge) => edge.path));
+  const edges = answer.after.edges.filter((edge) => edge.action !== "open" || connected.has(edge.path));
   const jobs = edges.filter((edge) => edge.action === "add" || edge.action === "refit");
   const fits = new Set(answer.after.chosen);
   const labelled = edges.filter((edge) => edge.action === "open" && folders[edge.path]?.trim() && (!only || edge.path === only));
@@ -46,9 +47,9 @@ export function Plan() {
   const start = () => fit(state.dirty, { only: all ? [] : wanted.map((edge) => edge.path), samples });
   const row = (edge: PlannedEdge) => (
     <Row
-      key={edge.path}
+      key={lineOf(edge)}
       edge={edge}
-      before={before.get(edge.path)}
+      before={before.get(lineOf(edge))}
       folder={edge.action === "open" && !state.read_only ? { name: folders[edge.path] ?? "", set: (name) => setFolders({ ...folders, [edge.path]: name }) } : undefined}
       choice={jobs.includes(edge) ? { on: wanted.includes(edge), fits: fits.has(edge.path) && (!only || edge.path === only), flip: () => leave(flipped(left, edge.path)) } : undefined}
     />
@@ -129,8 +130,13 @@ function flipped(set: ReadonlySet<string>, path: string): Set<string> {
   return next;
 }
 
+/** A path may have two lines: it waits for a teacher, and the adapter that it had goes. */
+function lineOf(edge: PlannedEdge): string {
+  return edge.action === "remove" ? `${edge.path} removed` : edge.path;
+}
+
 function changed(edge: PlannedEdge, before: Map<string, PlannedEdge>): boolean {
-  return before.size > 0 && before.get(edge.path)?.action !== edge.action;
+  return before.size > 0 && before.get(lineOf(edge))?.action !== edge.action;
 }
 
 function Table({ label, children }: { label: string; children: preact.ComponentChildren }) {
