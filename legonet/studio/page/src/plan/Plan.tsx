@@ -4,7 +4,7 @@ import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
-import { useDraft } from "../store";
+import { edit, useDraft } from "../store";
 import { count, duration, figure, percent } from "../words";
 
 const ACTIONS: Record<PlannedEdge["action"], string> = {
@@ -106,8 +106,19 @@ export function Plan() {
         </div>
       )}
       {(jobs.length > 0 || told.length > 0) && <Table label="What would be done">{[...jobs, ...told].map(row)}</Table>}
-      {[...(answer.after.weak ?? []).map(weakness), ...(answer.after.notes ?? [])].map((note) => (
+      {[...answer.after.weak.map(weakness), ...answer.after.notes].map((note) => (
         <p key={note} class="note">{note}</p>
+      ))}
+      {answer.after.offers.map((offer) => (
+        <p key={offer.task} class="note">
+          {offer.teacher} is recorded better than {offer.giver}, which gives {offer.task}. To take it, {count(offer.refits, "adapter")} would be fitted again
+          {offer.seconds !== null && `, about ${duration(offer.seconds)}`}.{" "}
+          {!state.read_only && (
+            <button class="link" onClick={() => void edit({ op: "change", section: "tasks", name: offer.task, entry: { ...state.graph.tasks?.[offer.task], teacher: offer.teacher } })}>
+              Take it
+            </button>
+          )}
+        </p>
       ))}
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
@@ -119,7 +130,7 @@ export function Plan() {
   );
 }
 
-function weakness({ path, agreement, least, most, help }: NonNullable<Plans["after"]["weak"]>[number]): string {
+function weakness({ path, agreement, least, most, help }: Plans["after"]["weak"][number]): string {
   const [category, task] = path.split(":");
   return `${category} → ${task} is weak: it is expected to decide as its teacher on ${percent(agreement, 0)} of images (${percent(least, 0)} to ${percent(most, 0)}). Most help would be ${help}.`;
 }

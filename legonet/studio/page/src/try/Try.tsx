@@ -148,7 +148,7 @@ function first(given: URLSearchParams, applications: Record<string, string[]>, r
 function Connections({ ready, applications, paths, choose }: { ready: string[]; applications: Record<string, string[]>; paths: string[]; choose: (paths: string[]) => void }) {
   const groups: [string, string[]][] = [["all", ready], ...Object.entries(applications)];
   return (
-    <details class="more connections" open={ready.length <= 12}>
+    <details class="more connections" open={ready.length <= 12 && matchMedia("(min-width: 901px)").matches}>
       <summary>
         Connections <small>{paths.length} of {ready.length}</small>
       </summary>
