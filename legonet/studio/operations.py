@@ -100,9 +100,12 @@ class Operation:
         try:
             asked = await self._read(request)
             async with studio.turn(self.kind):
-                found = await run_in_threadpool(self.call, studio, asked)
+                return await run_in_threadpool(self._answered, studio, asked)
         finally:
             await request.close()  # what was uploaded
+
+    def _answered(self, studio: Studio, asked: Asked) -> Response:
+        found = self.call(studio, asked)
         if isinstance(found, Response):
             return found
         reply = found if isinstance(found, Reply) else Reply(found)
