@@ -190,7 +190,7 @@ export interface Plans {
 
 export interface Job {
   path: string;
-  state: "waiting" | "running" | "done" | "failed" | "retry" | "planned";
+  state: string;
   step: number | null;
   steps: number | null;
   loss: number | null;
