@@ -88,5 +88,5 @@ def studio(
         import webbrowser
 
         webbrowser.open(address)
-    serve(app, listening)
+    serve(app, listening, stopping=opened.close)
     print("closed", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import python_multipart  # noqa: F401 - starlette reads forms with it, and misses it only then
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response

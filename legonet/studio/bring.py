@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
 from legonet.blocks.weightless import with_room
-from legonet.errors import TeacherError
+from legonet.errors import LegonetError, TeacherError
 from legonet.graph.editing.build import read_input
 from legonet.ir.cuts import NOWHERE
 from legonet.ir.sizes import output_shape
@@ -22,9 +24,23 @@ from legonet.teachers.tracing.outputs import read_output
 from legonet.teachers.tracing.plain import plain
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.weights.checkpoints import fill_from
-from legonet.web.faults import refuse
+from legonet.web.faults import FaultError, refuse
 
 SHAPE = (3, 224, 224)
+
+
+@contextmanager
+def _called(weights: Path | None) -> Iterator[None]:
+    """Messages about an upload name it so: whoever sent it does not know where it lies."""
+    try:
+        yield
+    except LegonetError as error:
+        if weights is None or isinstance(error, FaultError):
+            raise
+        said = [
+            replace(each, found=each.found.replace(str(weights), "the upload")) for each in error.problems
+        ]
+        raise FaultError(422, *said) from error
 
 
 def inspect(asked: Inspect, workspace: Workspace, weights: Path | None) -> Inspected:
@@ -42,7 +58,8 @@ def inspect(asked: Inspect, workspace: Workspace, weights: Path | None) -> Inspe
     notes: list[str] = []
     module = _model(asked.model, workspace)
     if weights is not None:
-        fill_from(module, weights, "upload", asked.model, None, notes.append, follow=False)
+        with _called(weights):
+            fill_from(module, weights, "weights", asked.model, None, notes.append, follow=False)
     with plain(with_room(module), asked.model) as given:
         found = trace(given.module, size, output=read_output(asked.output, asked.model), where=asked.model)
     cuts = list_cut_points(found.graph, size, asked.model)
@@ -72,7 +89,7 @@ def inspect(asked: Inspect, workspace: Workspace, weights: Path | None) -> Inspe
             )
             for each in cuts
         ),
-        notes=tuple(each.replace(str(weights), "the weights") for each in notes),
+        notes=tuple(each.replace(str(weights), "the upload") for each in notes),
     )
 
 
@@ -91,7 +108,8 @@ def add(asked: NewTeacher, graph: Path, workspace: Workspace, weights: Path) -> 
     network = Network.load(graph)
     module = _model(asked.model, workspace)
     where = f"teachers.{asked.name}"
-    fill_from(module, weights, where, asked.model, asked.key, None, by_order=asked.by_order, follow=False)
+    with _called(weights):
+        fill_from(module, weights, where, asked.model, asked.key, None, by_order=asked.by_order, follow=False)
     image = None
     if asked.input is not None:
         read_input(network.graph, asked.input)  # says what is wrong with it before anything is done

@@ -35,7 +35,6 @@ except ImportError:  # a system without file locks: children count as ended ther
     fcntl = None
 
 FOLDER = "studio"
-KEPT = 200  # children of a kind whose folders stay
 _SAYS = replace(foreign.STATE, what="file of the studio's", largest=64 * MIB)
 _LETTERS = "0123456789abcdef-"
 
@@ -128,11 +127,11 @@ class Children:
     Args:
         workspace: Where their folders lie.
         kind: Such as `runs`.
+        kept: How many of their folders stay.
     """
 
-    def __init__(self, workspace: Workspace, kind: str) -> None:
-        self._workspace, self._kind = workspace, kind
-        self._lock = threading.Lock()
+    def __init__(self, workspace: Workspace, kind: str, kept: int) -> None:
+        self._workspace, self._kind, self._kept = workspace, kind, kept
 
     def folder(self, *names: str) -> Path:
         """A place of theirs.
@@ -208,7 +207,7 @@ class Children:
         except OSError:
             return []
         found = []
-        for name in names[:KEPT]:
+        for name in names[: self._kept]:
             with suppress(LegonetError):
                 found.append(self.find(name))
         return found
@@ -216,7 +215,7 @@ class Children:
     def _tidy(self) -> None:
         """The folders of those that ended long ago go."""
         with suppress(OSError):
-            for each in sorted((each.name for each in self.folder().iterdir()), reverse=True)[KEPT:]:
+            for each in sorted((each.name for each in self.folder().iterdir()), reverse=True)[self._kept :]:
                 with suppress(LegonetError):
                     old = self.find(each)
                     if not old.alive():

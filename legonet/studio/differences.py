@@ -19,7 +19,14 @@ from legonet.studio.models.graph import Diff, DiffEntry
 from legonet.web.faults import refuse
 
 PATIENCE = 20.0  # seconds that git has
-_SAFE = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_SAFE = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    # What a partial clone lacks is not fetched: its .git/config names the program that would do it.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "LC_ALL": "C",
+}
 
 
 def difference(path: Path, before: str, now: Snapshot, against: Literal["disk", "head"]) -> Diff:
@@ -49,8 +56,8 @@ def difference(path: Path, before: str, now: Snapshot, against: Literal["disk", 
 def committed(path: Path) -> str:
     """The graph file's text as git's HEAD has it; empty where HEAD lacks it.
 
-    Git reads what the workspace's own `.git/config` says, so nothing that runs filters is called: an object
-    is shown as it is.
+    Git reads what the workspace's own `.git/config` says, so nothing is called that runs filters or fetches:
+    an object is shown as it is.
 
     Raises:
         LegonetError: There is no repository, or no git.

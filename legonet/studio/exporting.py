@@ -20,6 +20,7 @@ from legonet.web.faults import refuse
 Form = Literal["pt2", "onnx", "folder"]
 NAMES: dict[str, str] = {"pt2": "network.pt2", "onnx": "network.onnx", "folder": "network"}
 _ZIP = "network.zip"
+KEPT = 10  # which may be large
 
 
 class Exports:
@@ -32,7 +33,7 @@ class Exports:
 
     def __init__(self, path: Path, workspace: Workspace) -> None:
         self._path = path
-        self.children = Children(workspace, "exports")
+        self.children = Children(workspace, "exports", KEPT)
 
     def start(self, paths: Sequence[str], form: Form, graph: str) -> Child:
         """Start to write paths as one network.

@@ -46,7 +46,9 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     for each in operations:
         if each.gives is not None:
             models.append((each.gives, "serialization"))
-        models += [(taken, "validation") for taken in (each.takes, each.query) if taken is not None]
+        for taken in (each.takes, each.query):
+            if taken is not None:
+                models.append((taken, "validation"))
     named, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:

@@ -100,9 +100,12 @@ class Operation:
         try:
             asked = await self._read(request)
             async with studio.turn(self.kind):
-                found = await run_in_threadpool(self.call, studio, asked)
+                return await run_in_threadpool(self._answered, studio, asked)
         finally:
             await request.close()  # what was uploaded
+
+    def _answered(self, studio: Studio, asked: Asked) -> Response:
+        found = self.call(studio, asked)
         if isinstance(found, Response):
             return found
         reply = found if isinstance(found, Reply) else Reply(found)
@@ -124,6 +127,9 @@ class Operation:
             if kind != FORM:
                 raise refuse(415, f"a body of {kind[:100] or 'no type'}", f"expected {FORM}", key="body")
             form = await request.form(max_files=1, max_fields=1000, max_part_size=65_536)
+            if unknown := sorted(set(form) - set(self.form)):
+                found = f"the fields {', '.join(unknown)[:200]}"
+                raise refuse(422, found, f"expected {', '.join(self.form)}", key="body")
         if self.query is not None:
             try:
                 query = self.query.model_validate(_query(request), strict=False)

@@ -17,6 +17,7 @@ from legonet.studio.run_log import RunLog
 from legonet.web.faults import refuse
 
 SHOWN = 50
+KEPT = 200
 _FOREIGN = "journal-"
 _STATES: dict[str, RunState] = {"done": "done", "failed": "failed", "interrupted": "stopped"}
 
@@ -31,7 +32,7 @@ class RunBook:
 
     def __init__(self, path: Path, workspace: Workspace) -> None:
         self._path, self._workspace = path, workspace
-        self.children = Children(workspace, "runs")
+        self.children = Children(workspace, "runs", KEPT)
         self._logs: dict[str, RunLog] = {}
         self._reading = threading.Lock()
 

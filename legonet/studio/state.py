@@ -15,7 +15,7 @@ from legonet.graph.schema import Adapter
 from legonet.graph.select import givers
 from legonet.plan.plan import PlannedEdge
 from legonet.render import flow
-from legonet.render.view import FITTED, EdgeView, View, make_view
+from legonet.render.view import FITTED, STATE_OF_ACTION, EdgeView, View, make_view
 from legonet.studio.draft import Snapshot
 from legonet.studio.drafted import Drafted
 from legonet.studio.models.base import Cost, ProblemData
@@ -175,6 +175,10 @@ def _edge(
     graph, path = drafted.graph, view.path
     own = graph.adapters.get(path)
     spec = own or (graph.tasks[view.task].adapter if view.task in graph.tasks else None)
+    if view.state == "removed" and planned is not None and planned.action != "remove":
+        # The path stands twice: its old adapter goes, and it is there.
+        state = STATE_OF_ACTION[planned.action]
+        view = replace(view, state=state, reason="; ".join(dict.fromkeys((planned.reason, view.reason))))
     locked = drafted.lock.adapters.get(path)
     quality = dict(locked.quality) if locked is not None and view.state in FITTED else {}
     agreement = quality.get("agreement")

@@ -41,6 +41,7 @@ class Studio:
         self.runs = RunBook(path, self.workspace)
         self.exports, self.uploads = Exports(path, self.workspace), Uploads(self.workspace)
         self._trial: Trial | None = None
+        self.closed = False
         self.streams = 0  # that are open
         self._turns: dict[str, asyncio.Semaphore] = {}
 
@@ -52,6 +53,10 @@ class Studio:
             return
         async with self._turns.setdefault(kind, asyncio.Semaphore(1)):
             yield
+
+    def close(self) -> None:
+        """End what would go on for ever; runs go on."""
+        self.closed = True
 
     def trial(self) -> Trial:
         """What tries images; torch is imported when it is first asked for."""

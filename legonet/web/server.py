@@ -8,7 +8,8 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -77,8 +78,25 @@ class _Impatient(H11Protocol):
             self.timer = self.loop.call_later(HEADERS, self.transport.close)
 
 
+class _Server(uvicorn.Server):
+    """A server that says when it was told to stop, so that what would go on for ever can end."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stopping is not None:
+            self._stopping()
+        super().handle_exit(sig, frame)
+
+
 def serve(
-    app: ASGIApp, listening: socket.socket, grace: float = GRACE, most_at_once: int = MOST_AT_ONCE
+    app: ASGIApp,
+    listening: socket.socket,
+    grace: float = GRACE,
+    most_at_once: int = MOST_AT_ONCE,
+    stopping: Callable[[], None] | None = None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM; those that are begun have some seconds to end.
 
@@ -87,6 +105,7 @@ def serve(
         listening: The socket; it is closed at the end.
         grace: Seconds that begun requests have.
         most_at_once: Connections; those beyond are answered with 503.
+        stopping: Called when it is told to stop.
     """
     config = uvicorn.Config(
         app,
@@ -102,7 +121,7 @@ def serve(
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with listening, _ended_by_signals():
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, stopping).run(sockets=[listening])
 
 
 @contextlib.contextmanager

@@ -201,6 +201,38 @@ def test_git_runs_nothing_of_the_workspace(client: TestClient, zoo: Path, tmp_pa
     assert not ran.exists()
 
 
+def test_git_fetches_nothing(client: TestClient, zoo: Path, tmp_path: Path) -> None:
+    """What a partial clone lacks would be fetched by a program that its .git/config names."""
+    ran, script, other = tmp_path / "ran", tmp_path / "evil", tmp_path / "other"
+    script.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    script.chmod(0o755)
+
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+        done = subprocess.run(["git", *who, *arguments], cwd=zoo.parent, capture_output=True, check=False)
+        return done.stdout.decode().strip()
+
+    git("init", "-q")
+    git("add", zoo.name)
+    git("commit", "-q", "-m", "first")
+    git("init", "-q", "--bare", str(other))
+    blob = git("rev-parse", f"HEAD:{zoo.name}")
+    (zoo.parent / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"file://{other}",
+        "remote.origin.uploadpack": str(script),
+        "protocol.file.allow": "always",
+    }.items():
+        git("config", key, value)
+    client.get("/api/v1/diff", params={"against": "head"})
+    assert not ran.exists()
+    git("cat-file", "blob", f"HEAD:{zoo.name}")
+    assert ran.exists()  # so it would have been run
+
+
 def test_images_are_tried_beside_their_teachers(workspace: Path) -> None:
     with client_of(Studio(workspace / "graphs" / "zoo.yaml")) as client:
         files = {"image": ("mine.png", _png(), "image/png")}

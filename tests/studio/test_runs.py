@@ -50,6 +50,19 @@ def test_a_run_to_its_end(client: TestClient, studio: Studio, zoo: Path, ended: 
         "cow:classify": "planned",
         "dog:sort": "planned",
     }
+    # Without its teacher the path is open, and its adapter, fitted as the teacher, is to be removed.
+    edits = [
+        {"op": "connect", "path": "dog:classify"},
+        {"op": "remove", "section": "teachers", "name": "dog-v1"},
+    ]
+    state = client.post("/api/v1/edits", json={"revision": state["revision"], "edits": edits}).json()
+    opened = next(edge for edge in state["edges"] if edge["path"] == "dog:classify")
+    assert (opened["connected"], opened["state"]) == (True, "open")
+    assert {each["action"] for each in client.get("/api/v1/plan").json()["after"]["edges"]} >= {
+        "open",
+        "remove",
+    }
+    client.post("/api/v1/discard", json={"revision": state["revision"]})
     found = _events(client.get(f"{path}/events").text)
     assert [each["state"] for _, each in found[:2]] == ["started", "done"]
     assert "fitted" in found[-1][1]

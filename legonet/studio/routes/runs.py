@@ -62,7 +62,7 @@ async def _stream(studio: Studio, child: Child, last: int) -> AsyncIterator[str]
     silent = 0.0
     studio.streams += 1
     try:
-        while True:
+        while not studio.closed:
             alive = await run_in_threadpool(child.alive)
             lines, after = await run_in_threadpool(lines_after, child.output, offset)
             said = []

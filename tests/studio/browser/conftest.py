@@ -15,10 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-pytest.importorskip("playwright", reason="the extra dev has playwright")
-
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+PATIENCE = 30_000  # milliseconds, on a machine that does much else
+expect.set_options(timeout=PATIENCE)
 WIDE, PHONE = (1400, 860), (400, 800)
 
 
@@ -169,7 +168,7 @@ def opened(browser: Browser) -> Iterator[Opened]:
         origins.append(studio.origin)
         context.on("request", requested)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", told)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(studio.url)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-pytest.importorskip("playwright", reason="the extra dev has playwright")
-
 from playwright.sync_api import Page, expect
 
 from tests.studio.browser.board import brick, drag, expect_panel

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("playwright", reason="the extra dev has playwright")
-axe = pytest.importorskip("axe_playwright_python.base", reason="the extra dev has axe-playwright-python")
-
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from tests.studio.browser.board import brick, drag
@@ -18,7 +17,7 @@ SERIOUS = ("serious", "critical")
 
 def faults(page: Page) -> list[str]:
     """What axe-core finds that is serious."""
-    page.evaluate(axe.AXE_FILE_PATH.read_text())
+    page.evaluate(AXE_SCRIPT)
     found = page.evaluate("() => axe.run({resultTypes: ['violations']})")
     return [
         f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:5]}"
@@ -93,3 +92,27 @@ def test_two_windows_of_one_draft(opened: Opened, studio: Studio) -> None:
     expect(brick(other, "owl:classify")).to_be_visible()
     other.get_by_label("Kernel").select_option("5")
     expect(brick(other, "dog:classify")).to_contain_text("5×5")
+
+
+def test_boxes_and_points_are_drawn_in_the_photos_own_pixels(opened: Opened, studio: Studio) -> None:
+    studio.again()
+    seen = {
+        "result": {
+            "boxes": [{"label": "<b>owl</b>", "score": 0.9, "box": [10, 5, 70, 45]}],
+            "points": {"beak": {"x": 40, "y": 20, "score": 0.7}},
+        },
+        "text": "an owl",
+        "mask": None,
+    }
+    said = {"width": 80, "height": 60, "results": [{"path": "owl:pose", **seen, "teacher": seen}]}
+    page = opened(studio)
+    page.route("**/api/v1/predict", lambda route: route.fulfill(json=said))
+    page.get_by_role("link", name="Try").click()
+    page.locator(".sample").first.click()
+    expect(page.locator(".side")).to_have_count(2)
+    marks = page.locator(".marks").first
+    expect(marks).to_have_attribute("viewBox", "0 0 80 60")
+    box = marks.locator("rect")
+    assert [box.get_attribute(name) for name in ("x", "y", "width", "height")] == ["10", "5", "60", "40"]
+    expect(marks.locator("text").first).to_have_text("<b>owl</b> 90 %")
+    assert [marks.locator("circle").get_attribute(name) for name in ("cx", "cy")] == ["40", "20"]

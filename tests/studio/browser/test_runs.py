@@ -9,9 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("playwright", reason="the extra dev has playwright")
-
 from PIL import Image
 from playwright.sync_api import Page, expect
 

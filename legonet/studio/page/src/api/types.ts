@@ -80,6 +80,7 @@ export interface Edge {
   own: boolean;
   layers: string[];
   notes: string[];
+  weak: boolean;
   agreement: number | null;
   agreement_from: number | null;
   agreement_to: number | null;
@@ -113,7 +114,7 @@ export interface State {
   graph: {
     input?: { shape: number[] };
     adapters?: Record<string, Partial<Adapter>>;
-    tasks?: Record<string, { adapter?: Partial<Adapter> }>;
+    tasks?: Record<string, Record<string, unknown>>;
   } & Record<string, unknown>;
   categories: Category[];
   tasks: Task[];
@@ -175,8 +176,9 @@ export interface Plan {
   graph: string;
   edges: PlannedEdge[];
   chosen: string[];
-  weak?: { path: string; agreement: number; least: number; most: number; help: string }[];
-  notes?: string[];
+  weak: { path: string; agreement: number; least: number; most: number; help: string }[];
+  notes: string[];
+  offers: { task: string; teacher: string; giver: string; refits: number; seconds: number | null }[];
   totals: Totals;
 }
 
@@ -188,7 +190,7 @@ export interface Plans {
 
 export interface Job {
   path: string;
-  state: "waiting" | "running" | "done" | "failed" | "retry" | "planned";
+  state: string;
   step: number | null;
   steps: number | null;
   loss: number | null;

@@ -4,7 +4,7 @@ import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
-import { useDraft } from "../store";
+import { edit, useDraft } from "../store";
 import { count, duration, figure, percent } from "../words";
 
 const ACTIONS: Record<PlannedEdge["action"], string> = {
@@ -27,10 +27,11 @@ export function Plan() {
   const [left, leave] = useState<ReadonlySet<string>>(new Set());
   const [folders, setFolders] = useState<Record<string, string>>({});
   const only = given.get("only");
-  const before = useMemo(() => new Map(answer?.before?.edges.map((edge) => [edge.path, edge]) ?? []), [answer]);
+  const before = useMemo(() => new Map(answer?.before?.edges.map((edge) => [lineOf(edge), edge]) ?? []), [answer]);
 
   if (!answer) return <p class="waiting">Working out the plan …</p>;
-  const edges = answer.after.edges;
+  const connected = new Set(state.edges.filter((edge) => edge.connected).map((edge) => edge.path));
+  const edges = answer.after.edges.filter((edge) => edge.action !== "open" || connected.has(edge.path));
   const jobs = edges.filter((edge) => edge.action === "add" || edge.action === "refit");
   const fits = new Set(answer.after.chosen);
   const labelled = edges.filter((edge) => edge.action === "open" && folders[edge.path]?.trim() && (!only || edge.path === only));
@@ -46,9 +47,9 @@ export function Plan() {
   const start = () => fit(state.dirty, { only: all ? [] : wanted.map((edge) => edge.path), samples });
   const row = (edge: PlannedEdge) => (
     <Row
-      key={edge.path}
+      key={lineOf(edge)}
       edge={edge}
-      before={before.get(edge.path)}
+      before={before.get(lineOf(edge))}
       folder={edge.action === "open" && !state.read_only ? { name: folders[edge.path] ?? "", set: (name) => setFolders({ ...folders, [edge.path]: name }) } : undefined}
       choice={jobs.includes(edge) ? { on: wanted.includes(edge), fits: fits.has(edge.path) && (!only || edge.path === only), flip: () => leave(flipped(left, edge.path)) } : undefined}
     />
@@ -105,8 +106,19 @@ export function Plan() {
         </div>
       )}
       {(jobs.length > 0 || told.length > 0) && <Table label="What would be done">{[...jobs, ...told].map(row)}</Table>}
-      {[...(answer.after.weak ?? []).map(weakness), ...(answer.after.notes ?? [])].map((note) => (
+      {[...answer.after.weak.map(weakness), ...answer.after.notes].map((note) => (
         <p key={note} class="note">{note}</p>
+      ))}
+      {answer.after.offers.map((offer) => (
+        <p key={offer.task} class="note">
+          {offer.teacher} is recorded better than {offer.giver}, which gives {offer.task}. To take it, {count(offer.refits, "adapter")} would be fitted again
+          {offer.seconds !== null && `, about ${duration(offer.seconds)}`}.{" "}
+          {!state.read_only && (
+            <button class="link" onClick={() => void edit({ op: "change", section: "tasks", name: offer.task, entry: { ...state.graph.tasks?.[offer.task], teacher: offer.teacher } })}>
+              Take it
+            </button>
+          )}
+        </p>
       ))}
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
@@ -118,7 +130,7 @@ export function Plan() {
   );
 }
 
-function weakness({ path, agreement, least, most, help }: NonNullable<Plans["after"]["weak"]>[number]): string {
+function weakness({ path, agreement, least, most, help }: Plans["after"]["weak"][number]): string {
   const [category, task] = path.split(":");
   return `${category} → ${task} is weak: it is expected to decide as its teacher on ${percent(agreement, 0)} of images (${percent(least, 0)} to ${percent(most, 0)}). Most help would be ${help}.`;
 }
@@ -129,8 +141,13 @@ function flipped(set: ReadonlySet<string>, path: string): Set<string> {
   return next;
 }
 
+/** A path may have two lines: it waits for a teacher, and the adapter that it had goes. */
+function lineOf(edge: PlannedEdge): string {
+  return edge.action === "remove" ? `${edge.path} removed` : edge.path;
+}
+
 function changed(edge: PlannedEdge, before: Map<string, PlannedEdge>): boolean {
-  return before.size > 0 && before.get(edge.path)?.action !== edge.action;
+  return before.size > 0 && before.get(lineOf(edge))?.action !== edge.action;
 }
 
 function Table({ label, children }: { label: string; children: preact.ComponentChildren }) {

@@ -155,7 +155,7 @@ function when(seconds: number): string {
   return new Date(seconds * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
-const JOB_STATES: Record<Job["state"], string> = {
+const JOB_STATES: Record<string, string> = {
   waiting: "waits",
   running: "at work",
   done: "fitted",
@@ -171,7 +171,7 @@ function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
     <li class={`job job-${job.state}`}>
       <div class="job-head">
         <button class="link" onClick={() => go("board", { at: job.path })}>{job.path.replace(":", " → ")}</button>
-        <span class={`pill job-${job.state}`}>{JOB_STATES[job.state]}</span>
+        <span class={`pill job-${job.state}`}>{JOB_STATES[job.state] ?? job.state}</span>
         {weak && <span class="pill state-weak">weak</span>}
         <small>
           {job.seconds !== null && duration(job.seconds)}

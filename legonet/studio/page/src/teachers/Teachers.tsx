@@ -2,11 +2,11 @@ import { useMemo, useState } from "preact/hooks";
 import { post, send } from "../api/client";
 import type { Cut, Inspected, State, Upload } from "../api/types";
 import { go, useRoute } from "../route";
-import { refuse, say, take, useDraft } from "../store";
+import { refuse, save, say, take, useDraft } from "../store";
 import { bytes, count } from "../words";
 import { Cuts } from "./Cuts";
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.\-]*$/; // as an attribute it is read with the flag v
 
 /** From a file of weights to a teacher, in three steps: the file, the model, the cut and the names. */
 export function Teachers() {
@@ -169,6 +169,7 @@ function CutAndNames({ state, inspected, upload, ...asked }: Last) {
     if (!upload) return;
     add(true);
     try {
+      if (state.dirty && !(await save())) return; // a teacher is written to the file
       const body = { upload: upload.upload, model: inspected.model, name: called, category, task, cut, example_shape: state.graph.input?.shape ?? null };
       take(await post<State>("teachers", body));
       say(`${called} has arrived.`);
@@ -199,7 +200,7 @@ function CutAndNames({ state, inspected, upload, ...asked }: Last) {
       )}
       <div class="actions">
         <button class="primary big" disabled={!upload || !cut || adding || !NAME.test(category) || !NAME.test(task)}>
-          {adding ? "Adding …" : "Add the teacher"}
+          {adding ? "Adding …" : state.dirty ? "Save and add the teacher" : "Add the teacher"}
         </button>
         {!upload && <span class="soft">Give its weights first.</span>}
       </div>

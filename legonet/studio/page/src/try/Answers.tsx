@@ -4,6 +4,8 @@ import { percent } from "../words";
 
 /** What each path says of the image, beside its teacher. */
 export function Answers({ answer, url, name }: { answer: Prediction; url: string; name: string }) {
+  const tasks = [...new Set(answer.results.map((each) => each.path.split(":")[1]))];
+  const byTask = answer.results.toSorted((a, b) => tasks.indexOf(a.path.split(":")[1]) - tasks.indexOf(b.path.split(":")[1]));
   return (
     <>
       <figure class="photo">
@@ -13,7 +15,7 @@ export function Answers({ answer, url, name }: { answer: Prediction; url: string
         </figcaption>
       </figure>
       <ul class="answers">
-        {answer.results.map((result) => (
+        {byTask.map((result) => (
           <One key={result.path} result={result} answer={answer} url={url} />
         ))}
       </ul>
@@ -45,19 +47,35 @@ interface Box {
 function boxesOf(result: Record<string, unknown>): Box[] {
   const boxes = result["boxes"];
   if (!Array.isArray(boxes)) return [];
-  return boxes.filter((each): each is Box => Array.isArray(each?.box) && each.box.length === 4);
+  return boxes.filter((each): each is Box => Array.isArray(each?.box) && each.box.length === 4 && each.box.every(Number.isFinite));
+}
+
+interface Place {
+  name: string;
+  x: number;
+  y: number;
+}
+
+function pointsOf(result: Record<string, unknown>): Place[] {
+  const points = result["points"];
+  if (!points || typeof points !== "object") return [];
+  return Object.entries(points as Record<string, Partial<Place>>).flatMap(([name, { x, y }]) =>
+    Number.isFinite(x) && Number.isFinite(y) ? [{ name, x: x!, y: y! }] : [],
+  );
 }
 
 function Side({ title, seen, answer, url }: { title: string; seen: Seen; answer: Prediction; url: string }) {
   const boxes = boxesOf(seen.result);
+  const points = pointsOf(seen.result);
+  const marks = boxes.length + points.length > 0;
   return (
     <div class="side">
       <p class="kind">{title}</p>
-      {(seen.mask || boxes.length > 0) && (
+      {(seen.mask || marks) && (
         <div class="over-photo" style={{ width: `${Math.max(SMALLEST, answer.width)}px` }}>
           <img src={url} alt="" width={answer.width} height={answer.height} />
           {seen.mask && <img class="mask" src={seen.mask} alt={`Mask: ${seen.text}`} width={answer.width} height={answer.height} />}
-          {boxes.length > 0 && <Boxes boxes={boxes} answer={answer} />}
+          {marks && <Marks boxes={boxes} points={points} answer={answer} said={seen.text} />}
         </div>
       )}
       <Words seen={seen} />
@@ -65,15 +83,25 @@ function Side({ title, seen, answer, url }: { title: string; seen: Seen; answer:
   );
 }
 
-function Boxes({ boxes, answer }: { boxes: Box[]; answer: Prediction }) {
+/** Boxes and points, in the photo's own pixels. */
+function Marks({ boxes, points, answer: { width, height }, said }: { boxes: Box[]; points: Place[]; answer: Prediction; said: string }) {
+  const unit = Math.min(width, height) / 24;
   return (
-    <svg class="boxes" viewBox={`0 0 ${answer.width} ${answer.height}`} role="img" aria-label={`${boxes.length} boxes`}>
+    <svg class="marks" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={said}>
       {boxes.map(({ box: [left, top, right, bottom], label, score }, at) => (
         <g key={at}>
-          <rect x={left} y={top} width={right - left} height={bottom - top} vector-effect="non-scaling-stroke" />
-          <title>
-            {label} {score !== undefined && percent(score)}
-          </title>
+          <rect x={left} y={top} width={Math.max(0, right - left)} height={Math.max(0, bottom - top)} vector-effect="non-scaling-stroke" />
+          <text x={left + unit / 3} y={top + unit} font-size={unit}>
+            {label} {score !== undefined && percent(score, 0)}
+          </text>
+        </g>
+      ))}
+      {points.map(({ name, x, y }) => (
+        <g key={name}>
+          <circle cx={x} cy={y} r={unit / 2} vector-effect="non-scaling-stroke" />
+          <text x={x + unit * 0.7} y={y + unit / 3} font-size={unit}>
+            {name}
+          </text>
         </g>
       ))}
     </svg>

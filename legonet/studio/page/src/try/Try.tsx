@@ -16,7 +16,8 @@ export function Try() {
   const state = useDraft();
   const { given } = useRoute();
   const ready = state.edges.filter((edge) => edge.connected && isReady(edge.state)).map((edge) => edge.path);
-  const [paths, setPaths] = useState<string[]>(() => first(given, state.applications, ready));
+  const [picked, pick] = useState<string[] | null>(null);
+  const paths = picked ?? first(given, state.applications, ready);
   const [image, setImage] = useState<Given | null>(null);
   const [answer, setAnswer] = useState<Prediction | null>(null);
   const [working, work] = useState(false);
@@ -47,7 +48,6 @@ export function Try() {
   const show = (next: Given) => {
     if (image) URL.revokeObjectURL(image.url);
     setImage(next);
-    void ask(next, paths);
   };
   const take = (file: Blob | undefined, name = "image.png") => file && show({ name, url: URL.createObjectURL(file), file });
   const sample = async (name: string) => {
@@ -58,9 +58,11 @@ export function Try() {
     }
   };
   const choose = (next: string[]) => {
-    setPaths(next);
-    if (image) void ask(image, next);
+    pick(next);
   };
+  useEffect(() => {
+    if (image) void ask(image, paths);
+  }, [image, paths.join()]);
   useEffect(() => {
     const pasted = (event: ClipboardEvent) => {
       const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
@@ -148,7 +150,7 @@ function first(given: URLSearchParams, applications: Record<string, string[]>, r
 function Connections({ ready, applications, paths, choose }: { ready: string[]; applications: Record<string, string[]>; paths: string[]; choose: (paths: string[]) => void }) {
   const groups: [string, string[]][] = [["all", ready], ...Object.entries(applications)];
   return (
-    <details class="more connections" open={ready.length <= 12}>
+    <details class="more connections" open={ready.length <= 12 && matchMedia("(min-width: 901px)").matches}>
       <summary>
         Connections <small>{paths.length} of {ready.length}</small>
       </summary>
