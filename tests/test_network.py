@@ -207,6 +207,20 @@ class TestBuilding:
         network.add_category("cat", "Cat")
         assert network.graph.categories["cat"].label == "Cat"
 
+    def test_a_plan_tells_of_statistics_of_one_side(
+        self, make_model: Callable[..., nn.Sequential], images: torch.Tensor
+    ) -> None:
+        network = legonet.Network("zoo", (3, 8, 8))
+        for seed, shift in ((0, 0.0), (1, 50.0)):
+            model = make_model(seed)
+            with torch.no_grad():
+                model[-1].get_parameter("bias").add_(shift)
+            name = f"animal-{seed}"
+            network.add_teacher(f"{name}-v1", model, category=name, task="t", cut="pool1", images=images)
+        (note,) = network.plan().notes
+        assert note.startswith("animal-1-v1: its statistics are of images that it calls positive alone")
+        assert f"! {note}" in str(network.plan())
+
     def test_connect_by_keywords_changes_nothing_else(self, network: Network) -> None:
         network.add_task("mark", {"kind": "mask"}, {"kernel": 5, "activation": "none"})
         network.connect("dog", "mark", method="closed-form")

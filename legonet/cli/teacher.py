@@ -308,7 +308,7 @@ def record(
     import legonet
     from legonet.data.source import open_source
     from legonet.graph.select import image_names
-    from legonet.teachers.recording import one_sided
+    from legonet.teachers.one_sided import ADVICE, one_sided
 
     network = legonet.load(graph)
     for name in names or network.graph.teachers:
@@ -323,9 +323,10 @@ def record(
         path, count = network.record(name, images)
         size = Path(path).stat().st_size
         print(f"{path}: {count} images of '{shown}' and others, {size / 1024:.0f} KiB")
-        lacking = one_sided(Path(path), network.graph.tasks[network.graph.teachers[name].task].output)
-        if lacking:
-            print(f"  note: {lacking}")
+        meaning = network.graph.tasks[network.graph.teachers[name].task].output
+        side = one_sided(Path(path).read_bytes(), meaning)
+        if side:
+            print(f"  note: all but a few scores are {side}: {ADVICE}")
 
 
 def _model(

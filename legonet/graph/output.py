@@ -192,12 +192,11 @@ class Output(Model):
         """
         return ((student - teacher).abs() < scale / 2).flatten(1).float().mean(1)
 
-    def one_sided(self, quantiles: Tensor) -> str | None:
+    def one_sided(self, quantiles: Sequence[Sequence[float]]) -> str | None:
         """Say which decision all of a teacher's recorded outputs were, or None if they were several.
 
         Args:
-            quantiles: Of each output over the owner's images, from the least to the greatest, (outputs,
-                number).
+            quantiles: Of each output over the owner's images, from the least to the greatest.
 
         Returns:
             A word for the one decision, such as `positive`; None where there were several, or of kinds that

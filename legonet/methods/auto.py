@@ -186,27 +186,24 @@ class _Kept:
 
 def _warn(context: Context, expected: Estimate) -> None:
     """Note what is to be expected of a weak path, and what would help most."""
-    from legonet.distill.fitting.estimate import WEAK
+    from legonet.plan.weak import weak
 
     edge, path = context.edge, context.edge.path
-    side = None if edge.statistics is None else edge.meaning.one_sided(edge.statistics.output_quantiles)
+    known = edge.statistics
+    side = None if known is None else edge.meaning.one_sided(known.output_quantiles.tolist())
     if side is not None:
         context.notes.append(
             f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
             "output's offset may be wrong; record them on images that show the category and on others"
         )
-    if expected.agreement >= WEAK:
-        return
-    if edge.statistics is None:
-        most = "statistics of the teacher"
-    elif context.images is None or len(context.images) < FEW:
-        most = "ten images of the category"
-    else:
-        most = "an adapter with a larger kernel or more layers, another cut"
-    context.notes.append(
-        f"{path}: a weak path: expected to decide as its teacher on {expected.agreement:.0%} of images ("
-        f"{expected.least:.0%} to {expected.most:.0%}); most help would be {most}"
+    found = weak(
+        path,
+        expected.quality(),
+        statistics=edge.statistics is not None,
+        images=context.images is not None and len(context.images) >= FEW,
     )
+    if found is not None:
+        context.notes.append(str(found))
 
 
 def _note(context: Context, material: Material, kept: _Kept) -> str:

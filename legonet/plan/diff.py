@@ -33,6 +33,7 @@ from legonet.plan.inputs import (
 from legonet.plan.plan import Action, Offer, Plan, PlannedEdge
 from legonet.plan.reasons import changes, short
 from legonet.plan.unchanged import Pairs, kept
+from legonet.plan.weak import weak_paths
 
 __all__ = ["Before", "Facts", "Plan", "PlannedEdge", "TeacherFacts", "diff"]
 
@@ -79,7 +80,8 @@ def diff(
         for path in sorted(unused):
             reason = reasons.get(path, "the graph has no such path any more")
             edges.append(PlannedEdge(path, "remove", f"its adapter is no longer used: {reason}"))
-    return Plan(graph.name, tuple(edges), planner.offers())
+    weak = weak_paths(lock, (edge.path for edge in edges if edge.action == "keep"))
+    return Plan(graph.name, tuple(edges), planner.offers(), weak)
 
 
 def _untaught(graph: Graph, pairs: Pairs) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from legonet.plan.facts import StoredAdapter
 
 if TYPE_CHECKING:
     from legonet.plan.ports import Ports
+    from legonet.plan.weak import Weak
 
 Action = Literal["add", "keep", "refit", "remove", "native", "open"]
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -97,6 +98,8 @@ class Plan:
         graph: The network's name.
         edges: The paths of the graph, and those whose adapters are removed.
         offers: Teachers that could give a task's module better.
+        weak: The kept paths that are expected to decide unlike their teachers too often.
+        notes: What is doubtful about the teachers of its jobs.
         ports_of: Finds what the adapters of a plan join, by path, when somebody looks; None: it is not known.
 
     Printed, it is what `legonet plan` prints.
@@ -105,6 +108,8 @@ class Plan:
     graph: str
     edges: tuple[PlannedEdge, ...]
     offers: tuple[Offer, ...] = ()
+    weak: tuple[Weak, ...] = ()
+    notes: tuple[str, ...] = ()
     ports_of: Callable[[Plan], Mapping[str, Ports]] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -161,4 +166,6 @@ class Plan:
             "graph": self.graph,
             "edges": [edge.data() for edge in self.edges],
             "offers": [offer._asdict() for offer in self.offers],
+            "weak": [each._asdict() for each in self.weak],
+            "notes": list(self.notes),
         }

@@ -110,7 +110,10 @@ def counts(planned: Plan, shown: Plan) -> dict[str, str]:
 
 def summary(planned: Plan) -> list[str]:
     """What is offered, what there is to do, and what that takes."""
-    lines = []
+    lines = [f"! {each}" for each in planned.weak[:LISTED]]
+    if more := len(planned.weak[LISTED:]):
+        lines.append(f"! and {more:,} more weak paths; `legonet plan --json` lists them")
+    lines += [f"! {note}" for note in planned.notes]
     for offer in planned.offers:
         time = "" if offer.seconds is None else f", about {duration(offer.seconds)}"
         lines.append(

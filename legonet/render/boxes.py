@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from legonet.render.text import fit, width
-from legonet.render.view import MEANING, EdgeView, ModuleView, State, View
+from legonet.render.view import FITTED, MEANING, EdgeView, ModuleView, State, View
 
 Kind = Literal["category", "task", "adapter", "identity", "teacher", "heading", "note"]
 Point = tuple[float, float]
@@ -163,7 +163,7 @@ def note_box(layout: Layout, said: list[str], bottom: float) -> None:
 
 def figures_note(view: View) -> list[str]:
     """How to read the figures, if there are any."""
-    shown = [edge for edge in view.edges if edge.figure and edge.state in ("built", "native")]
+    shown = [edge for edge in view.edges if edge.figure and edge.state in FITTED | {"native"}]
     errors = [edge.figure.endswith("%") for edge in shown]
     teachers = any(edge.reference for edge in shown)
     if errors and all(errors):

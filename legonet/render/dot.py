@@ -145,6 +145,8 @@ def _node_style(box: Box) -> dict[str, str]:
         return {"style": "filled,rounded", "color": _BLUE, "fillcolor": _PALE_BLUE, "penwidth": "1.2"}
     if box.kind == "task":
         return {"style": "filled", "color": _GREEN, "fillcolor": _PALE_GREEN, "penwidth": "1.2"}
+    if box.state == "weak":  # a thick frame, which a grey print keeps
+        return {"style": "filled", "color": _VERMILLION, "fillcolor": _PALE_ORANGE, "penwidth": "2.4"}
     if box.state == "built":
         fill = _ORANGE_BRICK if box.brick else _PALE_ORANGE
         return {"style": "filled", "color": _ORANGE, "fillcolor": fill, "penwidth": "1"}

@@ -124,9 +124,12 @@ def _label(edge: EdgeView) -> tuple[Line, ...]:
     """What stands on the line behind the adapter: what is planned, or else what was measured."""
     if edge.state in ("planned", "refit", "removed"):
         return (Line(WORD[edge.state], TAG, "soft"),)
-    if not edge.figure or edge.state == "open":
+    if edge.state == "weak":
+        figure = Line(f"{WORD['weak']} {edge.figure}".strip(), TAG)
+    elif not edge.figure or edge.state == "open":
         return ()
-    figure = Line(edge.figure, TAG)
+    else:
+        figure = Line(edge.figure, TAG)
     return (
         (figure, Line(f"\N{NO-BREAK SPACE}({edge.reference})", 8.0, "soft")) if edge.reference else (figure,)
     )

@@ -28,6 +28,7 @@ code { font: .85em Menlo, Consolas, monospace; color: #5a5a5a; }
 .built::before { background: #f2b84b; border-color: #c77f00; }
 .planned::before { border: 1.5px dashed #c77f00; }
 .refit::before { background: #fff3dc; border: 1.5px dashed #c04a00; } .native::before { background: #ededed; }
+.weak::before { background: #f2b84b; border: 3px double #c04a00; }
 .open::before { border: 1.5px dotted #8a8a8a; } .removed::before { border: 1.5px dashed #8a8a8a; }
 """
 _RATES = frozenset({"error", "teacher", "unadapted"})

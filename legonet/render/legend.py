@@ -7,6 +7,7 @@ from legonet.render.view import MEANING, STATES, State, View
 
 WORD: dict[State, str] = {
     "built": "fitted",
+    "weak": "weak",
     "planned": "add",
     "refit": "refit",
     "removed": "remove",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from legonet.render.view import MEANING, EdgeView, ModuleView, State, View
+from legonet.render.view import FITTED, MEANING, EdgeView, ModuleView, State, View
 
 _CLASSES = {
     "category": "fill:#E3EFF8,stroke:#0072B2,color:#1A1A1A",
     "task": "fill:#E0F2EB,stroke:#00805C,color:#1A1A1A",
     "adapter": "fill:#FFF3DC,stroke:#C77F00,color:#1A1A1A",
+    "weak": "fill:#FFF3DC,stroke:#C04A00,stroke-width:3px,color:#1A1A1A",
     "planned": "fill:#FFFFFF,stroke:#C77F00,stroke-dasharray:4 3,color:#1A1A1A",
     "refit": "fill:#FFF3DC,stroke:#C04A00,stroke-dasharray:4 3,color:#1A1A1A",
     "removed": "fill:#FFFFFF,stroke:#8A8A8A,stroke-dasharray:4 3,color:#5A5A5A",
@@ -88,8 +89,9 @@ def _edge(edge: EdgeView, node: str, ids: _Ids) -> list[str]:
         said = "identity" + (f" · {figure}" if figure else "")
         return [f'{category} -->|"{escape(said)}"| {task}']
     shown: dict[State, str] = {"planned": "add", "refit": "refit", "removed": "remove"}
+    shown["weak"] = f"weak {figure}".strip()
     label = shown.get(edge.state, figure)
-    dotted = edge.state != "built"
+    dotted = edge.state not in FITTED
     style = "adapter" if edge.state == "built" else edge.state
     entry, leave = ("-.-", "-.->") if dotted else ("---", "-->")
     said = f'|"{escape(label)}"|' if label else ""

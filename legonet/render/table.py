@@ -24,7 +24,7 @@ from legonet.render.boxes import (
 )
 from legonet.render.legend import WORD, add_legend
 from legonet.render.text import fit, width
-from legonet.render.view import MEANING, EdgeView, ModuleView, View
+from legonet.render.view import FITTED, MEANING, EdgeView, ModuleView, View
 
 _MAX_CATEGORY, _MAX_CELL = 140.0, 150.0
 _ROW, _ROW_GAP = 26.0, 3.0
@@ -97,7 +97,7 @@ def _line(module: ModuleView, limit: float) -> Line:
 def _cell(view: View, edge: EdgeView) -> tuple[Line, ...]:
     """What a brick says: its state and figure, then the method and the teacher."""
     words = [WORD[edge.state]]
-    if edge.figure and edge.state in ("built", "native"):
+    if edge.figure and edge.state in FITTED | {"native"}:
         words.append(edge.figure + (f" ({edge.reference})" if edge.reference else ""))
     lines = [Line(fit(" · ".join(words), _MAX_CELL, TAG), TAG)]
     below = fit(edge.method, _MAX_CELL / 2, SMALL)

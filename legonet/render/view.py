@@ -15,9 +15,10 @@ from legonet.errors import RenderError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Adapter, Graph, Input
 from legonet.graph.select import givers, split_path
+from legonet.plan.weak import is_weak
 from legonet.render.text import clean
 
-State = Literal["built", "planned", "refit", "removed", "native", "open"]
+State = Literal["built", "weak", "planned", "refit", "removed", "native", "open"]
 
 STATE_OF_ACTION: dict[str, State] = {
     "add": "planned",
@@ -29,9 +30,11 @@ STATE_OF_ACTION: dict[str, State] = {
 }
 
 STATES: tuple[State, ...] = get_args(State)
+FITTED: frozenset[State] = frozenset({"built", "weak"})
 
 MEANING: dict[State, str] = {
     "built": "fitted",
+    "weak": "fitted, but expected to differ from its teacher on over 10 % of images",
     "planned": "to be fitted",
     "refit": "to be fitted again",
     "removed": "to be removed",
@@ -301,12 +304,14 @@ def _edge(
 ) -> EdgeView:
     category, task = split_path(path)
     locked = lock.adapters.get(path)
+    if state == "built" and locked is not None and is_weak(locked.quality):
+        state = "weak"
     spec = graph.adapters.get(path) or (graph.tasks[task].adapter if task in graph.tasks else None)
     method = caption = ""
     if state not in ("native", "open"):
         if spec is not None:
             method = spec.method if isinstance(spec.method, str) else spec.method.name
-        if locked is not None and state in ("built", "removed"):
+        if locked is not None and (state in FITTED or state == "removed"):
             method = locked.method
         caption = " · ".join(part for part in (_stack(spec) if spec else "", method) if part)
     figure, reference = _headline(figures)
@@ -367,4 +372,4 @@ def number(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "–"
 
 
-assert set(STATE_OF_ACTION.values()) == set(get_args(State)) == set(MEANING)  # noqa: S101
+assert set(STATE_OF_ACTION.values()) | FITTED == set(get_args(State)) == set(MEANING)  # noqa: S101

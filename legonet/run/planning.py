@@ -17,6 +17,9 @@ from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers, without_doubtful
 from legonet.store.blobs import BlobStore
 from legonet.teachers.crossing import Crossing
+from legonet.teachers.one_sided import ADVICE, one_sided
+
+_LOOKED_AT = 100  # files of statistics
 
 
 @dataclass(frozen=True)
@@ -91,4 +94,15 @@ def make_plan(
         fitted = {key: each for key, each in fitted.items() if store.looks_whole(each.adapter, "adapter")}
         if fitted:
             plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
-    return PlannedNetwork(graph, plan, teachers, before)
+    return PlannedNetwork(graph, replace(plan, notes=_notes(plan, graph, sources)), teachers, before)
+
+
+def _notes(plan: Plan, graph: Graph, sources: Sources) -> tuple[str, ...]:
+    """Which of the teachers to be learned from have statistics of one side; of many, the first."""
+    notes = []
+    for name in [edge.teacher for edge in plan.jobs if edge.teacher is not None][:_LOOKED_AT]:
+        data = sources[name].statistics()
+        side = None if data is None else one_sided(data, graph.tasks[graph.teachers[name].task].output)
+        if side is not None:
+            notes.append(f"{name}: its statistics are of images that it calls {side} alone: {ADVICE}")
+    return tuple(notes)

@@ -8,14 +8,13 @@ from pathlib import Path
 from torch import Tensor
 
 from legonet.errors import SelectError
-from legonet.graph.output import Output
 from legonet.ir.modules import make_module
 from legonet.store.plain_files import write_file
 from legonet.teachers.sources.file import FileTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
 from legonet.teachers.sources.source import TeacherSource
 from legonet.teachers.statistics import SHARE, record
-from legonet.teachers.statistics_file import dump_statistics, parse_statistics
+from legonet.teachers.statistics_file import dump_statistics
 
 
 def record_bytes(source: TeacherSource, batches: Iterable[Tensor]) -> bytes:
@@ -60,19 +59,6 @@ def record_file(source: TeacherSource, images: Callable[[], Tensor]) -> tuple[Pa
         path = workspace.own(source.statistics_path())
         write_file(path, data)
     return path, len(shown)
-
-
-def one_sided(path: Path, meaning: Output) -> str | None:
-    """Say what a statistics file lacks whose images the teacher decided in one way; None: nothing."""
-    quantiles = parse_statistics(path.read_bytes(), str(path)).output_quantiles
-    side = meaning.one_sided(quantiles)
-    if side is None:
-        return None
-    return (
-        f"all but a few scores are {side}: where the teacher changes its mind is not known, so that "
-        "adapters may set "
-        "it wrong; record what the network will meet, images that show the category and images that do not"
-    )
 
 
 def with_statistics(source: MemoryTeacher, statistics: bytes) -> MemoryTeacher:

@@ -67,8 +67,12 @@ def _make_graph(
     return graph.model_copy(update={"categories": named})
 
 
-def _make_lock(adapters: Iterable[str] = (), modules: dict[str, tuple[str, str]] | None = None) -> Lock:
-    """Locked adapters; `modules` maps a teacher to the names of its f and g_T."""
+def _make_lock(
+    adapters: Iterable[str] = (),
+    modules: dict[str, tuple[str, str]] | None = None,
+    weak: Iterable[str] = (),
+) -> Lock:
+    """Locked adapters, some of them weak; `modules` maps a teacher to the names of its f and g_T."""
     given = modules or {}
     return Lock(
         adapters={
@@ -78,7 +82,7 @@ def _make_lock(adapters: Iterable[str] = (), modules: dict[str, tuple[str, str]]
                 adapter=sha(path[::-1]),
                 method="back-distillation",
                 seed=0,
-                quality={"residual": 0.125},
+                quality={"residual": 0.125, "agreement": 0.8 if path in weak else 0.97},
             )
             for path in adapters
         },

@@ -76,6 +76,21 @@ def test_structure_and_states(make_graph, make_lock, make_plan):
     assert len(edges) == 5 * 2 + 1 + 5
 
 
+def test_a_weak_path_is_drawn_as_such(make_graph, make_lock):
+    lock = make_lock(["cat:classify", "cow:classify"], weak=["cow:classify"])
+    figures = {path: {"error": 0.2} for path in ("cat:classify", "cow:classify")}
+    text = dot(make_view(make_graph(["dog", "cat", "cow"]), lock, None, figures))
+    lines = [line.strip() for line in text.splitlines()]
+    adapters = {
+        name: next(x for x in lines if x.startswith(f'"adapter:{name}:') and "->" not in x)
+        for name in ("cat", "cow")
+    }
+    assert 'penwidth="2.4"' in adapters["cow"]
+    assert 'penwidth="1"' in adapters["cat"]
+    assert "weak 20.0" in text
+    assert "expected to differ from its teacher" in text
+
+
 def test_what_is_written_where(make_graph, make_lock):
     figures = {"cat:classify": {"error": 0.041, "teacher": 0.017}}
     data = graphviz(dot(make_view(make_graph(["dog", "cat"]), make_lock(["cat:classify"]), None, figures)))

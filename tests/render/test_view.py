@@ -44,6 +44,16 @@ def test_states_from_graph_and_lock(make_graph, make_lock):
     }
 
 
+@pytest.mark.parametrize("planned", [False, True])
+def test_what_its_fit_calls_weak_is_weak(make_graph, make_lock, make_plan, planned):
+    lock = make_lock(["cat:classify", "cow:classify"], weak=["cow:classify"])
+    plan = make_plan(cat__classify="keep", cow__classify="keep") if planned else None
+    view = make_view(make_graph(["dog", "cat", "cow"]), lock, plan, {"cow:classify": {"error": 0.2}})
+    assert states(view) == {"dog:classify": "native", "cat:classify": "built", "cow:classify": "weak"}
+    refit = make_plan(cow__classify="refit")
+    assert states(make_view(make_graph(["dog", "cow"]), lock, refit))["cow:classify"] == "refit"
+
+
 def test_without_a_lock_nothing_is_built(make_graph):
     graph = make_graph(["dog", "cat"])
     assert make_view(graph) == make_view(graph, Lock())

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 SHIFT, SPREAD = 0.45, 0.93  # with a common base
 STRANGERS_SHIFT, STRANGERS_SPREAD = -0.7, 1.35  # without one
-WEAK = 0.9  # an agreement below which a path is called weak
 
 
 class Estimate(NamedTuple):
