@@ -152,7 +152,7 @@ class TestInt8:
         ],
     )
     def test_the_axis_of_output_channels(
-        self, operation: str, attributes: dict[str, int], axis: int | None
+        self, operation: str, attributes: dict[str, Any], axis: int | None
     ) -> None:
         weight = numpy_helper.from_array(np.zeros((32, 32), np.float32), "w")
         nodes = [helper.make_node(operation, ["x", "w"], ["y"], **attributes)]
@@ -207,7 +207,7 @@ def test_a_compiler_that_fails(app: CompiledNetwork, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(("name", "option"), [("app", "aot"), ("app.onnx", "aot"), ("app.pt2", "int8")])
 def test_each_has_its_ending(app: CompiledNetwork, tmp_path: Path, name: str, option: str) -> None:
     with pytest.raises(ExportError, match=f"found {option}, which is of "):
-        export(app, tmp_path / name, **{option: True})
+        export(app, tmp_path / name, aot=option == "aot", int8=option == "int8")
 
 
 def test_the_command(graph_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
