@@ -63,7 +63,7 @@ class Bodies:
                 size += len(part)
                 self.held += len(part)
                 if self.held > self._most:
-                    raise FaultError(429, FULL, headers={"retry-after": "1"})
+                    raise FaultError(429, FULL, headers={"retry-after": "1", "connection": "close"})
                 parts.append(part)
             yield b"".join(parts)
         finally:

@@ -192,7 +192,7 @@ def test_bodies_are_bounded_together() -> None:
                 async with bodies.body(request(b"c" * 200, b"d" * 200)):
                     pass
             assert refused.value.status == 429
-            assert refused.value.headers == {"retry-after": "1"}
+            assert refused.value.headers["retry-after"] == "1"
             assert bodies.held == 700
             async with bodies.body(request(b"e" * 300)):
                 assert bodies.held == 1000
