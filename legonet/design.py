@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from legonet.errors import GraphError
 from legonet.graph.editing.build import extended, new_graph, read_input
+from legonet.graph.editing.connection import connection
 from legonet.graph.schema import Graph
-from legonet.graph.select import adapter_spec, find_edge, split_path
+from legonet.graph.select import split_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -186,19 +186,11 @@ class Design:
             SelectError: There is no such category or task.
             GraphError: There is no such adapter, or one teacher gives both modules, so that none is needed.
         """
-        spec = adapter_spec(self.graph, category, task)  # refuses names that do not exist
         given = {"method": method, "kernel": kernel, "depth": depth, "seed": seed}
         given = {key: value for key, value in given.items() if value is not None}
-        if adapter is None and given:
-            adapter = spec.model_dump(mode="json", exclude_unset=True)
         path = f"{category}:{task}"
-        edge = find_edge(extended(self.graph, {"adapters": {path: {}}}), path)
-        if edge.native:
-            raise GraphError(
-                f"{path}: the teacher {edge.teacher} gives both modules; expected a path that joins modules "
-                "of two teachers; compile it as it is"
-            )
-        self.graph = extended(self.graph, {"adapters": {path: {**(adapter or {}), **given}}})
+        entry = connection(self.graph, path, adapter, given)
+        self.graph = extended(self.graph, {"adapters": {path: entry}})
 
     def _prepare(self, path: str, photos: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Photos as a path's category module takes them, and their labels with them."""

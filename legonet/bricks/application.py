@@ -12,6 +12,7 @@ from legonet.bricks.modular import ModularNetwork
 from legonet.errors import GraphError, SelectError
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.edit import add_entries
+from legonet.graph.reading.source import read_exactly
 from legonet.graph.select import split_path
 from legonet.graph.subgraph import concerning
 from legonet.graph.suggest import listed
@@ -279,7 +280,6 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
     if network.path is not None:
         workspace, as_json = Workspace.find(network.path), network.path.suffix == ".json"
         with workspace.writing():
-            text = network.path.read_text(encoding="utf-8")
-            text = add_entries(text, entry, str(network.path), as_json)  # type: ignore[arg-type]
+            text = add_entries(read_exactly(network.path), entry, str(network.path), as_json)  # type: ignore[arg-type]
             write_file(workspace.own(network.path), text.encode())
     network.graph = graph

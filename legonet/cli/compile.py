@@ -71,7 +71,7 @@ def compile(  # noqa: A001 - the command's name
     lines = []
     if explain or output is None:
         explanation = app.explain()
-        data["explanation"] = explanation.data()
+        data |= {"explanation": explanation.data(), "table": str(explanation)}
         lines.append(str(explanation))
     if output is not None:
         from legonet.compile.export import export

@@ -175,10 +175,10 @@ def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
         DataError: The file is missing, damaged or too large, or of another format.
     """
     with foreign.opened(path, foreign.IMAGE, follow=True) as file:
-        return decoded(file, path, upright=upright)
+        return read_picture(file, path, upright=upright)
 
 
-def decoded(
+def read_picture(
     file: BinaryIO, name: Path | str, *, most: int = MOST_PIXELS, upright: bool = True
 ) -> Image.Image:
     """Decode a picture of one of `FORMATS`.
@@ -190,7 +190,7 @@ def decoded(
         upright: Turn it as its camera was held.
 
     Raises:
-        DataError: It is damaged, too large, or of another format.
+        DataError: It is damaged or too large, or of another format.
     """
     with _told(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own; the limits below are ours

@@ -8,6 +8,8 @@ from typing import Any
 
 from legonet.errors import RenderError
 
+_NEEDED = {"path", "measure", "transplanted", "teacher"}
+
 
 def read_figures(path: Path) -> dict[str, dict[str, Any]]:
     """The first row of each path: its measure, and the path's, the teacher's and the unadapted path's value.
@@ -20,8 +22,8 @@ def read_figures(path: Path) -> dict[str, dict[str, Any]]:
     """
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["rows"]
-        for row in rows:
-            row["path"], row["measure"], row["transplanted"], row["teacher"]  # what a diagram needs
+        if lacking := [row for row in rows if not row.keys() >= _NEEDED]:
+            raise KeyError(*lacking[:1])
         return {row["path"]: row for row in reversed(rows)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RenderError(

@@ -247,13 +247,16 @@ class Journal:
         """The last runs of a network, the newest first; those of a damaged journal are left out."""
         query = "SELECT run, started, finished, state FROM runs WHERE graph = ? ORDER BY run DESC LIMIT ?"
         rows = [row for row in self._read(query, [(graph, most)]) if _is_run(row)]
-        jobs: dict[int, list[JournalJob]] = {row[0]: [] for row in rows}
+        jobs: dict[int, list[JournalJob]] = {run: [] for run, *_ in rows}
         query = "SELECT path, state, seconds, quality, notes FROM jobs WHERE run = ? ORDER BY rowid LIMIT ?"
         for run, found in jobs.items():
             for path, state, seconds, quality, notes in self._read(query, [(run, REMEMBERED)]):
                 if isinstance(path, str) and isinstance(state, str) and _is_time(seconds):
                     found.append(JournalJob(path, state, seconds, _measures(quality), _listed(notes)))
-        return [JournalRun(*row, tuple(jobs[row[0]])) for row in rows]
+        return [
+            JournalRun(run, started, finished, state, tuple(jobs[run]))
+            for run, started, finished, state in rows
+        ]
 
     def notes_of(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """What was noted of the last job that was done for each of these keys."""

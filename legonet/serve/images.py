@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from legonet.data.photos import Photo, of_array
-from legonet.data.pictures import decoded
+from legonet.data.pictures import read_picture
 from legonet.errors import DataError, LegonetError, Problem
 
 ARRAY = b"\x93NUMPY"
@@ -80,7 +80,7 @@ def _read(upload: Upload, pixels: int) -> list[Photo]:
             return [Photo(upload.name, of_array(array, upload.name))]
         names = [f"{upload.name}[{number}]" for number in range(len(array))]
         return [Photo(name, of_array(each, name)) for name, each in zip(names, array, strict=True)]
-    return [Photo(upload.name, decoded(io.BytesIO(upload.data), Path(upload.name), most=max(pixels, 0)))]
+    return [Photo(upload.name, read_picture(io.BytesIO(upload.data), Path(upload.name), most=max(pixels, 0)))]
 
 
 def _array(upload: Upload, pixels: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import python_multipart  # noqa: F401 - starlette reads forms with it, and misses it only then
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -51,5 +52,9 @@ def _route(studio: Studio, operation: Operation) -> Route:
     async def endpoint(request: Request) -> Response:
         return await operation(studio, request)
 
-    path = PREFIX + operation.path.replace("{id}", "{id:str}")
-    return Route(path, endpoint, methods=[operation.method], name=f"{operation.method} {operation.path}")
+    return Route(
+        PREFIX + operation.path,
+        endpoint,
+        methods=[operation.method],
+        name=f"{operation.method} {operation.path}",
+    )

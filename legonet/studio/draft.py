@@ -7,15 +7,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from legonet import foreign
+from legonet.graph.editing.apply import apply_edit
+from legonet.graph.editing.operations import Edit, Restore
 from legonet.graph.load import LoadedGraph, parse_graph
 from legonet.graph.reading.source import decode
 from legonet.store.blobs import sha256
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
-from legonet.studio.editing import apply_edit
 from legonet.web.faults import refuse
 
 MOST_UNDONE = 500  # changes that can be taken back
@@ -75,7 +75,7 @@ class Draft:
 
     def __init__(self, path: Path) -> None:
         self.path, self.workspace = path, Workspace.find(path)
-        self._as_json = path.name.lower().endswith(".json")
+        self.as_json = path.name.lower().endswith(".json")
         self._lock = threading.RLock()
         self._revision = 0
         self._start(_Disk.read(path))
@@ -83,11 +83,11 @@ class Draft:
     def _start(self, disk: _Disk) -> None:
         self._loaded = self._parsed(disk.text)
         self._disk, self._text = disk, disk.text
-        self._undo: list[list[Any]] = []
-        self._redo: list[list[Any]] = []
+        self._undo: list[list[Restore]] = []
+        self._redo: list[list[Restore]] = []
 
     def _parsed(self, text: str) -> LoadedGraph:
-        return parse_graph(text, str(self.path), self._as_json)
+        return parse_graph(text, str(self.path), self.as_json)
 
     def now(self) -> Snapshot:
         """The draft as it is."""
@@ -110,12 +110,12 @@ class Draft:
         except Exception:  # gone, or no text any more
             return True
 
-    def edit(self, revision: int, edits: Sequence[Any]) -> Snapshot:
+    def edit(self, revision: int, edits: Sequence[Edit]) -> Snapshot:
         """Make edits, all or none.
 
         Args:
             revision: That they were made on.
-            edits: As plain data.
+            edits: What is to be done, in this order.
 
         Raises:
             LegonetError: The draft has changed meanwhile, or an edit cannot be made.
@@ -143,7 +143,9 @@ class Draft:
         """
         return self._step(revision, self._redo, self._undo, "redo")
 
-    def _step(self, revision: int, source: list[list[Any]], target: list[list[Any]], what: str) -> Snapshot:
+    def _step(
+        self, revision: int, source: list[list[Restore]], target: list[list[Restore]], what: str
+    ) -> Snapshot:
         with self._lock:
             self._expect(revision)
             if not source:
@@ -153,11 +155,11 @@ class Draft:
             target.append(inverses)
             return self.now()
 
-    def _made(self, edits: Sequence[Any]) -> list[Any]:
+    def _made(self, edits: Sequence[Edit | Restore]) -> list[Restore]:
         """Make edits; what takes them back, in order."""
         text, inverses = self._text, []
         for each in edits:
-            text, inverse = apply_edit(text, each, str(self.path), self._as_json)
+            text, inverse = apply_edit(text, each, str(self.path), self.as_json)
             inverses.append(inverse)
         self._loaded, self._text = self._parsed(text), text
         self._revision += 1

@@ -44,13 +44,15 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     operations = tuple(operations)
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problems, "serialization")]
     for each in operations:
-        models += [(each.gives, "serialization")] if each.gives is not None else []
-        models += [(each.takes, "validation")] if each.takes is not None else []
-        models += [(each.query, "validation")] if each.query is not None else []
+        if each.gives is not None:
+            models.append((each.gives, "serialization"))
+        for taken in (each.takes, each.query):
+            if taken is not None:
+                models.append((taken, "validation"))
     named, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
-        item = paths.setdefault(PREFIX + each.path, {})
+        item = paths.setdefault(PREFIX + each.path.replace(":path}", "}"), {})
         item[each.method.lower()] = _operation(each, named, definitions["$defs"])
     used = {each.query.__name__ for each in operations if each.query is not None}
     schemas = {name: part for name, part in definitions["$defs"].items() if name not in used}

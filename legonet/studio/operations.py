@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,15 +32,13 @@ class Asked:
         path: The variable parts of the path.
         headers: By name in lower case.
         form: Fields of a form, and what was uploaded.
-        stream: Whether the client is still there.
     """
 
     body: Any = None
     query: Any = None
     path: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, Any] = field(default_factory=dict)
-    request: Request | None = None
+    form: FormData = field(default_factory=FormData)
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,12 @@ class Operation:
         """Answer a request."""
         if self.writes and studio.read_only:
             raise refuse(403, "the studio is read-only", advice="open it without --read-only")
-        asked = await self._read(request)
-        async with studio.turn(self.kind):
-            found = await run_in_threadpool(self.call, studio, asked)
+        try:
+            asked = await self._read(request)
+            async with studio.turn(self.kind):
+                found = await run_in_threadpool(self.call, studio, asked)
+        finally:
+            await request.close()  # what was uploaded
         if isinstance(found, Response):
             return found
         reply = found if isinstance(found, Reply) else Reply(found)
@@ -109,7 +111,7 @@ class Operation:
 
     async def _read(self, request: Request) -> Asked:
         body = query = None
-        form: Mapping[str, Any] = {}
+        form = FormData()
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if self.takes is not None:
             if kind != JSON:
@@ -122,12 +124,15 @@ class Operation:
             if kind != FORM:
                 raise refuse(415, f"a body of {kind[:100] or 'no type'}", f"expected {FORM}", key="body")
             form = await request.form(max_files=1, max_fields=1000, max_part_size=65_536)
+            if unknown := sorted(set(form) - set(self.form)):
+                found = f"the fields {', '.join(unknown)[:200]}"
+                raise refuse(422, found, f"expected {', '.join(self.form)}", key="body")
         if self.query is not None:
             try:
                 query = self.query.model_validate(_query(request), strict=False)
             except ValidationError as error:
                 raise of_validation(error, "query") from None
-        return Asked(body, query, request.path_params, dict(request.headers), form, request)
+        return Asked(body, query, request.path_params, dict(request.headers), form)
 
 
 def _query(request: Request) -> dict[str, Any]:

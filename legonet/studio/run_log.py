@@ -161,13 +161,15 @@ def event_of(line: bytes) -> dict[str, Any] | None:
 
 
 def _number(value: object, otherwise: float | None = None) -> float | None:
-    right = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if right and abs(value) < float("inf") else otherwise
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return otherwise
+    return float(value) if abs(value) < 1e300 else otherwise
 
 
 def _count(value: object, otherwise: int | None) -> int | None:
-    right = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
-    return value if right else otherwise
+    if isinstance(value, bool) or not isinstance(value, int):
+        return otherwise
+    return value if 0 <= value < 2**53 else otherwise
 
 
 def _text(value: object) -> str:

@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from legonet.blocks.files import list_blocks
-from legonet.distill.fitting.estimate import WEAK
 from legonet.errors import Problem
 from legonet.graph.editing.dump import graph_data
 from legonet.graph.json_schema import model_schema
@@ -16,7 +15,7 @@ from legonet.graph.schema import Adapter
 from legonet.graph.select import givers
 from legonet.plan.plan import PlannedEdge
 from legonet.render import flow
-from legonet.render.view import EdgeView, View, make_view
+from legonet.render.view import FITTED, STATE_OF_ACTION, EdgeView, View, make_view
 from legonet.studio.draft import Snapshot
 from legonet.studio.drafted import Drafted
 from legonet.studio.models.base import Cost, ProblemData
@@ -176,10 +175,14 @@ def _edge(
     graph, path = drafted.graph, view.path
     own = graph.adapters.get(path)
     spec = own or (graph.tasks[view.task].adapter if view.task in graph.tasks else None)
+    if view.state == "removed" and planned is not None and planned.action != "remove":
+        # The path stands twice: its old adapter goes, and it is there.
+        state = STATE_OF_ACTION[planned.action]
+        view = replace(view, state=state, reason="; ".join(dict.fromkeys((planned.reason, view.reason))))
     locked = drafted.lock.adapters.get(path)
-    quality = dict(locked.quality) if locked is not None and view.state == "built" else {}
+    quality = dict(locked.quality) if locked is not None and view.state in FITTED else {}
     agreement = quality.get("agreement")
-    figure = figures.get(path, {}) if view.state in ("built", "native") else {}
+    figure = figures.get(path, {}) if view.state in {*FITTED, "native"} else {}
     joined = drafted.ports.get(path)
     cost = None if planned is None or planned.cost is None else Cost(**planned.cost._asdict())
     return Edge(
@@ -194,8 +197,10 @@ def _edge(
         adapter=None if spec is None or view.state == "native" else _settings(spec),
         own=own is not None,
         layers=() if joined is None else joined.layers,
-        notes=notes.get(_key(drafted, path) or "", ()) if view.state == "built" else (),
-        weak=agreement is not None and agreement < WEAK,
+        notes=(*_weakness(drafted, path), *notes.get(_key(drafted, path) or "", ()))
+        if view.state in FITTED
+        else (),
+        weak=view.state == "weak",
         agreement=agreement,
         agreement_from=quality.get("agreement from"),
         agreement_to=quality.get("agreement to"),
@@ -208,6 +213,12 @@ def _edge(
     )
 
 
+def _weakness(drafted: Drafted, path: str) -> tuple[str, ...]:
+    """What is said of a weak path, and what would help."""
+    known = () if drafted.plan is None else drafted.plan.weak
+    return tuple(str(each) for each in known if each.path == path)
+
+
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -217,7 +228,7 @@ def _layout(view: View, paths: set[str]) -> dict[str, Place]:
     drawn = replace(view, edges=tuple(each for each in view.edges if each.path in paths))
     found = {}
     for box in flow.lay_out(drawn).boxes:
-        if box.kind in ("category", "task", "adapter", "identity"):
+        if box.kind in ("category", "task", "adapter", "identity") and not box.id.startswith("legend:"):
             place = Place(x=box.x, y=-box.y, width=box.width, height=box.height)
             found[box.id.removeprefix("adapter:")] = place
     return found

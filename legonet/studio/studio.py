@@ -6,14 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from legonet.graph.schema import Graph
 from legonet.studio.draft import Draft
 from legonet.studio.drafted import Drafted, understand
+from legonet.studio.exporting import Exports
 from legonet.studio.models.graph import State
 from legonet.studio.runs import RunBook
 from legonet.studio.state import Figures, state_of
+from legonet.studio.uploads import Uploads
 from legonet.web.faults import refuse
+
+if TYPE_CHECKING:
+    from legonet.studio.trial import Trial
 
 
 class Studio:
@@ -33,6 +39,8 @@ class Studio:
         self.draft = Draft(path)
         self.workspace = self.draft.workspace
         self.runs = RunBook(path, self.workspace)
+        self.exports, self.uploads = Exports(path, self.workspace), Uploads(self.workspace)
+        self._trial: Trial | None = None
         self.streams = 0  # that are open
         self._turns: dict[str, asyncio.Semaphore] = {}
 
@@ -44,6 +52,14 @@ class Studio:
             return
         async with self._turns.setdefault(kind, asyncio.Semaphore(1)):
             yield
+
+    def trial(self) -> Trial:
+        """What tries images; torch is imported when it is first asked for."""
+        from legonet.studio.trial import Trial
+
+        if self._trial is None:
+            self._trial = Trial()
+        return self._trial
 
     def state(self) -> State:
         """The draft, and all that is known of it."""

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -33,6 +33,7 @@ HEADERS = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
     "cache-control": "no-store",
 }
+_UNREAD = (401, 403, 408, 413, 421)  # answers to requests whose bodies are not waited for
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Rules:
         name, colon, port = host.lower().rpartition(":")
         if not colon or (name.startswith("[") and not name.endswith("]")):
             name, port = host.lower(), "80"
+        elif ":" in name and not name.startswith("["):  # an address of IPv6 has brackets
+            return False
         if {name, host.lower()} & {each.lower() for each in self.names}:
             return True
         if port != str(self.port):
@@ -129,6 +132,8 @@ class Guard:
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
                 for name, value in self._rules.headers.items():
                     headers.setdefault(name, value)
+                if message["status"] in _UNREAD:
+                    headers["connection"] = "close"
             await send(message)
 
         try:
@@ -137,9 +142,7 @@ class Guard:
         except LegonetError as error:
             if begun:
                 raise
-            response = answer(error)
-            response.headers["connection"] = "close"  # what is left of the body is not read
-            await response(scope, receive, sent)
+            await answer(error)(scope, receive, sent)
 
     def _check(self, scope: Scope) -> None:
         headers, rules = Headers(scope=scope), self._rules
@@ -170,7 +173,7 @@ class Guard:
             advice = "open the address that the command printed"
             raise refuse(401, found, f"expected that of this start in {TOKEN_HEADER}", advice)
 
-    def _bounded(self, scope: Scope, receive: Receive) -> Callable[[], object]:
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """The parts of a body, as long as they are not too many and come in time."""
         limit, loop = self._rules.limit(scope["path"]), asyncio.get_running_loop()
         size, whole, end = 0, False, loop.time() + self._rules.patience
@@ -190,7 +193,7 @@ class Guard:
                 raise _too_large(limit)
             return message
 
-        return received  # pyright: ignore[reportReturnType]
+        return received
 
 
 def _too_large(limit: int) -> LegonetError:

@@ -1,4 +1,4 @@
-"""A studio over a tiny workspace: three teachers of one task, nothing fitted; runs are real children."""
+"""A studio over a tiny workspace: four teachers of two tasks, nothing fitted; runs are real children."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOKEN = "0123456789abcdef" * 4
 HOST = "127.0.0.1:8123"
+ADAPTER = "{kernel: 1, method: {name: closed-form, draws: 2, masks: random}}"
 COMMENT = "# mine, and to be kept"
 
 
@@ -33,16 +34,15 @@ def unbuilt(make_model: Callable[..., nn.Sequential], tmp_path_factory: pytest.T
     for seed, category in enumerate(CATEGORIES):
         model = make_model(seed)
         network.add_teacher(f"{category}-v1", model, category=category, task="classify", cut="pool1")
+    network.add_teacher("dog-sort", make_model(9, outputs=3), category="dog", task="sort", cut="pool1")
     network.add_category("emu")
     network.save(root / "graphs" / "zoo.yaml")
     file = root / "graphs" / "zoo.yaml"
-    text = file.read_text()
-    before, head, after = text.partition("output: {kind: binary")
-    assert head
-    line, _, rest = after.partition("\n")
-    adapter = "adapter: {kernel: 1, method: {name: closed-form, draws: 2, masks: random}}"
-    assert before.endswith("classify: {"), before[-40:]
-    file.write_text(f"{COMMENT}\n{before}{head}{line.rstrip('}')}}}, {adapter}}}\n{rest}")
+    text = f"{COMMENT}\n{file.read_text()}"
+    for kind in ("binary", "vector"):
+        assert f"output: {{kind: {kind}" in text
+        text = text.replace(f"output: {{kind: {kind}", f"adapter: {ADAPTER}, output: {{kind: {kind}")
+    file.write_text(text)
     return root
 
 

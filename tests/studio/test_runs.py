@@ -48,7 +48,21 @@ def test_a_run_to_its_end(client: TestClient, studio: Studio, zoo: Path, ended: 
         "cat:classify": "native",
         "dog:classify": "built",
         "cow:classify": "planned",
+        "dog:sort": "planned",
     }
+    # Without its teacher the path is open, and its adapter, fitted as the teacher, is to be removed.
+    edits = [
+        {"op": "connect", "path": "dog:classify"},
+        {"op": "remove", "section": "teachers", "name": "dog-v1"},
+    ]
+    state = client.post("/api/v1/edits", json={"revision": state["revision"], "edits": edits}).json()
+    opened = next(edge for edge in state["edges"] if edge["path"] == "dog:classify")
+    assert (opened["connected"], opened["state"]) == (True, "open")
+    assert {each["action"] for each in client.get("/api/v1/plan").json()["after"]["edges"]} >= {
+        "open",
+        "remove",
+    }
+    client.post("/api/v1/discard", json={"revision": state["revision"]})
     found = _events(client.get(f"{path}/events").text)
     assert [each["state"] for _, each in found[:2]] == ["started", "done"]
     assert "fitted" in found[-1][1]
@@ -72,7 +86,7 @@ def test_stopped_and_gone_on_with(client: TestClient, studio: Studio, zoo: Path,
     assert {job["state"] for job in run["jobs"]} <= {"waiting", "stopped", "done"}
     path = client.post("/api/v1/runs", json={}).headers["location"]
     assert ended(client, path)["state"] == "done"
-    assert set(read_lock(lock_path(zoo)).adapters) == {"dog:classify", "cow:classify"}
+    assert set(read_lock(lock_path(zoo)).adapters) == {"dog:classify", "cow:classify", "dog:sort"}
 
 
 def test_a_killed_child_is_lost(client: TestClient, studio: Studio, ended: Ended) -> None:

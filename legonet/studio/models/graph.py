@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from legonet.graph.editing.operations import Edit, Section
 from legonet.render.view import State as EdgeState
 from legonet.studio.models.base import Answer, Cost, ProblemData, Request, Shape
 
@@ -111,21 +112,6 @@ class State(Answer):
     problems: tuple[ProblemData, ...] = Field(description="why a part of this is not known")
 
 
-Section = Literal["categories", "tasks", "adapters", "teachers", "applications"]
-
-
-class Edit(Request):
-    """One typed operation on a graph file; what it needs depends on `op`."""
-
-    op: Literal["add", "change", "rename", "remove", "connect", "disconnect"]
-    section: Section | None = None
-    name: str | None = Field(default=None, max_length=200)
-    entry: Any = None
-    to: str | None = Field(default=None, max_length=200)
-    path: str | None = Field(default=None, max_length=200)
-    adapter: dict[str, Any] | None = None
-
-
 class Edits(Request):
     """Edits that are made all, or none of them."""
 
@@ -157,7 +143,7 @@ class Targets(Answer):
 class DiffEntry(Answer):
     """An entry of the graph file that differs."""
 
-    section: str
+    section: Section
     name: str
     change: Literal["added", "changed", "removed"]
 

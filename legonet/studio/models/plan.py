@@ -25,6 +25,10 @@ class PlanData(Answer):
     graph: str
     edges: tuple[dict[str, Any], ...]
     offers: tuple[dict[str, Any], ...]
+    weak: tuple[dict[str, Any], ...] = Field(
+        description="kept paths that differ from their teachers too often"
+    )
+    notes: tuple[str, ...] = Field(description="what is doubtful about the teachers of its jobs")
     chosen: tuple[str, ...] = Field(description="jobs that `only` and `budget` leave, in their order")
     totals: Totals = Field(description="of the chosen jobs")
 

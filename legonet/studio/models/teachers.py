@@ -10,7 +10,7 @@ from legonet.graph.fields import Label, Name
 from legonet.studio.models.base import Answer, Request, Shape
 
 UploadId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Model_ = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$")]
+ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 
 
 class Upload(Answer):
@@ -26,7 +26,7 @@ class Upload(Answer):
 class Inspect(Request):
     """A model, and the weights that it is to have."""
 
-    model: Model_ = Field(description="a block, torchvision:NAME or timm:NAME")
+    model: ModelName = Field(description="a block, torchvision:NAME or timm:NAME")
     upload: UploadId | None = Field(default=None, description="weights, to see whether they fit")
     example_shape: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(
         default=None, min_length=3, max_length=3, description="channels, height, width"
@@ -62,7 +62,7 @@ class NewTeacher(Request):
     """What `legonet teacher add` asks for."""
 
     upload: UploadId
-    model: Model_
+    model: ModelName
     name: Name
     category: Name
     task: Name

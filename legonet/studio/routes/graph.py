@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from starlette.responses import JSONResponse
 
 from legonet import __version__
 from legonet.graph.json_schema import graph_schema
-from legonet.studio.models.base import Health
-from legonet.studio.models.graph import Edits, Revision, State
+from legonet.studio.differences import committed, difference
+from legonet.studio.models.base import Health, Request
+from legonet.studio.models.graph import Diff, Edits, Revision, State
 from legonet.studio.operations import Asked, Operation, Reply
 from legonet.studio.studio import Studio
 from legonet.web.faults import refuse
@@ -15,7 +18,8 @@ from legonet.web.faults import refuse
 ETAG = {"if-match": "the ETag of GET /graph"}
 
 
-def _shown(studio: Studio) -> Reply:
+def shown(studio: Studio) -> Reply:
+    """The state with the file's ETag."""
     state = studio.state()
     return Reply(state, {"etag": f'"{state.etag}"'})
 
@@ -38,32 +42,31 @@ def schema(studio: Studio, asked: Asked) -> JSONResponse:
 
 def read(studio: Studio, asked: Asked) -> Reply:
     """The draft."""
-    return _shown(studio)
+    return shown(studio)
 
 
 def edit(studio: Studio, asked: Asked) -> Reply:
     """Change the draft."""
-    edits = [each.model_dump(exclude_unset=True) for each in asked.body.edits]
-    studio.draft.edit(asked.body.revision, edits)
-    return _shown(studio)
+    studio.draft.edit(asked.body.revision, asked.body.edits)
+    return shown(studio)
 
 
 def undo(studio: Studio, asked: Asked) -> Reply:
     """Take back the last change."""
     studio.draft.undo(asked.body.revision)
-    return _shown(studio)
+    return shown(studio)
 
 
 def redo(studio: Studio, asked: Asked) -> Reply:
     """Make it again."""
     studio.draft.redo(asked.body.revision)
-    return _shown(studio)
+    return shown(studio)
 
 
 def discard(studio: Studio, asked: Asked) -> Reply:
     """Go back to what the file said."""
     studio.draft.discard(asked.body.revision)
-    return _shown(studio)
+    return shown(studio)
 
 
 def save(studio: Studio, asked: Asked) -> Reply:
@@ -73,13 +76,26 @@ def save(studio: Studio, asked: Asked) -> Reply:
         advice = "send the ETag of GET /graph"
         raise refuse(428, "no If-Match", "expected the file's ETag", advice, key="If-Match")
     studio.draft.save(etag)
-    return _shown(studio)
+    return shown(studio)
 
 
 def reload(studio: Studio, asked: Asked) -> Reply:
     """Take the file as it is now."""
     studio.draft.reload()
-    return _shown(studio)
+    return shown(studio)
+
+
+class Against(Request):
+    """With what the draft is compared."""
+
+    against: Literal["disk", "head"] = "disk"
+
+
+def diff(studio: Studio, asked: Asked) -> Diff:
+    """How the draft differs."""
+    against, now = asked.query.against, studio.draft.now()
+    before = committed(studio.path) if against == "head" else now.disk
+    return difference(studio.path, before, now, against)
 
 
 OPERATIONS = (
@@ -113,5 +129,6 @@ OPERATIONS = (
         faults=(412, 428),
         headers=ETAG,
     ),
+    Operation("GET", "/diff", diff, "How the draft differs", Diff, query=Against, kind="files"),
     Operation("POST", "/reload", reload, "Take the file as it is now as the draft", State, writes=True),
 )

@@ -7,7 +7,7 @@ import { Notice } from "./parts/Notice";
 import { Plan } from "./plan/Plan";
 import { useRoute, type Screen } from "./route";
 import { Runs } from "./runs/Runs";
-import { redo, refresh, save, undo, useKept } from "./store";
+import { hushProblems, redo, refresh, save, undo, useKept } from "./store";
 import { Teachers } from "./teachers/Teachers";
 import { Try } from "./try/Try";
 
@@ -46,6 +46,11 @@ export function App() {
       removeEventListener("keydown", keys);
       document.removeEventListener("visibilitychange", again);
     };
+  }, []);
+  useEffect(() => {
+    const left = () => hushProblems();
+    addEventListener("hashchange", left);
+    return () => removeEventListener("hashchange", left);
   }, []);
   useEffect(() => {
     document.title = state ? `${state.dirty ? "• " : ""}${state.name} – legonet studio` : "legonet studio";

@@ -108,3 +108,8 @@ export function reload(): Promise<boolean> {
 export function take(state: State): void {
   keep({ state });
 }
+
+/** Another screen is shown: what went wrong on the one before is not said any more. */
+export function hushProblems(): void {
+  if (kept.said?.kind === "problem") keep({ said: null });
+}

@@ -36,9 +36,15 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 export const MEANING: Record<EdgeState, string> = {
   built: "fitted",
+  weak: "fitted, far from its teacher",
   planned: "to be fitted",
   refit: "to be fitted again",
   removed: "will be removed",
   native: "needs no adapter",
   open: "waits for a teacher",
 };
+
+/** Whether a path can be used: its adapter is fitted, or it needs none. */
+export function isReady(state: EdgeState): boolean {
+  return state === "built" || state === "weak" || state === "native";
+}

@@ -48,7 +48,7 @@ export interface Teacher {
   gave_task: boolean;
 }
 
-export type EdgeState = "built" | "planned" | "refit" | "removed" | "native" | "open";
+export type EdgeState = "built" | "weak" | "planned" | "refit" | "removed" | "native" | "open";
 
 export interface Cost {
   seconds: number | null;
@@ -114,7 +114,7 @@ export interface State {
   graph: {
     input?: { shape: number[] };
     adapters?: Record<string, Partial<Adapter>>;
-    tasks?: Record<string, { adapter?: Partial<Adapter> }>;
+    tasks?: Record<string, Record<string, unknown>>;
   } & Record<string, unknown>;
   categories: Category[];
   tasks: Task[];
@@ -132,9 +132,9 @@ export type Section = "categories" | "tasks" | "adapters" | "teachers" | "applic
 export type Edit =
   | { op: "add" | "change"; section: Section; name: string; entry: unknown }
   | { op: "rename"; section: Section; name: string; to: string }
-  | { op: "remove"; section: Section; name: string }
-  | { op: "connect"; path: string; adapter: Partial<Adapter> }
-  | { op: "disconnect"; path: string };
+  | { op: "remove"; section: Section; name: string; references?: boolean }
+  | { op: "connect"; path: string; settings?: Partial<Adapter> }
+  | { op: "disconnect"; path: string; references?: boolean };
 
 export interface Target {
   path: string;
@@ -176,6 +176,9 @@ export interface Plan {
   graph: string;
   edges: PlannedEdge[];
   chosen: string[];
+  weak: { path: string; agreement: number; least: number; most: number; help: string }[];
+  notes: string[];
+  offers: { task: string; teacher: string; giver: string; refits: number; seconds: number | null }[];
   totals: Totals;
 }
 

@@ -4,6 +4,7 @@ import { go } from "../route";
 import { edit } from "../store";
 import { colourOf } from "./colours";
 import type { PanelProps } from "./Panel";
+import { Remove } from "./Remove";
 
 export function ApplicationPanel({ state, name, choose, light }: PanelProps & { name: string }) {
   const paths = state.applications[name]!;
@@ -16,11 +17,9 @@ export function ApplicationPanel({ state, name, choose, light }: PanelProps & { 
     return done;
   };
   const change = (chosen: string[]) => void edit({ op: "change", section: "applications", name, entry: chosen });
-  const remove = async () => {
-    if (await edit({ op: "remove", section: "applications", name })) {
-      choose(null);
-      light(null);
-    }
+  const removed = () => {
+    choose(null);
+    light(null);
   };
   return (
     <>
@@ -31,7 +30,7 @@ export function ApplicationPanel({ state, name, choose, light }: PanelProps & { 
       <div class="actions">
         <button class="primary" onClick={() => go("try", { application: name })}>Try an image</button>
         <button onClick={() => go("export", { only: name })}>Export</button>
-        {!state.read_only && <button data-removes class="danger" onClick={() => void remove()}>Remove</button>}
+        {!state.read_only && <Remove edit={{ op: "remove", section: "applications", name }} done={removed} />}
       </div>
     </>
   );

@@ -27,8 +27,8 @@ export function Board() {
   const matrix = asMatrix ?? many;
 
   useEffect(() => {
-    if (chosen && !exists(state, chosen)) choose(null);
-  }, [state, chosen]);
+    choose((now) => (now && !exists(state, now) ? null : now)); // a rename has chosen the new name meanwhile
+  }, [state]);
   useEffect(() => keysOfBoard(chosen, choose), [chosen]);
 
   const shown = useMemo((): Shown => {
@@ -54,9 +54,7 @@ export function Board() {
     if (state.edges.some((edge) => edge.path === path && edge.connected)) return choose(path);
     const known = targets.get(path) ?? (await targetsOf(`category:${path.split(":")[0]}`)).get(path);
     if (known && !known.legal) return refuse(new Error(known.message));
-    const [, task = ""] = path.split(":");
-    const adapter = state.graph.adapters?.[path] ?? state.graph.tasks?.[task]?.adapter ?? {};
-    if (await edit({ op: "connect", path, adapter })) choose(path);
+    if (await edit({ op: "connect", path })) choose(path);
   };
   const common = { state, shown, targets, choose, connect };
   return (

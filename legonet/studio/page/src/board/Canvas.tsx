@@ -1,10 +1,13 @@
-import { Background, BackgroundVariant, Controls, ReactFlow, type Connection, type FinalConnectionState, type NodeChange } from "@xyflow/react";
-import { useMemo } from "preact/hooks";
+import { Background, BackgroundVariant, Controls, ReactFlow, type Connection, type FinalConnectionState, type NodeChange, type ReactFlowInstance } from "@xyflow/react";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { State, Target } from "../api/types";
 import { refuse } from "../store";
 import type { Chosen } from "./Board";
 import { EDGE_TYPES, NODE_TYPES } from "./bricks";
 import { nodesOf, wiresOf, type BoardNode, type Shown, type Wire } from "./flow";
+
+/** Room for what lies over the board: the switch above, the next step below. */
+const FIT = { padding: { top: "60px", bottom: "92px", left: "28px", right: "36px" }, maxZoom: 1.2 } as const;
 
 interface Props {
   state: State;
@@ -26,6 +29,13 @@ function pathOf(one: string | null | undefined, other: string | null | undefined
 export function Canvas({ state, shown, targets, choose, connect, begin }: Props) {
   const nodes = useMemo(() => nodesOf(state, shown), [state, shown]);
   const wires = useMemo(() => wiresOf(state, shown), [state, shown]);
+  const flow = useRef<ReactFlowInstance<BoardNode, Wire> | null>(null);
+  const open = shown.selected !== null;
+  useEffect(() => {
+    if (!flow.current || !matchMedia("(max-width: 760px)").matches) return;
+    const timer = setTimeout(() => void flow.current?.fitView(FIT), 60); // the sheet of details takes a part of a phone's board
+    return () => clearTimeout(timer);
+  }, [open]);
   const changed = (changes: NodeChange<BoardNode>[]) => {
     const now = changes.find((change) => change.type === "select" && change.selected);
     if (now?.type === "select") choose(now.id);
@@ -62,11 +72,13 @@ export function Canvas({ state, shown, targets, choose, connect, begin }: Props)
       multiSelectionKeyCode={null}
       selectionKeyCode={null}
       elevateEdgesOnSelect
-      onlyRenderVisibleElements={wires.length > 400}
       minZoom={0.05}
       maxZoom={2.5}
       fitView
-      fitViewOptions={{ padding: 0.08, maxZoom: 1.2 }}
+      fitViewOptions={FIT}
+      onInit={(made) => {
+        flow.current = made;
+      }}
       autoPanOnNodeFocus
       aria-label="Bricks: Tab goes from one to the next, Enter chooses"
     >

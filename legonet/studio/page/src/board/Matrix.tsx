@@ -82,11 +82,11 @@ export function Matrix({ state, shown, targets, choose, connect }: Props) {
 }
 
 function said(edge: Edge): string {
-  if (edge.state === "built") return `${edge.weak ? "! " : ""}${edge.agreement === null ? "fitted" : percent(edge.agreement, 0)}`;
-  return { native: "as it is", planned: "to fit", refit: "again", removed: "goes", open: "open" }[edge.state];
+  const figure = edge.agreement === null ? "fitted" : percent(edge.agreement, 0);
+  return { built: figure, weak: `! ${figure}`, native: "as it is", planned: "to fit", refit: "again", removed: "goes", open: "open" }[edge.state];
 }
 
 function classOf(edge: Edge | undefined, target: Target | undefined): string {
-  if (edge) return `cell state-${edge.state} ${edge.weak ? "weak" : ""}`;
+  if (edge) return `cell state-${edge.state}`;
   return `cell none ${target ? (target.legal ? "legal" : "illegal") : ""}`;
 }

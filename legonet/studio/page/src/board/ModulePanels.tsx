@@ -5,6 +5,7 @@ import { go } from "../route";
 import { edit } from "../store";
 import { MEANING, shape } from "../words";
 import type { PanelProps } from "./Panel";
+import { Remove } from "./Remove";
 
 export function CategoryPanel(props: PanelProps & { category: Category }) {
   const { state, category, choose } = props;
@@ -29,7 +30,11 @@ export function CategoryPanel(props: PanelProps & { category: Category }) {
       </Facts>
       <h3>Connected to</h3>
       <Ends {...props} ends={state.tasks.map((task) => [task.name, `${category.name}:${task.name}`])} />
-      <Remove {...props} section="categories" name={category.name} />
+      {!state.read_only && (
+        <div class="actions">
+          <Remove edit={{ op: "remove", section: "categories", name: category.name }} done={() => choose(null)} />
+        </div>
+      )}
     </>
   );
 }
@@ -61,7 +66,11 @@ export function TaskPanel(props: PanelProps & { task: Task }) {
       </Facts>
       <h3>Connected to</h3>
       <Ends {...props} ends={state.categories.map((category) => [category.name, `${category.name}:${task.name}`])} />
-      <Remove {...props} section="tasks" name={task.name} />
+      {!state.read_only && (
+        <div class="actions">
+          <Remove edit={{ op: "remove", section: "tasks", name: task.name }} done={() => choose(null)} />
+        </div>
+      )}
     </>
   );
 }
@@ -98,20 +107,6 @@ function Ends({ state, ends, targets, choose, connect }: PanelProps & { ends: [n
         );
       })}
     </ul>
-  );
-}
-
-function Remove({ state, section, name, choose }: PanelProps & { section: "categories" | "tasks"; name: string }) {
-  if (state.read_only) return null;
-  const remove = async () => {
-    if (await edit({ op: "remove", section, name })) choose(null);
-  };
-  return (
-    <div class="actions">
-      <button data-removes class="danger" onClick={() => void remove()}>
-        Remove
-      </button>
-    </div>
   );
 }
 

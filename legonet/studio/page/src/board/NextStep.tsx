@@ -7,11 +7,10 @@ import { count, duration } from "../words";
 export function NextStep({ state }: { state: State }) {
   const jobs = state.edges.filter((edge) => edge.state === "planned" || edge.state === "refit");
   const open = state.edges.filter((edge) => edge.state === "open");
-  const ready = state.edges.some((edge) => edge.state === "built" || edge.state === "native");
   const seconds = jobs.reduce((sum, edge) => sum + (edge.cost?.seconds ?? 0), 0);
   const known = jobs.length > 0 && jobs.every((edge) => edge.cost?.seconds != null);
-  let text = "Everything is fitted.";
-  let lead = <button class="primary" onClick={() => go("try")}>Try an image</button>;
+  let text = state.edges.length ? "Everything is fitted." : "Drag from a category to a task to connect them.";
+  let lead = !state.edges.length ? null : <button class="primary" onClick={() => go("try")}>Try an image</button>;
   if (state.categories.length + state.teachers.length === 0) {
     text = "Start with a trained model: it becomes a category brick and a task brick.";
     lead = <button class="primary" onClick={() => go("teachers")}>Add a teacher</button>;
@@ -24,7 +23,7 @@ export function NextStep({ state }: { state: State }) {
         <button class="primary" onClick={() => void fit(state.dirty)}>Fit</button>
       </>
     );
-  } else if (open.length && !ready) {
+  } else if (open.length && !state.read_only) {
     text = `${open[0]!.path.replace(":", " → ")} waits for a teacher that shows how it is done.`;
     lead = <button class="primary" onClick={() => go("teachers", { path: open[0]!.path })}>Add a teacher</button>;
   }

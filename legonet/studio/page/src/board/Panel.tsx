@@ -47,15 +47,15 @@ function Content({ chosen, ...props }: PanelProps & { chosen: Chosen }) {
 }
 
 function Overview({ state }: PanelProps) {
-  const states = (["built", "native", "planned", "refit", "open", "removed"] as const).filter((each) => state.edges.some((edge) => edge.state === each));
-  const weak = state.edges.filter((edge) => edge.weak);
+  const states = (["built", "weak", "native", "planned", "refit", "open", "removed"] as const).filter((each) => state.edges.some((edge) => edge.state === each));
+  const free = state.categories.length * state.tasks.length - state.edges.filter((edge) => edge.connected).length;
   return (
     <>
       <h2>{state.name}</h2>
       <p class="soft">
         {count(state.categories.length, "category", "categories")}, {count(state.tasks.length, "task")}, {count(state.edges.length, "connection")}.
       </p>
-      <p class="lead">Drag from a category to a task to connect them. Choose a brick to see and change it.</p>
+      <p class="lead">{free > 0 && !state.read_only && "Drag from a category to a task to connect them. "}Choose a brick to see {state.read_only ? "it" : "and change it"}.</p>
       <ul class="legend">
         {states.map((each) => (
           <li key={each}>
@@ -63,11 +63,6 @@ function Overview({ state }: PanelProps) {
             <small>{state.edges.filter((edge) => edge.state === each).length}</small>
           </li>
         ))}
-        {weak.length > 0 && (
-          <li>
-            <i class="weak-mark" aria-hidden="true">!</i> weak: far from its teacher <small>{weak.length}</small>
-          </li>
-        )}
       </ul>
       {state.problems.length > 0 && (
         <ul class="problems">

@@ -3,14 +3,16 @@ import { Bar, Choice, Fact, Facts } from "../parts/fields";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { edit } from "../store";
-import { duration, figure, MEANING, percent } from "../words";
+import { duration, figure, isReady, MEANING, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
 import type { PanelProps } from "./Panel";
+import { Remove } from "./Remove";
 
 const KERNELS = [1, 3, 5, 7, 9, 11].map((size): [string, string] => [String(size), `${size} × ${size}`]);
 
 /** A connection: what is known of it, its adapter, and what to do next. */
 export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) {
+  const teacher = state.teachers.find((each) => each.name === edge.teacher);
   const fixed = state.read_only || !edge.adapter || edge.state === "removed";
   return (
     <>
@@ -20,7 +22,7 @@ export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) 
         <button class="link" onClick={() => choose(`task:${edge.task}`)}>{edge.task}</button>
       </h2>
       <p>
-        <span class={`pill state-${edge.state}`}>{MEANING[edge.state]}</span> {edge.weak && <span class="pill state-weak">weak</span>}
+        <span class={`pill state-${edge.state}`}>{MEANING[edge.state]}</span>
       </p>
       {edge.reason && <p class="soft">{edge.reason}</p>}
       <Measured edge={edge} />
@@ -45,19 +47,20 @@ export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) 
         {(edge.state === "planned" || edge.state === "refit") && !state.read_only && (
           <button class="primary" onClick={() => void fit(state.dirty, { only: [edge.path] })}>Fit this</button>
         )}
-        {(edge.state === "built" || edge.state === "native") && (
+        {isReady(edge.state) && (
           <button class="primary" onClick={() => go("try", { path: edge.path })}>Try an image</button>
         )}
         {edge.state === "open" && !state.read_only && (
-          <button class="primary" onClick={() => go("teachers", { path: edge.path })}>Add its teacher</button>
+          <>
+            <button class="primary" onClick={() => go("teachers", { path: edge.path })}>Add its teacher</button>
+            <button onClick={() => go("plan", { only: edge.path })}>Use labelled images</button>
+          </>
         )}
         {edge.own && !state.read_only && (
-          <button data-removes onClick={() => void edit({ op: "disconnect", path: edge.path })}>
-            {edge.teacher ? "Settings of the task again" : "Disconnect"}
-          </button>
+          <Remove label={edge.teacher ? "Settings of the task again" : "Disconnect"} edit={{ op: "disconnect", path: edge.path }} />
         )}
-        {!edge.own && edge.teacher && !state.read_only && (
-          <button data-removes onClick={() => void edit({ op: "disconnect", path: edge.path })}>Disconnect</button>
+        {!edge.own && teacher && !teacher.gave_category && !teacher.gave_task && !state.read_only && (
+          <Remove label="Remove with its teacher" edit={{ op: "remove", section: "teachers", name: teacher.name }} />
         )}
       </div>
     </>
@@ -77,7 +80,7 @@ function Measured({ edge }: { edge: Edge }) {
         <div class="measure">
           <span>agrees with its teacher, estimated</span>
           <b>{percent(edge.agreement)}</b>
-          <Bar share={edge.agreement} label="Agreement with its teacher" tone={edge.weak ? "bad" : "good"} />
+          <Bar share={edge.agreement} label="Agreement with its teacher" tone={edge.state === "weak" ? "bad" : "good"} />
           {edge.agreement_from !== null && edge.agreement_to !== null && (
             <small>
               between {percent(edge.agreement_from)} and {percent(edge.agreement_to)}
@@ -100,14 +103,9 @@ function Measured({ edge }: { edge: Edge }) {
 
 type Draft = PanelProps["state"];
 
-/** What the file says of the adapter, or what it would have to say to mean the same. */
-function settingsOf(state: Draft, edge: Edge): Partial<Adapter> {
-  return state.graph.adapters?.[edge.path] ?? state.graph.tasks?.[edge.task]?.adapter ?? {};
-}
-
 function AdapterFields({ state, edge, fixed }: { state: Draft; edge: Edge; fixed: boolean }) {
   const adapter = edge.adapter!;
-  const set = (changed: Partial<Adapter>) => void edit({ op: "connect", path: edge.path, adapter: { ...settingsOf(state, edge), ...changed } });
+  const set = (settings: Partial<Adapter>) => void edit({ op: "connect", path: edge.path, settings });
   const method = typeof adapter.method === "string" ? adapter.method : String(adapter.method?.["name"] ?? "auto");
   return (
     <fieldset class="adapter" disabled={fixed}>

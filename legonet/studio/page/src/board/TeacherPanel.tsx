@@ -3,15 +3,13 @@ import { Fact, Facts, Rename } from "../parts/fields";
 import { edit } from "../store";
 import { figure } from "../words";
 import type { PanelProps } from "./Panel";
+import { Remove } from "./Remove";
 
 export function TeacherPanel({ state, teacher, choose }: PanelProps & { teacher: Teacher }) {
   const rename = async (to: string) => {
     const done = await edit({ op: "rename", section: "teachers", name: teacher.name, to });
     if (done) choose(`teacher:${to}`);
     return done;
-  };
-  const remove = async () => {
-    if (await edit({ op: "remove", section: "teachers", name: teacher.name })) choose(null);
   };
   const gave = [teacher.gave_category && `the category ${teacher.category}`, teacher.gave_task && `the task ${teacher.task}`].filter(Boolean);
   return (
@@ -33,7 +31,7 @@ export function TeacherPanel({ state, teacher, choose }: PanelProps & { teacher:
       </Facts>
       {!state.read_only && (
         <div class="actions">
-          <button data-removes class="danger" onClick={() => void remove()}>Remove</button>
+          <Remove edit={{ op: "remove", section: "teachers", name: teacher.name }} done={() => choose(null)} />
         </div>
       )}
     </>

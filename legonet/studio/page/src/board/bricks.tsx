@@ -3,7 +3,7 @@
 import { BaseEdge, Handle, Position, type EdgeProps, type NodeProps } from "@xyflow/react";
 import { memo } from "preact/compat";
 import { Brick } from "../parts/Brick";
-import { MEANING, percent, shape } from "../words";
+import { isReady, MEANING, percent, shape } from "../words";
 import type { BoardNode, Wire } from "./flow";
 
 type Of<Type extends BoardNode["type"]> = NodeProps<Extract<BoardNode, { type: Type }>>;
@@ -12,14 +12,14 @@ const CategoryNode = memo(({ data, selected }: Of<"category">) => (
   <div class={`on-board aim-${data.aim} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""}`}>
     <Brick kind="category" name={data.brick.name} caption={data.brick.port ? shape(data.brick.port) : data.brick.caption} port={data.brick.port} state={data.brick.teacher ? "" : "ghost"} />
     <span class="nub" aria-hidden="true" />
-    <Handle type="source" position={Position.Right} class="whole" />
+    <Handle type="source" position={Position.Right} className="whole" />
   </div>
 ));
 
 const TaskNode = memo(({ data, selected }: Of<"task">) => (
   <div class={`on-board aim-${data.aim} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""}`}>
     <Brick kind="task" name={data.brick.name} caption={data.brick.kind} port={data.brick.port} state={data.brick.teacher ? "" : "ghost"} />
-    <Handle type="target" position={Position.Left} class="whole" />
+    <Handle type="target" position={Position.Left} className="whole" />
   </div>
 ));
 
@@ -27,14 +27,14 @@ const PathNode = memo(({ data, selected }: Of<"path">) => {
   const { edge } = data;
   return (
     <div
-      class={`on-board path state-${edge.state} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""} ${edge.weak ? "weak" : ""}`}
+      class={`on-board path state-${edge.state} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""}`}
       style={data.colour ? { "--mark": data.colour } : undefined}
       title={`${edge.path}: ${edge.reason || MEANING[edge.state]}`}
     >
       <Brick kind="adapter" name={words(edge)} caption={figureOf(edge)} state={`state-${edge.state}`} port={[4, 1, 1]} />
-      {edge.weak && <span class="weak-mark" aria-hidden="true">!</span>}
-      <Handle type="target" position={Position.Left} class="hidden-handle" isConnectable={false} />
-      <Handle type="source" position={Position.Right} class="hidden-handle" isConnectable={false} />
+      {edge.state === "weak" && <span class="weak-mark" aria-hidden="true">!</span>}
+      <Handle type="target" position={Position.Left} className="hidden-handle" isConnectable={false} />
+      <Handle type="source" position={Position.Right} className="hidden-handle" isConnectable={false} />
     </div>
   );
 });
@@ -48,7 +48,8 @@ function words(edge: Of<"path">["data"]["edge"]): string {
 
 /** What is known of a path: how often it agrees with its teacher, or what is to happen to it. */
 export function figureOf(edge: Of<"path">["data"]["edge"]): string {
-  if (edge.state !== "built") return edge.state === "native" ? "" : MEANING[edge.state];
+  if (!isReady(edge.state)) return MEANING[edge.state];
+  if (edge.state === "native") return "";
   if (edge.agreement !== null) return `agrees ${percent(edge.agreement, 0)}`;
   return "fitted";
 }
@@ -58,7 +59,7 @@ const WireLine = memo(({ id, sourceX, sourceY, targetX, targetY, data, selected 
   const y = targetY + (data?.shift ?? 0);
   const half = Math.max(24, (targetX - sourceX) * 0.5);
   const way = `M${sourceX},${sourceY} C${sourceX + half},${sourceY} ${targetX - half},${y} ${targetX},${y}`;
-  const of = `wire state-${data?.state} ${data?.faded ? "faded" : ""} ${selected ? "selected" : ""} ${data?.weak ? "weak" : ""}`;
+  const of = `wire state-${data?.state} ${data?.faded ? "faded" : ""} ${selected ? "selected" : ""}`;
   return <BaseEdge id={id} path={way} className={of} interactionWidth={12} style={data?.colour ? { stroke: data.colour, strokeWidth: 3.5 } : undefined} />;
 });
 

@@ -2,6 +2,7 @@
 
 import { Position, type Edge as FlowEdge, type Node as FlowNode } from "@xyflow/react";
 import type { Category, Edge, State, Task } from "../api/types";
+import { MEANING } from "../words";
 
 export const MATRIX_FROM = 60;
 const SIMPLE_FROM = 150;
@@ -35,8 +36,6 @@ export interface WireData extends Record<string, unknown> {
   faded: boolean;
   /** How far below the middle of its end the wire arrives. */
   shift: number;
-  /** Where the wire runs straight through a brick of which there is none, in large networks. */
-  weak: boolean;
 }
 export type Wire = FlowEdge<WireData, "wire">;
 
@@ -63,44 +62,59 @@ function node(id: string, type: "category" | "task" | "path", at: { x: number; y
 }
 
 /** The places of all bricks, wide enough for them: the columns of the layout are kept, their distances grow. */
-function places(state: State): (key: string) => { x: number; y: number } {
-  return (key) => {
-    const at = state.layout[key] ?? { x: 0, y: 0 };
-    return { x: at.x * 1.35, y: at.y * 1.2 };
+function places(state: State): Places {
+  const large = state.edges.length > SIMPLE_FROM;
+  const scale = large ? closer(state) : 1.35;
+  const far = large ? Math.max(1.35, state.categories.length / 10) : 1.35; // wires of a tall board need room
+  const at = (key: string) => {
+    const { x, y } = state.layout[key] ?? { x: 0, y: 0 };
+    return { x: x * far, y: y * scale };
   };
+  const high = (key: string) => (state.layout[key]?.height ?? 0) * scale;
+  return { at, high };
+}
+
+interface Places {
+  at: (key: string) => { x: number; y: number };
+  high: (key: string) => number;
+}
+
+/** Where no adapters are drawn, categories stand close below each other. */
+function closer(state: State): number {
+  const rows = state.categories.map((each) => state.layout[`category:${each.name}`]?.y ?? 0).sort((a, b) => a - b);
+  const gaps = rows.slice(1).map((y, at) => y - rows[at]!).filter((gap) => gap > 0);
+  return gaps.length ? 80 / Math.min(...gaps) : 1;
 }
 
 export function nodesOf(state: State, shown: Shown): BoardNode[] {
-  const place = places(state);
+  const { at, high } = places(state);
   const chosen = (id: string) => ({ selected: shown.selected === id });
   const found: BoardNode[] = [];
   for (const brick of state.categories) {
     const id = `category:${brick.name}`;
     const data = { brick, aim: shown.aims.get(id) ?? "", faded: shown.faded("category", brick.name) };
     const ariaLabel = `Category ${brick.name}, ${brick.caption}`;
-    found.push({ ...node(id, "category", place(id)), ...chosen(id), ariaLabel, data } as BoardNode);
+    found.push({ ...node(id, "category", at(id)), ...chosen(id), ariaLabel, data } as BoardNode);
   }
   for (const brick of state.tasks) {
     const id = `task:${brick.name}`;
     const data = { brick, aim: shown.aims.get(id) ?? "", faded: shown.faded("task", brick.name) };
     const ariaLabel = `Task ${brick.name}, ${brick.caption}`;
-    const high = state.layout[id]?.height;
-    found.push({ ...node(id, "task", place(id), high && high * 1.2), ...chosen(id), ariaLabel, data } as BoardNode);
+    found.push({ ...node(id, "task", at(id), high(id)), ...chosen(id), ariaLabel, data } as BoardNode);
   }
   if (state.edges.length > SIMPLE_FROM) return found;
   for (const edge of state.edges) {
     const id = edge.path;
     const data = { edge, colour: shown.colours.get(id) ?? null, faded: shown.faded("path", id) };
-    const ariaLabel = `Path ${edge.category} to ${edge.task}, ${edge.state}${edge.weak ? ", weak" : ""}`;
-    found.push({ ...node(id, "path", place(edge.path)), ...chosen(id), ariaLabel, data } as BoardNode);
+    const ariaLabel = `Path ${edge.category} to ${edge.task}, ${MEANING[edge.state]}`;
+    found.push({ ...node(id, "path", at(edge.path)), ...chosen(id), ariaLabel, data } as BoardNode);
   }
   return found;
 }
 
 export function wiresOf(state: State, shown: Shown): Wire[] {
-  const place = places(state);
   const simple = state.edges.length > SIMPLE_FROM;
-  const shifts = arrivals(state, place);
+  const shifts = arrivals(state, places(state));
   return state.edges.flatMap((edge): Wire[] => {
     const category = `category:${edge.category}`;
     const task = `task:${edge.task}`;
@@ -109,7 +123,6 @@ export function wiresOf(state: State, shown: Shown): Wire[] {
       state: edge.state,
       colour: shown.colours.get(edge.path) ?? null,
       faded: shown.faded("path", edge.path),
-      weak: edge.weak,
       shift,
     });
     const shift = shifts.get(edge.path) ?? 0;
@@ -126,13 +139,13 @@ export function wiresOf(state: State, shown: Shown): Wire[] {
 }
 
 /** Wires arrive at a task one below the other, in the order of where they come from. */
-function arrivals(state: State, place: (key: string) => { x: number; y: number }): Map<string, number> {
+function arrivals(state: State, { at, high }: Places): Map<string, number> {
   const found = new Map<string, number>();
   for (const task of state.tasks) {
-    const high = (state.layout[`task:${task.name}`]?.height ?? 62) * 1.2;
+    const room = Math.max(SIZE.task[1], high(`task:${task.name}`)) * 0.86;
     const paths = state.edges.filter((edge) => edge.task === task.name).map((edge) => edge.path);
-    paths.sort((a, b) => place(a).y - place(b).y);
-    paths.forEach((path, at) => found.set(path, ((at + 0.5) / paths.length - 0.5) * high * 0.86));
+    paths.sort((a, b) => at(a).y - at(b).y);
+    paths.forEach((path, index) => found.set(path, ((index + 0.5) / paths.length - 0.5) * room));
   }
   return found;
 }

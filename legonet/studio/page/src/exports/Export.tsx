@@ -5,7 +5,7 @@ import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { refuse, useDraft } from "../store";
-import { bytes } from "../words";
+import { bytes, isReady } from "../words";
 
 const FORMS: [Made["form"], string, string][] = [
   ["pt2", "PyTorch", "One .pt2 file: torch.export.load, without legonet."],
@@ -16,7 +16,7 @@ const FORMS: [Made["form"], string, string][] = [
 export function Export() {
   const state = useDraft();
   const { given } = useRoute();
-  const ready = state.edges.filter((edge) => edge.state === "built" || edge.state === "native").map((edge) => edge.path);
+  const ready = state.edges.filter((edge) => isReady(edge.state)).map((edge) => edge.path);
   const [form, setForm] = useState<Made["form"]>("pt2");
   const [paths, setPaths] = useState<string[]>(() => {
     const application = state.applications[given.get("only") ?? ""];

@@ -4,8 +4,8 @@ import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
-import { useDraft } from "../store";
-import { count, duration, figure } from "../words";
+import { edit, useDraft } from "../store";
+import { count, duration, figure, percent } from "../words";
 
 const ACTIONS: Record<PlannedEdge["action"], string> = {
   add: "fit",
@@ -25,25 +25,32 @@ export function Plan() {
   const query = budget.trim() && valid ? `?budget=${encodeURIComponent(budget.trim())}` : "";
   const { answer } = useAnswer<Plans>(`plan${query}`, state.revision + state.etag);
   const [left, leave] = useState<ReadonlySet<string>>(new Set());
+  const [folders, setFolders] = useState<Record<string, string>>({});
   const only = given.get("only");
-  const before = useMemo(() => new Map(answer?.before?.edges.map((edge) => [edge.path, edge]) ?? []), [answer]);
+  const before = useMemo(() => new Map(answer?.before?.edges.map((edge) => [lineOf(edge), edge]) ?? []), [answer]);
 
   if (!answer) return <p class="waiting">Working out the plan …</p>;
-  const edges = answer.after.edges;
+  const connected = new Set(state.edges.filter((edge) => edge.connected).map((edge) => edge.path));
+  const edges = answer.after.edges.filter((edge) => edge.action !== "open" || connected.has(edge.path));
   const jobs = edges.filter((edge) => edge.action === "add" || edge.action === "refit");
   const fits = new Set(answer.after.chosen);
-  const wanted = jobs.filter((edge) => fits.has(edge.path) && !left.has(edge.path) && (!only || edge.path === only));
+  const labelled = edges.filter((edge) => edge.action === "open" && folders[edge.path]?.trim() && (!only || edge.path === only));
+  const chosen = jobs.filter((edge) => fits.has(edge.path) && !left.has(edge.path) && (!only || edge.path === only));
+  const wanted = [...chosen, ...labelled];
   const seconds = wanted.reduce((sum, edge) => sum + (edge.cost?.seconds ?? 0), 0);
   const unknown = wanted.filter((edge) => edge.cost?.seconds == null).length;
   const rest = edges.filter((edge) => !jobs.includes(edge));
   const told = rest.filter((edge) => edge.action === "remove" || edge.action === "open" || changed(edge, before));
   const calm = rest.filter((edge) => !told.includes(edge));
-  const start = () => fit(state.dirty, { only: wanted.length === jobs.length ? [] : wanted.map((edge) => edge.path) });
+  const samples = Object.fromEntries(labelled.map((edge) => [edge.path, folders[edge.path]!.trim()]));
+  const all = chosen.length === jobs.length && !labelled.length;
+  const start = () => fit(state.dirty, { only: all ? [] : wanted.map((edge) => edge.path), samples });
   const row = (edge: PlannedEdge) => (
     <Row
-      key={edge.path}
+      key={lineOf(edge)}
       edge={edge}
-      before={before.get(edge.path)}
+      before={before.get(lineOf(edge))}
+      folder={edge.action === "open" && !state.read_only ? { name: folders[edge.path] ?? "", set: (name) => setFolders({ ...folders, [edge.path]: name }) } : undefined}
       choice={jobs.includes(edge) ? { on: wanted.includes(edge), fits: fits.has(edge.path) && (!only || edge.path === only), flip: () => leave(flipped(left, edge.path)) } : undefined}
     />
   );
@@ -71,10 +78,10 @@ export function Plan() {
       {answer.problems.map((problem, at) => (
         <p key={at} class="problem">{problem.text}</p>
       ))}
-      {jobs.length > 0 && (
+      {(jobs.length > 0 || labelled.length > 0) && (
         <div class="do">
           <div>
-            <b>{wanted.length ? figure(wanted.length) : "None"} of {jobs.length} chosen</b>
+            <b>{wanted.length ? figure(wanted.length) : "None"} of {jobs.length + labelled.length} chosen</b>
             <span class="soft">
               {wanted.length > unknown && `about ${duration(seconds)}`}
               {unknown > 0 && `${wanted.length > unknown ? ", and " : ""}${unknown} of unknown time`}
@@ -89,16 +96,30 @@ export function Plan() {
           </button>
         </div>
       )}
-      {!jobs.length && (
+      {!jobs.length && !labelled.length && (
         <div class="do">
           <div>
             <b>Nothing to do</b>
-            <span class="soft">All connections are as the network says.</span>
+            <span class="soft">{told.some((edge) => edge.action === "open") ? "What is open waits for a teacher or for labelled images." : "All connections are as the network says."}</span>
           </div>
           <button class="primary big" onClick={() => go("try")}>Try an image</button>
         </div>
       )}
       {(jobs.length > 0 || told.length > 0) && <Table label="What would be done">{[...jobs, ...told].map(row)}</Table>}
+      {[...answer.after.weak.map(weakness), ...answer.after.notes].map((note) => (
+        <p key={note} class="note">{note}</p>
+      ))}
+      {answer.after.offers.map((offer) => (
+        <p key={offer.task} class="note">
+          {offer.teacher} is recorded better than {offer.giver}, which gives {offer.task}. To take it, {count(offer.refits, "adapter")} would be fitted again
+          {offer.seconds !== null && `, about ${duration(offer.seconds)}`}.{" "}
+          {!state.read_only && (
+            <button class="link" onClick={() => void edit({ op: "change", section: "tasks", name: offer.task, entry: { ...state.graph.tasks?.[offer.task], teacher: offer.teacher } })}>
+              Take it
+            </button>
+          )}
+        </p>
+      ))}
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
           <summary>{count(calm.length, "connection")} {calm.length === 1 ? "stays" : "stay"} as {calm.length === 1 ? "it is" : "they are"}</summary>
@@ -109,14 +130,24 @@ export function Plan() {
   );
 }
 
+function weakness({ path, agreement, least, most, help }: Plans["after"]["weak"][number]): string {
+  const [category, task] = path.split(":");
+  return `${category} → ${task} is weak: it is expected to decide as its teacher on ${percent(agreement, 0)} of images (${percent(least, 0)} to ${percent(most, 0)}). Most help would be ${help}.`;
+}
+
 function flipped(set: ReadonlySet<string>, path: string): Set<string> {
   const next = new Set(set);
   if (!next.delete(path)) next.add(path);
   return next;
 }
 
+/** A path may have two lines: it waits for a teacher, and the adapter that it had goes. */
+function lineOf(edge: PlannedEdge): string {
+  return edge.action === "remove" ? `${edge.path} removed` : edge.path;
+}
+
 function changed(edge: PlannedEdge, before: Map<string, PlannedEdge>): boolean {
-  return before.size > 0 && before.get(edge.path)?.action !== edge.action;
+  return before.size > 0 && before.get(lineOf(edge))?.action !== edge.action;
 }
 
 function Table({ label, children }: { label: string; children: preact.ComponentChildren }) {
@@ -139,10 +170,11 @@ function Table({ label, children }: { label: string; children: preact.ComponentC
 interface RowProps {
   edge: PlannedEdge;
   before: PlannedEdge | undefined;
+  folder?: { name: string; set: (name: string) => void };
   choice?: { on: boolean; fits: boolean; flip: () => void };
 }
 
-function Row({ edge, before, choice }: RowProps) {
+function Row({ edge, before, folder, choice }: RowProps) {
   const other = before?.action ?? "nothing";
   const differs = (before?.action ?? null) !== edge.action;
   return (
@@ -160,6 +192,12 @@ function Row({ edge, before, choice }: RowProps) {
       <td class="why">
         {edge.reason}
         {edge.method && (edge.action === "add" || edge.action === "refit") && <small> by {edge.method}</small>}
+        {folder && (
+          <label class="field">
+            <span>Folder of labelled images</span>
+            <input value={folder.name} placeholder="images/cat" spellcheck={false} onInput={(event) => folder.set(event.currentTarget.value)} />
+          </label>
+        )}
       </td>
       <td class="number" title={edge.cost?.basis}>
         {choice && (edge.cost?.seconds != null ? duration(edge.cost.seconds) : "not known")}

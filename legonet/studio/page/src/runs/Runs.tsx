@@ -85,8 +85,10 @@ function One({ id, ended }: { id: string; ended: () => void }) {
   const run = useRun(id, ended);
   const [stopping, stop] = useState(false);
   if (!run) return <p class="waiting">Reading the run …</p>;
-  const done = run.jobs.filter((job) => job.state === "done").length;
-  const undone = run.jobs.filter((job) => job.state !== "done").map((job) => job.path);
+  const later = run.jobs.filter((job) => job.state === "planned");
+  const jobs = run.jobs.filter((job) => job.state !== "planned");
+  const done = jobs.filter((job) => job.state === "done").length;
+  const undone = jobs.filter((job) => job.state !== "done").map((job) => job.path);
   const left = Math.max(0, ...run.jobs.map((job) => job.left ?? 0));
   const edges = new Map(state.edges.map((edge) => [edge.path, edge]));
   const halt = () => {
@@ -102,7 +104,7 @@ function One({ id, ended }: { id: string; ended: () => void }) {
         <h2>
           {run.state === "running" ? "Fitting" : run.state === "done" ? "Fitted" : STATES[run.state][0]!.toUpperCase() + STATES[run.state].slice(1)}{" "}
           <small>
-            {done} of {run.jobs.length}
+            {done} of {jobs.length}
           </small>
         </h2>
         <p class="soft">
@@ -111,13 +113,18 @@ function One({ id, ended }: { id: string; ended: () => void }) {
           {run.state === "running" && left > 0 && `, about ${duration(left)} left`}
         </p>
       </div>
-      {run.state === "running" && <Bar share={run.jobs.length ? share(run) : 0} label="The whole run" tone="whole" />}
+      {run.state === "running" && <Bar share={share(jobs)} label="The whole run" tone="whole" />}
       {run.message && <pre class={run.state === "failed" || run.state === "lost" ? "problem" : "message"}>{run.message}</pre>}
       <ul class="jobs" aria-live="polite">
-        {run.jobs.map((job) => (
+        {jobs.map((job) => (
           <OneJob key={job.path} job={job} edge={edges.get(job.path)} />
         ))}
       </ul>
+      {later.length > 0 && run.state !== "running" && (
+        <p class="soft">
+          {count(later.length, "connection")} {later.length === 1 ? "was" : "were"} not part of it: <button class="link" onClick={() => go("plan")}>see the plan</button>.
+        </p>
+      )}
       <div class="actions">
         {run.state === "running" && !state.read_only && (
           <button disabled={stopping} onClick={halt}>{stopping ? "Stopping …" : "Stop"}</button>
@@ -126,7 +133,7 @@ function One({ id, ended }: { id: string; ended: () => void }) {
           <button class="primary big" onClick={() => void fit(state.dirty, { only: undone.filter((path) => edges.has(path)) })}>Go on</button>
         )}
         {run.state === "done" && (
-          <button class="primary big" onClick={() => go("try", run.jobs.length === 1 ? { path: run.jobs[0]!.path } : {})}>Try an image</button>
+          <button class="primary big" onClick={() => go("try", jobs.length === 1 ? { path: jobs[0]!.path } : {})}>Try an image</button>
         )}
       </div>
       {run.command && (
@@ -139,9 +146,9 @@ function One({ id, ended }: { id: string; ended: () => void }) {
   );
 }
 
-function share(run: Run): number {
-  const parts = run.jobs.map((job) => (job.state === "done" || job.state === "failed" ? 1 : job.step && job.steps ? job.step / job.steps : 0));
-  return parts.reduce((sum, part) => sum + part, 0) / run.jobs.length;
+function share(jobs: Job[]): number {
+  const parts = jobs.map((job) => (job.state === "done" || job.state === "failed" ? 1 : job.step && job.steps ? job.step / job.steps : 0));
+  return parts.reduce((sum, part) => sum + part, 0) / Math.max(1, jobs.length);
 }
 
 function when(seconds: number): string {
@@ -159,7 +166,7 @@ const JOB_STATES: Record<Job["state"], string> = {
 
 function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
   const running = job.state === "running" || job.state === "retry";
-  const weak = job.state === "done" && edge?.weak && edge.state === "built";
+  const weak = job.state === "done" && edge?.state === "weak";
   return (
     <li class={`job job-${job.state}`}>
       <div class="job-head">
@@ -185,7 +192,7 @@ function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
 /** The estimate, and beside it what was measured, where there are labelled images. */
 function Quality({ job, edge }: { job: Job; edge: Edge | undefined }) {
   const agreement = job.quality["agreement"];
-  const [from, to] = [job.quality["agreement_from"], job.quality["agreement_to"]];
+  const [from, to] = [job.quality["agreement from"], job.quality["agreement to"]];
   const others = Object.entries(job.quality).filter(([name]) => !name.startsWith("agreement"));
   return (
     <div class="quality">
@@ -216,6 +223,11 @@ function Quality({ job, edge }: { job: Job; edge: Edge | undefined }) {
   );
 }
 
+function fitted(run: Run): string {
+  const paths = run.jobs.filter((job) => job.state !== "planned").map((job) => job.path);
+  return paths.length === 1 ? paths[0]! : count(paths.length, "connection");
+}
+
 function History({ runs, shown }: { runs: Run[]; shown: string }) {
   return (
     <section class="history" aria-label="History">
@@ -227,7 +239,7 @@ function History({ runs, shown }: { runs: Run[]; shown: string }) {
               <span class={`dot run-${run.state}`} aria-hidden="true" />
               {when(run.started)}
               <small>
-                {STATES[run.state]}, {run.jobs.length === 1 ? run.jobs[0]!.path : count(run.jobs.length, "connection")}
+                {STATES[run.state]}, {fitted(run)}
               </small>
             </a>
           </li>

@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { post, send } from "../api/client";
-import type { Inspected, State, Upload } from "../api/types";
+import type { Cut, Inspected, State, Upload } from "../api/types";
 import { go, useRoute } from "../route";
 import { refuse, say, take, useDraft } from "../store";
 import { bytes, count } from "../words";
@@ -156,8 +156,7 @@ interface Last {
 }
 
 function CutAndNames({ state, inspected, upload, ...asked }: Last) {
-  const recommended = inspected.cuts.find((each) => each.recommended) ?? inspected.cuts[0];
-  const [cut, setCut] = useState(recommended?.module ?? "");
+  const [cut, setCut] = useState(() => usual(state, inspected)?.module ?? "");
   const [category, setCategory] = useState(asked.category);
   const [task, setTask] = useState(asked.task);
   const [name, setName] = useState("");
@@ -206,6 +205,13 @@ function CutAndNames({ state, inspected, upload, ...asked }: Last) {
       </div>
     </form>
   );
+}
+
+/** The good cut whose features the network knows already, else the first good one. */
+function usual(state: State, { cuts }: Inspected): Cut | undefined {
+  const ports = new Set([...state.categories, ...state.tasks].map((each) => String(each.port)));
+  const good = cuts.filter((each) => each.recommended);
+  return good.findLast((each) => ports.has(String(each.shape))) ?? good[0] ?? cuts[0];
 }
 
 function changes(category: string, task: string, knowsCategory: boolean, knowsTask: boolean): string {

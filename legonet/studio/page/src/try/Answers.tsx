@@ -33,6 +33,9 @@ function One({ result, answer, url }: { result: PathResult; answer: Prediction; 
   );
 }
 
+/** Smaller images are enlarged, in pixels. */
+const SMALLEST = 160;
+
 interface Box {
   box: [number, number, number, number];
   label?: string;
@@ -51,7 +54,7 @@ function Side({ title, seen, answer, url }: { title: string; seen: Seen; answer:
     <div class="side">
       <p class="kind">{title}</p>
       {(seen.mask || boxes.length > 0) && (
-        <div class="over-photo">
+        <div class="over-photo" style={{ width: `${Math.max(SMALLEST, answer.width)}px` }}>
           <img src={url} alt="" width={answer.width} height={answer.height} />
           {seen.mask && <img class="mask" src={seen.mask} alt={`Mask: ${seen.text}`} width={answer.width} height={answer.height} />}
           {boxes.length > 0 && <Boxes boxes={boxes} answer={answer} />}

@@ -6,6 +6,7 @@ import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { refuse, useDraft } from "../store";
 import { Answers } from "./Answers";
+import { isReady } from "../words";
 import { Webcam } from "./Webcam";
 
 /** An image to try: a sample by name, or a file. */
@@ -14,7 +15,7 @@ type Given = { name: string; url: string; file: Blob | null };
 export function Try() {
   const state = useDraft();
   const { given } = useRoute();
-  const ready = state.edges.filter((edge) => edge.connected && edge.state !== "planned" && edge.state !== "open" && edge.state !== "removed").map((edge) => edge.path);
+  const ready = state.edges.filter((edge) => edge.connected && isReady(edge.state)).map((edge) => edge.path);
   const [paths, setPaths] = useState<string[]>(() => first(given, state.applications, ready));
   const [image, setImage] = useState<Given | null>(null);
   const [answer, setAnswer] = useState<Prediction | null>(null);
@@ -69,6 +70,10 @@ export function Try() {
     return () => removeEventListener("paste", pasted);
   });
   useEffect(() => () => latest.current?.abort(), []);
+  const begins = samples?.samples.find((each) => paths.some((path) => each.name.startsWith(`${path.split(":")[0]}/`))) ?? samples?.samples[0];
+  useEffect(() => {
+    if (begins && !image) void sample(begins.name); // so that nobody stands before an empty screen
+  }, [begins?.name]);
 
   if (!ready.length)
     return (
@@ -126,7 +131,7 @@ export function Try() {
         {image && answer ? (
           <Answers answer={answer} url={image.url} name={image.name} />
         ) : (
-          <p class="waiting">{working ? "Looking at the image …" : paths.length ? "What the network sees appears here." : "Choose a connection."}</p>
+          <p class="waiting">{working || begins ? "Looking at the image …" : paths.length ? "What the network sees appears here." : "Choose a connection."}</p>
         )}
       </section>
     </div>
@@ -143,7 +148,7 @@ function first(given: URLSearchParams, applications: Record<string, string[]>, r
 function Connections({ ready, applications, paths, choose }: { ready: string[]; applications: Record<string, string[]>; paths: string[]; choose: (paths: string[]) => void }) {
   const groups: [string, string[]][] = [["all", ready], ...Object.entries(applications)];
   return (
-    <details class="more connections" open={ready.length <= 12}>
+    <details class="more connections" open={ready.length <= 12 && matchMedia("(min-width: 901px)").matches}>
       <summary>
         Connections <small>{paths.length} of {ready.length}</small>
       </summary>
