@@ -85,7 +85,9 @@ def test_the_bundle_is_built_of_the_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", INTERFACES)
 def test_the_types_of_the_page_are_those_of_the_server(name: str) -> None:
     text = (PAGE / "src" / "api" / "types.ts").read_text()
-    found = re.search(rf"^export interface {name}( extends \w+)? \{{\n(.*?)^\}}", text, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^export interface {name}( extends \w+)? \{{\n(.*?)^\}}", text, re.MULTILINE | re.DOTALL
+    )
     assert found is not None
     fields = set(re.findall(r"^  (\w+)\??:", found[2], re.MULTILINE))
     inherited = set() if found[1] is None else set(INTERFACES[found[1].split()[1]].model_fields)
