@@ -54,7 +54,7 @@ def fuzz(schema: Any, method: str, path: str, examples: int) -> None:
             deadline=None,
             database=None,
             derandomize=True,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
         )
         @given(case=schema[path][method].as_strategy(generation_mode=mode))
         def ask(case: Any) -> None:
