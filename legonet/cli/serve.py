@@ -8,6 +8,7 @@ import typer
 
 from legonet.cli.options import Device, GraphFile, Paths
 
+CONNECTIONS = 512  # beyond these there is not even an answer of legonet's
 EXTRA = ("starlette", "uvicorn", "python_multipart", "anyio", "prometheus_client", "h11")
 
 
@@ -98,5 +99,5 @@ def serve(
         app = secured(compiled, options, place)
         paths = ", ".join(each.name for each in compiled.paths)
         print(f"{graph}: {paths} at {place.url}", flush=True)
-        run(app, listening, grace)
+        run(app, listening, grace, CONNECTIONS)
     print("stopped", flush=True)

@@ -14,12 +14,13 @@ from starlette.routing import Route
 from legonet.compile.network import CompiledNetwork
 from legonet.errors import LegonetError
 from legonet.serve import description as said
-from legonet.serve.bodies import read_uploads
+from legonet.serve.bodies import Bodies, read_uploads
 from legonet.serve.options import ServeOptions
 from legonet.serve.page import PAGE_HEADERS, description_page
 from legonet.serve.service import Service
 from legonet.web.faults import HANDLERS, FaultError
 
+BODIES = 8  # of the largest size, that are held at the same time
 UNUSABLE = 422  # what HANDLERS answer to errors that have no status of their own
 
 
@@ -41,7 +42,7 @@ def make_app(
         DataError: The network was joined by hand, or takes images by category.
     """
     service = service or Service(network, options)
-    metrics = service.metrics
+    metrics, bodies = service.metrics, Bodies(BODIES * options.body)
     described = said.description(service.signature, options, secured)
     served = said.network_data(service.signature, options)
 
@@ -54,8 +55,9 @@ def make_app(
         begin, status = time.perf_counter(), 500
         try:
             with metrics.in_flight.track_inprogress():
-                uploads, masks = await read_uploads(request, options)
-                answer = JSONResponse(await service.predict(uploads, masks))
+                async with bodies.body(request) as body:
+                    uploads, masks = await read_uploads(request, body, options)
+                    answer = JSONResponse(await service.predict(uploads, masks))
             status = answer.status_code
             return answer
         except FaultError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,11 +14,13 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from legonet.errors import Problem
 from legonet.serve.images import Upload
 from legonet.serve.options import ServeOptions
-from legonet.web.faults import of_validation, refuse
+from legonet.web.faults import FaultError, of_validation, refuse
 
 LONGEST_NAME = 200
+FULL = Problem("requests of too many bytes are being answered", advice="ask again in a second")
 FORMS = "multipart/form-data, application/json, application/octet-stream or image/*"
 
 
@@ -36,11 +40,42 @@ class ImagesBody(BaseModel):
     masks: Annotated[bool, Field(description="Whether masks are answered as PNG.")] = False
 
 
-async def read_uploads(request: Request, options: ServeOptions) -> tuple[list[Upload], bool]:
-    """Read the images of a request.
+class Bodies:
+    """Bodies that are held at the same time, bounded in bytes together: each by itself the guard bounds.
 
     Args:
-        request: Whose body is bounded by the guard.
+        most: Bytes of all of them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self.held = most, 0
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """The body of a request, for as long as it is held.
+
+        Raises:
+            FaultError: With 429: there is no room for it.
+        """
+        parts, size = list[bytes](), 0
+        try:
+            async for part in request.stream():
+                size += len(part)
+                self.held += len(part)
+                if self.held > self._most:
+                    raise FaultError(429, FULL, headers={"retry-after": "1", "connection": "close"})
+                parts.append(part)
+            yield b"".join(parts)
+        finally:
+            self.held -= size
+
+
+async def read_uploads(request: Request, body: bytes, options: ServeOptions) -> tuple[list[Upload], bool]:
+    """Find the images of a request.
+
+    Args:
+        request: The request.
+        body: Its body.
         options: How many there may be.
 
     Returns:
@@ -53,12 +88,12 @@ async def read_uploads(request: Request, options: ServeOptions) -> tuple[list[Up
     kind, _, _ = request.headers.get("content-type", "").partition(";")
     kind = kind.strip().lower()
     if kind == "multipart/form-data":
-        uploads = await _multipart(request, options)
+        uploads = await _multipart(request, body, options)
     elif kind == "application/json":
-        uploads, asked = _json(await request.body())
+        uploads, asked = await asyncio.to_thread(_json, body)
         masks = masks or asked
     elif kind in ("application/octet-stream", "application/x-npy") or kind.startswith("image/"):
-        uploads = [Upload("image 0", await request.body())]
+        uploads = [Upload("image 0", body)]
     else:
         raise refuse(415, f"Content-Type {kind[:100] or 'is missing'}", f"expected {FORMS}")
     if not uploads:
@@ -76,9 +111,7 @@ def _masks_asked(request: Request) -> bool:
     return request.query_params.get("masks") == "true"
 
 
-async def _multipart(request: Request, options: ServeOptions) -> list[Upload]:
-    body = await request.body()
-
+async def _multipart(request: Request, body: bytes, options: ServeOptions) -> list[Upload]:
     async def parts() -> AsyncIterator[bytes]:
         yield body
         yield b""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from legonet import __version__
@@ -50,7 +50,7 @@ class NetworkData(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: str
     version: str
-    input: tuple[int, int, int]
+    input: Annotated[list[int], Field(min_length=3, max_length=3)]
     outputs: dict[str, dict[str, Any]]
     limits: dict[str, float]
 

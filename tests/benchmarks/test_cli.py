@@ -11,7 +11,7 @@ import pytest
 from benchmarks.cli import main
 
 NAMES = [
-    "paper", "speed", "scale", "compile", "report", "models", "saving", "sides",
+    "paper", "speed", "serve", "scale", "compile", "report", "models", "saving", "sides",
     "peers", "messages", "photos", "fuzz", "cells",
 ]  # fmt: skip
 

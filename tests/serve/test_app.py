@@ -121,30 +121,32 @@ def test_requests_at_the_same_time_are_computed_together_bit_for_bit(network: Co
     options = ServeOptions(batch=4, wait_ms=5_000)
     service = Service(network, options)
     images = [png(seed) for seed in range(4)]
-    batches = list[Any]()
+    batches = list[dict[str, Any]]()
     compute = service.batcher._compute
 
     def spying(photos: Any) -> Any:
-        batches.append(compute(photos))
-        return batches[-1]
+        found = compute(photos)
+        batches.append({photo.name: each for photo, each in zip(photos, found, strict=True)})
+        return found
 
     service.batcher._compute = spying
 
     async def ask() -> list[httpx.Response]:
         async with asked(make_app(network, options, service=service)) as client:
-            return await asyncio.gather(*(client.post(PREDICT, files={"image": each}) for each in images))
+            files = [{"image": (str(number), each)} for number, each in enumerate(images)]
+            return await asyncio.gather(*(client.post(PREDICT, files=each) for each in files))
 
     answers = asyncio.run(ask())
     (found,) = batches
-    pictures = [Image.open(io.BytesIO(each)) for each in images]
-    together = network.predict(pictures, batch=4, progress=None)
-    for answer, each, same, near in zip(
-        answers, found, together, network.predict(pictures, batch=1, progress=None), strict=True
-    ):
-        assert results(answer) == [{path: result.data() for path, result in same.results.items()}]
-        assert each["cat:classify"].score == same["cat:classify"].score  # pyright: ignore[reportAttributeAccessIssue]
-        assert torch.equal(each["dog:mark"].mask, same["dog:mark"].mask)  # pyright: ignore[reportAttributeAccessIssue]
-        assert each["cat:classify"].score == pytest.approx(near["cat:classify"].score, abs=1e-5)  # pyright: ignore[reportAttributeAccessIssue]
+    order = [int(name) for name in found]  # in which they came to be decoded
+    pictures = [Image.open(io.BytesIO(images[number])) for number in order]
+    together: Any = network.predict(pictures, batch=4, progress=None)
+    alone: Any = network.predict(pictures, batch=1, progress=None)
+    for number, each, same, near in zip(order, found.values(), together, alone, strict=True):
+        assert results(answers[number]) == [{path: result.data() for path, result in same.results.items()}]
+        assert each["cat:classify"].score == same["cat:classify"].score
+        assert torch.equal(each["dog:mark"].mask, same["dog:mark"].mask)
+        assert each["cat:classify"].score == pytest.approx(near["cat:classify"].score, abs=1e-5)
 
 
 def test_a_full_queue_answers_429_with_a_time(network: CompiledNetwork) -> None:

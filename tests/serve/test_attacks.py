@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from legonet.compile.network import CompiledNetwork
+from legonet.serve.bodies import Bodies
 from legonet.serve.images import Upload, read_photos
+from legonet.web.faults import FaultError
 from tests.serve.conftest import HOST, OPTIONS, PORT, encoded, guarded, png
 
 PREDICT = "/api/v1/predict"
@@ -166,6 +169,36 @@ def test_a_huge_body(client: TestClient) -> None:
         yield from [b"x" * 50_000] * 5
 
     assert problems(client.post(PREDICT, content=parts(), headers=RAW), 413)
+
+
+def test_bodies_are_bounded_together() -> None:
+    """What is held is counted as it comes, and let go of however a request ends."""
+    bodies = Bodies(1000)
+
+    def request(*parts: bytes) -> Request:
+        messages = [{"type": "http.request", "body": each, "more_body": True} for each in parts]
+        messages.append({"type": "http.request", "body": b"", "more_body": False})
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+    async def hold() -> None:
+        async with bodies.body(request(b"a" * 400, b"b" * 300)) as first:
+            assert first == b"a" * 400 + b"b" * 300
+            assert bodies.held == 700
+            with pytest.raises(FaultError) as refused:
+                async with bodies.body(request(b"c" * 200, b"d" * 200)):
+                    pass
+            assert refused.value.status == 429
+            assert refused.value.headers["retry-after"] == "1"
+            assert bodies.held == 700
+            async with bodies.body(request(b"e" * 300)):
+                assert bodies.held == 1000
+        assert bodies.held == 0
+
+    asyncio.run(hold())
 
 
 @pytest.mark.parametrize(
