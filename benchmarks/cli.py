@@ -146,6 +146,20 @@ def speed(
     _print(found.figures, as_json)
 
 
+@app.command("serve")
+def serve(
+    requests: Annotated[int, typer.Option(min=1, metavar="N", help="How many, each of one image.")] = 256,
+    clients: Annotated[int, typer.Option(min=1, metavar="N", help="How many ask at the same time.")] = 32,
+    batch: Annotated[int, typer.Option(min=2, metavar="N", help="Images that are computed together.")] = 16,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="How often both ways take turns.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Serve requests in batches, beside the same requests one by one."""
+    from benchmarks.serve import Load, run_serve
+
+    _print(run_serve(Load(requests, clients, batch, rounds)), as_json)
+
+
 @app.command("scale")
 def scale(
     quick: Annotated[
@@ -363,6 +377,31 @@ def sides(
 
     rows = run_sides(graph, Effort(), images or [0], _say)
     print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else table(rows))
+
+
+@app.command("peers")
+def peers(
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Seeds of images and fits.")] = 3,
+    split: Split = "test",
+    only: Annotated[str, typer.Option(metavar="TEXT", help="Only peers whose name holds this.")] = "",
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where rows are kept, as JSON.")
+    ] = None,
+) -> None:
+    """Measure what people would do instead of transplanting.
+
+    All get the animals' teachers of `classify`, and are measured on the same images.
+    """
+    from dataclasses import asdict
+    from typing import cast
+
+    from benchmarks.peers.run import run_peers, table
+    from benchmarks.peers.setting import Split as Name
+
+    rows = list(run_peers(seeds, cast("Name", split), only, _say))
+    if results is not None:
+        results.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    print(table(rows))
 
 
 @app.command("messages")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from legonet.errors import GraphError
 from legonet.graph.editing.build import extended, new_graph, read_input
+from legonet.graph.editing.connection import connection
 from legonet.graph.schema import Graph
-from legonet.graph.select import adapter_spec, find_edge, split_path
+from legonet.graph.select import split_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -96,6 +96,9 @@ class Design:
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
         image: Mapping[str, Any] | None = None,
+        licence: str | None = None,
+        source: str | None = None,
+        source_sha256: str | None = None,
     ) -> tuple[str, ...]:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -125,6 +128,9 @@ class Design:
                 it must not change before the network is saved.
             image: The images that the model takes, as `input` in a graph file, if not the category's or the
                 network's; a new category takes them over.
+            licence: The licence of its weights, such as `MIT`; it is shown wherever the teacher's modules go.
+            source: Where it comes from: an address, or words.
+            source_sha256: The sha256 of the file that its weights were fetched as.
 
         Returns:
             What its owner should know of how it was taken in, as sentences without a full stop, such as that
@@ -146,16 +152,29 @@ class Design:
         own = None if image is None else read_input(self.graph, image)
         words = None if labels is None else tuple(labels)
         new = NewTeacher(
-            name, module, category, task, cut, output, example_shape, copy, on_conflict, own, words
+            name,
+            module,
+            category,
+            task,
+            cut,
+            output,
+            example_shape,
+            copy,
+            on_conflict,
+            own,
+            words,
+            licence,
+            source,
+            source_sha256,
         )
-        graph, source = add_teacher(self.graph, self._sources, new)
+        graph, taken = add_teacher(self.graph, self._sources, new)
         if images is not None:
             sees = graph.input_of(graph.teachers[name].category)
             shown = prepared(check_images(images, new.where, sees), sees)
-            source = with_statistics(source, record_bytes(source, shown.split(256)))
+            taken = with_statistics(taken, record_bytes(taken, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
-        self.graph, self._sources = graph, {**kept, name: source}
-        return source.notes
+        self.graph, self._sources = graph, {**kept, name: taken}
+        return taken.notes
 
     def connect(
         self,
@@ -186,19 +205,11 @@ class Design:
             SelectError: There is no such category or task.
             GraphError: There is no such adapter, or one teacher gives both modules, so that none is needed.
         """
-        spec = adapter_spec(self.graph, category, task)  # refuses names that do not exist
         given = {"method": method, "kernel": kernel, "depth": depth, "seed": seed}
         given = {key: value for key, value in given.items() if value is not None}
-        if adapter is None and given:
-            adapter = spec.model_dump(mode="json", exclude_unset=True)
         path = f"{category}:{task}"
-        edge = find_edge(extended(self.graph, {"adapters": {path: {}}}), path)
-        if edge.native:
-            raise GraphError(
-                f"{path}: the teacher {edge.teacher} gives both modules; expected a path that joins modules "
-                "of two teachers; compile it as it is"
-            )
-        self.graph = extended(self.graph, {"adapters": {path: {**(adapter or {}), **given}}})
+        entry = connection(self.graph, path, adapter, given)
+        self.graph = extended(self.graph, {"adapters": {path: entry}})
 
     def _prepare(self, path: str, photos: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Photos as a path's category module takes them, and their labels with them."""

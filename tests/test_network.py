@@ -221,6 +221,12 @@ class TestBuilding:
         assert note.startswith("animal-1-v1: its statistics are of images that it calls positive alone")
         assert f"! {note}" in str(network.plan())
 
+    def test_connect_takes_the_adapter_of_the_task(self, network: Network) -> None:
+        network.add_task("mark", {"kind": "mask"}, {"kernel": 5, "activation": "none"})
+        network.connect("dog", "mark")
+        spec = network.graph.adapters["dog:mark"]
+        assert (spec.kernel, spec.activation) == (5, "none")
+
     def test_connect_by_keywords_changes_nothing_else(self, network: Network) -> None:
         network.add_task("mark", {"kind": "mask"}, {"kernel": 5, "activation": "none"})
         network.connect("dog", "mark", method="closed-form")

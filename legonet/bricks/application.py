@@ -11,7 +11,6 @@ from legonet.bricks.built import contents, expect_one_network
 from legonet.bricks.modular import ModularNetwork
 from legonet.errors import GraphError, SelectError
 from legonet.graph.editing.build import extended
-from legonet.graph.editing.edit import add_entries
 from legonet.graph.select import split_path
 from legonet.graph.subgraph import concerning
 from legonet.graph.suggest import listed
@@ -257,8 +256,8 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
     Raises:
         GraphError: A name that a graph file could not have, or one of another application.
     """
-    from legonet.store.plain_files import write_file
-    from legonet.store.workspace import Workspace
+    from legonet.graph.editing.operations import Add
+    from legonet.store.graph_file import edit_file
 
     entry = {"applications": {name: list(paths)}}
     before = network.graph.applications.get(name)
@@ -277,9 +276,5 @@ def save_application(network: ModularNetwork, name: str, paths: Iterable[str]) -
             )
     graph = extended(network.graph, entry)
     if network.path is not None:
-        workspace, as_json = Workspace.find(network.path), network.path.suffix == ".json"
-        with workspace.writing():
-            text = network.path.read_text(encoding="utf-8")
-            text = add_entries(text, entry, str(network.path), as_json)  # type: ignore[arg-type]
-            write_file(workspace.own(network.path), text.encode())
+        edit_file(network.path, Add(section="applications", name=name, entry=entry["applications"][name]))
     network.graph = graph

@@ -14,8 +14,12 @@ from legonet.cli import (
     init,
     plan,
     predict,
+    pull,
+    push,
     render,
     schema,
+    serve,
+    studio,
     teacher,
     transplant,
     validate,
@@ -41,13 +45,17 @@ app.command("schema")(schema.schema)
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
 app.command("finetune")(finetune.finetune)
+app.command("studio")(studio.studio)
 app.command("watch")(watch.watch)
 app.command("gc")(gc.gc)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("compile")(compile.compile)
+app.command("serve")(serve.serve)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
 app.command("completion")(completion.completion)
 
 

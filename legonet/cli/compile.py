@@ -35,6 +35,23 @@ def compile(  # noqa: A001 - the command's name
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what was merged, folded and saved.")
     ] = False,
+    aot: Annotated[
+        bool,
+        typer.Option(
+            "--aot", help="Of a .pt2: machine code for processors like this one; needs a C++ compiler."
+        ),
+    ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Of an .onnx: weights of 8 bits; says what that costs in agreement."),
+    ] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With --aot or --int8: images that both forms are compared on; default: noise.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write some paths as one network that runs without legonet.
@@ -42,23 +59,31 @@ def compile(  # noqa: A001 - the command's name
     What is written is loaded again and compared before the command says done.
     """
     import legonet
+    from legonet.errors import ExportError
 
+    for name, asked in (("--aot", aot), ("--int8", int8), ("--images", images is not None)):
+        if asked and (output is None or not (aot or int8)):
+            needed = "-o FILE" if output is None else "--aot or --int8"
+            raise ExportError(f"{name}: found no {needed}; expected one; give it, or leave {name} out")
     names = passes if "," not in passes else [each.strip() for each in passes.split(",")]
     app = legonet.load(graph).compile(*(path or []), passes=names)
     data: dict[str, object] = {"paths": [each.name for each in app.paths]}
     lines = []
     if explain or output is None:
         explanation = app.explain()
-        data["explanation"] = explanation.data()
+        data |= {"explanation": explanation.data(), "table": str(explanation)}
         lines.append(str(explanation))
     if output is not None:
         from legonet.compile.export import export
 
-        done = export(app, output)
+        done = export(app, output, aot=aot, int8=int8, images=images)
         data |= {"output": str(done.path), "bytes": done.size, "difference": done.difference}
         paths = f"{len(app.paths)} path{'s' * (len(app.paths) > 1)}"
         lines.append(
             f"{done.path}: {paths}, {done.size / 2**10:,.0f} KiB; read again, its outputs differ by "
             f"{done.difference:.1e}"
         )
+        if done.beside is not None:
+            data |= {"beside": done.beside.data()}
+            lines.append(str(done.beside))
     print(json.dumps(data, indent=2) if as_json else "\n".join(lines))

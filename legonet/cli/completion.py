@@ -128,8 +128,8 @@ def names_of(*sections: str, end: str = "") -> Callable[[typer.Context, str], li
     """What completes a name of the graph file.
 
     Args:
-        sections: Where it stands in the file: `categories`, `tasks`, `teachers`, `applications`; or `paths`,
-            which teachers and adapters connect.
+        sections: Where it stands in the file: `categories`, `tasks`, `adapters`, `teachers`, `applications`;
+            or `paths`, which teachers and adapters connect, or `pairs`, each category with each task.
         end: What stands after it.
     """
 
@@ -152,6 +152,8 @@ def blocks(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _names(data: dict[str, Any], section: str) -> list[str]:
+    if section == "pairs":
+        return [f"{each}:{task}" for each in _names(data, "categories") for task in _names(data, "tasks")]
     part = data.get("teachers" if section == "paths" else section)
     entries = {str(name): each for name, each in part.items()} if isinstance(part, dict) else {}
     if section != "paths":

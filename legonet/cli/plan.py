@@ -48,7 +48,7 @@ def plan(
     verify: Verify = False,
     as_json: Json = False,
 ) -> None:
-    """Say what `legonet transplant` would do for each path, and why.
+    """Say what `legonet transplant` would do, and why.
 
     Nothing is changed but for what --verify sets aside. Where many paths stay as they are, these are counted
     for each task, and not listed.

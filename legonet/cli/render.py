@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -74,20 +73,11 @@ def _planned(network: Network) -> dict[str, dict[str, float]]:
 
 
 def _figures(path: Path | None) -> dict[str, dict[str, float]]:
-    from legonet.errors import RenderError
+    from legonet.render.figures import read_figures
 
     if path is None:
         return {}
-    try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["rows"]
-        measures = {row["path"]: row["measure"] for row in reversed(rows)}
-        return {
-            row["path"]: {row["measure"]: row["transplanted"]}
-            | ({"teacher": row["teacher"]} if row["teacher"] else {})
-            for row in rows
-            if row["measure"] == measures[row["path"]]
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RenderError(
-            f"{path}: no figures; expected what `legonet evaluate --json` prints; make it anew"
-        ) from error
+    return {
+        name: {row["measure"]: row["transplanted"]} | ({"teacher": row["teacher"]} if row["teacher"] else {})
+        for name, row in read_figures(path).items()
+    }

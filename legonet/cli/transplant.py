@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -78,6 +79,14 @@ def transplant(
         bool,
         typer.Option("--shared-store", help="Ship no blobs: all machines see the workspace at this path."),
     ] = False,
+    remote_store: Annotated[
+        str | None,
+        typer.Option(
+            "--remote-store",
+            metavar="URL",
+            help="Ship no blobs: all machines of the cluster read and write this remote, such as s3://bucket/zoo.",
+        ),
+    ] = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failed job.")] = False,
     retries: Annotated[
         int, typer.Option(metavar="N", min=0, help="How often a job whose process died is tried again.")
@@ -126,6 +135,7 @@ def transplant(
         executor=_one_of("--executor", executor, tuple(EXECUTORS)),
         address=address,
         shared=shared_store,
+        remote=remote_store,
         keep_going=keep_going,
         retries=retries,
         seconds=None if time_limit is None else seconds_of("--time-limit", time_limit),
@@ -234,9 +244,11 @@ class _Told:
         else:
             data = {name: getattr(progress, name) for name in ("path", "state", "index", "jobs")}
             data |= {name: getattr(progress, name) for name in ("step", "steps", "loss") if progress.steps}
+            data |= {"time": round(time.time(), 3)}
+            data |= {"left": round(progress.left, 3)} if progress.left is not None else {}
             data |= {"message": progress.message} if progress.message else {}
-            if progress.result is not None:
-                data |= {"seconds": progress.result.seconds, "quality": progress.result.quality}
+            if (done := progress.result) is not None:
+                data |= {"seconds": done.seconds, "quality": done.quality, "notes": done.notes}
             print(json.dumps(data), flush=True)
 
     def _note(self, progress: Progress) -> None:

@@ -159,9 +159,14 @@ def _expect(what: str, found: object, choices: Collection[str]) -> None:
 
 def _expect_compiler(devices: Iterable[torch.device]) -> None:
     """Refuse torch.compile where there is nothing that would compile for a CPU."""
-    names = [os.environ.get("CXX", ""), "g++", "clang++", "c++", "cl"]
-    if any(each.type == "cpu" for each in devices) and not any(name and shutil.which(name) for name in names):
+    if any(each.type == "cpu" for each in devices) and not finds_compiler():
         raise SelectError(
             "torch_compile: found no C++ compiler, which torch.compile needs on a CPU; expected g++, clang++ "
             "or what CXX names; install one, or leave torch_compile out"
         )
+
+
+def finds_compiler() -> bool:
+    """Whether there is a C++ compiler where torch looks for one."""
+    names = [os.environ.get("CXX", ""), "g++", "clang++", "c++", "cl"]
+    return any(name and shutil.which(name) for name in names)

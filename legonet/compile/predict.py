@@ -213,12 +213,11 @@ def predict_each(
         )
     if batch < 1:
         raise DataError(f"batch: found {batch}; expected 1 or more; correct it")
-    (channels, *_), device = check_shape(network.input_shape), network.running.devices[0]
+    channels = check_shape(network.input_shape)[0]
 
     def predicted(held: list[tuple[Photo, Tensor]]) -> Iterator[Prediction]:
-        results = network.results(torch.stack([values for _, values in held]).to(device))
-        for index, (photo, _) in enumerate(held):
-            yield Prediction(photo.name, {path: each[index] for path, each in results.items()}, photo)
+        for (photo, _), results in zip(held, results_of(network, [each for _, each in held]), strict=True):
+            yield Prediction(photo.name, results, photo)
 
     held: list[tuple[Photo, Tensor]] = []
     for photo in photos:
@@ -236,3 +235,17 @@ def predict_each(
             held = []
     if held:
         yield from predicted(held)
+
+
+def results_of(network: CompiledNetwork, pixels: Sequence[Tensor]) -> list[dict[str, Result]]:
+    """Run images of one size through all paths together.
+
+    Args:
+        network: For images, which `Network.compile` made.
+        pixels: Of each image: float32 (channels, height, width) in [0, 1].
+
+    Returns:
+        For each image, what each path says.
+    """
+    results = network.results(torch.stack(list(pixels)).to(network.running.devices[0]))
+    return [{path: each[index] for path, each in results.items()} for index in range(len(pixels))]

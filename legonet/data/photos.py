@@ -137,7 +137,7 @@ def _photos(given: Any, tell: Callable[[DataError], None], numbers: Iterator[int
         several = given.ndim == 4
         for each in given if several else (given,):
             name = f"image {next(numbers)}"
-            yield Photo(name, _of_array(each, name))
+            yield Photo(name, of_array(each, name))
     elif isinstance(given, Iterable) and not isinstance(given, Mapping | bytes):
         for each in given:
             yield from _photos(each, tell, numbers)
@@ -148,7 +148,7 @@ def _photos(given: Any, tell: Callable[[DataError], None], numbers: Iterator[int
         )
 
 
-def _of_array(given: np.ndarray | Tensor, name: str) -> Image.Image | Tensor:
+def of_array(given: np.ndarray | Tensor, name: str) -> Image.Image | Tensor:
     """One image: bytes as a picture, numbers as values (channels, height, width).
 
     Raises:

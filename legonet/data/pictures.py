@@ -174,11 +174,29 @@ def open_picture(path: Path, *, upright: bool = True) -> Image.Image:
     Raises:
         DataError: The file is missing, damaged or too large, or of another format.
     """
-    with foreign.opened(path, foreign.IMAGE, follow=True) as file, _told(path), warnings.catch_warnings():
+    with foreign.opened(path, foreign.IMAGE, follow=True) as file:
+        return read_picture(file, path, upright=upright)
+
+
+def read_picture(
+    file: BinaryIO, name: Path | str, *, most: int = MOST_PIXELS, upright: bool = True
+) -> Image.Image:
+    """Decode a picture of one of `FORMATS`.
+
+    Args:
+        file: Its bytes, from the beginning.
+        name: What messages call it.
+        most: Pixels that it may have, beside what its format may have.
+        upright: Turn it as its camera was held.
+
+    Raises:
+        DataError: It is damaged, too large, or of another format.
+    """
+    with _told(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own; the limits below are ours
         with Image.open(file, formats=tuple(FORMATS)) as picture:
-            _check(picture, FORMATS[_format(picture)], path)
-            _check_coding(picture, file, path)
+            _check(picture, min(most, FORMATS[_format(picture)]), name)
+            _check_coding(picture, file, name)
             picture.load()
             if upright:
                 ImageOps.exif_transpose(picture, in_place=True)
@@ -207,7 +225,7 @@ def _check(picture: Image.Image, most: int, name: Path | str) -> None:
         raise DataError(f"{name}: has more than 8 bits per channel; expected 8; convert it first")
 
 
-def _check_coding(picture: Image.Image, file: BinaryIO, path: Path) -> None:
+def _check_coding(picture: Image.Image, file: BinaryIO, path: Path | str) -> None:
     if any(
         tile[0] == "bmp_rle" for tile in getattr(picture, "tile", ())
     ):  # which Pillow unpacks in Python, to any size

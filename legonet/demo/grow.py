@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from legonet.data.source import Source, open_source
@@ -15,6 +18,7 @@ from legonet.evaluate import scores
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.editing.edit import add_entries
 from legonet.graph.load import load_graph
+from legonet.graph.reading.source import read_exactly
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
 from legonet.network import Network
@@ -22,7 +26,9 @@ from legonet.store.plain_files import write_file
 from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"
+FIGURES = "figures.json"  # what was measured
 MARKER = "DEMO.txt"  # only a folder with it is emptied
+ABOUT = "Made by `legonet demo`, which empties this folder when it runs.\n"
 
 
 def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> list[Row]:
@@ -41,7 +47,7 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     """
     _clear(folder)
     init_workspace(folder)
-    write_file(folder / MARKER, b"Made by `legonet demo`, which empties this folder when it runs.\n")
+    write_file(folder / MARKER, ABOUT.encode())
     path = folder / GRAPH
     full = load_graph(path).graph
     _write_without_teachers(path, full)
@@ -50,7 +56,7 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     arriving = list(full.teachers.items())[:arrivals]
     for number, (name, teacher) in enumerate(arriving, 1):
         entry = teacher.model_dump(mode="json", exclude_defaults=True)
-        write_file(path, add_entries(path.read_text(), {"teachers": {name: entry}}).encode())
+        write_file(path, add_entries(read_exactly(path), {"teachers": {name: entry}}).encode())
         network = Network.load(path)
         say(f"[{number}/{len(arriving)}] {name} arrives")
         for edge in network.plan().changes:
@@ -64,6 +70,9 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     say("measuring on test images that no network has seen ...")
     rows = _measure(network, seconds)
     # The first measure of each path is the one that is drawn.
+    measured = json.dumps({"rows": [asdict(row) for row in rows]}, indent=2)
+    write_file(folder / FIGURES, f"{measured}\n".encode())
+    write_file(folder / MARKER, _about(folder).encode())
     figures = {row.path: {row.measure: row.transplanted, "teacher": row.teacher} for row in reversed(rows)}
     for picture in pictures(folder):
         network.render(picture, figures)
@@ -73,6 +82,15 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
 def pictures(folder: Path) -> list[Path]:
     """The diagrams that the demo draws."""
     return [folder / f"animals.{suffix}" for suffix in ("svg", "png")]
+
+
+def studio_command(folder: Path, program: str = "legonet") -> str:
+    """The one command that opens the studio on the network that has grown."""
+    return shlex.join([program, "studio", str(folder / GRAPH), "--figures", str(folder / FIGURES)])
+
+
+def _about(folder: Path) -> str:
+    return f"{ABOUT}Connect, fit and try its network in the browser: {studio_command(folder)}\n"
 
 
 def _clear(folder: Path) -> None:
@@ -96,7 +114,7 @@ def _name_applications(path: Path, full: Graph) -> None:
     """The full graph's applications, of which every path is there now."""
     applications = {name: list(paths) for name, paths in full.applications.items()}
     if applications:
-        write_file(path, add_entries(path.read_text(), {"applications": applications}).encode())
+        write_file(path, add_entries(read_exactly(path), {"applications": applications}).encode())
 
 
 def _measure(network: Network, seconds: Mapping[str, float]) -> list[Row]:

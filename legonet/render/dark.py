@@ -23,18 +23,27 @@ _DARK = {
 """What the colours of `legonet.render.dot` become; each keeps its hue."""
 
 
+def dark_rules(picture: str) -> str:
+    """The style of a picture on dark screens.
+
+    Args:
+        picture: What selects it.
+    """
+    rules = "".join(
+        f'{picture} [{part}="{light}" i]{{{part}:{dark}}}'
+        for light, dark in _DARK.items()
+        for part in ("fill", "stroke")
+    )
+    return f"@media (prefers-color-scheme: dark){{{rules}}}"
+
+
 def with_dark(svg: str) -> str:
     """An SVG picture with a style for dark screens.
 
     Args:
         svg: As Graphviz writes it.
     """
-    rules = "".join(
-        f'.legonet-picture [{part}="{light}" i]{{{part}:{dark}}}'
-        for light, dark in _DARK.items()
-        for part in ("fill", "stroke")
-    )
-    style = f"<style>@media (prefers-color-scheme: dark){{{rules}}}</style>"
+    style = f"<style>{dark_rules('.legonet-picture')}</style>"
     begin = svg.index(">", svg.index("<svg")) + 1
     opened = svg[:begin].replace("<svg ", '<svg class="legonet-picture" ', 1)
     return f"{opened}\n{style}{svg[begin:]}"

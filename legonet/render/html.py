@@ -1,36 +1,21 @@
-"""One HTML page of a view: the picture and what is known of every path; nothing is loaded from elsewhere."""
+"""One HTML page of a view: the picture and what is known of every path, to explore; nothing is loaded."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
+from importlib import resources
 
+from legonet.render.dark import dark_rules
 from legonet.render.graphviz import svg
-from legonet.render.view import MEANING, EdgeView, ModuleView, View, number, percent
+from legonet.render.view import MEANING, STATES, EdgeView, ModuleView, View, number, percent
 
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 Helvetica, Arial, sans-serif; color: #1a1a1a; background: #fff;
-  margin: 2.5rem auto; max-width: 72rem; padding: 0 1.5rem; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2.2rem 0 .4rem; }
-p { margin: .2rem 0; color: #5a5a5a; }
-figure { margin: 1.5rem 0; overflow-x: auto; } figure svg { max-width: 100%; height: auto; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .88rem; }
-th { text-align: left; font-weight: 600; color: #5a5a5a; border-bottom: 1.5px solid #1a1a1a; }
-th, td { padding: .3rem .9rem .3rem 0; vertical-align: top; }
-td { border-bottom: 1px solid #e4e4e4; } td.n, th.n { text-align: right; }
-code { font: .85em Menlo, Consolas, monospace; color: #5a5a5a; }
-.state { white-space: nowrap; } .why { color: #5a5a5a; }
-.state::before { content: ""; display: inline-block; width: .65em; height: .65em; margin-right: .45em;
-  border: 1.5px solid #8a8a8a; }
-.built::before { background: #f2b84b; border-color: #c77f00; }
-.planned::before { border: 1.5px dashed #c77f00; }
-.refit::before { background: #fff3dc; border: 1.5px dashed #c04a00; } .native::before { background: #ededed; }
-.weak::before { background: #f2b84b; border: 3px double #c04a00; }
-.open::before { border: 1.5px dotted #8a8a8a; } .removed::before { border: 1.5px dashed #8a8a8a; }
-"""
+_PLANNED = frozenset({"planned", "refit", "removed"})  # where a plan and what is built differ
 _RATES = frozenset({"error", "teacher", "unadapted"})
 
 
@@ -41,35 +26,92 @@ def html(view: View) -> str:
         view: What to show.
 
     Returns:
-        The page; no script, no external resource.
+        The page: one file, which loads nothing and runs the one script that its policy names by its hash.
+        Without script it shows all the same.
 
     Raises:
         RenderError: Graphviz cannot draw the picture.
     """
     size = f"{_count(view.categories, 'category', 'categories')} and {_count(view.tasks, 'task', 'tasks')}"
+    script = _part("page.js")
+    style = f"{_part('page.css')}{dark_rules('.stage')}"
+    policy = f"default-src 'none'; script-src {_hash_of(script)}; style-src {_hash_of(style)}"
+    policy += "; base-uri 'none'; form-action 'none'"
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">",
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         f"<title>{escape(view.name)}</title>",
-        f"<style>{_STYLE}</style>",
+        f"<style>{style}</style>",
         "</head>",
         "<body>",
+        "<header>",
         f"<h1>{escape(view.name)}</h1>",
         f"<p>Transplant network of {size}; input {escape(view.input)}.</p>",
-        f"<figure>{inline(svg(view))}</figure>",
+        "</header>",
+        "<main>",
+        *_tools(view),
+        '<div class="board">',
+        f'<figure class="stage">{inline(svg(view))}',
+        *_ZOOM,
+        "</figure>",
+        '<aside class="details" aria-label="Details" aria-live="polite" hidden></aside>',
+        "</div>",
         *_paths(view),
         *_modules(view),
         *_teachers(view),
         *_applications(view),
+        "</main>",
+        f"<script>{script}</script>",
         "</body>",
         "</html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _part(name: str) -> str:
+    return resources.files("legonet.render").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash_of(text: str) -> str:
+    """What a policy calls a script or a style by."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_ZOOM = (
+    '<div class="tools zoom" hidden>',
+    '<button type="button" data-zoom="in" aria-label="Zoom in">+</button>',
+    '<button type="button" data-zoom="out" aria-label="Zoom out">−</button>',
+    '<button type="button" data-zoom="whole">Fit</button>',
+    "</div>",
+)
+
+
+def _tools(view: View) -> list[str]:
+    """What is of use with the script only, which shows it."""
+    counts = Counter(edge.state for edge in view.edges)
+    states = [
+        f'<label title="{escape(MEANING[state])}">'
+        f'<input type="checkbox" name="state" value="{state}" checked>'
+        f'<span class="state {state}">{state} {counts[state]}</span></label>'
+        for state in STATES
+        if counts[state]
+    ]
+    views = (
+        '<label><input type="radio" name="view" value="plan" checked>plan</label>',
+        '<label><input type="radio" name="view" value="built">built</label>',
+    )
+    return [
+        '<div class="tools" role="search" hidden>',
+        '<input type="search" aria-label="Search names, states and methods" placeholder="Search">',
+        f"<fieldset><legend>States</legend>{''.join(states)}</fieldset>" if len(states) > 1 else "",
+        f"<fieldset><legend>Show</legend>{''.join(views)}</fieldset>" if _PLANNED & counts.keys() else "",
+        '<span class="found" role="status"></span>',
+        "</div>",
+    ]
 
 
 def _count(modules: tuple[ModuleView, ...], one: str, many: str) -> str:
@@ -82,22 +124,40 @@ def inline(text: str) -> str:
     return re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL).strip()
 
 
-def _table(title: str, heads: Iterable[str], rows: list[list[str]], numeric: frozenset[int]) -> list[str]:
+@dataclass(frozen=True)
+class _Row:
+    """A row of a table; `data` is what the script knows it by."""
+
+    data: dict[str, str]
+    cells: list[str]
+    named: int = 0
+
+
+def _table(title: str, heads: Iterable[str], rows: list[_Row], numeric: frozenset[int]) -> list[str]:
     if not rows:
         return []
 
-    def cells(tag: str, values: list[str]) -> str:
-        kinds = (' class="n"' if index in numeric else "" for index in range(len(values)))
-        marked = (f"<{tag}{kind}>{value}</{tag}>" for kind, value in zip(kinds, values, strict=True))
-        return f"<tr>{''.join(marked)}</tr>"
+    def kind(index: int) -> str:
+        return ' class="n"' if index in numeric else ""
 
+    def line(row: _Row) -> str:
+        data = "".join(f' data-{key}="{escape(value)}"' for key, value in row.data.items())
+        cells = (
+            f"<td{kind(index)}{' data-name' if index == row.named else ''}>{value}</td>"
+            for index, value in enumerate(row.cells)
+        )
+        return f"<tr{data}>{''.join(cells)}</tr>"
+
+    columns = (f'<th scope="col"{kind(index)}>{escape(head)}</th>' for index, head in enumerate(heads))
     return [
+        f'<section aria-label="{escape(title)}">',
         f"<h2>{escape(title)}</h2>",
         '<div class="scroll"><table>',
-        f"<thead>{cells('th', [escape(head) for head in heads])}</thead>",
+        f"<thead><tr>{''.join(columns)}</tr></thead>",
         "<tbody>",
-        *(cells("td", row) for row in rows),
+        *map(line, rows),
         "</tbody></table></div>",
+        "</section>",
     ]
 
 
@@ -108,17 +168,16 @@ def _paths(view: View) -> list[str]:
     for edge in view.edges:
         values = dict(edge.measured)
         teacher = view.teacher(edge.teacher) if edge.teacher else None
-        rows.append(
-            [
-                escape(edge.path),
-                _state(edge),
-                "<br>".join(map(escape, (edge.caption or "–", *edge.ports))),
-                escape(f"{teacher.number} · {teacher.name}") if teacher else "–",
-                *(_value(name, values.get(name)) for name in measures),
-                _hash(edge.sha256),
-                _hash(edge.key),
-            ]
-        )
+        cells = [
+            escape(edge.path),
+            _state(edge),
+            "<br>".join(map(escape, (edge.caption or "–", *edge.ports))),
+            escape(f"{teacher.number} · {teacher.name}") if teacher else "–",
+            *(_value(name, values.get(name)) for name in measures),
+            _hash(edge.sha256),
+            _hash(edge.key),
+        ]
+        rows.append(_Row({"id": edge.path, "state": edge.state}, cells))
     return _table("Paths", heads, rows, frozenset(range(4, 4 + len(measures))))
 
 
@@ -149,7 +208,8 @@ def _modules(view: View) -> list[str]:
             giver = f"{module.teacher} · {view.teacher(module.teacher).name}" if module.teacher else "–"
             label = module.name if module.label == module.name else f"{module.name} ({module.label})"
             cells = (kind, label, module.caption or "–", giver)
-            rows.append([*map(escape, cells), _hash(module.sha256)])
+            data = {"id": f"{kind}/{module.name}"}
+            rows.append(_Row(data, [*map(escape, cells), _hash(module.sha256)], named=1))
     return _table("Modules", ["kind", "name", "what", "given by", "hash"], rows, frozenset())
 
 
@@ -163,11 +223,20 @@ def _teachers(view: View) -> list[str]:
             f"{teacher.category}:{teacher.task}",
             teacher.caption,
             ", ".join(gave) or "–",
+            teacher.licence or "–",
+            teacher.source or "–",
         )
-        rows.append([*map(escape, cells)])
-    return _table("Teachers, in order of arrival", ["", "name", "path", "what", "gave"], rows, frozenset())
+        data = {"id": f"teacher/{teacher.name}", "path": f"{teacher.category}:{teacher.task}"}
+        rows.append(_Row(data, [*map(escape, cells)], named=1))
+    heads = ["no.", "name", "path", "what", "gave", "licence", "source"]
+    return _table("Teachers, in order of arrival", heads, rows, frozenset())
 
 
 def _applications(view: View) -> list[str]:
-    rows = [[escape(name), escape(", ".join(paths))] for name, paths in view.applications]
+    rows = [
+        _Row(
+            {"id": f"application/{name}", "paths": " ".join(paths)}, [escape(name), escape(", ".join(paths))]
+        )
+        for name, paths in view.applications
+    ]
     return _table("Applications", ["name", "paths"], rows, frozenset())

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from legonet.errors import StoreError
+from legonet.errors import StoreError, bounded
 from legonet.graph.fields import SHA256_PATTERN
 from legonet.plan.cost import History, Took
 from legonet.plan.facts import StoredAdapter
@@ -42,6 +42,7 @@ _TYPES: dict[str, Any] = {
 MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
 _BROKEN = (sqlite3.Error, ValueError)  # ValueError: a complaint of sqlite that quotes what is no text
 _AT_ONCE = 500  # variables of one query
+MOST_NOTES = 50  # of a job that are shown
 REMEMBERED = 10_000  # jobs that the history is made of
 
 
@@ -57,6 +58,26 @@ class JobRecord(NamedTuple):
     seed: int = 0
     memory: int | None = None
     operations: int | None = None
+
+
+class JournalJob(NamedTuple):
+    """A job of a run that is over, or of one at work: state is `done` or `failed`."""
+
+    path: str
+    state: str
+    seconds: float
+    quality: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+class JournalRun(NamedTuple):
+    """A run: state is `running`, also where it was killed, `done`, `failed` or `interrupted`."""
+
+    run: int
+    started: float
+    finished: float | None
+    state: str
+    jobs: tuple[JournalJob, ...]
 
 
 class Journal:
@@ -222,6 +243,35 @@ class Journal:
                     found[key] = _stored(*row)
         return found
 
+    def runs(self, graph: str, most: int) -> list[JournalRun]:
+        """The last runs of a network, the newest first; those of a damaged journal are left out."""
+        query = "SELECT run, started, finished, state FROM runs WHERE graph = ? ORDER BY run DESC LIMIT ?"
+        rows = [row for row in self._read(query, [(graph, most)]) if _is_run(row)]
+        jobs: dict[int, list[JournalJob]] = {run: [] for run, *_ in rows}
+        query = "SELECT path, state, seconds, quality, notes FROM jobs WHERE run = ? ORDER BY rowid LIMIT ?"
+        for run, found in jobs.items():
+            for path, state, seconds, quality, notes in self._read(query, [(run, REMEMBERED)]):
+                if isinstance(path, str) and isinstance(state, str) and _is_time(seconds):
+                    found.append(JournalJob(path, state, seconds, _measures(quality), _listed(notes)))
+        return [
+            JournalRun(run, started, finished, state, tuple(jobs[run]))
+            for run, started, finished, state in rows
+        ]
+
+    def notes_of(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """What was noted of the last job that was done for each of these keys."""
+        wanted = list(keys)
+        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
+        found = {}
+        for part in parts:
+            marks = ", ".join("?" * len(part))
+            query = (
+                f"SELECT key, notes FROM jobs WHERE state = 'done' AND key IN ({marks}) "  # noqa: S608 - marks
+                "ORDER BY rowid"
+            )
+            found |= {key: _listed(notes) for key, notes in self._read(query, [part]) if isinstance(key, str)}
+        return found
+
     def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:
         """Rows of a journal that may not be there, may be damaged, or of an earlier version: then none."""
         if self.path is None or not self.path.is_file():
@@ -261,11 +311,33 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+def _is_run(row: tuple) -> bool:
+    run, started, finished, state = row
+    return (
+        isinstance(run, int)
+        and isinstance(state, str)
+        and _is_time(started)
+        and (finished is None or _is_time(finished))
+    )
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, float | int) and 0 <= value < float("inf")
+
+
 def _is_took(row: tuple) -> bool:
     path, method, seconds, *counts = row
     numbers = all(each is None or (isinstance(each, int) and each >= 0) for each in counts)
-    timed = isinstance(seconds, float | int) and 0 <= seconds < float("inf")
-    return isinstance(path, str) and isinstance(method, str) and timed and numbers
+    return isinstance(path, str) and isinstance(method, str) and _is_time(seconds) and numbers
+
+
+def _listed(text: object) -> tuple[str, ...]:
+    """Notes of a row that anybody may have written."""
+    with suppress(ValueError, TypeError, RecursionError):
+        found = json.loads(text) if isinstance(text, str) else ()
+        if isinstance(found, list):
+            return tuple(bounded(each) for each in found[:MOST_NOTES] if isinstance(each, str))
+    return ()
 
 
 def _stored(path: object, adapter: object, seed: object, quality: object) -> StoredAdapter:
@@ -279,7 +351,23 @@ def _stored(path: object, adapter: object, seed: object, quality: object) -> Sto
         raise ValueError("no adapter")
     if not isinstance(seed, int | None) or not isinstance(quality, str):
         raise ValueError("no seed or quality")
-    measured = json.loads(quality)
+    return StoredAdapter(path, adapter, seed or 0, _quality(quality))
+
+
+def _quality(text: str) -> dict[str, float]:
+    """What a row says was measured.
+
+    Raises:
+        ValueError: It is none.
+    """
+    measured = json.loads(text)
     if not isinstance(measured, dict) or not all(isinstance(each, float | int) for each in measured.values()):
         raise ValueError("no quality")
-    return StoredAdapter(path, adapter, seed or 0, {name: float(each) for name, each in measured.items()})
+    return {name: float(each) for name, each in measured.items()}
+
+
+def _measures(text: object) -> dict[str, float]:
+    """As `_quality`, and nothing where it is none."""
+    with suppress(ValueError, TypeError, RecursionError):
+        return _quality(text) if isinstance(text, str) else {}
+    return {}

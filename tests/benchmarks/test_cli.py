@@ -11,8 +11,8 @@ import pytest
 from benchmarks.cli import main
 
 NAMES = [
-    "paper", "speed", "scale", "compile", "report", "models", "saving", "sides",
-    "messages", "photos", "fuzz", "cells",
+    "paper", "speed", "serve", "scale", "compile", "report", "models", "saving", "sides",
+    "peers", "messages", "photos", "fuzz", "cells",
 ]  # fmt: skip
 
 

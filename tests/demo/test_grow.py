@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from legonet.demo.grow import pictures, run_demo
+from legonet.demo.grow import pictures, run_demo, studio_command
 from legonet.demo.table import ORDINARY_SAMPLES, write_tables
 from legonet.errors import StoreError
 from legonet.network import Network
+from legonet.render.figures import read_figures
 
 
 def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Path) -> None:
@@ -46,6 +48,12 @@ def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Pat
         assert "mean of 1 transplanted" in table
     assert [picture.name for picture in pictures(folder)] == ["animals.svg", "animals.png"]
     assert all(picture.stat().st_size > 1000 for picture in pictures(folder))
+    command = studio_command(folder)
+    assert command in (folder / "DEMO.txt").read_text()
+    _, studio, graph, _, figures = shlex.split(command)
+    assert studio == "studio"
+    assert Network.load(graph).graph == network.graph
+    assert read_figures(Path(figures))["cat:classify"]["transplanted"] == cat.transplanted
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
+import base64
+import hashlib
+import re
 from html.parser import HTMLParser
+from importlib import resources
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +11,7 @@ from hypothesis import strategies as st
 from legonet.plan.plan import PlannedEdge
 from legonet.render.formats import draw
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -65,9 +69,37 @@ def test_what_the_page_says(make_graph, make_lock, make_plan):
 
 def test_nothing_is_loaded_from_elsewhere(make_graph):
     page = Page(draw(make_graph(), "html"))
-    assert not {"script", "link", "img", "iframe", "image", "use"} & set(page.tags)
+    assert not {"link", "img", "iframe", "image", "use"} & set(page.tags)
+    assert page.tags.count("script") == 1
     assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
     assert "svg" in page.tags
+
+
+def test_the_policy_names_the_script_and_the_style_by_their_hashes(make_graph):
+    text = draw(make_graph(), "html")
+    (policy,) = re.findall(r'content="(default-src [^"]*)"', text)
+    assert policy.split("; ")[0] == "default-src 'none'"
+    for kind in ("script", "style"):
+        ((_, inside),) = re.findall(rf"<{kind}( [^>]*)?>(.*?)</{kind}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy.split("; ")
+    assert "unsafe" not in policy
+    assert not re.search(r'[ "]style="', text), "the policy would drop it"
+
+
+def test_the_script_is_small_and_only_sets_text():
+    script = (resources.files("legonet.render") / "page.js").read_bytes()
+    assert len(script) <= 15_000
+    for risky in (
+        b"innerHTML",
+        b"outerHTML",
+        b"insertAdjacent",
+        b"document.write",
+        b"eval",
+        b"Function(",
+        b"fetch",
+    ):
+        assert risky not in script
 
 
 def tags(make_graph, label, reason):

@@ -198,3 +198,20 @@ def test_a_write_that_fails_leaves_nothing(
     with pytest.raises(StoreError, match="the disk is full"):
         network.save(tmp_path / "graphs" / "zoo.yaml")
     assert files(tmp_path) == {}
+
+
+def test_a_change_keeps_comments_and_line_ends(network: Network, tmp_path: Path) -> None:
+    path = tmp_path / "graphs" / "zoo.yaml"
+    network.save(path)
+    text = ("# ours\n" + path.read_text().replace("categories:\n", "categories: # which\n")).replace(
+        "\n", "\r\n"
+    )
+    path.write_bytes(text.encode())
+    again = legonet.load(path)
+    again.connect("dog", "classify", kernel=5)
+    again.save(path)
+    written = path.read_bytes().decode()
+    assert written == text + "\r\nadapters:\r\n  dog:classify: {kernel: 5}\r\n"
+    again.connect("dog", "classify", kernel=7)
+    again.save(path)
+    assert path.read_bytes().decode() == written.replace("kernel: 5", "kernel: 7")

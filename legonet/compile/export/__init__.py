@@ -15,11 +15,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from legonet.compile.export.aot import expect_compiler, load_aot, write_aot
+from legonet.compile.export.beside import Beside, size_of, weigh
 from legonet.compile.export.folder import load_folder, write_folder
+from legonet.compile.export.int8 import write_int8
 from legonet.compile.export.onnx import expect_extra, load_onnx, write_onnx
 from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import Running
+from legonet.data.photos import Images
 from legonet.errors import ExportError
 
 TOLERANCE = 1e-5
@@ -37,14 +41,23 @@ class Exported:
         path: The file or folder.
         size: Its size in bytes.
         difference: The largest difference of any output, as a share of the largest output, or of 1.
+        beside: Of what is smaller or faster than the plain form: what it gains and costs; else None.
     """
 
     path: Path
     size: int
     difference: float
+    beside: Beside | None = None
 
 
-def export(network: CompiledNetwork, path: Path | str) -> Exported:
+def export(
+    network: CompiledNetwork,
+    path: Path | str,
+    *,
+    aot: bool = False,
+    int8: bool = False,
+    images: Images | None = None,
+) -> Exported:
     """Write a compiled network, and check that what was written computes the same.
 
     Args:
@@ -52,6 +65,10 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
         path: `app.pt2`: torch.export's format. `app.onnx`: ONNX, with weights inside. Any other name without
             an ending: a folder with model.py, weights.safetensors, card.json and README.md. Where they are
             there already, these four are replaced, and other files of the folder stay.
+        aot: Of a .pt2: machine code for processors like this one, by torch's AOTInductor and a C++ compiler.
+        int8: Of an .onnx: weights of 8 bits. Outputs differ; how far they still decide alike is measured.
+        images: With aot or int8: what both forms are compared on, in any form that `predict` takes; default:
+            noise, on which networks decide less well than on what they know.
 
     Returns:
         What was written, and by how much its outputs differ.
@@ -62,6 +79,7 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
     """
     path = Path(path)
     write, load = _format(path)
+    derived = _derived(path, aot, int8)
     if network.signature is None or network.separate_inputs:
         raise ExportError(
             f"{path}: found a network {'for images by category' if network.signature else 'joined by hand'}; "
@@ -88,8 +106,17 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             made = Path(folder) / path.name
             write(network, network.signature, made)
-            difference = _compare(network, load(made), path)
-            size = sum(each.stat().st_size for each in [made, *made.rglob("*")] if each.is_file())
+            beside = None
+            if derived is None:
+                run = load(made)
+            else:
+                plain = made.replace(made.with_name(f"plain{path.suffix}"))
+                derive, load_derived = derived
+                derive(plain, made)
+                run = load_derived(made)
+                beside = weigh(run, load(plain), size_of(plain), network, images)
+            difference = beside.difference if int8 and beside else _compare(network, run, path)
+            size = size_of(made)
             for new, old in _replacements(made, path):
                 new.replace(old)
     except OSError as error:
@@ -97,7 +124,7 @@ def export(network: CompiledNetwork, path: Path | str) -> Exported:
             f"{path}: cannot be written ({error.strerror or error}); expected a folder with room that may be "
             "written to; what was there is untouched"
         ) from error
-    return Exported(path, size, difference)
+    return Exported(path, size, difference, beside)
 
 
 def _was_exported(folder: Path) -> bool:
@@ -130,6 +157,22 @@ def _format(path: Path) -> tuple[Callable[..., None], Callable[[Path], Run]]:
     if path.suffix == ".onnx":
         expect_extra(path)
     return formats[path.suffix]
+
+
+def _derived(
+    path: Path, aot: bool, int8: bool
+) -> tuple[Callable[[Path, Path], None], Callable[[Path], Run]] | None:
+    """What is made of the plain form; None: nothing."""
+    for name, asked, suffix in (("aot", aot, ".pt2"), ("int8", int8, ".onnx")):
+        if asked and path.suffix != suffix:
+            raise ExportError(
+                f"{path}: found {name}, which is of {suffix} alone; expected that ending; choose it, or "
+                f"leave {name} out"
+            )
+    if aot:
+        expect_compiler(path)
+        return write_aot, load_aot
+    return (write_int8, load_onnx) if int8 else None
 
 
 def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from legonet.graph.reading.scalars import BadNumberError, plain
 from legonet.graph.schema import Graph
 from legonet.graph.suggest import kind_of
 
-_WIDTH = 88
+WIDTH = 88
 _MOST_INLINE = 4
 # People add to these, so each entry has a line of its own.
 _SECTIONS = frozenset({"categories", "tasks", "adapters", "teachers", "applications"})
@@ -57,6 +58,17 @@ def entry_lines(key: str, value: Any, indent: int) -> list[str]:
     return _entry(key, value, indent)
 
 
+def entry_block(entries: Mapping[str, Any], indent: int) -> list[str]:
+    """The lines of a mapping's entries in indented style; a section's own start a line of their own."""
+    return [line for key, value in entries.items() for line in _forced(key, value, indent)]
+
+
+def _forced(key: str, value: Any, indent: int) -> list[str]:
+    if indent == 0 and isinstance(value, dict):
+        return [f"{key}:", *entry_block(value, 2)]
+    return entry_lines(key, value, indent)
+
+
 def flow(value: Any) -> str:
     """A value on one line, in flow style."""
     if isinstance(value, dict):
@@ -86,7 +98,7 @@ def _inline(key: str, value: Any, indent: int) -> str:
         if section:
             return ""
     text = flow(value)
-    return text if not value or len(text) + indent + len(key) + 2 <= _WIDTH else ""
+    return text if not value or len(text) + indent + len(key) + 2 <= WIDTH else ""
 
 
 def _widest(value: Any) -> int:
@@ -115,7 +127,7 @@ def _scalar(value: Any) -> str:
         return repr(value)
     if not isinstance(value, str):
         raise GraphError.of(Problem(f"found {kind_of(value)}", "expected text, numbers, lists or mappings"))
-    return value if _is_plain(value) else _quoted(value)
+    return value if _is_plain(value) else quoted(value)
 
 
 def _is_plain(text: str) -> bool:
@@ -137,11 +149,12 @@ _OTHER_READERS = frozenset(
 )
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Text in double quotes, as YAML and JSON both read it."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         parts = (f"found {text[:20]!r}", "expected text without surrogates", "correct it")
         raise GraphError.of(Problem(*parts)) from None
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", quoted)
+    written = json.dumps(text, ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", written)

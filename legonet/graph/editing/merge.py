@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from legonet.errors import GraphError, Problem
-from legonet.graph.editing.edit import SECTIONS
+from legonet.graph.editing.operations import SECTIONS
 from legonet.graph.schema import Graph
 
 _ABSENT: Any = object()
@@ -34,7 +34,7 @@ def merged(base: Graph, ours: Graph, theirs: Graph, source: str) -> Graph:
         was, mine, now = (getattr(each, section) for each in (base, ours, theirs))
         changes[section], found = _entries(was, mine, now)
         clashes += [f"{section}.{name}" for name in found]
-    for key in ("name", "input"):
+    for key in ("name", "input", "remote"):
         was, mine, now = (getattr(each, key) for each in (base, ours, theirs))
         changes[key] = now if mine == was else mine
         if mine != was != now != mine:

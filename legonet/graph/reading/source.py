@@ -45,6 +45,17 @@ def read_source(path: str | Path, what: str = "graph file", *, follow: bool = Tr
     return decode(foreign.read(path, replace(foreign.GRAPH, what=what), follow=follow), str(path), what)
 
 
+def read_exactly(path: str | Path) -> str:
+    """All characters of a graph file that is to be edited: its byte order mark and its line ends too.
+
+    Raises:
+        GraphError: As of `read_source`.
+    """
+    data = foreign.read(path, foreign.GRAPH)
+    decode(data, str(path))
+    return data.decode("utf-8")
+
+
 def decode(data: str | bytes, source: str, what: str = "graph file", limit: int = LARGEST_FILE) -> str:
     """Text from bytes: UTF-8, no control characters, no conflict of a merge, not too large.
 

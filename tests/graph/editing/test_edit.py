@@ -83,7 +83,7 @@ def test_comments_and_order_stay():
             BARE + "categories:   # none\n  dog: {}\ntasks: {}\n",
         ),
         (BARE + "categories: {cat: {}}\n", BARE + "categories: {cat: {}, dog: {}}\n"),
-        (BARE + "categories: {\n  cat: {},\n}\n", BARE + "categories: {\n  cat: {}, dog: {}\n}\n"),
+        (BARE + "categories: {\n  cat: {},\n}\n", BARE + "categories: {\n  cat: {},\n  dog: {},\n}\n"),
         (BARE + "categories:\n      cat: {}", BARE + "categories:\n      cat: {}\n      dog: {}\n"),
         (
             BARE + "categories:\n  cat:\n    label: |\n      C\n\n# end\n",
@@ -130,7 +130,7 @@ def test_every_valid_file_takes_new_entries(name: str):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"categories": {"cat": {}}}, r"^zoo\.yaml: categories\.cat: exists already"),
+        ({"categories": {"cat": {}}}, r"^zoo\.yaml:7:5: categories\.cat: exists already"),
         ({"teachers": {"cat-v2": {**DOG.model_dump(), "category": "cta"}}}, "no category 'cta'.* 'cat'"),
         ({"categories": {"dog": {"lable": 3}}}, r"^zoo\.yaml: categories\.dog\.lable: unknown key"),
         ({"categories": {"a b": {}}}, "found 'a b'; expected a name"),
@@ -143,10 +143,18 @@ def test_what_would_not_be_valid_is_refused(entries: dict, message: str):
 
 
 def test_a_layout_that_cannot_be_edited_is_refused():
-    text = BARE + "categories: &nothing {}\nadapters: *nothing\n"
-    assert parse_graph(text, "x").graph.adapters == {}
-    with pytest.raises(GraphError, match=r"^x\.yaml: the new entries cannot be added to this layout"):
+    text = BARE + "&first categories: {cat: {}}\n"
+    assert list(parse_graph(text, "x").graph.categories) == ["cat"]
+    with pytest.raises(GraphError, match=r"^x\.yaml: this layout has no place for the change"):
         add_entries(text, {"categories": {"dog": {}}}, "x.yaml")
+
+
+def test_what_an_alias_stands_for_is_written_out_when_it_changes():
+    text = BARE + "categories: &nothing {}  # none\nadapters: *nothing  # either\n"
+    assert (
+        add_entries(text, {"categories": {"dog": {}}})
+        == BARE + "categories:  # none\n  dog: {}\nadapters: {}  # either\n"
+    )
 
 
 def test_a_broken_file_is_not_edited():

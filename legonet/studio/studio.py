@@ -1,0 +1,96 @@
+"""What the studio of one graph file holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from legonet.graph.schema import Graph
+from legonet.studio.draft import Draft
+from legonet.studio.drafted import Drafted, understand
+from legonet.studio.exporting import Exports
+from legonet.studio.models.graph import State
+from legonet.studio.runs import RunBook
+from legonet.studio.state import Figures, state_of
+from legonet.studio.uploads import Uploads
+from legonet.web.faults import refuse
+
+if TYPE_CHECKING:
+    from legonet.studio.trial import Trial
+
+
+class Studio:
+    """The studio of one graph file.
+
+    Args:
+        path: The graph file.
+        read_only: Whatever would change something is refused.
+        figures: What was measured of its paths.
+
+    Raises:
+        LegonetError: The graph file is not valid.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False, figures: Figures | None = None) -> None:
+        self.path, self.read_only, self.figures = path, read_only, figures or {}
+        self.draft = Draft(path)
+        self.workspace = self.draft.workspace
+        self.runs = RunBook(path, self.workspace)
+        self.exports, self.uploads = Exports(path, self.workspace), Uploads(self.workspace)
+        self._trial: Trial | None = None
+        self.closed = False
+        self.streams = 0  # that are open
+        self._turns: dict[str, asyncio.Semaphore] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, kind: str) -> AsyncIterator[None]:
+        """One operation of a kind at a time; quick ones need not wait."""
+        if kind == "quick":
+            yield
+            return
+        async with self._turns.setdefault(kind, asyncio.Semaphore(1)):
+            yield
+
+    def close(self) -> None:
+        """End what would go on for ever; runs go on."""
+        self.closed = True
+
+    def trial(self) -> Trial:
+        """What tries images; torch is imported when it is first asked for."""
+        from legonet.studio.trial import Trial
+
+        if self._trial is None:
+            self._trial = Trial()
+        return self._trial
+
+    def state(self) -> State:
+        """The draft, and all that is known of it."""
+        snapshot = self.draft.now()
+        return state_of(
+            self.path,
+            snapshot,
+            self.understood(snapshot.loaded.graph),
+            self.figures,
+            changed_outside=self.draft.changed_outside(),
+            read_only=self.read_only,
+        )
+
+    def understood(self, graph: Graph) -> Drafted:
+        """What is known of a graph, as things are now."""
+        return understand(graph, self.path)
+
+    def saved(self) -> Drafted:
+        """What is known of the file, for what works on it.
+
+        Raises:
+            LegonetError: The draft is not saved, or the file was changed outside.
+        """
+        snapshot = self.draft.now()
+        if snapshot.dirty:
+            raise refuse(409, "the draft is not saved", "expected the file to say the same", "save it first")
+        if self.draft.changed_outside():
+            raise refuse(409, f"{self.path}: was changed outside", advice="reload it first")
+        return self.understood(snapshot.loaded.graph)
