@@ -1,4 +1,6 @@
 import type { State, Target } from "../api/types";
+import { useRef } from "preact/hooks";
+import { useFocusKept } from "../parts/focus";
 import { count, MEANING } from "../words";
 import { ApplicationPanel, NewApplication } from "./ApplicationPanel";
 import type { Chosen } from "./Board";
@@ -16,8 +18,10 @@ export interface PanelProps {
 
 /** What is chosen, and what can be done with it. */
 export function Panel({ chosen, ...props }: PanelProps & { chosen: Chosen }) {
+  const place = useRef<HTMLElement>(null);
+  useFocusKept(place, chosen);
   return (
-    <aside class="panel" aria-label="Details">
+    <aside class="panel" aria-label="Details" tabIndex={-1} ref={place}>
       {chosen && (
         <button class="icon close" aria-label="Close the details" onClick={() => props.choose(null)}>
           ×
