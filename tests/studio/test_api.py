@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from legonet.studio.children import Children
 from legonet.studio.studio import Studio
 from tests.studio.conftest import COMMENT, client_of
 
@@ -142,6 +143,19 @@ def test_the_plan_before_and_after(client: TestClient) -> None:
     assert plans["after"]["edges"] != plans["before"]["edges"]
     assert client.get("/api/v1/plan", params={"only": "yak:*"}).status_code == 422
     assert client.get("/api/v1/plan", params={"budget": "soon"}).status_code == 422
+
+
+def test_a_plan_has_the_machine_measured_once(
+    client: TestClient, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(Children, "start", lambda self, arguments, shown, **more: asked.append(arguments))
+    client.get("/api/v1/plan")
+    assert asked == []  # the jobs of these small networks take less time than that
+    monkeypatch.setattr("legonet.run.pace.WORTH", 1)
+    client.get("/api/v1/plan")
+    client.get("/api/v1/plan")
+    assert asked == [["plan", str(studio.path.absolute()), "--json"]]
 
 
 def test_a_run_of_what_is_not_saved_is_refused(client: TestClient) -> None:
