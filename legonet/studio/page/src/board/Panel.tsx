@@ -59,7 +59,10 @@ function Overview({ state }: PanelProps) {
       <p class="soft">
         {count(state.categories.length, "category", "categories")}, {count(state.tasks.length, "task")}, {count(state.edges.length, "connection")}.
       </p>
-      <p class="lead">{free > 0 && !state.read_only && "Drag from a category to a task to connect them. "}Choose a brick to see {state.read_only ? "it" : "and change it"}.</p>
+      <p class="lead">{free > 0 && !state.read_only && "Drag from a category to a task to connect them. "}{state.categories.length + state.tasks.length > 0
+          ? `Choose a brick to see ${state.read_only ? "it" : "and change it"}.`
+          : "Bricks come from trained models: each is cut into a category and a task. Add one to begin."}
+      </p>
       <ul class="legend">
         {states.map((each) => (
           <li key={each}>
