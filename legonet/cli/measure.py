@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from legonet.plan.plan import Plan
 
-WORTH = 10 * 10**9
-"""Operations of a plan below which measuring would take longer than the plan's jobs."""
-
 _PATIENCE = 120.0  # seconds for all: torch is imported, modules are cut
 
 
@@ -33,11 +30,11 @@ def measured(planned: Plan, graph: Path) -> bool:
     Returns:
         Whether there is a measurement that there was not before.
     """
-    costs = [edge.cost for edge in planned.jobs if edge.cost is not None and edge.cost.seconds is None]
-    if sum(cost.operations or 0 for cost in costs) < WORTH:
+    from legonet.run.pace import is_worth_measuring, keep_pace
+
+    if not is_worth_measuring(planned):
         return False
     from legonet.errors import StoreError
-    from legonet.run.pace import keep_pace
     from legonet.store.workspace import Workspace
 
     print("measuring for a second how fast this machine is; that is done once", file=sys.stderr)

@@ -84,7 +84,8 @@ def studio(
     app = make_app(opened, Rules(host or HERE, bound, secret, "/api/", bodies=BODIES))
     print(f"{graph}: the studio is at {address}", flush=True)
     print("Ctrl-C closes it; runs go on.", flush=True)
-    if not no_browser and ("DISPLAY" in os.environ or os.name == "nt" or sys.platform == "darwin"):
+    seen = {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys() or sys.platform == "darwin"
+    if seen and not no_browser:
         import webbrowser
 
         webbrowser.open(address)

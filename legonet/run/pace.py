@@ -9,10 +9,20 @@ import sys
 from contextlib import suppress
 
 from legonet.plan.cost import Pace
+from legonet.plan.plan import Plan
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
 
+WORTH = 10 * 10**9
+"""Operations of a plan below which measuring would take longer than the plan's jobs."""
+
 _FILE = "pace.json"
+
+
+def is_worth_measuring(plan: Plan) -> bool:
+    """Whether a plan takes a while, and nothing tells how long."""
+    costs = [edge.cost for edge in plan.jobs if edge.cost is not None and edge.cost.seconds is None]
+    return sum(cost.operations or 0 for cost in costs) >= WORTH
 
 
 def read_pace(workspace: Workspace | None) -> Pace | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
+from legonet.blocks.libraries.table import LIBRARIES
 from legonet.blocks.weightless import with_room
 from legonet.errors import LegonetError, TeacherError
 from legonet.graph.editing.build import read_input
@@ -130,11 +131,12 @@ def add(asked: NewTeacher, graph: Path, workspace: Workspace, weights: Path) -> 
 
 
 def _model(name: str, workspace: Workspace) -> nn.Module:
-    """A block's or a library's model: nothing is allowed, so neither functions nor `.pt2` files are."""
-    if name.endswith((".pt2", ".pt", ".pth", ".py")):
-        raise refuse(
-            422, f"model {name}: a file", "expected a block, torchvision:NAME or timm:NAME", key="model"
-        )
+    """A block's or a library's model; functions and files, which could be code, are not even looked for."""
+    library, colon, _ = name.partition(":")
+    if (colon and library not in LIBRARIES) or name.endswith((".pt2", ".pt", ".pth", ".py")):
+        expected = f"expected a block, {' or '.join(f'{each}:NAME' for each in LIBRARIES)}"
+        advice = "add what needs code on the command line, by `legonet teacher add`"
+        raise refuse(422, f"model {name}: would be code", expected, advice, key="model")
     return find_model(name, workspace.block_folders)
 
 

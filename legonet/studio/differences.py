@@ -14,6 +14,7 @@ from legonet.foreign import GRAPH
 from legonet.graph.editing.compare import compared
 from legonet.graph.load import parse_graph
 from legonet.graph.reading.source import decode
+from legonet.store.graph_file import is_json
 from legonet.studio.draft import Snapshot
 from legonet.studio.models.graph import Diff, DiffEntry
 from legonet.web.faults import refuse
@@ -48,7 +49,7 @@ def difference(path: Path, before: str, now: Snapshot, against: Literal["disk", 
     whole = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
     entries: tuple[DiffEntry, ...] = ()
     with suppress(GraphError):
-        old = parse_graph(before, str(path), path.name.lower().endswith(".json")).graph
+        old = parse_graph(before, str(path), is_json(path)).graph
         entries = tuple(DiffEntry(**each) for each in compared(old, now.loaded.graph))
     return Diff(against=against, text="".join(whole), entries=entries)
 

@@ -14,6 +14,7 @@ from legonet.graph.editing.operations import Edit, Restore
 from legonet.graph.load import LoadedGraph, parse_graph
 from legonet.graph.reading.source import decode
 from legonet.store.blobs import sha256
+from legonet.store.graph_file import is_json
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
 from legonet.web.faults import refuse
@@ -75,7 +76,7 @@ class Draft:
 
     def __init__(self, path: Path) -> None:
         self.path, self.workspace = path, Workspace.find(path)
-        self.as_json = path.name.lower().endswith(".json")
+        self.as_json = is_json(path)
         self._lock = threading.RLock()
         self._revision = 0
         self._start(_Disk.read(path))
@@ -210,7 +211,7 @@ class Draft:
                 raise self._stale("the file was changed by somebody else")
             mark = codecs.BOM_UTF8 if self._disk.data.startswith(codecs.BOM_UTF8) else b""
             data = mark + self._text.encode()
-            write_file(self.path.absolute(), data)
+            write_file(self.workspace.own(self.path), data)
             self._disk = _Disk(data, self._text, sha256(data))
             return self.now()
 

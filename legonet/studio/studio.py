@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from legonet.graph.schema import Graph
+from legonet.run.pace import is_worth_measuring
+from legonet.studio.children import Children
 from legonet.studio.draft import Draft
 from legonet.studio.drafted import Drafted, understand
 from legonet.studio.exporting import Exports
@@ -41,7 +43,7 @@ class Studio:
         self.runs = RunBook(path, self.workspace)
         self.exports, self.uploads = Exports(path, self.workspace), Uploads(self.workspace)
         self._trial: Trial | None = None
-        self.closed = False
+        self.closed = self._measured = False
         self.streams = 0  # that are open
         self._turns: dict[str, asyncio.Semaphore] = {}
 
@@ -53,6 +55,17 @@ class Studio:
             return
         async with self._turns.setdefault(kind, asyncio.Semaphore(1)):
             yield
+
+    def measure(self, drafted: Drafted) -> None:
+        """Have it measured how fast this machine is, once, where that tells how long a plan takes.
+
+        `legonet plan` does so; what it finds is in the plans that are made when it has ended.
+        """
+        if self._measured or self.read_only or drafted.plan is None or not is_worth_measuring(drafted.plan):
+            return
+        self._measured = True
+        plans = Children(self.workspace, "plans", kept=1)
+        plans.start(["plan", str(self.path.absolute()), "--json"], ["plan", str(self.path)])
 
     def close(self) -> None:
         """End what would go on for ever; runs go on."""

@@ -67,7 +67,7 @@ def test_a_plan_is_in_seconds_from_the_first(
     assert main(["plan", str(fresh)]) == 0
     assert "the first of them will tell" in capsys.readouterr().out
     assert not children, "the jobs are shorter than measuring"
-    monkeypatch.setattr("legonet.cli.measure.WORTH", 1)
+    monkeypatch.setattr("legonet.run.pace.WORTH", 1)
     for _ in range(2):
         assert main(["plan", str(fresh), "--json"]) == 0
         edges = json.loads(capsys.readouterr().out)["edges"]
@@ -111,6 +111,6 @@ def test_a_measurement_that_fails_is_no_reason_not_to_plan(
         raise subprocess.TimeoutExpired("measure", 1)
 
     monkeypatch.setattr(subprocess, "run", fail)
-    monkeypatch.setattr("legonet.cli.measure.WORTH", 1)
+    monkeypatch.setattr("legonet.run.pace.WORTH", 1)
     assert not measured(legonet.load(fresh).plan(), fresh)
     assert pace.read_pace(Workspace.find(fresh)) is None

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from legonet.studio.children import Children
 from legonet.studio.studio import Studio
 from tests.studio.conftest import COMMENT, client_of
 
@@ -144,6 +145,19 @@ def test_the_plan_before_and_after(client: TestClient) -> None:
     assert client.get("/api/v1/plan", params={"budget": "soon"}).status_code == 422
 
 
+def test_a_plan_has_the_machine_measured_once(
+    client: TestClient, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(Children, "start", lambda self, arguments, shown, **more: asked.append(arguments))
+    client.get("/api/v1/plan")
+    assert asked == []  # the jobs of these small networks take less time than that
+    monkeypatch.setattr("legonet.run.pace.WORTH", 1)
+    client.get("/api/v1/plan")
+    client.get("/api/v1/plan")
+    assert asked == [["plan", str(studio.path.absolute()), "--json"]]
+
+
 def test_a_run_of_what_is_not_saved_is_refused(client: TestClient) -> None:
     client.post("/api/v1/edits", json={"revision": 0, "edits": [CONNECT]})
     refused = client.post("/api/v1/runs", json={})
@@ -251,6 +265,8 @@ def test_images_are_tried_beside_their_teachers(workspace: Path) -> None:
         assert _texts(bad).startswith("x.png: cannot be read as an image")
         assert client.post("/api/v1/predict", files=files, data={"paths": "yak:fly"}).status_code == 422
         assert client.post("/api/v1/predict", data={"sample": "../zoo.yaml"}).status_code == 415
+        both = client.post("/api/v1/predict", files=files, data={"sample": "cat/1.png"})
+        assert (both.status_code, "two images" in _texts(both)) == (422, True)
         missing = client.post("/api/v1/predict", files={"sample": (None, "../graphs/zoo.yaml")})
         assert missing.status_code == 404
 

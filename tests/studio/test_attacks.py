@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from legonet.graph.editing.operations import Connect
 from legonet.studio.openapi import PREFIX
 from legonet.studio.routes import OPERATIONS
 from legonet.studio.studio import Studio
@@ -128,6 +130,25 @@ def test_links_in_the_state_folder_are_not_followed(zoo: Path, tmp_path: Path) -
     assert list(outside.iterdir()) == []
 
 
+def test_a_draft_is_not_saved_through_links(zoo: Path, tmp_path: Path) -> None:
+    """Neither where the file is one, nor where its folder became one."""
+    folder, outside = zoo.parent, tmp_path / "outside"
+    studio = Studio(zoo)
+    studio.draft.edit(0, [Connect(path="cat:sort", adapter={"kernel": 1})])
+    text, etag = zoo.read_text(), studio.draft.now().etag
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    with client_of(studio) as client:
+        refused = client.post("/api/v1/save", headers={"if-match": etag})
+        assert (refused.status_code, "a link" in _texts(refused)) == (422, True)
+        folder.unlink()
+        folder.mkdir()
+        zoo.symlink_to(outside / zoo.name)
+        refused = client.post("/api/v1/save", headers={"if-match": etag})
+        assert (refused.status_code, "a link" in _texts(refused)) == (422, True)
+    assert (outside / zoo.name).read_text() == text
+
+
 def test_a_strangers_run_is_shown_and_no_more(client: TestClient, studio: Studio) -> None:
     """What lies in .legonet/ is data of bounded size: it stops no process, and its links lead nowhere."""
     folder = studio.workspace.state("studio", "runs", "20260101-000000-00000000")
@@ -227,7 +248,8 @@ def test_weights_with_code_and_bombs(
 
 
 @pytest.mark.parametrize(
-    "model", ["os:system", "exports/cat.pt2", "cat.pt2", "../x", "legonet.cli:main", "a" * 500]
+    "model",
+    ["os:system", "exports/cat.pt2", "cat.pt2", "../x", "legonet.cli:main", "antigravity.x:y", "a" * 500],
 )
 def test_code_can_never_be_allowed_from_the_browser(
     client: TestClient, studio: Studio, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,7 +260,9 @@ def test_code_can_never_be_allowed_from_the_browser(
     allowed = tmp_path / "legonet" / "allowed-code.yaml"
     allowed.write_text(f"{studio.workspace.root}: [os:system, cat.pt2, legonet.cli:main]\n")
     upload = client.post("/api/v1/uploads", files={"file": ("w", _safetensors())}).json()["upload"]
+    before = list(sys.modules)
     assert client.post("/api/v1/inspect", json={"model": model}).status_code == 422
+    assert "antigravity" not in {*sys.modules} - {*before}
     new = {"upload": upload, "model": model, "name": "x", "category": "cat", "task": "x", "cut": "a"}
     assert client.post("/api/v1/teachers", json=new).status_code == 422
     assert client.post("/api/v1/teachers", json={**new, "allow_code": [model]}).status_code == 422

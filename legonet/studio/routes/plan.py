@@ -51,6 +51,7 @@ def plan(studio: Studio, asked: Asked) -> Plans:
     after = plan_data(drafted, options)
     if after is None:
         raise FaultError(422, *drafted.problems)
+    studio.measure(drafted)
     before, problems = (after, ()) if not now.dirty else _before(studio, now, budget)
     return Plans(before=before, after=after, problems=shown_problems((*drafted.problems, *problems)))
 

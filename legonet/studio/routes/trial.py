@@ -61,23 +61,28 @@ def sample(studio: Studio, asked: Asked) -> Response:
 
 def predict(studio: Studio, asked: Asked) -> Predicted:
     """What paths say of an image."""
-    paths = [each for each in asked.form.getlist("paths") if isinstance(each, str) and each]
+    paths = [each for each in asked.form.getlist("paths") if each]
+    if not all(isinstance(each, str) for each in paths):
+        raise refuse(422, "a file", "expected names of paths and applications", key="paths")
     if len(paths) > MOST_PATHS:
         raise refuse(422, f"{len(paths)} paths", f"expected at most {MOST_PATHS}", key="paths")
     picture = _picture(studio, asked.form.get("image"), asked.form.get("sample"))
     now = studio.draft.now()
     loaded = parse_graph(now.disk, str(studio.path), studio.draft.as_json)  # what was built is the file's
     drafted: Drafted = studio.understood(loaded.graph)
-    return studio.trial().predict(drafted, now.disk, picture, paths)
+    return studio.trial().predict(drafted, now.disk, picture, [str(each) for each in paths])
 
 
 def _picture(studio: Studio, image: Any, name: Any) -> Any:
     from legonet.data.pictures import open_picture, read_picture
 
+    if (image is None) == (name is None):
+        found = "no image" if image is None else "two images"
+        raise refuse(422, found, "expected a file in `image`, or a name in `sample`", key="image")
     if isinstance(image, UploadFile):
         return read_picture(image.file, (image.filename or "image")[:100])  # pyright: ignore[reportArgumentType]
-    if not isinstance(name, str) or not name:
-        raise refuse(422, "no image", "expected a file in `image`, or a name in `sample`", key="image")
+    if not isinstance(name, str):
+        raise refuse(422, "no file in `image`, or one in `sample`", "expected it the other way", key="image")
     path = samples(studio.workspace, _sides(studio)).get(name)
     if path is None:
         raise refuse(404, f"no sample {name[:100]!r}", key="sample")

@@ -91,7 +91,7 @@ def _beside(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(place)
+        del sys.path[len(sys.path) - 1 - sys.path[::-1].index(place)]  # it may stand before, too
 
 
 CODE = ModelSource(lambda reference: ":" in reference, _find)

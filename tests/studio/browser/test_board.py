@@ -156,8 +156,11 @@ def test_keys_alone_are_enough(page: Page, studio: Studio) -> None:
     assert reached
     page.keyboard.press("Enter")
     expect_panel(page, "owl → classify")
+    details = page.locator(".panel")
+    expect(details).to_be_focused()  # the button is gone, and what came in its place goes on
     page.keyboard.press("Delete")
     expect(brick(page, "owl:classify")).to_have_count(0)
+    expect(details).to_be_focused()
     page.keyboard.press("Control+z")
     expect(brick(page, "owl:classify")).to_be_visible()
     page.keyboard.press("Control+s")

@@ -116,3 +116,28 @@ def test_boxes_and_points_are_drawn_in_the_photos_own_pixels(opened: Opened, stu
     assert [box.get_attribute(name) for name in ("x", "y", "width", "height")] == ["10", "5", "60", "40"]
     expect(marks.locator("text").first).to_have_text("<b>owl</b> 90 %")
     assert [marks.locator("circle").get_attribute(name) for name in ("cx", "cy")] == ["40", "20"]
+
+
+def test_a_weak_path_is_marked_and_its_estimate_stands_beside_what_was_measured(
+    opened: Opened, studio: Studio
+) -> None:
+    studio.again()
+    state = studio.ask("graph")
+    (edge,) = (each for each in state["edges"] if each["path"] == "dog:classify")
+    edge |= {"state": "weak", "weak": True, "agreement": 0.81, "agreement_from": 0.7, "agreement_to": 0.9}
+    edge |= {
+        "measure": "error",
+        "error": 0.184,
+        "teacher_error": 0.021,
+        "notes": ["most help would be images"],
+    }
+    page = opened(studio)
+    page.route("**/api/v1/graph", lambda route: route.fulfill(json=state))
+    page.reload()
+    expect(brick(page, "dog:classify").locator(".weak-mark")).to_be_visible()
+    expect(brick(page, "dog:classify")).to_contain_text("agrees 81 %")
+    brick(page, "dog:classify").click()
+    panel = page.locator(".panel")
+    for words in ("far from its teacher", "81.0 %", "between 70.0 % and 90.0 %", "18.4 %", "2.1 %", "images"):
+        expect(panel).to_contain_text(words)
+    assert faults(page) == []

@@ -1,8 +1,9 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Board } from "./board/Board";
 import { Diff } from "./diff/Diff";
 import { Export } from "./exports/Export";
 import { Header } from "./Header";
+import { useFocusKept } from "./parts/focus";
 import { Notice } from "./parts/Notice";
 import { Plan } from "./plan/Plan";
 import { useRoute, type Screen } from "./route";
@@ -37,6 +38,8 @@ function keys(event: KeyboardEvent): void {
 export function App() {
   const { screen } = useRoute();
   const { state } = useKept();
+  const content = useRef<HTMLElement>(null);
+  useFocusKept(content, screen);
   useEffect(() => {
     void refresh();
     const again = () => document.visibilityState === "visible" && void refresh();
@@ -62,7 +65,7 @@ export function App() {
         Skip to the content
       </a>
       <Header screen={screen} />
-      <main id="content" tabIndex={-1} class={`screen screen-${screen}`}>
+      <main id="content" ref={content} tabIndex={-1} class={`screen screen-${screen}`}>
         {state ? <Shown key={screen} /> : <p class="waiting">Reading the network …</p>}
       </main>
       <Notice />

@@ -1,4 +1,6 @@
 import type { State, Target } from "../api/types";
+import { useRef } from "preact/hooks";
+import { useFocusKept } from "../parts/focus";
 import { count, MEANING } from "../words";
 import { ApplicationPanel, NewApplication } from "./ApplicationPanel";
 import type { Chosen } from "./Board";
@@ -16,8 +18,10 @@ export interface PanelProps {
 
 /** What is chosen, and what can be done with it. */
 export function Panel({ chosen, ...props }: PanelProps & { chosen: Chosen }) {
+  const place = useRef<HTMLElement>(null);
+  useFocusKept(place, chosen);
   return (
-    <aside class="panel" aria-label="Details">
+    <aside class="panel" aria-label="Details" tabIndex={-1} ref={place}>
       {chosen && (
         <button class="icon close" aria-label="Close the details" onClick={() => props.choose(null)}>
           ×
@@ -55,7 +59,10 @@ function Overview({ state }: PanelProps) {
       <p class="soft">
         {count(state.categories.length, "category", "categories")}, {count(state.tasks.length, "task")}, {count(state.edges.length, "connection")}.
       </p>
-      <p class="lead">{free > 0 && !state.read_only && "Drag from a category to a task to connect them. "}Choose a brick to see {state.read_only ? "it" : "and change it"}.</p>
+      <p class="lead">{free > 0 && !state.read_only && "Drag from a category to a task to connect them. "}{state.categories.length + state.tasks.length > 0
+          ? `Choose a brick to see ${state.read_only ? "it" : "and change it"}.`
+          : "Bricks come from trained models: each is cut into a category and a task. Add one to begin."}
+      </p>
       <ul class="legend">
         {states.map((each) => (
           <li key={each}>
