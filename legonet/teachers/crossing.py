@@ -16,6 +16,7 @@ from legonet import foreign
 from legonet.errors import StoreError
 from legonet.graph.schema import Graph
 from legonet.ir.graph import Shape
+from legonet.ir.several import Maps
 from legonet.ir.sizes import Size, shapes_of, size_of
 from legonet.ir.split import Cut
 from legonet.plan.ports import Port
@@ -105,11 +106,20 @@ class PortFinder:
 def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
     return {
         key: Crossing(
-            Port(tuple(port["shape"]), None if port["own"] is None else tuple(port["own"])),
-            *(Size(int(part["operations"]), tuple(part["gives"]), int(part["window"])) for part in sizes),
+            Port(
+                tuple(port["shape"]), None if port["own"] is None else tuple(port["own"]), _maps(port["maps"])
+            ),
+            *(
+                Size(int(part["operations"]), tuple(part["gives"]), int(part["window"]), _maps(part["maps"]))
+                for part in sizes
+            ),
         )
         for key, (port, *sizes) in data.items()
     }
+
+
+def _maps(data: list[list[int]]) -> Maps:
+    return tuple(tuple(each) for each in data)
 
 
 def _crossing(cut: Cut, shape: Shape) -> Crossing:
@@ -117,5 +127,7 @@ def _crossing(cut: Cut, shape: Shape) -> Crossing:
     crosses = shapes[cut.place]
     expect_channels_first(cut, crosses, shape)
     module = cut.graph.steps[cut.place].module
-    own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None
-    return Crossing(Port(crosses, own), size_of(cut.below, shape), size_of(cut.above, crosses))
+    below = size_of(cut.below, shape)
+    alone = module.endswith(MAP) and not below.maps
+    own = shapes.get(module.removesuffix(MAP)) if alone else None
+    return Crossing(Port(crosses, own, below.maps), below, size_of(cut.above, crosses))

@@ -10,10 +10,20 @@ from dataclasses import replace
 
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
-from legonet.ir.cuts import CutError, find_step, means_any, names_of
+from legonet.ir.cuts import (
+    CutError,
+    crossing_in_words,
+    cut_points,
+    find_step,
+    following,
+    means_any,
+    names_of,
+    nearest,
+)
 from legonet.ir.graph import ModelGraph, Shape
+from legonet.ir.sizes import shapes_of
 from legonet.ir.split import Cut, cut_at
-from legonet.teachers.feature_maps import MAP, is_taken_as_map, with_map
+from legonet.teachers.feature_maps import MAP, crossing_maps, is_taken_as_map, with_map, with_several
 
 
 def resolve(graph: ModelGraph, cut: str | float, input_shape: Shape, where: str) -> Cut:
@@ -34,12 +44,32 @@ def resolve(graph: ModelGraph, cut: str | float, input_shape: Shape, where: str)
         from legonet.teachers.cut_points import at_fraction
 
         cut, note = at_fraction(graph, input_shape, cut, where)
+    several = _several(graph, cut, input_shape, where)
+    if several is not None:
+        return replace(several, note=note or several.note)
     found = replace(cut_at(graph, cut, where=where), note=note)
     shape = found.shape(input_shape)
     if is_taken_as_map(found, shape, input_shape):
         return found
     plain = graph.without_notation()  # no layer makes a map of it
     return with_map(replace(found, graph=plain, name=names_of(plain, [found.place])[found.place][0]), shape)
+
+
+def _several(graph: ModelGraph, name: str, input_shape: Shape, where: str) -> Cut | None:
+    """The model cut where several maps cross; None where one result does, or something else than maps."""
+    if not means_any(graph, name):
+        return None
+    place = find_step(graph, name, where=where)
+    if place == graph.output or place in cut_points(graph) or place not in following(graph):
+        return None
+    plain = graph.without_notation()
+    crosses = crossing_maps(plain, place, shapes_of(plain, input_shape, where))
+    if crosses is None:
+        return None
+    called = names_of(plain, [place])[place][0]
+    note, near = crossing_in_words(plain, place, name), nearest(plain, place)
+    note += f"; each has an adapter of its own. One tensor crosses at {near}" if near else ""
+    return with_several(Cut(plain, place, called, where, note), crosses)
 
 
 def _fraction(graph: ModelGraph, cut: str | float) -> str | float:
