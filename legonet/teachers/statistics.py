@@ -132,7 +132,7 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     if not count:
         raise TeacherError("no image to record statistics on; expected at least one")
     output = torch.cat(outputs)
-    output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim == 4 else output.flatten(1)
+    output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim > 2 else output.flatten(1)
     activity = [(total / count).float() for total in active]
     maps = kept.features()
     pixels = maps[0].numel()

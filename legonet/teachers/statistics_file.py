@@ -98,7 +98,7 @@ def _expect_shapes(found: Statistics) -> None:
     if found.maps:
         components, *map_shape = found.means.shape
         channels = sum(shape[0] for shape in found.maps)
-        if map_shape != [sum(map(math.prod, found.maps))]:
+        if map_shape != [sum(map(math.prod, found.maps))] or not found.quantiles.shape[-1]:
             raise ValueError("a row of other maps")
     else:
         components, *map_shape = found.means.shape

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 import legonet
 from legonet.blocks.adapter import build_adapter_of, chains_of, convolutions
+from legonet.compile.export import export as export_network
 from legonet.distill.least_squares import Draw, solve_adapter
 from legonet.distill.pullback import Pullback
 from legonet.distill.synthesis.from_statistics import recoloured, synthesise
@@ -219,6 +220,16 @@ def test_two_teachers_are_joined_without_an_image(method: str, tmp_path: Path) -
     with torch.no_grad():
         assert torch.equal(app(images)["cat:segment"], model(images))
         torch.testing.assert_close(app(images)["dog:segment"], found)
+
+
+def test_a_folder_of_python_has_the_row(tmp_path: Path) -> None:
+    model = UNet(1)
+    network = Network("zoo", input_shape=SHAPE)
+    for name, each in {"cat": model, "dog": reordered(model)}.items():
+        network.add_teacher(name, each, category=name, task="segment", cut="low")
+    network.connect("dog", "segment", {"method": "closed-form"})
+    network.transplant()
+    assert export_network(network.compile("dog:segment", "cat:segment"), tmp_path / "zoo").difference < 1e-6
 
 
 def test_what_does_not_fit_is_told() -> None:
