@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from legonet.blocks.adapter_layers import adapter_chains
 from legonet.blocks.build import build_layers, lowered
+from legonet.graph.output import Maps
 from legonet.graph.schema import Adapter
 from legonet.ir.graph import Shape
 from legonet.ir.interpreter import GraphModule, part
 from legonet.ir.modules import with_tensors
-from legonet.ir.several import Maps, apart, side_by_side
+from legonet.ir.several import apart, side_by_side
 
 
 @dataclass(frozen=True, eq=False)

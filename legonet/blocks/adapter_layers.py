@@ -13,10 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from legonet.errors import BlockError
-from legonet.graph.output import Shape
+from legonet.graph.output import Maps, Shape
 from legonet.graph.schema import Adapter
 from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Rescale, Upsample, layer
-from legonet.ir.several import Maps
 
 BRIDGE_KERNEL = 3
 MAPS = (

@@ -40,7 +40,8 @@ from legonet.distill.flops.closed_form import checked, windows_read
 from legonet.distill.pullback import Pullback
 from legonet.ir.cuts import split_at
 from legonet.ir.interpreter import GraphModule, part
-from legonet.ir.several import maps_given, maps_taken, taken_apart
+from legonet.ir.rows import taken_apart
+from legonet.ir.several import maps_given, maps_taken
 from legonet.ops.call import Shape
 
 CHUNK = 32  # draws that are in memory together, at most

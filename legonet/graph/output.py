@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from legonet.graph.schema import Input
 
 Shape = tuple[int, ...]
+Maps = tuple[Shape, ...]
+"""Shapes (channels, height, width) of the maps that cross at one cut, in their order."""
 Annotation = Literal["category", "mask", "class"]
 
 CATEGORY = "{category}"  # stands for the category's label in the names of channels

@@ -1,4 +1,4 @@
-"""Several maps that cross at one cut, as one row of numbers. Needs no torch until maps are taken apart.
+"""Several maps that cross at one cut, as one row of numbers. Needs no torch.
 
 U-Nets and feature pyramids have places that several maps cross, each of another size. There f ends with the
 maps in a row, one after the other, and g_T begins with taking the row apart:
@@ -14,15 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from legonet.graph.output import Maps
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape, TensorSpec, renamed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Maps = tuple[Shape, ...]
-"""Shapes (channels, height, width) of the maps in a row, in their order."""
 
 
 def to_row(module: str, names: Sequence[str], maps: Maps) -> list[Operation]:
@@ -174,18 +169,3 @@ def apart(graph: ModelGraph) -> list[ModelGraph]:
         tensors = {name: spec for name, spec in graph.tensors.items() if name in used}
         found.append(ModelGraph(steps, own[-1].name if own else INPUT, tensors))
     return found
-
-
-def taken_apart(row: Tensor, maps: Maps | None) -> list[Tensor]:
-    """The maps (batch, channels, height, width) in a row (batch, numbers); what is no row is the only one."""
-    if maps is None:
-        return [row]
-    parts = row.split([prod(each) for each in maps], 1)
-    return [part.unflatten(1, shape) for part, shape in zip(parts, maps, strict=True)]
-
-
-def in_a_row(parts: Sequence[Tensor], maps: Maps | None) -> Tensor:
-    """Maps in a row again, as `taken_apart` found them."""
-    import torch
-
-    return parts[0] if maps is None else torch.cat([each.flatten(1) for each in parts], 1)

@@ -10,11 +10,12 @@ from math import prod
 from typing import Any, NamedTuple
 
 from legonet.errors import BlockError, first_line
+from legonet.graph.output import Maps
 from legonet.ir.cuts import following
 from legonet.ir.graph import INPUT, LARGEST, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
-from legonet.ir.several import Maps, maps_given
+from legonet.ir.several import maps_given
 from legonet.ops.call import Call, Extent
 from legonet.ops.shapes import extents, show_shape
 from legonet.ops.table import ROWS

@@ -61,8 +61,8 @@ def compared(student: Tensor, teacher: Tensor, decode: Decode, sharpness: float 
     if decode.quality != "none":
         ends = (sharpness * each[:, count + 4 :] for each in (student, teacher))
         apart = apart + held * _sigmoid_apart(*ends)
-    coded = (each[:, count : count + 4] for each in (student, teacher))
-    return Compared(apart, F.smooth_l1_loss(*coded, reduction="none").mean(1), held)
+    coded, wanted = (each[:, count : count + 4] for each in (student, teacher))
+    return Compared(apart, F.smooth_l1_loss(coded, wanted, reduction="none").mean(1), held)
 
 
 def _sigmoid_apart(student: Tensor, teacher: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from legonet.blocks.adapter_layers import Shape, adapter_chains, bridge_in_words, in_words, sizes
+from legonet.graph.output import Maps
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, givers, split_path
-from legonet.ir.several import Maps
 from legonet.plan.plan import Plan
 
 _KINDS = {1: "vector", 2: "tokens", 3: "channels last"}

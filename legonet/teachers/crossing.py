@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from legonet import foreign
 from legonet.errors import StoreError
+from legonet.graph.output import Maps
 from legonet.graph.schema import Graph
 from legonet.ir.graph import Shape
-from legonet.ir.several import Maps
 from legonet.ir.sizes import Size, shapes_of, size_of
 from legonet.ir.split import Cut
 from legonet.plan.ports import Port

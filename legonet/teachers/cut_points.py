@@ -14,12 +14,12 @@ from typing import Any
 import torch
 
 from legonet.errors import TeacherError
+from legonet.graph.output import Maps
 from legonet.graph.suggest import listed
 from legonet.ir.cuts import NOWHERE, cut_points, following, names_of
 from legonet.ir.flops import FlopCounter
 from legonet.ir.graph import ModelGraph, Operation, Shape
 from legonet.ir.interpreter import GraphModule, build_graph
-from legonet.ir.several import Maps
 from legonet.ir.sizes import shapes_of
 from legonet.teachers.feature_maps import crossing_maps
 

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from legonet.errors import TeacherError
+from legonet.graph.output import Maps
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
-from legonet.ir.several import Maps, maps_taken, taken_apart
+from legonet.ir.rows import taken_apart
+from legonet.ir.several import maps_taken
 
 SHARE = 0.25  # of the weights' bytes: what the statistics may take at most
 # The limit is there so that statistics are no copy of the images. Of a mean over all of them no image can

@@ -10,12 +10,13 @@ from legonet.blocks.files import list_blocks
 from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import read_graph
+from legonet.graph.output import Maps
 from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.ir.cuts import CutError
 from legonet.ir.graph import Shape
-from legonet.ir.several import Maps, maps_given
+from legonet.ir.several import maps_given
 from legonet.ir.sizes import output_shape
 from legonet.ops.shapes import show_shape
 from legonet.store.workspace import Workspace

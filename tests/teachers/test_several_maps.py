@@ -20,7 +20,8 @@ from legonet.errors import LegonetError, TeacherError
 from legonet.graph.schema import Adapter
 from legonet.ir.graph import graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
-from legonet.ir.several import in_a_row, maps_given, maps_taken, taken_apart
+from legonet.ir.rows import in_a_row, taken_apart
+from legonet.ir.several import maps_given, maps_taken
 from legonet.ir.split import Cut
 from legonet.network import Network
 from legonet.teachers.cut_points import at_fraction, list_cut_points
@@ -31,7 +32,6 @@ from legonet.teachers.tracing.export import export
 
 SHAPE = (3, 16, 16)
 MAPS = ((4, 16, 16), (6, 8, 8), (8, 4, 4))
-PLAIN = {"passes": "none"}
 
 
 def _conv(source: int, target: int) -> nn.Sequential:
@@ -160,7 +160,7 @@ def test_the_closed_form_finds_each_maps_order_in_float64() -> None:
     cut, _, student = parts_of(model, "low")
     shape = cut.shape(SHAPE)
     adapter = build_adapter_of(Adapter(kernel=3, activation="none"), MAPS, MAPS).double()
-    pulls = [Pullback(each.double(), shape) for each in (student, teacher)]
+    pulls = Pullback(student.double(), shape), Pullback(teacher.double(), shape)
     generator = torch.Generator().manual_seed(0)
 
     def draw(count: int) -> Draw:
@@ -170,7 +170,7 @@ def test_the_closed_form_finds_each_maps_order_in_float64() -> None:
         ]
         return Draw(gradient, masks)
 
-    assert solve_adapter(adapter, *pulls, draw, 64, [0.0]).residual < 1e-9
+    assert solve_adapter(adapter, pulls[0], pulls[1], draw, 64, [0.0]).residual < 1e-9
     for chain, count in zip(chains_of(adapter), (4, 6, 8), strict=True):
         order = torch.randperm(count, generator=torch.Generator().manual_seed(count))
         weight = convolutions(chain)[0].weight
@@ -216,7 +216,7 @@ def test_two_teachers_are_joined_without_an_image(method: str, tmp_path: Path) -
     path = network.save(tmp_path / "zoo.yaml")
     again = legonet.load(path)
     assert {edge.action for edge in again.plan()} == {"native", "keep"}
-    app = again.compile("dog:segment", "cat:segment", **PLAIN)
+    app = again.compile("dog:segment", "cat:segment", passes="none")
     with torch.no_grad():
         assert torch.equal(app(images)["cat:segment"], model(images))
         torch.testing.assert_close(app(images)["dog:segment"], found)

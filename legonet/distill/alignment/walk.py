@@ -12,7 +12,8 @@ from legonet.distill.alignment.units import Labels, Parameter, Units, labelled
 from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import INPUT
 from legonet.ir.interpreter import GraphModule, bound, constant
-from legonet.ir.several import in_a_row, maps_taken
+from legonet.ir.rows import in_a_row
+from legonet.ir.several import maps_taken
 from legonet.ops.call import Call, Shape
 
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
-from legonet.graph.output import Output
+from legonet.graph.output import Maps, Output
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
-from legonet.ir.several import Maps, maps_given, maps_taken
+from legonet.ir.several import maps_given, maps_taken
 from legonet.teachers.statistics import Statistics
 
 StepCallback = Callable[[int, int, float], None]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from legonet.blocks.adapter_layers import adapter_chains
 from legonet.distill.flops.stitching import stitching_operations
 from legonet.distill.flops.work import Work
+from legonet.graph.output import Maps
 from legonet.graph.schema import Adapter
-from legonet.ir.several import Maps
 from legonet.ir.sizes import Shape, Size
 
 

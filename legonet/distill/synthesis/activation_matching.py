@@ -21,7 +21,7 @@ from torch import Tensor
 
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
-from legonet.ir.several import taken_apart
+from legonet.ir.rows import taken_apart
 from legonet.teachers.statistics import Statistics
 
 SOFTNESS = 0.3  # of the count of active units, in standard deviations of their inputs

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from legonet.ir.several import in_a_row, taken_apart
+from legonet.ir.rows import in_a_row, taken_apart
 from legonet.ops.call import Shape
 from legonet.teachers.statistics import Statistics
 
