@@ -51,7 +51,7 @@ class PortFinder:
 
     def __init__(self, graph: Graph, sources: Mapping[str, TeacherSource], file: Path | None = None) -> None:
         self._graph, self._sources, self._file = graph, sources, file
-        self._found: dict[tuple[type, str, str, Shape], Crossing] = {}
+        self._found: dict[tuple[type, str, str, str, Shape], Crossing] = {}
         self._kept: dict[str, Crossing] | None = None
 
     def __call__(self, teacher: str) -> Port:
@@ -71,7 +71,7 @@ class PortFinder:
         source = self._sources[teacher]
         entry = self._graph.teachers[teacher]
         shape = self._graph.input_of(entry.category).shape
-        kind = (type(source), entry.model, source.cut_name, shape)
+        kind = (type(source), entry.model, entry.output or "", source.cut_name, shape)
         if kind not in self._found:
             self._found[kind] = self._find(source, shape)
         return self._found[kind]

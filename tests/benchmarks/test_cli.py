@@ -11,7 +11,8 @@ import pytest
 from benchmarks.cli import main
 
 NAMES = [
-    "paper", "speed", "scale", "compile", "report", "models", "sides", "messages", "photos", "fuzz", "cells",
+    "paper", "speed", "scale", "compile", "report", "models", "sides", "scenes", "messages", "photos",
+    "fuzz", "cells",
 ]  # fmt: skip
 
 
