@@ -44,7 +44,7 @@ def test_teachers_are_written_once_each_from_a_base(tmp_path: Path, monkeypatch:
     left_out = ("  cow-find", "  horse-find", "  sheep-find")
     kept = [line for line in text.splitlines() if not line.startswith(left_out)]
     graph.write_text("\n".join(kept).split("applications")[0])
-    monkeypatch.setitem(animals.COUNTS, "train", 32)
+    monkeypatch.setitem(animals.COUNTS, "train", 16)
     monkeypatch.setattr(benchmark, "RECORDED", 24)
     make_teachers(graph, Effort(short, short), said.append)
     files = [each.name for each in sorted((tmp_path / "build" / "scenes").iterdir())]
@@ -53,7 +53,8 @@ def test_teachers_are_written_once_each_from_a_base(tmp_path: Path, monkeypatch:
     make_teachers(graph, Effort(short, short), said.append)
     assert sum("written" in line for line in said) == 2
     network = legonet.load(graph)
-    assert [edge.action for edge in network.plan()] == ["native", "add"]
+    actions = [edge.action for edge in network.plan()]
+    assert [each for each in actions if each != "open"] == ["native", "add"]
     app = network.compile("dog:find")
     assert isinstance(app, nn.Module)
     assert app(torch.rand(1, 3, SIZE, SIZE)).shape == (1, 256, 5)
