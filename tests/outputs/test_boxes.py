@@ -164,11 +164,6 @@ def test_descent_on_labels_finds_the_boxes(settings: dict[str, str]) -> None:
     assert float(kind.agreement(output, output.roll(1, 0), torch.ones(1))[0]) == 0
 
 
-def test_settings_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="places; expected at most"):
-        BoxesOutput(kind="boxes", levels=(Level(size=(60_000, 60_000), stride=8),))
-
-
 def changed(model: Detector) -> Detector:
     """The same function; the channels at the cut are in another order, and each has another scale."""
     generator = torch.Generator().manual_seed(5)
