@@ -404,6 +404,30 @@ def peers(
     print(table(rows))
 
 
+@app.command("scenes")
+def scenes(
+    graph: Annotated[Path, typer.Option(help="The network, as it comes with legonet.")] = Path(
+        "graphs/scenes.yaml"
+    ),
+    images: Annotated[
+        list[int] | None,
+        typer.Option(min=0, metavar="N", help="Scenes of each category that adapters are fitted from."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Merge five detectors of one animal each, trained apart, and measure.
+
+    The teachers are trained first if they are not there, which takes some minutes.
+    """
+    from dataclasses import asdict
+
+    from benchmarks.scenes import Effort, run_scenes
+    from benchmarks.sides import table
+
+    rows = run_scenes(graph, Effort(), images or [0], _say)
+    print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else table(rows))
+
+
 @app.command("messages")
 def messages(
     kind: Annotated[str, typer.Option(metavar="NAME", help="Only those of this, such as GraphError.")] = "",

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.adapter_layers import adapter_layers
+from legonet.blocks.adapter_layers import adapter_chains
 from legonet.blocks.build import build_layers, lowered
+from legonet.graph.output import Maps
 from legonet.graph.schema import Adapter
 from legonet.ir.graph import Shape
-from legonet.ir.interpreter import GraphModule
+from legonet.ir.interpreter import GraphModule, part
+from legonet.ir.modules import with_tensors
+from legonet.ir.several import apart, side_by_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,38 @@ def build_adapter(spec: Adapter, source: Shape, target: Shape, where: str = "ada
     Raises:
         BlockError: The two shapes cannot be joined by such an adapter.
     """
-    return lowered(build_layers(adapter_layers(spec, source, target, where), where=where))
+    return build_adapter_of(spec, (source,), (target,), where)
+
+
+def build_adapter_of(spec: Adapter, sources: Maps, targets: Maps, where: str = "adapter") -> GraphModule:
+    """Build the adapter of an edge that several maps may cross: a chain for each, side by side.
+
+    Args:
+        spec: What the graph file says of it.
+        sources: The shapes of the category module's maps.
+        targets: The shapes of those that the task module takes.
+        where: What messages call the edge.
+
+    Raises:
+        BlockError: They are not as many, or two of them cannot be joined.
+    """
+    layers = adapter_chains(spec, sources, targets, where)
+    chains = [lowered(build_layers(each, where=where)) for each in layers]
+    if len(chains) == 1:
+        return chains[0]
+    graph = side_by_side([each.graph for each in chains], sources, targets)
+    tensors = {
+        f"map{number}.{name}": tensor
+        for number, chain in enumerate(chains)
+        for name, tensor in chain.state_dict().items()
+    }
+    return with_tensors(graph, tensors)
+
+
+def chains_of(adapter: GraphModule) -> list[GraphModule]:
+    """An adapter's chains, one for each map that crosses, with its very tensors."""
+    graphs = apart(adapter.graph)
+    return [adapter] if len(graphs) == 1 else [part(adapter, graph) for graph in graphs]
 
 
 def convolutions(adapter: GraphModule) -> list[Convolution]:
@@ -70,14 +104,14 @@ def set_identity(conv: Convolution) -> None:
             conv.bias.zero_()
 
 
-def beta_of(adapter: GraphModule) -> Tensor | None:
-    """The scalar of the re-scaling layer, if the adapter has one."""
-    names = [name for name, layer in (adapter.graph.notation or {}).items() if layer.type == "rescale"]
-    return adapter.tensor(f"{names[0]}.beta") if names else None
+def beta_of(chain: GraphModule) -> Tensor | None:
+    """The scalar of the re-scaling layer, if a chain has one; no other layer has a `beta`."""
+    names = [name for name in chain.graph.tensors if name.endswith(".beta")]
+    return chain.tensor(names[0]) if names else None
 
 
 def set_beta(adapter: GraphModule, value: float) -> None:
-    """Set the re-scaling layer's beta, if the adapter has one."""
-    beta = beta_of(adapter)
-    if beta is not None:
-        beta.fill_(value)
+    """Set the beta of every re-scaling layer that the adapter has."""
+    for beta in map(beta_of, chains_of(adapter)):
+        if beta is not None:
+            beta.fill_(value)

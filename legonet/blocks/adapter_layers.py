@@ -3,6 +3,8 @@
 Where the two differ in height or width, the first convolution works at the category module's size, so that
 it sees all there is, and its output is brought to the task module's size before the first activation. That
 step is linear, so the closed form holds through it.
+
+Where several maps cross, each has a chain of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from legonet.errors import BlockError
-from legonet.graph.output import Shape
+from legonet.graph.output import Maps, Shape
 from legonet.graph.schema import Adapter
 from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Rescale, Upsample, layer
 
@@ -50,6 +52,38 @@ def adapter_layers(spec: Adapter, source: Shape, target: Shape, where: str = "ad
     return {name: layer(data) for name, data in _layers(spec, source, target)}
 
 
+def adapter_chains(
+    spec: Adapter, sources: Maps, targets: Maps, where: str = "adapter"
+) -> list[dict[str, Layer]]:
+    """The layers of one edge's adapter for each map that crosses; see `adapter_layers`.
+
+    Args:
+        spec: What the graph file says of it.
+        sources: The shapes of the category module's maps.
+        targets: The shapes of those that the task module takes, in the same order.
+        where: What messages call the edge.
+
+    Raises:
+        BlockError: They are not as many, or two of them cannot be joined.
+    """
+    if len(sources) != len(targets):
+        raise BlockError(
+            f"{where}: the category module gives {_counted(sources)}, the task module takes "
+            f"{_counted(targets)}; expected as many on both sides; cut both teachers where as many cross"
+        )
+    if len(sources) > 1 and spec.channels is not None:
+        raise BlockError(
+            f"{where}.channels: {list(spec.channels)}; the modules it joins have {len(sources)} maps; leave "
+            "`channels` out"
+        )
+    return [adapter_layers(spec, *pair, where) for pair in zip(sources, targets, strict=True)]
+
+
+def _counted(maps: Maps) -> str:
+    shown = ", ".join(map(sizes, maps))
+    return f"one map, {shown}" if len(maps) == 1 else f"{len(maps)} maps, {shown}"
+
+
 def _layers(spec: Adapter, source: Shape, target: Shape) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if spec.rescale:
         yield "rescale", {"type": "rescale"}
@@ -84,7 +118,16 @@ def bridge_layers(source: Shape, own: Shape) -> dict[str, Layer]:
     Args:
         source: The shape of the category module's features.
         own: The shape of the features of the teacher's own category module.
+
+    Raises:
+        BlockError: One of them is no map, but a row of several.
     """
+    if len(source) != 3 or len(own) != 3:
+        raise BlockError(
+            f"the category module gives features of shape {source}, the teacher's own {own}; expected one "
+            "map (channels, height, width) of both; cut both where one map crosses, or let the teacher have "
+            "a category of its own (on_conflict: variant)"
+        )
     channels, kernel = {"in": source[0], "out": own[0]}, BRIDGE_KERNEL
     conv = {"type": "conv", **channels, "kernel": kernel, "padding": kernel // 2}
     return {name: layer(data) for name, data in (*_resampling(source[1:], own[1:]), ("conv", conv))}

@@ -81,7 +81,8 @@ def inspect(
 ) -> None:
     """Show where a model can be cut.
 
-    Those are the places that a single tensor crosses; the recommended ones are marked.
+    Those are the places that a single tensor crosses, and where these are far apart, those that several maps
+    cross; the recommended ones are marked.
     """
     from dataclasses import asdict
 
@@ -116,7 +117,7 @@ def inspect(
         (
             "*" if cut.recommended else "",
             cut.module,
-            _sizes(cut.shape),
+            _crosses(cut),
             *(f"{count:,}" for count in (*cut.parameters, *cut.operations)),
             _also(cut, [] if every else near(cuts, cut)),
         )
@@ -145,7 +146,7 @@ def _meaning(shape: tuple[int, ...], size: tuple[int, ...]) -> str:
 def _also(cut: CutPoint, others: Sequence[CutPoint]) -> str:
     """Other names of a place, and of those that only pooling, activations and the like lie between."""
     same = [f"= {name}" for name in cut.names if name != cut.module]
-    return ", ".join([*same, *(f"~ {each.module} {_sizes(each.shape)}" for each in reversed(others))])
+    return ", ".join([*same, *(f"~ {each.module} {_crosses(each)}" for each in reversed(others))])
 
 
 def _draw(
@@ -157,12 +158,14 @@ def _draw(
     before, places = 0, []
     for cut in cuts:
         share = cut.operations[0] / max(1, sum(cut.operations))
-        places.append(
-            Place(cut.module, _sizes(cut.shape), share, cut.parameters[0] - before, cut.recommended)
-        )
+        places.append(Place(cut.module, _crosses(cut), share, cut.parameters[0] - before, cut.recommended))
         before = cut.parameters[0]
     above = cuts[-1].parameters[1] if cuts else 0
     render(picture(model, _sizes(size), places, f"{_sizes(output)} · {above:,} weights"), file)
+
+
+def _crosses(cut: CutPoint) -> str:
+    return " + ".join(map(_sizes, cut.several or (cut.shape,)))
 
 
 def _sizes(shape: Sequence[int]) -> str:

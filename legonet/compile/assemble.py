@@ -86,8 +86,8 @@ def assemble(
         for path, (category, task) in zip(paths, pairs, strict=True)
     )
     stage, inputs = normalisation(graph.input), {name: graph.input_of(name) for name in categories}
-    over = frozenset(path for path in paths if meaning_of(graph, path).over_image)
-    photos = find_photos(graph.input, inputs, options.separate_inputs, over)
+    meanings = {path: meaning_of(graph, path) for path in paths}
+    photos = find_photos(graph.input, inputs, options.separate_inputs, meanings)
     network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape, photos)
     network.signature = make_signature(graph, paths, lock)
     return network

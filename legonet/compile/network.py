@@ -163,7 +163,7 @@ class CompiledNetwork(nn.Module):
         self.input_shape = input_shape
         self.photos = photos
         self.resizes = NamedModules({} if photos is None else photos.resizes())
-        self.restores = NamedModules({} if photos is None else photos.restores())
+        self.endings = NamedModules({} if photos is None else photos.endings())
         self.signature: Signature | None = None
         self.runs: tuple[ScheduledCall, ...] = schedule(self.program, places)
         sources = dict.fromkeys(ref.call for run in self.runs for ref in run.reads)
@@ -247,7 +247,7 @@ class CompiledNetwork(nn.Module):
                 self._blame({IMAGES: images}, error)
                 raise
             path = self.paths[0].name
-            return self.restores[path](value, images) if len(self.restores) else value
+            return self.endings[path](value, images) if len(self.endings) else value
         outputs = self.by_path(images)
         return outputs[self.paths[0].name] if len(self.paths) == 1 else outputs
 
@@ -270,9 +270,9 @@ class CompiledNetwork(nn.Module):
         except RuntimeError as error:
             self._blame(given, error)
             raise
-        for path in self.restores:
+        for path in self.endings:
             photo = given.get(f"{IMAGES}.{path.partition(':')[0]}") if self.inputs else given[IMAGES]
-            outputs[path] = self.restores[path](outputs[path], photo)
+            outputs[path] = self.endings[path](outputs[path], photo)
         return outputs
 
     def _images(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:

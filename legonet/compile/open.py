@@ -87,8 +87,8 @@ def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | 
     parts = source.parts()
     halves = [make_module(half.graph, half.tensors) for half in (parts.below, parts.above)]
     teacher = graph.teachers[source.name]
-    over = graph.tasks[teacher.task].output.over_image
-    model = Whole(graph.input_of(teacher.category), over, *halves)
+    meaning = graph.tasks[teacher.task].output
+    model = Whole(graph.input_of(teacher.category), meaning, *halves)
     return model.to(find_device(device)).eval().requires_grad_(False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,10 @@ from legonet.graph.schema import Input
 from legonet.graph.select import split_path
 
 if TYPE_CHECKING:
-    from legonet.blocks.photo import Resize, Restore
+    from torch import nn
+
+    from legonet.blocks.photo import Resize
+    from legonet.graph.output import Output
 
 Frame = tuple[tuple[int, int, int], str, str, tuple[float, ...] | None]
 
@@ -24,13 +27,13 @@ class Photos:
         views: By category, the images that it sees and the brick that normalises them.
         inputs: What each of these images is like, by their name.
         stages: What is normalised otherwise than the network's own images, by the brick's name.
-        over: By path whose outputs are maps over the image, the images that they are over.
+        meanings: What outputs mean, by path.
     """
 
     views: Mapping[str, tuple[str, str]]
     inputs: Mapping[str, Input]
     stages: Mapping[str, Input]
-    over: Mapping[str, str]
+    meanings: Mapping[str, Output]
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -41,16 +44,18 @@ class Photos:
         """What makes the images of photos, by their name."""
         return {name: resize_of(each) for name, each in self.inputs.items()}
 
-    def restores(self) -> dict[str, Restore]:
-        """What brings maps back to the photos' pixels, by path."""
-        from legonet.blocks.photo import Restore
+    def endings(self) -> dict[str, nn.Module]:
+        """What brings maps and boxes back to the photos' pixels, by path."""
+        made = {path: ending_of(each, self.input_of(path)) for path, each in self.meanings.items()}
+        return {path: each for path, each in made.items() if each is not None}
 
-        images = {path: self.inputs[name] for path, name in self.over.items()}
-        return {path: Restore(each.shape[1:], each.resize) for path, each in images.items()}
+    def input_of(self, path: str) -> Input:
+        """The images that a path sees."""
+        return self.inputs[self.views[split_path(path)[0]][0]]
 
 
 def find_photos(
-    usual: Input, inputs: Mapping[str, Input], separate_inputs: bool, over: Collection[str]
+    usual: Input, inputs: Mapping[str, Input], separate_inputs: bool, meanings: Mapping[str, Output]
 ) -> Photos:
     """Find which categories see the same images.
 
@@ -58,7 +63,7 @@ def find_photos(
         usual: The network's own image.
         inputs: By category.
         separate_inputs: Whether each category is given photos of its own.
-        over: Paths whose outputs are maps over the image.
+        meanings: What outputs mean, by path.
     """
     views: dict[str, tuple[str, str]] = {}
     images: dict[str, Input] = {}
@@ -75,7 +80,16 @@ def find_photos(
             stages.setdefault(same, each)
             stage = f"normalise.{same}"
         views[category] = name, stage
-    return Photos(views, images, stages, {path: views[split_path(path)[0]][0] for path in over})
+    return Photos(views, images, stages, meanings)
+
+
+def ending_of(meaning: Output, image: Input) -> nn.Module | None:
+    """What outputs go through last, `module(outputs, photos)`; None: through nothing."""
+    from legonet.blocks.photo import Restore
+
+    if meaning.over_image:
+        return Restore(image.shape[1:], image.resize)
+    return meaning.decoder(image)
 
 
 def frame_of(image: Input) -> Frame:

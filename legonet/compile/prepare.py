@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from legonet.blocks.photo import Resize, Restore, scales_of, sizes_of
+from legonet.blocks.photo import Resize, scales_of, sizes_of
 from legonet.compile.network import normalisation
-from legonet.compile.photos import resize_of
+from legonet.compile.photos import ending_of, resize_of
 from legonet.graph.output import Output
 from legonet.graph.schema import Input
 
@@ -21,8 +21,14 @@ def prepared_labels(labels: Tensor, meaning: Output, photos: Tensor, image: Inpu
     """Labels of photos as those of the images that are made of them: maps are resized with them."""
     if photos.shape[2:] == image.shape[1:] or not (meaning.places or meaning.over_image):
         return labels
-    if meaning.places:
+    if meaning.places == "shares":
         return _places(labels, photos, image)
+    if meaning.places == "pixels":
+        height, width = sizes_of(photos)
+        corners = labels[..., :4].unflatten(-1, (2, 2)) / torch.cat([width, height])
+        size = torch.tensor([image.shape[2], image.shape[1]])
+        found = _places(corners, photos, image) * size
+        return torch.cat([found.flatten(-2), labels[..., 4:]], -1)
     maps = labels.flatten(1, -3) if labels.ndim > 3 else labels[:, None]
     whole = not labels.is_floating_point()
     kernel = "nearest" if whole else "bilinear"
@@ -45,17 +51,17 @@ class Whole(nn.Sequential):
 
     Args:
         image: The images that it takes.
-        over_image: Whether its outputs are maps over them.
+        meaning: What its outputs mean.
         parts: What leads normalised images to the output.
     """
 
-    def __init__(self, image: Input, over_image: bool, *parts: nn.Module) -> None:
+    def __init__(self, image: Input, meaning: Output, *parts: nn.Module) -> None:
         super().__init__(normalisation(image), *parts)
         # No parts of the chain; they have no weights.
-        self._around = resize_of(image), Restore(image.shape[1:], image.resize) if over_image else None
+        self._around = resize_of(image), ending_of(meaning, image)
 
     def forward(self, photos: Tensor) -> Tensor:
-        """The output, maps in the photos' own pixels."""
-        resize, restore = self._around
+        """The output; maps and boxes are in the photos' own pixels."""
+        resize, ending = self._around
         output = super().forward(resize(photos))
-        return output if restore is None else restore(output, photos)
+        return output if ending is None else ending(output, photos)

@@ -90,8 +90,8 @@ def single_category(
     count = _check(split, seed, size, count)
     positive, negative = (count + 1) // 2, count // 2
     kinds = np.full(positive, ANIMALS.index(category))
-    shown = _compose(_generator(seed, split, category), kinds, split, size)
-    rng = _generator(seed, split, None)
+    shown = _compose(generator(seed, split, category), kinds, split, size)
+    rng = generator(seed, split, None)
     others = _compose(rng, _cycle(rng, (*OTHERS, *[None] * len(OTHERS)), negative), split, size)
     images = np.empty((count, 3, size, size), np.float32)
     masks = np.zeros((count, 1, size, size), np.bool_)
@@ -117,7 +117,7 @@ def base(split: Split = "train", seed: int = 0, size: int = 32, count: int | Non
         DataError: An argument is out of range, or the silhouettes' package is missing or damaged.
     """
     count = _check(split, seed, size, count)
-    rng = _generator(seed, split, "base")
+    rng = generator(seed, split, "base")
     kinds = _cycle(rng, (*OTHERS, None), count)
     images, masks = _compose(rng, kinds, split, size)
     to_label = {ANIMALS.index(name): label for label, name in enumerate(OTHERS)} | {-1: len(OTHERS)}
@@ -149,7 +149,7 @@ def turned(
     if category not in (*CATEGORIES, "base"):
         raise DataError(f"animals: no category {category!r}; expected one of {', '.join(CATEGORIES)}")
     count = _check(split, seed, size, count)
-    rng = _generator(seed, split, category, turned=True)
+    rng = generator(seed, split, category, part_of=1)
     kinds = np.full(count, ANIMALS.index(category)) if category != "base" else _cycle(rng, OTHERS, count)
     images, masks = _compose(rng, kinds, split, size)
     labels = np.arange(count) % len(SIDES)
@@ -172,9 +172,10 @@ def _check(split: str, seed: int, size: int, count: int | None) -> int:
     return COUNTS[split] if count is None else count
 
 
-def _generator(seed: int, split: Split, part: str | None, turned: bool = False) -> np.random.Generator:
+def generator(seed: int, split: Split, part: str | None, part_of: int = 0) -> np.random.Generator:
+    """What draws one set: 0: of categories, 1: of turned animals, 2: of scenes."""
     parts = (None, "base", *CATEGORIES)  # None: the negatives that all categories share
-    number = parts.index(part) + len(parts) * turned
+    number = parts.index(part) + len(parts) * part_of
     return np.random.default_rng([seed, SPLITS.index(split), number])
 
 
@@ -193,10 +194,10 @@ def _compose(
     Returns:
         Images (images, 3, size, size) in [0, 1] and masks (images, 1, size, size).
     """
-    opacity = _place(rng, _draw(rng, kinds, split), size)
+    opacity = place(rng, draw(rng, kinds, split), size)
     masks = opacity >= 0.5
     opacity[kinds < 0] = smooth_regions(rng, int((kinds < 0).sum()), size, REGION_GRID)
-    behind, before = _colours(rng, len(kinds))
+    behind, before = colours(rng, len(kinds))
     background = textures(rng, behind, size, STYLE)
     animal = textures(rng, before, size, STYLE)
     images = background + opacity * (animal - background)
@@ -204,7 +205,7 @@ def _compose(
     return np.clip(images, 0, 1, out=images), masks
 
 
-def _draw(rng: np.random.Generator, kinds: NDArray[np.int64], split: Split) -> Floats:
+def draw(rng: np.random.Generator, kinds: NDArray[np.int64], split: Split) -> Floats:
     """One silhouette (28, 28) in [0, 1] for each kind; each is drawn once before any is drawn twice."""
     shapes = np.zeros((len(kinds), SIDE, SIDE), np.float32)
     for kind in np.unique(kinds[kinds >= 0]):
@@ -217,19 +218,19 @@ def _draw(rng: np.random.Generator, kinds: NDArray[np.int64], split: Split) -> F
     return shapes
 
 
-def _place(rng: np.random.Generator, shapes: Floats, size: int) -> Floats:
+def place(rng: np.random.Generator, shapes: Floats, size: int) -> Floats:
     """Flip, shift and resample silhouettes: (images, 1, size, size), in the proportion 28 to 32."""
     flipped = rng.random(len(shapes)) < 0.5
     shapes[flipped] = shapes[flipped, :, ::-1]
     shift = rng.uniform(-SHIFT, SHIFT, (len(shapes), 2, 1)).astype(np.float32)
     elements = SIDE * 32 / 28  # of a silhouette's grid, across the image
-    place = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / size - np.float32(0.5)
-    at = (place - shift) * np.float32(elements) + np.float32((SIDE - 1) / 2)
+    spots = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / size - np.float32(0.5)
+    at = (spots - shift) * np.float32(elements) + np.float32((SIDE - 1) / 2)
     matrix = interpolation(at, SIDE, width=max(1.0, elements / size))
     return (matrix[:, 0] @ shapes @ matrix[:, 1].transpose(0, 2, 1))[:, None]
 
 
-def _colours(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
+def colours(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
     """Base colours (count, 3) of background and animal, at a distance within `CONTRAST`, in [0, 1]."""
     middle = rng.uniform(0.3, 0.7, (count, 3))
     direction = rng.standard_normal((count, 3))

@@ -17,6 +17,9 @@ With several convolutions the others start as the identity, which ReLUs pass, be
 ReLU and pooling are not negative. Where the modules differ in height or width, the adapter's resampling
 stands above the first convolution and is part of u_S's pullback: the problem stays linear.
 
+Where several maps cross, the adapter has a chain for each, and D' has a part for each that is linear in
+that chain's W and depends on no other: as many problems, on the same draws.
+
 Source: legonet; the loss is equation (3) of arXiv:1804.10272 without its task loss.
 """
 
@@ -24,19 +27,22 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from legonet.blocks.adapter import Convolution, beta_of, convolutions, set_identity
+from legonet.blocks.adapter import beta_of, chains_of, convolutions, set_identity
 from legonet.distill.flops.closed_form import GRAM_BLOCK as BLOCK
 from legonet.distill.flops.closed_form import checked, windows_read
 from legonet.distill.pullback import Pullback
 from legonet.ir.cuts import split_at
 from legonet.ir.interpreter import GraphModule, part
+from legonet.ir.rows import taken_apart
+from legonet.ir.several import maps_given, maps_taken
+from legonet.ops.call import Shape
 
 CHUNK = 32  # draws that are in memory together, at most
 MEMORY = 2**28  # bytes that one chunk of draws may take, unless a single draw takes more
@@ -179,37 +185,33 @@ def solve_adapter(
     Returns:
         Its residual, and the ridge.
     """
-    first, *others = convolutions(adapter)
-    for conv in others:
-        set_identity(conv)
-    above = part(adapter, split_at(adapter.graph, first.name)[1])
-    window, student, teacher = _windows(student, teacher, above)
-    channels_out, channels_in, *_ = first.weight.shape
-    through = Pullback(above, (channels_out, *teacher.input_shape[1:]))
-    beta = beta_of(adapter)
+    maps = maps_taken(adapter.graph), maps_given(adapter.graph)
+    aboves = [_above_first(chain) for chain in chains_of(adapter)]
+    window, student, teacher = _windows(student, teacher, aboves)
+    problems = [
+        _Problem(chain, above, shape, window)
+        for chain, above, shape in zip(
+            chains_of(adapter), aboves, maps[0] or (teacher.input_shape,), strict=True
+        )
+    ]
 
-    def pair(count: int) -> tuple[Tensor, Tensor]:
-        # The adapter's own ReLUs pass everything: the dummy ReLU of the 1st kind (section 4.1).
+    def pairs(count: int) -> Iterator[tuple[_Problem, Tensor, Tensor]]:
         batch = draw(count)
-        return through(student(batch.gradient, batch.masks)), teacher(batch.gradient, batch.masks)
+        u, wanted = student(batch.gradient, batch.masks), teacher(batch.gradient, batch.masks)
+        yield from zip(problems, taken_apart(u, maps[1]), taken_apart(wanted, maps[0]), strict=True)
 
     with torch.no_grad():
-        equations = NormalEquations(channels_in, channels_out, first.kernel, first.weight.device, window)
-        chunk = _chunk(student, teacher, first)
+        chunk = _chunk(student, problems)
         for begin in range(0, draws, chunk):
-            equations.add(*pair(min(chunk, draws - begin)))
-        solved = {ridge: equations.solve(ridge) for ridge in (ridges if judge else ridges[:1])}
-        before = first.weight.clone()
+            for problem, u, wanted in pairs(min(chunk, draws - begin)):
+                problem.add(u, wanted)
+        solved = ridges if judge else ridges[:1]
+        for problem in problems:
+            problem.solve(solved)
 
         def place(ridge: float) -> None:
-            # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of
-            # it, no descent could ever use it.
-            weight = solved[ridge]
-            read = weight.flatten(1).any(1)
-            first.weight.copy_(before)
-            first.weight[read] = (weight[read] / (1 if beta is None else beta)).to(first.weight)
-            if first.bias is not None:
-                first.bias[read] = 0
+            for problem in problems:
+                problem.place(ridge)
 
         ridge = ridges[0]
         if judge is not None:
@@ -219,34 +221,93 @@ def solve_adapter(
                 judged[each] = judge()
             ridge = min(judged, key=judged.__getitem__)
         place(ridge)
-        weight = solved[ridge]
         wrong = energy = 0.0
         for begin in range(0, fresh := checked(draws), chunk):
-            u, wanted = (
-                each.repeat_interleave(window, -2).repeat_interleave(window, -1)
-                for each in pair(min(chunk, fresh - begin))
-            )
-            found = F.conv_transpose2d(u, weight.to(u), padding=first.kernel // 2)
-            wrong += float((found - wanted).double().square().sum())
-            energy += float(wanted.double().square().sum())
+            for problem, u, wanted in pairs(min(chunk, fresh - begin)):
+                missed, whole = problem.check(u, wanted, ridge)
+                wrong += missed
+                energy += whole
         residual = (wrong / max(energy, sys.float_info.min)) ** 0.5
         return Solution(residual, ridge)
 
 
-def _windows(student: Pullback, teacher: Pullback, above: GraphModule) -> tuple[int, Pullback, Pullback]:
+class _Problem:
+    """The least squares of one chain.
+
+    Args:
+        chain: Of the adapter.
+        above: Its part above the first convolution.
+        shape: (channels, height, width) of its part of D'_T, one value for each window.
+        window: Height and width of the windows.
+    """
+
+    def __init__(self, chain: GraphModule, above: GraphModule, shape: Shape, window: int) -> None:
+        self.first, *others = convolutions(chain)
+        for conv in others:
+            set_identity(conv)
+        self.shape, self._window, self._beta = shape, window, beta_of(chain)
+        channels_out, channels_in, *_ = self.first.weight.shape
+        self._through = Pullback(above, (channels_out, *shape[1:]))
+        self._equations = NormalEquations(
+            channels_in, channels_out, self.first.kernel, self.first.weight.device, window
+        )
+        self._before = self.first.weight.clone()
+        self._solved: dict[float, Tensor] = {}
+
+    def add(self, u: Tensor, wanted: Tensor) -> None:
+        """Add draws of u_S and D'_T."""
+        # The adapter's own ReLUs pass everything: the dummy ReLU of the 1st kind (section 4.1).
+        self._equations.add(self._through(u), wanted)
+
+    def solve(self, ridges: Sequence[float]) -> None:
+        """Solve with each ridge."""
+        self._solved = {ridge: self._equations.solve(ridge) for ridge in ridges}
+
+    def place(self, ridge: float) -> None:
+        """Set the first convolution to a solution."""
+        # A hidden channel that nothing above reads keeps its random start: with zeros on both sides of
+        # it, no descent could ever use it.
+        weight, first = self._solved[ridge], self.first
+        read = weight.flatten(1).any(1)
+        first.weight.copy_(self._before)
+        first.weight[read] = (weight[read] / (1 if self._beta is None else self._beta)).to(first.weight)
+        if first.bias is not None:
+            first.bias[read] = 0
+
+    def check(self, u: Tensor, wanted: Tensor, ridge: float) -> tuple[float, float]:
+        """The squares of what a solution misses of fresh draws, and of all that is wanted."""
+        u, wanted = (
+            each.repeat_interleave(self._window, -2).repeat_interleave(self._window, -1)
+            for each in (self._through(u), wanted)
+        )
+        found = F.conv_transpose2d(u, self._solved[ridge].to(u), padding=self.first.kernel // 2)
+        return float((found - wanted).double().square().sum()), float(wanted.double().square().sum())
+
+
+def _above_first(chain: GraphModule) -> GraphModule:
+    return part(chain, split_at(chain.graph, convolutions(chain)[0].name)[1])
+
+
+def _windows(
+    student: Pullback, teacher: Pullback, aboves: Sequence[GraphModule]
+) -> tuple[int, Pullback, Pullback]:
     """The windows over which u_S and D'_T are constant, and the pullbacks that end with one value for each.
 
     Below the pooling each value is divided by w², on both sides of the equations: that is left out.
     """
     # Above the first convolution the others are identities.
-    pointwise = all(step.function in ("conv2d", "relu") for step in above.graph.steps.values())
+    pointwise = all(
+        step.function in ("conv2d", "relu") for above in aboves for step in above.graph.steps.values()
+    )
     if not pointwise or student.window != teacher.window:
         return 1, student, teacher
     return student.window, student.above_window(), teacher.above_window()
 
 
-def _chunk(student: Pullback, teacher: Pullback, first: Convolution) -> int:
+def _chunk(student: Pullback, problems: Sequence[_Problem]) -> int:
     """How many draws fit into the memory of a chunk: their masks, and the patches in both precisions."""
     masks = sum(math.prod(shape) for shape in student.relu_shapes)
-    patches = len(first.weight) * first.kernel**2 * math.prod(teacher.input_shape[1:])
+    patches = sum(
+        len(each.first.weight) * each.first.kernel**2 * math.prod(each.shape[1:]) for each in problems
+    )
     return min(CHUNK, max(1, MEMORY // (16 * masks + 16 * patches)))

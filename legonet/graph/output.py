@@ -18,9 +18,13 @@ from legonet.notebook import escape, page, picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from legonet.graph.schema import Input
 
 Shape = tuple[int, ...]
+Maps = tuple[Shape, ...]
+"""Shapes (channels, height, width) of the maps that cross at one cut, in their order."""
 Annotation = Literal["category", "mask", "class"]
 
 CATEGORY = "{category}"  # stands for the category's label in the names of channels
@@ -91,9 +95,26 @@ class Output(Model):
         return False
 
     @property
-    def places(self) -> bool:
-        """Whether labels are places (…, 2): x and y as shares of the photo's width and height."""
-        return False
+    def places(self) -> Literal["shares", "pixels"] | None:
+        """What labels are that are places.
+
+        `shares`: (…, 2), x and y as shares of the photo's width and height. `pixels`: (…, 5), the corners of
+        a box in the photo's pixels, and its label. None: labels are no places.
+        """
+        return None
+
+    def decoder(self, image: Input) -> nn.Module | None:
+        """Make what a compiled network ends with, `module(outputs, photos)`.
+
+        What it gives is what `measures` and `read` take then; losses take outputs as they are.
+
+        Args:
+            image: How photos become what the network sees.
+
+        Returns:
+            None where outputs are what they are, or maps, which are brought to the photo's pixels.
+        """
+        return None
 
     @abstractmethod
     def shape(self, image: Shape) -> Shape:

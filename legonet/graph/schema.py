@@ -177,6 +177,10 @@ class Teacher(Model):
         default=None, description="what `legonet teacher record` wrote; default: beside the weights"
     )
     cut: Label = Field(description="the category module ends with the layer of this name")
+    output: Label | None = Field(
+        default=None,
+        description="which output of a library's model counts, and last steps, such as `out | mean 2 3`",
+    )
     quality: Number | None = Field(
         default=None, description="as its owner measured it; more is better, by one measure within a task"
     )

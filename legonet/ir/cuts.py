@@ -7,7 +7,7 @@ computed on whichever side takes it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from legonet.errors import TeacherError
@@ -139,11 +139,16 @@ def find_cut(graph: ModelGraph, cut: str, *, where: str = "teacher") -> str:
             f"{where}: cut '{cut}' does not lie between the input and the output; expected one of "
             f"{listed(_called(graph, known))}"
         )
-    tensors = crossing(graph, found)
     raise CutError(
-        f"{where}: {len(tensors)} tensors cross at '{cut}': {listed(_called(graph, tensors))}; expected "
-        f"a place that one tensor crosses; cut at {_nearest(graph, known, found)}"
+        f"{where}: {crossing_in_words(graph, found, cut)}; expected a place that one tensor crosses; cut at "
+        f"{nearest(graph, found)}"
     )
+
+
+def crossing_in_words(graph: ModelGraph, place: str, called: str) -> str:
+    """What crosses at a place, as the first part of a sentence."""
+    tensors = crossing(graph, place)
+    return f"{len(tensors)} tensors cross at '{called}': {listed(_called(graph, tensors))}"
 
 
 def find_step(graph: ModelGraph, cut: str, *, where: str = "teacher") -> str:
@@ -189,8 +194,9 @@ def _prefixes(module: str) -> list[str]:
     return [".".join(parts[: length + 1]) for length in range(len(parts))] if module else []
 
 
-def _nearest(graph: ModelGraph, known: Collection[str], found: str) -> str:
-    names = following(graph)
+def nearest(graph: ModelGraph, found: str) -> str:
+    """The places next to one that a single tensor crosses."""
+    names, known = following(graph), set(cut_points(graph))
     place = names.index(found)
     below = [name for name in names[:place] if name in known][-1:]
     above = [name for name in names[place + 1 :] if name in known][:1]

@@ -10,10 +10,12 @@ from math import prod
 from typing import Any, NamedTuple
 
 from legonet.errors import BlockError, first_line
+from legonet.graph.output import Maps
 from legonet.ir.cuts import following
 from legonet.ir.graph import INPUT, LARGEST, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
+from legonet.ir.several import maps_given
 from legonet.ops.call import Call, Extent
 from legonet.ops.shapes import extents, show_shape
 from legonet.ops.table import ROWS
@@ -29,11 +31,18 @@ class Size(NamedTuple):
             with its addition.
         gives: The shape of its output, without the batch.
         window: Height and width of the windows that it begins with a pooling of; 1: with none, or unknown.
+        maps: The shapes of the maps in the row that it gives, if it gives several.
     """
 
     operations: int
     gives: Shape
     window: int = 1
+    maps: Maps = ()
+
+    @property
+    def parts(self) -> Maps:
+        """The maps that it gives: several in a row, or the one."""
+        return self.maps or (self.gives,)
 
 
 def size_of(graph: ModelGraph, shape: Shape) -> Size:
@@ -52,7 +61,8 @@ def size_of(graph: ModelGraph, shape: Shape) -> Size:
     if not isinstance(known.results[graph.output], Extent):
         raise BlockError("module: its output is a list; expected a tensor; choose another cut")
     gives = known.results[graph.output].shape[1:]
-    return Size(sum(known.flops.values()), gives, lowest_window(graph, shape))
+    maps = maps_given(graph) or ()
+    return Size(sum(known.flops.values()), gives, lowest_window(graph, shape), maps)
 
 
 def chain_operations(layers: Layers, shape: Shape) -> int:
@@ -77,7 +87,8 @@ def _measured(graph: ModelGraph, shape: Shape) -> Size:
         ) from error
     if not isinstance(output, torch.Tensor) or not output.ndim:
         raise BlockError("module: its output has no axis for the batch; choose another cut")
-    return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape))
+    maps = maps_given(graph) or ()
+    return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape), maps)
 
 
 def output_shape(graph: ModelGraph, input_shape: Shape, *, where: str = "layers") -> Shape:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from legonet.graph.output import OUTPUTS, Output, Result
 from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.boxes import Box, Boxes, BoxesOutput
 from legonet.outputs.classes import Classes, ClassesOutput
 from legonet.outputs.embedding import Embedding, EmbeddingOutput
 from legonet.outputs.keypoints import Keypoints, KeypointsOutput
@@ -19,6 +20,9 @@ from legonet.registration import record
 
 __all__ = [
     "BinaryOutput",
+    "Box",
+    "Boxes",
+    "BoxesOutput",
     "Classes",
     "ClassesOutput",
     "Embedding",
@@ -49,6 +53,7 @@ for _kind in (
     MapOutput,
     EmbeddingOutput,
     KeypointsOutput,
+    BoxesOutput,
 ):
     OUTPUTS.add(_kind)
 

@@ -85,9 +85,9 @@ class KeypointsOutput(Output):
         return True
 
     @property
-    def places(self) -> bool:
-        """Return that labels are places."""
-        return True
+    def places(self) -> Literal["shares"]:
+        """Return that labels are shares of the photo's sides."""
+        return "shares"
 
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one heat map per point."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from legonet.blocks.adapter_layers import Shape, adapter_layers, bridge_in_words, in_words, sizes
+from legonet.blocks.adapter_layers import Shape, adapter_chains, bridge_in_words, in_words, sizes
+from legonet.graph.output import Maps
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, givers, split_path
 from legonet.plan.plan import Plan
@@ -23,12 +24,25 @@ class Port(NamedTuple):
         shape: The shape of the map: (channels, height, width).
         own: The shape that the teacher's own layers have there, if it is no map but a vector, tokens or
             channels last; otherwise None.
+        maps: The shapes of the maps that cross in a row, where several do; then `shape` is the row's.
     """
 
     shape: Shape
     own: Shape | None = None
+    maps: Maps = ()
+
+    @property
+    def parts(self) -> Maps:
+        """The shapes of all maps that cross."""
+        return self.maps or (self.shape,)
+
+    def data(self) -> dict[str, Any]:
+        """Give it as plain data; `maps` only where several cross."""
+        return {"shape": self.shape, "own": self.own} | ({"maps": self.maps} if self.maps else {})
 
     def __str__(self) -> str:
+        if self.maps:
+            return " + ".join(map(sizes, self.maps))
         if self.own is None:
             return sizes(self.shape)
         return f"{sizes(self.shape)} (of {_KINDS.get(len(self.own), 'a tensor')} {sizes(self.own)})"
@@ -58,8 +72,8 @@ class Ports(NamedTuple):
     def data(self) -> dict[str, Any]:
         """Give both as plain data, as `legonet plan --json` prints them."""
         return {
-            "gives": self.gives._asdict(),
-            "takes": self.takes._asdict(),
+            "gives": self.gives.data(),
+            "takes": self.takes.data(),
             "layers": list(self.layers),
         }
 
@@ -79,7 +93,7 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
         BlockError: Two modules that no adapter joins.
     """
     given, ports, found = givers(graph), dict[str, Port](), dict[str, Ports]()
-    layers: dict[tuple[Shape, Shape, Shape, bool, bool, int], tuple[str, ...]] = {}
+    layers: dict[tuple[Maps, Maps, Maps, bool, bool, int], tuple[str, ...]] = {}
 
     def port(name: str | None) -> Port:
         name = name or ""
@@ -96,12 +110,14 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
         elsewhere = "teacher's category module" in edge.inputs
         below = port(edge.teacher) if elsewhere else gives
         above = not elsewhere or edge.inputs["teacher"] != edge.inputs["task module"]
-        kind = (gives.shape, below.shape, takes.shape, above, elsewhere, id(spec))
+        kind = (gives.parts, below.parts, takes.parts, above, elsewhere, id(spec))
         if kind not in layers:
             words = bridge_in_words(gives.shape, below.shape) if elsewhere else []
             if above:
-                chain = adapter_layers(spec, below.shape, takes.shape, edge.path)
-                words += in_words(chain, below.shape)
+                chains = adapter_chains(spec, below.parts, takes.parts, edge.path)
+                for number, (chain, shape) in enumerate(zip(chains, below.parts, strict=True), 1):
+                    own = in_words(chain, shape)
+                    words += [f"map {number} ({', '.join(own)})"] if below.maps else own
             layers[kind] = tuple(words)
         found[edge.path] = Ports(gives, takes, layers[kind])
     return found

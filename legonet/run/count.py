@@ -71,7 +71,7 @@ class OperationCount:
         key = id(f), id(g), id(own), id(spec), at is None, bridged, same, statistics, given
         if key not in self._counts:
             below = own.below if bridged else None
-            joined = Joined(f.below, g.above, own.above, g.port.shape, below, same, statistics)
+            joined = Joined(f.below, g.above, own.above, g.port.shape, below, same, statistics, g.port.maps)
             self._counts[key] = _count(joined, spec, at is None, *given)
         return self._counts[key]
 

@@ -108,6 +108,7 @@ def _joined(job: Job, edge: Edge, own: GraphModule | None) -> Joined:
         below,
         job.teacher_module == job.task_module,
         edge.statistics is not None,
+        edge.taken,
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from legonet.blocks.adapter import build_adapter
+from legonet.blocks.adapter import build_adapter_of
 from legonet.distill.fitting.context import frozen
 from legonet.errors import LegonetError
 from legonet.graph.lock import Lock
@@ -64,7 +64,7 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
     f, student, teacher = (
         frozen(each, "cpu") for each in (edge.category_module, edge.task_module, edge.teacher_module)
     )
-    adapter = build_adapter(job.adapter, edge.source, edge.target, edge.path)
+    adapter = build_adapter_of(job.adapter, edge.given, edge.taken, edge.path)
     images = torch.randn(BATCH, *job.input.shape)
     same = job.own_category_module is None  # else the teacher takes features of another module
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from legonet import foreign
 from legonet.errors import StoreError
+from legonet.graph.output import Maps
 from legonet.graph.schema import Graph
 from legonet.ir.graph import Shape
 from legonet.ir.sizes import Size, shapes_of, size_of
@@ -50,7 +51,7 @@ class PortFinder:
 
     def __init__(self, graph: Graph, sources: Mapping[str, TeacherSource], file: Path | None = None) -> None:
         self._graph, self._sources, self._file = graph, sources, file
-        self._found: dict[tuple[type, str, str, Shape], Crossing] = {}
+        self._found: dict[tuple[type, str, str, str, Shape], Crossing] = {}
         self._kept: dict[str, Crossing] | None = None
 
     def __call__(self, teacher: str) -> Port:
@@ -70,7 +71,7 @@ class PortFinder:
         source = self._sources[teacher]
         entry = self._graph.teachers[teacher]
         shape = self._graph.input_of(entry.category).shape
-        kind = (type(source), entry.model, source.cut_name, shape)
+        kind = (type(source), entry.model, entry.output or "", source.cut_name, shape)
         if kind not in self._found:
             self._found[kind] = self._find(source, shape)
         return self._found[kind]
@@ -105,11 +106,20 @@ class PortFinder:
 def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
     return {
         key: Crossing(
-            Port(tuple(port["shape"]), None if port["own"] is None else tuple(port["own"])),
-            *(Size(int(part["operations"]), tuple(part["gives"]), int(part["window"])) for part in sizes),
+            Port(
+                tuple(port["shape"]), None if port["own"] is None else tuple(port["own"]), _maps(port["maps"])
+            ),
+            *(
+                Size(int(part["operations"]), tuple(part["gives"]), int(part["window"]), _maps(part["maps"]))
+                for part in sizes
+            ),
         )
         for key, (port, *sizes) in data.items()
     }
+
+
+def _maps(data: list[list[int]]) -> Maps:
+    return tuple(tuple(each) for each in data)
 
 
 def _crossing(cut: Cut, shape: Shape) -> Crossing:
@@ -117,5 +127,7 @@ def _crossing(cut: Cut, shape: Shape) -> Crossing:
     crosses = shapes[cut.place]
     expect_channels_first(cut, crosses, shape)
     module = cut.graph.steps[cut.place].module
-    own = shapes.get(module.removesuffix(MAP)) if module.endswith(MAP) else None
-    return Crossing(Port(crosses, own), size_of(cut.below, shape), size_of(cut.above, crosses))
+    below = size_of(cut.below, shape)
+    alone = module.endswith(MAP) and not below.maps
+    own = shapes.get(module.removesuffix(MAP)) if alone else None
+    return Crossing(Port(crosses, own, below.maps), below, size_of(cut.above, crosses))

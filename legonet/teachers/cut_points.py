@@ -6,6 +6,7 @@ layers and matrix products, which are nearly all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -13,20 +14,23 @@ from typing import Any
 import torch
 
 from legonet.errors import TeacherError
+from legonet.graph.output import Maps
 from legonet.graph.suggest import listed
-from legonet.ir.cuts import NOWHERE, cut_points, names_of
+from legonet.ir.cuts import NOWHERE, cut_points, following, names_of
 from legonet.ir.flops import FlopCounter
 from legonet.ir.graph import ModelGraph, Operation, Shape
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.sizes import shapes_of
+from legonet.teachers.feature_maps import crossing_maps
 
-FAR = 0.1  # from the fraction that was asked for
+FAR = 0.1  # from the fraction that was asked for; a single map is worth as much
+WIDE = 0.3  # of the operations between two places that one tensor crosses: there, several may
 RECOMMENDED = (0.25, 0.5, 0.75)  # of the operations lie below the cuts that are recommended
 
 
 @dataclass(frozen=True)
 class CutPoint:
-    """A place where one tensor crosses.
+    """A place where one tensor crosses, or several maps.
 
     Attributes:
         name: The last layer or operation below it.
@@ -37,6 +41,7 @@ class CutPoint:
         names: Every name that means this place, the module's first.
         ends: A module ends there, or the model's own forward pass computes it.
         recommended: Feature maps or tokens, at the end of a module, near a quarter, a half or three quarters.
+        several: The shapes of what crosses, where it is more than one; `shape` is that of the row then.
     """
 
     name: str
@@ -47,10 +52,14 @@ class CutPoint:
     names: tuple[str, ...] = ()
     ends: bool = True
     recommended: bool = False
+    several: Maps = ()
 
 
 def list_cut_points(graph: ModelGraph, input_shape: Shape, where: str = "model") -> list[CutPoint]:
     """All places where a model can be cut, in order.
+
+    Those that several maps cross are listed where much is computed between two that one tensor crosses, at
+    the ends of modules.
 
     Args:
         graph: The model.
@@ -60,25 +69,44 @@ def list_cut_points(graph: ModelGraph, input_shape: Shape, where: str = "model")
     Raises:
         BlockError: The model does not take such an input.
     """
-    names, shapes = names_of(graph, cut_points(graph)), shapes_of(graph, input_shape, where)
+    shapes = shapes_of(graph, input_shape, where)
     costs, weights = _costs(build_graph(graph, "meta"), input_shape), _weights(graph)
+    several = _several(graph, costs, shapes)
+    names = names_of(graph, [*cut_points(graph), *several])
     most, all_weights = sum(costs.values()), sum(weights.values())
     work = held = 0
     cuts = []
     for name, cost in costs.items():
         work, held = work + cost, held + weights[name]
         if name in names and name in shapes:
+            maps = several.get(name, ())
             cut = CutPoint(
                 name,
                 names[name][0],
-                shapes[name],
+                (sum(map(prod, maps)),) if maps else shapes[name],
                 (held, all_weights - held),
                 (work, most - work),
                 tuple(names[name]),
                 _ends(graph.steps[name], names[name]),
+                several=maps,
             )
             cuts.append(cut)
     return _with_recommended(cuts)
+
+
+def _several(graph: ModelGraph, costs: Mapping[str, int], shapes: Mapping[str, Shape]) -> dict[str, Maps]:
+    """The ends of modules that several maps cross, between places that are far apart, and their shapes."""
+    path, single = following(graph), set(cut_points(graph))
+    most, gaps, gap = sum(costs.values()), list[list[str]](), list[str]()
+    for name in path:
+        gap.append(name)
+        if name in single or name == graph.output:
+            gaps.append(gap)
+            gap = []
+    wide = [name for gap in gaps if sum(costs[each] for each in gap) > WIDE * most for name in gap[:-1]]
+    ends = [name for name, called in names_of(graph, wide).items() if called[0] != name]
+    found = {name: crossing_maps(graph, name, shapes) for name in ends}
+    return {name: tuple(crosses.values()) for name, crosses in found.items() if crosses is not None}
 
 
 def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: str) -> tuple[str, str]:
@@ -101,8 +129,8 @@ def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: s
             f"{where}: cut {fraction}: no place has weights below and above it; expected a category and a "
             f"task module with weights; name the place: {listed([cut.module for cut in cuts])}"
         )
-    good = [cut for cut in weighty or cuts if _has_places(cut.shape)] or weighty or cuts
-    found = min(ends(good), key=lambda cut: abs(_share(cut) - fraction))
+    good = [cut for cut in weighty or cuts if _has_places(cut)] or weighty or cuts
+    found = min(ends(good), key=lambda cut: _distance(cut, fraction))
     if abs(_share(found) - fraction) <= FAR:
         return found.module, ""
     return found.module, (
@@ -111,9 +139,17 @@ def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: s
     )
 
 
-def _has_places(shape: Shape) -> bool:
+def _has_places(cut: CutPoint) -> bool:
     """Whether features of several places cross: a map, (channels, height, width), or tokens."""
-    return (len(shape) == 3 and prod(shape[1:]) > 1) or (len(shape) == 2 and shape[0] > 1)
+    return any(
+        (len(shape) == 3 and prod(shape[1:]) > 1) or (len(shape) == 2 and shape[0] > 1)
+        for shape in cut.several or (cut.shape,)
+    )
+
+
+def _distance(cut: CutPoint, wanted: float) -> float:
+    """How far a place is from a share of the operations."""
+    return abs(_share(cut) - wanted) + (FAR if cut.several else 0)
 
 
 def _share(cut: CutPoint) -> float:
@@ -131,9 +167,9 @@ def _ends(step: Operation, names: list[str]) -> bool:
 
 
 def _with_recommended(cuts: list[CutPoint]) -> list[CutPoint]:
-    good = ends([cut for cut in cuts if _has_places(cut.shape)])
+    good = ends([cut for cut in cuts if _has_places(cut)])
     good = [cut for cut in good if cut.ends] or good
-    chosen = {min(good, key=lambda cut: abs(_share(cut) - wanted)).name for wanted in RECOMMENDED if good}
+    chosen = {min(good, key=lambda cut: _distance(cut, wanted)).name for wanted in RECOMMENDED if good}
     return [CutPoint(**{**vars(cut), "recommended": cut.name in chosen}) for cut in cuts]
 
 

@@ -10,22 +10,28 @@ vectors cross gets a way to a map, which f ends with, and a way back, which g_T 
     a line  (C, N)         map (C, N, 1), as one-dimensional convolutions give it
     channels last (S, S, C), such as Swin's      map (C, S, S)
 
+Where several results cross, as in U-Nets and feature pyramids, each becomes a map, and the maps cross in a
+row (`legonet.ir.several`).
+
 Numbers are only moved, so that the whole model still gives the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isqrt
 from typing import Any
 
-from legonet.ir.cuts import CutError
+from legonet.ir.cuts import CutError, crossing
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape, renamed
+from legonet.ir.several import from_row, to_row
+from legonet.ir.sizes import output_shape
 from legonet.ir.split import Cut
 from legonet.ops.table import ROWS
 
 MOST_PREFIXES = 5  # class tokens, distillation tokens, registers
+MOST_MAPS = 16  # that cross at one place
 MAP = ".map"
 """What the way to a map and back is called, behind the name of the place."""
 
@@ -59,6 +65,64 @@ def with_map(cut: Cut, shape: Shape) -> Cut:
             steps |= {each.name: each for each in (*first, *_bound(back, first[-1].name))}
     new = there[-1].name
     return replace(cut, graph=replace(graph, steps=steps), place=new)
+
+
+def crossing_maps(graph: ModelGraph, place: str, shapes: Mapping[str, Shape]) -> dict[str, Shape] | None:
+    """The several results that cross at a place, and their shapes.
+
+    Args:
+        graph: The model.
+        place: A result between input and output.
+        shapes: Of all results that have the batch as first axis.
+
+    Returns:
+        None where they cannot be made maps, as lists cannot, or where the image itself is among them.
+    """
+    names = crossing(graph, place)
+    if not 1 < len(names) <= MOST_MAPS or INPUT in names or not all(name in shapes for name in names):
+        return None
+    if any(not 0 < len(shapes[name]) < 4 for name in names):
+        return None
+    return {name: shapes[name] for name in names}
+
+
+def with_several(cut: Cut, crosses: Mapping[str, Shape]) -> Cut:
+    """Put the maps that cross at a place in a row, and take it apart again.
+
+    Args:
+        cut: The model and the place.
+        crosses: What crosses there; see `crossing_maps`.
+
+    Returns:
+        The model with the operations of both, cut between them.
+    """
+    graph, place, module = cut.graph, cut.place, cut.place + MAP
+    make, there, backs = _Steps(module), list[Operation](), list[list[Operation]]()
+    ends, maps = list[str](), list[Shape]()
+    for name, shape in crosses.items():
+        way = None if is_map(shape) else _way(make, shape, _is_line(graph, name))
+        to_map, back = way or ([], [])
+        there += _bound(to_map, name)
+        backs.append(back)
+        ends.append(to_map[-1].name if to_map else name)
+        alone = ModelGraph({each.name: each for each in to_map}, ends[-1], {})
+        maps.append(output_shape(alone, shape, where=cut.where) if to_map else shape)
+    row = to_row(module, ends, tuple(maps))
+    above, given = from_row(module, row[-1].name, tuple(maps))
+    taken: dict[str, str] = {}
+    for name, source, back in zip(crosses, given, backs, strict=True):
+        above += _bound(back, source)
+        taken[name] = back[-1].name if back else source
+    steps: dict[str, Operation] = {}
+    below = True
+    for name, step in graph.steps.items():
+        for crossed in () if below else taken.keys() & set(step.references()):
+            step = renamed(step, crossed, taken[crossed])
+        steps[name] = step
+        if name == place:
+            steps |= {each.name: each for each in (*there, *row, *above)}
+            below = False
+    return replace(cut, graph=replace(graph, steps=steps), place=row[-1].name)
 
 
 def is_map(shape: Shape) -> bool:

@@ -2,6 +2,7 @@
 
 At the cut: the mean norm of the features, a mixture of low-rank Gaussians of whole feature maps, and the
 quantiles of each channel. In g_T: how often each unit is active. Of the output: mean, spread and quantiles.
+Where several maps cross in a row, channels are those of all of them, and maps are rows.
 Kept in one small safetensors file beside the weights (`legonet.teachers.statistics_file`).
 """
 
@@ -15,8 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from legonet.errors import TeacherError
+from legonet.graph.output import Maps
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
+from legonet.ir.rows import taken_apart
+from legonet.ir.several import maps_taken
 
 SHARE = 0.25  # of the weights' bytes: what the statistics may take at most
 # The limit is there so that statistics are no copy of the images. Of a mean over all of them no image can
@@ -59,6 +63,7 @@ class Statistics:
         output_mean: The mean of the output over images (and over positions, for maps), (outputs,).
         output_std: The standard deviation of the output, (outputs,).
         output_quantiles: Of each output, as those of channels, (outputs, number).
+        maps: The shapes of the maps in a row, if several cross: `means` and `factors` are (…, numbers) then.
     """
 
     images: int
@@ -74,18 +79,24 @@ class Statistics:
     output_mean: Tensor = field(default_factory=lambda: torch.zeros(0))
     output_std: Tensor = field(default_factory=lambda: torch.zeros(0))
     output_quantiles: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    maps: Maps = ()
 
     @property
     def mean(self) -> Tensor:
-        """The mean feature map of all images, (channels, height, width)."""
+        """The mean feature map of all images, (channels, height, width), or row."""
         return torch.tensordot(self.shares, self.means, 1)
 
     @property
     def variance(self) -> Tensor:
         """The variance of each channel over images and positions about the mean map, (channels,)."""
-        between = (self.means - self.mean).square().mean((2, 3)) + self.rest
-        of_factors = self.shares[self.component] @ self.factors.square().mean((2, 3))
+        between = by_channel((self.means - self.mean).square(), self.maps) + self.rest
+        of_factors = self.shares[self.component] @ by_channel(self.factors.square(), self.maps)
         return self.shares @ between + of_factors
+
+
+def by_channel(maps: Tensor, several: Maps) -> Tensor:
+    """The mean of each channel of maps or rows, (batch, channels)."""
+    return torch.cat([each.mean((2, 3)) for each in taken_apart(maps, several or None)], 1)
 
 
 def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) -> Statistics:
@@ -104,12 +115,12 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     Raises:
         TeacherError: There is no image, or features are no map.
     """
-    kept, outputs, active = _Reservoir(), [], []
+    kept, outputs, active, several = _Reservoir(), [], [], maps_taken(g.graph)
     norm, count = 0.0, 0
     with torch.no_grad():
         for images in batches:
             value = f(images)
-            if value.ndim != 4:
+            if value.ndim != 4 and several is None:
                 raise TeacherError(
                     f"features at the cut have shape {tuple(value.shape[1:])}; expected maps (channels, "
                     "height, width); choose a lower cut"
@@ -123,10 +134,11 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     if not count:
         raise TeacherError("no image to record statistics on; expected at least one")
     output = torch.cat(outputs)
-    output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim == 4 else output.flatten(1)
+    output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim > 2 else output.flatten(1)
     activity = [(total / count).float() for total in active]
     maps = kept.features()
-    channels, pixels = maps.shape[1], maps[0].numel()
+    pixels = maps[0].numel()
+    channels = sum(each.shape[1] for each in taken_apart(maps, several))
     fixed = 2 * channels * (COMPONENTS + QUANTILES) + sum(each.numel() for each in activity) + 4096
     room = limit - fixed
     if room < 2 * pixels:
@@ -135,12 +147,15 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     return Statistics(
         images=count,
         norm=norm / count,
-        **_mixture(maps, components, rank),
-        quantiles=_quantiles(maps.transpose(0, 1).flatten(1)),
+        **_mixture(maps, components, rank, several),
+        quantiles=torch.cat(
+            [_quantiles(each.transpose(0, 1).flatten(1)) for each in taken_apart(maps, several)]
+        ),
         activity=activity,
         output_mean=output.mean(0).float(),
         output_std=output.std(0, correction=0).float(),
         output_quantiles=_quantiles(output.T.float()),
+        maps=several or (),
     )
 
 
@@ -185,18 +200,23 @@ def _ranks(images: int, maps: int) -> tuple[int, int]:
     return components, max(0, min(FACTORS, images // FEWER, maps - components))
 
 
-def _mixture(maps: Tensor, components: int, rank: int) -> dict[str, Tensor]:
+def _mixture(maps: Tensor, components: int, rank: int, several: Maps | None) -> dict[str, Tensor]:
     """A mixture of low-rank Gaussians: images sorted by k-means, principal components within each."""
     labels = _sorted(maps, components)
     shares, means, factors, owners, rests = [], [], [], [], []
-    beside = maps.new_zeros(maps.shape[1])
+    beside = maps.new_zeros(sum(each.shape[1] for each in taken_apart(maps, several)))
     # Factors are shared out by how many images a component has.
     for index in range(int(labels.max()) + 1):
         own = maps[labels == index]
         mean = own.mean(0)
         found = _low_rank(own - mean, round(rank * len(own) / len(maps)))
-        left = (own - mean).square().mean((0, 2, 3)) - found.square().sum(0).mean((1, 2))
-        beside += len(own) * (_beside(own - mean).mean(0) - _beside(found).sum(0))
+        pairs = list(zip(taken_apart(own - mean, several), taken_apart(found, several), strict=True))
+        left = torch.cat(
+            [moved.square().mean((0, 2, 3)) - known.square().sum(0).mean((1, 2)) for moved, known in pairs]
+        )
+        beside += len(own) * torch.cat(
+            [_beside(moved).mean(0) - _beside(known).sum(0) for moved, known in pairs]
+        )
         shares.append(len(own) / len(maps))
         means.append(mean)
         factors.append(found)

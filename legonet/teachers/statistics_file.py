@@ -16,6 +16,7 @@ from legonet.teachers.weights.mapped_tensors import raw_view
 
 FORMAT = "legonet-statistics"
 VERSION = 2
+_LARGEST = 2**31  # a side of a map
 _STEPS = 127  # of a map's greatest value
 
 
@@ -36,6 +37,7 @@ def dump_statistics(statistics: Statistics) -> bytes:
     for index, activity in enumerate(statistics.activity):
         tensors[f"activity.{index}"] = (activity * 255).round().to(torch.uint8)
     header = {"format": FORMAT, "version": VERSION, "images": statistics.images, "norm": statistics.norm}
+    header |= {"maps": statistics.maps} if statistics.maps else {}
     return safetensors.torch.save(
         {name: tensor.contiguous() for name, tensor in sorted(tensors.items())},
         metadata={"legonet": json.dumps(header, sort_keys=True)},
@@ -67,6 +69,7 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
             activity=[tensors[f"activity.{index}"].float() / 255 for index in range(count)],
             output_mean=tensors["output.mean"].float(),
             output_std=tensors["output.std"].float(),
+            maps=tuple(_shape(each) for each in header.get("maps", ())),
         )
         _expect_shapes(found)
     except (
@@ -84,12 +87,26 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
     return found
 
 
+def _shape(data: list[int]) -> tuple[int, ...]:
+    channels, height, width = data
+    if not all(type(size) is int and 0 < size < _LARGEST for size in (channels, height, width)):
+        raise ValueError("maps of no size")
+    return channels, height, width
+
+
 def _expect_shapes(found: Statistics) -> None:
-    components, channels, height, width = found.means.shape
+    if found.maps:
+        components, *map_shape = found.means.shape
+        channels = sum(shape[0] for shape in found.maps)
+        if map_shape != [sum(map(math.prod, found.maps))] or not found.quantiles.shape[-1]:
+            raise ValueError("a row of other maps")
+    else:
+        components, *map_shape = found.means.shape
+        channels, _, _ = map_shape
     outputs = tuple(found.output_mean.shape)
     expected = (
         (found.shares.shape, (components,)),
-        (found.factors.shape[1:], (channels, height, width)),
+        (found.factors.shape[1:], tuple(map_shape)),
         (found.component.shape, (len(found.factors),)),
         (found.rest.shape, (components, channels)),
         (found.smoothness.shape, (channels,)),
@@ -150,10 +167,16 @@ def _bytes(name: str, maps: Tensor) -> dict[str, Tensor]:
         else maps.new_zeros(0)
     )
     return {
-        name: (maps / scale.view(-1, 1, 1, 1)).round().to(torch.int8),
+        name: (maps / _each(scale, maps)).round().to(torch.int8),
         f"{name}.scale": scale.float(),
     }
 
 
 def _numbers(tensors: dict[str, Tensor], name: str) -> Tensor:
-    return tensors[name].float() * tensors[f"{name}.scale"].view(-1, 1, 1, 1)
+    maps = tensors[name].float()
+    return maps * _each(tensors[f"{name}.scale"], maps)
+
+
+def _each(scale: Tensor, maps: Tensor) -> Tensor:
+    """One scale for each map, so that it broadcasts."""
+    return scale.view(-1, *[1] * (maps.ndim - 1))

@@ -10,11 +10,13 @@ from legonet.blocks.files import list_blocks
 from legonet.errors import LegonetError
 from legonet.graph.check import check
 from legonet.graph.load import read_graph
+from legonet.graph.output import Maps
 from legonet.graph.reading.findings import Finding
 from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import adapter_spec, givers
 from legonet.ir.cuts import CutError
 from legonet.ir.graph import Shape
+from legonet.ir.several import maps_given
 from legonet.ir.sizes import output_shape
 from legonet.ops.shapes import show_shape
 from legonet.store.workspace import Workspace
@@ -61,7 +63,7 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
         graph: What the network is.
         sources: The network's teachers.
     """
-    features: dict[str, Shape] = {}
+    features: dict[str, Maps] = {}
     outputs: dict[str, Shape] = {}
     for name, teacher in graph.teachers.items():
         try:
@@ -73,7 +75,7 @@ def shape_problems(graph: Graph, sources: Mapping[str, TeacherSource]) -> Iterat
             key = "cut" if isinstance(error, CutError) else "model"
             yield Finding(("teachers", name, key), str(error).removeprefix(f"teachers.{name}: "))
             continue
-        features[name], outputs[name] = shape, output
+        features[name], outputs[name] = maps_given(cut.below) or (shape,), output
         wrong = _output_problem(graph, teacher, output)
         if wrong:
             yield Finding(("teachers", name, "model"), wrong)
@@ -91,13 +93,13 @@ def _output_problem(graph: Graph, teacher: Teacher, shape: Shape) -> str:
     )
 
 
-def _edge_problems(graph: Graph, features: dict[str, Shape], outputs: dict[str, Shape]) -> Iterator[Finding]:
+def _edge_problems(graph: Graph, features: dict[str, Maps], outputs: dict[str, Shape]) -> Iterator[Finding]:
     given = givers(graph)
     for name, teacher in graph.teachers.items():
         donor = given.tasks[teacher.task]
         if donor is None or name not in features or donor not in features or donor == name:
             continue
-        source, target = features[name], features[donor]
+        sources, targets = features[name], features[donor]
         if outputs[name] != outputs[donor]:
             yield Finding(
                 ("teachers", name, "task"),
@@ -107,7 +109,15 @@ def _edge_problems(graph: Graph, features: dict[str, Shape], outputs: dict[str, 
                 "give it a task of its own, or teachers whose maps have one size (`size`)",
             )
             continue
-        if len(source) != 3 or len(target) != 3:
+        if len(sources) != len(targets):
+            yield Finding(
+                ("teachers", name, "cut"),
+                f"{len(sources)} maps cross there, {len(targets)} at the cut of {donor}, which gives the "
+                "task's module; expected as many; cut both where as many cross",
+            )
+            continue
+        source, target = sources[0], targets[0]
+        if any(len(each) != 3 for each in (*sources, *targets)):
             yield Finding(
                 ("teachers", name, "cut"),
                 f"the category module gives {show_shape(source)}, the task module of {donor} takes "
@@ -117,7 +127,7 @@ def _edge_problems(graph: Graph, features: dict[str, Shape], outputs: dict[str, 
             continue
         spec = adapter_spec(graph, teacher.category, teacher.task)
         path = f"{teacher.category}:{teacher.task}"
-        if spec.channels is not None and spec.channels != (source[0], target[0]):
+        if spec.channels is not None and (len(sources) > 1 or spec.channels != (source[0], target[0])):
             key = (
                 ("adapters", path, "channels")
                 if path in graph.adapters

@@ -12,7 +12,7 @@ from benchmarks.cli import main
 
 NAMES = [
     "paper", "speed", "serve", "scale", "compile", "report", "models", "saving", "sides",
-    "peers", "messages", "photos", "fuzz", "cells",
+    "peers", "scenes", "messages", "photos", "fuzz", "cells",
 ]  # fmt: skip
 
 

@@ -30,8 +30,8 @@ def shipped(name: str) -> tuple[Block, ModelGraph]:
 
 def test_names() -> None:
     assert NAMES == [
-        "efficientnet-lite0", "vgg-slim", "vgg-slim-fcn", "vgg-slim-shrunk", "vgg-slim-sides", "vgg16",
-        "vgg16-fcn"
+        "detector-slim", "efficientnet-lite0", "vgg-slim", "vgg-slim-fcn", "vgg-slim-shrunk",
+        "vgg-slim-sides", "vgg16", "vgg16-fcn",
     ]  # fmt: skip
 
 

@@ -222,10 +222,6 @@ def test_it_may_be_traced_with_other_images(run: Callable[..., Any], graph: Path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"cut": "block"},
-            "2 tensors cross at 'block': relu_1, block; expected a place that one tensor crosses",
-        ),
         ({"cut": "blok"}, "is no module and no operation"),
         ({"weights": "none.pt"}, "none.pt: no such file; expected a file of weights"),
         ({"model": "torchvision:resnet18"}, "the weights are of another model: "),

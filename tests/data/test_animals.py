@@ -131,7 +131,7 @@ def test_no_category_is_in_the_base():
 def test_each_silhouette_is_drawn_before_one_is_drawn_twice():
     pool = silhouettes("cat", "validation")
     kinds = np.full(len(pool), animals.ANIMALS.index("cat"))
-    drawn = animals._draw(np.random.default_rng(0), kinds, "validation")
+    drawn = animals.draw(np.random.default_rng(0), kinds, "validation")
     assert len(np.unique(drawn.reshape(len(pool), -1), axis=0)) == len(
         np.unique(pool.reshape(len(pool), -1), axis=0)
     )

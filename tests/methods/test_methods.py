@@ -42,12 +42,14 @@ def test_each_can_be_chosen_by_its_name(method: Method) -> None:
 
 
 def test_each_has_a_cost_that_grows_with_the_modules(method: Method) -> None:
-    def cost(size: int) -> int:
+    def cost(size: int, maps: int = 1) -> int:
         module = Size(size, (4, 8, 8))
-        layers = adapter_layers(Adapter(), (4, 8, 8), (4, 8, 8))
-        return method.cost(Work(module, module, module, layers, images=10, labelled=True, statistics=True))
+        shape = (4, 8, 8)
+        chains = [(adapter_layers(Adapter(), shape, shape), shape)] * maps
+        return method.cost(Work(module, module, module, chains, images=10, labelled=True, statistics=True))
 
     assert 0 < cost(10**6) < cost(10**7)
+    assert cost(10**6) < cost(10**6, maps=3) < 3 * cost(10**6)
 
 
 def test_graphs_and_plans_need_no_torch_for_any() -> None:

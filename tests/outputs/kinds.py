@@ -2,6 +2,7 @@
 
 from legonet.outputs import Output
 from legonet.outputs.binary import BinaryOutput
+from legonet.outputs.boxes import BoxesOutput, Level
 from legonet.outputs.classes import ClassesOutput
 from legonet.outputs.embedding import EmbeddingOutput
 from legonet.outputs.keypoints import KeypointsOutput
@@ -24,6 +25,13 @@ EXAMPLES: dict[str, Output] = {
     "embedding": EmbeddingOutput(kind="embedding", size=6, top=2),
     "keypoints": KeypointsOutput(
         kind="keypoints", names=("head of {category}", "tail"), size=(6, 8), within=0.2
+    ),
+    "boxes": BoxesOutput(
+        kind="boxes",
+        labels=("{category}", "tail"),
+        levels=(Level(size=(3, 4), stride=2), Level(size=(1, 2), stride=4, anchors=((4, 4), (8, 4)))),
+        quality="centerness",
+        objects=2,
     ),
     "multilabel": MultilabelOutput(kind="multilabel", labels=("{category}", "grass", "sky")),
 }

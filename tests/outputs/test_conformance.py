@@ -9,8 +9,10 @@ import sys
 import pytest
 import torch
 
+from legonet.compile.photos import ending_of
 from legonet.errors import DataError
 from legonet.graph.output import OUTPUTS, Output, Result
+from legonet.graph.schema import Input
 from tests.outputs.kinds import EXAMPLES
 
 IMAGE = (3, 6, 8)
@@ -26,9 +28,18 @@ def outputs(kind: Output, seed: int) -> torch.Tensor:
     return torch.randn(BATCH, *kind.shape(IMAGE), generator=torch.Generator().manual_seed(seed))
 
 
+def finished(kind: Output, seed: int) -> torch.Tensor:
+    """As a compiled network gives them for images of the size that it sees."""
+    ending = ending_of(kind, Input(shape=IMAGE))
+    return outputs(kind, seed) if ending is None else ending(outputs(kind, seed), torch.zeros(BATCH, *IMAGE))
+
+
 def labels(kind: Output) -> torch.Tensor:
     shape, most = (BATCH, *kind.label_shape(IMAGE)), kind.largest_label()
     generator = torch.Generator().manual_seed(2)
+    if kind.places == "pixels":
+        corners = torch.tensor([1.0, 0, 2, 1]) + torch.rand((*shape[:-1], 4), generator=generator)
+        return torch.cat([corners * 2, torch.ones((*shape[:-1], 1))], -1)
     if most is None:
         return torch.randn(shape, generator=generator)
     return torch.randint(min(most, 2) + 1, shape, generator=generator)  # few, so that some are the same
@@ -96,14 +107,14 @@ def test_labels_of_another_shape_are_refused(kind: Output) -> None:
 
 
 def test_measures_are_numbers_by_name(kind: Output) -> None:
-    measured = kind.measures(outputs(kind, 0), labels(kind))
+    measured = kind.measures(finished(kind, 0), labels(kind))
     assert measured
     assert all(name and type(value) is float for name, value in measured.items())
     assert not kind.fractions or all(0 <= value <= 1 for value in measured.values())
 
 
 def test_results_are_said_to_programs_and_people(kind: Output) -> None:
-    result = kind.read(outputs(kind, 0)[0], "cat")
+    result = kind.read(finished(kind, 0)[0], "cat")
     assert isinstance(result, Result)
     assert json.loads(json.dumps(result.data())) == result.data()
     assert result.text()

@@ -114,7 +114,9 @@ def test_other_settings_are_another_adapter(network: legonet.Network, tmp_path: 
 
 def test_messages_and_the_schema_know_it(levels: ModuleType) -> None:
     network = legonet.Network("glasses", SHAPE)
-    with pytest.raises(GraphError, match=r"unknown kind 'levle'; expected .* or level;"):
+    with pytest.raises(
+        GraphError, match=r"unknown kind 'levle'; expected .* more; .*\. Did you mean 'level'\?"
+    ):
         network.add_task("fill", {"kind": "levle"})
     with pytest.raises(GraphError, match=r"output\.top: found 'high'; expected a number; correct it"):
         network.add_task("fill", {"kind": "level", "top": "high"})

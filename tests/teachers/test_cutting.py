@@ -14,6 +14,7 @@ import legonet
 from legonet.blocks.libraries.table import build_model
 from legonet.blocks.schema import Block
 from legonet.errors import TeacherError
+from legonet.ir.sizes import output_shape
 from legonet.teachers.cutting import block_cut, resolve
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.validate import problems_of
@@ -131,3 +132,63 @@ def test_channels_last_of_an_edited_cut_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TeacherError) as raised:
         network.ports(network.plan())
     assert message in str(raised.value)
+
+
+def test_an_entry_names_its_output_and_the_steps_that_it_lacks() -> None:
+    layers = {
+        "low": {"type": "conv", "in": 3, "out": 4, "kernel": 3, "padding": 1},
+        "cut": {"type": "relu"},
+        "head": {"type": "conv", "in": 4, "out": 5, "kernel": 1},
+    }
+    chain = block(layers=layers, cuts=["cut"])
+    usual, longer = (block_cut(chain, "cut", "teacher", output) for output in (None, "| flatten 2"))
+    assert output_shape(usual.graph, chain.input) == (5, 64, 64)
+    assert output_shape(longer.graph, chain.input) == (5, 4096)
+    assert usual.below.tensors == longer.below.tensors
+    with pytest.raises(TeacherError, match=r"teacher\.output: names the output 'out'; .* leave the name out"):
+        block_cut(chain, "cut", "teacher", "out | flatten 2")
+    with pytest.raises(TeacherError, match="no step 'flaten'"):
+        block_cut(chain, "cut", "teacher", "| flaten 2")
+    library = block(builder="torchvision:alexnet", arguments={"num_classes": 2})
+    shapes = [
+        output_shape(block_cut(library, "features.2", "teacher", output).graph, library.input)
+        for output in (None, "| select 1 0")
+    ]
+    assert shapes == [(2,), ()]
+
+
+def test_an_entrys_output_is_part_of_what_the_teacher_is(tmp_path: Path) -> None:
+    (tmp_path / "blocks").mkdir()
+    (tmp_path / "graphs").mkdir()
+    layers = "low: {type: conv, in: 3, out: 4, kernel: 1}, cut: {type: relu}, "
+    layers += "head: {type: conv, in: 4, out: 2, kernel: 1}"
+    text = f"legonet-block: 1\nname: net\ninput: [3, 8, 8]\nlayers: {{{layers}}}\n"
+    (tmp_path / "blocks" / "net.yaml").write_text(text)
+    weights = {"low.weight": torch.randn(4, 3, 1, 1), "low.bias": torch.zeros(4)}
+    weights |= {"head.weight": torch.randn(2, 4, 1, 1), "head.bias": torch.zeros(2)}
+    save_file(weights, tmp_path / "graphs" / "cat.safetensors")
+    graph = """\
+legonet: 1
+name: zoo
+input: {shape: [3, 8, 8]}
+categories: {cat: {}}
+tasks: {tell: {output: {kind: vector, names: [a, b]}}}
+teachers:
+  cat: {category: cat, task: tell, model: net, weights: cat.safetensors, cut: cut, output: '| mean 2 3'}
+"""
+    path = tmp_path / "graphs" / "zoo.yaml"
+    path.write_text(graph)
+    network = legonet.load(path)
+    images = torch.rand(2, 3, 8, 8)
+    maps = torch.nn.functional.conv2d(images, weights["low.weight"]).relu()
+    wanted = torch.nn.functional.conv2d(maps, weights["head.weight"]).mean((2, 3))
+    with torch.no_grad():
+        torch.testing.assert_close(network.compile("cat:tell")(images), wanted)
+    before = network.plan()
+    assert before.edges[0].action == "native"
+    path.write_text(graph.replace("| mean 2 3", "| select 3 0 | select 2 0"))
+    with torch.no_grad():
+        corner = torch.nn.functional.conv2d(maps, weights["head.weight"])[:, :, 0, 0]
+        torch.testing.assert_close(legonet.load(path).compile("cat:tell")(images), corner)
+    path.write_text(graph.replace(", output: '| mean 2 3'", ""))
+    assert "gives (2, 8, 8); task tell (vector) expects (2)" in problems_of(path)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from legonet.blocks.photo import Resize, Restore, scales_of, sizes_of, weights_of
+from legonet.blocks.photo import Resize, scales_of, sizes_of, weights_of
 from legonet.blocks.rescale import Rescale
 from legonet.compile.build import Place
 from legonet.compile.export.classes import Classes, Source
@@ -74,9 +74,9 @@ class _Writer:
             layers += [f"self.{attribute} = {first}", *others]
             keys |= {f"{attribute}.{own}": f"{_said(place, '.')}.{name}" for name, own in made.keys.items()}
         views = {name: names(f"resize{_whose(name)}") for name in self._network.resizes}
-        backs = {path: names(f"restore {path}") for path in self._network.restores}
+        backs = {path: names(f"restore {path}") for path in self._network.endings}
         layers += [f"self.{views[name]} = {_made(self._network.resizes[name])}" for name in views]
-        layers += [f"self.{backs[path]} = {_made(self._network.restores[path])}" for path in backs]
+        layers += [f"self.{backs[path]} = {_made(self._network.endings[path])}" for path in backs]
         body = self._forward(attributes, views, backs)
         text = "\n".join(
             [
@@ -97,7 +97,8 @@ class _Writer:
         if re.search(r"\bRescale\(\)", text):
             text = f"\n\n{inspect.getsource(Rescale).rstrip()}\n{text}"
         if views:
-            parts = (sizes_of, scales_of, weights_of, Resize, *((Restore,) if backs else ()))
+            endings = dict.fromkeys(type(self._network.endings[path]) for path in backs)
+            parts = (sizes_of, scales_of, weights_of, Resize, *endings)
             photo = "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts)
             text = f"\n\n{photo}\n{text}"
         about = comment(f"{self._signature.name}: {', '.join(self._signature.outputs)}.")
@@ -177,12 +178,14 @@ def _whose(images: str) -> str:
 
 
 def _made(module: nn.Module) -> str:
-    """The call that makes what resizes photos or restores maps."""
-    if isinstance(module, Resize):
-        kernel = json.dumps(module.kernel)
-        return f"Resize({module.shape}, {json.dumps(module.how)}, {kernel}, {module.fill})"
-    assert isinstance(module, Restore)  # noqa: S101 - there are these two
-    return f"Restore({module.size}, {json.dumps(module.how)})"
+    """The call that makes what resizes photos, or restores maps and boxes: what it was made with is kept."""
+    names = inspect.signature(type(module)).parameters
+    given = (getattr(module, name) for name in names)
+    return f"{type(module).__name__}({', '.join(map(_literal, given))})"
+
+
+def _literal(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def _comment(call: Call) -> str:

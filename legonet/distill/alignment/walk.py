@@ -12,6 +12,8 @@ from legonet.distill.alignment.units import Labels, Parameter, Units, labelled
 from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import INPUT
 from legonet.ir.interpreter import GraphModule, bound, constant
+from legonet.ir.rows import in_a_row
+from legonet.ir.several import maps_taken
 from legonet.ops.call import Call, Shape
 
 
@@ -38,8 +40,14 @@ def label(module: GraphModule, input_shape: Shape) -> Labelled:
         input_shape: (channels, …) of one input.
     """
     units, graph = Units(), module.graph
-    channels = units.fresh(input_shape[0])
-    first = channels.reshape(1, -1, *[1] * (len(input_shape) - 1)).expand(1, *input_shape)
+    several = maps_taken(graph)
+    maps = several or (tuple(input_shape),)
+    channels = units.fresh(sum(shape[0] for shape in maps))
+    parts = [
+        each.reshape(1, -1, *[1] * (len(shape) - 1)).expand(1, *shape)
+        for each, shape in zip(channels.split([shape[0] for shape in maps]), maps, strict=True)
+    ]
+    first = in_a_row(parts, several)
     known: dict[str, Any] = {INPUT: Labels(first)}
     wanted, rectified = set(rectifiers(graph)), []
     for name, step in graph.steps.items():

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.pullback import Shape
-from legonet.graph.output import Output
+from legonet.graph.output import Maps, Output
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
+from legonet.ir.several import maps_given, maps_taken
 from legonet.teachers.statistics import Statistics
 
 StepCallback = Callable[[int, int, float], None]
@@ -33,8 +34,9 @@ class Edge:
         category_module: f.
         task_module: g_S, the generic task module.
         teacher_module: g_T, the teacher's task part above f.
-        source: The shape of f's features, (channels, height, width); g_T takes them.
-        target: The shape of the features that g_S takes, (channels, height, width).
+        source: The shape of f's features, (channels, height, width); g_T takes them. Where several maps
+            cross, they are in a row (numbers); see `legonet.ir.several`.
+        target: The shape of the features that g_S takes, likewise.
         meaning: What the output means.
         input: The images that f takes, if they are known.
         statistics: Statistics of the teacher (f and g_T), if its owner recorded them.
@@ -51,6 +53,16 @@ class Edge:
     input: Input | None = None
     statistics: Statistics | None = None
     generic_statistics: Statistics | None = None
+
+    @property
+    def given(self) -> Maps:
+        """The shapes of the maps that f gives; mostly one."""
+        return maps_given(self.category_module.graph) or (self.source,)
+
+    @property
+    def taken(self) -> Maps:
+        """The shapes of the maps that g_S takes."""
+        return maps_taken(self.task_module.graph) or (self.target,)
 
 
 @dataclass(frozen=True)

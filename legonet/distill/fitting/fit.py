@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from legonet.blocks.adapter import build_adapter, set_beta
+from legonet.blocks.adapter import build_adapter_of, set_beta
 from legonet.distill.fitting.checkpoint import Checkpoint
 from legonet.distill.fitting.context import Context, Edge, StepCallback, features_of, frozen
 from legonet.distill.pullback import Pullback
@@ -65,7 +65,7 @@ def fit(
         spec = spec.model_copy(update={"activation": "none" if _has_signs(edge) else "relu"})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        adapter = build_adapter(spec, edge.source, edge.target, edge.path)
+        adapter = build_adapter_of(spec, edge.given, edge.taken, edge.path)
     f, student, teacher = (
         frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from legonet.blocks.adapter_layers import adapter_layers
+from legonet.blocks.adapter_layers import adapter_chains
 from legonet.distill.flops.stitching import stitching_operations
 from legonet.distill.flops.work import Work
+from legonet.graph.output import Maps
 from legonet.graph.schema import Adapter
 from legonet.ir.sizes import Shape, Size
 
@@ -22,6 +23,7 @@ class Joined(NamedTuple):
         own: f', the category module under g_T, where it is not f: the two are matched at the image.
         same: g_T is g_S, so that nothing stands above that match.
         statistics: The teacher's owner recorded them.
+        taken: The maps in the row that g_S takes, if it takes several.
     """
 
     category_module: Size
@@ -31,6 +33,7 @@ class Joined(NamedTuple):
     own: Size | None = None
     same: bool = False
     statistics: bool = False
+    taken: Maps = ()
 
 
 def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: bool = False) -> int:
@@ -47,11 +50,12 @@ def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: boo
     """
     below = joined.own or joined.category_module
     none = joined.own is not None and joined.same
+    chains = [] if none else adapter_chains(spec, below.parts, joined.taken or (joined.target,))
     work = Work(
         below,
         joined.task_module,
         joined.teacher_module,
-        {} if none else adapter_layers(spec, below.gives, joined.target),
+        tuple(zip(chains, below.parts, strict=False)),
         images,
         labelled,
         joined.statistics,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ class Work:
         category_module: f, of one image.
         task_module: g_S, of one feature.
         teacher_module: g_T, of one feature.
-        adapter: The layers of h; none where nothing is fitted.
+        adapter: The layers of h and what they take, for each map that crosses; none where nothing is fitted.
         images: How many are given.
         labelled: Whether with labels.
         statistics: Whether the teacher's owner recorded them.
@@ -29,7 +29,7 @@ class Work:
     category_module: Size
     task_module: Size
     teacher_module: Size
-    adapter: Mapping[str, Layer]
+    adapter: Sequence[tuple[Mapping[str, Layer], Shape]]
     images: int = 0
     labelled: bool = False
     statistics: bool = False
@@ -57,7 +57,7 @@ class Work:
     @cached_property
     def h(self) -> int:
         """Operations of the adapter for one feature."""
-        return chain_operations(self.adapter, self.source)
+        return sum(chain_operations(layers, source) for layers, source in self.adapter)
 
     @property
     def step(self) -> int:
@@ -83,4 +83,7 @@ class Work:
         """Least squares over so many draws."""
         windows = {self.task_module.window, self.teacher_module.window}
         once = self.student + self.teacher
-        return closed_form_operations(self.adapter, self.source, once, draws, windows)
+        return sum(
+            closed_form_operations(layers, source, 0 if number else once, draws, windows)
+            for number, (layers, source) in enumerate(self.adapter)
+        )

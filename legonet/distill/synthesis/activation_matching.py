@@ -21,6 +21,7 @@ from torch import Tensor
 
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
+from legonet.ir.rows import taken_apart
 from legonet.teachers.statistics import Statistics
 
 SOFTNESS = 0.3  # of the count of active units, in standard deviations of their inputs
@@ -41,7 +42,13 @@ class ActivationMismatch:
 
     def __init__(self, features: Tensor, teacher: GraphModule, statistics: Statistics) -> None:
         self._teacher = teacher
-        self._deviation = statistics.variance.sqrt().clamp_min(1e-6).view(1, -1, 1, 1).to(features)
+        deviation = statistics.variance.sqrt().clamp_min(1e-6)
+        if statistics.maps:
+            numbers = torch.tensor([height * width for _, height, width in statistics.maps])
+            channels = torch.tensor([shape[0] for shape in statistics.maps])
+            deviation = deviation.repeat_interleave(numbers.repeat_interleave(channels))
+        self._deviation = deviation.view(1, -1, *[1] * (features.ndim - 2)).to(features)
+        self._maps = statistics.maps
         self._mean = statistics.mean.to(features) / self._deviation
         self._activity = [each.to(features) for each in statistics.activity]
         with torch.no_grad():
@@ -57,7 +64,8 @@ class ActivationMismatch:
         if self._target is not None:
             loss = loss + F.smooth_l1_loss(output / self._spread, self._target / self._spread)
         loss = loss + (scaled.mean(0) - self._mean[0]).square().mean()
-        return loss + ((scaled - self._mean).square().mean((0, 2, 3)) - 1).square().mean()
+        spread = taken_apart((scaled - self._mean).square(), self._maps or None)
+        return loss + (torch.cat([each.mean((0, 2, 3)) for each in spread]) - 1).square().mean()
 
 
 def _run(teacher: GraphModule, features: Tensor, activity: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -15,11 +15,14 @@ Processing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from legonet.ir.rows import in_a_row, taken_apart
+from legonet.ops.call import Shape
 from legonet.teachers.statistics import Statistics
 
 
@@ -36,21 +39,34 @@ def synthesise(statistics: Statistics, count: int, generator: torch.Generator) -
     """
     chosen = torch.multinomial(statistics.shares, count, replacement=True, generator=generator)
     noise = _noise(statistics, count, generator)
-    features = statistics.means[chosen] + statistics.rest[chosen].sqrt()[..., None, None] * noise
+    deviations = statistics.rest[chosen].sqrt()[..., None, None]
+    rough = [each * own for each, own in zip(_by_map(deviations, statistics, 1), noise, strict=True)]
+    features = statistics.means[chosen] + in_a_row(rough, statistics.maps or None)
     scores = torch.randn(count, len(statistics.factors), generator=generator)
     scores = scores * (statistics.component == chosen[:, None])  # a component has factors of its own
     features = features + torch.tensordot(scores, statistics.factors, 1)
     return recoloured(features, statistics)
 
 
-def _noise(statistics: Statistics, count: int, generator: torch.Generator) -> Tensor:
-    """Noise of variance 1 whose neighbouring positions are correlated as recorded, by a filter (a, 1, a).
+def _by_map(channels: Tensor, statistics: Statistics, axis: int = 0) -> Sequence[Tensor]:
+    """What is known of each channel, for each map that crosses."""
+    return channels.split([shape[0] for shape in statistics.maps or (statistics.means.shape[1:],)], axis)
 
-    The correlation is 2a / (1 + 2a²), and at most 0.7.
+
+def _noise(statistics: Statistics, count: int, generator: torch.Generator) -> list[Tensor]:
+    """For each map noise of variance 1 whose neighbouring positions are correlated as recorded.
+
+    It is filtered by (a, 1, a); the correlation is 2a / (1 + 2a²), and at most 0.7.
     """
-    channels, *size = statistics.means.shape[1:]
+    shapes = statistics.maps or (statistics.means.shape[1:],)
+    smooth = _by_map(statistics.smoothness, statistics)
+    return [_noise_of(shape, each, count, generator) for shape, each in zip(shapes, smooth, strict=True)]
+
+
+def _noise_of(shape: Shape, smoothness: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    channels, *size = shape
     white = torch.randn(count, channels, *(each + 2 for each in size), generator=generator)
-    wanted = statistics.smoothness.clamp(1e-3, 0.7).view(-1, 1, 1, 1)
+    wanted = smoothness.clamp(1e-3, 0.7).view(-1, 1, 1, 1)
     side = (1 - (1 - 2 * wanted.square()).sqrt()) / (2 * wanted)
     taps = torch.cat([side, torch.ones_like(side), side], 3) / (1 + 2 * side.square()).sqrt()
     across = F.conv2d(white, taps, groups=channels)
@@ -61,15 +77,21 @@ def recoloured(features: Tensor, statistics: Statistics) -> Tensor:
     """Give a batch of features the recorded distribution of each channel, the order of its values as it is.
 
     Args:
-        features: (batch, channels, height, width), the more the better.
+        features: (batch, channels, height, width), or rows, the more the better.
         statistics: Of the teacher; where they have no quantiles, only means and variances are matched.
 
     Returns:
         The same shape, on the CPU.
     """
-    quantiles, values = statistics.quantiles, features.cpu().transpose(0, 1).flatten(1)
-    if not quantiles.shape[1]:
+    if not statistics.quantiles.shape[1]:
         return _rescaled(features.cpu(), statistics)
+    maps = taken_apart(features.cpu(), statistics.maps or None)
+    pairs = zip(maps, _by_map(statistics.quantiles, statistics), strict=True)
+    return in_a_row([_recoloured(each, quantiles) for each, quantiles in pairs], statistics.maps or None)
+
+
+def _recoloured(features: Tensor, quantiles: Tensor) -> Tensor:
+    values = features.transpose(0, 1).flatten(1)
     steps, rows = quantiles.shape[1] - 1, []
     for row, known in zip(values, quantiles, strict=True):  # one channel after the other: less memory
         level = row.argsort().argsort().to(row.dtype) / max(1, len(row) - 1)

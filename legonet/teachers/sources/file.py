@@ -55,16 +55,18 @@ class FileTeacher(TeacherSource):
         """The block's model, cut; that of a builder is traced, once, which needs torch."""
         block = self.block
         if self._known is None or self._known[0] != block:
-            self._known = block, block_cut(block, self.cut_name, f"teachers.{self.name}")
+            self._known = block, block_cut(block, self.cut_name, f"teachers.{self.name}", self._spec.output)
         return self._known[1]
 
     @property
     def architecture(self) -> str:
         """The block's layers or operations, or its builder and arguments, as canonical JSON."""
-        block = self.block
-        if block.architecture is not None:
-            return block.architecture.json()
-        return json.dumps([block.builder, block.arguments, block.input], sort_keys=True)
+        block, output = self.block, self._spec.output
+        if block.architecture is None:
+            text = json.dumps([block.builder, block.arguments, block.input], sort_keys=True)
+        else:
+            text = block.architecture.json()
+        return text if output is None else json.dumps([text, output])
 
     def weights(self) -> Pieces:
         """The weights file's bytes, mapped, checked against the graph file's sha256 if it gives one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -57,8 +58,8 @@ class Converter:
             raise self._error(error.node, str(error)) from error
         self._names = _names(self._graph)
 
-    def convert(self, output: int) -> Traced:
-        """Convert the program up to one of its outputs.
+    def convert(self, outputs: Sequence[int]) -> Traced:
+        """Convert the program up to one of its outputs, or to several, joined along the last axis.
 
         Raises:
             TeacherError: An operation is not on the list, or an argument follows the input's size.
@@ -72,10 +73,19 @@ class Converter:
                 self._call(node)
             elif node.op == "output":
                 results = zip(node.args[0], self._program.graph_signature.output_specs, strict=True)
-                found = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT][output]
-                graph = ModelGraph(self._steps, self._result(found), self._tensors)
+                given = [each for each, spec in results if spec.kind == OutputKind.USER_OUTPUT]
+                found = [given[each] for each in outputs]
+                last, *others = [self._result(each) for each in found]
+                if others:
+                    refs = [{"ref": each} for each in (last, *others)]
+                    last = "output.joined"
+                    self._steps[last] = Operation(last, "cat", (refs, -1), {}, "output")
+                types = dict.fromkeys(map(self._type, found))
                 return Traced(
-                    graph, self._constants, any(map(_reorders, self._graph.nodes)), self._type(found)
+                    ModelGraph(self._steps, last, self._tensors),
+                    self._constants,
+                    any(map(_reorders, self._graph.nodes)),
+                    " and ".join(types),
                 )
         raise AssertionError("a graph without output")
 

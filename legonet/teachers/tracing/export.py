@@ -32,7 +32,7 @@ from legonet.ops.shapes import show_shape
 from legonet.teachers.tracing.convert import Converter
 from legonet.teachers.tracing.earlier import forget
 from legonet.teachers.tracing.evaluation import evaluating, line_of, restoring
-from legonet.teachers.tracing.outputs import parts_of
+from legonet.teachers.tracing.outputs import names_in, parts_of
 from legonet.teachers.tracing.programs import ProgramModel, expect_input
 from legonet.teachers.tracing.traced import Traced
 
@@ -50,8 +50,8 @@ def export(
     Args:
         module: Takes one tensor (batch, channels, height, width); it may be on the meta device.
         input_shape: Of one image: (channels, height, width).
-        output: Which output, by its key or number, where the model gives several; default: the only one, or
-            the one called `out`.
+        output: Which output, by its key or number, where the model gives several, or which ones are joined;
+            default: the only one, or the one called `out`.
         where: What messages call the model.
 
     Returns:
@@ -66,7 +66,8 @@ def export(
     else:
         with evaluating(module):
             program = _traced(module, input_shape, where)
-    found = Converter(program, where).convert(_output(program, output, where))
+    numbers = [_output(program, each, where) for each in names_in(output)]
+    found = Converter(program, where).convert(numbers)
     whole = found.graph
     graph = restricted(whole, {name: whole.steps[name] for name in needed(whole, whole.output)}, whole.output)
     constants = {name: value for name, value in found.constants.items() if name in graph.tensors}

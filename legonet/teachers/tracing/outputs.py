@@ -1,7 +1,8 @@
 """Which of a model's outputs counts, and a last step that it still needs: `logits | mean 2 3`. Needs torch.
 
-An output is named by its key, field or number, parts of parts with a point between: `out`, `features.0`.
-Steps follow, each behind a `|`; axes are counted as in torch, the batch is axis 0:
+An output is named by its key, field or number, parts of parts with a point between: `out`, `features.0`. Of
+several, with ` + ` between, the last axes are joined: `scores + boxes`, as detectors give them. Steps follow,
+each behind a `|`; axes are counted as in torch, the batch is axis 0:
 
     permute 0 3 1 2     the axes in another order
     flatten 1           all axes from this one on become one
@@ -27,6 +28,7 @@ from legonet.teachers.tracing.traced import Traced
 
 # What a step makes of its numbers: the operation and its arguments after the first; how many it takes.
 _Step = tuple[str, Callable[[list[int]], list[Any]], range]
+JOINED = " + "
 STEPS: dict[str, _Step] = {
     "permute": ("permute", lambda axes: [axes], range(2, 9)),
     "flatten": ("flatten.using_ints", lambda axes: axes or [1], range(3)),
@@ -41,7 +43,7 @@ class Chosen:
     """What counts of all that a model gives.
 
     Attributes:
-        name: Of the output; None for the only one, or the one called `out`.
+        name: Of the output, or of several that are joined; None for the only one, or the one called `out`.
         steps: Operations, and their arguments after the first.
     """
 
@@ -123,16 +125,26 @@ def parts_of(value: object) -> Mapping[Any, Any] | None:
     return None
 
 
+def names_in(name: str | None) -> list[str | None]:
+    """The names of the outputs that are joined; mostly one."""
+    return [None] if name is None else [each.strip() for each in name.split(JOINED)]
+
+
 def chosen_output(value: object, name: str | None) -> Tensor:
     """The output that counts of all that a model gives.
 
     Args:
         value: A tensor, or tensors by name or number, nested.
-        name: Such as `out` or `features.0`; default: the only one, or the one called `out`.
+        name: Such as `out`, `features.0` or `scores + boxes`; default: the only one, or the one called `out`.
 
     Raises:
         TeacherError: There is none of this name.
     """
+    parts = [_chosen(value, each) for each in names_in(name)]
+    return parts[0] if len(parts) == 1 else function_of("cat")(parts, -1)
+
+
+def _chosen(value: object, name: str | None) -> Tensor:
     while not isinstance(value, Tensor):
         parts = {str(key): each for key, each in (parts_of(value) or {}).items() if each is not None}
         first, _, rest = (name or ("out" if "out" in parts else next(iter(parts), ""))).partition(".")

@@ -20,7 +20,7 @@ class Traced:
         graph: Its operations, with a notation if it is a chain of layers.
         constants: Tensors that the model computes with and that its state dict does not have, by name.
         reordered: The model asks for an order of memory, such as channels last; the graph does not.
-        dtype: The type of its output's numbers.
+        dtype: The type of its output's numbers; several, where others were joined.
     """
 
     graph: ModelGraph

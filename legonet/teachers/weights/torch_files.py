@@ -21,6 +21,7 @@ from torch import Tensor
 
 from legonet.ir.graph import LARGEST
 from legonet.ir.modules import DTYPES
+from legonet.teachers.weights.beside import beside
 from legonet.teachers.weights.mapped_tensors import part_of
 from legonet.teachers.weights.pickles import Maker, Mark, Table, as_dict, as_set, read_pickle
 from legonet.teachers.weights.scratch import Scratch
@@ -289,7 +290,7 @@ _ODD = {
 
 @cache
 def _table() -> Table:
-    """What names in a checkpoint stand for; what torch.load with weights_only allows, and no more."""
+    """What names in a checkpoint stand for: what torch.load with weights_only allows, and `beside`."""
     table: dict[str, Maker | Mark] = {
         "collections.OrderedDict": Maker(as_dict),
         "collections.Counter": Maker(as_dict),
@@ -317,4 +318,4 @@ def _table() -> Table:
         table |= {f"{place}.{name}": Mark(getattr(torch, dtype)) for name, dtype in _STORAGES.items()}
     kinds = (torch.dtype, torch.qscheme, torch.layout, torch.memory_format)
     named = {name: value for name, value in vars(torch).items() if isinstance(value, kinds)}
-    return table | {f"torch.{name}": Mark(value) for name, value in named.items()}
+    return table | beside() | {f"torch.{name}": Mark(value) for name, value in named.items()}

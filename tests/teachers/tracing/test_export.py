@@ -18,6 +18,7 @@ from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.split import cut_at
 from legonet.teachers.cut_points import at_fraction, list_cut_points
+from legonet.teachers.cutting import resolve
 from legonet.teachers.tracing.export import export
 from legonet.teachers.tracing.traced import Traced
 
@@ -96,7 +97,7 @@ def test_skips_cross_with_the_features(cut: str, crossing: str) -> None:
     assert found["down1"]
     assert found["cat_2"]
     for place in found:
-        cut_at(operations, place)
+        resolve(operations, place, (3, 16, 16), "unet")
 
 
 def test_the_recommended_places_are_ends_of_modules() -> None:

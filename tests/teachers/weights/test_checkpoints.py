@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import pickle
+import types
 import warnings
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ from legonet.ir.interpreter import build_graph
 from legonet.teachers.tracing.outputs import Chosen
 from legonet.teachers.tracing.trace import trace
 from legonet.teachers.weights.checkpoints import fill, read_checkpoint
+from legonet.teachers.weights.pickles import read_pickle
+from legonet.teachers.weights.torch_files import _table
 
 
 def model() -> nn.Module:
@@ -198,3 +203,44 @@ def test_a_directory_that_begins_before_the_file(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:4] + file.read_bytes()[-40:])
     with pytest.raises(TeacherError, match="cut short or damaged"):
         read_checkpoint(file)
+
+
+class Run:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, ("1 + 1",)
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "old"])
+def test_what_people_save_beside_weights_is_read_without_their_code(new: bool, tmp_path: Path) -> None:
+    extras = {
+        "args": argparse.Namespace(lr=0.1, out=Path("runs/1"), best=np.float64(0.93)),
+        "options": types.SimpleNamespace(depth=3),
+        "path": Path("runs") / "1",
+        "windows": PureWindowsPath("C:/runs/1"),
+        "numbers": [np.float32(0.5), np.int64(-3), np.bool_(True), np.float16(2)],
+        "text": np.str_("cat"),
+        "dtype": np.dtype("float32"),
+    }
+    content = {"state_dict": prefixed("module."), **extras}
+    torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=new)
+    filled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    fill(filled, read_checkpoint(tmp_path / "w.pt"))
+    assert torch.equal(filled.state_dict()["0.weight"], model().state_dict()["0.weight"])
+
+
+def test_the_values_of_what_lies_beside_weights() -> None:
+    content = [
+        np.float64(0.1), np.float32(0.5), np.int64(-3), np.uint8(7), np.bool_(True), np.str_("größe"),
+        np.dtype("int16"),
+        Path("a/b"), argparse.Namespace(a=1),
+    ]  # fmt: skip
+    for protocol in (2, 4, 5):
+        data = memoryview(pickle.dumps(content, protocol))
+        found, _ = read_pickle(data, _table(), lambda _: None)
+        assert found == [0.1, 0.5, -3, 7, True, "größe", "i2", "a/b", {}]
+
+
+def test_names_that_are_code_are_still_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": prefixed(""), "args": Run()}, tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match="eval"):
+        read_checkpoint(tmp_path / "w.pt")

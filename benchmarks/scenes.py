@@ -1,0 +1,135 @@
+"""A network that finds animals: five detectors of one animal each, trained apart, merged without an image.
+
+`graphs/scenes.yaml` is the network. `python -m benchmarks scenes` trains the teachers that are not there,
+each from a base that never saw its animal, merges them, and prints each path's average precision on test
+scenes beside its teacher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.sides import Row
+from benchmarks.teacher_training import (
+    Schedule,
+    State,
+    channel_order,
+    initial,
+    plain,
+    reorder,
+    start_from,
+    train,
+)
+from benchmarks.train_teachers import save_state
+from legonet.blocks.files import find_block
+from legonet.data.animals import CATEGORIES, COUNTS, OTHERS, Images
+from legonet.data.scenes import scenes
+from legonet.graph.load import load_graph
+from legonet.graph.output import Output
+from legonet.network import Network
+from legonet.outputs.boxes import BoxesOutput
+from legonet.store.workspace import shipped_folder
+
+GRAPH = Path("graphs/scenes.yaml")
+MODEL, TASK, CUT = "detector-slim", "find", ("conv3_2", "conv4_1")
+RECORDED = 400  # scenes of a teacher's owner that its statistics are recorded on
+_COMPOSITIONS, _PER_TRAINING = 12_000_000, 1_000  # numbers of scenes that no other training sees
+Say = Callable[[str], None]
+
+
+class Effort(NamedTuple):
+    """How long base and teachers are trained."""
+
+    base: Schedule = Schedule(rounds=20, learning_rate=3e-3, weight_decay=1e-3, warm_up=0.15)
+    teacher: Schedule = Schedule(rounds=8, learning_rate=1e-3, weight_decay=0.0, warm_up=0.1)
+
+
+def meaning_of(graph: Path) -> BoxesOutput:
+    """What the network's detectors give."""
+    output = load_graph(graph).graph.tasks[TASK].output
+    assert isinstance(output, BoxesOutput)  # noqa: S101 - as the graph file says
+    return output
+
+
+def make_teachers(graph: Path, effort: Effort, say: Say) -> None:
+    """Write the weights and statistics of the graph's teachers that are not there yet."""
+    meaning = meaning_of(graph)
+    base: State | None = None
+    for name, spec in load_graph(graph).graph.teachers.items():
+        file = graph.parent / spec.weights
+        if file.exists():
+            continue
+        if base is None:
+            labels = meaning.model_copy(update={"labels": OTHERS})
+            base = plain(_trained("base", labels, None, effort.base, say).state_dict())
+        net = _trained(spec.category, meaning, base, effort.teacher, say)
+        state, generator = plain(net.state_dict()), torch.Generator().manual_seed(_first(spec.category))
+        below, above = CUT
+        order = channel_order(len(state[f"{below}.bias"]), generator)
+        save_state(reorder(state, order, below, (above,)), file)
+        say(f"{name}: written to {file}")
+    network = Network.load(graph)
+    for name in network.graph.teachers:
+        network.record(name, lambda category: scenes(category, count=RECORDED).images)
+
+
+def _trained(category: str, meaning: Output, base: State | None, schedule: Schedule, say: Say) -> nn.Module:
+    """The base, or a category's teacher: the base with a new last layer, trained on."""
+    outputs = meaning.shape((3, 64, 64))[0]
+    block = find_block(MODEL, [shipped_folder("blocks")])
+    net = start_from(initial(block, outputs, torch.Generator().manual_seed(0)), base or {})
+    with torch.no_grad():
+        head = net.get_submodule("head")
+        head.get_parameter("weight").mul_(0.1)
+        head.get_parameter("bias")[: outputs - 4] = -3.0  # few places hold an animal
+    first = _first(category)
+
+    def loss(output: Tensor, batch: Images) -> Tensor:
+        return meaning.task_loss(output.flatten(2), batch.labels)
+
+    def drawn(number: int) -> Images:
+        images, labels = scenes(category, seed=first + number, count=COUNTS["train"])
+        return Images(images, labels, labels)
+
+    train(net, loss, drawn, schedule, torch.Generator().manual_seed(first), lambda n: say(f"{category}: {n}"))
+    return net
+
+
+def _first(category: str) -> int:
+    number = 0 if category == "base" else 1 + CATEGORIES.index(category)
+    return _COMPOSITIONS + _PER_TRAINING * number
+
+
+def run_scenes(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> list[Row]:
+    """Train what is not there, merge from so many labelled scenes of each category, and measure.
+
+    Args:
+        graph: The network, as it comes with legonet.
+        effort: Of the trainings.
+        images: Numbers of scenes that adapters are fitted from, such as 0.
+        say: Told of what is done.
+    """
+    make_teachers(graph, effort, say)
+    rows = []
+    for count in images:
+        network = Network.load(graph)
+        paths = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
+        samples = {path: _scenes(path, "train", 1, count) for path in paths[1:]} if count else None
+        network.transplant(samples)
+        for row in network.evaluate({path: _scenes(path, "test", 0, None) for path in paths}).rows:
+            if count and row.path == paths[0]:  # the first one has no adapter
+                continue
+            assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
+            given = 0 if row.path == paths[0] else count
+            rows.append(Row(row.path, row.teacher, row.unadapted, row.transplanted, given))
+    return rows
+
+
+def _scenes(path: str, split: str, seed: int, count: int | None) -> tuple[Tensor, Tensor]:
+    drawn = scenes(path.partition(":")[0], split, seed, count)  # type: ignore[arg-type]
+    return drawn.images, drawn.labels

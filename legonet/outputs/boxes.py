@@ -1,0 +1,265 @@
+"""Boxes round objects, as detectors give them before any is suppressed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from legonet.graph.fields import Array, Label, Model, Number, Positive, Size
+from legonet.graph.output import Output, Result, Shape, in_words
+from legonet.outputs.results import COLOURS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from legonet.blocks.boxes import Decode
+    from legonet.graph.schema import Input
+
+Side = Annotated[Number, Field(gt=0, le=65_536)]
+
+
+class Box(NamedTuple):
+    """A box, in pixels of the photo, and what is in it."""
+
+    label: str
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Boxes(Result):
+    """What a detector says of an image.
+
+    Attributes:
+        boxes: The likeliest first.
+    """
+
+    boxes: tuple[Box, ...]
+
+    def data(self) -> dict[str, Any]:
+        """Return the boxes, each with its label, its probability and its corners."""
+        boxes = [
+            {"label": each.label, "score": round(each.score, 4), "box": [round(side, 2) for side in each[2:]]}
+            for each in self.boxes
+        ]
+        return {"boxes": boxes}
+
+    def text(self) -> str:
+        """Return label, probability and corners of each box."""
+        said = [
+            f"{each.label} {each.score:.1%} ({', '.join(f'{side:.0f}' for side in each[2:])})"
+            for each in self.boxes
+        ]
+        return "  ".join(said) or "nothing"
+
+    def overlay(self, photo: Image) -> Image:
+        """Draw the boxes over the image, each label in a colour."""
+        from PIL import ImageDraw
+
+        drawn = photo.convert("RGB")
+        brush, width = ImageDraw.Draw(drawn), max(1, round(min(photo.size) / 100))
+        labels = sorted({each.label for each in self.boxes})
+        for each in reversed(self.boxes):  # the likeliest on top
+            colour = COLOURS[labels.index(each.label) % len(COLOURS)]
+            brush.rectangle(each[2:], outline=colour, width=width)
+            if min(photo.size) >= _WRITTEN:
+                brush.text(
+                    (each.left + 2 * width, each.top + width), f"{each.label} {each.score:.0%}", colour
+                )
+        return drawn
+
+
+_WRITTEN = 128  # pixels of a photo's shorter side below which no words fit into boxes
+
+
+class Level(Model):
+    """A grid of places that boxes are told for.
+
+    Attributes:
+        size: Rows and columns.
+        stride: Pixels of the network's image between two places.
+        anchors: Width and height of the boxes that are told from, in pixels; one as large as the stride.
+    """
+
+    size: Annotated[tuple[Size, Size], Array] = Field(description="rows and columns of places")
+    stride: Side = Field(description="pixels between two places")
+    anchors: (
+        Annotated[tuple[Annotated[tuple[Side, Side], Array], ...], Field(min_length=1, max_length=64), Array]
+        | None
+    ) = Field(
+        default=None,
+        description="width and height, in pixels, of the anchors at each place; default: one of the stride",
+    )
+
+    @property
+    def sizes(self) -> tuple[tuple[float, float], ...]:
+        """The anchors."""
+        return self.anchors or ((self.stride, self.stride),)
+
+
+class BoxesOutput(Output):
+    """Scores and a box for each place of some grids (numbers, places): scores, four numbers, a quality."""
+
+    kind: Literal["boxes"]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
+        default=("{category}",), description="what is found, in the order of the scores"
+    )
+    levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=32), Array] = Field(
+        description="the grids of places, in the order of the outputs: by row, column and anchor"
+    )
+    offset: Annotated[Number, Field(ge=-1, le=1)] = Field(
+        default=0.5, description="where the first place of a grid is, in strides; torchvision's are at 0"
+    )
+    coding: Literal["sides", "anchors"] = Field(
+        default="sides",
+        description="what the four numbers are: distances of the left, top, right and bottom side from the "
+        "place; or of the middle, and logarithms of width and height. All in anchors",
+    )
+    weights: Annotated[tuple[Side, Side, Side, Side], Array] = Field(
+        default=(1.0, 1.0, 1.0, 1.0), description="what the four numbers are divided by"
+    )
+    scores: Literal["sigmoid", "softmax"] = Field(
+        default="sigmoid",
+        description="sigmoid: one score for each label; softmax: a first one beside them, of the background",
+    )
+    quality: Literal["none", "centerness", "objectness"] = Field(
+        default="none", description="what the number after the four says, if there is one"
+    )
+    keep: Annotated[Number, Field(gt=0, le=1)] = Field(
+        default=0.3, description="probability from which on a result has a box"
+    )
+    overlap: Annotated[Number, Field(gt=0, le=1)] = Field(
+        default=0.5, description="common part of two boxes above which the likelier one stays"
+    )
+    most: Positive = Field(default=100, description="boxes of a result, at most")
+    objects: Positive = Field(default=20, description="rows of an image's labels")
+    drawn: ClassVar[bool] = True
+
+    @property
+    def places_told(self) -> int:
+        """How many places there are, anchors counted."""
+        return sum(prod(each.size) * len(each.sizes) for each in self.levels)
+
+    @property
+    def places(self) -> Literal["pixels"]:
+        """Return that labels are corners in the photo's pixels."""
+        return "pixels"
+
+    @property
+    def _scores(self) -> int:
+        return len(self.labels) + (self.scores == "softmax")
+
+    def shape(self, image: Shape) -> Shape:
+        """Return the numbers of a place, and how many places there are."""
+        return (self._scores + 4 + (self.quality != "none"), self.places_told)
+
+    def label_shape(self, image: Shape) -> Shape:
+        """Return the rows of labels: left, top, right, bottom in the photo's pixels, label; -1 for none."""
+        return (self.objects, 5)
+
+    def largest_label(self) -> None:
+        """Return that labels are any finite numbers."""
+        return
+
+    def annotation(self) -> None:
+        """Return that only labels of its own say what is right."""
+        return
+
+    def channels(self, category: str) -> tuple[str, ...]:
+        """Return what the numbers of a place are, once they are decoded."""
+        return ("left", "top", "right", "bottom", *in_words(self.labels, category))
+
+    def words(self) -> str:
+        """Return what stands in a diagram."""
+        return "boxes" if len(self.labels) == 1 else f"boxes of {len(self.labels)} labels"
+
+    def legend(self) -> str:
+        """Return how to read the boxes."""
+        return "a box and a probability for each place; the likeliest ones that do not overlap count"
+
+    def sharing(self) -> str:
+        """Return what detectors of one task have in common."""
+        return (
+            "detectors of one task have the same grids, anchors and coding, and as many labels; give this "
+            "one a task of its own, or name the outputs that are joined: `scores + boxes | permute 0 2 1`"
+        )
+
+    def decoder(self, image: Input) -> Decode:
+        """Return what makes boxes in the photo's pixels, and probabilities."""
+        return self._decode(image.shape[1:], image.resize)
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Compare softened scores, and boxes where the teacher sees an object."""
+        from legonet.outputs.detection import compared
+
+        found = compared(student, teacher, self._decode(), 1 / temperature)
+        return found._replace(scores=temperature**2 * found.scores).value()
+
+    def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Compare which places hold an object, and the boxes of those that do."""
+        from legonet.outputs.detection import scaled
+
+        return scaled(student, teacher, scale, self._decode())
+
+    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
+        """Say at which part of the places that hold an object both see the same one."""
+        from legonet.outputs.detection import same_boxes
+
+        return same_boxes(student, teacher, self._decode(), float(self.keep))
+
+    def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return the losses of scores and boxes; labels (batch, objects, 5) are in the network's pixels."""
+        from legonet.outputs.detection import detection_loss
+
+        return detection_loss(output, labels, self._decode())
+
+    def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
+        """Return the mean average precision of decoded outputs (batch, places, 4 + labels).
+
+        Labels that no image has are not counted; without any object there is nothing to measure, which is 0.
+        """
+        from legonet.outputs.detection import CERTAIN, RIGHT, average_precision, suppressed
+
+        found = [suppressed(each, CERTAIN, float(self.overlap), self.most) for each in output]
+        known = [average_precision(found, labels, label) for label in range(len(self.labels))]
+        values = [each for each in known if each is not None]
+        return {f"AP@{RIGHT:g}": sum(values) / len(values) if values else 0.0}
+
+    def read(self, output: Tensor, category: str) -> Boxes:
+        """Return the likeliest boxes of a decoded output (places, 4 + labels), overlapping ones left out."""
+        from legonet.outputs.detection import suppressed
+
+        found = suppressed(output, float(self.keep), float(self.overlap), self.most)
+        names = in_words(self.labels, category)
+        rows = zip(found.corners.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
+        return Boxes(tuple(Box(names[label], score, *corners) for corners, score, label in rows))
+
+    def key_text(self) -> str:
+        """Return what the numbers mean: an adapter depends neither on words nor on what a result keeps."""
+        words = {"labels", "keep", "overlap", "most", "objects"}
+        data = self.model_dump(mode="json", exclude=words) | {"labels": len(self.labels)}
+        return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+    def _decode(self, size: tuple[int, int] = (1, 1), how: str = "fit") -> Decode:
+        from legonet.blocks.boxes import Decode
+
+        levels = tuple((*each.size, float(each.stride), each.sizes) for each in self.levels)
+        return Decode(
+            levels,
+            float(self.offset),
+            self.coding == "sides",
+            self.weights,
+            self._scores,
+            self.scores == "softmax",
+            self.quality,
+            size,
+            how,
+        )

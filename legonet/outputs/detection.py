@@ -1,0 +1,256 @@
+"""What detectors are compared and measured by. Needs torch.
+
+Few places of an image hold an object, so that what all others say would outweigh it: losses are divided by
+how much of the image is an object's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from legonet.blocks.boxes import Decode
+from legonet.outputs.losses import SHARPNESS, expect_labels
+
+RIGHT = 0.5  # of the union of two boxes is common to both, at least, if they are of one thing
+RARE = 0.01  # of the places that hold an object, at least, for losses
+NEAREST = 5  # places that learn an object
+FOCUS = 2.0  # of the focal loss
+EXACT = 0.1  # sides of an object below which a corner's distance counts by its square
+CERTAIN = 0.01  # probability of a box below which it is not counted, whatever its rank
+
+
+class Compared(NamedTuple):
+    """How far two outputs are apart.
+
+    Attributes:
+        scores: Divergence of the scores, for each place.
+        boxes: Distance of the boxes' numbers, of each place.
+        held: The teacher's probability that a place holds an object.
+    """
+
+    scores: Tensor
+    boxes: Tensor
+    held: Tensor
+
+    def value(self) -> Tensor:
+        """A scalar; the boxes count where the teacher sees an object."""
+        share = self.held.mean().clamp_min(RARE)
+        return (self.scores.mean() + (self.held * self.boxes).mean()) / share
+
+
+def compared(student: Tensor, teacher: Tensor, decode: Decode, sharpness: float = 1.0) -> Compared:
+    """Compare outputs (batch, numbers, places) place by place.
+
+    Args:
+        student: The student's outputs, in units in which one is a considerable difference.
+        teacher: The teacher's, likewise.
+        decode: Says which number is what.
+        sharpness: That scores are multiplied by before they become probabilities.
+    """
+    count = decode.scores
+    one, other = (sharpness * each[:, :count] for each in (student, teacher))
+    if decode.background:
+        apart = F.kl_div(one.log_softmax(1), other.log_softmax(1), reduction="none", log_target=True).sum(1)
+        held = 1 - other.softmax(1)[:, 0]
+    else:
+        apart, held = _sigmoid_apart(one, other), other.sigmoid().amax(1)
+    if decode.quality != "none":
+        ends = (sharpness * each[:, count + 4 :] for each in (student, teacher))
+        apart = apart + held * _sigmoid_apart(*ends)
+    coded, wanted = (each[:, count : count + 4] for each in (student, teacher))
+    return Compared(apart, F.smooth_l1_loss(coded, wanted, reduction="none").mean(1), held)
+
+
+def _sigmoid_apart(student: Tensor, teacher: Tensor) -> Tensor:
+    target = teacher.sigmoid()
+    cross, own = (
+        F.binary_cross_entropy_with_logits(each, target, reduction="none") for each in (student, teacher)
+    )
+    return (cross - own).sum(1)
+
+
+def scaled(student: Tensor, teacher: Tensor, scale: Tensor, decode: Decode) -> Tensor:
+    """Compare what outputs decide, in units of the teacher's spread."""
+    if decode.background and scale.ndim > 1:  # a scale for each class would change which one is the largest
+        one = scale[:, : decode.scores].square().mean(1, keepdim=True).sqrt()
+        scale = torch.cat([one.expand(-1, decode.scores, -1), scale[:, decode.scores :]], 1)
+    return compared(student / scale, teacher / scale, decode, SHARPNESS).value()
+
+
+def same_boxes(student: Tensor, teacher: Tensor, decode: Decode, least: float) -> Tensor:
+    """Of the places where either sees an object, the part where both see the same, (batch,).
+
+    Args:
+        student: The student's outputs.
+        teacher: The teacher's.
+        decode: Reads them.
+        least: The probability from which on a place holds an object.
+    """
+    (one, label), (other, wanted) = (decode.chances(each).max(2) for each in (student, teacher))
+    either = (one > least) | (other > least)
+    common = _overlaps(decode.corners(student), decode.corners(teacher))
+    same = (one > least) & (other > least) & (label == wanted) & (common > RIGHT)
+    count = either.sum(1)
+    return torch.where(count > 0, same.sum(1) / count.clamp_min(1), 1.0)
+
+
+def _overlaps(one: Tensor, other: Tensor) -> Tensor:
+    """The common part of the union of boxes (…, 4), one by one."""
+    low, high = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
+    areas = [(each[..., 2:] - each[..., :2]).clamp_min(0).prod(-1) for each in (one, other)]
+    common = (high - low).clamp_min(0).prod(-1)
+    tiny = 1e-9  # two boxes without a size are the same
+    return (common + tiny) / (areas[0] + areas[1] - common + tiny)
+
+
+def is_object(labels: Tensor, count: int) -> Tensor:
+    """Which rows of labels (…, 5), corners and label, are of an object: it has a size and a known label."""
+    sizes = labels[..., 2:4] - labels[..., :2]
+    return (sizes > 0).all(-1) & (labels[..., 4] >= 0) & (labels[..., 4] < count)
+
+
+def detection_loss(output: Tensor, labels: Tensor, decode: Decode) -> Tensor:
+    """Losses of scores, boxes and their quality, per object.
+
+    An object is learned by the places inside its box whose boxes and scores are nearest to it already, so
+    that levels and anchors need no rules of their own.
+
+    Args:
+        output: (batch, numbers, places).
+        labels: (batch, objects, 5): corners in pixels of the network's image, and the label; other rows are
+            none.
+        decode: Reads them.
+
+    Sources: Ge et al., YOLOX, arXiv:2107.08430 (which places learn an object); Lin et al., arXiv:1708.02002
+    (focal loss). Corners are compared in sides of the object, since that is bounded below for any outputs.
+    """
+    labels = expect_labels(labels, (len(output), labels.shape[1] if labels.ndim > 1 else 1, 5), output.device)
+    corners, chances = decode.corners(output), decode.chances(output)
+    first = int(decode.background)
+    target = torch.zeros_like(output[:, : decode.scores])
+    learned, goals, overlaps = [], [], torch.zeros_like(output[:, 0])
+    for image, rows in enumerate(labels.to(output.dtype)):
+        rows = rows[is_object(rows, decode.scores - first)]
+        for place, row in _assigned(corners[image], chances[image], rows, decode, output):
+            target[image, int(row[4]) + first, place] = 1
+            learned.append(corners[image, place])
+            goals.append(row[:4].expand(len(place), 4))
+            overlaps[image, place] = _overlaps(corners[image, place].detach(), row[:4])
+    count = max(1, len(goals))
+    return (
+        _score_loss(output[:, : decode.scores], target, decode) / count
+        + (_box_loss(torch.cat(learned), torch.cat(goals)) / count if goals else 0)
+        + _quality_loss(output, overlaps, target[:, first:].amax(1), decode) / count
+    )
+
+
+def _assigned(
+    corners: Tensor, chances: Tensor, rows: Tensor, decode: Decode, output: Tensor
+) -> list[tuple[Tensor, Tensor]]:
+    """The places that learn each object; smaller objects come last, and take a place that two want."""
+    centres, _ = decode.places(output)
+    found = []
+    areas = (rows[:, 2:4] - rows[:, :2]).prod(1)
+    for row in rows[areas.argsort(descending=True)]:
+        inside = ((centres >= row[:2]) & (centres <= row[2:4])).all(1).nonzero()[:, 0]
+        if not len(inside):
+            inside = (centres - (row[:2] + row[2:4]) / 2).norm(dim=1).argmin()[None]
+        chance = chances[inside, int(row[4])].detach().clamp_min(1e-9)
+        cost = -chance.log() - 3 * _overlaps(corners[inside].detach(), row[:4]).log()
+        found.append((inside[cost.topk(min(NEAREST, len(inside)), largest=False).indices], row))
+    return found
+
+
+def _box_loss(corners: Tensor, goals: Tensor) -> Tensor:
+    sides = (goals[:, 2:] - goals[:, :2]).clamp_min(1).repeat(1, 2)
+    return F.smooth_l1_loss(corners / sides, goals / sides, reduction="sum", beta=EXACT)
+
+
+def _score_loss(scores: Tensor, target: Tensor, decode: Decode) -> Tensor:
+    if decode.background:
+        right = torch.where(target.amax(1) > 0, target.argmax(1), 0)
+        cross = F.cross_entropy(scores, right, reduction="none")
+        return ((1 - (-cross).exp()) ** FOCUS * cross).sum()
+    cross = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
+    return ((1 - (-cross).exp()) ** FOCUS * cross).sum()
+
+
+def _quality_loss(output: Tensor, overlaps: Tensor, learned: Tensor, decode: Decode) -> Tensor:
+    if decode.quality == "none":
+        return output.new_zeros(())
+    scores = output[:, decode.scores + 4]
+    cross = F.binary_cross_entropy_with_logits(scores, overlaps, reduction="none")
+    return (cross * (learned if decode.quality == "centerness" else 1)).sum()
+
+
+class Found(NamedTuple):
+    """The boxes of an image that are left after suppression, the likeliest first.
+
+    Attributes:
+        corners: (boxes, 4).
+        scores: (boxes).
+        labels: int64 (boxes).
+    """
+
+    corners: Tensor
+    scores: Tensor
+    labels: Tensor
+
+
+def suppressed(output: Tensor, least: float, overlap: float, most: int) -> Found:
+    """Leave out what is unlikely, and what overlaps a likelier box of the same label.
+
+    Args:
+        output: Of one image, (places, 4 + labels).
+        least: Probability from which on a box counts.
+        overlap: Common part of the union above which two boxes are of one thing.
+        most: How many boxes are left, at most.
+    """
+    from torchvision.ops import batched_nms
+
+    places, labels = (output[:, 4:] > least).nonzero(as_tuple=True)
+    corners, scores = output[places, :4].float(), output[places, 4 + labels].float()
+    kept = batched_nms(corners, scores, labels, overlap)[:most]
+    return Found(corners[kept], scores[kept], labels[kept])
+
+
+def average_precision(found: list[Found], labels: Tensor, label: int) -> float | None:
+    """The area below precision over recall, of one label over all images; None without an object of it.
+
+    Args:
+        found: Of each image.
+        labels: (images, objects, 5), in the same pixels.
+        label: Which one.
+
+    Source: Everingham et al., The PASCAL visual object classes challenge (2010), all points since.
+    """
+    from torchvision.ops import box_iou
+
+    scores, hits, objects = [torch.zeros(0)], [torch.zeros(0)], 0
+    for each, rows in zip(found, labels, strict=True):
+        goals = rows[is_object(rows, label + 1) & (rows[:, 4].round() == label), :4]
+        objects += len(goals)
+        mine = each.labels == label
+        overlaps = box_iou(each.corners[mine], goals.float())
+        taken, hit = set(), torch.zeros(int(mine.sum()))
+        for index, row in enumerate(overlaps):
+            if not len(row):
+                break
+            best = int(row.argmax())
+            if float(row[best]) >= RIGHT and best not in taken:
+                taken.add(best)
+                hit[index] = 1
+        scores.append(each.scores[mine])
+        hits.append(hit)
+    if not objects:
+        return None
+    order = torch.cat(scores).argsort(descending=True, stable=True)
+    hit = torch.cat(hits)[order].double()
+    right = hit.cumsum(0)
+    precision = right / torch.arange(1, len(hit) + 1)
+    best = precision.flip(0).cummax(0).values.flip(0) if len(hit) else precision
+    return float((best * hit).sum() / objects)
