@@ -96,6 +96,9 @@ class Design:
         example_shape: tuple[int, ...] | None = None,
         copy: bool = True,
         image: Mapping[str, Any] | None = None,
+        licence: str | None = None,
+        source: str | None = None,
+        source_sha256: str | None = None,
     ) -> tuple[str, ...]:
         """Add a trained model; its category and its task are added too if they are new.
 
@@ -125,6 +128,9 @@ class Design:
                 it must not change before the network is saved.
             image: The images that the model takes, as `input` in a graph file, if not the category's or the
                 network's; a new category takes them over.
+            licence: The licence of its weights, such as `MIT`; it is shown wherever the teacher's modules go.
+            source: Where it comes from: an address, or words.
+            source_sha256: The sha256 of the file that its weights were fetched as.
 
         Returns:
             What its owner should know of how it was taken in, as sentences without a full stop, such as that
@@ -146,16 +152,29 @@ class Design:
         own = None if image is None else read_input(self.graph, image)
         words = None if labels is None else tuple(labels)
         new = NewTeacher(
-            name, module, category, task, cut, output, example_shape, copy, on_conflict, own, words
+            name,
+            module,
+            category,
+            task,
+            cut,
+            output,
+            example_shape,
+            copy,
+            on_conflict,
+            own,
+            words,
+            licence,
+            source,
+            source_sha256,
         )
-        graph, source = add_teacher(self.graph, self._sources, new)
+        graph, taken = add_teacher(self.graph, self._sources, new)
         if images is not None:
             sees = graph.input_of(graph.teachers[name].category)
             shown = prepared(check_images(images, new.where, sees), sees)
-            source = with_statistics(source, record_bytes(source, shown.split(256)))
+            taken = with_statistics(taken, record_bytes(taken, shown.split(256)))
         kept = {other: each for other, each in self._sources.items() if other in graph.teachers}
-        self.graph, self._sources = graph, {**kept, name: source}
-        return source.notes
+        self.graph, self._sources = graph, {**kept, name: taken}
+        return taken.notes
 
     def connect(
         self,

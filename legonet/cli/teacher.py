@@ -252,6 +252,16 @@ def add(
             help="Take the weights in the file's order, whatever their names; all shapes have to agree.",
         ),
     ] = False,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            "--licence", "--license", metavar="NAME", help="The licence of its weights, such as MIT."
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="TEXT", help="Where it comes from: an address, or words."),
+    ] = None,
     output: Output = None,
     allow_code: Code = None,
 ) -> None:
@@ -278,6 +288,8 @@ def add(
         example_shape=None if shape is None else _shape(shape),
         copy=False,  # a file's weights stay in the file
         image=None if image is None else _image(image),
+        licence=licence,
+        source=source,
     )
     network.save(graph)
     for note in notes:

@@ -89,7 +89,7 @@ def assemble(
     over = frozenset(path for path in paths if meaning_of(graph, path).over_image)
     photos = find_photos(graph.input, inputs, options.separate_inputs, over)
     network = join(chosen, stage, categories, fitted, tasks, options, graph.input.shape, photos)
-    network.signature = make_signature(graph, paths)
+    network.signature = make_signature(graph, paths, lock)
     return network
 
 

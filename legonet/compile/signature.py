@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from legonet.graph.address import without_secrets
+from legonet.graph.lock import Lock
 from legonet.graph.output import Output
 from legonet.graph.schema import Graph, Input
-from legonet.graph.select import meaning_of, split_path
+from legonet.graph.select import givers, meaning_of, split_path
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,23 @@ class OutputSignature:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a teacher that something is made of comes from; None: that is not recorded.
+
+    Attributes:
+        licence: Of its weights.
+        source: An address without passwords, or words.
+    """
+
+    licence: str | None
+    source: str | None
+
+    def data(self) -> dict[str, str | None]:
+        """The origin as plain data."""
+        return {"licence": self.licence, "source": self.source}
+
+
+@dataclass(frozen=True)
 class Signature:
     """What a compiled network takes and gives.
 
@@ -50,6 +69,7 @@ class Signature:
         outputs: What outputs mean, by path.
         image: How photos of any size become such images; None if they have to be images already.
         images: What they become instead for categories that say so, by category.
+        teachers: Where the teachers come from that it is made of; empty where nothing is recorded of any.
     """
 
     name: str
@@ -59,6 +79,7 @@ class Signature:
     outputs: Mapping[str, OutputSignature]
     image: Input | None = None
     images: Mapping[str, Input] = field(default_factory=dict)
+    teachers: Mapping[str, Origin] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """The signature as plain data."""
@@ -71,6 +92,11 @@ class Signature:
             **({} if self.image is None else _resizing(self.image)),
             **({"images": {name: _data(each) for name, each in self.images.items()}} if self.images else {}),
             "outputs": outputs,
+            **(
+                {"teachers": {name: each.data() for name, each in self.teachers.items()}}
+                if self.teachers
+                else {}
+            ),
         }
 
 
@@ -83,8 +109,14 @@ def _resizing(image: Input) -> dict[str, Any]:
     return {"resize": image.resize, "interpolation": image.interpolation}
 
 
-def make_signature(graph: Graph, paths: Iterable[str]) -> Signature:
-    """The signature of some paths of a graph."""
+def make_signature(graph: Graph, paths: Iterable[str], lock: Lock | None = None) -> Signature:
+    """The signature of some paths of a graph.
+
+    Args:
+        graph: The network.
+        paths: Of it.
+        lock: Says which teachers gave the modules; default: those that would give them now.
+    """
     outputs = {}
     for path in paths:
         category, _ = split_path(path)
@@ -92,4 +124,28 @@ def make_signature(graph: Graph, paths: Iterable[str]) -> Signature:
     named = {split_path(path)[0]: graph.input_of(split_path(path)[0]) for path in outputs}
     images = {name: image for name, image in named.items() if image != graph.input}
     usual = graph.input
-    return Signature(graph.name, usual.shape, usual.mean, usual.std, outputs, usual, images)
+    teachers = origins_of(graph, outputs, lock)
+    return Signature(graph.name, usual.shape, usual.mean, usual.std, outputs, usual, images, teachers)
+
+
+def origins_of(graph: Graph, paths: Iterable[str], lock: Lock | None = None) -> dict[str, Origin]:
+    """Where the teachers come from that paths are made of; nothing where that is recorded of none.
+
+    Args:
+        graph: The network.
+        paths: Of it.
+        lock: As of `make_signature`.
+    """
+    given, pairs = givers(graph), {split_path(path) for path in paths}
+    names = {name for name, each in graph.teachers.items() if (each.category, each.task) in pairs}
+    for category, task in pairs:
+        f, g = (lock.categories.get(category), lock.tasks.get(task)) if lock else (None, None)
+        names.add(given.categories[category] or "" if f is None else f.teacher)
+        names.add(given.tasks[task] or "" if g is None else g.teacher)
+    known = {name: each for name, each in graph.teachers.items() if name in names}
+    if not any(each.licence or each.source for each in known.values()):
+        return {}
+    return {
+        name: Origin(each.licence, each.source and without_secrets(each.source))
+        for name, each in known.items()
+    }

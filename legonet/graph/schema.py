@@ -14,6 +14,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from legonet.graph.fields import (
     FORMAT,
     LARGEST,
+    Address,
     Array,
     FilePath,
     Integral,
@@ -179,6 +180,14 @@ class Teacher(Model):
     quality: Number | None = Field(
         default=None, description="as its owner measured it; more is better, by one measure within a task"
     )
+    licence: Label | None = Field(
+        default=None,
+        description="of its weights, such as MIT or CC-BY-4.0; names of SPDX are understood most",
+    )
+    source: Address | None = Field(default=None, description="where it comes from: an address, or words")
+    source_sha256: Sha256 | None = Field(
+        default=None, description="of the file that its weights were fetched as"
+    )
 
 
 class Graph(Model):
@@ -195,6 +204,10 @@ class Graph(Model):
     teachers: dict[Name, Teacher] = Field(default={}, description="in order of arrival")
     applications: dict[Name, Annotated[tuple[PathName, ...], Field(min_length=1), Array]] = Field(
         default={}, description="named choices of paths"
+    )
+    remote: Address | None = Field(
+        default=None,
+        description="where `legonet push` and `legonet pull` keep it, once you have allowed that place",
     )
 
     def input_of(self, category: str) -> Input:

@@ -81,7 +81,8 @@ def diff(
             reason = reasons.get(path, "the graph has no such path any more")
             edges.append(PlannedEdge(path, "remove", f"its adapter is no longer used: {reason}"))
     weak = weak_paths(lock, (edge.path for edge in edges if edge.action == "keep"))
-    return Plan(graph.name, tuple(edges), planner.offers(), weak)
+    licences = {name: each.licence or "" for name, each in teachers.items()}
+    return Plan(graph.name, tuple(edges), planner.offers(), weak, licences=licences)
 
 
 def _untaught(graph: Graph, pairs: Pairs) -> list[tuple[str, str]]:

@@ -100,6 +100,7 @@ class Plan:
         offers: Teachers that could give a task's module better.
         weak: The kept paths that are expected to decide unlike their teachers too often.
         notes: What is doubtful about the teachers of its jobs.
+        licences: Of the teachers, by name; empty where none is recorded.
         ports_of: Finds what the adapters of a plan join, by path, when somebody looks; None: it is not known.
 
     Printed, it is what `legonet plan` prints.
@@ -110,6 +111,7 @@ class Plan:
     offers: tuple[Offer, ...] = ()
     weak: tuple[Weak, ...] = ()
     notes: tuple[str, ...] = ()
+    licences: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     ports_of: Callable[[Plan], Mapping[str, Ports]] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -168,4 +170,5 @@ class Plan:
             "offers": [offer._asdict() for offer in self.offers],
             "weak": [each._asdict() for each in self.weak],
             "notes": list(self.notes),
+            "licences": dict(self.licences),
         }

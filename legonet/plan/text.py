@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from legonet.graph.suggest import listed as names
 from legonet.notebook import escape, page, table, title
 from legonet.plan.cost import JobCost
 from legonet.plan.plan import Action, Plan, PlannedEdge
@@ -25,6 +26,7 @@ MARKS: dict[Action, str] = {
     "open": "?",
 }
 LISTED = 20  # paths that stay as they are; more are counted
+LICENCES = 8  # that are named; more are counted
 COUNTED = 20  # tasks that are counted apart
 HEADS = ("", "path", "action", "method", "cost", "joins", "why")
 
@@ -129,7 +131,24 @@ def summary(planned: Plan) -> list[str]:
         lines.append("Nothing to do: every adapter is as the graph file says.")
     else:
         lines.append("Nothing to do: there is no path yet; `legonet teacher add` brings in teachers.")
-    return lines
+    return lines + licences(planned.licences)
+
+
+def licences(of: Mapping[str, str]) -> list[str]:
+    """The licences of the teachers in one line, the most frequent first; none where none is recorded.
+
+    Args:
+        of: By teacher; empty where it is not recorded.
+    """
+    if not any(of.values()):
+        return []
+    counted = Counter(licence for licence in of.values() if licence).most_common(LICENCES)
+    parts = [f"{licence} ({number} of {len(of)} teachers)" for licence, number in counted]
+    others = len({licence for licence in of.values() if licence}) - len(counted)
+    parts += [f"{others} others"] if others else []
+    without = [name for name, licence in of.items() if not licence]
+    parts += [f"not recorded: {names(without)}"] if without else []
+    return [f"licences: {', '.join(parts)}"]
 
 
 def unlisted(planned: Plan, shown: Plan, how: str) -> list[str]:

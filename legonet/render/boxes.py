@@ -132,7 +132,10 @@ def tag_line(view: View, number: int, limit: float = MAX_TAG) -> Line:
 def teacher_tip(view: View, number: int) -> str:
     """What is said of a teacher where there is room."""
     teacher = view.teacher(number)
-    return f"teacher {number}, {teacher.name}: {teacher.category}:{teacher.task}, {teacher.caption}"
+    parts = [f"{teacher.category}:{teacher.task}", teacher.caption]
+    parts += [f"licence {teacher.licence}"] if teacher.licence else []
+    parts += [f"from {teacher.source}"] if teacher.source else []
+    return f"teacher {number}, {teacher.name}: {', '.join(parts)}"
 
 
 def edge_tip(view: View, edge: EdgeView) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from legonet.graph.address import without_secrets
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import adapter_spec, split_path
@@ -58,6 +59,7 @@ def to_networkx(
             found.add_node(f"{kind}/{each.name}", **_known(kind=kind, name=each.name, state=state, **values))
     for number, (name, each) in enumerate(graph.teachers.items(), start=1):
         own = {"model": each.model, "cut": each.cut, "quality": each.quality, "arrived": number}
+        own |= {"licence": each.licence, "source": each.source and without_secrets(each.source)}
         path = f"{each.category}:{each.task}"
         found.add_node(f"teacher/{name}", **_known(kind="teacher", name=name, path=path, **own))
     for each in view.teachers:

@@ -163,9 +163,12 @@ def _teachers(view: View) -> list[str]:
             f"{teacher.category}:{teacher.task}",
             teacher.caption,
             ", ".join(gave) or "–",
+            teacher.licence or "–",
+            teacher.source or "–",
         )
         rows.append([*map(escape, cells)])
-    return _table("Teachers, in order of arrival", ["", "name", "path", "what", "gave"], rows, frozenset())
+    heads = ["", "name", "path", "what", "gave", "licence", "source"]
+    return _table("Teachers, in order of arrival", heads, rows, frozenset())
 
 
 def _applications(view: View) -> list[str]:

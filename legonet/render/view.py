@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
 from legonet.errors import RenderError
+from legonet.graph.address import without_secrets
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Adapter, Graph, Input
 from legonet.graph.select import givers, split_path
@@ -88,6 +89,8 @@ class TeacherView:
     caption: str
     gave_category: bool
     gave_task: bool
+    licence: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,8 @@ def make_view(
                 caption=clean(f"{teacher.model}, cut after {teacher.cut}"),
                 gave_category=given.categories.get(teacher.category) == name,
                 gave_task=given.tasks.get(teacher.task) == name,
+                licence=clean(teacher.licence or ""),
+                source=clean(without_secrets(teacher.source or "")),
             )
             for name, teacher in graph.teachers.items()
         ),

@@ -32,7 +32,7 @@ from legonet.graph.checks.structure import explain
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
 from legonet.graph.editing.on_conflict import OnConflict, kept_beside, teacher_of, variant_name
-from legonet.graph.fields import Label, Model, Name, Number
+from legonet.graph.fields import Address, Label, Model, Name, Number
 from legonet.graph.load import load_graph, parse_yaml
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
@@ -73,6 +73,8 @@ class Dropped(Model):
     by_order: bool = False
     take: Label | None = None
     quality: Number | None = None
+    licence: Label | None = None
+    source: Address | None = None
     output: AnyOutput | None = None
     input: Input | None = None
     on_conflict: OnConflict = "keep"
@@ -267,7 +269,8 @@ class Inbox:
         expect_input(graph, category, said.input, str(drop.entry))
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
         entry |= {"weights": f"{TEACHERS_FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
-        entry |= {} if said.quality is None else {"quality": said.quality}
+        said_of_it = {"quality": said.quality, "licence": said.licence, "source": said.source}
+        entry |= {key: value for key, value in said_of_it.items() if value is not None}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:
             base = graph.categories.get(said.category)

@@ -67,6 +67,7 @@ def add_model(graph: Graph, new: NewTeacher) -> tuple[Graph, MemoryTeacher]:
         "model": new.name,
         "weights": weights,
         "cut": source.cut_name,
+        **new.origin,
     }
     return extended(graph, entries), source
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from legonet.graph.address import without_secrets
 from legonet.graph.editing.on_conflict import OnConflict, read_on_conflict
 from legonet.graph.schema import Input
 
@@ -31,6 +32,9 @@ class NewTeacher:
         on_conflict: What becomes of a known category whose module is another one; see
             `legonet.graph.editing.on_conflict`.
         labels: What the output's values are called; None: as its kind calls them.
+        licence: Of its weights, such as `MIT`.
+        source: Where it comes from; a password in an address is left out.
+        source_sha256: Of the file that its weights were fetched as.
 
     Raises:
         SelectError: `on_conflict` is none of `keep`, `replace` and `variant`.
@@ -47,6 +51,9 @@ class NewTeacher:
     on_conflict: OnConflict = "keep"
     input: Input | None = None
     labels: tuple[str, ...] | None = None
+    licence: str | None = None
+    source: str | None = None
+    source_sha256: str | None = None
 
     def __post_init__(self) -> None:
         read_on_conflict(self.on_conflict)
@@ -55,3 +62,10 @@ class NewTeacher:
     def where(self) -> str:
         """What messages call it, such as `teachers.cat-v1`."""
         return f"teachers.{self.name}"
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What a graph file says of its licence and its source."""
+        source = None if self.source is None else without_secrets(self.source)
+        said = {"licence": self.licence, "source": source, "source_sha256": self.source_sha256}
+        return {key: value for key, value in said.items() if value is not None}

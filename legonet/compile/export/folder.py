@@ -87,6 +87,18 @@ print(outputs[{first!r}])
 {rows}
 
 {legend}
-
+{_origins(signature)}
 {images}
 """
+
+
+def _origins(signature: Signature) -> str:
+    """Which teachers it is made of, and under which licences their weights are."""
+    if not signature.teachers:
+        return "\n"
+    rows = "".join(
+        f"| {escaped(name)} | {escaped(each.licence or 'not recorded')} | "
+        f"{escaped(each.source or 'not recorded')} |\n"
+        for name, each in signature.teachers.items()
+    )
+    return f"\n| teacher | licence | source |\n| --- | --- | --- |\n{rows}\n"

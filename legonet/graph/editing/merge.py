@@ -34,7 +34,7 @@ def merged(base: Graph, ours: Graph, theirs: Graph, source: str) -> Graph:
         was, mine, now = (getattr(each, section) for each in (base, ours, theirs))
         changes[section], found = _entries(was, mine, now)
         clashes += [f"{section}.{name}" for name in found]
-    for key in ("name", "input"):
+    for key in ("name", "input", "remote"):
         was, mine, now = (getattr(each, key) for each in (base, ours, theirs))
         changes[key] = now if mine == was else mine
         if mine != was != now != mine:
