@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,7 @@ from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
 from legonet.plan.plan import Plan
 from legonet.progress import open_bars
+from legonet.remote.origin import fill_from_remote
 from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from legonet.run.options import RunOptions
     from legonet.run.runner import Progress, Run
     from legonet.run.samples import GivenSamples
+    from legonet.sharing.push import Local
+    from legonet.sharing.results import Pushed
 
 
 class Network(BuiltNetwork):
@@ -72,6 +75,7 @@ class Network(BuiltNetwork):
 
         workspace = Workspace.find(path)
         workspace.own(lock_path(path))
+        fill_from_remote(workspace, loaded.graph.name)
         self.graph, self.path, self._workspace, self._planned = loaded.graph, path, workspace, None
         self.lock, self.store, self._base = read_lock(lock_path(path)), workspace.store, loaded.graph
         folder = path.absolute().parent
@@ -107,6 +111,73 @@ class Network(BuiltNetwork):
                 write_lock(lock_path(file), self.lock)
             self._open(load_graph(file), file)
         return file
+
+    def push(
+        self,
+        url: str | None = None,
+        *,
+        paths: str | Iterable[str] | None = None,
+        progress: Literal["auto"] | None = "auto",
+    ) -> Pushed:
+        """Send the network to a remote: what it lacks, and nothing twice.
+
+        What others have pushed meanwhile is joined with what is here, entry by entry.
+
+        Args:
+            url: The address of the remote: a folder, `s3://…`, `gs://…`, `hf://…` or `ssh://…`; default: the
+                one that the graph file names, if you have allowed it, or the only one that you have.
+            paths: The paths or applications whose bytes are sent; default: all.
+            progress: `auto` shows how far it is; None shows nothing.
+
+        Returns:
+            How much was sent, and how much was there.
+
+        Raises:
+            StoreError: The network has no file, or the remote cannot be reached or written.
+            GraphError: An entry was changed here and in the remote, each in its own way.
+        """
+        from legonet.sharing.local import read_local
+        from legonet.sharing.push import push
+
+        def read() -> Local:
+            if self.path is not None:
+                self._open(load_graph(self.path), self.path)
+            return read_local(self)
+
+        with open_bars(progress) as bars:
+            return push(read, url, _names(paths), bars)
+
+    @classmethod
+    def pull(
+        cls,
+        url: str,
+        folder: str | PathLike[str] = ".",
+        *,
+        paths: str | Iterable[str] | None = None,
+        progress: Literal["auto"] | None = "auto",
+    ) -> Network:
+        """Bring a network from a remote; everything is verified by its hash when it arrives.
+
+        What was done here since the last pull is joined with what the remote holds, entry by entry. Bytes
+        that are not fetched now are fetched when they are read.
+
+        Args:
+            url: The address of the remote; or a graph file that was pulled before.
+            folder: A workspace, or a folder that becomes one.
+            paths: The paths or applications whose bytes are fetched now; default: all.
+            progress: `auto` shows how far it is; None shows nothing.
+
+        Returns:
+            The network.
+
+        Raises:
+            StoreError: Nothing was pushed there, it cannot be reached, or its bytes are wrong.
+            GraphError: An entry was changed here and in the remote, each in its own way.
+        """
+        from legonet.sharing.pull import pull
+
+        with open_bars(progress) as bars:
+            return cls.load(pull(str(url), Path(folder), _names(paths), bars).graph)
 
     def verify(self) -> tuple[str, ...]:
         """Read all that has been built; damaged modules are set aside, so that the plan builds them again.
@@ -245,3 +316,7 @@ class Network(BuiltNetwork):
         category = self.graph.teachers[name].category
         image = self.graph.input_of(category)
         return record_file(source, lambda: prepared(images(category), image))
+
+
+def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())

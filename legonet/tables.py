@@ -1,7 +1,8 @@
-"""Text in columns: aligned, never wrapped, so that a line stays a line in a pipe."""
+"""Text in columns: aligned, never wrapped, so that a line stays a line in a pipe; and tables of Markdown."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
@@ -33,3 +34,14 @@ def _cells(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def escaped(text: str) -> str:
+    """A text that Markdown shows as it is, in one line: labels are of whoever wrote the graph file."""
+    return re.sub(r"[\\`*_\[\]<>|&~#!$]", r"\\\g<0>", " ".join(text.split()))
+
+
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown; its cells are shown as they are."""
+    lines = [heads, ["---"] * len(heads), *([*map(escaped, row)] for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

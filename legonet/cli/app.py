@@ -14,6 +14,8 @@ from legonet.cli import (
     init,
     plan,
     predict,
+    pull,
+    push,
     render,
     schema,
     teacher,
@@ -48,6 +50,8 @@ app.command("predict")(predict.predict)
 app.command("compile")(compile.compile)
 app.command("render")(render.render)
 app.add_typer(teacher.app, name="teacher")
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
 app.command("completion")(completion.completion)
 
 

@@ -44,6 +44,23 @@ def write_atomically(
     _flush_folder(target.parent)
 
 
+def adopt(file: Path, path: Path) -> None:
+    """Put a file that was written elsewhere on the same disk into its place, flushed; links are refused.
+
+    Raises:
+        OSError: It cannot be. What was there is as it was.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, which is not followed", str(path))
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    file.replace(path)
+    _flush_folder(path.parent)
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a file is one that `write_atomically` was writing when it was killed, if it is old."""
     return re.fullmatch(r"\..{1,16}-[0-9a-f]{16}\.tmp", path.name) is not None

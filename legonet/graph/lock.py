@@ -83,15 +83,26 @@ def read_lock(path: Path) -> Lock:
         GraphError: The file is not a lock file of this version.
     """
     data = foreign.read_if_there(path, foreign.LOCK)
-    if data is None:
-        return Lock()
+    return Lock() if data is None else parse_lock(data, str(path))
+
+
+def parse_lock(data: bytes, source: str) -> Lock:
+    """A lock from a file's bytes.
+
+    Args:
+        data: The bytes, no more than a lock file may have.
+        source: What messages call it.
+
+    Raises:
+        GraphError: It is no lock file of this version.
+    """
     try:
         if sum(map(data.count, (b",", b"{", b"["))) > _MOST_VALUES:
             raise ValueError("too many values")
         with paused():
             return validated(Lock, _object(from_json(data.removeprefix(codecs.BOM_UTF8))))
     except ValueError as error:  # pydantic's are
-        raise first_problem(data, str(path), "lock file", Lock, _REMEDY) from error
+        raise first_problem(data, source, "lock file", Lock, _REMEDY) from error
 
 
 def _object(data: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar
 
 from legonet import foreign
 from legonet.errors import DamagedError, StoreError
-from legonet.graph.atomic import write_atomically
+from legonet.graph.atomic import adopt, write_atomically
 from legonet.graph.fields import SHA256_PATTERN
 from legonet.store.confined import expect_inside
 from legonet.store.memory_map import map_file
@@ -104,6 +104,22 @@ class BlobStore(ABC):
         """
 
 
+class Origin(ABC):
+    """Where blobs come from that a store lacks, such as a remote."""
+
+    @abstractmethod
+    def has(self, sha: str) -> bool:
+        """Say whether it has a blob, as far as is known here: nothing is asked of it."""
+
+    @abstractmethod
+    def fetch(self, sha: str, file: Path) -> None:
+        """Bring a blob into a file, verified; one that is there is its beginning.
+
+        Raises:
+            StoreError: It cannot be had.
+        """
+
+
 class MemoryStore(BlobStore):
     """Blobs in memory, for networks that are built without a file."""
 
@@ -138,15 +154,21 @@ class MemoryStore(BlobStore):
 
 
 class Store(BlobStore):
-    """Blobs in a folder, as `ab/cd/abcd…`: written atomically, verified when read."""
+    """Blobs in a folder, as `ab/cd/abcd…`: written atomically, verified when read.
 
-    def __init__(self, folder: Path | str) -> None:
+    Attributes:
+        folder: Where they are.
+        origin: Where those come from that it lacks: they are fetched when they are read; None: nowhere.
+    """
+
+    def __init__(self, folder: Path | str, origin: Origin | None = None) -> None:
         """Use a folder; the first write makes it.
 
         Args:
             folder: Holds the blobs, `tmp/` and, once something is damaged, `damaged/`.
+            origin: Where those come from that it lacks.
         """
-        self.folder = Path(folder)
+        self.folder, self.origin = Path(folder), origin
 
     def path(self, sha: str) -> Path:
         """Tell the file of a blob, whether it is there or not."""
@@ -157,8 +179,38 @@ class Store(BlobStore):
         return expect_inside(self.folder.absolute(), path.absolute())
 
     def has(self, sha: str) -> bool:
-        """Say whether there is a file of this address; its bytes are not verified."""
-        return self.path(sha).is_file()
+        """Say whether there is a file of this address, or could be; its bytes are not verified."""
+        return self.path(sha).is_file() or self._can_have(sha)
+
+    def _can_have(self, sha: str) -> bool:
+        return self.origin is not None and self.origin.has(sha)
+
+    def fill(self, sha: str) -> bool:
+        """Fetch a blob that is lacking from where it comes from.
+
+        Returns:
+            Whether it was.
+
+        Raises:
+            StoreError: It cannot be had, or not be written.
+        """
+        path, temporary = self._own(self.path(sha)), self._own(self.folder / "tmp")
+        if path.is_file() or self.origin is None or not self.origin.has(sha):
+            return False
+        part = self._own(temporary / f"{sha}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir(exist_ok=True)
+            self.origin.fetch(sha, part)
+            adopt(part, path)
+        except OSError as error:
+            if path.is_file():  # another process has fetched it
+                return False
+            raise StoreError(
+                f"{path}: the blob cannot be written: {error.strerror or error}; "
+                "check the folder's permissions and the free space"
+            ) from error
+        return True
 
     def looks_whole(self, sha: str, kind: str | None = None) -> bool:
         """Say whether there is a file of this address that is as long as its header says, and of the kind."""
@@ -168,7 +220,7 @@ class Store(BlobStore):
             if not stat.S_ISREG(state.st_mode):
                 return False
         except OSError:
-            return False
+            return self._can_have(sha)
         try:
             said = outline(str(path), state.st_size, state.st_mtime_ns, state.st_ino)
         except (StoreError, OSError):  # it is there; what is wrong with it, whoever reads it is told
@@ -208,6 +260,8 @@ class Store(BlobStore):
     @contextmanager
     def _open(self, sha: str) -> Iterator[BinaryIO]:
         path = self.path(sha)
+        if self.origin is not None:
+            self.fill(sha)
         try:
             with foreign.opened(path, foreign.BLOB) as file:
                 yield file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,7 @@ from legonet.errors import StoreError
 from legonet.graph.fields import NAME_PATTERN
 from legonet.store.blobs import Store
 from legonet.store.confined import expect_inside
+from legonet.store.elsewhere import RECORDS, Elsewhere, files_elsewhere
 from legonet.store.locks import WritersLock
 from legonet.store.plain_files import write_file
 
@@ -101,6 +102,16 @@ class Workspace:
             StoreError: The workspace cannot be written.
         """
         return WritersLock(self.state("writer.lock"))
+
+    @property
+    def records(self) -> Path:
+        """The folder of what is known of each network's remote."""
+        return self.state(RECORDS)
+
+    @cached_property
+    def elsewhere(self) -> Mapping[str, Elsewhere]:
+        """Files of teachers that are not here, by path in the workspace: what holds their tensors instead."""
+        return files_elsewhere(self.records) if self.records.is_dir() else {}
 
     @property
     def journal_path(self) -> Path:

@@ -6,7 +6,6 @@ of another network is lost and a refusal changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,10 +16,9 @@ from legonet.blocks.schema import Block
 from legonet.errors import BlockError, GraphError, StoreError
 from legonet.graph.checks.outline import outline_of
 from legonet.graph.checks.references import reference_problems
-from legonet.graph.editing.dump import dump_yaml, graph_data
-from legonet.graph.editing.edit import SECTIONS, add_entries
 from legonet.graph.editing.merge import merged
-from legonet.graph.load import load_graph, parse_graph
+from legonet.graph.editing.rewrite import graph_text
+from legonet.graph.load import load_graph
 from legonet.graph.lock import Lock
 from legonet.graph.reading.findings import located
 from legonet.graph.schema import Graph, Input
@@ -223,35 +221,7 @@ class _Saving:
             problems = list(shape_problems(graph, {**theirs, **sources}))
         if problems:
             raise GraphError.of(*located(problems, graph.name))
-        return graph, _text(graph, self.previous, self.path)
-
-
-def _text(graph: Graph, previous: Graph | None, path: Path) -> str | None:
-    """The graph file's text: the one that is there with additions if possible, so that comments survive."""
-    if graph == previous:
-        return None
-    as_json = path.name.lower().endswith(".json")
-    if previous is not None and graph.input == previous.input:
-        new: dict[str, dict[str, object]] = {}
-        for section in SECTIONS:
-            old, now = getattr(previous, section), getattr(graph, section)
-            new[section] = {name: entry for name, entry in now.items() if name not in old}
-            if {**old, **new[section]} != now:
-                break
-        else:
-            with suppress(GraphError, OSError):
-                text = add_entries(path.read_text(encoding="utf-8"), _plain(new), str(path), as_json)
-                if parse_graph(text, str(path), as_json).graph == graph:
-                    return text
-    return json.dumps(graph_data(graph), indent=2, ensure_ascii=False) + "\n" if as_json else dump_yaml(graph)
-
-
-def _plain(entries: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
-    """Entries as plain data: models, or an application's paths."""
-    return {
-        section: {name: list(each) if isinstance(each, tuple) else each for name, each in new.items()}
-        for section, new in entries.items()
-    }
+        return graph, graph_text(graph, self.previous, self.path)
 
 
 def _copy_blobs(lock: Lock, store: BlobStore, target: BlobStore) -> None:

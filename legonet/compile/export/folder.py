@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import textwrap
 from collections.abc import Callable, Mapping
 from importlib.machinery import SourceFileLoader
@@ -17,6 +16,7 @@ from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.ir.modules import raw_tensor
 from legonet.store.tensors import write_tensors
+from legonet.tables import escaped, markdown_table
 
 
 def write_folder(network: CompiledNetwork, signature: Signature, path: Path) -> None:
@@ -46,11 +46,6 @@ def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.load()
-
-
-def escaped(text: str) -> str:
-    """A text that Markdown shows as it is, in one line: labels are of whoever wrote the graph file."""
-    return re.sub(r"[\\`*_\[\]<>|&~#!$]", r"\\\g<0>", " ".join(text.split()))
 
 
 def _readme(signature: Signature) -> str:
@@ -95,10 +90,9 @@ print(outputs[{first!r}])
 def _origins(signature: Signature) -> str:
     """Which teachers it is made of, and under which licences their weights are."""
     if not signature.teachers:
-        return "\n"
-    rows = "".join(
-        f"| {escaped(name)} | {escaped(each.licence or 'not recorded')} | "
-        f"{escaped(each.source or 'not recorded')} |\n"
+        return ""
+    rows = [
+        (name, each.licence or "not recorded", each.source or "not recorded")
         for name, each in signature.teachers.items()
-    )
-    return f"\n| teacher | licence | source |\n| --- | --- | --- |\n{rows}\n"
+    ]
+    return f"\n{markdown_table(('teacher', 'licence', 'source'), rows)}"

@@ -11,21 +11,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from legonet.errors import GraphError, StoreError
-from legonet.graph.load import parse_yaml
-from legonet.graph.reading.source import read_source
+from legonet.store.settings import listed_for, settings_file
 
-FILE = Path("legonet") / "allowed-code.yaml"
+FILE = "allowed-code.yaml"
 
 
 def permissions_file() -> Path:
-    """The user's own file of what may be run, in the folder of settings that XDG names.
+    """The user's own file of what may be run.
 
     Raises:
         RuntimeError: The user has no home.
     """
-    given = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(given) if Path(given).is_absolute() else Path.home() / ".config") / FILE
+    return settings_file(FILE)
 
 
 def allowed_code(workspace: Path) -> frozenset[str]:
@@ -37,37 +34,9 @@ def allowed_code(workspace: Path) -> frozenset[str]:
     Raises:
         StoreError: The file of permissions cannot be read.
     """
-    try:
-        path = permissions_file()
-    except RuntimeError:
-        return frozenset()
-    if not path.exists():
-        return frozenset()
-    try:
-        data, _ = parse_yaml(read_source(path, "file of permissions"), str(path))
-    except GraphError as error:
-        raise StoreError(str(error)) from error
-    root, found = os.path.realpath(workspace), set[str]()
-    for folder, names in _entries(data, path):
-        if os.path.realpath(folder) == root:
-            found |= {name if _is_function(name) else os.path.realpath(Path(root, name)) for name in names}
-    return frozenset(found)
-
-
-def _entries(data: object, path: Path) -> list[tuple[str, list[str]]]:
-    entries = {} if data is None else data
-    if not isinstance(entries, dict) or not all(
-        isinstance(folder, str)
-        and Path(folder).is_absolute()
-        and isinstance(names, list)
-        and all(isinstance(name, str) for name in names)
-        for folder, names in entries.items()
-    ):
-        raise StoreError(
-            f"{path}: no permissions; expected lines such as `/path/of/a/workspace: "
-            "[package.module:function]` and nothing else; correct it"
-        )
-    return list(entries.items())
+    names = listed_for(workspace, FILE, "file of permissions", "package.module:function")
+    root = os.path.realpath(workspace)
+    return frozenset(name if _is_function(name) else os.path.realpath(Path(root, name)) for name in names)
 
 
 def _is_function(name: str) -> bool:

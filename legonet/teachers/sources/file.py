@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from legonet.errors import StoreError, TeacherError
 from legonet.graph.schema import Teacher
 from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces
+from legonet.store.elsewhere import Elsewhere
+from legonet.store.modules import parse_module
+from legonet.store.tensors import RawTensor, tensor_pieces
 from legonet.store.workspace import Workspace
 from legonet.teachers.cutting import block_cut
 from legonet.teachers.sources.source import TeacherSource
@@ -65,14 +68,35 @@ class FileTeacher(TeacherSource):
 
     def weights(self) -> Pieces:
         """The weights file's bytes, mapped, checked against the graph file's sha256 if it gives one."""
-        return [mapped(self.content(), f"teachers.{self.name}.weights")]
+        content = self.content()
+        if isinstance(content, Path):
+            return [mapped(content, f"teachers.{self.name}.weights")]
+        return tensor_pieces(content, {})
 
-    def content(self) -> Path:
-        """The weights file, its sha256 compared with the graph file's if that gives one."""
+    def content(self) -> Path | Mapping[str, RawTensor]:
+        """The weights file, its sha256 compared with the graph file's if that gives one.
+
+        Where it is not here, and the modules travelled instead: their tensors.
+        """
         path = self.weights_path()
         if self._spec.sha256 is not None:
             self.weights_hash()
-        return path
+        other = None if path.exists() else self._elsewhere(path)
+        if other is None or not other.blobs:
+            return path
+        where, store = f"teachers.{self.name}.weights", self.workspace.store
+        return {
+            key: value
+            for sha in other.blobs
+            for key, value in parse_module(store.map(sha), f"{where}: module {sha[:10]}").tensors.items()
+        }
+
+    def _elsewhere(self, path: Path) -> Elsewhere | None:
+        """What holds the tensors of a file that is not here; None where nothing is known of it."""
+        try:
+            return self.workspace.elsewhere.get(path.relative_to(self.workspace.root.resolve()).as_posix())
+        except ValueError:  # resolved outside, as through the user's own links above the workspace
+            return None
 
     def weights_hash(self) -> str:
         """The weights file's sha256, checked against the graph file's if it gives one."""
@@ -83,12 +107,17 @@ class FileTeacher(TeacherSource):
     def statistics(self) -> bytes | None:
         """The statistics file named by the graph, or the one beside the weights."""
         path = self.statistics_path()
-        return self._read(path, "statistics") if self._spec.statistics is not None or path.exists() else None
+        if path.exists():
+            return self._read(path, "statistics")
+        if other := self._elsewhere(path):
+            return self.workspace.store.get(other.sha256)
+        return None if self._spec.statistics is None else self._read(path, "statistics")
 
     def statistics_hash(self) -> str | None:
         """The sha256 of the statistics file, if there is one."""
         path = self.statistics_path()
-        return self._hash(path, "statistics") if self._spec.statistics is not None or path.exists() else None
+        there = self._spec.statistics is not None or path.exists() or self._elsewhere(path) is not None
+        return self._hash(path, "statistics") if there else None
 
     def weights_path(self) -> Path:
         """Where the weights lie."""
@@ -121,6 +150,8 @@ class FileTeacher(TeacherSource):
         """The file's sha256; a file that has not changed for a while is read only once."""
         kind = foreign.WEIGHTS if key == "weights" else foreign.STATISTICS
         where = f"teachers.{self.name}.{key}: {path}"
+        if not path.exists() and (other := self._elsewhere(path)):
+            return other.sha256
         with self._readable(path, key), foreign.opened(path, kind, where=where) as file:
             state = os.fstat(file.fileno())
             mark = (state.st_ino, state.st_size, state.st_mtime_ns)

@@ -1,0 +1,266 @@
+"""An opened remote: files that are read within bounds, written whole, exchanged only if unchanged."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import secrets
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from legonet.errors import StoreError
+from legonet.remote.address import RemoteAddress
+from legonet.remote.patience import persist, verdict_of
+from legonet.store.confined import expect_inside
+from legonet.store.locks import WritersLock
+
+LOCK = ".legonet-remote.lock"
+_AT_ONCE = 2**20  # bytes
+_MEMORY = threading.Lock()
+
+
+class Place:
+    """A folder of some kind of store.
+
+    Args:
+        address: Where it is. Nothing is asked of it yet.
+
+    Raises:
+        StoreError: What it needs is not installed.
+    """
+
+    def __init__(self, address: RemoteAddress) -> None:
+        self.address, self.shown = address, address.shown
+        self._files: Any = None
+        self._root = ""
+
+    @property
+    def _fs(self) -> Any:
+        if self._files is None:
+            self._files, self._root = _open(self.address)
+        return self._files
+
+    def _path(self, name: str, *, writing: bool = False) -> str:
+        folder = self.address.folder
+        if folder is not None and writing:
+            expect_inside(folder, folder / name)  # whoever made the folder may have made links in it
+        files = self._fs
+        del files  # it is opened: the root is known
+        return f"{self._root}/{name}" if name else self._root
+
+    def _persist(self, name: str, call: Any) -> Any:
+        return persist(call, f"{self.shown}/{name}" if name else self.shown, self.address.scrubbed)
+
+    def read(self, name: str, most: int) -> bytes:
+        """A file's bytes.
+
+        Args:
+            name: Of the file.
+            most: It may have.
+
+        Raises:
+            FileNotFoundError: There is none.
+            StoreError: It has more, is no regular file, or cannot be read.
+        """
+        data = self._persist(name, lambda: self._read(name, most + 1))
+        if len(data) > most:
+            raise StoreError(
+                f"{self.shown}/{name}: has more than {most:,} bytes; expected no more; nothing of it is taken"
+            )
+        return data
+
+    def _read(self, name: str, most: int) -> bytes:
+        files, path = self._fs, self._path(name)
+        if self.address.scheme.streams:
+            return b"".join(self._stream(files, path, most))
+        if self.address.folder is not None:
+            self._expect_file(Path(path))
+        return files.cat_file(path, start=0, end=most)
+
+    @staticmethod
+    def _stream(files: Any, path: str, most: int, **options: Any) -> Iterator[bytes]:
+        # A size that is not asked for, and no blocks: one request, which is left where enough has come.
+        with files.open(path, "rb", block_size=0, size=1, **options) as file:
+            left = most
+            while left > 0 and (piece := file.read(min(left, _AT_ONCE))):
+                left -= len(piece)
+                yield piece
+
+    def _expect_file(self, path: Path) -> None:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise StoreError(
+                f"{path}: a link, a folder or a device; expected a regular file; whoever keeps this remote "
+                "has to put the file itself there"
+            )
+
+    def size(self, name: str) -> int | None:
+        """The bytes that a file has; None where there is none."""
+        try:
+            found = self._persist(name, lambda: self._fs.info(self._path(name)))
+        except FileNotFoundError:
+            return None
+        return found.get("size") if found.get("type", "file") == "file" else None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole: nobody sees half of one.
+
+        Raises:
+            StoreError: It cannot be written, or nothing can be, there.
+        """
+        if not self.address.scheme.writable:
+            raise StoreError(
+                f"{self.shown}: can only be read; expected a remote to write to; push to where it comes from"
+            )
+        try:
+            self._persist(name, lambda: self._write(name, data))
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self.shown}: there is no such place; expected a bucket, or a folder, that exists; make it "
+                "first"
+            ) from None
+
+    def _write(self, name: str, data: bytes) -> None:
+        files, path = self._fs, self._path(name, writing=True)
+        if self.address.scheme.protocol in ("file", "sftp", "memory"):
+            files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        if not self.address.scheme.renames:
+            files.pipe_file(path, data)
+            return
+        beside = f"{path}.{secrets.token_hex(8)}.tmp"
+        try:
+            files.pipe_file(beside, data)
+            files.mv(beside, path)
+        except BaseException:
+            with suppress(Exception):
+                files.rm_file(beside)
+            raise
+
+    def swap(self, name: str, before: bytes | None, after: bytes, most: int) -> bool:
+        """Write a file only if it still is what it was.
+
+        Args:
+            name: Of the file.
+            before: What it was; None: not there.
+            after: What it becomes.
+            most: Bytes that it may have.
+
+        Returns:
+            Whether it was written; if not, somebody else has written it meanwhile.
+        """
+        how = self.address.scheme.swap
+        if how == "etag":
+            return self._persist(name, lambda: self._swap_by_etag(name, before, after, most))
+        with self._alone(how == "lock"):
+            if self._now(name, most) != before:
+                return False
+            self.write(name, after)
+            return how == "lock" or self._now(name, most) == after
+
+    def _now(self, name: str, most: int) -> bytes | None:
+        try:
+            return self.read(name, most)
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def _alone(self, wanted: bool) -> Iterator[None]:
+        if not wanted:
+            yield
+        elif self.address.folder is None:
+            with _MEMORY:
+                yield
+        else:
+            self.address.folder.mkdir(parents=True, exist_ok=True)
+            with WritersLock(self.address.folder / LOCK):
+                yield
+
+    def _swap_by_etag(self, name: str, before: bytes | None, after: bytes, most: int) -> bool:
+        files, path = self._fs, self._path(name)
+        if before is None:
+            condition = {"IfNoneMatch": "*"}
+        else:  # the mark first: what is read may be newer than it, and then the mark is not the file's
+            mark = files.info(path, refresh=True)["ETag"]
+            found = self._now(name, most)
+            if found != before:
+                return found == after  # by an attempt whose answer was lost on its way
+            condition = {"IfMatch": mark}
+        try:
+            files.pipe_file(path, after, **condition)
+        except Exception as error:
+            status = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
+            if status.get("HTTPStatusCode") in (409, 412):
+                return self._now(name, most) == after
+            if verdict_of(error) == "missing" and before is not None:
+                return False
+            raise
+        return True
+
+    def pieces(self, name: str, start: int, most: int, size: int | None) -> Iterator[bytes]:
+        """A file's bytes from one on, piece by piece; an interruption is for the caller to go on from.
+
+        Args:
+            name: Of the file; empty: the address itself is one.
+            start: Of the first byte.
+            most: Bytes at most.
+            size: Of the file, where that is known.
+        """
+        files, path = self._fs, self._path(name)
+        if self.address.scheme.streams:
+            skip, asked = start, {"headers": {"Range": f"bytes={start}-"}} if start else {}
+            with files.open(path, "rb", block_size=0, size=1, **asked) as file:
+                if start and file.r.status == 206:  # else the server sends all of it
+                    skip = 0
+                while most > 0 and (piece := file.read(_AT_ONCE)):
+                    piece, skip = piece[skip:], max(0, skip - len(piece))
+                    most -= len(piece)
+                    if piece:
+                        yield piece
+            return
+        end = start + most if size is None else min(size, start + most)
+        while start < end:
+            piece = files.cat_file(path, start=start, end=min(end, start + 8 * _AT_ONCE))
+            if not piece:
+                return
+            start += len(piece)
+            yield piece
+
+
+def _open(address: RemoteAddress) -> tuple[Any, str]:
+    scheme = address.scheme
+    try:
+        fsspec: Any = importlib.import_module("fsspec")
+        for package in filter(None, (scheme.package,)):
+            importlib.import_module(package)
+    except ImportError as error:
+        lacking = error.name or scheme.package
+        how = "pip install 'legonet[remote]'" if scheme.package not in ("gcsfs", "paramiko") else None
+        raise StoreError(
+            f"{address.shown}: {lacking} is not installed; expected it for such a remote; run: "
+            f"{how or f'pip install {scheme.package}'}"
+        ) from error
+    for loud in ("fsspec", "fsspec.http", "s3fs", "aiobotocore", "botocore", "aiohttp.client"):
+        logging.getLogger(loud).addFilter(_without_secrets)
+    try:
+        files, path = fsspec.core.url_to_fs(
+            address.url, skip_instance_cache=True, use_listings_cache=False, **scheme.options
+        )
+    except Exception as error:  # a bad address, or settings of fsspec's own
+        said = address.scrubbed(f"{type(error).__name__}: {error}").split("\n")[0]
+        raise StoreError(
+            f"{address.shown}: cannot be opened ({said}); expected an address that fsspec understands; "
+            "correct it"
+        ) from None
+    if hasattr(files, "retries"):
+        files.retries = 1
+    return files, path.rstrip("/")
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    from legonet.graph.address import without_secrets
+
+    record.msg, record.args = without_secrets(record.getMessage()), ()
+    return True

@@ -1,0 +1,62 @@
+"""The kinds of places that networks are kept in, one line each; all are reached by fsspec.
+
+A scheme that is not listed is refused: fsspec's others read archives, other addresses and arbitrary code's
+caches, which nobody means who writes down a remote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Swapping = Literal["lock", "etag", "look"]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A kind of place.
+
+    Attributes:
+        protocol: As fsspec calls it.
+        package: That it needs, besides fsspec.
+        writable: Whether anything can be put there.
+        renames: A file is written beside and renamed, since its place shows half of one otherwise.
+        streams: It is read as a stream that ends where the reader wants: a server need not keep to a range.
+        swap: How a file is exchanged only if it is still what it was: under a lock of this machine, by the
+            store itself (an etag), or by looking before and after, which two may do at the very same moment.
+        options: For fsspec.
+    """
+
+    protocol: str
+    package: str = ""
+    writable: bool = True
+    renames: bool = False
+    streams: bool = False
+    swap: Swapping = "look"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_S3 = Scheme(
+    "s3",
+    "s3fs",
+    swap="etag",
+    # One mechanism tries again, and tells of it: ours.
+    options={"config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20}},
+)
+_GOOGLE = Scheme("gcs", "gcsfs")
+_SSH = Scheme("sftp", "paramiko", renames=True)
+
+SCHEMES: Mapping[str, Scheme] = {
+    "": Scheme("file", renames=True, swap="lock"),  # a folder
+    "file": Scheme("file", renames=True, swap="lock"),
+    "memory": Scheme("memory", swap="lock"),
+    "s3": _S3,
+    "gs": _GOOGLE,
+    "gcs": _GOOGLE,
+    "http": Scheme("http", "aiohttp", writable=False, streams=True),
+    "https": Scheme("https", "aiohttp", writable=False, streams=True),
+    "hf": Scheme("hf", "huggingface_hub"),
+    "ssh": _SSH,
+    "sftp": _SSH,
+}
