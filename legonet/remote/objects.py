@@ -13,8 +13,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 from legonet.errors import StoreError
 from legonet.graph.fields import SHA256_PATTERN
@@ -126,7 +126,7 @@ class Objects:
         file.unlink(missing_ok=True)
         raise self._wrong(sha, "its bytes", "are others than its name says")
 
-    def _fill(self, sha: str, size: int | None, target: BinaryIO) -> None:
+    def _fill(self, sha: str, size: int | None, target: BufferedRandom) -> None:
         if size is None or size <= PART:
             try:
                 data = self._object(sha, LARGEST_PART if size is None else size)
@@ -159,7 +159,7 @@ class Objects:
             parts = [(each, length) for each, length in data["parts"]]
             fits = all(
                 isinstance(each, str)
-                and _SHA256.match(each)
+                and _SHA256.fullmatch(each)
                 and type(length) is int
                 and 0 < length <= LARGEST_PART
                 for each, length in parts
@@ -211,14 +211,14 @@ def name_of(sha: str) -> str:
 
 def _parts(pieces: Pieces) -> Iterator[bytes]:
     """The same bytes in parts of one size, but for the last."""
-    held, count = list[bytes | memoryview](), 0
+    held, count = list[memoryview](), 0
     for piece in _short(pieces):
         held.append(piece)
         count += len(piece)
         while count >= PART:
             data = b"".join(held)
             yield data[:PART]
-            held, count = [data[PART:]], count - PART
+            held, count = [memoryview(data)[PART:]], count - PART
     if count:
         yield b"".join(held)
 
@@ -229,7 +229,7 @@ def _short(pieces: Pieces) -> Iterable[memoryview]:
 
 
 @contextmanager
-def _alone(file: Path) -> Iterator[BinaryIO]:
+def _alone(file: Path) -> Iterator[BufferedRandom]:
     """The file, for this process alone: others wait until it is whole."""
     with file.open("a+b") as appended:
         if fcntl is not None:

@@ -50,7 +50,10 @@ class Place:
             expect_inside(folder, folder / name)  # whoever made the folder may have made links in it
         files = self._fs
         del files  # it is opened: the root is known
-        return f"{self._root}/{name}" if name else self._root
+        if not name:
+            return self._root
+        root, mark, query = self._root.partition("?") if self.address.scheme.streams else (self._root, "", "")
+        return f"{root.rstrip('/')}/{name}{mark}{query}"
 
     def _persist(self, name: str, call: Any) -> Any:
         return persist(call, f"{self.shown}/{name}" if name else self.shown, self.address.scrubbed)

@@ -158,7 +158,8 @@ def _send(sending: _Sending, local: Local, names: Sequence[str], known: Found | 
     teachers = lock_teachers(project.sources, lock)
     modules, cut = set[str](), set[str]()
     for name, each in teachers.items():
-        own = {each.category_module, each.task_module} | ({each.statistics} - {None})
+        own = {each.category_module, each.task_module}
+        own |= set() if each.statistics is None else {each.statistics}
         cut |= own
         modules |= own if name in chosen.teachers else set()
     wanted = modules | blobs_of_paths(lock, paths)

@@ -1,0 +1,319 @@
+"""Networks travel: two workspaces that share nothing but an address have the same network, bit for bit."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import legonet
+from legonet.errors import GraphError, StoreError
+from legonet.graph.lock import lock_path
+from legonet.progress import Bars
+from legonet.sharing.pull import pull
+from tests.remote.servers import Served
+from tests.sharing.conftest import blobs
+
+Arrive = Callable[[Path, str, int], None]
+
+
+def got(path: str, place: str, folder: Path) -> object:
+    return pull(place, folder, (path,) if path else (), Bars())
+
+
+def same(one: legonet.Network, other: legonet.Network, path: str, images: Tensor) -> bool:
+    return torch.equal(one.compile(path)(images), other.compile(path)(images))
+
+
+def test_two_workspaces_share_nothing_but_an_address(
+    zoo: Path, s3: Served, tmp_path: Path, images: Tensor
+) -> None:
+    ours = legonet.load(zoo)
+    sent = ours.push(s3.url, progress=None)
+    assert sent.sent > 8
+    expected = {path: ours.compile(path)(images) for path in ("cat:classify", "dog:classify", "cow:classify")}
+    lock, graph, stored = lock_path(zoo).read_bytes(), zoo.read_bytes(), blobs(zoo.parents[1])
+    shutil.rmtree(zoo.parents[1])  # nothing but what was sent is left
+
+    s3.requests.clear()
+    theirs = legonet.Network.pull(s3.url, tmp_path / "there", paths="dog:classify", progress=None)
+    locked = theirs.lock
+    used = {
+        locked.categories["dog"].module,
+        locked.tasks["classify"].module,
+        locked.adapters["dog:classify"].adapter,
+    }
+    here = tmp_path / "there"
+    assert set(blobs(here)) == used  # one path's bytes, and no others
+    files = 2 + 1 + 2  # pointer and list; a block; graph and lock
+    assert s3.count("GET") == files + len(used)
+    assert torch.equal(theirs.compile("dog:classify")(images), expected["dog:classify"])
+    assert s3.count("GET") == files + len(used)
+    assert not theirs.plan().changes
+    assert s3.count("GET") == files + len(used)  # planning asks for nothing
+
+    assert torch.equal(theirs.compile("cow:classify")(images), expected["cow:classify"])
+    assert len(blobs(here)) == len(used) + 2  # the task module was here
+    assert torch.equal(theirs.compile()(images)["cat:classify"], expected["cat:classify"])
+
+    legonet.Network.pull(s3.url, here, progress=None)
+    found = blobs(here)
+    assert {sha: found[sha] for sha in stored} == stored
+    assert lock_path(here / "graphs" / "zoo.yaml").read_bytes() == lock
+    assert (here / "graphs" / "zoo.yaml").read_bytes() == graph
+    assert not list(here.rglob("teachers"))  # no teacher's weights travel beside the modules
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])
+def test_folders_and_memory(zoo: Path, tmp_path: Path, images: Tensor, kind: str) -> None:
+    url = str(tmp_path / "remote") if kind == "folder" else f"memory://{tmp_path.name}"
+    ours = legonet.load(zoo)
+    ours.push(url, progress=None)
+    theirs = legonet.Network.pull(url, tmp_path / "there", progress=None)
+    assert blobs(tmp_path / "there").keys() >= blobs(zoo.parents[1]).keys()
+    assert same(ours, theirs, "dog:classify", images)
+
+
+def test_nothing_is_sent_twice(zoo: Path, s3: Served, arrive: Arrive) -> None:
+    first = legonet.load(zoo).push(s3.url, progress=None)
+    s3.requests.clear()
+    second = legonet.load(zoo).push(s3.url, progress=None)
+    assert (second.sent, second.bytes) == (0, 0)
+    assert second.there == first.sent + first.there
+    assert s3.count("HEAD") == 0  # what the list names is not asked for
+    assert {path.rpartition("/")[2] for method, path in s3.requests if method == "PUT"} == {
+        "README.md",
+        "network.svg",
+    }
+    arrive(zoo, "hen", 9)
+    third = legonet.load(zoo).push(progress=None)
+    # f, g, adapter; block, graph, lock and card
+    assert third.sent == 3 + 3
+    assert third.there > 5
+
+
+def test_a_push_that_is_cut_goes_on(zoo: Path, s3: Served) -> None:
+    puts = [0]
+
+    def cut(method: str, path: str) -> int | None:
+        puts[0] += method == "PUT"
+        return 403 if puts[0] > 4 and method == "PUT" else None
+
+    s3.fault = cut
+    with pytest.raises(StoreError):
+        legonet.load(zoo).push(s3.url, progress=None)
+    s3.fault = lambda method, path: None
+    with pytest.raises(StoreError, match="no network was pushed there"):  # no half of one is seen
+        got("", s3.url, zoo.parents[2] / "there")
+    done = legonet.load(zoo).push(s3.url, progress=None)
+    assert done.there == 4
+    assert got("", s3.url, zoo.parents[2] / "there")
+
+
+def test_what_others_add_is_joined(zoo: Path, tmp_path: Path, arrive: Arrive, images: Tensor) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
+    assert there is not None
+    arrive(there, "hen", 9)
+    assert not legonet.load(there).push(progress=None).joined  # the remote was named when it was pulled
+    there.write_text(there.read_text() + "# a comment\n")
+    zoo.write_text("# ours\n" + zoo.read_text())
+    arrive(zoo, "fox", 11)
+    done = legonet.load(zoo).push(url, progress=None)
+    assert done.joined
+    ours = legonet.load(zoo)
+    assert list(ours.graph.teachers) == ["cat-v1", "dog-v1", "cow-v1", "hen-v1", "fox-v1"]
+    assert not ours.plan().changes
+    theirs = legonet.Network.pull(str(there), progress=None)
+    assert theirs.graph == ours.graph
+    assert theirs.lock == ours.lock
+    assert all(same(ours, theirs, f"{name}:classify", images) for name in ("hen", "fox"))
+
+
+def test_two_pushes_at_once(zoo: Path, s3: Served, tmp_path: Path, arrive: Arrive) -> None:
+    legonet.load(zoo).push(s3.url, progress=None)
+    there = legonet.Network.pull(s3.url, tmp_path / "there", progress=None).path
+    assert there is not None
+    arrive(zoo, "hen", 9)
+    arrive(there, "fox", 11)
+    begin = threading.Barrier(2)
+    waited = threading.local()
+
+    def both_look_first(method: str, path: str) -> None:
+        if method == "PUT" and path.endswith("legonet.json") and not getattr(waited, "done", False):
+            waited.done = True
+
+    s3.fault = both_look_first
+    errors: list[BaseException] = []
+
+    def push(file: Path) -> None:
+        network = legonet.load(file)
+        begin.wait()
+        try:
+            network.push(s3.url, progress=None)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=push, args=(file,)) for file in (zoo, there)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not errors
+    found = legonet.Network.pull(s3.url, tmp_path / "third", progress=None)
+    assert set(found.graph.categories) == {"cat", "dog", "cow", "hen", "fox"}
+    assert set(found.lock.adapters) == {f"{name}:classify" for name in ("dog", "cow", "hen", "fox")}
+    assert not found.plan().changes
+    assert len(blobs(tmp_path / "third")) == len(set(blobs(zoo.parents[1])) | set(blobs(tmp_path / "there")))
+
+
+def test_somebody_pushes_between_looking_and_pointing(
+    zoo: Path, s3: Served, tmp_path: Path, arrive: Arrive
+) -> None:
+    legonet.load(zoo).push(s3.url, progress=None)
+    there = legonet.Network.pull(s3.url, tmp_path / "there", progress=None).path
+    assert there is not None
+    arrive(zoo, "hen", 9)
+    arrive(there, "fox", 11)
+    other, done = legonet.load(there), []
+
+    def first(method: str, path: str) -> None:
+        if method == "PUT" and path.endswith("legonet.json") and not done:
+            done.append(True)
+            other.push(s3.url, progress=None)
+
+    s3.fault = first
+    assert legonet.load(zoo).push(s3.url, progress=None).joined
+    assert set(legonet.load(zoo).graph.categories) == {"cat", "dog", "cow", "hen", "fox"}
+
+
+def test_an_entry_that_both_change_is_a_conflict(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
+    assert there is not None
+    for file, label in ((zoo, "Hound"), (there, "Puppy")):
+        file.write_text(file.read_text().replace("  dog: {}", f"  dog: {{label: {label}}}"))
+    legonet.load(there).push(progress=None)
+    before = {each: each.read_bytes() for each in (tmp_path / "remote").rglob("*") if each.is_file()}
+    with pytest.raises(GraphError, match=r"categories\.dog: another command has changed it meanwhile"):
+        legonet.load(zoo).push(url, progress=None)
+    assert before == {each: each.read_bytes() for each in (tmp_path / "remote").rglob("*") if each.is_file()}
+    assert "Hound" in zoo.read_text()
+
+
+def test_a_server_of_files_is_enough_to_pull(zoo: Path, http: Served, tmp_path: Path, images: Tensor) -> None:
+    ours = legonet.load(zoo)
+    ours.push(str(tmp_path / "www" / "zoo"), progress=None)
+    wrong = {"left": 2}
+
+    def now_and_then(method: str, path: str):
+        if "/objects/" in path and wrong["left"]:
+            wrong["left"] -= 1
+            return (lambda body: body[:-1] + b"?") if wrong["left"] else 503
+        return None
+
+    http.fault = now_and_then
+    theirs = legonet.Network.pull(f"{http.url}/zoo", tmp_path / "there", progress=None)
+    assert not wrong["left"]
+    assert same(ours, theirs, "dog:classify", images)
+    with pytest.raises(StoreError, match="can only be read"):
+        theirs.push(f"{http.url}/zoo2", progress=None)
+
+
+def test_wrong_bytes_end_a_pull_and_leave_none(zoo: Path, http: Served, tmp_path: Path) -> None:
+    ours = legonet.load(zoo)
+    ours.push(str(tmp_path / "www" / "zoo"), progress=None)
+    bad = ours.lock.adapters["dog:classify"].adapter
+    http.fault = lambda method, path: (lambda body: body[::-1]) if bad in path else None
+    with pytest.raises(StoreError, match=f"{bad[:10]}.*others than its name says"):
+        got("", f"{http.url}/zoo", tmp_path / "there")
+    there = tmp_path / "there"
+    assert not (there / ".legonet" / "blobs" / bad[:2] / bad[2:4] / bad).exists()
+    http.fault = lambda method, path: None
+    http.requests.clear()
+    got("", f"{http.url}/zoo", there)
+    assert bad in blobs(there)
+    assert http.count("GET") < len(blobs(there)) + 2  # what had come is not asked for again
+
+
+def test_a_damaged_blob_is_fetched_again(zoo: Path, tmp_path: Path, images: Tensor) -> None:
+    ours = legonet.load(zoo)
+    ours.push(str(tmp_path / "remote"), progress=None)
+    theirs = legonet.Network.pull(str(tmp_path / "remote"), tmp_path / "there", progress=None)
+    path = theirs.store.path(theirs.lock.adapters["dog:classify"].adapter)
+    path.write_bytes(path.read_bytes()[::-1])
+    assert theirs.verify()
+    assert same(ours, theirs, "dog:classify", images)
+
+
+def test_a_part_of_a_network_can_be_sent(zoo: Path, tmp_path: Path, images: Tensor) -> None:
+    url, ours = str(tmp_path / "remote"), legonet.load(zoo)
+    some = ours.push(url, paths="dog:classify", progress=None)
+    theirs = legonet.Network.pull(url, tmp_path / "there", paths=["dog:classify"], progress=None)
+    assert same(ours, theirs, "dog:classify", images)
+    with pytest.raises(StoreError, match="does not hold .* of these paths.*push them"):
+        got("cow:classify", url, tmp_path / "there")
+    rest = legonet.load(zoo).push(progress=None)
+    assert 0 < rest.sent < some.sent + rest.sent
+    got("cow:classify", url, tmp_path / "there")
+    assert same(ours, legonet.load(tmp_path / "there" / "graphs" / "zoo.yaml"), "cow:classify", images)
+
+
+def test_teachers_are_whole_without_their_weights_files(
+    zoo: Path, tmp_path: Path, images: Tensor, arrive: Arrive
+) -> None:
+    ours = legonet.load(zoo)
+    ours.push(str(tmp_path / "remote"), progress=None)
+    theirs = legonet.Network.pull(
+        str(tmp_path / "remote"), tmp_path / "there", paths="cat:classify", progress=None
+    )
+    for name in ours.graph.teachers:
+        assert torch.equal(ours.teacher(name)(images), theirs.teacher(name)(images))
+    file = tmp_path / "there" / "graphs" / "zoo.yaml"
+    text = file.read_text()
+    assert "cut: pool1" in text
+    file.write_text(text.replace("cut: pool1", "cut: relu1_1"))  # another cut, of the same weights
+    moved = legonet.load(file)
+    moved.transplant(progress=None)
+    assert moved.compile("dog:classify")(images).shape == (12, 1)
+    saved = moved.save(tmp_path / "saved" / "graphs" / "zoo.yaml")
+    assert len(list(saved.parent.joinpath("teachers").glob("*-v1.safetensors"))) == 3
+
+
+def test_it_grows_where_it_was_pulled(zoo: Path, tmp_path: Path, arrive: Arrive) -> None:
+    legonet.load(zoo).push(str(tmp_path / "remote"), progress=None)
+    legonet.Network.pull(str(tmp_path / "remote"), tmp_path / "there", paths="cat:classify", progress=None)
+    there = tmp_path / "there" / "graphs" / "zoo.yaml"
+    arrive(there, "hen", 9)
+    arrive(zoo, "hen", 9)
+    assert (
+        legonet.load(there).lock.adapters["hen:classify"] == legonet.load(zoo).lock.adapters["hen:classify"]
+    )
+
+
+def test_another_network_is_not_overwritten(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    other = legonet.Network("other", (3, 8, 8)).save(tmp_path / "other" / "graphs" / "zoo.yaml")
+    with pytest.raises(StoreError, match=r"of the network 'other', and .* holds 'zoo'"):
+        legonet.load(other).push(url, progress=None)
+    with pytest.raises(StoreError, match="holds 'zoo'"):
+        got("", url, tmp_path / "other")
+    block = next((zoo.parents[1] / "blocks").iterdir())
+    (tmp_path / "third" / "blocks").mkdir(parents=True)
+    (tmp_path / "third" / "blocks" / block.name).write_text("else")
+    with pytest.raises(StoreError, match="is there already, with other content"):
+        got("", url, tmp_path / "third")
+    assert not (tmp_path / "third" / "graphs").exists()
+
+
+def test_a_network_in_memory_has_to_be_saved_first() -> None:
+    with pytest.raises(StoreError, match="save it first"):
+        legonet.Network("zoo").push("memory://x", progress=None)
