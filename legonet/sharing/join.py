@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from legonet import foreign
 from legonet.blocks.files import list_blocks
 from legonet.errors import LegonetError, StoreError
+from legonet.graph.editing.dump import dump_yaml, graph_data
 from legonet.graph.editing.rewrite import graph_text
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import Lock, dump_lock, lock_path, parse_lock, read_lock
 from legonet.graph.schema import Graph
+from legonet.graph.select import givers
 from legonet.remote.address import RemoteAddress
 from legonet.remote.joining import join_graphs, join_locks
 from legonet.remote.manifest import Found, Manifest
@@ -68,9 +71,25 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
             if graph == ours:
                 text = None
             elif graph != theirs:
-                text = (graph_text(graph, ours, file) or "").encode()
+                text = _joined_text(graph, ours, theirs, text, file)
         _write(workspace, blocks, file, text, lock)
     return changed
+
+
+def _joined_text(graph: Graph, ours: Graph, theirs: Graph, text: bytes, file: Path) -> bytes:
+    """The text of a graph that both have a part in: ours with additions, so that our comments stay.
+
+    Who arrived first gives a module: where our order would change that, theirs with our additions.
+    """
+    known = givers(graph)
+    for before, start in ((ours, None), (theirs, text.decode())):
+        grown = graph_text(graph, before, file, start)
+        if grown is not None:
+            found = parse_graph(grown, str(file), file.name.lower().endswith(".json")).graph
+            if found == graph and givers(found) == known:
+                return grown.encode()
+    as_json = file.name.lower().endswith(".json")
+    return (json.dumps(graph_data(graph), indent=2) if as_json else dump_yaml(graph)).encode()
 
 
 def _expect_same(ours: Graph, theirs: Graph, file: Path, place: Place) -> None:

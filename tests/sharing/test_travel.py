@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import legonet
 from legonet.errors import GraphError, StoreError
@@ -17,7 +17,7 @@ from legonet.graph.lock import lock_path
 from legonet.progress import Bars
 from legonet.sharing.pull import pull
 from tests.remote.servers import Served
-from tests.sharing.conftest import blobs
+from tests.sharing.conftest import QUICK, blobs
 
 Arrive = Callable[[Path, str, int], None]
 
@@ -128,12 +128,33 @@ def test_what_others_add_is_joined(zoo: Path, tmp_path: Path, arrive: Arrive, im
     done = legonet.load(zoo).push(url, progress=None)
     assert done.joined
     ours = legonet.load(zoo)
-    assert list(ours.graph.teachers) == ["cat-v1", "dog-v1", "cow-v1", "hen-v1", "fox-v1"]
+    assert set(ours.graph.teachers) == {"cat-v1", "dog-v1", "cow-v1", "hen-v1", "fox-v1"}
+    assert zoo.read_text().startswith("# ours\n")
     assert not ours.plan().changes
     theirs = legonet.Network.pull(str(there), progress=None)
     assert theirs.graph == ours.graph
     assert theirs.lock == ours.lock
     assert all(same(ours, theirs, f"{name}:classify", images) for name in ("hen", "fox"))
+
+
+def test_who_pushed_first_gives_the_module(
+    zoo: Path, tmp_path: Path, make_model: Callable[..., nn.Module]
+) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
+    assert there is not None
+    for file, name, seed in ((there, "hen", 9), (zoo, "fox", 11)):
+        network = legonet.load(file)
+        network.add_task("spot", {"kind": "binary"}, QUICK)
+        network.add_teacher(name, make_model(seed), category=name, task="spot", cut="pool1")
+        network.save(file)
+        network.transplant(progress=None)
+        assert network.lock.tasks["spot"].teacher == name
+        legonet.load(file).push(url, progress=None)
+    ours = legonet.load(zoo)
+    assert {edge.path: edge.action for edge in ours.plan().changes} == {"fox:spot": "add"}
+    assert ours.plan().by_path["hen:spot"].action == "native"
 
 
 def test_two_pushes_at_once(zoo: Path, s3: Served, tmp_path: Path, arrive: Arrive) -> None:
@@ -258,7 +279,7 @@ def test_a_part_of_a_network_can_be_sent(zoo: Path, tmp_path: Path, images: Tens
     some = ours.push(url, paths="dog:classify", progress=None)
     theirs = legonet.Network.pull(url, tmp_path / "there", paths=["dog:classify"], progress=None)
     assert same(ours, theirs, "dog:classify", images)
-    with pytest.raises(StoreError, match="does not hold .* of these paths.*push them"):
+    with pytest.raises(StoreError, match=r"does not hold .* of these paths.*push them"):
         got("cow:classify", url, tmp_path / "there")
     rest = legonet.load(zoo).push(progress=None)
     assert 0 < rest.sent < some.sent + rest.sent
@@ -279,10 +300,11 @@ def test_teachers_are_whole_without_their_weights_files(
     file = tmp_path / "there" / "graphs" / "zoo.yaml"
     text = file.read_text()
     assert "cut: pool1" in text
-    file.write_text(text.replace("cut: pool1", "cut: relu1_1"))  # another cut, of the same weights
+    before, after = text.split("cow-v1:")
+    file.write_text(f"{before}cow-v1:{after.replace('pool1', 'relu1_1')}")  # another cut, of the same weights
     moved = legonet.load(file)
     moved.transplant(progress=None)
-    assert moved.compile("dog:classify")(images).shape == (12, 1)
+    assert moved.compile("cow:classify")(images).shape == (12, 1)
     saved = moved.save(tmp_path / "saved" / "graphs" / "zoo.yaml")
     assert len(list(saved.parent.joinpath("teachers").glob("*-v1.safetensors"))) == 3
 

@@ -14,13 +14,14 @@ from legonet.graph.load import parse_graph
 from legonet.graph.schema import Graph
 
 
-def graph_text(graph: Graph, previous: Graph | None, path: Path) -> str | None:
+def graph_text(graph: Graph, previous: Graph | None, path: Path, text: str | None = None) -> str | None:
     """The text of a graph's file: the one that is there with additions if possible, so that comments survive.
 
     Args:
         graph: As it is to be.
         previous: As the file has it; None where there is none.
         path: The file.
+        text: Of the previous graph; default: the file's.
 
     Returns:
         The text; None if the file is as it is to be.
@@ -37,9 +38,10 @@ def graph_text(graph: Graph, previous: Graph | None, path: Path) -> str | None:
                 break
         else:
             with suppress(GraphError, OSError):
-                text = add_entries(path.read_text(encoding="utf-8"), _plain(new), str(path), as_json)
-                if parse_graph(text, str(path), as_json).graph == graph:
-                    return text
+                before = path.read_text(encoding="utf-8") if text is None else text
+                grown = add_entries(before, _plain(new), str(path), as_json)
+                if parse_graph(grown, str(path), as_json).graph == graph:
+                    return grown
     return json.dumps(graph_data(graph), indent=2, ensure_ascii=False) + "\n" if as_json else dump_yaml(graph)
 
 
