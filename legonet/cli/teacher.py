@@ -197,7 +197,8 @@ def add(
             "--model",
             metavar="MODEL",
             autocompletion=blocks,
-            help=MODEL,
+            help=f"{MODEL} Or the address of a .pt2 file, or of a model of timm's on a hub, such as "
+            "hf://timm/resnet18.a1_in1k.",
         ),
     ],
     cut: Annotated[
@@ -209,12 +210,12 @@ def add(
         ),
     ],
     weights: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--weights",
             metavar="FILE",
-            help="The weights: .safetensors, .pt or .pth, without any code, or a folder of Hugging Face's; a "
-            ".pt2 file has its own, and a function may load them.",
+            help="The weights: .safetensors, .pt or .pth, without any code, the address of such a file, or a "
+            "folder of Hugging Face's; a .pt2 file has its own, and a function may load them.",
         ),
     ] = None,
     key: Annotated[
@@ -270,16 +271,27 @@ def add(
     The graph file gets its entry, and keeps its comments.
     """
     import legonet
+    from legonet.graph.address import without_secrets
     from legonet.graph.editing.on_conflict import read_on_conflict
+    from legonet.progress import open_bars
+    from legonet.store.workspace import Workspace
+    from legonet.teachers.models.fetched import forget, given_model
     from legonet.teachers.weights.checkpoints import fill_from
 
-    network = legonet.load(graph)
-    module = _model(model, allow_code, graph, own_weights=weights is None)
-    where = f"teachers.{name}"
-    fill_from(module, weights, where, model, key, lambda text: print(f"{text}."), by_order=by_order)
+    network, workspace = legonet.load(graph), Workspace.find(graph)
+    where, shown = f"teachers.{name}", without_secrets(model)
+    with open_bars("auto") as bars:
+
+        def told(done: int, total: int | None) -> None:
+            size = None if total is None else total / 2**20
+            bars.show("", "fetching", total=size, done=done / 2**20, state="MiB")
+
+        given = given_model(model, weights, allow_code or (), workspace, told)
+    say = lambda text: print(f"{text}.")  # noqa: E731
+    fill_from(given.module, given.weights, where, shown, key, say, by_order=by_order)
     notes = network.add_teacher(
         name,
-        module,
+        given.module,
         category=category,
         task=task,
         cut=cut,
@@ -289,9 +301,13 @@ def add(
         copy=False,  # a file's weights stay in the file
         image=None if image is None else _image(image),
         licence=licence,
-        source=source,
+        source=source or given.source,
+        source_sha256=given.sha256,
     )
     network.save(graph)
+    if given.sha256 is not None:
+        print(f"{where}: fetched from {given.source}, sha256 {given.sha256}.")
+        forget(workspace)
     for note in notes:
         print(f"{where}: {note}.")
     added = network.graph.teachers[name]

@@ -78,6 +78,14 @@ def transplant(
         bool,
         typer.Option("--shared-store", help="Ship no blobs: all machines see the workspace at this path."),
     ] = False,
+    remote_store: Annotated[
+        str | None,
+        typer.Option(
+            "--remote-store",
+            metavar="URL",
+            help="Ship no blobs: all machines of the cluster read and write this remote, such as s3://bucket/zoo.",
+        ),
+    ] = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failed job.")] = False,
     retries: Annotated[
         int, typer.Option(metavar="N", min=0, help="How often a job whose process died is tried again.")
@@ -126,6 +134,7 @@ def transplant(
         executor=_one_of("--executor", executor, tuple(EXECUTORS)),
         address=address,
         shared=shared_store,
+        remote=remote_store,
         keep_going=keep_going,
         retries=retries,
         seconds=None if time_limit is None else seconds_of("--time-limit", time_limit),

@@ -54,6 +54,10 @@ class Objects:
             return True
         return self._place.size(name_of(sha)) == size
 
+    def holds(self, sha: str) -> bool:
+        """Whether a blob of any length is there."""
+        return any(self._place.size(f"{name_of(sha)}{end}") is not None for end in ("", ".parts"))
+
     def send(self, sha: str, pieces: Pieces) -> bool:
         """Put a blob there, unless it is there already; of one that was cut, only what is lacking.
 

@@ -100,10 +100,18 @@ class Place:
                 "has to put the file itself there"
             )
 
+    def info(self, name: str = "") -> dict[str, Any]:
+        """What its store tells of a file, or of the address itself.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return self._persist(name, lambda: self._fs.info(self._path(name)))
+
     def size(self, name: str) -> int | None:
         """The bytes that a file has; None where there is none."""
         try:
-            found = self._persist(name, lambda: self._fs.info(self._path(name)))
+            found = self.info(name)
         except FileNotFoundError:
             return None
         return found.get("size") if found.get("type", "file") == "file" else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from legonet.errors import SelectError
+from legonet.graph.address import without_secrets
 from legonet.graph.schema import Graph
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.plan.plan import PlannedEdge
@@ -27,6 +28,8 @@ class RunOptions:
         address: The address of a Ray cluster; default: one is started on this machine, for this run alone.
         shared: Whether every machine of the cluster sees the workspace under the same path; otherwise blobs
             are shipped.
+        remote: The address of a remote that machines read blobs from, and write adapters to, instead; each of
+            them needs credentials of its own, so that it holds no password.
         keep_going: Whether the run goes on after a job has failed.
         retries: How many further attempts there are at a job whose process died, or whose store failed.
         back_off: Seconds before the second attempt; twice as many before each further one.
@@ -36,7 +39,7 @@ class RunOptions:
 
     Raises:
         SelectError: There is no such executor or no worker, there are more processes than a machine bears, or
-            limits are given to an executor that does not keep them.
+            limits are given to an executor that does not keep them; or a remote to one of this machine alone.
     """
 
     only: Sequence[str] = ()
@@ -46,6 +49,7 @@ class RunOptions:
     executor: str | None = None
     address: str | None = None
     shared: bool = False
+    remote: str | None = None
     keep_going: bool = False
     retries: int = 2
     back_off: float = 1.0
@@ -62,6 +66,13 @@ class RunOptions:
             raise SelectError(
                 f"executor {self.executor}: stops no job at a limit of time or memory; expected {keep}; "
                 "choose it, or leave the limit out"
+            )
+        if self.remote is not None and (not kind.machines or self.shared):
+            keep = " or ".join(name for name, each in EXECUTORS.items() if each.machines)
+            raise SelectError(
+                f"--remote-store {without_secrets(self.remote)}: with "
+                f"{'--shared-store' if self.shared else f'the executor {self.chosen_executor}'}; expected "
+                f"{keep} without a shared store; choose it, or leave the remote out"
             )
         cores = os.cpu_count() or 1
         most = None if kind.per_core is None else kind.per_core * cores

@@ -114,6 +114,11 @@ class Workspace:
         return files_elsewhere(self.records) if self.records.is_dir() else {}
 
     @property
+    def fetched(self) -> Path:
+        """The folder of teachers' files that were fetched, until the teacher is added."""
+        return self.state("fetched")
+
+    @property
     def journal_path(self) -> Path:
         """The sqlite file that records runs."""
         return self.state("journal.sqlite")

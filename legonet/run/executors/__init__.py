@@ -16,18 +16,20 @@ class Kind(NamedTuple):
     Attributes:
         place: Of its class, `module:class`.
         limits: Whether it stops an attempt at a job at a limit of time or memory.
+        machines: Whether jobs are done on others than this one.
         per_core: The most jobs at a time for each core of this machine; None: as many as are asked for.
     """
 
     place: str
     limits: bool = False
+    machines: bool = False
     per_core: int | None = None
 
 
 EXECUTORS: dict[str, Kind] = {
     "inline": Kind("legonet.run.executors.inline:InlineExecutor"),
     "process": Kind("legonet.run.executors.process:ProcessExecutor", limits=True, per_core=16),
-    "ray": Kind("legonet.run.executors.ray:RayExecutor"),
+    "ray": Kind("legonet.run.executors.ray:RayExecutor", machines=True),
 }
 
 

@@ -1,7 +1,7 @@
 """Many machines: jobs as tasks of a Ray cluster. Needs the extra `ray`.
 
 Blobs are shipped both ways, each once, so that no machine needs to see the store; or all machines see its
-folder under the same path, and nothing but jobs and hashes is sent.
+folder under the same path, or reach one remote, and nothing but jobs and hashes is sent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import torch
 
 from legonet.distill.fitting.fit import Samples
 from legonet.errors import DistillError, LegonetError, StoreError
+from legonet.remote.address import RemoteAddress
+from legonet.remote.store import RemoteStore
 from legonet.run.execute import FittedAdapter, execute
 from legonet.run.executors.base import Executor, Listener, Outcome
 from legonet.run.executors.wire import (
@@ -50,6 +52,7 @@ class RayExecutor(Executor):
         workers: How many jobs at a time.
         address: Of the cluster; None: one of its own on this machine, which listens on loopback only.
         shared: Every machine sees the store's folder under the same path; else blobs are shipped.
+        remote: Of the remote that every machine reads blobs from, and writes adapters to; None: none.
     """
 
     tells_steps: ClassVar[bool] = False
@@ -59,7 +62,9 @@ class RayExecutor(Executor):
         workers: int = 1,
         address: str | None = None,
         shared: bool = False,
+        remote: str | None = None,
     ) -> None:
+        self._place = None if remote is None else RemoteAddress.read(remote)
         self.slots, self._address, self._shared = workers, address, shared
         self._tasks: dict[Any, str] = {}
         self._shipped: dict[str, Any] = {}
@@ -69,7 +74,7 @@ class RayExecutor(Executor):
     @classmethod
     def of(cls, options: RunOptions) -> Self:
         """One with so many workers, at the cluster's address."""
-        return cls(options.workers, options.address, options.shared)
+        return cls(options.workers, options.address, options.shared, options.remote)
 
     def open(
         self, store: BlobStore, device: torch.device | str = "cpu", checkpoints: Path | None = None
@@ -82,6 +87,7 @@ class RayExecutor(Executor):
         if self._shared and not isinstance(store, Store):
             raise StoreError("a network in memory has no folder to be shared; expected one of a graph file")
         super().open(store, device, checkpoints if self._shared else None)
+        self._depot = None if self._place is None else RemoteStore(self._place)
         self._folder = str(store.folder.absolute()) if self._shared and isinstance(store, Store) else None
         self._ours = not ray.is_initialized()
         if self._ours:
@@ -126,6 +132,9 @@ class RayExecutor(Executor):
         named = sorted(blobs_of([job])) if self._folder is None else []
         try:
             data = job_data(job)
+            if self._depot is not None:
+                self._send(self._depot, named)
+                named = []
             for sha in named:
                 if sha not in self._shipped:
                     self._shipped[sha] = ray.put(self.store.get(sha))
@@ -136,9 +145,21 @@ class RayExecutor(Executor):
         blobs = [self._shipped[sha] for sha in named]
         checkpoints = None if self.checkpoints is None else str(self.checkpoints.absolute())
         order = json.dumps(
-            {"job": data, "device": str(self.device), "store": self._folder, "checkpoints": checkpoints}
+            {
+                "job": data,
+                "device": str(self.device),
+                "store": self._folder,
+                "remote": None if self._place is None else self._place.url,
+                "checkpoints": checkpoints,
+            }
         )
         self._tasks[self._remote.remote(order, given, *blobs)] = job.path
+
+    def _send(self, depot: RemoteStore, named: list[str]) -> None:
+        for sha in named:
+            if sha not in self._shipped:
+                depot.objects.send(sha, [self.store.map(sha)])
+                self._shipped[sha] = sha
 
     def wait(self, timeout: float, listen: Listener) -> list[Outcome]:
         """Wait for a task's end; the cluster tells of no steps."""
@@ -158,9 +179,10 @@ class RayExecutor(Executor):
         if "error" in data:
             found = error_of(data)
             return Outcome(path, error=found, again=isinstance(found, StoreError))
-        if self._folder is not None:
+        shared = self._depot or (self.store if self._folder is not None else None)
+        if shared is not None:
             try:
-                adapter = self.store.get(adapter.decode())
+                adapter = shared.get(adapter.decode())
             except StoreError as error:
                 return Outcome(path, error=error, again=True)
         return Outcome(path, FittedAdapter(**data, adapter=adapter))
@@ -179,7 +201,7 @@ def work(order: str, samples: bytes | None, *blobs: bytes) -> tuple[str, bytes]:
     """Do one job on a machine of the cluster.
 
     Args:
-        order: The job, the device, and the folder of the store if it is shared, as JSON.
+        order: The job, the device, and the folder or the remote of the store if it is shared, as JSON.
         samples: As a safetensors file.
         blobs: That the job names, if they are shipped.
 
@@ -188,13 +210,21 @@ def work(order: str, samples: bytes | None, *blobs: bytes) -> tuple[str, bytes]:
     """
     try:
         said = json.loads(order)
-        store = MemoryStore() if said["store"] is None else Store(said["store"])
+        store = _store(said["store"], said["remote"])
         for blob in blobs:
             store.put(blob)
         given = None if samples is None else samples_of(samples)
         checkpoints = None if said["checkpoints"] is None else Path(said["checkpoints"])
         result = execute(job_of(said["job"]), store, given, said["device"], None, checkpoints)
-        adapter = result.adapter if said["store"] is None else store.put(result.adapter).encode()
+        shipped = said["store"] is None and said["remote"] is None
+        adapter = result.adapter if shipped else store.put(result.adapter).encode()
         return result_data(result), adapter
     except Exception as error:
         return json.dumps(error_data(error, traceback.format_exc())), b""
+
+
+def _store(folder: str | None, remote: str | None) -> BlobStore:
+    """Where a task finds the modules that its job names."""
+    if remote is not None:
+        return RemoteStore(RemoteAddress.read(remote))
+    return MemoryStore() if folder is None else Store(folder)

@@ -54,16 +54,25 @@ def test_a_worker_killed_in_its_job(ray: Executor, make_job: Callable[..., Job])
     assert outcome.result is not None
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_whole_run(built: Path, tmp_path: Path, shared: bool) -> None:
+@pytest.mark.parametrize("shared", ["shipped", "folder", "remote"])
+def test_a_whole_run(built: Path, tmp_path: Path, shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    remote = str(tmp_path / "remote") if shared == "remote" else None
     wanted = lock_path(built / "graphs" / "zoo.yaml").read_bytes()
     graph = copy(built / "graphs" / "zoo.yaml", tmp_path / "zoo")
     lock_path(graph).unlink()
     (graph.parents[1] / ".legonet" / "journal.sqlite").unlink(missing_ok=True)
     network = legonet.load(graph)
-    result = network.transplant(options=RunOptions(executor="ray", workers=2, shared=shared))
+    result = network.transplant(
+        options=RunOptions(executor="ray", workers=2, shared=shared == "folder", remote=remote)
+    )
     assert len(result.results) == 2
     assert lock_path(graph).read_bytes() == wanted
+    if remote is not None:  # all that jobs read, and all that they wrote
+        there = {each.name for each in (tmp_path / "remote" / "objects").rglob("*") if each.is_file()}
+        assert {each.adapter for each in network.lock.adapters.values()} < there
+        read = {each.name for each in (tmp_path / "cache" / "legonet" / "blobs").rglob("*") if each.is_file()}
+        assert read == there
 
 
 def test_a_network_in_memory_cannot_be_shared() -> None:
