@@ -122,10 +122,7 @@ class Place:
         Raises:
             StoreError: It cannot be written, or nothing can be, there.
         """
-        if not self.address.scheme.writable:
-            raise StoreError(
-                f"{self.shown}: can only be read; expected a remote to write to; push to where it comes from"
-            )
+        self.expect_writable()
         try:
             self._persist(name, lambda: self._write(name, data))
         except FileNotFoundError:
@@ -133,6 +130,17 @@ class Place:
                 f"{self.shown}: there is no such place; expected a bucket, or a folder, that exists; make it "
                 "first"
             ) from None
+
+    def expect_writable(self) -> None:
+        """Refuse a place that can only be read, before anything is asked of it.
+
+        Raises:
+            StoreError: It is one.
+        """
+        if not self.address.scheme.writable:
+            raise StoreError(
+                f"{self.shown}: can only be read; expected a remote to write to; push to where it comes from"
+            )
 
     def _write(self, name: str, data: bytes) -> None:
         files, path = self._fs, self._path(name, writing=True)

@@ -75,6 +75,7 @@ def push(read: Callable[[], Local], url: str | None, names: Sequence[str], bars:
     workspace = local.workspace
     address = choose(url, local.project.graph.remote, workspace.root, str(local.file))
     place = Place(address)
+    place.expect_writable()
     sending, joined, known = _Sending(place, workspace.store, bars), False, None
     for _ in range(ROUNDS):
         known = look(place, known)
