@@ -77,7 +77,7 @@ class Place:
         return data
 
     def _read(self, name: str, most: int) -> bytes:
-        files, path = self._fs, self._path(name)
+        files, path = self._now_there(), self._path(name)
         if self.address.scheme.streams:
             return b"".join(self._stream(files, path, most))
         if self.address.folder is not None:
@@ -106,7 +106,12 @@ class Place:
         Raises:
             FileNotFoundError: There is none.
         """
-        return self._persist(name, lambda: self._fs.info(self._path(name)))
+        return self._persist(name, lambda: self._now_there().info(self._path(name)))
+
+    def _now_there(self) -> Any:
+        """The files, of which nothing is taken from memory that was true a moment ago."""
+        self._fs.invalidate_cache()
+        return self._fs
 
     def size(self, name: str) -> int | None:
         """The bytes that a file has; None where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ def pull(place: str, folder: Path, names: Sequence[str], bars: Bars) -> Pulled:
         loaded, workspace, named_here = load_graph(place), Workspace.find(place), True
         address = choose(None, loaded.graph.remote, workspace.root, place)
     else:
-        address, workspace, named_here = RemoteAddress.read(place), Workspace(folder), False
+        address, workspace, named_here = RemoteAddress.read(place), _workspace(folder), False
     remote = Place(address)
     found = look(remote)
     if found is None:
@@ -45,7 +46,8 @@ def pull(place: str, folder: Path, names: Sequence[str], bars: Bars) -> Pulled:
             f"{address.shown}: no network was pushed there; expected {POINTER} in it; check the address"
         )
     manifest = found.manifest
-    file = workspace.own(Path(place).absolute() if named_here else workspace.root / manifest.graph)
+    file = Path(place) if named_here else workspace.root / manifest.graph
+    workspace.own(file)
     existed = file.exists()
     joined = join(remote, found, file, workspace) and existed
     note(workspace, address, manifest)
@@ -56,6 +58,10 @@ def pull(place: str, folder: Path, names: Sequence[str], bars: Bars) -> Pulled:
     later = sum(not workspace.store.path(sha).is_file() for sha in manifest.blobs)
     said = "" if named_here else remember(address, workspace.root)
     return Pulled(address.shown, file, *fetched, later, joined, (said,) if said else ())
+
+
+def _workspace(folder: Path) -> Workspace:
+    return Workspace(Path(os.path.normpath(folder.absolute())))
 
 
 def is_graph_file(text: str) -> bool:

@@ -83,9 +83,7 @@ def push(read: Callable[[], Local], url: str | None, names: Sequence[str], bars:
             note(workspace, address, known.manifest)  # what is here has theirs in it now
             local, joined = read(), True
         manifest = _send(sending, local, names, known)
-        if _published(place, known, manifest):
-            for name, data in sending.beside.items():
-                place.write(name, data)
+        if _published(place, known, manifest, sending.beside):
             note(workspace, address, manifest)
             said = remember(address, workspace.root) if url is not None else ""
             notes = (*sending.notes, *([said] if said else []))
@@ -96,12 +94,14 @@ def push(read: Callable[[], Local], url: str | None, names: Sequence[str], bars:
     )
 
 
-def _published(place: Place, known: Found | None, manifest: Manifest) -> bool:
-    """Let the pointer point at a list, unless somebody else has moved it."""
+def _published(place: Place, known: Found | None, manifest: Manifest, beside: Mapping[str, bytes]) -> bool:
+    """Let the pointer point at a list, unless somebody else has moved it; files for people come first."""
     data = manifest.dump()
     if known is not None and known.sha256 == sha256(data):
         return True
     Objects(place).send(sha256(data), [data])
+    for name, text in beside.items():
+        place.write(name, text)
     before = None if known is None else known.pointer
     return place.swap(POINTER, before, pointer_to(manifest, data).dump(), POINTER_MOST)
 
@@ -113,7 +113,7 @@ class _Sending:
         self._store, self._bars, self._objects = store, bars, Objects(place, self._told)
         self.sent = self.bytes = self.there = 0
         self.notes: list[str] = []
-        self.beside: dict[str, bytes] = {}  # files for people, which are written last
+        self.beside: dict[str, bytes] = {}  # files for people
         self._known = set[str]()
         self._total = self._done = 0
 
@@ -166,6 +166,8 @@ def _send(sending: _Sending, local: Local, names: Sequence[str], known: Found | 
     wanted = modules | blobs_of_paths(lock, paths)
     here = {name: project.sources[name] for name in chosen.teachers}
     store_blobs(modules - held.keys(), here, {name: teachers[name] for name in here}, project.store)
+    for sha in sorted(wanted - held.keys()):
+        workspace.store.fill(sha)  # what another remote has, and is not here yet
     sizes, lost = _sizes(workspace.store, wanted, held)
     sending.blobs(sizes, held.keys())
     sending.notes = [f"{sha[:10]} is not in the store, and is not sent" for sha in lost]
@@ -174,20 +176,24 @@ def _send(sending: _Sending, local: Local, names: Sequence[str], known: Found | 
     elsewhere = {} if there is None else dict(there.elsewhere)
     for name, each in teachers.items():
         elsewhere |= _elsewhere(project.sources[name], (each.category_module, each.task_module), workspace)
-    sending.beside = dict(local.card(blobs))
     files = dict(_files(local, dump_lock(lock)))
     before = set[str]()
     if there is not None:
         before = {each.sha256 for each in (*there.files.values(), there.card) if each is not None}
-    return Manifest(
+    made = Manifest(
         name=project.graph.name,
         graph=relative(local.file, workspace),
         lock=relative(lock_path(local.file), workspace),
         files={name: sending.data(data, before) for name, data in sorted(files.items())},
         elsewhere=dict(sorted(elsewhere.items())),
         blobs=dict(sorted(blobs.items())),
-        card=sending.data(sending.beside[CARD], before),
+        card=None if there is None else there.card,
     )
+    if made == there:
+        sending.there += made.card is not None
+        return made
+    sending.beside = dict(local.card(blobs))
+    return made.model_copy(update={"card": sending.data(sending.beside[CARD], before)})
 
 
 def blobs_of_paths(lock: Lock, paths: Sequence[str] | None) -> set[str]:
