@@ -36,12 +36,14 @@ class Place:
     def __init__(self, address: RemoteAddress) -> None:
         self.address, self.shown = address, address.shown
         self._files: Any = None
+        self._opening = threading.Lock()
         self._root = ""
 
     @property
     def _fs(self) -> Any:
-        if self._files is None:
-            self._files, self._root = _open(self.address)
+        with self._opening:  # several threads may ask first
+            if self._files is None:
+                self._files, self._root = _open(self.address)
         return self._files
 
     def _path(self, name: str, *, writing: bool = False) -> str:

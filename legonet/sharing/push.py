@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock as ThreadLock
 
 from legonet import foreign
 from legonet.blocks.files import list_blocks
@@ -17,6 +18,7 @@ from legonet.remote.consent import choose, remember
 from legonet.remote.manifest import POINTER, POINTER_MOST, Found, Manifest, Sent, is_safe, look, pointer_to
 from legonet.remote.objects import Objects
 from legonet.remote.place import Place
+from legonet.remote.together import together
 from legonet.run.prepare import lock_teachers, store_blobs
 from legonet.run.project import Project
 from legonet.sharing.join import join, note
@@ -115,12 +117,13 @@ class _Sending:
         self.notes: list[str] = []
         self.beside: dict[str, bytes] = {}  # files for people
         self._known = set[str]()
-        self._total = self._done = 0
+        self._total, self._done, self._telling = 0, 0, ThreadLock()
 
     def _told(self, count: int) -> None:
-        self._done += count
-        total = max(1, self._total, self._done)
-        self._bars.show("", "sending", total=total / 2**20, done=self._done / 2**20, state="MiB")
+        with self._telling:  # several threads send
+            self._done += count
+            total = max(1, self._total, self._done)
+            self._bars.show("", "sending", total=total / 2**20, done=self._done / 2**20, state="MiB")
 
     def data(self, data: bytes, there: Iterable[str]) -> Sent:
         """Send bytes, unless the remote's list names them."""
@@ -137,9 +140,12 @@ class _Sending:
         new = {sha: size for sha, size in needed.items() if sha not in there and sha not in self._known}
         self.there += len(needed) - len(new)
         self._total, self._done = sum(new.values()), 0
-        for sha, size in sorted(new.items()):
-            self._count(self._objects.send(sha, [self._store.map(sha)]), size)
+        for sha, sent in together(self._send, sorted(new)):
+            self._count(sent, new[sha])
             self._known.add(sha)
+
+    def _send(self, sha: str) -> tuple[str, bool]:
+        return sha, self._objects.send(sha, [self._store.map(sha)])
 
     def _count(self, sent: bool, size: int) -> None:
         self.sent, self.bytes, self.there = (
