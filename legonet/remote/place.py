@@ -54,7 +54,9 @@ class Place:
         del files  # it is opened: the root is known
         if not name:
             return self._root
-        root, mark, query = self._root.partition("?") if self.address.scheme.streams else (self._root, "", "")
+        root, mark, query = self._root, "", ""
+        if self.address.scheme.protocol == "http":
+            root, mark, query = root.partition("?")
         return f"{root.rstrip('/')}/{name}{mark}{query}"
 
     def _persist(self, name: str, call: Any) -> Any:
@@ -235,7 +237,7 @@ class Place:
             size: Of the file, where that is known.
         """
         files, path = self._fs, self._path(name)
-        if self.address.scheme.streams:
+        if self.address.scheme.protocol == "http":
             skip, asked = start, {"headers": {"Range": f"bytes={start}-"}} if start else {}
             with files.open(path, "rb", block_size=0, size=1, **asked) as file:
                 if start and file.r.status == 206:  # else the server sends all of it

@@ -6,21 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-AT_ONCE = 8
 _Item, _Made = TypeVar("_Item"), TypeVar("_Made")
 
 
-def together(do: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
+def together(do: Callable[[_Item], _Made], items: Iterable[_Item], at_once: int) -> Iterator[_Made]:
     """Do something for each item, some at a time; what was done comes in the order in which it ends.
 
     After the first that fails nothing more is begun, and what has begun comes to its end.
     """
     rest, running = iter(items), set[Future[_Made]]()
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="legonet-transfer") as pool:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="legonet-transfer") as pool:
         while True:
             for item in rest:
                 running.add(pool.submit(do, item))
-                if len(running) == AT_ONCE:
+                if len(running) == at_once:
                     break
             if not running:
                 return

@@ -91,7 +91,7 @@ def _fetch(
 
     _expect_room(store, total, place)
     store.origin = RemoteOrigin(place, held, told)
-    for _ in together(store.fill, lacking):
+    for _ in together(store.fill, lacking, place.address.scheme.at_once):
         pass
     return len(lacking), total, len(wanted) - len(lacking)
 

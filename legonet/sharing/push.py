@@ -113,6 +113,7 @@ class _Sending:
 
     def __init__(self, place: Place, store: Store, bars: Bars) -> None:
         self._store, self._bars, self._objects = store, bars, Objects(place, self._told)
+        self._at_once = place.address.scheme.at_once
         self.sent = self.bytes = self.there = 0
         self.notes: list[str] = []
         self.beside: dict[str, bytes] = {}  # files for people
@@ -140,7 +141,7 @@ class _Sending:
         new = {sha: size for sha, size in needed.items() if sha not in there and sha not in self._known}
         self.there += len(needed) - len(new)
         self._total, self._done = sum(new.values()), 0
-        for sha, sent in together(self._send, sorted(new)):
+        for sha, sent in together(self._send, sorted(new), self._at_once):
             self._count(sent, new[sha])
             self._known.add(sha)
 

@@ -4,7 +4,9 @@ import threading
 
 import pytest
 
-from legonet.remote.together import AT_ONCE, together
+from legonet.remote.together import together
+
+AT_ONCE = 4
 
 
 def test_some_at_a_time() -> None:
@@ -14,8 +16,8 @@ def test_some_at_a_time() -> None:
         begun.wait()
         return number
 
-    assert sorted(together(do, range(2 * AT_ONCE))) == list(range(2 * AT_ONCE))
-    assert list(together(do, [])) == []
+    assert sorted(together(do, range(2 * AT_ONCE), AT_ONCE)) == list(range(2 * AT_ONCE))
+    assert list(together(do, [], AT_ONCE)) == []
 
 
 def test_nothing_is_begun_after_a_failure() -> None:
@@ -26,5 +28,5 @@ def test_nothing_is_begun_after_a_failure() -> None:
         raise ValueError(str(number))
 
     with pytest.raises(ValueError, match=r"\d"):
-        list(together(do, range(1000)))
+        list(together(do, range(1000), AT_ONCE))
     assert len(begun) <= 2 * AT_ONCE
