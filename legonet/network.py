@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from legonet.built import BuiltNetwork
-from legonet.errors import LegonetWarning
+from legonet.errors import LegonetWarning, StoreError
 from legonet.graph.gc_pause import paused
 from legonet.graph.load import LoadedGraph, load_graph
 from legonet.graph.lock import Lock, lock_path, read_lock, write_lock
@@ -133,11 +133,18 @@ class Network(BuiltNetwork):
             How much was sent, and how much was there.
 
         Raises:
-            StoreError: The network has no file, or the remote cannot be reached or written.
+            StoreError: The network has no file, or changes that are not saved; or the remote cannot be
+                reached or written.
             GraphError: An entry was changed here and in the remote, each in its own way.
         """
         from legonet.sharing.local import read_local
         from legonet.sharing.push import push
+
+        if self.path is not None and self.graph != self._base:
+            raise StoreError(
+                f"{self.path}: the network was changed since it was read; expected it as its file says, "
+                f"which is what travels; save it first: net.save({str(self.path)!r})"
+            )
 
         def read() -> Local:
             if self.path is not None:

@@ -107,6 +107,8 @@ METHODS = {
         "plan",
         "ports",
         "predict",
+        "pull",
+        "push",
         "record",
         "render",
         "save",

@@ -36,7 +36,7 @@ def pull(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring a network from a remote, or what is new there.
+    """Bring a network, or what others have added, from a remote.
 
     All bytes are verified when they arrive. A pull that was cut goes on where it was when the command is run
     again.

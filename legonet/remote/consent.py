@@ -35,7 +35,7 @@ def allowed(workspace: Path) -> list[str]:
 
 def is_allowed(address: RemoteAddress, workspace: Path) -> bool:
     """Whether the user has named this address for a workspace."""
-    return any(each.rstrip("/") == address.url for each in allowed(workspace))
+    return any(RemoteAddress.read(each, workspace).url == address.url for each in allowed(workspace))
 
 
 def remember(address: RemoteAddress, workspace: Path) -> str:

@@ -19,14 +19,13 @@ class RemoteOrigin(Origin):
     """A remote as the place where blobs come from.
 
     Args:
-        address: Of the remote; nothing is asked of it before a blob is fetched.
+        place: The remote; nothing is asked of it before a blob is fetched.
         blobs: What it holds, with sizes.
         told: Called with the bytes that were fetched.
     """
 
-    def __init__(self, address: RemoteAddress, blobs: Mapping[str, int], told: Told = lambda _: None) -> None:
-        self.address, self._blobs = address, blobs
-        self._objects = Objects(Place(address), told)
+    def __init__(self, place: Place, blobs: Mapping[str, int], told: Told = lambda _: None) -> None:
+        self._blobs, self._objects = blobs, Objects(place, told)
 
     def has(self, sha: str) -> bool:
         """Say whether the remote's list names it."""
@@ -54,4 +53,4 @@ def fill_from_remote(workspace: Workspace, name: str) -> None:
     except StoreError:
         return
     if not address.secret and is_allowed(address, workspace.root):
-        workspace.store.origin = RemoteOrigin(address, record.blobs)
+        workspace.store.origin = RemoteOrigin(Place(address), record.blobs)

@@ -18,7 +18,19 @@ Verdict = Literal["missing", "refused", "again", "no"]
 _Got = TypeVar("_Got")
 
 _NO = frozenset({errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS, errno.ENOSPC, errno.EROFS})
-_NETWORKS = ("aiohttp", "botocore", "aiobotocore", "urllib3", "requests", "httpx", "httpcore", "paramiko")
+_NETWORKS = frozenset(
+    (
+        "aiohttp",
+        "botocore",
+        "aiobotocore",
+        "huggingface_hub",
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "requests",
+        "paramiko",
+    )
+)
 _ADVICE = {
     "refused": "check your credentials, and that they may do this; see docs/remotes.md",
     "again": "check the connection, and run the command again: it goes on where it was",

@@ -36,12 +36,14 @@ class Place:
     def __init__(self, address: RemoteAddress) -> None:
         self.address, self.shown = address, address.shown
         self._files: Any = None
+        self._opening = threading.Lock()
         self._root = ""
 
     @property
     def _fs(self) -> Any:
-        if self._files is None:
-            self._files, self._root = _open(self.address)
+        with self._opening:  # several threads may ask first
+            if self._files is None:
+                self._files, self._root = _open(self.address)
         return self._files
 
     def _path(self, name: str, *, writing: bool = False) -> str:
@@ -52,7 +54,9 @@ class Place:
         del files  # it is opened: the root is known
         if not name:
             return self._root
-        root, mark, query = self._root.partition("?") if self.address.scheme.streams else (self._root, "", "")
+        root, mark, query = self._root, "", ""
+        if self.address.scheme.protocol == "http":
+            root, mark, query = root.partition("?")
         return f"{root.rstrip('/')}/{name}{mark}{query}"
 
     def _persist(self, name: str, call: Any) -> Any:
@@ -77,7 +81,7 @@ class Place:
         return data
 
     def _read(self, name: str, most: int) -> bytes:
-        files, path = self._fs, self._path(name)
+        files, path = self._now_there(), self._path(name)
         if self.address.scheme.streams:
             return b"".join(self._stream(files, path, most))
         if self.address.folder is not None:
@@ -106,7 +110,12 @@ class Place:
         Raises:
             FileNotFoundError: There is none.
         """
-        return self._persist(name, lambda: self._fs.info(self._path(name)))
+        return self._persist(name, lambda: self._now_there().info(self._path(name)))
+
+    def _now_there(self) -> Any:
+        """The files, of which nothing is taken from memory that was true a moment ago."""
+        self._fs.invalidate_cache()
+        return self._fs
 
     def size(self, name: str) -> int | None:
         """The bytes that a file has; None where there is none."""
@@ -122,10 +131,7 @@ class Place:
         Raises:
             StoreError: It cannot be written, or nothing can be, there.
         """
-        if not self.address.scheme.writable:
-            raise StoreError(
-                f"{self.shown}: can only be read; expected a remote to write to; push to where it comes from"
-            )
+        self.expect_writable()
         try:
             self._persist(name, lambda: self._write(name, data))
         except FileNotFoundError:
@@ -133,6 +139,17 @@ class Place:
                 f"{self.shown}: there is no such place; expected a bucket, or a folder, that exists; make it "
                 "first"
             ) from None
+
+    def expect_writable(self) -> None:
+        """Refuse a place that can only be read, before anything is asked of it.
+
+        Raises:
+            StoreError: It is one.
+        """
+        if not self.address.scheme.writable:
+            raise StoreError(
+                f"{self.shown}: can only be read; expected a remote to write to; push to where it comes from"
+            )
 
     def _write(self, name: str, data: bytes) -> None:
         files, path = self._fs, self._path(name, writing=True)
@@ -220,7 +237,7 @@ class Place:
             size: Of the file, where that is known.
         """
         files, path = self._fs, self._path(name)
-        if self.address.scheme.streams:
+        if self.address.scheme.protocol == "http":
             skip, asked = start, {"headers": {"Range": f"bytes={start}-"}} if start else {}
             with files.open(path, "rb", block_size=0, size=1, **asked) as file:
                 if start and file.r.status == 206:  # else the server sends all of it

@@ -26,6 +26,7 @@ class Scheme:
         swap: How a file is exchanged only if it is still what it was: under a lock of this machine, by the
             store itself (an etag), or by looking before and after, which two may do at the very same moment.
         options: For fsspec.
+        at_once: How many transfers it bears at a time: each file of a hub is a commit, ssh is one connection.
     """
 
     protocol: str
@@ -35,6 +36,7 @@ class Scheme:
     streams: bool = False
     swap: Swapping = "look"
     options: Mapping[str, Any] = field(default_factory=dict)
+    at_once: int = 8
 
 
 _S3 = Scheme(
@@ -45,7 +47,7 @@ _S3 = Scheme(
     options={"config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20}},
 )
 _GOOGLE = Scheme("gcs", "gcsfs")
-_SSH = Scheme("sftp", "paramiko", renames=True)
+_SSH = Scheme("sftp", "paramiko", renames=True, at_once=1)
 
 SCHEMES: Mapping[str, Scheme] = {
     "": Scheme("file", renames=True, swap="lock"),  # a folder
@@ -56,7 +58,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "gcs": _GOOGLE,
     "http": Scheme("http", "aiohttp", writable=False, streams=True),
     "https": Scheme("https", "aiohttp", writable=False, streams=True),
-    "hf": Scheme("hf", "huggingface_hub"),
+    "hf": Scheme("hf", "huggingface_hub", streams=True, at_once=1),
     "ssh": _SSH,
     "sftp": _SSH,
 }

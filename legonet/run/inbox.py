@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from legonet import foreign
 from legonet.errors import GraphError, LegonetError, StoreError, TeacherError
+from legonet.graph.address import without_secrets
 from legonet.graph.checks.structure import explain
 from legonet.graph.editing.build import extended
 from legonet.graph.editing.dump import graph_data
@@ -269,7 +270,8 @@ class Inbox:
         expect_input(graph, category, said.input, str(drop.entry))
         entry: dict[str, Any] = {"category": category, "task": said.task, "model": said.model}
         entry |= {"weights": f"{TEACHERS_FOLDER}/{drop.name}.safetensors", "cut": arriving.cut_name}
-        said_of_it = {"quality": said.quality, "licence": said.licence, "source": said.source}
+        source = None if said.source is None else without_secrets(said.source)
+        said_of_it = {"quality": said.quality, "licence": said.licence, "source": source}
         entry |= {key: value for key, value in said_of_it.items() if value is not None}
         entries: dict[str, dict[str, Any]] = {"teachers": {drop.name: entry}}
         if category not in graph.categories:

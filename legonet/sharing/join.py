@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
     record = read_record(record_path(workspace.records, manifest.name))
     if record is not None and record.manifest == found.sha256 and file.exists():
         return False
-    if workspace.root / manifest.graph != file.absolute():
+    if os.path.normpath(workspace.root / manifest.graph) != os.path.normpath(file.absolute()):
         raise StoreError(
             f"{file}: is {manifest.graph} in {place.shown}; expected the same place in the workspace; "
             "move it, or choose another remote"

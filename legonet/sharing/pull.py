@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 from legonet.errors import StoreError
 from legonet.graph.load import load_graph
@@ -17,6 +19,7 @@ from legonet.remote.consent import choose, remember
 from legonet.remote.manifest import POINTER, look
 from legonet.remote.origin import RemoteOrigin
 from legonet.remote.place import Place
+from legonet.remote.together import together
 from legonet.sharing.join import join, note
 from legonet.sharing.push import blobs_of_paths
 from legonet.sharing.results import Pulled
@@ -37,7 +40,7 @@ def pull(place: str, folder: Path, names: Sequence[str], bars: Bars) -> Pulled:
         loaded, workspace, named_here = load_graph(place), Workspace.find(place), True
         address = choose(None, loaded.graph.remote, workspace.root, place)
     else:
-        address, workspace, named_here = RemoteAddress.read(place), Workspace(folder), False
+        address, workspace, named_here = RemoteAddress.read(place), _workspace(folder), False
     remote = Place(address)
     found = look(remote)
     if found is None:
@@ -45,17 +48,22 @@ def pull(place: str, folder: Path, names: Sequence[str], bars: Bars) -> Pulled:
             f"{address.shown}: no network was pushed there; expected {POINTER} in it; check the address"
         )
     manifest = found.manifest
-    file = workspace.own(Path(place).absolute() if named_here else workspace.root / manifest.graph)
+    file = Path(place) if named_here else workspace.root / manifest.graph
+    workspace.own(file)
     existed = file.exists()
     joined = join(remote, found, file, workspace) and existed
     note(workspace, address, manifest)
     wanted = set(manifest.blobs)
     if names:
         wanted = blobs_of_paths(read_lock(lock_path(file)), select_paths(load_graph(file).graph, names))
-    fetched = _fetch(workspace.store, address, manifest.blobs, wanted, bars)
+    fetched = _fetch(workspace.store, remote, manifest.blobs, wanted, bars)
     later = sum(not workspace.store.path(sha).is_file() for sha in manifest.blobs)
     said = "" if named_here else remember(address, workspace.root)
     return Pulled(address.shown, file, *fetched, later, joined, (said,) if said else ())
+
+
+def _workspace(folder: Path) -> Workspace:
+    return Workspace(Path(os.path.normpath(folder.absolute())))
 
 
 def is_graph_file(text: str) -> bool:
@@ -64,35 +72,36 @@ def is_graph_file(text: str) -> bool:
 
 
 def _fetch(
-    store: Store, address: RemoteAddress, held: Mapping[str, int], wanted: set[str], bars: Bars
+    store: Store, place: Place, held: Mapping[str, int], wanted: set[str], bars: Bars
 ) -> tuple[int, int, int]:
     """Fetch what is wanted and lacking: how many blobs, of how many bytes, and how many were there."""
     lacking = sorted(sha for sha in wanted if not store.path(sha).is_file())
     if lost := [sha[:10] for sha in lacking if sha not in held]:
         raise StoreError(
-            f"{address.shown}: does not hold {listed(lost)} of these paths; expected all that they are "
+            f"{place.shown}: does not hold {listed(lost)} of these paths; expected all that they are "
             "made of; push them from a workspace that has them: legonet push GRAPH ADDRESS"
         )
-    total, done = sum(held[sha] for sha in lacking), 0
+    total, done, telling = sum(held[sha] for sha in lacking), 0, Lock()
 
     def told(count: int) -> None:
         nonlocal done
-        done = min(total, done + count)
-        bars.show("", "fetching", total=max(1, total) / 2**20, done=done / 2**20, state="MiB")
+        with telling:  # several threads fetch
+            done = min(total, done + count)
+            bars.show("", "fetching", total=max(1, total) / 2**20, done=done / 2**20, state="MiB")
 
-    _expect_room(store, total, address)
-    store.origin = RemoteOrigin(address, held, told)
-    for sha in lacking:
-        store.fill(sha)
+    _expect_room(store, total, place)
+    store.origin = RemoteOrigin(place, held, told)
+    for _ in together(store.fill, lacking, place.address.scheme.at_once):
+        pass
     return len(lacking), total, len(wanted) - len(lacking)
 
 
-def _expect_room(store: Store, total: int, address: RemoteAddress) -> None:
+def _expect_room(store: Store, total: int, remote: Place) -> None:
     folder = store.folder.absolute()
     place = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(place).free
     if total > free:
         raise StoreError(
-            f"{address.shown}: {total / 2**20:,.0f} MiB are to be fetched, and {place} has room for "
+            f"{remote.shown}: {total / 2**20:,.0f} MiB are to be fetched, and {place} has room for "
             f"{free / 2**20:,.0f}; expected more room; fetch some paths only (--path), or make room"
         )

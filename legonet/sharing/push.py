@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock as ThreadLock
 
 from legonet import foreign
 from legonet.blocks.files import list_blocks
@@ -17,6 +18,7 @@ from legonet.remote.consent import choose, remember
 from legonet.remote.manifest import POINTER, POINTER_MOST, Found, Manifest, Sent, is_safe, look, pointer_to
 from legonet.remote.objects import Objects
 from legonet.remote.place import Place
+from legonet.remote.together import together
 from legonet.run.prepare import lock_teachers, store_blobs
 from legonet.run.project import Project
 from legonet.sharing.join import join, note
@@ -75,6 +77,7 @@ def push(read: Callable[[], Local], url: str | None, names: Sequence[str], bars:
     workspace = local.workspace
     address = choose(url, local.project.graph.remote, workspace.root, str(local.file))
     place = Place(address)
+    place.expect_writable()
     sending, joined, known = _Sending(place, workspace.store, bars), False, None
     for _ in range(ROUNDS):
         known = look(place, known)
@@ -82,9 +85,7 @@ def push(read: Callable[[], Local], url: str | None, names: Sequence[str], bars:
             note(workspace, address, known.manifest)  # what is here has theirs in it now
             local, joined = read(), True
         manifest = _send(sending, local, names, known)
-        if _published(place, known, manifest):
-            for name, data in sending.beside.items():
-                place.write(name, data)
+        if _published(place, known, manifest, sending.beside):
             note(workspace, address, manifest)
             said = remember(address, workspace.root) if url is not None else ""
             notes = (*sending.notes, *([said] if said else []))
@@ -95,12 +96,14 @@ def push(read: Callable[[], Local], url: str | None, names: Sequence[str], bars:
     )
 
 
-def _published(place: Place, known: Found | None, manifest: Manifest) -> bool:
-    """Let the pointer point at a list, unless somebody else has moved it."""
+def _published(place: Place, known: Found | None, manifest: Manifest, beside: Mapping[str, bytes]) -> bool:
+    """Let the pointer point at a list, unless somebody else has moved it; files for people come first."""
     data = manifest.dump()
     if known is not None and known.sha256 == sha256(data):
         return True
     Objects(place).send(sha256(data), [data])
+    for name, text in beside.items():
+        place.write(name, text)
     before = None if known is None else known.pointer
     return place.swap(POINTER, before, pointer_to(manifest, data).dump(), POINTER_MOST)
 
@@ -110,16 +113,18 @@ class _Sending:
 
     def __init__(self, place: Place, store: Store, bars: Bars) -> None:
         self._store, self._bars, self._objects = store, bars, Objects(place, self._told)
+        self._at_once = place.address.scheme.at_once
         self.sent = self.bytes = self.there = 0
         self.notes: list[str] = []
-        self.beside: dict[str, bytes] = {}  # files for people, which are written last
+        self.beside: dict[str, bytes] = {}  # files for people
         self._known = set[str]()
-        self._total = self._done = 0
+        self._total, self._done, self._telling = 0, 0, ThreadLock()
 
     def _told(self, count: int) -> None:
-        self._done += count
-        total = max(1, self._total, self._done)
-        self._bars.show("", "sending", total=total / 2**20, done=self._done / 2**20, state="MiB")
+        with self._telling:  # several threads send
+            self._done += count
+            total = max(1, self._total, self._done)
+            self._bars.show("", "sending", total=total / 2**20, done=self._done / 2**20, state="MiB")
 
     def data(self, data: bytes, there: Iterable[str]) -> Sent:
         """Send bytes, unless the remote's list names them."""
@@ -136,9 +141,12 @@ class _Sending:
         new = {sha: size for sha, size in needed.items() if sha not in there and sha not in self._known}
         self.there += len(needed) - len(new)
         self._total, self._done = sum(new.values()), 0
-        for sha, size in sorted(new.items()):
-            self._count(self._objects.send(sha, [self._store.map(sha)]), size)
+        for sha, sent in together(self._send, sorted(new), self._at_once):
+            self._count(sent, new[sha])
             self._known.add(sha)
+
+    def _send(self, sha: str) -> tuple[str, bool]:
+        return sha, self._objects.send(sha, [self._store.map(sha)])
 
     def _count(self, sent: bool, size: int) -> None:
         self.sent, self.bytes, self.there = (
@@ -165,6 +173,8 @@ def _send(sending: _Sending, local: Local, names: Sequence[str], known: Found | 
     wanted = modules | blobs_of_paths(lock, paths)
     here = {name: project.sources[name] for name in chosen.teachers}
     store_blobs(modules - held.keys(), here, {name: teachers[name] for name in here}, project.store)
+    for sha in sorted(wanted - held.keys()):
+        workspace.store.fill(sha)  # what another remote has, and is not here yet
     sizes, lost = _sizes(workspace.store, wanted, held)
     sending.blobs(sizes, held.keys())
     sending.notes = [f"{sha[:10]} is not in the store, and is not sent" for sha in lost]
@@ -173,20 +183,24 @@ def _send(sending: _Sending, local: Local, names: Sequence[str], known: Found | 
     elsewhere = {} if there is None else dict(there.elsewhere)
     for name, each in teachers.items():
         elsewhere |= _elsewhere(project.sources[name], (each.category_module, each.task_module), workspace)
-    sending.beside = dict(local.card(blobs))
     files = dict(_files(local, dump_lock(lock)))
     before = set[str]()
     if there is not None:
         before = {each.sha256 for each in (*there.files.values(), there.card) if each is not None}
-    return Manifest(
+    made = Manifest(
         name=project.graph.name,
         graph=relative(local.file, workspace),
         lock=relative(lock_path(local.file), workspace),
         files={name: sending.data(data, before) for name, data in sorted(files.items())},
         elsewhere=dict(sorted(elsewhere.items())),
         blobs=dict(sorted(blobs.items())),
-        card=sending.data(sending.beside[CARD], before),
+        card=None if there is None else there.card,
     )
+    if made == there:
+        sending.there += made.card is not None
+        return made
+    sending.beside = dict(local.card(blobs))
+    return made.model_copy(update={"card": sending.data(sending.beside[CARD], before)})
 
 
 def blobs_of_paths(lock: Lock, paths: Sequence[str] | None) -> set[str]:

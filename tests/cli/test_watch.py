@@ -280,6 +280,16 @@ def test_a_variant_and_a_new_version(run: Run, graph: Path, inbox: Path, drop: C
     assert len(list((inbox / "replaced").iterdir())) == 1
 
 
+def test_a_drop_says_its_licence_and_where_it_comes_from(
+    run: Run, graph: Path, inbox: Path, drop: Callable[..., None]
+) -> None:
+    origin = "licence: CC-BY-4.0, source: 'https://me:hunter2@example.org/dog'"
+    drop("dog-v1", 1, f"{{category: dog, task: classify, model: cat-v1, cut: pool1, {origin}}}\n")
+    assert run("watch", inbox, graph, "--once").status == 0
+    teacher = legonet.load(graph).graph.teachers["dog-v1"]
+    assert (teacher.licence, teacher.source) == ("CC-BY-4.0", "https://example.org/dog")
+
+
 def test_what_a_drop_lacks_is_told_once(
     run: Run, graph: Path, inbox: Path, drop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,7 +104,7 @@ class _Files(SimpleHTTPRequestHandler):
         if isinstance(wanted, int):
             self.send_error(wanted)
         elif callable(wanted):
-            body = wanted(Path(self.translate_path(self.path)).read_bytes())
+            body: Any = wanted(Path(self.translate_path(self.path)).read_bytes())
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
@@ -119,7 +119,7 @@ def http(tmp_path: Path) -> Iterator[Served]:
     served = Served("")
     handler = type("Handler", (_Files,), {"served": served})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(tmp_path / "www")))
-    server.handle_error = lambda request, address: None  # a client that has read enough leaves
+    server.handle_error = lambda request, client_address: None  # a client that has read enough leaves
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     served.url = f"http://127.0.0.1:{server.server_port}"
