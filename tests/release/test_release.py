@@ -36,6 +36,8 @@ def test_every_decision_is_in_the_index() -> None:
     index = (folder / "README.md").read_text(encoding="utf-8")
     files = {file.name for file in folder.glob("[0-9]*.md")}
     assert set(re.findall(r"\]\((\d[^)]*\.md)\)", index)) == files
+    numbers = [name[:4] for name in files]
+    assert sorted(set(numbers)) == sorted(numbers), "two decisions have one number"
     for name in sorted(files):
         first = (folder / name).read_text(encoding="utf-8").splitlines()[0]
         assert re.fullmatch(rf"# {int(name[:4])}\. .+", first), name
