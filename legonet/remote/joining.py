@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from legonet.errors import GraphError, Problem
-from legonet.graph.editing.operations import SECTIONS
 from legonet.graph.editing.merge import merged
+from legonet.graph.editing.operations import SECTIONS
 from legonet.graph.lock import Lock, LockedAdapter, LockedModule
 from legonet.graph.schema import Graph
 
