@@ -265,6 +265,8 @@ def test_images_are_tried_beside_their_teachers(workspace: Path) -> None:
         assert _texts(bad).startswith("x.png: cannot be read as an image")
         assert client.post("/api/v1/predict", files=files, data={"paths": "yak:fly"}).status_code == 422
         assert client.post("/api/v1/predict", data={"sample": "../zoo.yaml"}).status_code == 415
+        more = client.post("/api/v1/predict", files=files, data={"allow_code": "os:system"})
+        assert (more.status_code, "allow_code" in _texts(more)) == (422, True)
         both = client.post("/api/v1/predict", files=files, data={"sample": "cat/1.png"})
         assert (both.status_code, "two images" in _texts(both)) == (422, True)
         missing = client.post("/api/v1/predict", files={"sample": (None, "../graphs/zoo.yaml")})

@@ -13,6 +13,9 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from legonet.graph.lock import lock_path, read_lock
+from legonet.run.journal import Journal
+from legonet.store.locks import RunLock
+from legonet.store.workspace import Workspace
 from legonet.studio.studio import Studio
 from tests.studio.conftest import client_of
 
@@ -96,3 +99,27 @@ def test_a_killed_child_is_lost(client: TestClient, studio: Studio, ended: Ended
     run = ended(client, made.headers["location"])
     assert run["state"] == "lost"
     assert "goes on from where it was" in run["message"]
+
+
+def test_runs_that_were_started_elsewhere(workspace: Path) -> None:
+    """The journal has them; one called running was killed, unless the network's lock is held."""
+    graph = workspace / "graphs" / "zoo.yaml"
+    journal = Journal(workspace / ".legonet" / "journal.sqlite")
+    with client_of(Studio(graph)) as client:
+        (run,) = client.get("/api/v1/runs").json()["runs"]
+        assert (run["id"], run["state"], run["command"]) == ("journal-1", "done", "")
+        assert [(job["path"], job["state"]) for job in run["jobs"]] == [
+            ("dog:classify", "done"),
+            ("cow:classify", "done"),
+        ]
+        assert "agreement" in run["jobs"][0]["quality"]
+        assert client.get("/api/v1/runs/journal-1").json() == run
+        assert client.get("/api/v1/runs/journal-2").status_code == 404
+        journal.begin("zoo")
+        assert client.get("/api/v1/runs/journal-2").json()["state"] == "lost"
+        with RunLock(Workspace(workspace).run_lock("zoo")):
+            assert client.get("/api/v1/runs/journal-2").json()["state"] == "running"
+            refused = client.post("/api/v1/runs", json={})
+            assert refused.status_code == 409
+            assert "another run is at work" in refused.json()["problems"][0]["text"]
+        journal.close()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from playwright.sync_api import expect
 
 from tests.studio.browser.board import brick, drag, expect_panel
@@ -91,11 +90,9 @@ def test_the_picture_of_the_readme(opened: Opened, tmp_path: Path) -> None:
     legonet("transplant", "graphs/animals.yaml", folder=tmp_path / "net")
     studio = start(tmp_path / "net" / "graphs" / "animals.yaml")
     try:
-        page = opened(studio, size=(1400, 860), device_scale_factor=1.5)
+        page = opened(studio, size=(1400, 860), device_scale_factor=1.25)
         brick(page, "cat:segment").click()
         expect_panel(page, "cat → segment")
-        page.screenshot(path=tmp_path / "studio.png")
+        page.screenshot(path=ROOT / "docs" / "studio.png")
     finally:
         end(studio)
-    picture = Image.open(tmp_path / "studio.png").quantize(256, dither=Image.Dither.NONE)
-    picture.save(ROOT / "docs" / "studio.png", optimize=True)
