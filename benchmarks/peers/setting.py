@@ -58,7 +58,7 @@ class Setting:
     def network(self) -> Network:
         """The animals network as it is shipped, nothing fitted; nothing is written beside it."""
         network = Network.load(shipped_folder("graphs") / "animals.yaml")
-        network.store = MemoryStore()
+        network.store, network.path = MemoryStore(), None
         return network
 
     def teacher(self, category: str) -> nn.Sequential:
