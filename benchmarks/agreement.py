@@ -23,7 +23,7 @@ import legonet
 from benchmarks.bases import Kind, different_bases
 from benchmarks.experiments import TARGETS
 from benchmarks.rig import AnimalPictures
-from legonet.compile.network import normalisation
+from legonet.compile.normalise import normalisation
 from legonet.distill.fitting.context import Edge, outputs_of
 from legonet.distill.fitting.fit import Samples, fit
 from legonet.graph.schema import Adapter

@@ -38,7 +38,7 @@ from benchmarks.train_teachers import (
 )
 from legonet.blocks.build import build_layers, lowered
 from legonet.blocks.schema import Block
-from legonet.compile.network import normalisation
+from legonet.compile.normalise import normalisation
 from legonet.data import animals
 from legonet.distill.alignment.permute import Symmetry
 from legonet.distill.fitting.context import Edge

@@ -33,7 +33,8 @@ from legonet.blocks.files import find_block
 from legonet.compile.assemble import join
 from legonet.compile.export import BATCHES, export
 from legonet.compile.grouping_cache import GroupingCache
-from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.normalise import Normalise
 from legonet.compile.options import CompileOptions
 from legonet.compile.signature import OutputSignature, Signature
 from legonet.graph.schema import Adapter

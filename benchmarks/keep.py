@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.bases import FOLDER, different_bases
 from benchmarks.experiments import TARGETS
-from legonet.compile.network import normalisation
+from legonet.compile.normalise import normalisation
 from legonet.data import animals
 from legonet.distill.fitting.fit import Samples, fit
 from legonet.distill.fitting.stitching import fit_stitched

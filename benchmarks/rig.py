@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmarks.experiments import EXPERIMENTS, NOTHING, TEACHER, UNADAPTED, Experiment, Trial
 from benchmarks.rows import Row
 from legonet.blocks.adapter import convolutions
-from legonet.compile.network import normalisation
+from legonet.compile.normalise import normalisation
 from legonet.data import animals
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import Fitted, Samples, fit

@@ -23,7 +23,7 @@ from legonet.blocks.build import build_layers, leaves
 from legonet.blocks.device import find_device
 from legonet.blocks.files import find_block
 from legonet.blocks.schema import Block
-from legonet.compile.network import normalisation
+from legonet.compile.normalise import normalisation
 from legonet.data.voc import VocImages, VocSplit
 from legonet.errors import DataError, SelectError, first_line
 from legonet.graph.editing.dump import dump_yaml

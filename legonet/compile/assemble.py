@@ -10,7 +10,8 @@ import torch
 from legonet.compile.build import build_modules
 from legonet.compile.cost import Shapes
 from legonet.compile.measure import Measured
-from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.normalise import normalisation
 from legonet.compile.options import PLAIN, CompileOptions, Running, find_running
 from legonet.compile.passes import choose_passes
 from legonet.compile.passes.batch import batch

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from legonet.compile.build import Place
 from legonet.compile.check_images import image_problem
 from legonet.compile.engine import make_engine
 from legonet.compile.explain import Explanation, explain
+from legonet.compile.named_modules import NamedModules
 from legonet.compile.options import Running
 from legonet.compile.photos import Photos
 from legonet.compile.program import IMAGES, Program
@@ -30,13 +31,10 @@ from legonet.compile.schedule import (
 )
 from legonet.compile.shown import compiled_html
 from legonet.compile.signature import Signature
-from legonet.errors import DataError, SelectError
+from legonet.errors import DataError
 from legonet.graph.output import Result
-from legonet.graph.schema import Input
 from legonet.graph.suggest import listed
-from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
-from legonet.ir.interpreter import GraphModule, Holder, build_graph
-from legonet.ir.lowering import lower
+from legonet.ir.interpreter import GraphModule
 
 if TYPE_CHECKING:
     from legonet.compile.predict import Predictions
@@ -44,67 +42,6 @@ if TYPE_CHECKING:
     from legonet.progress import Auto
 
 SIZES = ("height", "width")  # of photos, which may have any
-
-
-class Normalise(GraphModule):
-    """(image - mean) / std, per channel.
-
-    Args:
-        mean: One number per channel, in units of an image in [0, 1].
-        std: One number per channel, greater than 0, likewise.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        spec = TensorSpec((len(mean), 1, 1), buffer=True)
-        steps = {
-            "centred": Operation("centred", "sub.Tensor", ({"ref": INPUT}, {"tensor": "mean"}), {}),
-            "scaled": Operation("scaled", "div.Tensor", ({"ref": "centred"}, {"tensor": "std"}), {}),
-        }
-        super().__init__(ModelGraph(steps, "scaled", {"mean": spec, "std": spec}))
-        self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
-        self.std.copy_(torch.tensor(std).view(-1, 1, 1))
-        self.eval()
-
-
-def normalisation(meaning: Input) -> GraphModule:
-    """The module that turns images in [0, 1] into what category modules take; it may have no operation."""
-    if meaning.mean is None and meaning.std is None:
-        return build_graph(lower({}))
-    channels = meaning.shape[0]
-    return Normalise(meaning.mean or (0.0,) * channels, meaning.std or (1.0,) * channels)
-
-
-class NamedModules(Holder):
-    """Modules by name. Unlike nn.ModuleDict it takes names such as `train`, which a module has itself."""
-
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        for name, module in modules.items():
-            self._modules[name] = module
-
-    def __getitem__(self, name: str) -> nn.Module:
-        """A module by name.
-
-        Raises:
-            SelectError: There is none; the message names the group that it runs in, if it does.
-        """
-        if name not in self._modules:
-            whole = next((each for each in self._modules if name in each.split("+")), None)
-            part = f" '{name}' runs as part of '{whole}';" if whole else ""
-            raise SelectError(
-                f"found no module '{name}';{part} there are {listed(self._modules) or 'none'}; name one "
-                "of them, or compile with passes that leave each module by itself, such as none"
-            )
-        return cast(nn.Module, self._modules[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __len__(self) -> int:
-        return len(self._modules)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.photo import Resize, scales_of, sizes_of
-from legonet.compile.network import normalisation
+from legonet.compile.normalise import normalisation
 from legonet.compile.photos import ending_of, resize_of
 from legonet.graph.output import Output
 from legonet.graph.schema import Input

@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from legonet.compile.assemble import join
-from legonet.compile.network import CompiledNetwork, CompiledPath, normalisation
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.normalise import normalisation
 from legonet.compile.prepare import prepared
 from legonet.distill.fitting.fit import Samples, fit
 from legonet.graph.select import adapter_spec, split_path

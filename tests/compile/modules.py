@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
-from legonet.compile.network import CompiledPath, Normalise
+from legonet.compile.network import CompiledPath
+from legonet.compile.normalise import Normalise
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower

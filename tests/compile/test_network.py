@@ -14,7 +14,9 @@ from torch import nn
 
 from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
-from legonet.compile.network import CompiledPath, NamedModules, Normalise, normalisation
+from legonet.compile.named_modules import NamedModules
+from legonet.compile.network import CompiledPath
+from legonet.compile.normalise import Normalise, normalisation
 from legonet.errors import DataError, LegonetError, SelectError
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import build_graph

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from legonet.compile.network import CompiledPath, Normalise
+from legonet.compile.network import CompiledPath
+from legonet.compile.normalise import Normalise
 from legonet.compile.options import CompileOptions
 from legonet.compile.passes import PASSES
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec

@@ -11,7 +11,8 @@ from torch import nn
 from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
 from legonet.compile.assemble import join
-from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.normalise import Normalise
 from legonet.compile.options import CompileOptions
 from legonet.compile.signature import OutputSignature, Signature
 from legonet.graph.output import Output

@@ -16,7 +16,8 @@ from legonet.blocks.build import lowered
 from legonet.compile import export as exports
 from legonet.compile.assemble import join
 from legonet.compile.export import export
-from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.normalise import Normalise
 from legonet.compile.options import CompileOptions
 from legonet.errors import ExportError
 

@@ -21,7 +21,8 @@ from legonet.blocks.build import lowered
 from legonet.compile.assemble import join
 from legonet.compile.export import export
 from legonet.compile.export.folder import load_folder, write_folder
-from legonet.compile.network import CompiledNetwork, CompiledPath, Normalise
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.normalise import Normalise
 from legonet.compile.options import CompileOptions
 from legonet.compile.signature import OutputSignature, Signature
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
