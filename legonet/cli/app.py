@@ -5,9 +5,12 @@ from __future__ import annotations
 import typer
 
 from legonet.cli import (
+    application,
     compile,  # noqa: A004 - the command's name
     completion,
+    connect,
     demo,
+    disconnect,
     evaluate,
     finetune,
     gc,
@@ -16,6 +19,8 @@ from legonet.cli import (
     predict,
     pull,
     push,
+    remove,
+    rename,
     render,
     schema,
     serve,
@@ -42,6 +47,11 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
+app.command("connect")(connect.connect)
+app.command("disconnect")(disconnect.disconnect)
+app.command("rename")(rename.rename)
+app.command("remove")(remove.remove)
+app.add_typer(application.app, name="application")
 app.command("plan")(plan.plan)
 app.command("transplant")(transplant.transplant)
 app.command("finetune")(finetune.finetune)
