@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.testclient import TestClient
 
+from legonet.studio import uploads
 from legonet.studio.studio import Studio
 from tests.studio.conftest import COMMENT
 
@@ -93,7 +94,7 @@ def test_weights_of_another_model(client: TestClient, zoo: Path, weights: dict[s
 def test_a_few_uploads_are_kept(
     client: TestClient, studio: Studio, weights: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legonet.studio.uploads.KEPT", 1)
+    monkeypatch.setattr(uploads, "KEPT", 1)
     first = _upload(client, weights["pt"])["upload"]
     second = _upload(client, weights["safetensors"])["upload"]
     assert client.post("/api/v1/inspect", json={"model": "vgg-slim", "upload": first}).status_code == 404
