@@ -17,7 +17,7 @@ from operator import attrgetter
 from legonet.graph.gc_pause import paused
 from legonet.graph.lock import Lock, LockedAdapter
 from legonet.graph.schema import Graph
-from legonet.graph.select import Givers, best_teacher, givers
+from legonet.graph.select import Givers, best_teacher, givers, split_path
 from legonet.plan.cost import History
 from legonet.plan.facts import Facts, StoredAdapter, TeacherFacts
 from legonet.plan.incremental import NOTHING, Before, standing
@@ -106,6 +106,7 @@ class _Planner:
         self._graph, self._lock, self._facts, self._history = graph, lock, facts, history
         self._given, self._shared = given, shared
         self._twins: dict[str, StoredAdapter] | None = None
+        self._renamed: dict[str, dict[str, str]] | None = None  # samples by key, by category module
 
     def taught(self, name: str) -> PlannedEdge:
         """Plan the path of a teacher, which is not `kept`."""
@@ -139,12 +140,13 @@ class _Planner:
         if f_giver is None or g_giver is None:
             return PlannedEdge(path, "open", reason)
         given = path in self._facts.labelled
-        if not given and (locked is None or locked.inputs.get("teacher") != NO_TEACHER):
+        own = Own(self._facts.teachers[f_giver].category_module, NO_TEACHER, NO_STATISTICS, "")
+        shared = self._shared.of(path, task, untaught=True)
+        renamed = locked is None and self._samples_before(own, shared) is not None
+        if not given and not renamed and (locked is None or locked.inputs.get("teacher") != NO_TEACHER):
             return PlannedEdge(
                 path, "open", f"{reason}, or name {path} under `adapters` and give labelled samples of it"
             )
-        own = Own(self._facts.teachers[f_giver].category_module, NO_TEACHER, NO_STATISTICS, "")
-        shared = self._shared.of(path, task, untaught=True)
         if locked is not None:
             samples = self._facts.samples[path] if given else locked.inputs.get("samples", NO_SAMPLES)
             if adapter_key(own, samples, shared) == locked.key:
@@ -161,7 +163,9 @@ class _Planner:
 
     def _fitted(self, path: str, teacher: str | None, own: Own, shared: Shared, arrived: str) -> PlannedEdge:
         """Plan a path whose adapter is to be fitted."""
-        locked, samples = self._lock.adapters.get(path), self._facts.samples.get(path) or NO_SAMPLES
+        locked, samples = self._lock.adapters.get(path), self._facts.samples.get(path)
+        if samples is None:
+            samples = (self._samples_before(own, shared) if locked is None else None) or NO_SAMPLES
         key, inputs = adapter_key(own, samples, shared), {**own.named(), **shared.inputs, "samples": samples}
         action: Action = "add" if locked is None else "refit"
         changed = () if locked is None else tuple(changes(locked.inputs, inputs))
@@ -172,6 +176,20 @@ class _Planner:
         cost = None if reuse is not None else self._history.estimate(path, shared.method, teacher)
         changed = tuple(change for change, _ in changed)
         return PlannedEdge(path, action, reason, teacher, shared.method, key, inputs, reuse, changed, cost)
+
+    def _samples_before(self, own: Own, shared: Shared) -> str | None:
+        """The samples that the same adapter was fitted with under a name that the graph has no more."""
+        if self._renamed is None:
+            self._renamed = {}
+            for path, locked in self._lock.adapters.items():
+                samples, (category, task) = locked.inputs.get("samples", NO_SAMPLES), split_path(path)
+                gone = category not in self._graph.categories or task not in self._graph.tasks
+                if gone and samples != NO_SAMPLES and locked.adapter in self._facts.stored:
+                    module = locked.inputs.get("category module", "")
+                    self._renamed.setdefault(module, {})[locked.key] = samples
+        before = self._renamed.get(own.category_module, {})
+        keys = {adapter_key(own, samples, shared): samples for samples in set(before.values())}
+        return next((samples for key, samples in keys.items() if key in before), None)
 
     def _why(self, locked: LockedAdapter, reasons: list[str]) -> str:
         if locked.adapter not in self._facts.stored:

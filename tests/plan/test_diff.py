@@ -253,6 +253,21 @@ def test_a_renamed_category_takes_over_its_adapter(lock: Lock) -> None:
     assert plan.jobs == ()
 
 
+def test_a_renamed_category_keeps_the_adapter_that_was_fitted_with_samples() -> None:
+    known = {"cat-v1": TeacherFacts(F_CAT, G_CAT), "hound-v1": TeacherFacts(F_DOG, G_DOG)}
+    given = facts(samples={"dog:classify": "5" * 64}, labelled=frozenset({"dog:classify"}))
+    lock = fitted(diff(graph(), Lock(), given))
+    key = diff(graph(), Lock(), facts()).by_path["dog:classify"].key
+    assert key is not None
+    older = {key: StoredAdapter("dog:classify", "e" * 64)}  # of a fit without samples
+    plan = diff(renamed("dog", "hound"), lock, facts(known, fitted=older))
+    edge = plan.by_path["hound:classify"]
+    assert edge.reuse == StoredAdapter("dog:classify", ADAPTER)
+    assert edge.inputs["samples"] == "5" * 64
+    again = facts(known, samples={"hound:classify": "6" * 64})
+    assert diff(renamed("dog", "hound"), lock, again).by_path["hound:classify"].reuse is None
+
+
 def test_an_adapter_that_is_not_stored_is_not_taken_over(lock: Lock) -> None:
     known = {"cat-v1": TeacherFacts(F_CAT, G_CAT), "hound-v1": TeacherFacts(F_DOG, G_DOG)}
     plan = diff(renamed("dog", "hound"), lock, facts(known, stored=frozenset()))
