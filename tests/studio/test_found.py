@@ -116,7 +116,7 @@ def test_links_hidden_and_deep_files_and_others_are_left_alone(
     (here / "empty.safetensors").write_bytes(b"")
     (here / "huge.safetensors").write_bytes(b"\xff" * 64)
     shutil.copy(free, here / "tab\t.safetensors")
-    shutil.copy(free, os.fsencode(here) + b"/\xff.safetensors")
+    shutil.copy(free, here / os.fsdecode(b"\xff.safetensors"))
     assert [each["file"] for each in _found(client)] == [f"teachers/{free.name}"]
 
 
