@@ -24,7 +24,7 @@ def demo(
     from dataclasses import asdict
 
     from legonet.cli.program import program
-    from legonet.demo.grow import pictures, run_demo, studio_command
+    from legonet.demo.grow import invitation, pictures, run_demo
     from legonet.demo.table import write_tables
 
     rows = run_demo(folder, quiet=as_json)
@@ -33,4 +33,4 @@ def demo(
     else:
         print(write_tables(rows))
         print(f"Diagram: {' and '.join(map(str, pictures(folder)))}")
-        print(f"Connect, fit and try it in the browser: {studio_command(folder, program())}")
+        print(invitation(folder, program()))

@@ -18,6 +18,7 @@ from legonet.evaluate import scores
 from legonet.graph.editing.dump import dump_yaml
 from legonet.graph.editing.edit import add_entries
 from legonet.graph.load import load_graph
+from legonet.graph.lock import lock_path
 from legonet.graph.reading.source import read_exactly
 from legonet.graph.schema import Graph
 from legonet.graph.select import split_path
@@ -26,7 +27,8 @@ from legonet.store.plain_files import write_file
 from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"
-FIGURES = "figures.json"  # what was measured
+YOURS = "graphs/yours.yaml"  # the same before its last teacher came: one connection is left to make by hand
+FIGURES = "figures.json"  # what was measured of its paths
 MARKER = "DEMO.txt"  # only a folder with it is emptied
 ABOUT = "Made by `legonet demo`, which empties this folder when it runs.\n"
 
@@ -55,6 +57,8 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     seconds: dict[str, float] = {}
     arriving = list(full.teachers.items())[:arrivals]
     for number, (name, teacher) in enumerate(arriving, 1):
+        if number == len(arriving):
+            _leave_open(path, folder / YOURS, full)
         entry = teacher.model_dump(mode="json", exclude_defaults=True)
         write_file(path, add_entries(read_exactly(path), {"teachers": {name: entry}}).encode())
         network = Network.load(path)
@@ -64,13 +68,13 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
         for result in network.transplant().results:
             seconds[result.path] = result.seconds
             say(f"      {result.path}: fitted without an image in {result.seconds:.1f} s")
-    if len(arriving) == len(full.teachers):
-        _name_applications(path, full)
+    _name_applications(path, full)
     network = Network.load(path)
     say("measuring on test images that no network has seen ...")
     rows = _measure(network, seconds)
     # The first measure of each path is the one that is drawn.
-    measured = json.dumps({"rows": [asdict(row) for row in rows]}, indent=2)
+    there = {f"{each.category}:{each.task}" for each in load_graph(folder / YOURS).graph.teachers.values()}
+    measured = json.dumps({"rows": [asdict(row) for row in rows if row.path in there]}, indent=2)
     write_file(folder / FIGURES, f"{measured}\n".encode())
     write_file(folder / MARKER, _about(folder).encode())
     figures = {row.path: {row.measure: row.transplanted, "teacher": row.teacher} for row in reversed(rows)}
@@ -85,12 +89,20 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def studio_command(folder: Path, program: str = "legonet") -> str:
-    """The one command that opens the studio on the network that has grown."""
-    return shlex.join([program, "studio", str(folder / GRAPH), "--figures", str(folder / FIGURES)])
+    """The one command that opens the studio on the network that has grown, with one connection left open."""
+    return shlex.join([program, "studio", str(folder / YOURS), "--figures", str(folder / FIGURES)])
+
+
+def invitation(folder: Path, program: str = "legonet") -> str:
+    """What the demo says last."""
+    return (
+        "One connection is left to you: make it, fit it and try it in the browser: "
+        f"{studio_command(folder, program)}"
+    )
 
 
 def _about(folder: Path) -> str:
-    return f"{ABOUT}Connect, fit and try its network in the browser: {studio_command(folder)}\n"
+    return f"{ABOUT}{invitation(folder)}\n"
 
 
 def _clear(folder: Path) -> None:
@@ -110,9 +122,20 @@ def _write_without_teachers(path: Path, full: Graph) -> None:
     write_file(path, dump_yaml(empty).encode())
 
 
+def _leave_open(path: Path, yours: Path, full: Graph) -> None:
+    """Write the network as it is now under another name: what has been fitted is fitted there too."""
+    write_file(yours, dump_yaml(load_graph(path).graph.model_copy(update={"name": yours.stem})).encode())
+    _name_applications(yours, full)
+    lock = lock_path(path)
+    if lock.exists():
+        write_file(lock_path(yours), lock.read_bytes())
+
+
 def _name_applications(path: Path, full: Graph) -> None:
-    """The full graph's applications, of which every path is there now."""
-    applications = {name: list(paths) for name, paths in full.applications.items()}
+    """The full graph's applications, with those of their paths that are there."""
+    taught = {f"{each.category}:{each.task}" for each in load_graph(path).graph.teachers.values()}
+    there = {name: [each for each in paths if each in taught] for name, paths in full.applications.items()}
+    applications = {name: paths for name, paths in there.items() if paths}
     if applications:
         write_file(path, add_entries(read_exactly(path), {"applications": applications}).encode())
 

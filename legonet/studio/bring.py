@@ -28,29 +28,29 @@ from legonet.teachers.weights.checkpoints import fill_from
 from legonet.web.faults import FaultError, refuse
 
 SHAPE = (3, 224, 224)
+UPLOAD = "the upload"
 
 
 @contextmanager
-def _called(weights: Path | None) -> Iterator[None]:
+def _called(weights: Path | None, name: str = UPLOAD) -> Iterator[None]:
     """Messages about an upload name it so: whoever sent it does not know where it lies."""
     try:
         yield
     except LegonetError as error:
         if weights is None or isinstance(error, FaultError):
             raise
-        said = [
-            replace(each, found=each.found.replace(str(weights), "the upload")) for each in error.problems
-        ]
+        said = [replace(each, found=each.found.replace(str(weights), name)) for each in error.problems]
         raise FaultError(422, *said) from error
 
 
-def inspect(asked: Inspect, workspace: Workspace, weights: Path | None) -> Inspected:
+def inspect(asked: Inspect, workspace: Workspace, weights: Path | None, name: str = UPLOAD) -> Inspected:
     """Where a model can be cut, and whether weights fit it.
 
     Args:
         asked: Which model.
         workspace: Where blocks are looked up.
         weights: To see whether they fit.
+        name: What messages call them.
 
     Raises:
         LegonetError: There is no such model, it would run code, or the weights are others.
@@ -59,7 +59,7 @@ def inspect(asked: Inspect, workspace: Workspace, weights: Path | None) -> Inspe
     notes: list[str] = []
     module = _model(asked.model, workspace)
     if weights is not None:
-        with _called(weights):
+        with _called(weights, name):
             fill_from(module, weights, "weights", asked.model, None, notes.append, follow=False)
     with plain(with_room(module), asked.model) as given:
         found = trace(given.module, size, output=read_output(asked.output, asked.model), where=asked.model)
@@ -90,7 +90,7 @@ def inspect(asked: Inspect, workspace: Workspace, weights: Path | None) -> Inspe
             )
             for each in cuts
         ),
-        notes=tuple(each.replace(str(weights), "the upload") for each in notes),
+        notes=tuple(each.replace(str(weights), name) for each in notes),
     )
 
 

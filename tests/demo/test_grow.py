@@ -8,8 +8,11 @@ import pytest
 from legonet.demo.grow import pictures, run_demo, studio_command
 from legonet.demo.table import ORDINARY_SAMPLES, write_tables
 from legonet.errors import StoreError
+from legonet.graph.editing.edit import add_entries
 from legonet.network import Network
 from legonet.render.figures import read_figures
+from legonet.store.workspace import Workspace
+from legonet.studio.found import found_weights
 
 
 def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Path) -> None:
@@ -52,8 +55,23 @@ def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Pat
     assert command in (folder / "DEMO.txt").read_text()
     _, studio, graph, _, figures = shlex.split(command)
     assert studio == "studio"
-    assert Network.load(graph).graph == network.graph
-    assert read_figures(Path(figures))["cat:classify"]["transplanted"] == cat.transplanted
+    yours = Network.load(graph)
+    assert [*yours.graph.teachers] == [*network.graph.teachers][:-1]
+    assert yours.plan().changes == ()
+    fitted = dict(network.lock.adapters)
+    last = fitted.pop("cat:segment")
+    assert yours.lock.adapters == fitted
+    assert yours.graph.applications == {"pets": ("dog:classify", "cat:classify"), "cut-out": ("dog:segment",)}
+    measured = read_figures(Path(figures))
+    assert measured["cat:classify"]["transplanted"] == cat.transplanted
+    assert "cat:segment" not in measured  # which is not fitted there
+    found = found_weights(yours.graph, Path(graph), Workspace.find(graph))
+    like = {each.file: each.like for each in found}
+    assert like["teachers/cat-segment.safetensors"] == {"segment": "dog-segment"}
+    entry = network.graph.teachers["cat-segment"].model_dump(mode="json", exclude_defaults=True)
+    Path(graph).write_text(add_entries(Path(graph).read_text(), {"teachers": {"cat-segment": entry}}))
+    planned = Network.load(graph).plan().by_path["cat:segment"]
+    assert (planned.action, planned.key) == ("add", last.key)
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from legonet.graph.fields import Label, Name
+from legonet.graph.fields import FilePath, Label, Name
 from legonet.studio.models.base import Answer, Request, Shape
 
 UploadId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -23,11 +23,30 @@ class Upload(Answer):
     tensors: int
 
 
+class FoundWeights(Answer):
+    """Weights that lie beside the graph file and that no teacher uses."""
+
+    file: str = Field(description="relative to the graph file, as a teacher's `weights`")
+    bytes: int
+    tensors: int
+    statistics: str | None = Field(description="the file of statistics beside it")
+    like: dict[str, Name] = Field(
+        description="by task, a teacher whose weights have tensors of the same names and shapes"
+    )
+
+
+class AllFound(Answer):
+    """What a teacher could be made of without an upload."""
+
+    weights: tuple[FoundWeights, ...]
+
+
 class Inspect(Request):
     """A model, and the weights that it is to have."""
 
     model: ModelName = Field(description="a block, torchvision:NAME or timm:NAME")
-    upload: UploadId | None = Field(default=None, description="weights, to see whether they fit")
+    upload: UploadId | None = Field(default=None, description="weights, to see whether they fit; or")
+    weights: FilePath | None = Field(default=None, description="a file of GET /weights")
     example_shape: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(
         default=None, min_length=3, max_length=3, description="channels, height, width"
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.datastructures import UploadFile
 
+from legonet.studio.found import find_weights, found_weights
 from legonet.studio.models.graph import State
-from legonet.studio.models.teachers import Inspect, Inspected, NewTeacher, Upload
+from legonet.studio.models.teachers import AllFound, Inspect, Inspected, NewTeacher, Upload
 from legonet.studio.operations import Asked, Operation, Reply
 from legonet.studio.routes.graph import shown
 from legonet.studio.studio import Studio
@@ -22,12 +23,23 @@ def upload(studio: Studio, asked: Asked) -> Upload:
     return studio.uploads.take(file.file)
 
 
+def found(studio: Studio, asked: Asked) -> AllFound:
+    """Weights that lie beside the graph file and that no teacher of the draft uses."""
+    graph = studio.draft.now().loaded.graph
+    return AllFound(weights=found_weights(graph, studio.path, studio.workspace))
+
+
 def inspect(studio: Studio, asked: Asked) -> Inspected:
     """Where a model can be cut."""
     from legonet.studio import bring
 
-    given = asked.body.upload
-    weights = None if given is None else studio.uploads.find(given)
+    upload, found = asked.body.upload, asked.body.weights
+    if upload is not None and found is not None:
+        raise refuse(422, "two files", "expected either an upload or weights", key="weights")
+    if found is not None:
+        weights = find_weights(found, studio.draft.now().loaded.graph, studio.path)
+        return bring.inspect(asked.body, studio.workspace, weights, found)
+    weights = None if upload is None else studio.uploads.find(upload)
     return bring.inspect(asked.body, studio.workspace, weights)
 
 
@@ -53,6 +65,14 @@ OPERATIONS = (
         status=201,
         writes=True,
         kind="torch",
+    ),
+    Operation(
+        "GET",
+        "/weights",
+        found,
+        "Weights beside the graph file that no teacher uses; an edit can make a teacher of them",
+        AllFound,
+        kind="files",
     ),
     Operation("POST", "/inspect", inspect, "Where a model can be cut", Inspected, Inspect, kind="torch"),
     Operation(

@@ -60,7 +60,9 @@ class Studio:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    # Debian's comes first: another one may be called so on PATH.
+    names = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.skip("needs Chromium")
     return found

@@ -36,6 +36,7 @@ INTERFACES: dict[str, type[BaseModel]] = {
     "Job": runs.Job,
     "Run": runs.Run,
     "Upload": teachers.Upload,
+    "Found": teachers.FoundWeights,
     "Cut": teachers.CutData,
     "Inspected": teachers.Inspected,
     "Sample": trial.Sample,

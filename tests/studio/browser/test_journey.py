@@ -78,7 +78,7 @@ def test_a_cut_that_cannot_be_is_refused_in_words(opened: Opened, studio: Studio
         {"name": "evil.pt", "mimeType": "application/octet-stream", "buffer": b"\x80\x04cos\nsystem\n."}
     )
     expect(page.locator(".notice-problem")).to_be_visible()
-    page.locator("input[list=blocks]").fill("package.module:function")
+    page.get_by_label("A block, or torchvision:NAME").fill("package.module:function")
     page.get_by_role("button", name="Look into it").click()
     expect(page.locator(".notice-problem")).to_contain_text("package.module")
     assert page.locator(".cuts").count() == 0

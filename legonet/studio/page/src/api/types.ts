@@ -115,6 +115,7 @@ export interface State {
     input?: { shape: number[] };
     adapters?: Record<string, Partial<Adapter>>;
     tasks?: Record<string, Record<string, unknown>>;
+    teachers?: Record<string, { model: string; cut: string; output?: string }>;
   } & Record<string, unknown>;
   categories: Category[];
   tasks: Task[];
@@ -217,6 +218,14 @@ export interface Upload {
   bytes: number;
   names: Record<string, number[]>;
   tensors: number;
+}
+
+export interface Found {
+  file: string;
+  bytes: number;
+  tensors: number;
+  statistics: string | null;
+  like: Record<string, string>;
 }
 
 export interface Cut {

@@ -3,6 +3,7 @@ import { get } from "../api/client";
 import type { Target } from "../api/types";
 import { go, useRoute } from "../route";
 import { edit, refuse, useDraft } from "../store";
+import { offersOf, useFound } from "../teachers/found";
 import { Canvas } from "./Canvas";
 import { colourOf } from "./colours";
 import { MATRIX_FROM, type Aim, type Shown } from "./flow";
@@ -22,6 +23,8 @@ export function Board() {
   const [query, search] = useState("");
   const [from, begin] = useState<string | null>(null);
   const targets = useTargets(from ?? chosen, state.revision);
+  const found = useFound(state);
+  const offers = useMemo(() => offersOf(state, found), [state, found]);
   const many = state.categories.length * state.tasks.length > MATRIX_FROM;
   const [asMatrix, showMatrix] = useState<boolean | null>(null);
   const matrix = asMatrix ?? many;
@@ -66,9 +69,9 @@ export function Board() {
           <button aria-pressed={matrix} onClick={() => showMatrix(true)}>Matrix</button>
         </div>
         {matrix ? <Matrix {...common} /> : <Canvas {...common} begin={begin} />}
-        <NextStep state={state} />
+        <NextStep state={state} offers={offers} />
       </section>
-      <Panel state={state} chosen={chosen} choose={choose} light={light} targets={targets} connect={connect} />
+      <Panel state={state} chosen={chosen} choose={choose} light={light} targets={targets} connect={connect} offers={offers} />
     </div>
   );
 }

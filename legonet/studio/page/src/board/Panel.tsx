@@ -1,6 +1,7 @@
 import type { State, Target } from "../api/types";
 import { useRef } from "preact/hooks";
 import { useFocusKept } from "../parts/focus";
+import type { Offer } from "../teachers/found";
 import { count, MEANING } from "../words";
 import { ApplicationPanel, NewApplication } from "./ApplicationPanel";
 import type { Chosen } from "./Board";
@@ -13,6 +14,7 @@ export interface PanelProps {
   choose: (chosen: Chosen) => void;
   targets: Map<string, Target>;
   connect: (path: string) => Promise<void>;
+  offers: Offer[];
   light: (application: string | null) => void;
 }
 

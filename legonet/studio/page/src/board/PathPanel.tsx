@@ -5,14 +5,16 @@ import { fit } from "../runs/fit";
 import { edit } from "../store";
 import { duration, figure, isReady, MEANING, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
+import { OfferedTeacher } from "./OfferedTeacher";
 import type { PanelProps } from "./Panel";
 import { Remove } from "./Remove";
 
 const KERNELS = [1, 3, 5, 7, 9, 11].map((size): [string, string] => [String(size), `${size} × ${size}`]);
 
 /** A connection: what is known of it, its adapter, and what to do next. */
-export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) {
+export function PathPanel({ state, edge, choose, offers }: PanelProps & { edge: Edge }) {
   const teacher = state.teachers.find((each) => each.name === edge.teacher);
+  const offer = edge.state === "open" && !state.read_only && offers.find((each) => each.path === edge.path);
   const fixed = state.read_only || !edge.adapter || edge.state === "removed";
   return (
     <>
@@ -24,7 +26,7 @@ export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) 
       <p>
         <span class={`pill state-${edge.state}`}>{MEANING[edge.state]}</span>
       </p>
-      {edge.reason && <p class="soft">{edge.reason}</p>}
+      {offer ? <OfferedTeacher state={state} offer={offer} /> : edge.reason && <p class="soft">{edge.reason}</p>}
       <Measured edge={edge} />
       {edge.adapter && <AdapterFields state={state} edge={edge} fixed={fixed} />}
       <Facts>
@@ -52,7 +54,7 @@ export function PathPanel({ state, edge, choose }: PanelProps & { edge: Edge }) 
         )}
         {edge.state === "open" && !state.read_only && (
           <>
-            <button class="primary" onClick={() => go("teachers", { path: edge.path })}>Add its teacher</button>
+            {!offer && <button class="primary" onClick={() => go("teachers", { path: edge.path })}>Add its teacher</button>}
             <button onClick={() => go("plan", { only: edge.path })}>Use labelled images</button>
           </>
         )}

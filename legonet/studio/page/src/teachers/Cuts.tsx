@@ -11,7 +11,7 @@ interface Props {
 
 /** The model as a row of bricks: those up to the cut become the category, the others the task. */
 export function Cuts({ inspected, cut, choose }: Props) {
-  const few = inspected.cuts.filter((each) => each.end || each.recommended);
+  const few = inspected.cuts.filter((each) => each.end || each.recommended || each.module === cut);
   const [all, showAll] = useState(few.length === 0);
   const cuts = all || !few.length ? inspected.cuts : few;
   const at = cuts.findIndex((each) => each.module === cut);

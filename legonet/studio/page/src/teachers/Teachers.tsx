@@ -1,20 +1,32 @@
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { post, send } from "../api/client";
-import type { Cut, Inspected, State, Upload } from "../api/types";
+import type { Cut, Edit, Found, Inspected, State, Upload } from "../api/types";
 import { go, useRoute } from "../route";
 import { refuse, save, say, take, useDraft } from "../store";
 import { bytes, count } from "../words";
 import { Cuts } from "./Cuts";
+import { bring, offersOf, useFound } from "./found";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.\-]*$/; // as an attribute it is read with the flag v
+
+/** Weights that were sent, or that lie beside the graph file. */
+interface Held {
+  name: string;
+  bytes: number;
+  tensors: number;
+  upload?: Upload;
+  cut?: string;
+}
 
 /** From a file of weights to a teacher, in three steps: the file, the model, the cut and the names. */
 export function Teachers() {
   const state = useDraft();
   const { given } = useRoute();
-  const [category, task] = (given.get("path") ?? ":").split(":");
-  const [upload, setUpload] = useState<Upload | null>(null);
-  const [file, setFile] = useState("");
+  const [path, setPath] = useState(given.get("path") ?? ":");
+  const [category, task] = path.split(":");
+  const [held, hold] = useState<Held | null>(null);
+  const upload = held?.upload;
+  const found = useFound(state);
   const [model, setModel] = useState(given.get("model") ?? "");
   const [inspected, setInspected] = useState<Inspected | null>(null);
   const [busy, work] = useState("");
@@ -29,21 +41,35 @@ export function Teachers() {
     setInspected(null);
     try {
       const found = await send<Upload>("uploads", form);
-      setUpload(found);
-      setFile(picked.name);
-      if (model) await look(model, found);
+      const next = { name: picked.name, bytes: found.bytes, tensors: found.tensors, upload: found };
+      hold(next);
+      if (model) await look(model, next);
     } catch (error) {
       refuse(error);
     } finally {
       work("");
     }
   };
-  const look = async (wanted: string, weights = upload) => {
+  const choose = async ({ file, bytes, tensors }: Found) => {
+    const offers = offersOf(state, found).filter((each) => each.weights === file);
+    const offer = offers.find((each) => each.path === path) ?? offers[0];
+    const next = { name: file, bytes, tensors, cut: offer?.cut };
+    hold(next);
+    setInspected(null);
+    if (offer && path === ":") setPath(offer.path);
+    if (offer) setModel(offer.model);
+    if (offer || model) await look(offer?.model ?? model, next);
+  };
+  const asked = found.find((each) => each.file === given.get("weights"));
+  useEffect(() => {
+    if (asked && !held) void choose(asked);
+  }, [asked?.file]);
+  const look = async (wanted: string, weights = held) => {
     setInspected(null);
     if (!wanted.trim()) return;
     work("Looking into the model …");
     try {
-      setInspected(await post<Inspected>("inspect", { model: wanted.trim(), upload: weights?.upload ?? null, example_shape: shape }));
+      setInspected(await post<Inspected>("inspect", { model: wanted.trim(), example_shape: shape, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) }));
     } catch (error) {
       refuse(error);
     } finally {
@@ -58,10 +84,20 @@ export function Teachers() {
         <p class="soft">A trained model for one category and one task. It is cut in two: a category brick and a task brick. No code of the file ever runs.</p>
       </div>
       <ol class="steps">
-        <li class={upload ? "done" : "now"}>
+        <li class={held ? "done" : "now"}>
           <h3>Its weights</h3>
+          {found.length > 0 && (
+            <div class="chips" role="group" aria-label="Found in this workspace">
+              <span class="soft">Found in this workspace:</span>
+              {found.map((each) => (
+                <button key={each.file} aria-pressed={held !== null && !upload && held.name === each.file} onClick={() => void choose(each)}>
+                  {each.file}
+                </button>
+              ))}
+            </div>
+          )}
           <label
-            class={`drop ${upload ? "small" : ""} ${over ? "over" : ""}`}
+            class={`drop ${held ? "small" : ""} ${over ? "over" : ""}`}
             onDragOver={(event) => {
               event.preventDefault();
               hover(true);
@@ -74,8 +110,8 @@ export function Teachers() {
             }}
           >
             <input type="file" accept=".safetensors,.pt,.pth" onChange={(event) => void up(event.currentTarget.files?.[0])} />
-            <b>{upload ? file : "Drop a .safetensors or .pt file here"}</b>
-            <span class="soft">{upload ? `${count(upload.tensors, "tensor")}, ${bytes(upload.bytes)}; choose another` : "or choose a file"}</span>
+            <b>{held ? held.name : "Drop a .safetensors or .pt file here"}</b>
+            <span class="soft">{held ? `${count(held.tensors, "tensor")}, ${bytes(held.bytes)}; choose another` : "or choose a file"}</span>
           </label>
           {upload && (
             <details class="more">
@@ -95,7 +131,7 @@ export function Teachers() {
             </details>
           )}
         </li>
-        <li class={inspected ? "done" : upload ? "now" : ""}>
+        <li class={inspected ? "done" : held ? "now" : ""}>
           <h3>Its model</h3>
           <form
             class="row"
@@ -113,7 +149,7 @@ export function Teachers() {
                 <option key={name} value={name} />
               ))}
             </datalist>
-            <button class={upload && !inspected ? "primary" : ""}>Look into it</button>
+            <button class={held && !inspected ? "primary" : ""}>Look into it</button>
           </form>
           {!inspected && state.blocks.length > 0 && (
             <div class="chips">
@@ -136,7 +172,7 @@ export function Teachers() {
         <li class={inspected ? "now" : ""}>
           <h3>Its cut</h3>
           {inspected ? (
-            <CutAndNames key={inspected.model + (upload?.upload ?? "")} state={state} inspected={inspected} upload={upload} category={category ?? ""} task={task ?? ""} />
+            <CutAndNames key={inspected.model + (upload?.upload ?? held?.name ?? "")} state={state} inspected={inspected} held={held} category={category ?? ""} task={task ?? ""} />
           ) : (
             <p class="soft">The model appears here as a row of bricks: choose where it is cut.</p>
           )}
@@ -150,13 +186,13 @@ export function Teachers() {
 interface Last {
   state: State;
   inspected: Inspected;
-  upload: Upload | null;
+  held: Held | null;
   category: string;
   task: string;
 }
 
-function CutAndNames({ state, inspected, upload, ...asked }: Last) {
-  const [cut, setCut] = useState(() => usual(state, inspected)?.module ?? "");
+function CutAndNames({ state, inspected, held, ...asked }: Last) {
+  const [cut, setCut] = useState(() => usual(state, inspected, held?.cut)?.module ?? "");
   const [category, setCategory] = useState(asked.category);
   const [task, setTask] = useState(asked.task);
   const [name, setName] = useState("");
@@ -164,16 +200,30 @@ function CutAndNames({ state, inspected, upload, ...asked }: Last) {
   const called = name || (category && task ? `${category}-${task}` : "");
   const known = { category: state.categories.some((each) => each.name === category), task: state.tasks.some((each) => each.name === task) };
   const change = useMemo(() => changes(category, task, known.category, known.task), [category, task, known.category, known.task]);
+  const upload = held?.upload;
+  // A teacher is an edit of the draft where its files are here; a library's model has to be made a block first.
+  const foreign = held && !upload && !state.blocks.includes(inspected.model);
+  const missing: Edit[] = [
+    ...(known.category ? [] : [{ op: "add" as const, section: "categories" as const, name: category, entry: {} }]),
+    ...(known.task || !inspected.output ? [] : [{ op: "add" as const, section: "tasks" as const, name: task, entry: { output: inspected.output } }]),
+  ];
+  const arrived = () => {
+    say(`${called} has arrived.`);
+    go("board", { at: `${category}:${task}` });
+  };
   const send = async (event: Event) => {
     event.preventDefault();
-    if (!upload) return;
+    if (!held) return;
     add(true);
     try {
+      if (!upload) {
+        if (await bring(state, { path: `${category}:${task}`, model: inspected.model, weights: held.name, cut }, name, missing)) arrived();
+        return;
+      }
       if (state.dirty && !(await save())) return; // a teacher is written to the file
       const body = { upload: upload.upload, model: inspected.model, name: called, category, task, cut, example_shape: state.graph.input?.shape ?? null };
       take(await post<State>("teachers", body));
-      say(`${called} has arrived.`);
-      go("board", { at: `${category}:${task}` });
+      arrived();
     } catch (error) {
       refuse(error);
     } finally {
@@ -199,17 +249,20 @@ function CutAndNames({ state, inspected, upload, ...asked }: Last) {
         </p>
       )}
       <div class="actions">
-        <button class="primary big" disabled={!upload || !cut || adding || !NAME.test(category) || !NAME.test(task)}>
-          {adding ? "Adding …" : state.dirty ? "Save and add the teacher" : "Add the teacher"}
+        <button class="primary big" disabled={!held || foreign || !cut || adding || !NAME.test(category) || !NAME.test(task)}>
+          {adding ? "Adding …" : state.dirty && upload ? "Save and add the teacher" : "Add the teacher"}
         </button>
-        {!upload && <span class="soft">Give its weights first.</span>}
+        {!held && <span class="soft">Give its weights first.</span>}
+        {foreign && <span class="soft">Weights that lie here go with a block. For a library’s model, choose their file above.</span>}
       </div>
     </form>
   );
 }
 
-/** The good cut whose features the network knows already, else the first good one. */
-function usual(state: State, { cuts }: Inspected): Cut | undefined {
+/** The cut that is asked for, else the good one whose features the network knows already, else the first good one. */
+function usual(state: State, { cuts }: Inspected, asked = ""): Cut | undefined {
+  const same = cuts.find((each) => each.module === asked || each.names.includes(asked));
+  if (same) return same;
   const ports = new Set([...state.categories, ...state.tasks].map((each) => String(each.port)));
   const good = cuts.filter((each) => each.recommended);
   return good.findLast((each) => ports.has(String(each.shape))) ?? good[0] ?? cuts[0];
