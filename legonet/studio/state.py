@@ -224,8 +224,10 @@ def _number(value: object) -> float | None:
 
 
 def _layout(view: View, paths: set[str]) -> dict[str, Place]:
-    """Where legonet's own diagrams have the bricks, whose y points upwards."""
-    drawn = replace(view, edges=tuple(each for each in view.edges if each.path in paths))
+    """Where legonet's own diagrams have the bricks, whose y points upwards; each connected path has one."""
+    connected = [each for each in view.edges if each.path in paths]
+    bricks = (replace(each, state="planned") if each.state == "open" else each for each in connected)
+    drawn = replace(view, edges=tuple(bricks))
     found = {}
     for box in flow.lay_out(drawn).boxes:
         if box.kind in ("category", "task", "adapter", "identity") and not box.id.startswith("legend:"):

@@ -69,6 +69,10 @@ def test_edits_are_a_draft_until_they_are_saved(client: TestClient, zoo: Path) -
     after = client.post("/api/v1/edits", json={"revision": before["revision"], "edits": [CONNECT]}).json()
     assert (after["dirty"], after["can_undo"], after["revision"] > before["revision"]) == (True, True, True)
     assert after["graph"]["adapters"] == {"cat:sort": {"kernel": 1}}
+    (edge,) = [each for each in after["edges"] if each["path"] == "cat:sort"]
+    brick, f, g = (after["layout"][key] for key in ("cat:sort", "category:cat", "task:sort"))
+    assert edge["state"] == "open", "it waits for a teacher, and has a place nevertheless"
+    assert f["x"] < brick["x"] < g["x"]
     assert zoo.read_text() == text
     stale = client.post("/api/v1/edits", json={"revision": before["revision"], "edits": [CONNECT]})
     assert stale.status_code == 409

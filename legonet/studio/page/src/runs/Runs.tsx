@@ -87,8 +87,8 @@ function One({ id, ended }: { id: string; ended: () => void }) {
   if (!run) return <p class="waiting">Reading the run …</p>;
   const later = run.jobs.filter((job) => job.state === "planned");
   const jobs = run.jobs.filter((job) => job.state !== "planned");
-  const done = jobs.filter((job) => job.state === "done").length;
-  const undone = jobs.filter((job) => job.state !== "done").map((job) => job.path);
+  const done = jobs.filter((job) => ENDED.has(job.state)).length;
+  const undone = jobs.filter((job) => !ENDED.has(job.state)).map((job) => job.path);
   const left = Math.max(0, ...run.jobs.map((job) => job.left ?? 0));
   const edges = new Map(state.edges.map((edge) => [edge.path, edge]));
   const halt = () => {
@@ -147,13 +147,16 @@ function One({ id, ended }: { id: string; ended: () => void }) {
 }
 
 function share(jobs: Job[]): number {
-  const parts = jobs.map((job) => (job.state === "done" || job.state === "failed" ? 1 : job.step && job.steps ? job.step / job.steps : 0));
+  const parts = jobs.map((job) => (ENDED.has(job.state) || job.state === "failed" ? 1 : job.step && job.steps ? job.step / job.steps : 0));
   return parts.reduce((sum, part) => sum + part, 0) / Math.max(1, jobs.length);
 }
 
 function when(seconds: number): string {
   return new Date(seconds * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
+
+/** Nothing is left to do for these. */
+const ENDED = new Set(["done", "reused", "removed"]);
 
 const JOB_STATES: Record<string, string> = {
   waiting: "waits",
@@ -162,6 +165,8 @@ const JOB_STATES: Record<string, string> = {
   failed: "failed",
   retry: "tried again",
   planned: "left for later",
+  reused: "taken over: it was fitted before",
+  removed: "removed",
 };
 
 function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
