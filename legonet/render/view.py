@@ -35,7 +35,7 @@ FITTED: frozenset[State] = frozenset({"built", "weak"})
 
 MEANING: dict[State, str] = {
     "built": "fitted",
-    "weak": "fitted, but expected to differ from its teacher on over 10 % of images",
+    "weak": "fitted, but weak: under 90 % agreement expected",
     "planned": "to be fitted",
     "refit": "to be fitted again",
     "removed": "to be removed",

@@ -88,7 +88,7 @@ def test_a_weak_path_is_drawn_as_such(make_graph, make_lock):
     assert 'penwidth="2.4"' in adapters["cow"]
     assert 'penwidth="1"' in adapters["cat"]
     assert "weak 20.0" in text
-    assert "expected to differ from its teacher" in text
+    assert "weak: under 90 % agreement expected" in text
 
 
 def test_what_is_written_where(make_graph, make_lock):
