@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from legonet.data.pictures import as_seen, as_values, open_picture, pixels_of, resized
+from legonet.data.pictures import as_seen, as_values, check_sides, open_picture, pixels_of, resized
 from legonet.data.walk import count_images, walk_images
 from legonet.errors import DataError
 from legonet.graph.schema import Input
@@ -166,6 +166,7 @@ def of_array(given: np.ndarray | Tensor, name: str) -> Image.Image | Tensor:
             f"{name}: found shape {tuple(given.shape)}; expected ({order}) with 1, 3 or 4 channels; "
             "reshape it"
         )
+    check_sides(values.shape[2], values.shape[1], name)
     if values.dtype == torch.uint8:
         pixels = values.permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))

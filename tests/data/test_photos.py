@@ -106,6 +106,25 @@ def test_what_is_no_image(given: Any, message: str) -> None:
         [photo.values(Input(shape=SHAPE)) for photo in find_photos(given, refuse)]
 
 
+def test_a_side_is_bounded_in_every_form(tmp_path: Path) -> None:
+    """A few kilobytes of one long line would take tens of seconds to resize."""
+    line = Image.new("L", (65_536, 1))
+    line.save(tmp_path / "line.png")
+    for given in (
+        tmp_path / "line.png",
+        line,
+        np.asarray(line),
+        np.ones((65_536, 1)),
+        torch.ones(3, 1, 65_536),
+    ):
+        with pytest.raises(
+            DataError, match="pixels; expected at most 65,535 in width and in height; make it"
+        ):
+            values(given)
+    Image.new("L", (65_535, 1)).save(tmp_path / "line.png")
+    assert values(tmp_path / "line.png").shape == SHAPE
+
+
 def test_a_folder_without_an_image_is_told(tmp_path: Path) -> None:
     told: list[DataError] = []
     assert list(find_photos(tmp_path, told.append)) == []
