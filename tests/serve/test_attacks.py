@@ -80,6 +80,7 @@ def lying(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot be read as an image"),
         (array(np.array([{}], dtype=object), allow_pickle=True), "expected uint8"),
         (array(np.zeros((8, 8), dtype=np.int64)), "expected uint8"),
+        (array(np.zeros((8, 8, 3), dtype=np.longdouble)), "expected bytes (uint8), or numbers from 0 to 1"),
         (array(np.zeros((8, 8, 7), dtype=np.uint8)), "1, 3 or 4 channels"),
         (array(np.full((8, 8, 3), 200.0)), "expected numbers from 0 to 1"),
         (array(np.full((8, 8, 3), np.nan)), "expected numbers from 0 to 1"),
