@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from legonet import foreign
@@ -210,6 +210,8 @@ def _told(path: Path | str) -> Iterator[None]:
         yield
     except DataError:
         raise
+    except UnidentifiedImageError as error:  # which names the file as Python does, address and all
+        raise DataError(f"{path}: cannot be read as an image; expected {_NAMED}") from error
     except Exception as error:  # of a damaged file Pillow raises anything, depending on its format
         raise DataError(
             f"{path}: cannot be read as an image ({first_line(error)}); expected {_NAMED}"

@@ -70,7 +70,7 @@ def lying(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
     ("data", "said"),
     [
         (b"", "found no bytes"),
-        (b"nothing", "cannot be read as an image"),
+        (b"nothing", "image 0: cannot be read as an image; expected a PNG, JPEG, BMP or WebP file"),
         (png()[:60], "cannot be read as an image"),
         (bomb(100, 100), "100x100 pixels; expected at most 5,000"),
         (bomb(60_000, 60_000), "3600000000 pixels"),
