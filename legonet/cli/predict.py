@@ -13,6 +13,7 @@ import typer
 from legonet.cli.images import GivenImages
 from legonet.cli.options import Device, GraphFile, Json, Paths
 from legonet.cli.pictures import drawn_files
+from legonet.cli.unbuilt import tell_unbuilt
 from legonet.progress import open_bars
 from legonet.terminal import in_one_line
 
@@ -70,6 +71,7 @@ def predict(
     given, writers = GivenImages(images), drawn_files(masks, overlays, images)
     network = legonet.load(graph)
     compiled = network.compile(*(path or []), device=find_device(device))
+    tell_unbuilt(network, graph, path)
     meanings = [network.graph.tasks[each.task].output for each in compiled.paths]
     if writers and not any(each.drawn for each in meanings):
         kinds = listed(sorted({each.kind for each in meanings}))
