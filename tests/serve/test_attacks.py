@@ -159,7 +159,14 @@ def test_names_are_given_back_as_text(client: TestClient) -> None:
     assert "<script>" in answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert problems(client.post(PREDICT, json={"images": [{"name": name, "data": "bm8="}]}), 422)
+    said = problems(client.post(PREDICT, json={"images": [{"name": name, "data": "bm8="}]}), 422)
+    assert said.startswith("body.images.0.named.name: String should have at most 200 characters")
+    assert "\n" not in said
+
+
+def test_an_image_of_neither_form(client: TestClient) -> None:
+    said = problems(client.post(PREDICT, json={"images": [["bm8="]]}), 422)
+    assert said.startswith("body.images.0: Input should be a string of base64, or an object with data")
 
 
 def test_a_huge_body(client: TestClient) -> None:
