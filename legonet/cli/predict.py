@@ -69,6 +69,10 @@ def predict(
     from legonet.graph.suggest import listed
 
     given, writers = GivenImages(images), drawn_files(masks, overlays, images)
+    show: Show = _Document() if as_json else _print_json if lines else _print_line
+    given.tell_missing()
+    if not given:
+        return _end(show, given, 0)
     network = legonet.load(graph)
     compiled = network.compile(*(path or []), device=find_device(device))
     tell_unbuilt(network, graph, path)
@@ -79,7 +83,6 @@ def predict(
             f"--{writers[0].kind}s: found paths of {kinds} tasks; expected one that gives "
             "masks; choose another --path, or leave the option out"
         )
-    show: Show = _Document() if as_json else _print_json if lines else _print_line
     predicted = 0
     # Where predictions are shown on the terminal themselves, a bar would be in their way.
     with open_bars(None if sys.stdout.isatty() else "auto") as bars:
@@ -95,6 +98,11 @@ def predict(
                 given.tell(error)
             sys.stdout.flush()
             bars.show("images", "predicting images", total=total, done=given.seen)
+    return _end(show, given, predicted)
+
+
+def _end(show: Show, given: GivenImages, predicted: int) -> int:
+    """Say what was not predicted; gives the exit status."""
     if isinstance(show, _Document):
         show.close(given.problems)
     if given.problems and given.problems + predicted > 1:
