@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from legonet.cli.options import GraphFile, Json, Paths
+from legonet.cli.unbuilt import tell_unbuilt
 
 Passes = Annotated[
     str,
@@ -66,7 +67,9 @@ def compile(  # noqa: A001 - the command's name
             needed = "-o FILE" if output is None else "--aot or --int8"
             raise ExportError(f"{name}: found no {needed}; expected one; give it, or leave {name} out")
     names = passes if "," not in passes else [each.strip() for each in passes.split(",")]
-    app = legonet.load(graph).compile(*(path or []), passes=names)
+    network = legonet.load(graph)
+    app = network.compile(*(path or []), passes=names)
+    tell_unbuilt(network, graph, path)
     data: dict[str, object] = {"paths": [each.name for each in app.paths]}
     lines = []
     if explain or output is None:
@@ -79,9 +82,10 @@ def compile(  # noqa: A001 - the command's name
         done = export(app, output, aot=aot, int8=int8, images=images)
         data |= {"output": str(done.path), "bytes": done.size, "difference": done.difference}
         paths = f"{len(app.paths)} path{'s' * (len(app.paths) > 1)}"
+        cost = ", which is what weights of 8 bits cost" if int8 else ""
         lines.append(
             f"{done.path}: {paths}, {done.size / 2**10:,.0f} KiB; read again, its outputs differ by "
-            f"{done.difference:.1e}"
+            f"{done.difference:.1e}{cost}"
         )
         if done.beside is not None:
             data |= {"beside": done.beside.data()}

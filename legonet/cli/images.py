@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from legonet import foreign
 from legonet.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,6 +34,14 @@ class GivenImages:
         self._given = given
         self.seen = self.problems = 0
 
+    def __bool__(self) -> bool:
+        """Whether there is anything left that may have images."""
+        return bool(self._given)
+
+    def tell_missing(self) -> None:
+        """Report what is named and is not there, and leave it out: before anything is made ready for it."""
+        self._given = [each for each in self._given if each == STANDARD_INPUT or self._is_there(each)]
+
     def count(self) -> int | None:
         """How many images there are, unless some are named on standard input."""
         from legonet.data.photos import how_many
@@ -50,6 +60,16 @@ class GivenImages:
         """Report what is wrong with one image or folder."""
         self.problems += 1
         print(error, file=sys.stderr)
+
+    def _is_there(self, path: Path) -> bool:
+        if os.path.exists(path):  # noqa: PTH110 - never raises, whatever the name
+            return True
+        try:
+            foreign.opened(path, foreign.IMAGE, follow=True).close()
+        except DataError as error:
+            self.tell(error)
+            return False
+        return True
 
     def _named(self) -> Iterator[Path]:
         """What standard input names, one per line, as it comes."""

@@ -13,6 +13,7 @@ import typer
 from legonet.cli.images import GivenImages
 from legonet.cli.options import Device, GraphFile, Json, Paths
 from legonet.cli.pictures import drawn_files
+from legonet.cli.unbuilt import tell_unbuilt
 from legonet.progress import open_bars
 from legonet.terminal import in_one_line
 
@@ -68,8 +69,13 @@ def predict(
     from legonet.graph.suggest import listed
 
     given, writers = GivenImages(images), drawn_files(masks, overlays, images)
+    show: Show = _Document() if as_json else _print_json if lines else _print_line
+    given.tell_missing()
+    if not given:
+        return _end(show, given, 0)
     network = legonet.load(graph)
     compiled = network.compile(*(path or []), device=find_device(device))
+    tell_unbuilt(network, graph, path)
     meanings = [network.graph.tasks[each.task].output for each in compiled.paths]
     if writers and not any(each.drawn for each in meanings):
         kinds = listed(sorted({each.kind for each in meanings}))
@@ -77,7 +83,6 @@ def predict(
             f"--{writers[0].kind}s: found paths of {kinds} tasks; expected one that gives "
             "masks; choose another --path, or leave the option out"
         )
-    show: Show = _Document() if as_json else _print_json if lines else _print_line
     predicted = 0
     # Where predictions are shown on the terminal themselves, a bar would be in their way.
     with open_bars(None if sys.stdout.isatty() else "auto") as bars:
@@ -93,6 +98,11 @@ def predict(
                 given.tell(error)
             sys.stdout.flush()
             bars.show("images", "predicting images", total=total, done=given.seen)
+    return _end(show, given, predicted)
+
+
+def _end(show: Show, given: GivenImages, predicted: int) -> int:
+    """Say what was not predicted; gives the exit status."""
     if isinstance(show, _Document):
         show.close(given.problems)
     if given.problems and given.problems + predicted > 1:

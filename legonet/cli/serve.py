@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from legonet.cli.options import Device, GraphFile, Paths
+from legonet.cli.unbuilt import tell_unbuilt
 
 CONNECTIONS = 512  # beyond these there is not even an answer of legonet's
 EXTRA = ("starlette", "uvicorn", "python_multipart", "anyio", "prometheus_client", "h11")
@@ -93,7 +94,9 @@ def serve(
     place = Place(host, port, token, tuple(name or ()))
     expect_safe(place)
     options = ServeOptions(batch, wait_ms, queue, images, round(megapixels * 1e6), round(megabytes * 1e6))
-    compiled = legonet.load(graph).compile(*(path or []), device=find_device(device))
+    network = legonet.load(graph)
+    compiled = network.compile(*(path or []), device=find_device(device))
+    tell_unbuilt(network, graph, path)
     with bind(host, port) as listening:
         place = place.at(listening.getsockname()[1])
         app = secured(compiled, options, place)

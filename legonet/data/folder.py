@@ -12,11 +12,9 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from legonet.data.pictures import check_shape, image_size, read_image, read_mask
-from legonet.data.walk import EXTENSIONS
+from legonet.data.walk import EXTENSIONS, MASK
 from legonet.errors import DataError
 from legonet.graph.schema import Input
-
-MASK_SUFFIX = ".mask"
 
 
 class FolderImages(Dataset):
@@ -116,21 +114,21 @@ def _images(folder: Path) -> list[Path]:
         for file in folder.iterdir()
         if file.suffix.lower() in EXTENSIONS and file.is_file() and not file.name.startswith(".")
     )
-    images = [file for file in pictures if not file.stem.endswith(MASK_SUFFIX)]
+    images = [file for file in pictures if not file.stem.endswith(MASK)]
     if not images:
         raise DataError(f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}")
     known = {_mask_of(file) for file in images}
     for file in pictures:
-        if file.stem.endswith(MASK_SUFFIX) and file not in known:
+        if file.stem.endswith(MASK) and file not in known:
             raise DataError(
-                f"{file}: a mask without an image; expected {file.stem.removesuffix(MASK_SUFFIX)}"
-                f"{EXTENSIONS[0]} or the like beside it, and a mask to end in {MASK_SUFFIX}.png"
+                f"{file}: a mask without an image; expected {file.stem.removesuffix(MASK)}"
+                f"{EXTENSIONS[0]} or the like beside it, and a mask to end in {MASK}.png"
             )
     return images
 
 
 def _mask_of(image: Path) -> Path:
-    return image.with_name(f"{image.stem}{MASK_SUFFIX}.png")
+    return image.with_name(f"{image.stem}{MASK}.png")
 
 
 def _check_masks(images: list[Path]) -> None:

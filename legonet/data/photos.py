@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from legonet.data.pictures import as_seen, as_values, open_picture, pixels_of, resized
+from legonet.data.pictures import as_seen, as_values, check_sides, open_picture, pixels_of, resized
 from legonet.data.walk import count_images, walk_images
 from legonet.errors import DataError
 from legonet.graph.schema import Input
@@ -28,6 +28,7 @@ Images = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Iterable[A
 an iterable of these."""
 
 _CHANNELS = (1, 3, 4)
+_NUMBERS = "bytes (uint8), or numbers from 0 to 1"
 _GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow turns colours to grey
 
 
@@ -154,8 +155,7 @@ def of_array(given: np.ndarray | Tensor, name: str) -> Image.Image | Tensor:
     Raises:
         DataError: Another shape or range.
     """
-    values = torch.from_numpy(np.array(given)) if isinstance(given, np.ndarray) else given
-    values = values.detach().cpu()
+    values = _as_tensor(given, name) if isinstance(given, np.ndarray) else given.detach().cpu()
     if values.ndim == 2:
         values = values[None]
     elif values.ndim == 3 and isinstance(given, np.ndarray) and values.shape[-1] in _CHANNELS:
@@ -166,18 +166,28 @@ def of_array(given: np.ndarray | Tensor, name: str) -> Image.Image | Tensor:
             f"{name}: found shape {tuple(given.shape)}; expected ({order}) with 1, 3 or 4 channels; "
             "reshape it"
         )
+    check_sides(values.shape[2], values.shape[1], name)
     if values.dtype == torch.uint8:
         pixels = values.permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
     if not values.is_floating_point():
-        raise DataError(f"{name}: found {values.dtype}; expected bytes (uint8), or numbers from 0 to 1")
+        raise DataError(f"{name}: found {values.dtype}; expected {_NUMBERS}")
+    values = values.float()
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 1):
         raise DataError(
             f"{name}: values from {low:.3g} to {high:.3g}; expected numbers from 0 to 1, which the network "
             "normalises itself, or bytes (uint8); divide by 255, and leave normalising out"
         )
-    return values.float()
+    return values
+
+
+def _as_tensor(given: np.ndarray, name: str) -> Tensor:
+    """The same numbers, copied: any order of bytes, and of memory."""
+    try:
+        return torch.from_numpy(np.array(given, given.dtype.newbyteorder("=")))
+    except TypeError as error:  # long doubles, objects, dates, text, records
+        raise DataError(f"{name}: found {given.dtype}; expected {_NUMBERS}") from error
 
 
 def _channelled(values: Tensor, channels: int) -> Tensor:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from legonet import foreign
@@ -20,6 +20,7 @@ from legonet.graph.schema import Input
 FORMATS = {"PNG": 70_000_000, "JPEG": 70_000_000, "BMP": 70_000_000, "WEBP": 50_000_000}
 """Pillow's names of the formats that are read, and how many pixels take a gibibyte at most to decode."""
 MOST_PIXELS = max(FORMATS.values())  # of a picture in memory
+LONGEST_SIDE = 65_535  # pixels, the most that JPEG has: to resize a line takes as long as it is
 MOST_SCANNED = 20 * FORMATS["JPEG"]  # pixels that all scans of a progressive JPEG have together
 
 _NAMED = "a PNG, JPEG, BMP or WebP file"
@@ -209,13 +210,29 @@ def _told(path: Path | str) -> Iterator[None]:
         yield
     except DataError:
         raise
+    except UnidentifiedImageError as error:  # which names the file as Python does, address and all
+        raise DataError(f"{path}: cannot be read as an image; expected {_NAMED}") from error
     except Exception as error:  # of a damaged file Pillow raises anything, depending on its format
         raise DataError(
             f"{path}: cannot be read as an image ({first_line(error)}); expected {_NAMED}"
         ) from error
 
 
+def check_sides(width: int, height: int, name: Path | str) -> None:
+    """Refuse a picture that is too long, whatever its number of pixels.
+
+    Raises:
+        DataError: A side has more than `LONGEST_SIDE` pixels.
+    """
+    if max(width, height) > LONGEST_SIDE:
+        raise DataError(
+            f"{name}: {width}x{height} pixels; expected at most {LONGEST_SIDE:,} in width and in height; "
+            "make it smaller first"
+        )
+
+
 def _check(picture: Image.Image, most: int, name: Path | str) -> None:
+    check_sides(picture.width, picture.height, name)
     if picture.width * picture.height > most:
         raise DataError(
             f"{name}: {picture.width}x{picture.height} pixels; expected at most {most:,}; "

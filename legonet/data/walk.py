@@ -14,6 +14,7 @@ from pathlib import Path
 from legonet.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+MASK = ".mask"  # ends the stem of a mask's name: NAME.mask.png lies beside the image NAME
 HELD = 2**13  # names of a folder that are taken at a time; up to three times as many are held
 
 Problem = Callable[[DataError], None]
@@ -22,8 +23,8 @@ Problem = Callable[[DataError], None]
 def walk_images(folder: Path, tell: Problem) -> Iterator[Path]:
     """Images in a folder and in those below it, in the order of their whole names.
 
-    Hidden files and folders are left out, and links to folders are not followed. What is put into a folder
-    while it is walked may come or not.
+    Hidden files and folders are left out, and so are masks beside their images; links to folders are not
+    followed. What is put into a folder while it is walked may come or not.
 
     Args:
         folder: Where to look.
@@ -86,4 +87,12 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether it is called as an image is; a link that leads nowhere counts, so that somebody is told."""
     name = entry.name
     named = not name.startswith(".") and name.lower().endswith(EXTENSIONS)
-    return named and (entry.is_file() or (entry.is_symlink() and not entry.is_dir()))
+    return named and (entry.is_file() or (entry.is_symlink() and not entry.is_dir())) and not _is_mask(entry)
+
+
+def _is_mask(entry: os.DirEntry[str]) -> bool:
+    """Whether it is called NAME.mask.png, and an image NAME lies beside it."""
+    image = entry.path.removesuffix(f"{MASK}.png")
+    return image != entry.path and any(
+        os.path.lexists(f"{image}{each}") for ending in EXTENSIONS for each in (ending, ending.upper())
+    )

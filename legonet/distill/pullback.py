@@ -216,9 +216,14 @@ def expect_alike(student: Pullback, teacher: Pullback, path: str) -> None:
     """
     expect_same_output(student, teacher, path)
     if not alike(student, teacher):
+        ours, theirs = student.relu_shapes, teacher.relu_shapes
+        apart = f"{len(ours)} and {len(theirs)} ReLUs"
+        if len(ours) == len(theirs):
+            one, other = next((one, other) for one, other in zip(ours, theirs, strict=True) if one != other)
+            apart = f"ReLUs of {one} and of {other}"
         raise DistillError(
-            f"{path}: the generic task module and the teacher's differ in shape ({len(student.relu_shapes)} "
-            f"and {len(teacher.relu_shapes)} ReLUs); this method shares masks by position and wants equal "
+            f"{path}: the generic task module and the teacher's differ in shape ({apart}); "
+            "this method shares masks by position and wants equal "
             "ones; give a teacher of the generic module's architecture, or choose the method auto, "
             "which learns from outputs then, or jacobian with samples"
         )

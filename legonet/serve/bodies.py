@@ -7,9 +7,9 @@ import base64
 import binascii
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -32,11 +32,26 @@ class NamedImage(BaseModel):
     name: Annotated[str, Field(max_length=LONGEST_NAME)] = ""
 
 
+def _form(given: Any) -> str | None:
+    """Which of both forms an image has, so that its faults are those of this form."""
+    return "text" if isinstance(given, str) else "named" if isinstance(given, dict | NamedImage) else None
+
+
+Given = Annotated[
+    Annotated[str, Tag("text")] | Annotated[NamedImage, Tag("named")],
+    Discriminator(
+        _form,
+        custom_error_type="image",
+        custom_error_message="Input should be a string of base64, or an object with data and a name",
+    ),
+]
+
+
 class ImagesBody(BaseModel):
     """Images as JSON."""
 
     model_config = ConfigDict(extra="forbid")
-    images: Annotated[list[str | NamedImage], Field(min_length=1)]
+    images: Annotated[list[Given], Field(min_length=1)]
     masks: Annotated[bool, Field(description="Whether masks are answered as PNG.")] = False
 
 

@@ -14,6 +14,7 @@ import pytest
 import legonet
 from handbook.commands import names
 from legonet import __version__
+from legonet.compile.export import Exported
 from legonet.graph.lock import lock_path, read_lock
 from legonet.store.workspace import STATE_FOLDER, Workspace
 
@@ -176,6 +177,15 @@ class TestCompile:
         assert data["paths"] == ["cat:classify", "dog:classify", "cow:classify"]
         assert data["difference"] <= 1e-5
         assert target.exists()
+
+    def test_what_8_bits_cost_is_called_so(
+        self, run: Run, graph_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done = Exported(tmp_path / "a.onnx", 2048, 0.014)
+        monkeypatch.setattr("legonet.compile.export.export", lambda *given, **options: done)
+        said = run("compile", graph_file, "-o", done.path, "--int8").out
+        assert said.endswith("its outputs differ by 1.4e-02, which is what weights of 8 bits cost\n")
+        assert run("compile", graph_file, "-o", done.path).out.endswith("its outputs differ by 1.4e-02\n")
 
     def test_refusals(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
         outcome = run("compile", graph_file, "-o", tmp_path / "app.tflite")

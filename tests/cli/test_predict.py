@@ -210,7 +210,7 @@ class TestWhatItTakes:
         for size in (1, 4, 32):
             outcome = run(*arguments, "--batch", size)
             assert outcome.status == 1
-            first, second, third, last = outcome.err.splitlines()
+            third, first, second, last = outcome.err.splitlines()  # what is not there is told before all else
             assert first.startswith(f"{photos / 'dog' / '0.png'}: cannot be read as an image")
             assert second.startswith(f"{photos / 'dog' / '3.png'}: no such file")
             assert third.startswith(f"{photos / 'none.png'}: no such file")
@@ -221,6 +221,21 @@ class TestWhatItTakes:
                 "dog/1.png",
                 "dog/2.png",
             ]
+
+    def test_what_is_not_there_is_told_before_anything_is_compiled(
+        self, run: Run, graph_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: object) -> None:
+            raise AssertionError("nothing is to be loaded")
+
+        monkeypatch.setattr(legonet, "load", fail)
+        missing = [tmp_path / "none.png", tmp_path / f"{'x' * 300}.png"]
+        outcome = run("predict", graph_file, *missing, "--json")
+        assert (outcome.status, json.loads(outcome.out)) == (1, {"predictions": [], "problems": 2})
+        first, second, last = outcome.err.splitlines()
+        assert first.startswith(f"{missing[0]}: no such file; expected an image")
+        assert second.startswith(f"{missing[1]}: cannot be read (File name too long)")
+        assert last == "2 not predicted, as told above; 0 predicted"
 
     def test_names_are_asked_for_as_they_are_needed(
         self,

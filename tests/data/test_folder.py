@@ -176,7 +176,7 @@ def test_a_mask_of_another_size(root):
 def test_a_damaged_image(root, keep):
     file = root / "cat" / "1.png"
     file.write_bytes(file.read_bytes()[:keep])
-    assert message(root).startswith(f"{file}: cannot be read as an image (")
+    assert message(root).startswith(f"{file}: cannot be read as an image")
 
 
 def test_an_image_that_is_something_else(root):

@@ -106,6 +106,43 @@ def test_what_is_no_image(given: Any, message: str) -> None:
         [photo.values(Input(shape=SHAPE)) for photo in find_photos(given, refuse)]
 
 
+@pytest.mark.parametrize(
+    "kind", ["g", "G", "D", "O", "M8[s]", "m8[s]", "U3", "S3", "V3", "u1,u1", "?", "<i8", ">i8"]
+)
+def test_arrays_of_what_is_no_byte_and_no_fraction(kind: str) -> None:
+    with pytest.raises(
+        DataError, match=r"image 0: found .*; expected bytes \(uint8\), or numbers from 0 to 1"
+    ):
+        values(np.zeros((8, 8, 3), kind))
+
+
+def test_any_order_of_bytes_and_of_memory() -> None:
+    expected = values((PIXELS / 255).astype(np.float32))
+    for same in (">f4", ">f8", "<f8"):
+        assert torch.allclose(values((PIXELS / 255).astype(same)), expected)
+    assert torch.equal(values(PIXELS[::-1, ::-1, ::-1][::-1, ::-1, ::-1]), values(PIXELS))
+    assert torch.equal(values(PIXELS[:, ::-1]), values(PIXELS[:, ::-1].copy()))
+
+
+def test_a_side_is_bounded_in_every_form(tmp_path: Path) -> None:
+    """A few kilobytes of one long line would take tens of seconds to resize."""
+    line = Image.new("L", (65_536, 1))
+    line.save(tmp_path / "line.png")
+    for given in (
+        tmp_path / "line.png",
+        line,
+        np.asarray(line),
+        np.ones((65_536, 1)),
+        torch.ones(3, 1, 65_536),
+    ):
+        with pytest.raises(
+            DataError, match="pixels; expected at most 65,535 in width and in height; make it"
+        ):
+            values(given)
+    Image.new("L", (65_535, 1)).save(tmp_path / "line.png")
+    assert values(tmp_path / "line.png").shape == SHAPE
+
+
 def test_a_folder_without_an_image_is_told(tmp_path: Path) -> None:
     told: list[DataError] = []
     assert list(find_photos(tmp_path, told.append)) == []

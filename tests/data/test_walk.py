@@ -62,6 +62,16 @@ def test_links(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert walk(elsewhere / "link")[0] == found  # a link that is given itself is followed
 
 
+def test_masks_beside_their_images_are_no_photos(tmp_path: Path) -> None:
+    """Whatever the image's ending; what has no image beside it is one itself."""
+    photos = ["1.png", "2.JPG", "3.mask.jpg", "3.png", "alone.mask.png", "b/1.webp"]
+    for name in (*photos, "1.mask.png", "2.mask.png", "b/1.mask.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert walk(tmp_path) == (photos, [])
+    assert count_images(tmp_path) == len(photos)
+
+
 def test_no_image(tmp_path: Path) -> None:
     (tmp_path / "b" / "c").mkdir(parents=True)
     found, problems = walk(tmp_path)

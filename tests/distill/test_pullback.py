@@ -9,7 +9,7 @@ from legonet.blocks.build import leaves, lowered
 from legonet.blocks.registry import KINDS
 from legonet.blocks.rescale import Rescale
 from legonet.distill.enlarge import convolutional, enlarged_input
-from legonet.distill.pullback import Pullback
+from legonet.distill.pullback import Pullback, expect_alike
 from legonet.distill.synthesis.sampling import draw_gradient, draw_masks
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
@@ -102,6 +102,20 @@ def test_equals_autograd_of_the_surrogate_in_float64(name: str) -> None:
 def test_every_layer_is_tested_against_autograd() -> None:
     tested = {type(layer) for layers in CHAINS.values() for layer in layers}
     assert {kind.module for kind in KINDS.values()} <= tested
+
+
+def test_masks_are_shared_by_relus_of_the_same_shapes_only() -> None:
+    def pull(*channels: int) -> Pullback:
+        layers = [each for c in channels for each in (nn.LazyConv2d(c, 1), nn.ReLU())]
+        whole = nn.Sequential(*layers, nn.LazyConv2d(1, 1))
+        whole(torch.zeros(1, 3, 4, 4))
+        return Pullback(lowered(whole), (3, 4, 4))
+
+    expect_alike(pull(2, 5), pull(2, 5), "cat:mark")
+    with pytest.raises(DistillError, match=r"cat:mark: .* \(ReLUs of \(5, 4, 4\) and of \(6, 4, 4\)\); this"):
+        expect_alike(pull(2, 5), pull(2, 6), "cat:mark")
+    with pytest.raises(DistillError, match=r"differ in shape \(2 and 1 ReLUs\)"):
+        expect_alike(pull(2, 5), pull(2), "cat:mark")
 
 
 def test_no_masks_means_that_every_relu_is_the_identity() -> None:

@@ -14,6 +14,8 @@ from PIL import Image
 
 import legonet
 from legonet.cli import main
+from legonet.data.walk import count_images
+from legonet.store.workspace import shipped_folder
 
 DOCS = Path(__file__).parents[2] / "docs" / "shipping.md"
 
@@ -36,6 +38,11 @@ def test_weights_of_8_bits(
     exec(blocks("python")[1], names)  # noqa: S102 - our own
     assert names["done"].path == Path("cat.onnx")
     assert capsys.readouterr().out.startswith("{'cat:classify': ")
+
+
+def test_it_counts_the_sample_images_without_their_masks() -> None:
+    assert "its five sample images" in DOCS.read_text(encoding="utf-8")
+    assert count_images(shipped_folder("images")) == 5
 
 
 @pytest.mark.slow

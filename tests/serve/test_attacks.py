@@ -70,7 +70,7 @@ def lying(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
     ("data", "said"),
     [
         (b"", "found no bytes"),
-        (b"nothing", "cannot be read as an image"),
+        (b"nothing", "image 0: cannot be read as an image; expected a PNG, JPEG, BMP or WebP file"),
         (png()[:60], "cannot be read as an image"),
         (bomb(100, 100), "100x100 pixels; expected at most 5,000"),
         (bomb(60_000, 60_000), "3600000000 pixels"),
@@ -80,6 +80,7 @@ def lying(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot be read as an image"),
         (array(np.array([{}], dtype=object), allow_pickle=True), "expected uint8"),
         (array(np.zeros((8, 8), dtype=np.int64)), "expected uint8"),
+        (array(np.zeros((8, 8, 3), dtype=np.longdouble)), "expected bytes (uint8), or numbers from 0 to 1"),
         (array(np.zeros((8, 8, 7), dtype=np.uint8)), "1, 3 or 4 channels"),
         (array(np.full((8, 8, 3), 200.0)), "expected numbers from 0 to 1"),
         (array(np.full((8, 8, 3), np.nan)), "expected numbers from 0 to 1"),
@@ -158,7 +159,14 @@ def test_names_are_given_back_as_text(client: TestClient) -> None:
     assert "<script>" in answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert problems(client.post(PREDICT, json={"images": [{"name": name, "data": "bm8="}]}), 422)
+    said = problems(client.post(PREDICT, json={"images": [{"name": name, "data": "bm8="}]}), 422)
+    assert said.startswith("body.images.0.named.name: String should have at most 200 characters")
+    assert "\n" not in said
+
+
+def test_an_image_of_neither_form(client: TestClient) -> None:
+    said = problems(client.post(PREDICT, json={"images": [["bm8="]]}), 422)
+    assert said.startswith("body.images.0: Input should be a string of base64, or an object with data")
 
 
 def test_a_huge_body(client: TestClient) -> None:

@@ -266,7 +266,7 @@ def test_images_are_tried_beside_their_teachers(workspace: Path) -> None:
         assert native["result"] == native["teacher"]["result"]  # one teacher gave both modules
         bad = client.post("/api/v1/predict", files={"image": ("x.png", b"no image", "image/png")})
         assert bad.status_code == 422
-        assert _texts(bad).startswith("x.png: cannot be read as an image")
+        assert _texts(bad).startswith("x.png: cannot be read as an image; expected a PNG")
         assert client.post("/api/v1/predict", files=files, data={"paths": "yak:fly"}).status_code == 422
         assert client.post("/api/v1/predict", data={"sample": "../zoo.yaml"}).status_code == 415
         more = client.post("/api/v1/predict", files=files, data={"allow_code": "os:system"})
