@@ -134,6 +134,48 @@ def test_what_others_add_is_joined(zoo: Path, tmp_path: Path, arrive: Arrive, im
     assert all(same(ours, theirs, f"{name}:classify", images) for name in ("hen", "fox"))
 
 
+@pytest.mark.parametrize("sent", [False, True])
+def test_what_others_change_leaves_our_comments(zoo: Path, tmp_path: Path, sent: bool) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    files = [legonet.Network.pull(url, tmp_path / name, progress=None).path for name in ("a", "b")]
+    ours, theirs = (each for each in files if each is not None)
+    ours.write_text(ours.read_text().replace("  dog: {}", "  # barks\n  dog: {}  # loudly"))
+    if sent:
+        legonet.load(ours).push(progress=None)
+    theirs.write_text(theirs.read_text().replace("  dog: {}", "  dog: {label: Hund}"))
+    legonet.load(theirs).push(progress=None)
+    legonet.Network.pull(str(ours), progress=None)
+    assert "  # barks\n  dog: {label: Hund}  # loudly\n" in ours.read_text()
+    assert ("# barks" in theirs.read_text()) == sent  # nor did the push drop it
+
+
+def test_comments_of_both_stay_where_they_were_written(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    files = [legonet.Network.pull(url, tmp_path / name, progress=None).path for name in ("a", "b")]
+    ours, theirs = (each for each in files if each is not None)
+    ours.write_text("# of a\n" + ours.read_text())
+    legonet.load(ours).push(progress=None)
+    theirs.write_text("# of b\n" + theirs.read_text().replace("  dog: {}", "  dog: {label: Hund}"))
+    legonet.load(theirs).push(progress=None)
+    assert theirs.read_text().startswith("# of b\n")
+    legonet.Network.pull(str(ours), progress=None)
+    assert ours.read_text().startswith("# of a\n")
+    assert "  dog: {label: Hund}" in ours.read_text()
+
+
+def test_a_file_that_nobody_changed_here_becomes_as_it_is_there(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
+    assert there is not None
+    zoo.write_text("# ours\n" + zoo.read_text().replace("  dog: {}", "  dog:\n    label: Hund"))
+    legonet.load(zoo).push(url, progress=None)
+    legonet.Network.pull(str(there), progress=None)
+    assert there.read_bytes() == zoo.read_bytes()
+
+
 def test_who_pushed_first_gives_the_module(
     zoo: Path, tmp_path: Path, make_model: Callable[..., nn.Module]
 ) -> None:
