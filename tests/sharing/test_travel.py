@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from legonet.errors import GraphError, StoreError
 from legonet.graph.lock import lock_path
 from legonet.progress import Bars
 from legonet.sharing.pull import pull
+from legonet.teachers.validate import problems_of
 from tests.remote.servers import Served
 from tests.sharing.conftest import QUICK, blobs
 
@@ -346,6 +348,24 @@ def test_teachers_are_whole_without_their_weights_files(
     assert moved.compile("cow:classify")(images).shape == (12, 1)
     saved = moved.save(tmp_path / "saved" / "graphs" / "zoo.yaml")
     assert len(list(saved.parent.joinpath("teachers").glob("*-v1.safetensors"))) == 3
+
+
+def test_what_was_pulled_is_valid(zoo: Path, tmp_path: Path) -> None:
+    legonet.load(zoo).push(str(tmp_path / "remote"), progress=None)
+    theirs = legonet.Network.pull(
+        str(tmp_path / "remote"), tmp_path / "there", paths="cat:classify", progress=None
+    ).path
+    assert theirs is not None
+    assert problems_of(theirs) == ""
+    text = theirs.read_text()
+    theirs.write_text(text.replace("teachers/dog-v1.safetensors", "teachers/dog-v2.safetensors"))
+    assert "no file 'teachers/dog-v2.safetensors'" in problems_of(theirs)
+    sha = hashlib.sha256((zoo.parent / "teachers" / "dog-v1.safetensors").read_bytes()).hexdigest()
+    for named, report in ((sha, ""), ("f" * 64, f"'teachers/dog-v1.safetensors' has sha256 {sha}; ")):
+        line = "weights: teachers/dog-v1.safetensors\n"
+        theirs.write_text(text.replace(line, f"{line}    sha256: {named}\n"))
+        assert report in problems_of(theirs)
+        assert bool(report) == bool(problems_of(theirs))
 
 
 def test_it_grows_where_it_was_pulled(zoo: Path, tmp_path: Path, arrive: Arrive) -> None:
