@@ -62,11 +62,12 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
         text, lock, changed = reading.texts[manifest.graph], their_lock, True
         if file.exists():
             here, our_lock = read_exactly(file), read_lock(lock_path(file))
-            ours = parse_graph(here, str(file), file.name.lower().endswith(".json")).graph
+            loaded = parse_graph(here, str(file), file.name.lower().endswith(".json"))
+            ours = loaded.graph
             _expect_same(ours, theirs, file, place)
             known, known_lock = base or (None, None)
-            graph = join_graphs(known, ours, theirs, str(file))
-            lock = join_locks(known_lock, our_lock, their_lock, str(lock_path(file)))
+            graph = join_graphs(known, ours, theirs, str(file), place.shown, loaded.positions)
+            lock = join_locks(known_lock, our_lock, their_lock, str(lock_path(file)), place.shown)
             changed = graph != ours or lock != our_lock
             last = None if record is None else record.graph[0]
             joined = joined_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import legonet
+from legonet.cli import main
 from legonet.errors import GraphError, StoreError
 from legonet.graph.lock import lock_path
 from legonet.progress import Bars
@@ -26,6 +28,10 @@ Arrive = Callable[[Path, str, int], None]
 
 def got(path: str, place: str, folder: Path) -> object:
     return pull(place, folder, (path,) if path else (), Bars())
+
+
+def pulled(file: Path) -> object:
+    return legonet.Network.pull(str(file), progress=None)
 
 
 def same(one: legonet.Network, other: legonet.Network, path: str, images: Tensor) -> bool:
@@ -255,19 +261,94 @@ def test_somebody_pushes_between_looking_and_pointing(
     assert set(legonet.load(zoo).graph.categories) == {"cat", "dog", "cow", "hen", "fox"}
 
 
-def test_an_entry_that_both_change_is_a_conflict(zoo: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wins", ["Hound", "Puppy"])
+def test_an_entry_that_both_change_is_a_conflict_that_either_can_win(
+    zoo: Path, tmp_path: Path, wins: str
+) -> None:
     url = str(tmp_path / "remote")
     legonet.load(zoo).push(url, progress=None)
     there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
     assert there is not None
-    for file, label in ((zoo, "Hound"), (there, "Puppy")):
-        file.write_text(file.read_text().replace("  dog: {}", f"  dog: {{label: {label}}}"))
+
+    def label(file: Path, text: str) -> None:
+        file.write_text(re.sub(r"  dog: \{.*\}", f"  dog: {{label: {text}}}", file.read_text()))
+
+    label(zoo, "Hound")
+    label(there, "Puppy")
     legonet.load(there).push(progress=None)
     before = {each: each.read_bytes() for each in (tmp_path / "remote").rglob("*") if each.is_file()}
-    with pytest.raises(GraphError, match=r"categories\.dog: another command has changed it meanwhile"):
-        legonet.load(zoo).push(url, progress=None)
+    expected = (
+        f'{zoo}:7:3: categories.dog: {{"label": "Hound"}} here, {{"label": "Puppy"}} in {url}; both sides '
+        "have changed it; expected one of them; for the remote's, make it here as it is there, and run the "
+        "command again; for yours, do that too, then change it again and push"
+    )
+    for command in (lambda: legonet.load(zoo).push(url, progress=None), lambda: pulled(zoo)):
+        with pytest.raises(GraphError) as caught:
+            command()
+        assert str(caught.value) == expected
     assert before == {each: each.read_bytes() for each in (tmp_path / "remote").rglob("*") if each.is_file()}
     assert "Hound" in zoo.read_text()
+
+    label(zoo, "Puppy")
+    pulled(zoo)
+    if wins == "Hound":
+        label(zoo, "Hound")
+        legonet.load(zoo).push(progress=None)
+    pulled(there)
+    assert legonet.load(zoo).graph == legonet.load(there).graph
+    assert legonet.load(there).graph.categories["dog"].label == wins
+
+
+def test_a_conflict_tells_no_secret(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
+    assert there is not None
+    for file, word in ((zoo, "one"), (there, "two")):
+        text = file.read_text().replace("https://example.org/dog", f"https://me:{word}@example.org/{word}")
+        file.write_text(text)
+    legonet.load(there).push(progress=None)
+    with pytest.raises(GraphError, match=r"teachers\.dog-v1: .*example\.org/one.* here, .*in ") as caught:
+        pulled(zoo)
+    assert "me:" not in str(caught.value)
+
+
+SHEEP = """
+  sheep-v1:
+    category: sheep
+    task: spot
+    model: cat-v1
+    weights: teachers/cow-v1.safetensors
+    cut: pool1
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("categories.sheep", "needs category 'sheep', which {} removed; expected"),
+        ("teachers.sheep-v1", "with what .*remote holds, "),
+    ],
+)
+@pytest.mark.parametrize("here", [False, True])
+def test_what_one_removes_and_the_other_uses_is_a_conflict(
+    zoo: Path, tmp_path: Path, here: bool, entry: str, expected: str
+) -> None:
+    url, text = str(tmp_path / "remote"), zoo.read_text()
+    text = text.replace("  cow: {}", "  cow: {}\n  sheep: {}")
+    zoo.write_text(text.replace("tasks:\n", "tasks:\n  spot: {output: {kind: binary}}\n") + SHEEP)
+    legonet.load(zoo).push(url, progress=None)
+    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
+    assert there is not None
+    removed, connected = (zoo, there) if here else (there, zoo)
+    assert main(["remove", str(removed), entry, "--references"]) == 0
+    assert main(["connect", str(connected), "sheep:classify"]) == 0
+    legonet.load(there).push(progress=None)
+    before = zoo.read_bytes()
+    by = "you have" if here else f"{url} has"
+    with pytest.raises(GraphError, match=rf"adapters\.sheep:classify: {expected.format(by)}"):
+        pulled(zoo)
+    assert zoo.read_bytes() == before
 
 
 def test_a_server_of_files_is_enough_to_pull(zoo: Path, http: Served, tmp_path: Path, images: Tensor) -> None:
