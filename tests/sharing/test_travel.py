@@ -18,6 +18,10 @@ from legonet.cli import main
 from legonet.errors import GraphError, StoreError
 from legonet.graph.lock import lock_path
 from legonet.progress import Bars
+from legonet.remote.address import RemoteAddress
+from legonet.remote.manifest import POINTER, look, pointer_to
+from legonet.remote.objects import Objects
+from legonet.remote.place import Place
 from legonet.sharing.pull import pull
 from legonet.teachers.validate import problems_of
 from tests.remote.servers import Served
@@ -401,12 +405,27 @@ def test_a_part_of_a_network_can_be_sent(zoo: Path, tmp_path: Path, images: Tens
     some = ours.push(url, paths="dog:classify", progress=None)
     theirs = legonet.Network.pull(url, tmp_path / "there", paths=["dog:classify"], progress=None)
     assert same(ours, theirs, "dog:classify", images)
-    with pytest.raises(StoreError, match=r"does not hold .* of these paths.*push them"):
-        got("cow:classify", url, tmp_path / "there")
+    for path in ("cow:classify", ""):  # without a path all of it is asked for
+        with pytest.raises(StoreError, match=r"does not hold .* of these paths.*push them.*--path"):
+            got(path, url, tmp_path / "there")
     rest = legonet.load(zoo).push(progress=None)
     assert 0 < rest.sent < some.sent + rest.sent
     got("cow:classify", url, tmp_path / "there")
     assert same(ours, legonet.load(tmp_path / "there" / "graphs" / "zoo.yaml"), "cow:classify", images)
+
+
+def test_a_list_that_lacks_what_its_lock_names_is_refused(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    found = look(Place(RemoteAddress.read(url)))
+    assert found is not None
+    empty = found.manifest.model_copy(update={"blobs": {}})
+    objects, data = Objects(Place(RemoteAddress.read(url))), empty.dump()
+    objects.send(hashlib.sha256(data).hexdigest(), [data])
+    (tmp_path / "remote" / POINTER).write_bytes(pointer_to(empty, data).dump())
+    for path in ("dog:classify", ""):
+        with pytest.raises(StoreError, match="does not hold"):
+            got(path, url, tmp_path / "there")
 
 
 def test_teachers_are_whole_without_their_weights_files(
