@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from legonet.terminal import printable
+
 
 def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Rows as lines with aligned columns.
@@ -37,8 +39,11 @@ def _cells(text: str) -> int:
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown shows as it is, in one line: labels are of whoever wrote the graph file."""
-    return re.sub(r"[\\`*_\[\]<>|&~#!$]", r"\\\g<0>", " ".join(text.split()))
+    """A text that Markdown shows as it is, in one line: labels are of whoever wrote the graph file.
+
+    Control characters, and those that turn the order of letters, are shown by their numbers.
+    """
+    return re.sub(r"[\\`*_\[\]<>|&~#!$]", r"\\\g<0>", printable(" ".join(text.split())))
 
 
 def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -22,11 +22,24 @@ from legonet.graph.suggest import listed
 __all__ = ["Finding", "Resolver", "check", "report"]
 
 
+class Held(Protocol):
+    """A file that did not travel, since modules hold what is in it."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        ...
+
+
 class Resolver(Protocol):
     """What finds files; `legonet.store.workspace.Workspace` is one."""
 
     def resolve(self, base: Path, relative: str) -> Path:
         """The file that a graph file in folder `base` names; a LegonetError if it leaves the workspace."""
+        ...
+
+    def held(self, path: Path) -> Held | None:
+        """What is known of a file that is not here, since it was pulled as modules."""
         ...
 
 
@@ -120,7 +133,7 @@ class _Files:
         except LegonetError as error:
             return Finding(key, str(error).replace("\n", " "))
         try:
-            if path.is_file():
+            if path.is_file() or self.workspace.held(path) is not None:
                 return path
             if path.is_dir():
                 return Finding(key, f"{show(named)} is a folder", f"expected a {what}", "name the file in it")
@@ -148,8 +161,11 @@ class _Files:
         if expected is None or key in self.known:
             return
         try:
-            with foreign.opened(path, foreign.WEIGHTS) as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if held := self.workspace.held(path):
+                found = held.sha256
+            else:
+                with foreign.opened(path, foreign.WEIGHTS) as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
         except (LegonetError, OSError) as error:
             found = f"{show(named)} cannot be read ({_reason(error)})"
             yield Finding(key, found, advice="check its permissions")

@@ -15,6 +15,7 @@ from legonet.graph.select import meaning_of, split_path
 from legonet.plan.text import operations_text
 from legonet.render.view import MEANING, EdgeView, View, number
 from legonet.tables import escaped, markdown_table
+from legonet.terminal import printable
 
 LISTED = 200  # paths, and teachers; more are counted
 # What hubs call it, by kind of output; of a kind that is not here they know nothing.
@@ -66,7 +67,7 @@ def card(graph: Graph, view: View, sizes: Mapping[str, PathSize], total: int, pi
         The text.
     """
     shown = [edge for edge in view.edges if edge.state != "open"]
-    front = dump_yaml(_front(graph, shown[:LISTED], sizes, total))
+    front = printable(dump_yaml(_front(graph, shown[:LISTED], sizes, total)))  # YAML reads these escapes
     image = f"![{escaped(graph.name)}: categories, adapters and tasks]({picture})\n\n" if picture else ""
     about = textwrap.fill(
         f"A transplant network of {_count(graph.categories, 'category', 'categories')} and "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,17 +9,16 @@ from pathlib import Path
 from legonet import foreign
 from legonet.blocks.files import list_blocks
 from legonet.errors import LegonetError, StoreError
-from legonet.graph.editing.dump import dump_yaml, graph_data
-from legonet.graph.editing.file_text import graph_text
-from legonet.graph.load import load_graph, parse_graph
+from legonet.graph.load import parse_graph
 from legonet.graph.lock import Lock, dump_lock, lock_path, parse_lock, read_lock
+from legonet.graph.reading.source import read_exactly
 from legonet.graph.schema import Graph
-from legonet.graph.select import givers
 from legonet.remote.address import RemoteAddress
 from legonet.remote.joining import join_graphs, join_locks
 from legonet.remote.manifest import Found, Manifest
 from legonet.remote.objects import Objects
 from legonet.remote.place import Place
+from legonet.sharing.text import Side, joined_text
 from legonet.store.blobs import sha256
 from legonet.store.elsewhere import Record, read_record, record_path, write_record
 from legonet.store.locks import RunLock
@@ -63,34 +61,24 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
     with alone, workspace.writing():
         text, lock, changed = reading.texts[manifest.graph], their_lock, True
         if file.exists():
-            ours, our_lock = load_graph(file).graph, read_lock(lock_path(file))
+            here, our_lock = read_exactly(file), read_lock(lock_path(file))
+            loaded = parse_graph(here, str(file), file.name.lower().endswith(".json"))
+            ours = loaded.graph
             _expect_same(ours, theirs, file, place)
             known, known_lock = base or (None, None)
-            graph = join_graphs(known, ours, theirs, str(file))
-            lock = join_locks(known_lock, our_lock, their_lock, str(lock_path(file)))
+            graph = join_graphs(known, ours, theirs, str(file), place.shown, loaded.positions)
+            lock = join_locks(known_lock, our_lock, their_lock, str(lock_path(file)), place.shown)
             changed = graph != ours or lock != our_lock
-            if graph == ours:
-                text = None
-            elif graph != theirs:
-                text = _joined_text(graph, ours, theirs, text, file)
+            last = None if record is None else record.graph[0]
+            joined = joined_text(
+                graph,
+                Side(here, ours, sha256(here.encode()) != last),
+                Side(text.decode(), theirs, sha256(text) != last),
+                file,
+            )
+            text = None if joined == here else joined.encode()
         _write(workspace, blocks, file, text, lock)
     return changed
-
-
-def _joined_text(graph: Graph, ours: Graph, theirs: Graph, text: bytes, file: Path) -> bytes:
-    """The text of a graph that both have a part in: ours with additions, so that our comments stay.
-
-    Who arrived first gives a module: where our order would change that, theirs with our additions.
-    """
-    known = givers(graph)
-    for before, start in ((ours, None), (theirs, text.decode())):
-        grown = graph_text(graph, before, file, start)
-        if grown is not None:
-            found = parse_graph(grown, str(file), file.name.lower().endswith(".json")).graph
-            if found == graph and givers(found) == known:
-                return grown.encode()
-    as_json = file.name.lower().endswith(".json")
-    return (json.dumps(graph_data(graph), indent=2) if as_json else dump_yaml(graph)).encode()
 
 
 def _expect_same(ours: Graph, theirs: Graph, file: Path, place: Place) -> None:

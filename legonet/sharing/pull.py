@@ -53,9 +53,8 @@ def pull(place: str, folder: Path, names: Sequence[str], bars: Bars) -> Pulled:
     existed = file.exists()
     joined = join(remote, found, file, workspace) and existed
     note(workspace, address, manifest)
-    wanted = set(manifest.blobs)
-    if names:
-        wanted = blobs_of_paths(read_lock(lock_path(file)), select_paths(load_graph(file).graph, names))
+    paths = select_paths(load_graph(file).graph, names) if names else None
+    wanted = blobs_of_paths(read_lock(lock_path(file)), paths) | (set() if names else manifest.blobs.keys())
     fetched = _fetch(workspace.store, remote, manifest.blobs, wanted, bars)
     later = sum(not workspace.store.path(sha).is_file() for sha in manifest.blobs)
     said = "" if named_here else remember(address, workspace.root)
@@ -79,7 +78,8 @@ def _fetch(
     if lost := [sha[:10] for sha in lacking if sha not in held]:
         raise StoreError(
             f"{place.shown}: does not hold {listed(lost)} of these paths; expected all that they are "
-            "made of; push them from a workspace that has them: legonet push GRAPH ADDRESS"
+            "made of; push them from a workspace that has them (legonet push GRAPH ADDRESS), or choose paths "
+            "that it holds (--path)"
         )
     total, done, telling = sum(held[sha] for sha in lacking), 0, Lock()
 

@@ -113,6 +113,18 @@ class Workspace:
         """Files of teachers that are not here, by path in the workspace: what holds their tensors instead."""
         return files_elsewhere(self.records) if self.records.is_dir() else {}
 
+    def held(self, path: Path) -> Elsewhere | None:
+        """What holds the content of a file that is not here; None where it is, or nothing is known of it.
+
+        Args:
+            path: As `resolve` gives it.
+        """
+        root = self.root.resolve()
+        if path.exists() or not path.is_relative_to(root):
+            return None
+        known = self.elsewhere.get(path.relative_to(root).as_posix())
+        return known if known is not None and known.blobs else None
+
     @property
     def fetched(self) -> Path:
         """The folder of teachers' files that were fetched, until the teacher is added."""

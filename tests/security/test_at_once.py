@@ -120,6 +120,11 @@ def test_changes_of_one_entry_clash() -> None:
     variant = base.model_copy(update={"categories": {"cat@2": Category()}})
     with pytest.raises(GraphError, match="cat@2"):  # equal names, but of two variants
         merged(base, variant, variant.model_copy(update={"name": "zoo"}), "zoo.yaml")
+    again = base.model_copy(update={"categories": {"cat@2": Category(label="Cat")}})
+    assert (
+        merged(variant, again, again.model_copy(update={"name": "pets"}), "zoo.yaml").categories
+        == again.categories
+    )
     other = base.model_copy(update={"name": "farm"})
     assert merged(base, other, cat, "zoo.yaml") == cat.model_copy(update={"name": "farm"})
     assert Task  # the models of sections are plain data to it

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import legonet
+from legonet.progress import Bars
+from legonet.sharing.pull import pull
 from tests.remote.servers import http, moto_server, s3, settings
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = ["http", "moto_server", "s3", "settings"]
+Arrive = Callable[[Path, str, int], None]
 QUICK: dict[str, Any] = {"kernel": 1, "method": {"name": "closed-form", "draws": 4, "matching": 0}}
 
 
@@ -69,3 +72,20 @@ def blobs(root: Path) -> dict[str, bytes]:
     return {
         each.name: each.read_bytes() for each in (root / ".legonet" / "blobs").rglob("*") if each.is_file()
     }
+
+
+def got(path: str, place: str, folder: Path) -> object:
+    """Pull a path, or all, into a folder."""
+    return pull(place, folder, (path,) if path else (), Bars())
+
+
+def pulled(file: Path) -> object:
+    """Pull what the remote of a graph file has."""
+    return legonet.Network.pull(str(file), progress=None)
+
+
+def same(one: legonet.Network, other: legonet.Network, path: str, images: Tensor) -> bool:
+    """Whether two networks compute the same."""
+    import torch
+
+    return torch.equal(one.compile(path)(images), other.compile(path)(images))

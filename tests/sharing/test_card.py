@@ -105,6 +105,22 @@ def test_texts_of_strangers_stay_texts(graph: Graph) -> None:
     assert row.replace(r"\|", "").count("|") == 7
 
 
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200f"])
+def test_characters_that_nobody_sees_are_shown(graph: Graph, character: str) -> None:
+    entry = graph.teachers["cat"].model_dump(mode="json", exclude_none=True)
+    entry |= {"licence": f"MIT{character}x", "source": f"https://example.org/{character}x"}
+    graph = extended(graph, {"teachers": {"cat": entry}, "categories": {"cow": {"label": f"{character}x"}}})
+    found = card(graph, make_view(graph), {}, 0)
+    assert character not in found
+    number = character.encode("unicode_escape").decode()
+    row = next(line for line in found.splitlines() if line.startswith("| cat | cat:classify"))
+    assert f"MIT\\{number}x" in row
+    assert f"example.org/\\{number}x" in row
+    own = ModelCard(found).data.to_dict()["legonet"]
+    assert own["teachers"]["cat"]["licence"] == entry["licence"]
+    assert own["categories"]["cow"] == f"{character}x"
+
+
 def test_plans_diagrams_and_graphs_show_licences(zoo: Path, tmp_path: Path) -> None:
     network = legonet.load(zoo)
     plan = network.plan()

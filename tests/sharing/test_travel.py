@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import legonet
-from legonet.errors import GraphError, StoreError
+from legonet.errors import StoreError
 from legonet.graph.lock import lock_path
-from legonet.progress import Bars
-from legonet.sharing.pull import pull
+from legonet.remote.address import RemoteAddress
+from legonet.remote.manifest import POINTER, look, pointer_to
+from legonet.remote.objects import Objects
+from legonet.remote.place import Place
+from legonet.teachers.validate import problems_of
 from tests.remote.servers import Served
-from tests.sharing.conftest import QUICK, blobs
-
-Arrive = Callable[[Path, str, int], None]
-
-
-def got(path: str, place: str, folder: Path) -> object:
-    return pull(place, folder, (path,) if path else (), Bars())
-
-
-def same(one: legonet.Network, other: legonet.Network, path: str, images: Tensor) -> bool:
-    return torch.equal(one.compile(path)(images), other.compile(path)(images))
+from tests.sharing.conftest import Arrive, blobs, got, same
 
 
 def test_two_workspaces_share_nothing_but_an_address(
@@ -112,120 +104,6 @@ def test_a_push_that_is_cut_goes_on(zoo: Path, s3: Served) -> None:
     assert got("", s3.url, zoo.parents[2] / "there")
 
 
-def test_what_others_add_is_joined(zoo: Path, tmp_path: Path, arrive: Arrive, images: Tensor) -> None:
-    url = str(tmp_path / "remote")
-    legonet.load(zoo).push(url, progress=None)
-    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
-    assert there is not None
-    arrive(there, "hen", 9)
-    assert not legonet.load(there).push(progress=None).joined  # the remote was named when it was pulled
-    there.write_text(there.read_text() + "# a comment\n")
-    zoo.write_text("# ours\n" + zoo.read_text())
-    arrive(zoo, "fox", 11)
-    done = legonet.load(zoo).push(url, progress=None)
-    assert done.joined
-    ours = legonet.load(zoo)
-    assert set(ours.graph.teachers) == {"cat-v1", "dog-v1", "cow-v1", "hen-v1", "fox-v1"}
-    assert zoo.read_text().startswith("# ours\n")
-    assert not ours.plan().changes
-    theirs = legonet.Network.pull(str(there), progress=None)
-    assert theirs.graph == ours.graph
-    assert theirs.lock == ours.lock
-    assert all(same(ours, theirs, f"{name}:classify", images) for name in ("hen", "fox"))
-
-
-def test_who_pushed_first_gives_the_module(
-    zoo: Path, tmp_path: Path, make_model: Callable[..., nn.Module]
-) -> None:
-    url = str(tmp_path / "remote")
-    legonet.load(zoo).push(url, progress=None)
-    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
-    assert there is not None
-    for file, name, seed in ((there, "hen", 9), (zoo, "fox", 11)):
-        network = legonet.load(file)
-        network.add_task("spot", {"kind": "binary"}, QUICK)
-        network.add_teacher(name, make_model(seed), category=name, task="spot", cut="pool1")
-        network.save(file)
-        network.transplant(progress=None)
-        assert network.lock.tasks["spot"].teacher == name
-        legonet.load(file).push(url, progress=None)
-    ours = legonet.load(zoo)
-    assert {edge.path: edge.action for edge in ours.plan().changes} == {"fox:spot": "add"}
-    assert ours.plan().by_path["hen:spot"].action == "native"
-
-
-def test_two_pushes_at_once(zoo: Path, s3: Served, tmp_path: Path, arrive: Arrive) -> None:
-    legonet.load(zoo).push(s3.url, progress=None)
-    there = legonet.Network.pull(s3.url, tmp_path / "there", progress=None).path
-    assert there is not None
-    arrive(zoo, "hen", 9)
-    arrive(there, "fox", 11)
-    begin = threading.Barrier(2)
-    waited = threading.local()
-
-    def both_look_first(method: str, path: str) -> None:
-        if method == "PUT" and path.endswith("legonet.json") and not getattr(waited, "done", False):
-            waited.done = True
-
-    s3.fault = both_look_first
-    errors: list[BaseException] = []
-
-    def push(file: Path) -> None:
-        network = legonet.load(file)
-        begin.wait()
-        try:
-            network.push(s3.url, progress=None)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=push, args=(file,)) for file in (zoo, there)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert not errors
-    found = legonet.Network.pull(s3.url, tmp_path / "third", progress=None)
-    assert set(found.graph.categories) == {"cat", "dog", "cow", "hen", "fox"}
-    assert set(found.lock.adapters) == {f"{name}:classify" for name in ("dog", "cow", "hen", "fox")}
-    assert not found.plan().changes
-    assert len(blobs(tmp_path / "third")) == len(set(blobs(zoo.parents[1])) | set(blobs(tmp_path / "there")))
-
-
-def test_somebody_pushes_between_looking_and_pointing(
-    zoo: Path, s3: Served, tmp_path: Path, arrive: Arrive
-) -> None:
-    legonet.load(zoo).push(s3.url, progress=None)
-    there = legonet.Network.pull(s3.url, tmp_path / "there", progress=None).path
-    assert there is not None
-    arrive(zoo, "hen", 9)
-    arrive(there, "fox", 11)
-    other, done = legonet.load(there), []
-
-    def first(method: str, path: str) -> None:
-        if method == "PUT" and path.endswith("legonet.json") and not done:
-            done.append(True)
-            other.push(s3.url, progress=None)
-
-    s3.fault = first
-    assert legonet.load(zoo).push(s3.url, progress=None).joined
-    assert set(legonet.load(zoo).graph.categories) == {"cat", "dog", "cow", "hen", "fox"}
-
-
-def test_an_entry_that_both_change_is_a_conflict(zoo: Path, tmp_path: Path) -> None:
-    url = str(tmp_path / "remote")
-    legonet.load(zoo).push(url, progress=None)
-    there = legonet.Network.pull(url, tmp_path / "there", progress=None).path
-    assert there is not None
-    for file, label in ((zoo, "Hound"), (there, "Puppy")):
-        file.write_text(file.read_text().replace("  dog: {}", f"  dog: {{label: {label}}}"))
-    legonet.load(there).push(progress=None)
-    before = {each: each.read_bytes() for each in (tmp_path / "remote").rglob("*") if each.is_file()}
-    with pytest.raises(GraphError, match=r"categories\.dog: another command has changed it meanwhile"):
-        legonet.load(zoo).push(url, progress=None)
-    assert before == {each: each.read_bytes() for each in (tmp_path / "remote").rglob("*") if each.is_file()}
-    assert "Hound" in zoo.read_text()
-
-
 def test_a_server_of_files_is_enough_to_pull(zoo: Path, http: Served, tmp_path: Path, images: Tensor) -> None:
     ours = legonet.load(zoo)
     ours.push(str(tmp_path / "www" / "zoo"), progress=None)
@@ -276,12 +154,27 @@ def test_a_part_of_a_network_can_be_sent(zoo: Path, tmp_path: Path, images: Tens
     some = ours.push(url, paths="dog:classify", progress=None)
     theirs = legonet.Network.pull(url, tmp_path / "there", paths=["dog:classify"], progress=None)
     assert same(ours, theirs, "dog:classify", images)
-    with pytest.raises(StoreError, match=r"does not hold .* of these paths.*push them"):
-        got("cow:classify", url, tmp_path / "there")
+    for path in ("cow:classify", ""):  # without a path all of it is asked for
+        with pytest.raises(StoreError, match=r"does not hold .* of these paths.*push them.*--path"):
+            got(path, url, tmp_path / "there")
     rest = legonet.load(zoo).push(progress=None)
     assert 0 < rest.sent < some.sent + rest.sent
     got("cow:classify", url, tmp_path / "there")
     assert same(ours, legonet.load(tmp_path / "there" / "graphs" / "zoo.yaml"), "cow:classify", images)
+
+
+def test_a_list_that_lacks_what_its_lock_names_is_refused(zoo: Path, tmp_path: Path) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    found = look(Place(RemoteAddress.read(url)))
+    assert found is not None
+    empty = found.manifest.model_copy(update={"blobs": {}})
+    objects, data = Objects(Place(RemoteAddress.read(url))), empty.dump()
+    objects.send(hashlib.sha256(data).hexdigest(), [data])
+    (tmp_path / "remote" / POINTER).write_bytes(pointer_to(empty, data).dump())
+    for path in ("dog:classify", ""):
+        with pytest.raises(StoreError, match="does not hold"):
+            got(path, url, tmp_path / "there")
 
 
 def test_teachers_are_whole_without_their_weights_files(
@@ -306,6 +199,24 @@ def test_teachers_are_whole_without_their_weights_files(
     assert len(list(saved.parent.joinpath("teachers").glob("*-v1.safetensors"))) == 3
 
 
+def test_what_was_pulled_is_valid(zoo: Path, tmp_path: Path) -> None:
+    legonet.load(zoo).push(str(tmp_path / "remote"), progress=None)
+    theirs = legonet.Network.pull(
+        str(tmp_path / "remote"), tmp_path / "there", paths="cat:classify", progress=None
+    ).path
+    assert theirs is not None
+    assert problems_of(theirs) == ""
+    text = theirs.read_text()
+    theirs.write_text(text.replace("teachers/dog-v1.safetensors", "teachers/dog-v2.safetensors"))
+    assert "no file 'teachers/dog-v2.safetensors'" in problems_of(theirs)
+    sha = hashlib.sha256((zoo.parent / "teachers" / "dog-v1.safetensors").read_bytes()).hexdigest()
+    for named, report in ((sha, ""), ("f" * 64, f"'teachers/dog-v1.safetensors' has sha256 {sha}; ")):
+        line = "weights: teachers/dog-v1.safetensors\n"
+        theirs.write_text(text.replace(line, f"{line}    sha256: {named}\n"))
+        assert report in problems_of(theirs)
+        assert bool(report) == bool(problems_of(theirs))
+
+
 def test_it_grows_where_it_was_pulled(zoo: Path, tmp_path: Path, arrive: Arrive) -> None:
     legonet.load(zoo).push(str(tmp_path / "remote"), progress=None)
     legonet.Network.pull(str(tmp_path / "remote"), tmp_path / "there", paths="cat:classify", progress=None)
@@ -315,22 +226,6 @@ def test_it_grows_where_it_was_pulled(zoo: Path, tmp_path: Path, arrive: Arrive)
     assert (
         legonet.load(there).lock.adapters["hen:classify"] == legonet.load(zoo).lock.adapters["hen:classify"]
     )
-
-
-def test_another_network_is_not_overwritten(zoo: Path, tmp_path: Path) -> None:
-    url = str(tmp_path / "remote")
-    legonet.load(zoo).push(url, progress=None)
-    other = legonet.Network("other", (3, 8, 8)).save(tmp_path / "other" / "graphs" / "zoo.yaml")
-    with pytest.raises(StoreError, match=r"of the network 'other', and .* holds 'zoo'"):
-        legonet.load(other).push(url, progress=None)
-    with pytest.raises(StoreError, match="holds 'zoo'"):
-        got("", url, tmp_path / "other")
-    block = next((zoo.parents[1] / "blocks").iterdir())
-    (tmp_path / "third" / "blocks").mkdir(parents=True)
-    (tmp_path / "third" / "blocks" / block.name).write_text("else")
-    with pytest.raises(StoreError, match="is there already, with other content"):
-        got("", url, tmp_path / "third")
-    assert not (tmp_path / "third" / "graphs").exists()
 
 
 def test_a_network_in_memory_has_to_be_saved_first() -> None:

@@ -26,19 +26,7 @@ def merged(base: Graph, ours: Graph, theirs: Graph, source: str) -> Graph:
     Raises:
         GraphError: An entry was changed on both sides, each in its own way.
     """
-    if theirs == base:
-        return ours
-    changes: dict[str, Any] = {}
-    clashes: list[str] = []
-    for section in SECTIONS:
-        was, mine, now = (getattr(each, section) for each in (base, ours, theirs))
-        changes[section], found = _entries(was, mine, now)
-        clashes += [f"{section}.{name}" for name in found]
-    for key in ("name", "input", "remote"):
-        was, mine, now = (getattr(each, key) for each in (base, ours, theirs))
-        changes[key] = now if mine == was else mine
-        if mine != was != now != mine:
-            clashes.append(key)
+    graph, clashes = joined(base, ours, theirs)
     if clashes:
         raise GraphError.of(
             *(
@@ -47,12 +35,30 @@ def merged(base: Graph, ours: Graph, theirs: Graph, source: str) -> Graph:
                     "expected it as it was when the file was read",
                     "read the file again, and make the change to that",
                     source,
-                    key=key,
+                    key=".".join(key),
                 )
                 for key in clashes
             )
         )
-    return theirs.model_copy(update=changes)
+    return graph
+
+
+def joined(base: Graph, ours: Graph, theirs: Graph) -> tuple[Graph, list[tuple[str, ...]]]:
+    """As `merged`; and the keys of what was changed on both sides, where the graph has either."""
+    if theirs == base:
+        return ours, []
+    changes: dict[str, Any] = {}
+    clashes: list[tuple[str, ...]] = []
+    for section in SECTIONS:
+        was, mine, now = (getattr(each, section) for each in (base, ours, theirs))
+        changes[section], found = _entries(was, mine, now)
+        clashes += [(section, name) for name in found]
+    for key in ("name", "input", "remote"):
+        was, mine, now = (getattr(each, key) for each in (base, ours, theirs))
+        changes[key] = now if mine == was else mine
+        if mine != was != now != mine:
+            clashes.append((key,))
+    return theirs.model_copy(update=changes), clashes
 
 
 def _entries(
@@ -65,7 +71,7 @@ def _entries(
         if new == old:
             continue
         # A variant has a number of its own: two that got the same one are not the same.
-        if other != old and (other != new or "@" in name):
+        if other != old and (other != new or ("@" in name and old is _ABSENT)):
             clashes.append(name)
         elif new is _ABSENT:
             result.pop(name, None)

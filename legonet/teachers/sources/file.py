@@ -17,7 +17,6 @@ from legonet.errors import StoreError, TeacherError
 from legonet.graph.schema import Teacher
 from legonet.ir.split import Cut
 from legonet.store.blobs import Pieces
-from legonet.store.elsewhere import Elsewhere
 from legonet.store.modules import parse_module
 from legonet.store.tensors import RawTensor, tensor_pieces
 from legonet.store.workspace import Workspace
@@ -83,8 +82,8 @@ class FileTeacher(TeacherSource):
         path = self.weights_path()
         if self._spec.sha256 is not None:
             self.weights_hash()
-        other = None if path.exists() else self._elsewhere(path)
-        if other is None or not other.blobs:
+        other = self.workspace.held(path)
+        if other is None:
             return path
         where, store = f"teachers.{self.name}.weights", self.workspace.store
         return {
@@ -92,13 +91,6 @@ class FileTeacher(TeacherSource):
             for sha in other.blobs
             for key, value in parse_module(store.map(sha), f"{where}: module {sha[:10]}").tensors.items()
         }
-
-    def _elsewhere(self, path: Path) -> Elsewhere | None:
-        """What holds the tensors of a file that is not here; None where nothing is known of it."""
-        try:
-            return self.workspace.elsewhere.get(path.relative_to(self.workspace.root.resolve()).as_posix())
-        except ValueError:  # resolved outside, as through the user's own links above the workspace
-            return None
 
     def weights_hash(self) -> str:
         """The weights file's sha256, checked against the graph file's if it gives one."""
@@ -111,14 +103,14 @@ class FileTeacher(TeacherSource):
         path = self.statistics_path()
         if path.exists():
             return self._read(path, "statistics")
-        if other := self._elsewhere(path):
+        if other := self.workspace.held(path):
             return self.workspace.store.get(other.sha256)
         return None if self._spec.statistics is None else self._read(path, "statistics")
 
     def statistics_hash(self) -> str | None:
         """The sha256 of the statistics file, if there is one."""
         path = self.statistics_path()
-        there = self._spec.statistics is not None or path.exists() or self._elsewhere(path) is not None
+        there = self._spec.statistics is not None or path.exists() or self.workspace.held(path) is not None
         return self._hash(path, "statistics") if there else None
 
     def weights_path(self) -> Path:
@@ -152,7 +144,7 @@ class FileTeacher(TeacherSource):
         """The file's sha256; a file that has not changed for a while is read only once."""
         kind = foreign.WEIGHTS if key == "weights" else foreign.STATISTICS
         where = f"teachers.{self.name}.{key}: {path}"
-        if not path.exists() and (other := self._elsewhere(path)):
+        if other := self.workspace.held(path):
             return other.sha256
         with self._readable(path, key), foreign.opened(path, kind, where=where) as file:
             state = os.fstat(file.fileno())
