@@ -222,6 +222,14 @@ class Children:
                         shutil.rmtree(old.folder, ignore_errors=True)
 
 
+# A studio that a script started with `&` ignores interrupts, and what it starts would too: none could stop it.
+_HEEDS_INTERRUPTS = """\
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
 def _started(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     """The process, in a session of its own; it holds the lock on `alive` for as long as it lives."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
@@ -234,7 +242,7 @@ def _started(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
         if fcntl is not None:
             fcntl.flock(alive, fcntl.LOCK_EX)
         return subprocess.Popen(  # noqa: S603 - our own program; what comes from a request was checked
-            command,
+            [sys.executable, "-I", "-S", "-c", _HEEDS_INTERRUPTS, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

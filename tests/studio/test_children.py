@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Children:
     started = children._started
 
     def waiting(command: Any, folder: Path) -> subprocess.Popen[bytes]:
-        code = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)\nsys.exit(7)"
+        code = "import os, sys, time\nopen(sys.argv[1] + '.begun', 'x')\n"
+        code += "while not os.path.exists(sys.argv[1]): time.sleep(0.01)\nsys.exit(7)"
         return started([sys.executable, "-S", "-c", code, str(folder / "go")], folder)
 
     monkeypatch.setattr(children, "_started", waiting)
@@ -62,8 +64,15 @@ def test_old_children_go_unless_they_are_at_work(made: Children, monkeypatch: py
         _end(each)
 
 
-def test_only_the_living_are_stopped(made: Children) -> None:
+@pytest.mark.parametrize("ignored", [False, True])
+def test_only_the_living_are_stopped(made: Children, ignored: bool) -> None:
+    # A job of a shell's background ignores interrupts, and so do its children.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ignored else None
     child = made.start([], [], graph="zoo")
+    if ignored:
+        signal.signal(signal.SIGINT, before)
+    while not (child.folder / "go.begun").exists():
+        time.sleep(0.01)
     child.stop()
     while child.alive() or child.status is None:
         time.sleep(0.01)
