@@ -222,7 +222,7 @@ class Children:
                         shutil.rmtree(old.folder, ignore_errors=True)
 
 
-# A studio that a script started with `&` ignores interrupts; what it starts would too, and none could stop it.
+# A studio that a script started with `&` ignores interrupts; so would what it starts, and none could stop it.
 _HEEDS_INTERRUPTS = """\
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
