@@ -87,7 +87,12 @@ def test_from_fit_to_an_image_without_a_word(fitted: Page, studio: Studio, tmp_p
 
     photo = tmp_path / "photo.png"
     Image.new("RGB", (80, 60), (200, 40, 90)).save(photo)
+    page.route("**/api/v1/samples/**", lambda route: page.wait_for_timeout(500) or route.continue_())
+    page.locator(".sample").nth(1).click()  # whose bytes come late, and are not shown any more
     drop(page, photo)
+    expect(page.locator(".photo")).to_contain_text("80 × 60")
+    page.wait_for_timeout(1000)
+    page.unroute("**/api/v1/samples/**")
     expect(page.locator(".photo")).to_contain_text("80 × 60")
     page.get_by_role("button", name="pets").click()
     expect(page.locator(".answer h3")).to_have_text(["cat → classify", "dog → classify"])

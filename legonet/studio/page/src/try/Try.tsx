@@ -45,14 +45,18 @@ export function Try() {
       if (latest.current === stopped) work(false);
     }
   };
+  const choice = useRef(0); // a sample that arrives after another image was chosen is not shown
   const show = (next: Given) => {
+    choice.current += 1;
     if (image) URL.revokeObjectURL(image.url);
     setImage(next);
   };
   const take = (file: Blob | undefined, name = "image.png") => file && show({ name, url: URL.createObjectURL(file), file });
   const sample = async (name: string) => {
+    const mine = (choice.current += 1);
     try {
-      show({ name, url: URL.createObjectURL(await blob(`samples/${encodeURIComponent(name)}`)), file: null });
+      const bytes = await blob(`samples/${encodeURIComponent(name)}`);
+      if (choice.current === mine) show({ name, url: URL.createObjectURL(bytes), file: null });
     } catch (error) {
       refuse(error);
     }
