@@ -250,7 +250,7 @@ def live_needs(folder: Path) -> tuple[float, frozenset[str] | None] | None:
     """
     began, needed, unknown = float("inf"), set[str](), False
     for path in sorted(folder.glob("*.lock")):
-        if not _is_held(path):
+        if not is_held(path):
             continue
         try:
             owner, needs, _ = _beginning(path, _LARGEST).split(b"\n")
@@ -263,7 +263,8 @@ def live_needs(folder: Path) -> tuple[float, frozenset[str] | None] | None:
     return began, None if unknown else frozenset(needed)
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock on a file; never where there are no locks."""
     if fcntl is None:
         return False
     try:

@@ -25,6 +25,7 @@ from typing import Any
 from legonet import foreign
 from legonet.errors import LegonetError, StoreError
 from legonet.foreign import MIB
+from legonet.store.locks import is_held
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
 from legonet.web.faults import refuse
@@ -91,19 +92,7 @@ class Child:
         """Whether it is at work."""
         if fcntl is None:
             return self.status is None
-        try:
-            file = os.open(self.folder / "alive", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(file)
-        return False
+        return is_held(self.folder / "alive")
 
     def errors(self) -> str:
         """The end of what it complained of."""

@@ -21,6 +21,7 @@ from PIL import Image
 import legonet
 from legonet.errors import DataError, SelectError
 from legonet.serve import deployment
+from tests.run.faults import titled
 from tests.serve.conftest import OPTIONS, png
 
 LOOPBACK = "127.0.0.1"
@@ -58,16 +59,7 @@ def url(served: Path) -> Iterator[str]:
 
 def replicas() -> list[int]:
     """Processes that are replicas of ours now."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                title = (folder / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if title.startswith(b"ray::ServeReplica:zoo"):
-                found.append(int(folder.name))
-    return found
+    return titled(b"ray::ServeReplica:zoo")
 
 
 def wanted(served: Path, image: bytes) -> dict[str, Any]:

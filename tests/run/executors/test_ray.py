@@ -18,7 +18,7 @@ from legonet.run.jobs import Job
 from legonet.run.options import RunOptions
 from legonet.store.blobs import MemoryStore
 from tests.run.executors.jobs import ENDLESS, finish, samples
-from tests.run.faults import copy
+from tests.run.faults import copy, titled
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
@@ -26,16 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's o
 
 def workers() -> list[int]:
     """Processes that do a job of ours now."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                title = (folder / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if title.startswith(b"ray::work"):
-                found.append(int(folder.name))
-    return found
+    return titled(b"ray::work")
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
