@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarks.sides import Row
+from benchmarks.sides import Row, rows_of
 from benchmarks.teacher_training import (
     Schedule,
     State,
@@ -121,12 +121,8 @@ def run_scenes(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> 
         paths = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
         samples = {path: _scenes(path, "train", 1, count) for path in paths[1:]} if count else None
         network.transplant(samples)
-        for row in network.evaluate({path: _scenes(path, "test", 0, None) for path in paths}).rows:
-            if count and row.path == paths[0]:  # the first one has no adapter
-                continue
-            assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
-            given = 0 if row.path == paths[0] else count
-            rows.append(Row(row.path, row.teacher, row.unadapted, row.transplanted, given))
+        found = network.evaluate({path: _scenes(path, "test", 0, None) for path in paths}).rows
+        rows += rows_of(found, paths[0], count)
     return rows
 
 

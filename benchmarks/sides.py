@@ -7,7 +7,7 @@ test images beside its teacher's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from benchmarks.train_teachers import save_state, shuffle_features
 from legonet.blocks.files import find_block
 from legonet.data import animals
 from legonet.data.animals import CATEGORIES, SIDES
+from legonet.evaluate import Measurement
 from legonet.graph.load import load_graph
 from legonet.network import Network
 from legonet.store.workspace import shipped_folder
@@ -131,14 +132,18 @@ def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> l
         native, *taught = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
         samples = {path: _few(path, count) for path in taught} if count else None
         network.transplant(samples)
-        found = network.evaluate("animals").rows
-        for row in found:
-            if row.measure != "accuracy" or (count and row.path == native):
-                continue
-            assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
-            given = 0 if row.path == native else count
-            rows.append(Row(row.path, row.teacher, row.unadapted, row.transplanted, given))
+        found = [row for row in network.evaluate("animals").rows if row.measure == "accuracy"]
+        rows += rows_of(found, native, count)
     return rows
+
+
+def rows_of(found: Iterable[Measurement], native: str, count: int) -> Iterator[Row]:
+    """Rows of what was measured; the native path, which has no adapter, is there once: without images."""
+    for row in found:
+        if count and row.path == native:
+            continue
+        assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
+        yield Row(row.path, row.teacher, row.unadapted, row.transplanted, 0 if row.path == native else count)
 
 
 def _few(path: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
