@@ -95,6 +95,11 @@ class Output(Model):
         return False
 
     @property
+    def by_sign(self) -> bool:
+        """Whether each output decides by its sign alone, so that what is recorded of it says how surely."""
+        return False
+
+    @property
     def places(self) -> Literal["shares", "pixels"] | None:
         """What labels are that are places.
 

@@ -25,6 +25,11 @@ class BinaryOutput(Output):
     )
     guessed_from: ClassVar[str] = "a score (1)"
 
+    @property
+    def by_sign(self) -> bool:
+        """Return that it is one score."""
+        return True
+
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one score."""
         return (1,)

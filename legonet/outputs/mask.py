@@ -27,6 +27,11 @@ class MaskOutput(Output):
     drawn: ClassVar[bool] = True
     guessed_from: ClassVar[str] = "maps of the image's size (labels, {height}, {width})"
 
+    @property
+    def by_sign(self) -> bool:
+        """Return that it is one score a pixel, unless labels compete."""
+        return len(self.labels) == 1
+
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one map per label, of the image's size or one of its own."""
         return (len(self.labels), *(self.size or image[1:]))

@@ -49,6 +49,11 @@ class MultilabelOutput(Output):
         description="the labels, in the order of the scores"
     )
 
+    @property
+    def by_sign(self) -> bool:
+        """Return that each label has a score of its own."""
+        return True
+
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one score per label."""
         return (len(self.labels),)

@@ -83,6 +83,7 @@ class Context:
         imagined: Features that `legonet.distill.synthesis.features` made before for the same teacher;
             None: make them.
         notes: What is lacking, for people; methods add to it.
+        unseen: Features of given images that are not learned from; methods that spare some add them.
         progress: Called with (step, steps, loss).
         checkpoint: Where descents leave their states; None: nowhere.
     """
@@ -99,6 +100,7 @@ class Context:
     device: torch.device | str
     imagined: Tensor | None = None
     notes: list[str] = field(default_factory=list)
+    unseen: list[Tensor] = field(default_factory=list)
     progress: StepCallback | None = None
     checkpoint: Checkpoint | None = None
 
