@@ -3,8 +3,9 @@
     python -m benchmarks.agreement
 
 Adapters of the animals, with statistics of many and of few images, with and without images, with and without
-a common base, of scores and of masks, by several methods. The constants of `legonet.distill.fitting.estimate` come from the validation images; the part
-of the intervals that hold is counted on the test images.
+a common base, of scores and of masks, by several methods. The constants of
+`legonet.distill.fitting.estimate` come from the validation images; the part of the intervals that hold is
+counted on the test images.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """How often a path will decide as its teacher does on real images, said before one is seen.
 
-Fresh synthetic features show how far y_S is from y_T, but the teacher is less sure of them than of real images.
-Where each output decides by its sign, y_T is taken as its owner recorded it, and its error from the features on
-which the teacher answers about as much:
+Fresh synthetic features show how far y_S is from y_T, but the teacher is less sure of them than of real
+images. Where each output decides by its sign, y_T is taken as its owner recorded it, and its error from the
+features on which the teacher answers about as much:
 
     seen = E_y P[ sign(y + e) = sign(y) ],    y as recorded,  e = y_S - y_T  of features with y_T near y
     logit(agreement) = logit(seen) + shift ± spread
 
 Of other kinds, *seen* is the part of the features that both decide alike. Shift and spread are of fits whose
-real agreement was measured (docs/method.md has them, and how they were made). Given images that the method did
-not learn from are worth more: they are counted, and Bayes' rule joins both.
+real agreement was measured (docs/method.md has them, and how they were made). Given images that the method
+did not learn from are worth more: they are counted, and Bayes' rule joins both.
 
 Source: legonet; the error by nearness is Nadaraya and Watson's kernel regression (1964).
 """
@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale
+from legonet.distill.flops.work import ESTIMATED
 from legonet.distill.synthesis.features import synthesise_features
 from legonet.teachers.statistics import levels, quantiles_of_outputs
 
-FEATURES = 320  # that are synthesised to see how both decide
 SEED = 991  # of these: they are none of those that a fit learns from
 ENOUGH = 40  # given images whose outputs show their distribution, where none is recorded
 VALUES = 4096  # of an output, that errors are taken from
@@ -39,7 +39,7 @@ _FREEDOM = 4  # of Student's t: some fits are far off, and images may say so
 
 
 class Known(NamedTuple):
-    """By how much real agreement differs from what is seen: the middle and scale of Student's t, in logits."""
+    """By how much real agreement differs from what is seen: middle and scale of Student's t, in logits."""
 
     shift: float
     spread: float
@@ -73,7 +73,7 @@ def expect(context: Context, common: bool) -> Estimate | None:
         None where there is nothing to compare on: neither statistics, nor f's input, nor an image that was
         not learned from.
     """
-    features = synthesise_features(context.edge, FEATURES, SEED, context.device)
+    features = synthesise_features(context.edge, ESTIMATED, SEED, context.device)
     spared = [_alike(context, *_outputs(context, each)) for each in context.unseen]
     alike = torch.cat(spared) if spared else torch.zeros(0)
     if features is None:
