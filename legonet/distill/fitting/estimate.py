@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.fitting.context import Context, outputs_of
+from legonet.distill.fitting.context import Context, Edge, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.flops.work import ESTIMATED
 from legonet.distill.synthesis.features import synthesise_features
@@ -45,9 +45,10 @@ class Known(NamedTuple):
     spread: float
 
 
-RECORDED = Known(-0.2, 0.35)
-APART = Known(-0.9, 0.42)  # recorded, but the two task modules have no common base
+RECORDED = Known(-0.2, 0.28)
+APART = Known(-0.85, 0.35)  # recorded, but the two task modules have no common base
 UNRECORDED = Known(0.2, 0.55)
+FEWER = 25  # images: of so few that are recorded, agreement is a logit lower than of many
 
 
 class Estimate(NamedTuple):
@@ -74,17 +75,41 @@ def expect(context: Context, common: bool) -> Estimate | None:
         not learned from.
     """
     features = synthesise_features(context.edge, ESTIMATED, SEED, context.device)
-    spared = [_alike(context, *_outputs(context, each)) for each in context.unseen]
+    spared = [_alike(context.edge, *_outputs(context, each)) for each in context.unseen]
     alike = torch.cat(spared) if spared else torch.zeros(0)
     if features is None:
         return estimate(0.5, 0, UNRECORDED, float(alike.sum()), len(alike)) if len(alike) else None
-    wanted, found = _outputs(context, features)
-    quantiles = _known_quantiles(context)
+    given = context.features
+    answers = None if given is None or len(given) < ENOUGH else outputs_of(context.teacher, given).cpu()
+    return expect_of(context.edge, *_outputs(context, features), common, alike, answers)
+
+
+def expect_of(
+    edge: Edge,
+    wanted: Tensor,
+    found: Tensor,
+    common: bool,
+    alike: Tensor | None = None,
+    answers: Tensor | None = None,
+) -> Estimate:
+    """Estimate the agreement on real images from outputs on synthetic ones.
+
+    Args:
+        edge: What is known of the teacher.
+        wanted: Its outputs, (batch, outputs, …).
+        found: The path's, of the same shape.
+        common: The two task modules have a common base.
+        alike: How far real images that were not learned from are decided alike, in [0, 1], (images,).
+        answers: The teacher's outputs on real images, which stand for the recorded ones where none are.
+    """
+    quantiles, right = _quantiles(edge, answers), torch.zeros(0) if alike is None else alike
     if quantiles is None:
-        seen, known = float(_alike(context, wanted, found).mean()), UNRECORDED
+        seen, known = float(_alike(edge, wanted, found).mean()), UNRECORDED
     else:
         seen, known = as_recorded(found, wanted, quantiles), RECORDED if common else APART
-    return estimate(seen, len(features), known, float(alike.sum()), len(alike))
+        if edge.statistics is not None:
+            known = known._replace(shift=known.shift - FEWER / edge.statistics.images)
+    return estimate(seen, len(wanted), known, float(right.sum()), len(right))
 
 
 def estimate(seen: float, features: int, known: Known, alike: float = 0.0, unseen: int = 0) -> Estimate:
@@ -92,13 +117,14 @@ def estimate(seen: float, features: int, known: Known, alike: float = 0.0, unsee
 
     Args:
         seen: The part of synthetic features that both decide alike.
-        features: How many there are.
+        features: How many there are; of fewer than usual less is known.
         known: How real agreement differs from that.
         alike: How many images that were not learned from both decide alike.
         unseen: How many there are.
     """
     right, wrong = seen * features + 0.5, (1 - seen) * features + 0.5
-    middle, spread = math.log(right / wrong) + known.shift, math.sqrt(known.spread**2 + 1 / right + 1 / wrong)
+    middle = math.log(right / wrong) + known.shift
+    spread = known.spread * math.sqrt(max(1.0, ESTIMATED / max(1, features)))
     places = [middle + spread * step for step in _GRID]
     chances = [
         -(_FREEDOM + 1) / 2 * math.log1p(step * step / _FREEDOM)
@@ -145,23 +171,22 @@ def _outputs(context: Context, features: Tensor) -> tuple[Tensor, Tensor]:
     return outputs_of(context.teacher, features).cpu(), outputs_of(student, features).cpu()
 
 
-def _alike(context: Context, wanted: Tensor, found: Tensor) -> Tensor:
+def _alike(edge: Edge, wanted: Tensor, found: Tensor) -> Tensor:
     """How far both decide alike on each feature, in [0, 1]."""
-    return context.edge.meaning.agreement(found, wanted, output_scale(wanted)).float()
+    return edge.meaning.agreement(found, wanted, output_scale(wanted)).float()
 
 
-def _known_quantiles(context: Context) -> Tensor | None:
-    """Of the teacher's outputs, where each decides by its sign: as recorded, or of the images given."""
-    statistics, meaning = context.edge.statistics, context.edge.meaning
-    if not meaning.by_sign:
+def _quantiles(edge: Edge, answers: Tensor | None) -> Tensor | None:
+    """Of the teacher's outputs on real images, where each decides by its sign, and to both sides."""
+    if not edge.meaning.by_sign:
         return None
-    if statistics is not None and len(statistics.output_quantiles):
-        found = statistics.output_quantiles
-    elif context.features is not None and len(context.features) >= ENOUGH:
-        found = quantiles_of_outputs(outputs_of(context.teacher, context.features).cpu())
+    if edge.statistics is not None and len(edge.statistics.output_quantiles):
+        found = edge.statistics.output_quantiles
+    elif answers is not None:
+        found = quantiles_of_outputs(answers)
     else:
         return None
-    return None if meaning.one_sided(found.tolist()) is not None else found
+    return None if edge.meaning.one_sided(found.tolist()) is not None else found
 
 
 def _quantile(places: list[float], weights: list[float], part: float) -> float:
