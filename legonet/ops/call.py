@@ -15,9 +15,6 @@ Shape = tuple[int, ...]
 Gradient = Union["Tensor", Mapping[int, "Tensor"]]
 """Of a result; by its place where an operation gives several."""
 
-NOT_AT_ZERO = frozenset(["log", "log10", "log2", "reciprocal", "rsqrt", "sqrt"])
-"""Operations without a derivative at 0; they are linearised at 1."""
-
 
 @dataclass(frozen=True)
 class Extent:

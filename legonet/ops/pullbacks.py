@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from legonet.ops.call import NOT_AT_ZERO, Call, Data, Gradient, filled
+from legonet.ops.call import Call, Data, Gradient, filled
 from legonet.ops.nominal import with_ones
 
 if TYPE_CHECKING:
@@ -22,12 +22,17 @@ EXACT = "linear: its transposed Jacobian"
 POINT = "its derivative at the nominal point"
 
 
-def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
-    """J^T G by automatic differentiation at the nominal point; what is linear has one J everywhere."""
+def transposed(call: Call, gradient: Gradient, default: float = 0.0) -> list[Tensor | None]:
+    """J^T G by automatic differentiation at the nominal point; what is linear has one J everywhere.
+
+    Args:
+        call: The operation.
+        gradient: G, of its result.
+        default: Where features stand that have no nominal value.
+    """
     import torch
 
     data = call.data
-    default = 1.0 if call.operation in NOT_AT_ZERO else 0.0
     learned = _learns(gradient) or any(map(_learns, _tensors((call.arguments, call.keywords))))
     with torch.enable_grad():
         points = [each.value(default).detach() for each in data]
@@ -52,6 +57,11 @@ def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
         )
     by_place = dict(zip(map(id, smooth), found, strict=True))
     return [by_place.get(id(each)) for each in points]
+
+
+def transposed_at_one(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """J^T G of what has no derivative at 0, where features stand at 1."""
+    return transposed(call, gradient, 1.0)
 
 
 def _learns(value: Any) -> bool:

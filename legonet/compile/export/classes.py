@@ -9,22 +9,13 @@ from itertools import repeat
 
 from torch import Tensor, nn
 
-from legonet.compile.export.constructors import (
-    LINE,
-    Argument,
-    Chain,
-    Code,
-    Make,
-    Maker,
-    numbers,
-    with_numbers,
-    written,
-)
+from legonet.compile.export.constructors import LINE, Chain, Maker, numbers, with_numbers, written
 from legonet.compile.export.forward import forward_lines, parameters
 from legonet.compile.export.names import Names, class_name, comment
 from legonet.compile.export.sizes import size_names
 from legonet.compile.export.tree import Module
 from legonet.compile.export.wrap import wrapped
+from legonet.ops.layers import Argument, Code, Make
 
 _MOST = 8  # parameters of a class; modules that differ in more have classes of their own
 _RESERVED = (

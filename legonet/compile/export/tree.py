@@ -15,10 +15,11 @@ from typing import Any
 
 from torch import Tensor
 
-from legonet.compile.export.layers import Layer, layer_of
+from legonet.compile.export.layers import layer_of
 from legonet.ir.cuts import needed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
-from legonet.ops.creation import PLACED
+from legonet.ops.layers import Layer
+from legonet.ops.table import is_placed
 
 Path = tuple[str, ...]
 
@@ -183,7 +184,7 @@ class _Finder:
     def _lacks(self, module: Module) -> bool:
         """Whether its own operations need the batch or a device, of which no input tells."""
         needs_batch = any(map(_takes_batch, module.operations))
-        needs_device = any(step.function in PLACED for step in module.operations)
+        needs_device = any(is_placed(step.function) for step in module.operations)
         return (needs_batch and module.batch is None) or (needs_device and module.device is None)
 
     def _dissolve(self, steps: Sequence[Operation], path: Path, name: str) -> None:
@@ -224,7 +225,7 @@ class _Finder:
             outputs,
             self._layers[steps[0].name] if is_layer else None,
             self._first(inputs, self._batch) if any(map(_takes_batch, own)) else None,
-            self._first(inputs) if any(each.function in PLACED for each in own) else None,
+            self._first(inputs) if any(is_placed(each.function) for each in own) else None,
         )
 
     def _first(self, inputs: tuple[str, ...], size: int | None = None) -> int | None:
