@@ -23,8 +23,8 @@ def build_modules(program: Program, tensors: Tensors) -> tuple[dict[Place, nn.Mo
     """Make the modules of a program.
 
     Args:
-        program: That is to run.
-        tensors: Of the stored modules that it names.
+        program: The program that is to run.
+        tensors: The tensors of the stored modules that it names.
 
     Returns:
         The modules by kind and name, and where the module of each call is.

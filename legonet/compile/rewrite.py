@@ -80,8 +80,8 @@ def rebuilt(
     """A graph of other operations, with the tensors that they take.
 
     Args:
-        graph: Whose tensors are known.
-        steps: By name, in order.
+        graph: The graph whose tensors are known.
+        steps: The operations by name, in order.
         output: The result that counts; default: the graph's.
         more: Tensors that the graph does not have, or that have another shape now.
     """

@@ -162,7 +162,7 @@ class GraphModule(Holder):
         """An argument's value.
 
         Args:
-            value: As a graph writes it.
+            value: The argument, as a graph writes it.
             known: Gives a result by its name.
             features: The input, for the batch's size.
         """

@@ -49,8 +49,8 @@ def size_of(graph: ModelGraph, shape: Shape) -> Size:
     """What a module gives and costs.
 
     Args:
-        graph: Its operations, which fit each other and the input.
-        shape: Of one input, without the batch.
+        graph: The module's operations, which fit each other and the input.
+        shape: The shape of one input, without the batch.
 
     Raises:
         BlockError: They do not fit after all.
@@ -112,9 +112,9 @@ def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> M
     """Find the shapes of all results that have the batch as first axis, without it; of `input` too.
 
     Args:
-        graph: As of `output_shape`, like the others.
-        input_shape: Likewise.
-        where: Likewise.
+        graph: The model.
+        input_shape: The shape of one input, such as (channels, height, width), without the batch.
+        where: What messages call the model.
 
     Raises:
         BlockError: As of `output_shape`.
@@ -223,7 +223,7 @@ def lowest_window(graph: ModelGraph, shape: Shape) -> int:
 
     Args:
         graph: The model.
-        shape: Of one input, without the batch.
+        shape: The shape of one input, without the batch.
     """
     lowest = lowest_pooling(graph)
     if lowest is None or len(shape) < 3:

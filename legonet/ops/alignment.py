@@ -85,7 +85,7 @@ def reduced(units: Units, call: Call, place: int = 1, kept: int = 2) -> Any:
     """One number of those along some axes.
 
     Args:
-        units: Of the model.
+        units: What is known of the model's units.
         call: The reduction.
         place: The position of its axes.
         kept: The position of what says whether these are kept.

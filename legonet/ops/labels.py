@@ -63,10 +63,10 @@ class Weight:
     """Which units the axes of a tensor belong to.
 
     Attributes:
-        name: Of the tensor.
+        name: The tensor's name.
         outputs: A label for each of its rows.
         inputs: A label for each of its columns, over all groups; None for a tensor without, such as a bias.
-        groups: Of a convolution.
+        groups: The number of groups of a convolution.
         transposed: The columns are the first axis.
         recorded: It holds running statistics, which are not compared.
     """
@@ -109,7 +109,7 @@ class Units:
         pinned: Labels of units that keep their place.
         blocks: For each operation with blocks, (members, 2) a label and that of the block it moves with.
         uses: For each argument of an operation, the labels in it and how often each is there.
-        weights: By name.
+        weights: The tensors that have places for units, by name.
         frozen: Names of tensors that are left as they are.
     """
 

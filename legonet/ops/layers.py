@@ -32,9 +32,9 @@ class Argument:
     """One argument.
 
     Attributes:
-        name: Of the parameter; it is written where there is a default.
+        name: The parameter's name, which is written where there is a default.
         value: A pair of equal numbers is one number, as people write it.
-        default: Where the value is this, nothing is written.
+        default: The value for which nothing is written.
         named: It is written with its name, although there is no default.
     """
 
@@ -70,7 +70,7 @@ class Layer:
     Attributes:
         make: How it is made.
         tensors: The model's tensors by their names in the layer.
-        owner: Where the tensors stand in the model; None for a layer without any.
+        owner: The module of the model that has the tensors; None for a layer without any.
     """
 
     make: Make
@@ -83,10 +83,10 @@ class LayerCall:
     """A call of an operation, as the makers of layers see it.
 
     Attributes:
-        arguments: By name.
+        arguments: The operation's arguments by name.
         in_place: It overwrites its first argument.
         state: The model's tensors.
-        shapes: Of the results that are tensors, the batch included.
+        shapes: The shapes of the results that are tensors, the batch included.
     """
 
     arguments: Given

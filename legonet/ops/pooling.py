@@ -81,8 +81,8 @@ def _ordered(call: Call, gradient: Gradient, place: int, kept: int | None = None
     """What is chosen by size along an axis, each as the mean along it: all are as likely to be chosen.
 
     Args:
-        call: Of the operation.
-        gradient: Of its result.
+        call: The call.
+        gradient: The gradient of its result.
         place: The position of the axis.
         kept: The position of what says whether the axis is kept; None: it is.
     """

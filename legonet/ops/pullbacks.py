@@ -28,12 +28,12 @@ def transposed(call: Call, gradient: Gradient, default: float = 0.0) -> list[Ten
     Args:
         call: The operation.
         gradient: G, of its result.
-        default: Where features stand that have no nominal value.
+        default: The nominal value of features that have none of their own.
     """
     import torch
 
     data = call.data
-    learned = _learns(gradient) or any(map(_learns, _tensors((call.arguments, call.keywords))))
+    learned = learns(call, gradient)
     with torch.enable_grad():
         points = [each.value(default).detach() for each in data]
         smooth = [each for each in points if each.is_floating_point() or each.is_complex()]
@@ -64,10 +64,9 @@ def transposed_at_one(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return transposed(call, gradient, 1.0)
 
 
-def _learns(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_learns, value.values()))
-    return bool(getattr(value, "requires_grad", False))
+def learns(call: Call, gradient: Gradient) -> bool:
+    """Whether the gradient, or a tensor that the call takes, is itself to be differentiated."""
+    return any(each.requires_grad for each in _tensors((gradient, call.arguments, call.keywords)))
 
 
 def _tensors(value: Any) -> Iterator[Any]:

@@ -125,7 +125,7 @@ def rows(names: str | Iterable[str], **known: Any) -> list[Row]:
 
     Args:
         names: Separated by spaces.
-        known: As of `Row`.
+        known: Fields of `Row`.
     """
     each = names.split() if isinstance(names, str) else names
     return [Row(name, **known) for name in each]

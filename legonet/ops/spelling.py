@@ -23,8 +23,8 @@ class Given:
     """The arguments of one operation, by the names that ATen gives them.
 
     Attributes:
-        positional: By name, in order, up to the last that is not its default.
-        keywords: Those that ATen takes by name only.
+        positional: Arguments by name, in order, up to the last that is not its default.
+        keywords: Arguments that ATen takes by name only.
     """
 
     positional: dict[str, Any]

@@ -21,6 +21,7 @@ from legonet.ops import (
     pooling,
     rectifiers,
     recurrence,
+    resampling,
     reshaping,
 )
 from legonet.ops.row import Row
@@ -34,6 +35,7 @@ _FAMILIES = (
     normalisation,
     elementwise,
     reshaping,
+    resampling,
     attention,
     recurrence,
     creation,
@@ -69,8 +71,8 @@ def register_operation(row: Row) -> None:
     """
     if row.name not in ROWS and not _is_function(row.name):
         raise BlockError(
-            f"operation '{row.name}': not known; expected one of ATen's that is a function of tensors, without "
-            f"side effects; correct its name.{did_you_mean(row.name, ROWS)}"
+            f"operation '{row.name}': not known; expected one of ATen's that is a function of tensors "
+            f"without side effects; correct its name.{did_you_mean(row.name, ROWS)}"
         )
     ROWS[row.name] = row
     record(f"operation '{row.name}'", sys._getframe(1).f_globals.get("__name__", "__main__"))

@@ -41,8 +41,8 @@ class Source:
     Attributes:
         kind: What the model is, which names the class of the whole.
         module: The whole.
-        state: Its tensors.
-        buffers: Those that are no parameters.
+        state: The model's tensors.
+        buffers: The names of those that are no parameters.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class _Draft:
         module: What it computes.
         attributes: Its modules, parameters and buffers; of a chain, itself.
         forward: The lines of its method; a chain has none.
-        keys: As of `Made`.
+        keys: As in `Made`.
     """
 
     source: Source

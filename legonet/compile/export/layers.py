@@ -16,9 +16,9 @@ def layer_of(step: Operation, state: Mapping[str, Tensor], shapes: Mapping[str, 
     """The layer that computes what an operation does.
 
     Args:
-        step: Of a model.
+        step: An operation of the model.
         state: The model's tensors.
-        shapes: Of the results that are tensors, the batch included.
+        shapes: The shapes of the results that are tensors, the batch included.
 
     Returns:
         The layer, whatever module called the operation; None: there is none.

@@ -29,10 +29,10 @@ class Module:
     """A module of model.py.
 
     Attributes:
-        path: Where it stands in the original model; empty for the whole.
+        path: The place in the original model; empty for the whole.
         body: Its own operations and calls of modules inside it, in order.
         inputs: The results that it takes from outside, in the order of their first use.
-        outputs: Its results that are taken outside.
+        outputs: The results that are taken outside, in order.
         layer: What it is, if it is a layer of torch.nn.
         batch: The number of the input whose first axis is the batch, where its own operations need that.
         device: The number of an input that is a tensor, where its own operations make tensors.
@@ -85,7 +85,7 @@ class Inner:
     """A call of a module by the one around it.
 
     Attributes:
-        name: Of the module within the one around it.
+        name: The module's name within the one around it.
         module: The module.
         arguments: Results that it takes.
         results: Results that it gives.
@@ -104,9 +104,9 @@ def modules_of(
 
     Args:
         graph: The model.
-        state: Its tensors.
-        shapes: Of the results that are tensors, the batch included.
-        batch: Its size in these shapes; no other axis has it.
+        state: The model's tensors.
+        shapes: The shapes of the results that are tensors, the batch included.
+        batch: The size of the batch in these shapes; no other axis has it.
     """
     return _Finder(graph, state, shapes, batch).whole()
 

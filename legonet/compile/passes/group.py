@@ -49,7 +49,7 @@ def group(program: Program, pays: Pays = always) -> Program:
     Of modules that are too wide above, the operations below are grouped as bricks of the kind `stems`.
 
     Args:
-        program: That is rewritten.
+        program: The program that is rewritten.
         pays: Asked of each group whether it is worth it.
     """
     refused: set[str] = set()
@@ -106,7 +106,7 @@ def _keeps_apart(graph: ModelGraph, step: Operation, first: bool, taken: Collect
     """Whether members that stand side by side in the channels stay apart.
 
     Args:
-        graph: Of the operation.
+        graph: The graph that the operation is of.
         step: The operation.
         first: It takes what all members share.
         taken: How many channels what it takes has, where that is known.
