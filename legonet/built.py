@@ -227,7 +227,7 @@ class BuiltNetwork(Design):
         batch: int = 32,
         progress: Literal["auto"] | None = "auto",
     ) -> Predictions:
-        """Say what is on images, by the paths of the network.
+        """Run images through paths of the network, and say what each path sees on them.
 
         Args:
             images: A file, a folder, a PIL image, an array or tensor of one image or of several, or an

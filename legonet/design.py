@@ -108,7 +108,7 @@ class Design:
                 will do that torch.export can trace, such as torchvision's resnet18.
             category: The category that it was trained for.
             task: The task that it was trained for. A new task takes its meaning from the shape of the output:
-                one score is binary, a map is a mask, a vector is a vector.
+                one number is a binary score, maps of the image's size are a mask, several numbers a vector.
             cut: The layer, module or operation that the category module ends with, such as `layer2`; or a
                 fraction of the model's multiplications, such as 0.5.
             output: Which output counts, where the model gives several, such as `out`; and last steps that it
@@ -124,8 +124,8 @@ class Design:
                 the two at the image; `replace` it, and a teacher of the same path; or make a `variant`,
                 `cat@2`.
             example_shape: The shape of the images that the model is traced with; default: the network's.
-            copy: Whether the module's weights are copied; without, a large model takes no memory twice, but
-                it must not change before the network is saved.
+            copy: Whether the module's weights are copied. Without, a large model takes its memory only
+                once, but it must not change before the network is saved.
             image: The images that the model takes, as `input` in a graph file, if not the category's or the
                 network's; a new category takes them over.
             licence: The licence of its weights, such as `MIT`; it is shown wherever the teacher's modules go.

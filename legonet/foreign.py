@@ -125,10 +125,10 @@ def read(path: Path | str, kind: Kind, *, where: str = "", follow: bool = False)
     return data
 
 
-def read_if_there(path: Path | str, kind: Kind, *, where: str = "", follow: bool = False) -> bytes | None:
+def read_if_there(path: Path | str, kind: Kind) -> bytes | None:
     """As `read`; None where there is no file of this name, nor anything else."""
     try:
-        return read(path, kind, where=where, follow=follow)
+        return read(path, kind)
     except LegonetError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             return None

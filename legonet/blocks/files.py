@@ -52,13 +52,12 @@ def list_blocks(folders: Iterable[Path]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
+def find_block(name: str, folders: Sequence[Path]) -> Block:
     """Find a block by its name.
 
     Args:
         name: The block's name, as its file says; the file may be called otherwise.
         folders: Where to look, in this order.
-        where: What messages put first: who wants the block.
 
     Returns:
         The block.
@@ -68,18 +67,17 @@ def find_block(name: str, folders: Sequence[Path], *, where: str = "") -> Block:
             the message is the whole report.
     """
     known = list_blocks(folders)
-    begin = f"{where}: " if where else ""
     if name not in known:
         looked = listed([str(folder) for folder in folders]) or "no folder"
         files = [path for folder in folders for path in _block_files(folder) if path.stem == name]
         hint = f" {files[0]} holds the block '{name_in(files[0])}'." if files else did_you_mean(name, known)
         raise BlockError(
-            f"{begin}no block {show(name)} in {looked}; blocks are {listed(list(known)) or 'none'}.{hint}"
+            f"no block {show(name)} in {looked}; blocks are {listed(list(known)) or 'none'}.{hint}"
         )
     same = [path for path in _block_files(known[name].parent) if name_in(path) == name]
     if len(same) > 1:
         raise BlockError(
-            f"{begin}{same[1]}: found the name '{name}', which {same[0]} has too; expected one block of a "
+            f"{same[1]}: found the name '{name}', which {same[0]} has too; expected one block of a "
             "name; change the `name` in one of them"
         )
     own = known[name].parent == shipped_folder(BLOCKS_FOLDER)  # installers put links there

@@ -154,7 +154,7 @@ def transplant(
     accept = None if agreed is None else agreed.accept
     bars = open_bars(None if as_json or form == "json" else "auto", sys.stdout)
     with bars, _Told(bars, form == "json", tensorboard) as told, warnings.catch_warnings():
-        warnings.simplefilter("ignore", LegonetWarning)  # the result is told below
+        warnings.simplefilter("ignore", LegonetWarning)  # the result is reported below
         result = network.transplant(given, device=device, progress=told, options=options, accept=accept)
     if as_json or form == "json":
         print(json.dumps(_data(result), indent=2 if as_json else None))

@@ -89,7 +89,7 @@ def _look(box: Inbox, options: RunOptions, device: str, wait: bool = False) -> i
 
 
 def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> bool:
-    """One drop, and whether it was taken; what is wrong with it is told, and the next one is looked at."""
+    """One drop, and whether it was taken; problems are reported, and the next one is looked at."""
     from legonet.errors import LegonetError
 
     print(f"  {drop.name}: checking {', '.join(file.name for file in drop.files)}", flush=True)
@@ -115,7 +115,7 @@ def _build(graph: Path, options: RunOptions, device: str) -> None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LegonetWarning)  # the result is told below
+            warnings.simplefilter("ignore", LegonetWarning)  # the result is reported below
             result = legonet.load(graph).transplant(device=device, options=options, progress=_tell)
     except LegonetError as error:
         print(f"! {error}", flush=True)

@@ -13,6 +13,7 @@ from legonet.compile.weights import Tensors
 from legonet.ir.graph import ModelGraph, Operation
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
+from legonet.ops.table import ROWS
 
 Place = tuple[str, str]
 """Kind and name of a module in a compiled network, such as ("categories", "cat")."""
@@ -22,8 +23,8 @@ def build_modules(program: Program, tensors: Tensors) -> tuple[dict[Place, nn.Mo
     """Make the modules of a program.
 
     Args:
-        program: That is to run.
-        tensors: Of the stored modules that it names.
+        program: The program that is to run.
+        tensors: The tensors of the stored modules that it names.
 
     Returns:
         The modules by kind and name, and where the module of each call is.
@@ -62,21 +63,19 @@ def build_group(bricks: Sequence[Brick], tensors: Tensors, shared: bool) -> Grap
 
 
 def _runnable(brick: Brick) -> ModelGraph:
-    """The graph with functions that overwrite what they may, and that ask for no order of memory."""
+    """The graph with functions that overwrite what they may, and that ask for no order of memory.
+
+    Channels last, a view across axes cannot be had; the same numbers can.
+    """
     steps: dict[str, Operation] = {}
     for name, step in brick.graph.steps.items():
         if name in brick.in_place:
             step = replace(step, function=f"{step.function}_")
-        elif step.function in _ANY_ORDER:
-            step = replace(step, function=_ANY_ORDER[step.function])
-        elif step.function in _ROW_BY_ROW:
+        elif other := ROWS[step.function].any_layout:
+            step = replace(step, function=other)
+        elif other is not None:
             below = fresh(f"{name}.contiguous", {*brick.graph.steps, *steps}, "_")
             steps[below] = Operation(below, "contiguous", step.arguments[:1], {}, step.module)
             step = replace(step, arguments=({"ref": below}, *step.arguments[1:]))
         steps[name] = step
     return replace(brick.graph, steps=steps)
-
-
-# Channels last, a view across axes cannot be had; the same numbers can.
-_ANY_ORDER = {"view": "reshape", "view_as": "reshape_as"}
-_ROW_BY_ROW = frozenset(["view_as_complex"])

@@ -24,7 +24,7 @@ class ProgramCost:
     """What a program costs.
 
     Attributes:
-        calls: Of bricks and groups.
+        calls: How many calls of bricks and groups there are.
         layers: How many operations these calls run.
         operations: Arithmetic for one image; two for each multiplication with its addition, one for each
             element that another operation computes.
@@ -42,7 +42,7 @@ def cost_of(program: Program, input_shape: Shapes) -> ProgramCost:
 
     Args:
         program: What runs.
-        input_shape: Of the images.
+        input_shape: The shape of the images.
     """
     shapes: dict[str, Shape] = {}
     known: dict[object, tuple[Shape, int]] = {}  # bricks of one structure are counted once

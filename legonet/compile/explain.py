@@ -61,7 +61,7 @@ def explain(trace: Mapping[str, Program], input_shape: Shapes, running: Running)
 
     Args:
         trace: The naive program, called `none`, and the program after each pass, in order.
-        input_shape: Of the images.
+        input_shape: The shape of the images.
         running: Where and how the last program runs.
     """
     costs = {name: cost_of(program, input_shape) for name, program in trace.items()}

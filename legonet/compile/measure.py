@@ -34,7 +34,7 @@ class Measured:
     Args:
         tensors: The tensors of the stored modules.
         running: Where and how the network will run.
-        input_shape: Of the images.
+        input_shape: The shape of the images.
         grouping_cache: What was measured before.
     """
 

@@ -61,7 +61,7 @@ def find_photos(
 
     Args:
         usual: The network's own image.
-        inputs: By category.
+        inputs: The images that categories see, by category.
         separate_inputs: Whether each category is given photos of its own.
         meanings: What outputs mean, by path.
     """

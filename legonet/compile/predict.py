@@ -195,7 +195,7 @@ def predict_each(
     """Run images through all paths as they come, so many at a time.
 
     Args:
-        network: For images, which `Network.compile` made.
+        network: The network, which `Network.compile` made.
         photos: The images.
         batch: How many are computed together; photos of other sizes, and large ones, are fewer.
         tell: Called with the error where an image cannot be read; the others go on.
@@ -241,8 +241,8 @@ def results_of(network: CompiledNetwork, pixels: Sequence[Tensor]) -> list[dict[
     """Run images of one size through all paths together.
 
     Args:
-        network: For images, which `Network.compile` made.
-        pixels: Of each image: float32 (channels, height, width) in [0, 1].
+        network: The network, which `Network.compile` made.
+        pixels: The pixels of each image: float32 (channels, height, width) in [0, 1].
 
     Returns:
         For each image, what each path says.

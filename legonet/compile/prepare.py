@@ -18,7 +18,7 @@ def prepared(photos: Tensor, image: Input) -> Tensor:
 
 
 def prepared_labels(labels: Tensor, meaning: Output, photos: Tensor, image: Input) -> Tensor:
-    """Labels of photos as those of the images that are made of them: maps are resized with them."""
+    """Labels of photos as labels of their images: maps are resized with the photos."""
     if photos.shape[2:] == image.shape[1:] or not (meaning.places or meaning.over_image):
         return labels
     if meaning.places == "shares":

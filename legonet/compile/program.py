@@ -25,7 +25,7 @@ class Computed:
     Attributes:
         how: The name of the formula.
         parts: Its tensors; None for one that is not there, such as a bias.
-        number: Of the formula, such as an epsilon.
+        number: A number that the formula takes, such as an epsilon.
     """
 
     how: str
@@ -243,7 +243,7 @@ def split_brick(program: Program, name: str, place: str, first: tuple[str, str])
     """Run the lower part of a brick as a brick of its own, in every call of it alone.
 
     Args:
-        program: That is rewritten.
+        program: The program that is rewritten.
         name: The brick.
         place: The cut point that the lower part ends with; not the brick's output.
         first: Kind and name of the new brick.

@@ -8,9 +8,7 @@ from typing import Any
 
 from legonet.compile.program import Brick, fresh
 from legonet.ir.graph import ModelGraph, Operation, TensorSpec, renamed, restricted
-
-WEIGHTED = ("conv1d", "conv2d", "conv3d", "conv2d.padding", "conv_transpose2d.input", "linear")
-"""Operations whose second argument is their weight, and whose third is their bias."""
+from legonet.ops.table import ROWS
 
 
 def users(graph: ModelGraph) -> dict[str, list[Operation]]:
@@ -36,6 +34,18 @@ def ref_of(value: Any) -> str | None:
 def tensor_of(value: Any) -> str | None:
     """The name of a tensor, if an argument is one."""
     return value["tensor"] if isinstance(value, Mapping) and "tensor" in value else None
+
+
+def takes_alone(step: Operation, name: str | None = None) -> bool:
+    """Whether a result, which may be named, is the data of a linear operation and all that it takes.
+
+    Its weight is a tensor, then.
+    """
+    if ROWS[step.function].weights is None or len(step.arguments) < 2:
+        return False
+    data = ref_of(step.arguments[0])
+    taken = list(step.references())
+    return data is not None and taken == [name or data] and tensor_of(step.arguments[1]) is not None
 
 
 def with_arguments(step: Operation, changes: Mapping[int, Any]) -> Operation:
@@ -70,8 +80,8 @@ def rebuilt(
     """A graph of other operations, with the tensors that they take.
 
     Args:
-        graph: Whose tensors are known.
-        steps: By name, in order.
+        graph: The graph whose tensors are known.
+        steps: The operations by name, in order.
         output: The result that counts; default: the graph's.
         more: Tensors that the graph does not have, or that have another shape now.
     """

@@ -45,7 +45,7 @@ class Origin:
     """Where a teacher that something is made of comes from; None: that is not recorded.
 
     Attributes:
-        licence: Of its weights.
+        licence: The licence of its weights.
         source: An address without passwords, or words.
     """
 
@@ -114,7 +114,7 @@ def make_signature(graph: Graph, paths: Iterable[str], lock: Lock | None = None)
 
     Args:
         graph: The network.
-        paths: Of it.
+        paths: The network's paths.
         lock: Says which teachers gave the modules; default: those that would give them now.
     """
     outputs = {}
@@ -133,8 +133,8 @@ def origins_of(graph: Graph, paths: Iterable[str], lock: Lock | None = None) -> 
 
     Args:
         graph: The network.
-        paths: Of it.
-        lock: As of `make_signature`.
+        paths: The network's paths.
+        lock: The lock file's content, as for `make_signature`.
     """
     given, pairs = givers(graph), {split_path(path) for path in paths}
     names = {name for name, each in graph.teachers.items() if (each.category, each.task) in pairs}

@@ -31,9 +31,9 @@ class Tensors:
         """Take in a module and describe it as a brick.
 
         Args:
-            kind: Of the brick.
-            name: Of the brick.
-            module: Whose tensors are used as they are.
+            kind: The brick's kind.
+            name: The brick's name.
+            module: The module, whose tensors are used as they are.
             trained: They are copied, and equal to no other.
         """
         whole, owner = module.graph.without_notation(), f"{kind}.{name}" if name else kind

@@ -47,7 +47,6 @@ def check(
     graph: LoadedGraph | Reading,
     workspace: Resolver | None = None,
     blocks: Collection[str] | None = None,
-    hashes: bool = True,
 ) -> list[Finding]:
     """What is wrong with a graph, the files that it names included.
 
@@ -57,7 +56,6 @@ def check(
         workspace: Finds the files that the graph names; without it, or without a graph file, files
             are not checked.
         blocks: The names of the blocks that exist; without it, models are not checked.
-        hashes: Also read the weights files that have a `sha256` and compare.
 
     Returns:
         The problems, in no order; see `report`.
@@ -74,7 +72,7 @@ def check(
     if blocks is not None:
         problems += _models(teachers, known, sorted(blocks))
     if workspace is not None and graph.path is not None:
-        problems += _Files(workspace, graph.path.parent, hashes, known).problems(teachers)
+        problems += _Files(workspace, graph.path.parent, known).problems(teachers)
     return problems
 
 
@@ -107,10 +105,9 @@ def _text(teacher: Any, key: str) -> str | None:
 class _Files:
     """Checks the files that teachers name."""
 
-    def __init__(self, workspace: Resolver, base: Path, hashes: bool, known: set[KeyPath]) -> None:
+    def __init__(self, workspace: Resolver, base: Path, known: set[KeyPath]) -> None:
         self.workspace = workspace
         self.base = base
-        self.hashes = hashes
         self.known = known
         self.siblings: dict[tuple[Path, str], list[str]] = {}
 
@@ -123,7 +120,7 @@ class _Files:
                 found = self._find(key, named, what)
                 if isinstance(found, Finding):
                     yield found
-                elif part == "weights" and self.hashes:
+                elif part == "weights":
                     yield from self._hash(("teachers", name, "sha256"), found, named, teacher)
 
     def _find(self, key: KeyPath, named: str, what: str) -> Path | Finding:

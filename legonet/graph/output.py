@@ -82,12 +82,14 @@ class Output(Model):
         fractions: Whether measures are fractions, which are shown in percent.
         drawn: Whether its results have pictures, such as masks.
         guessed_from: What `guess` accepts, for messages; `{height}` and `{width}` are those of the image.
+        hub_task: What model hubs call the task, such as `image-segmentation`; empty where they have no name.
     """
 
     kind: str
     fractions: ClassVar[bool] = True
     drawn: ClassVar[bool] = False
     guessed_from: ClassVar[str] = ""
+    hub_task: ClassVar[str] = ""
 
     @property
     def over_image(self) -> bool:

@@ -58,12 +58,8 @@ def needed(graph: ModelGraph, output: str, stop: str = INPUT) -> list[str]:
 
 def rectifiers(graph: ModelGraph) -> list[str]:
     """The steps between input and output that let a unit pass where it is active, in order."""
-    return [name for name in following(graph) if _rectifies(graph.steps[name])]
-
-
-def _rectifies(step: Operation) -> bool:
-    rectifies = ROWS[step.function].rectifies
-    return rectifies is not None and rectifies(step)
+    steps = [graph.steps[name] for name in following(graph)]
+    return [step.name for step in steps if ROWS[step.function].rectifies(step)]
 
 
 def cut_points(graph: ModelGraph) -> list[str]:

@@ -61,10 +61,10 @@ class Operation(Arguments):
     """One call of a function.
 
     Attributes:
-        name: Of its result: where it stands in the model, such as `layer1.0.conv1`.
-        function: Of ATen, such as `conv2d` or `add.Tensor`.
-        arguments: As in JSON.
-        keywords: Likewise, by name.
+        name: The name of its result: where it stands in the model, such as `layer1.0.conv1`.
+        function: The name of the operation in ATen, such as `conv2d` or `add.Tensor`.
+        arguments: The arguments by position, as in JSON.
+        keywords: The arguments by name, likewise.
         module: The innermost module that calls it, such as `layer1.0.conv1`; empty for the model itself.
     """
 
@@ -102,7 +102,7 @@ class ModelGraph:
     """A model.
 
     Attributes:
-        steps: By name, in the order of computing.
+        steps: The operations by name, in the order of computing.
         output: The name of the operation that gives the output; `input` for a model without operations.
         tensors: Those of the state dict, by name; all are taken by operations, but for batch norm's counters
             in a graph that has a notation.

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from legonet.errors import BlockError, first_line
 from legonet.graph.suggest import kind_of, listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation
-from legonet.ops.creation import PLACED
-from legonet.ops.elementwise import NOTHING
+from legonet.ops.table import ROWS, is_placed
 
 _SHOWN = 8  # operations that a module's text names
 
@@ -113,7 +112,7 @@ class GraphModule(Holder):
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:
         """A step that looks nothing up by name: from the results so far to its own."""
         _expect_arguments(step)
-        function, placed = function_of(step.function), step.function in PLACED
+        function, placed = function_of(step.function), is_placed(step.function)
         fixed, refs, tensors, nested = self._sorted(step.arguments)
         keywords = dict(step.keywords)
 
@@ -163,7 +162,7 @@ class GraphModule(Holder):
         """An argument's value.
 
         Args:
-            value: As a graph writes it.
+            value: The argument, as a graph writes it.
             known: Gives a result by its name.
             features: The input, for the batch's size.
         """
@@ -259,7 +258,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
 def bound(step: Operation, device: torch.device | str) -> Callable[..., Any]:
     """The function of a step; what makes a tensor of its own makes it on the device."""
     function = function_of(step.function)
-    return partial(function, device=device) if step.function in PLACED else function
+    return partial(function, device=device) if is_placed(step.function) else function
 
 
 def part(module: GraphModule, graph: ModelGraph) -> GraphModule:
@@ -279,7 +278,7 @@ def _part(values: Any, index: int) -> Any:
     return values[index]
 
 
-_OWN = {"getitem": _part, **dict.fromkeys(NOTHING, _given)}
+_OWN = {"getitem": _part, **{row.name: _given for row in ROWS.values() if row.inert}}
 """Operations that are not ATen's, or do nothing outside training."""
 
 

@@ -17,9 +17,9 @@ class Lowered:
     """One layer as an operation.
 
     Attributes:
-        function: Of the operation.
+        function: The operation's name in ATen.
         arguments: After the features; a tensor by its name within the layer.
-        tensors: Those of the layer, by their names within it, in the order of the state dict.
+        tensors: The layer's tensors, by their names within it, in the order of the state dict.
     """
 
     function: str

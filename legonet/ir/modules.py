@@ -41,7 +41,6 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 def load_module(
     blob: bytes | memoryview | Path,
-    device: str = "cpu",
     *,
     where: str = "module blob",
     kind: ModuleKind | None = None,
@@ -50,7 +49,6 @@ def load_module(
 
     Args:
         blob: The blob's bytes, or its file, which is mapped. Memory that may be written to is used as it is.
-        device: Where the weights go.
         where: What messages call the blob, if bytes are given.
         kind: What part of a network it has to be; None: any.
 
@@ -69,7 +67,7 @@ def load_module(
             f"{where}: is a {parsed.kind}; expected a {kind}; restore the lock file, or delete its entry"
         )
     try:
-        return make_module(_graph(parsed, where), parsed.tensors, device)
+        return make_module(_graph(parsed, where), parsed.tensors)
     except StoreError:
         raise
     except BlockError as error:
@@ -86,9 +84,9 @@ def make_module(
     """Make a module of its weights: frozen, in evaluation mode, dtypes as stored.
 
     Args:
-        graph: Its operations.
-        tensors: By name. Memory that may be written to is used as it is.
-        device: Where the weights go.
+        graph: The module's operations.
+        tensors: Its tensors by name. Memory that may be written to is used as it is.
+        device: The device that the weights are put on.
 
     Raises:
         RuntimeError: The weights are of another graph.
@@ -102,8 +100,8 @@ def with_tensors(graph: ModelGraph, tensors: Mapping[str, Tensor]) -> GraphModul
     """Make a module of tensors that are at hand, which are used as they are: frozen, in evaluation mode.
 
     Args:
-        graph: Its operations.
-        tensors: By name; those of other names are left out.
+        graph: The module's operations.
+        tensors: Tensors by name; those that no operation takes are left out.
 
     Raises:
         RuntimeError: A tensor is missing or has another shape.

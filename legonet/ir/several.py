@@ -24,8 +24,8 @@ def to_row(module: str, names: Sequence[str], maps: Maps) -> list[Operation]:
     """Operations that put maps in a row; the last one gives it.
 
     Args:
-        module: Whose operations they are.
-        names: Of the results that are the maps.
+        module: The module whose operations they are.
+        names: The names of the results that are the maps.
         maps: Their shapes.
     """
     steps: list[Operation] = []
@@ -41,7 +41,7 @@ def from_row(module: str, row: str, maps: Maps) -> tuple[list[Operation], list[s
     """Operations that take a row apart, and the results that are its maps.
 
     Args:
-        module: Whose operations they are.
+        module: The module whose operations they are.
         row: The result that is the row.
         maps: The shapes of its maps.
     """

@@ -49,8 +49,8 @@ def size_of(graph: ModelGraph, shape: Shape) -> Size:
     """What a module gives and costs.
 
     Args:
-        graph: Its operations, which fit each other and the input.
-        shape: Of one input, without the batch.
+        graph: The module's operations, which fit each other and the input.
+        shape: The shape of one input, without the batch.
 
     Raises:
         BlockError: They do not fit after all.
@@ -112,9 +112,9 @@ def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> M
     """Find the shapes of all results that have the batch as first axis, without it; of `input` too.
 
     Args:
-        graph: As of `output_shape`, like the others.
-        input_shape: Likewise.
-        where: Likewise.
+        graph: The model.
+        input_shape: The shape of one input, such as (channels, height, width), without the batch.
+        where: What messages call the model.
 
     Raises:
         BlockError: As of `output_shape`.
@@ -223,7 +223,7 @@ def lowest_window(graph: ModelGraph, shape: Shape) -> int:
 
     Args:
         graph: The model.
-        shape: Of one input, without the batch.
+        shape: The shape of one input, without the batch.
     """
     lowest = lowest_pooling(graph)
     if lowest is None or len(shape) < 3:
@@ -235,17 +235,17 @@ def lowest_window(graph: ModelGraph, shape: Shape) -> int:
 
 
 def _window(lowest: Operation, shape: Shape) -> int:
-    kernel = lowest.pair(1, 1, "kernel_size")
-    stride = kernel if lowest.argument(2, [], "stride") == [] else lowest.pair(2, 1, "stride")
+    window = ROWS[lowest.function].window
+    assert window is not None  # noqa: S101 - it is a pooling
+    kernel, stride, padding = window(lowest)
     size, *others = {*kernel, *stride}
-    padded = any(lowest.pair(3, 0, "padding"))
-    return 1 if padded or others or any(side % size for side in shape[-2:]) else size
+    return 1 if any(padding) or others or any(side % size for side in shape[-2:]) else size
 
 
 def lowest_pooling(graph: ModelGraph) -> Operation | None:
     """The pooling that alone takes a model's input, if it begins with one."""
     takers = [step for step in graph.steps.values() if INPUT in step.references()]
-    if len(takers) != 1 or takers[0].function not in ("max_pool2d", "avg_pool2d"):
+    if len(takers) != 1 or ROWS[takers[0].function].window is None:
         return None
     return takers[0] if takers[0].name in following(graph) else None
 

@@ -15,9 +15,6 @@ Shape = tuple[int, ...]
 Gradient = Union["Tensor", Mapping[int, "Tensor"]]
 """Of a result; by its place where an operation gives several."""
 
-NOT_AT_ZERO = frozenset(["log", "log10", "log2", "reciprocal", "rsqrt", "sqrt"])
-"""Operations without a derivative at 0; they are linearised at 1."""
-
 
 @dataclass(frozen=True)
 class Extent:
@@ -33,7 +30,7 @@ class Data:
     Attributes:
         shape: With the batch.
         like: A tensor of its dtype and device.
-        nominal: Of this shape; None for zero.
+        nominal: The nominal value, of this shape; None for zero.
     """
 
     shape: Shape
@@ -69,13 +66,13 @@ class Call(Arguments):
     """One call of an operation.
 
     Attributes:
-        name: Where it stands in the model.
-        operation: Its name, such as `conv2d`.
+        name: The name of the call's result in the model.
+        operation: The operation's name, such as `conv2d`.
         function: Computes it.
         arguments: Numbers, tensors of the model, and `Data` for what depends on the features; only `Extent`s
             where shapes and costs are wanted.
-        keywords: Likewise, by name.
-        mask: Of a rectifier, zeros and ones that broadcast; None for ones.
+        keywords: The arguments by name, likewise.
+        mask: The mask of a rectifier, zeros and ones that broadcast; None for ones.
         known: What a pullback has worked out of the call, to be used again for the next gradient.
     """
 

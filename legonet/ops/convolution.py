@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from legonet.ops import nominal
 from legonet.ops.call import Call, Data, Extent, Gradient, Shape
+from legonet.ops.layers import Argument, Layer, LayerCall, Make, Maker, simple
 from legonet.ops.pullbacks import EXACT, PAPER, transposed
-from legonet.ops.row import Row, rows
+from legonet.ops.row import Row, Weights
 from legonet.ops.shapes import expect_channels, expect_rank
+from legonet.ops.spelling import FUNCTIONAL
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from legonet.ops.labels import Units
 
 
 def windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool = False) -> int:
@@ -120,25 +125,106 @@ def _transposed_flops(call: Call, shape: Shape) -> int:
     return 2 * prod(call.arguments[0].shape) * prod(call.arguments[1].shape[1:])
 
 
-_LINEAR = {"nominal": nominal.affine, "linear": True, "fresh": True}
+def _units(units: Units, call: Call, transposed: bool) -> Any:
+    """New channels; those of a group are a block together with the channels that they are made of."""
+    weight, bias = call.arguments[1], call.argument(2, None, "bias")
+    if not units.owns(weight, bias):
+        return units.unknown(call)
+    groups, labels = call.argument(6, 1, "groups"), units.given(call)
+    taken = units.along(labels, (0, *range(2, labels.ndim))).reshape(groups, -1)
+    width = weight.value.shape[1] if transposed else weight.value.shape[0] // groups
+    if groups > 1 and taken.shape[1] == width == 1:  # depthwise: each channel stays itself
+        made = taken
+        units.vector(weight, made)
+    else:
+        made = units.fresh(groups, width)
+        if groups > 1:
+            blocks = units.fresh(groups, 1)
+            units.within(taken, blocks.expand_as(taken))
+            units.within(made, blocks.expand_as(made))
+        units.matrix(weight, made.flatten(), taken.flatten(), groups, transposed)
+    units.vector(bias, made)
+    shaped = made.reshape(1, -1, *[1] * (labels.ndim - 2))
+    return units.like(call, lambda shape: shaped.expand(shape))
+
+
+def _layer(kind: str, weights: Weights) -> Maker:
+    def make(call: LayerCall) -> Layer | None:
+        tensors = call.tensors("weight", "bias")
+        if not tensors or "weight" not in tensors:
+            return None
+        shape, groups = call.state[tensors["weight"]].shape, call.arguments.get("groups", 1)
+        first, second = shape[0], shape[1] * groups
+        ins, outs = (first, second) if weights.transposed else (second, first)
+        if call.axes("input") != len(shape):
+            return None
+        arguments = (
+            Argument("in_channels", ins),
+            Argument("out_channels", outs),
+            Argument("kernel_size", simple(tuple(shape[2:]))),
+            call.option("stride", 1),
+            call.option("padding", 0),
+            *([call.option("output_padding", 0)] if weights.transposed else []),
+            call.option("dilation", 1),
+            Argument("groups", groups, 1),
+            Argument("bias", "bias" in tensors, True),
+        )
+        return Layer(Make(kind, arguments), tensors)
+
+    return make
+
+
+_ONE, _NONE = [1, 1], [0, 0]
+_CONVOLUTION = Weights(groups=6)
+_TRANSPOSED = Weights(transposed=True, groups=6)
+_MAPS = Weights(
+    groups=6,
+    options=(("bias", None), ("stride", _ONE), ("padding", _NONE), ("dilation", _ONE), ("groups", 1)),
+)
+_WORDED = Weights(
+    groups=6,
+    options=(("bias", None), ("stride", _ONE), ("padding", "valid"), ("dilation", _ONE), ("groups", 1)),
+)
+_TRANSPOSED_MAPS = Weights(
+    transposed=True,
+    groups=6,
+    options=(
+        *(("bias", None), ("stride", _ONE), ("padding", _NONE), ("output_padding", _NONE)),
+        *(("groups", 1), ("dilation", _ONE)),
+    ),
+)
+
+
+def _row(name: str, layer: str, weights: Weights, **known: Any) -> Row:
+    known = {"pull": transposed, "source": EXACT, **known}
+    return Row(
+        name,
+        **known,
+        nominal=nominal.affine,
+        linear=True,
+        fresh=True,
+        weights=weights,
+        units=partial(_units, transposed=weights.transposed),
+        python=FUNCTIONAL,
+        layer=_layer(layer, weights),
+    )
+
+
+_PULLED = {"pull": convolved, "source": f"{EXACT}; {PAPER}"}
 
 ROWS = (
-    Row("conv2d", convolved, source=f"{EXACT}; {PAPER}", shape=_shape, flops=_flops, **_LINEAR),
-    Row(
-        "conv2d.padding", convolved, source=f"{EXACT}; {PAPER}", shape=_worded_shape, flops=_flops, **_LINEAR
-    ),
-    Row(
+    _row("conv2d", "nn.Conv2d", _MAPS, shape=_shape, flops=_flops, **_PULLED),
+    _row("conv2d.padding", "nn.Conv2d", _WORDED, shape=_worded_shape, flops=_flops, **_PULLED),
+    _row(
         "conv_transpose2d.input",
-        transposed,
-        source=EXACT,
+        "nn.ConvTranspose2d",
+        _TRANSPOSED_MAPS,
         shape=_transposed_shape,
         flops=_transposed_flops,
-        **_LINEAR,
     ),
-    *rows(
-        "conv1d conv1d.padding conv3d conv_transpose1d conv_transpose3d.input",
-        pull=transposed,
-        source=EXACT,
-        **_LINEAR,
-    ),
+    _row("conv1d", "nn.Conv1d", _CONVOLUTION),
+    _row("conv1d.padding", "nn.Conv1d", _CONVOLUTION),
+    _row("conv3d", "nn.Conv3d", _CONVOLUTION),
+    _row("conv_transpose1d", "nn.ConvTranspose1d", _TRANSPOSED),
+    _row("conv_transpose3d.input", "nn.ConvTranspose3d", _TRANSPOSED),
 )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from legonet.ops import nominal
 from legonet.ops.pullbacks import transposed
 from legonet.ops.row import rows
+from legonet.ops.spelling import TORCH
 
-PLACED = frozenset(
-    ["arange", "arange.start", "arange.start_step", "full", "linspace", "ones", "scalar_tensor", "zeros"]
-)
-"""Those that take no tensor, so that they have to be given a device."""
+_FILLED: dict[str, Any] = {
+    "pull": transposed,
+    "nominal": nominal.computed,
+    "source": "depends on no value",
+}
 
 ROWS = (
+    *rows("full_like ones_like zeros_like", **_FILLED, python=TORCH),
+    *rows("fill.Scalar fill.Tensor new_full new_ones new_zeros zero", **_FILLED),
     *rows(
-        "fill.Scalar fill.Tensor full_like new_full new_ones new_zeros ones_like zero zeros_like",
-        pull=transposed,
-        nominal=nominal.computed,
-        source="depends on no value",
+        "arange arange.start arange.start_step full linspace ones scalar_tensor zeros",
+        placed=True,
+        python=TORCH,
     ),
-    *rows(sorted(PLACED)),
 )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from legonet.ops import nominal
+from legonet.ops import alignment, nominal
 from legonet.ops.call import Call, Data, Extent, Gradient, Shape
+from legonet.ops.layers import Argument, Layer, LayerCall, Make
 from legonet.ops.pullbacks import EXACT, PAPER, POINT, multiplied, replaced, transposed
-from legonet.ops.row import Row, rows
+from legonet.ops.row import Row, Weights, rows
 from legonet.ops.shapes import broadcast, expect_rank, show_shape
+from legonet.ops.spelling import FUNCTIONAL, TORCH, Given, Write
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from legonet.ops.labels import Units
 
 
 def _linear(call: Call, gradient: Gradient) -> list[Tensor | None]:
@@ -75,6 +79,55 @@ def _cosine(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return replaced(call, lambda x: (x * other).sum(axis), gradient)
 
 
+def _linear_units(units: Units, call: Call) -> Any:
+    """New units on the last axis. Where that axis is one of positions, they are mixed, and units stay."""
+    from legonet.ops.labels import varies
+
+    labels, weight, bias = units.given(call), call.arguments[1], call.argument(2, None, "bias")
+    if not units.owns(weight, bias):
+        return units.unknown(call)
+    outputs, leading = len(weight.value), range(labels.ndim - 1)
+    if not varies(labels, -1) and any(varies(labels, axis) for axis in leading):
+        for parameter in (weight, bias):
+            if parameter is not None:
+                units.freeze(parameter.name)
+        return labels[..., :1].expand(*labels.shape[:-1], outputs)
+    made = units.fresh(outputs)
+    units.matrix(weight, made, units.along(labels, leading).flatten())
+    units.vector(bias, made)
+    return made.expand(*labels.shape[:-1], outputs)
+
+
+def _product_units(units: Units, call: Call) -> Any:
+    """A product of features with features."""
+    first, second = (units.labels(value) for value in call.arguments[:2])
+    if first is None or second is None or min(first.ndim, second.ndim) < 2:
+        return units.unknown(call)
+    return units.product(first, second)
+
+
+def _layer(call: LayerCall) -> Layer | None:
+    tensors = call.tensors("weight", "bias")
+    if not tensors or "weight" not in tensors or call.state[tensors["weight"]].ndim != 2:
+        return None
+    outs, ins = call.state[tensors["weight"]].shape
+    arguments = (Argument("in_features", ins), Argument("out_features", outs))
+    return Layer(Make("nn.Linear", (*arguments, Argument("bias", "bias" in tensors, True))), tensors)
+
+
+def _embedding(arguments: Given, write: Write) -> str | None:
+    if len(arguments.positional) > 2 or arguments.keywords:
+        return None
+    return f"F.embedding({write(arguments['indices'])}, {write(arguments['weight'])})"
+
+
+_PRODUCT: dict[str, Any] = {
+    "pull": multiplied,
+    "nominal": nominal.product,
+    "source": f"product rule: {POINT}",
+}
+_MATRICES = {**_PRODUCT, "flops": _product_flops}
+
 ROWS = (
     Row(
         "linear",
@@ -85,33 +138,18 @@ ROWS = (
         flops=_linear_flops,
         linear=True,
         fresh=True,
+        weights=Weights(axis=-1),
+        units=_linear_units,
+        python=FUNCTIONAL,
+        layer=_layer,
     ),
-    Row("addmm", transposed, nominal.affine, EXACT, linear=True, fresh=True),
-    *rows(
-        "bmm mm",
-        pull=multiplied,
-        nominal=nominal.product,
-        source=f"product rule: {POINT}",
-        shape=_same_rank_product_shape,
-        flops=_product_flops,
-    ),
-    Row(
-        "matmul",
-        pull=multiplied,
-        nominal=nominal.product,
-        source=f"product rule: {POINT}",
-        shape=_product_shape,
-        flops=_product_flops,
-    ),
-    *rows(
-        "bilinear dot einsum mv outer",
-        pull=multiplied,
-        nominal=nominal.product,
-        source=f"product rule: {POINT}",
-    ),
-    *rows("inner tensordot", pull=multiplied, nominal=nominal.product, source=f"product rule: {POINT}"),
-    *rows("cross linalg_cross", pull=multiplied, nominal=nominal.product, source=f"product rule: {POINT}"),
+    Row("addmm", transposed, nominal.affine, EXACT, linear=True, fresh=True, python=TORCH),
+    Row("bmm", **_MATRICES, shape=_same_rank_product_shape, units=_product_units, python=TORCH),
+    Row("mm", **_MATRICES, shape=_same_rank_product_shape, python=TORCH),
+    Row("matmul", **_MATRICES, shape=_product_shape, units=_product_units, python="@"),
+    *rows("bilinear dot einsum inner mv outer", **_PRODUCT, python=TORCH),
+    *rows("cross linalg_cross tensordot", **_PRODUCT),
     Row("cosine_similarity", _cosine, nominal.zero, f"product rule: {POINT}; features have size 1"),
-    Row("baddbmm", transposed, nominal.affine, f"product rule: {POINT}"),
-    Row("embedding"),
+    Row("baddbmm", transposed, nominal.affine, f"product rule: {POINT}", python=TORCH),
+    Row("embedding", units=alignment.looked_up, python=_embedding),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from legonet.ops.call import NOT_AT_ZERO, Call, Data
+from legonet.ops.call import Call, Data
 
 
 def zero(call: Call) -> None:
@@ -45,13 +45,17 @@ def product(call: Call) -> Any:
     return computed(call)
 
 
-def computed(call: Call) -> Any:
-    """The operation itself, at the nominal values."""
+def computed(call: Call, default: float = 0.0) -> Any:
+    """The operation itself, at the nominal values, or the default where there are none."""
     import torch
 
-    default = 1.0 if call.operation in NOT_AT_ZERO else 0.0
     with torch.no_grad():
         return call.at([each.value(default) for each in call.data])
+
+
+def computed_at_one(call: Call) -> Any:
+    """The operation itself, at the nominal values, or 1 where there are none."""
+    return computed(call, 1.0)
 
 
 def summed(call: Call) -> Any:

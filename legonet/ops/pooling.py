@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from legonet.errors import DistillError
-from legonet.ops import nominal
-from legonet.ops.call import Call, Gradient, Shape
+from legonet.ops import alignment, nominal
+from legonet.ops.call import Arguments, Call, Gradient, Shape
 from legonet.ops.convolution import windows
+from legonet.ops.layers import Argument, Layer, LayerCall, Make, Maker, plain
 from legonet.ops.pullbacks import EXACT, PAPER, POINT, first, replaced, transposed
 from legonet.ops.row import Row, rows
 from legonet.ops.shapes import expect_rank, reduced, same_shape, scalar
+from legonet.ops.spelling import FUNCTIONAL, METHOD, TORCH
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,29 +77,22 @@ def _greatest(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return replaced(call, lambda x: x.mean(axes, keepdim=keep), first(gradient))
 
 
-def _ordered(call: Call, gradient: Gradient) -> list[Tensor | None]:
-    """What is chosen by size along an axis, each as the mean along it: all are as likely to be chosen."""
+def _ordered(call: Call, gradient: Gradient, place: int, kept: int | None = None) -> list[Tensor | None]:
+    """What is chosen by size along an axis, each as the mean along it: all are as likely to be chosen.
+
+    Args:
+        call: The call.
+        gradient: The gradient of its result.
+        place: The position of the axis.
+        kept: The position of what says whether the axis is kept; None: it is.
+    """
     (data,) = call.data
-    gone = call.operation in _ONE_OF_THEM and not call.argument(*_KEPT[call.operation])
-    axis = call.argument(*_AXES.get(call.operation, (2, -1, "dim")))
+    gone = kept is not None and not call.argument(kept, False, "keepdim")
+    axis = call.argument(place, -1, "dim")
     axis += len(data.shape) if axis < 0 else 0
     total = sum(gradient.values()) if isinstance(gradient, Mapping) else gradient
     share = total.unsqueeze(axis) if gone else total.sum(axis, keepdim=True)  # type: ignore[union-attr]
     return [(share / data.shape[axis]).expand(data.shape)]
-
-
-_AXES: dict[str, tuple[int, int, str]] = {
-    "aminmax": (1, -1, "dim"),
-    "median.dim": (1, -1, "dim"),
-    "sort": (1, -1, "dim"),
-}
-_KEPT: dict[str, tuple[int, bool, str]] = {
-    "aminmax": (2, False, "keepdim"),
-    "kthvalue": (3, False, "keepdim"),
-    "median.dim": (2, False, "keepdim"),
-    "quantile.scalar": (3, False, "keepdim"),
-}
-_ONE_OF_THEM = frozenset(_KEPT)
 
 
 def _unpooled(call: Call, gradient: Gradient) -> list[Tensor | None]:
@@ -109,6 +105,13 @@ def _unpooled(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return [mean, *[None] * (len(call.data) - 1)]
 
 
+def _window(call: Arguments) -> tuple[tuple[int, int], ...]:
+    """Kernel, stride and padding; the stride is the kernel where it is not given."""
+    kernel = call.pair(1, 1, "kernel_size")
+    stride = kernel if call.argument(2, [], "stride") == [] else call.pair(2, 1, "stride")
+    return kernel, stride, call.pair(3, 0, "padding")
+
+
 def _max_shape(call: Call) -> Shape:
     return _pooled(call, call.pair(4, 1, "dilation"), bool(call.argument(5, False, "ceil_mode")))
 
@@ -118,10 +121,7 @@ def _mean_shape(call: Call) -> Shape:
 
 
 def _pooled(call: Call, dilation: tuple[int, int], ceil: bool) -> Shape:
-    data, kernel = call.arguments[0].shape, call.pair(1, 1, "kernel_size")
-    given = call.argument(2, [], "stride")
-    stride = kernel if given == [] else call.pair(2, 1, "stride")
-    padding = call.pair(3, 0, "padding")
+    data, (kernel, stride, padding) = call.arguments[0].shape, _window(call)
     expect_rank(data, 3, 4)
     for window, zeros in zip(kernel, padding, strict=True):
         if 2 * zeros > window:
@@ -140,53 +140,84 @@ def _several(call: Call) -> list[Shape]:
     return [reduced(call)] * 2
 
 
-_LINEAR = {"pull": transposed, "nominal": nominal.affine, "source": EXACT, "linear": True}
+def _layer(kind: str, **options: Any) -> Maker:
+    """A pooling, whose stride is its kernel where it is not given."""
+    whole = plain(kind, kernel_size=..., stride=None, padding=0, **options)
+
+    def make(call: LayerCall) -> Layer | None:
+        layer = whole(call)
+        if layer is None:
+            return None
+        kernel, stride, *others = layer.make.arguments
+        assert isinstance(kernel, Argument)  # noqa: S101 - made above
+        assert isinstance(stride, Argument)  # noqa: S101 - likewise
+        is_kernel = stride.value in (None, kernel.value)
+        return Layer(Make(kind, (kernel, *([] if is_kernel else [stride]), *others)))
+
+    return make
+
+
+_MAPPED: dict[str, Any] = {"per_channel": True, "units": alignment.resampled, "python": FUNCTIONAL}
+_LINEAR: dict[str, Any] = {"pull": transposed, "nominal": nominal.affine, "source": EXACT, "linear": True}
+_MEANS = {**_LINEAR, **_MAPPED}
+_MAXIMA: dict[str, Any] = {
+    **_MAPPED,
+    "pull": _averaged,
+    "nominal": nominal.affine,
+    "source": f"average pooling; {PAPER}",
+    "fresh": True,
+}
+_GREATEST: dict[str, Any] = {"pull": _greatest, "nominal": nominal.affine, "source": "the mean"}
+_ORDERED: dict[str, Any] = {"nominal": nominal.zero, "source": "the mean"}
+_REDUCED = {**_LINEAR, "units": alignment.reduced, "python": METHOD}
 
 ROWS = (
     Row(
         "max_pool2d",
-        _averaged,
-        nominal.affine,
-        f"average pooling; {PAPER}",
+        **_MAXIMA,
         shape=_max_shape,
-        per_channel=True,
-        fresh=True,
+        window=_window,
+        layer=_layer("nn.MaxPool2d", dilation=1, ceil_mode=False),
     ),
-    *rows(
-        "max_pool1d max_pool3d",
-        pull=_averaged,
-        nominal=nominal.affine,
-        source=f"average pooling; {PAPER}",
-        per_channel=True,
-        fresh=True,
-    ),
+    *rows("max_pool1d max_pool3d", **_MAXIMA),
     *rows(
         "adaptive_max_pool1d adaptive_max_pool2d",
         pull=_adaptive,
         nominal=nominal.zero,
         source="average pooling",
         per_channel=True,
+        units=alignment.resampled,
     ),
-    Row("avg_pool2d", shape=_mean_shape, per_channel=True, fresh=True, **_LINEAR),
-    *rows("avg_pool1d avg_pool3d", per_channel=True, fresh=True, **_LINEAR),
-    Row("adaptive_avg_pool2d", shape=_adaptive_shape, per_channel=True, **_LINEAR),
-    Row("adaptive_avg_pool1d", per_channel=True, **_LINEAR),
-    *rows("amax amin", pull=_greatest, nominal=nominal.affine, source="the mean", shape=reduced),
-    Row("max.dim", _greatest, nominal.affine, "the mean", _several),
-    Row("min.dim", _greatest, nominal.affine, "the mean", _several),
+    Row(
+        "avg_pool2d",
+        **_MEANS,
+        shape=_mean_shape,
+        fresh=True,
+        window=_window,
+        layer=_layer("nn.AvgPool2d", ceil_mode=False, count_include_pad=True, divisor_override=None),
+    ),
+    *rows("avg_pool1d avg_pool3d", **_MEANS, fresh=True),
+    Row(
+        "adaptive_avg_pool2d",
+        **_MEANS,
+        shape=_adaptive_shape,
+        layer=plain("nn.AdaptiveAvgPool2d", output_size=...),
+    ),
+    Row("adaptive_avg_pool1d", **_MEANS, layer=plain("nn.AdaptiveAvgPool1d", output_size=...)),
+    *rows("amax amin", **_GREATEST, shape=reduced, units=alignment.reduced, python=METHOD),
+    Row("max.dim", **_GREATEST, shape=_several, units=alignment.reduced),
+    Row("min.dim", **_GREATEST, shape=_several, units=alignment.reduced),
     Row("max_pool2d_with_indices", _maxima, nominal.zero, f"average pooling; {PAPER}"),
     Row("max_unpool2d", _unpooled, nominal.zero, "the mean over windows"),
-    *rows(
-        "aminmax kthvalue median.dim quantile.scalar sort topk",
-        pull=_ordered,
-        nominal=nominal.zero,
-        source="the mean",
-    ),
+    *rows("aminmax median.dim", pull=partial(_ordered, place=1, kept=2), **_ORDERED),
+    *rows("kthvalue quantile.scalar", pull=partial(_ordered, place=2, kept=3), **_ORDERED),
+    Row("sort", pull=partial(_ordered, place=1), **_ORDERED),
+    Row("topk", pull=partial(_ordered, place=2), **_ORDERED),
     *rows(
         "cumprod logcumsumexp logsumexp prod.dim_int", pull=transposed, nominal=nominal.computed, source=POINT
     ),
     *rows("all.dim any.dim argmax argmin argsort one_hot"),
-    *rows("mean.dim sum.dim_IntList", shape=reduced, **_LINEAR),
-    *rows("mean sum", shape=scalar, **_LINEAR),
-    Row("cumsum", shape=same_shape, **_LINEAR),
+    *rows("mean.dim sum.dim_IntList", **_REDUCED, shape=reduced),
+    *rows("mean sum", **_REDUCED, shape=scalar),
+    Row("cumsum", **_LINEAR, shape=same_shape, python=TORCH),
 )

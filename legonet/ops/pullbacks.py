@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from legonet.ops.call import NOT_AT_ZERO, Call, Data, Gradient, filled
+from legonet.ops.call import Call, Data, Gradient, filled
 from legonet.ops.nominal import with_ones
 
 if TYPE_CHECKING:
@@ -22,13 +22,18 @@ EXACT = "linear: its transposed Jacobian"
 POINT = "its derivative at the nominal point"
 
 
-def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
-    """J^T G by automatic differentiation at the nominal point; what is linear has one J everywhere."""
+def transposed(call: Call, gradient: Gradient, default: float = 0.0) -> list[Tensor | None]:
+    """J^T G by automatic differentiation at the nominal point; what is linear has one J everywhere.
+
+    Args:
+        call: The operation.
+        gradient: G, of its result.
+        default: The nominal value of features that have none of their own.
+    """
     import torch
 
     data = call.data
-    default = 1.0 if call.operation in NOT_AT_ZERO else 0.0
-    learned = _learns(gradient) or any(map(_learns, _tensors((call.arguments, call.keywords))))
+    learned = learns(call, gradient)
     with torch.enable_grad():
         points = [each.value(default).detach() for each in data]
         smooth = [each for each in points if each.is_floating_point() or each.is_complex()]
@@ -54,10 +59,14 @@ def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return [by_place.get(id(each)) for each in points]
 
 
-def _learns(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_learns, value.values()))
-    return bool(getattr(value, "requires_grad", False))
+def transposed_at_one(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """J^T G of what has no derivative at 0, where features stand at 1."""
+    return transposed(call, gradient, 1.0)
+
+
+def learns(call: Call, gradient: Gradient) -> bool:
+    """Whether the gradient, or a tensor that the call takes, is itself to be differentiated."""
+    return any(each.requires_grad for each in _tensors((gradient, call.arguments, call.keywords)))
 
 
 def _tensors(value: Any) -> Iterator[Any]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from legonet.ops import nominal
+from legonet.ops import alignment, nominal
 from legonet.ops.call import Call, Shape
+from legonet.ops.layers import Argument, Layer, LayerCall, Make, plain
 from legonet.ops.pullbacks import EXACT, reshaped, transposed
 from legonet.ops.row import Row, rows
 from legonet.ops.shapes import axes, axis, broadcast, expect_rank, inferred, same_shape, show_shape
+from legonet.ops.spelling import FUNCTIONAL, METHOD, SPREAD, TORCH, Given, Write
+
+if TYPE_CHECKING:
+    from legonet.ops.labels import Units
+
+_LAST = 2**63 - 1  # the end of a slice without one
+_MOST = 100_000
 
 
 def _flattened(call: Call) -> Shape:
@@ -19,15 +28,6 @@ def _flattened(call: Call) -> Shape:
     if first > last:
         raise ValueError(f"axis {first} does not come before axis {last}")
     return (*data[:first], prod(data[first : last + 1]), *data[last + 1 :])
-
-
-def _resized(call: Call) -> Shape:
-    data, size = call.arguments[0].shape, call.argument(1, None, "output_size")
-    scale = call.argument(2 if call.operation.startswith("upsample_nearest") else 3, None, "scale_factors")
-    expect_rank(data, 4)
-    if size is not None:
-        return (*data[:2], *size)
-    return (*data[:2], *(int(side * factor) for side, factor in zip(data[2:], scale, strict=True)))
 
 
 def _viewed(call: Call) -> Shape:
@@ -214,69 +214,140 @@ def _shuffled(call: Call) -> Shape:
     return (data[0], data[1] // factor**2, data[2] * factor, data[3] * factor)
 
 
-_MOST = 100_000
-_MOVES: dict[str, Any] = {"nominal": nominal.affine, "source": EXACT, "linear": True, "moves": True}
-_RESAMPLED = _MOVES | {"moves": False}
+def _padded_units(units: Units, call: Call, zeros: bool = False) -> Any:
+    """Positions are added round a map; what is added to channels is no unit's.
+
+    Args:
+        units: What is known of the model's units.
+        call: The padding.
+        zeros: It pads with zeros unless it is given another value.
+    """
+    from legonet.ops.labels import varies
+
+    labels = units.given(call)
+    added = call.argument(1, name="pad")
+    padded = [labels.ndim - 1 - place // 2 for place, size in enumerate(added) if size]
+    if any(varies(labels, each) for each in padded):
+        moved = zeros and not call.argument(2, 0, "value")
+        return alignment.moved(units, call) if moved else units.unknown(call)
+    for each in padded:
+        labels = labels.narrow(each, 0, 1)
+    return units.like(call, lambda shape: labels.expand(shape))
 
 
-def _moved(names: str, shape: Any = None) -> list[Row]:
-    return rows(names, pull=transposed, shape=shape, **_MOVES)
+def _spell_item(arguments: Given, write: Write) -> str:
+    return f"{write(arguments['self'])}[{write(arguments['index'])}]"
 
+
+def _spell_select(arguments: Given, write: Write) -> str | None:
+    return _indexed(arguments, arguments["dim"], write(arguments["index"]), write)
+
+
+def _spell_slice(arguments: Given, write: Write) -> str | None:
+    start, end, step = (arguments.get(name) for name in ("start", "end", "step"))
+    ends = "" if start in (None, 0) else write(start), "" if end in (None, _LAST) else write(end)
+    index = ":".join([*ends, *([] if step in (None, 1) else [write(step)])])
+    return _indexed(arguments, arguments.get("dim", 0), index, write)
+
+
+def _indexed(arguments: Given, axis: int, index: str, write: Write) -> str | None:
+    if axis < -1:
+        return None
+    before = "..., " if axis < 0 else ":, " * axis
+    data = write(arguments["self"])
+    return data if index == ":" else f"{data}[{before}{index}]"
+
+
+def _spell_index(arguments: Given, write: Write) -> str:
+    index = ", ".join(":" if each is None else write(each) for each in arguments["indices"])
+    return f"{write(arguments['self'])}[{index}]"
+
+
+def _flatten_layer(call: LayerCall) -> Layer:
+    first, last = call.arguments.get("start_dim", 0), call.arguments.get("end_dim", -1)
+    return Layer(Make("nn.Flatten", (Argument("start_dim", first, 1), Argument("end_dim", last, -1))))
+
+
+_LINEAR: dict[str, Any] = {"pull": transposed, "nominal": nominal.affine, "source": EXACT, "linear": True}
+_MOVES = {**_LINEAR, "moves": True, "units": alignment.moved}
+_EXPANDED = {**_MOVES, "shape": _expanded, "units": alignment.expanded}
+_VIEWED = {**_MOVES, "shape": _viewed, "python": SPREAD}
+_CHOSEN = {**_MOVES, "units": alignment.looked_up}
+_COPIED = {**_MOVES, "shape": same_shape, "copies": True, "units": alignment.each, "python": METHOD}
+_PADDED = {**_MOVES, "shape": _padded, "units": _padded_units}
+_UNALIGNED = {**_MOVES, "units": None}
 
 ROWS = (
-    Row("flatten.using_ints", reshaped, shape=_flattened, **_MOVES),
-    *_moved("view reshape", _viewed),
-    *_moved("view_as reshape_as", _as_other),
-    *_moved("unflatten.int", _unflattened),
-    *_moved("expand broadcast_to", _expanded),
-    *_moved("permute", _permuted),
-    *_moved("transpose.int swapaxes swapdims", _swapped),
-    *_moved("unsqueeze", _unsqueezed),
-    *_moved("squeeze squeeze.dim squeeze.dims", _squeezed),
-    *_moved("cat concat", _joined),
-    *_moved("stack", _stacked),
-    *_moved("select.int", _selected),
-    *_moved("slice.Tensor", _sliced),
-    *_moved("narrow", _narrowed),
-    *_moved("chunk", _chunked),
-    *_moved("split.Tensor", _split),
-    *_moved("split.sizes split_with_sizes", _split_sizes),
-    *_moved("unbind.int", _unbound),
-    *_moved("getitem", _got),
-    *_moved("pad constant_pad_nd reflection_pad2d replication_pad2d", _padded),
-    *_moved("roll", _rolled),
-    *_moved("repeat", _repeated),
-    *_moved("pixel_shuffle", _shuffled),
-    *_moved("clone contiguous", same_shape),
-    *_moved("flip", _flipped),
-    *_moved("channel_shuffle", same_shape),
-    *_moved("tril triu", same_shape),
-    *_moved(
-        """
-        diagonal expand_as fft_fftshift fft_ifftshift fliplr flipud gather hstack im2col index.Tensor
-        index_put index_select mH mT movedim.int movedim.intlist moveaxis.int numpy_T pixel_unshuffle ravel
-        reflection_pad1d repeat_interleave.self_int replication_pad1d resolve_conj resolve_neg rot90
-        scatter.src select_scatter slice_scatter t tensor_split.indices tensor_split.sections
-        tile unfold view_as_complex view_as_real vstack
-        """
+    Row(
+        "flatten.using_ints",
+        **{**_MOVES, "pull": reshaped},
+        shape=_flattened,
+        python=METHOD,
+        layer=_flatten_layer,
     ),
-    *rows(
-        "upsample_bilinear2d.vec upsample_nearest2d.vec",
-        pull=transposed,
-        shape=_resized,
-        per_channel=True,
-        **_RESAMPLED,
+    Row("view", **_VIEWED, any_layout="reshape"),
+    Row("reshape", **_VIEWED),
+    Row("view_as", **_MOVES, shape=_as_other, any_layout="reshape_as", python=METHOD),
+    Row("reshape_as", **_MOVES, shape=_as_other, python=METHOD),
+    Row("unflatten.int", **_MOVES, shape=_unflattened, python=METHOD),
+    Row("expand", **_EXPANDED, python=SPREAD),
+    Row("broadcast_to", **_EXPANDED),
+    Row("expand_as", **{**_EXPANDED, "shape": None}, python=METHOD),
+    Row("permute", **_MOVES, shape=_permuted, python=SPREAD),
+    *rows("transpose.int swapaxes swapdims", **_MOVES, shape=_swapped, python=METHOD),
+    Row("unsqueeze", **_MOVES, shape=_unsqueezed, python=METHOD),
+    *rows("squeeze squeeze.dim squeeze.dims", **_MOVES, shape=_squeezed, python=METHOD),
+    *rows("cat concat", **_MOVES, shape=_joined, python=TORCH),
+    Row("stack", **_MOVES, shape=_stacked, python=TORCH),
+    Row("select.int", **_MOVES, shape=_selected, python=_spell_select),
+    Row("slice.Tensor", **_MOVES, shape=_sliced, python=_spell_slice),
+    Row("narrow", **_MOVES, shape=_narrowed, python=METHOD),
+    Row("chunk", **_MOVES, shape=_chunked, python=METHOD),
+    Row("split.Tensor", **_MOVES, shape=_split, python=METHOD),
+    Row("split.sizes", **_MOVES, shape=_split_sizes),
+    Row("split_with_sizes", **_MOVES, shape=_split_sizes, python=METHOD),
+    Row("unbind.int", **_MOVES, shape=_unbound, python=METHOD),
+    Row("getitem", **_MOVES, shape=_got, python=_spell_item),
+    Row("pad", **_PADDED, python=FUNCTIONAL),
+    Row("constant_pad_nd", **{**_PADDED, "units": partial(_padded_units, zeros=True)}),
+    *rows("reflection_pad2d replication_pad2d", **_PADDED),
+    Row("roll", **_MOVES, shape=_rolled, python=TORCH),
+    Row("repeat", **_MOVES, shape=_repeated, python=SPREAD),
+    Row("tile", **_MOVES, python=SPREAD),
+    Row(
+        "pixel_shuffle",
+        **_MOVES,
+        shape=_shuffled,
+        python=FUNCTIONAL,
+        layer=plain("nn.PixelShuffle", upscale_factor=...),
     ),
+    Row(
+        "pixel_unshuffle",
+        **_MOVES,
+        python=FUNCTIONAL,
+        layer=plain("nn.PixelUnshuffle", downscale_factor=...),
+    ),
+    *rows("clone contiguous", **_COPIED),
+    Row("flip", **_MOVES, shape=_flipped, python=TORCH),
+    Row("channel_shuffle", **_MOVES, shape=same_shape, python=TORCH),
+    *rows("tril triu", **_UNALIGNED, shape=same_shape, python=TORCH),
+    *rows("index_select gather", **_CHOSEN, python=TORCH),
+    Row("index.Tensor", **_CHOSEN, python=_spell_index),
+    *rows("movedim.int movedim.intlist t", **_MOVES, python=METHOD),
     *rows(
         """
-        affine_grid_generator col2im diff fft_fft fft_fft2 fft_fftn fft_ifft fft_ifft2 fft_ifftn fft_irfft
-        fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn grid_sampler imag index_add real scatter.value
-        scatter_add upsample_bicubic2d.vec upsample_linear1d.vec upsample_nearest1d.vec
-        upsample_trilinear3d.vec _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec
-        _upsample_nearest_exact2d.vec
+        moveaxis.int numpy_T repeat_interleave.self_int select_scatter slice_scatter tensor_split.indices
+        tensor_split.sections unfold
         """,
-        pull=transposed,
-        **_RESAMPLED,
+        **_MOVES,
+    ),
+    Row("view_as_complex", **_UNALIGNED, any_layout=""),
+    *rows(
+        """
+        diagonal fft_fftshift fft_ifftshift fliplr flipud hstack im2col index_put mH mT ravel reflection_pad1d
+        replication_pad1d resolve_conj resolve_neg rot90 scatter.src view_as_real vstack
+        """,
+        **_UNALIGNED,
     ),
     *rows("meshgrid meshgrid.indexing", moves=True),
 )

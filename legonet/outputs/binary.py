@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label
-from legonet.graph.output import Output, Shape, in_words
+from legonet.graph.output import Shape, in_words
 from legonet.outputs.results import Score
+from legonet.outputs.signs import Signs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class BinaryOutput(Output):
+class BinaryOutput(Signs):
     """One score per image: positive says that the image shows the category."""
 
     kind: Literal["binary"]
@@ -24,6 +25,7 @@ class BinaryOutput(Output):
         description="labels of a negative and a positive score; {category} is the category's label",
     )
     guessed_from: ClassVar[str] = "a score (1)"
+    hub_task: ClassVar[str] = "image-classification"
 
     @property
     def by_sign(self) -> bool:
@@ -57,27 +59,6 @@ class BinaryOutput(Output):
     def legend(self) -> str:
         """Return how to read a score."""
         return "one score per image, positive for the second label"
-
-    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Compare softened probabilities; see `legonet.outputs.losses.sigmoid_divergence`."""
-        from legonet.outputs.losses import sigmoid_divergence
-
-        return sigmoid_divergence(student, teacher, temperature)
-
-    def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-        """Compare decisions: on which side of zero scores lie, and near zero how far.
-
-        Scores are divided by a quarter of their standard deviation before they become probabilities.
-        """
-        from legonet.outputs.losses import SHARPNESS, sigmoid_divergence
-
-        return sigmoid_divergence(SHARPNESS * student / scale, SHARPNESS * teacher / scale, 1.0)
-
-    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-        """Say whether both scores are on the same side of zero."""
-        from legonet.outputs.losses import same_sides
-
-        return same_sides(student, teacher)
 
     def one_sided(self, quantiles: Sequence[Sequence[float]]) -> str | None:
         """Say whether all scores but a few were positive, or none."""

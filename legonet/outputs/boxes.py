@@ -142,6 +142,7 @@ class BoxesOutput(Output):
     most: Positive = Field(default=100, description="boxes of a result, at most")
     objects: Positive = Field(default=20, description="rows of an image's labels")
     drawn: ClassVar[bool] = True
+    hub_task: ClassVar[str] = "object-detection"
 
     @property
     def places_told(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -64,6 +64,7 @@ class ClassesOutput(Output):
         default=3,
         description="how many classes a result names, and may hold the right one in `top-k accuracy`",
     )
+    hub_task: ClassVar[str] = "image-classification"
 
     def of(self, category: str) -> ClassesOutput:
         """Return the meaning with the category's own classes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -50,6 +50,7 @@ class EmbeddingOutput(Output):
     top: Positive = Field(
         default=5, description="`retrieval@k` looks whether one of so many nearest images shows the same"
     )
+    hub_task: ClassVar[str] = "image-feature-extraction"
 
     def shape(self, image: Shape) -> Shape:
         """Return the shape of the vector."""

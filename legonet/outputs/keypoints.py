@@ -75,6 +75,7 @@ class KeypointsOutput(Output):
         default=None, description="height and width of the heat maps; default: the image's"
     )
     drawn: ClassVar[bool] = True
+    hub_task: ClassVar[str] = "keypoint-detection"
     within: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.05, description="share of the photo's sides by which a point may be off and is right"
     )

@@ -25,6 +25,7 @@ class MaskOutput(Output):
         default=None, description="height and width of the maps that the teachers give; default: the image's"
     )
     drawn: ClassVar[bool] = True
+    hub_task: ClassVar[str] = "image-segmentation"
     guessed_from: ClassVar[str] = "maps of the image's size (labels, {height}, {width})"
 
     @property

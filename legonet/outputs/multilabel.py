@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label
-from legonet.graph.output import Output, Result, Shape, in_words
+from legonet.graph.output import Result, Shape, in_words
+from legonet.outputs.signs import Signs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,13 +42,14 @@ class Labels(Result):
         return "  ".join(held) or "no label"
 
 
-class MultilabelOutput(Output):
+class MultilabelOutput(Signs):
     """One score per label, each by itself: positive says that the label holds."""
 
     kind: Literal["multilabel"]
     labels: Annotated[tuple[Label, ...], Field(min_length=1), Array] = Field(
         description="the labels, in the order of the scores"
     )
+    hub_task: ClassVar[str] = "image-classification"
 
     @property
     def by_sign(self) -> bool:
@@ -81,27 +83,6 @@ class MultilabelOutput(Output):
     def legend(self) -> str:
         """Return how to read the scores."""
         return "one score per label, each by itself, positive where the label holds"
-
-    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Compare softened probabilities of each label; see `legonet.outputs.losses.sigmoid_divergence`."""
-        from legonet.outputs.losses import sigmoid_divergence
-
-        return sigmoid_divergence(student, teacher, temperature)
-
-    def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-        """Compare each label's decision: on which side of zero scores lie, and near zero how far.
-
-        Scores are divided by a quarter of their standard deviation before they become probabilities.
-        """
-        from legonet.outputs.losses import SHARPNESS, sigmoid_divergence
-
-        return sigmoid_divergence(SHARPNESS * student / scale, SHARPNESS * teacher / scale, 1.0)
-
-    def agreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-        """Give the part of the labels that both say hold, or both say do not."""
-        from legonet.outputs.losses import same_sides
-
-        return same_sides(student, teacher)
 
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the mean binary cross-entropy of scores (batch, labels) in nats; labels are 0 and 1."""

@@ -44,10 +44,10 @@ class Pace(NamedTuple):
 
     Attributes:
         jobs: How many.
-        seconds: Of one, on average.
-        memory: Of the largest.
+        seconds: The mean seconds of a job.
+        memory: The most bytes that one of them held.
         took: Seconds of those whose operations were counted.
-        operations: Theirs.
+        operations: The operations of those jobs.
         largest: Operations of one.
     """
 
@@ -128,8 +128,8 @@ class History:
 
         Args:
             path: `category:task`.
-            method: By which it is fitted.
-            teacher: Of the path.
+            method: The method by which the adapter is fitted.
+            teacher: The path's teacher.
         """
         operations, own = self.count(path, teacher), self.paths.get((path, method))
         times = operations / own.operations if own is not None and operations and own.operations else 1.0

@@ -20,9 +20,9 @@ class StoredAdapter:
     """An adapter that was fitted before and lies in the store.
 
     Attributes:
-        path: That it was fitted for.
-        adapter: Its content hash.
-        seed: Of the fit.
+        path: The path that it was fitted for.
+        adapter: The adapter's content hash.
+        seed: The seed of the fit.
         quality: Measured by the fit.
     """
 
@@ -37,7 +37,7 @@ class Facts:
     """What is known of the teachers' files, the store, the samples and of earlier runs.
 
     Attributes:
-        teachers: By name; every teacher of the graph.
+        teachers: The facts of every teacher of the graph, by name.
         stored: Content hashes of the adapters that the store holds.
         samples: Fingerprint of the samples given for a path. A path without an entry is kept with the
             samples that it was fitted with, but fitted again without any.

@@ -33,7 +33,7 @@ class Standing(NamedTuple):
 
     Attributes:
         taught: Kept or native, by teacher.
-        open: By path.
+        open: Open edges, by path.
     """
 
     taught: Mapping[str | None, PlannedEdge]
@@ -48,9 +48,9 @@ def standing(before: Before, graph: Graph, lock: Lock, facts: Facts, given: Give
 
     Args:
         before: An earlier plan of any graph.
-        graph: As for `legonet.plan.diff.diff`.
-        lock: Likewise.
-        facts: Likewise.
+        graph: What the network is.
+        lock: What has been built.
+        facts: What is known of teachers, store and samples.
         given: Who gives each module of the graph.
     """
     old = before.graph

@@ -27,7 +27,7 @@ class Own(NamedTuple):
     Attributes:
         category_module: f.
         teacher: g_T.
-        statistics: Of the teacher.
+        statistics: The hash of the teacher's statistics.
         elsewhere: f', the teacher's own category module, where that is another one than the category's.
     """
 
@@ -52,9 +52,9 @@ class Shared(NamedTuple):
     Attributes:
         giver: The teacher that gives the task's module.
         module: g_S.
-        method: By which adapters are fitted.
+        method: The method by which adapters are fitted.
         digest: Hash of `inputs`.
-        inputs: As the lock file names them.
+        inputs: What they have in common, as the lock file names it.
     """
 
     giver: str | None
@@ -69,7 +69,7 @@ class SharedInputs:
 
     Args:
         graph: What the network is.
-        facts: Of its teachers.
+        facts: What is known of its teachers.
         given: Who gives each of its modules.
     """
 
@@ -137,9 +137,9 @@ def adapter_keys(
 
     Args:
         category_modules: f of each path.
-        teachers: Its own.
-        samples: Its own.
-        digests: Of what it shares.
+        teachers: g_T of each path.
+        samples: The fingerprint of each path's samples.
+        digests: The hash of what each path shares.
     """
     return [
         hashlib.sha256(

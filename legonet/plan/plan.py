@@ -100,7 +100,7 @@ class Plan:
         offers: Teachers that could give a task's module better.
         weak: The kept paths that are expected to decide unlike their teachers too often.
         notes: What is doubtful about the teachers of its jobs.
-        licences: Of the teachers, by name; empty where none is recorded.
+        licences: The teachers' licences, by teacher; empty where none is recorded.
         ports_of: Finds what the adapters of a plan join, by path, when somebody looks; None: it is not known.
 
     Printed, it is what `legonet plan` prints.

@@ -99,9 +99,9 @@ def plan_text(plan: Plan, graph: Path, path: Path, samples: Mapping[str, str] | 
     """The text of a plan file.
 
     Args:
-        plan: To write.
-        graph: Its graph file; named relative to the plan file.
-        path: Of the plan file.
+        plan: The plan.
+        graph: The plan's graph file, named relative to the plan file.
+        path: The plan file.
         samples: Folder of images by path.
     """
     relative = os.path.relpath(graph.absolute(), path.absolute().parent)

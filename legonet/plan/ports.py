@@ -82,7 +82,7 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
     """What the adapters of a plan join.
 
     Args:
-        graph: That the plan was made for, every choice settled.
+        graph: The graph that the plan was made for, every choice settled.
         plan: Edges that need no adapter are left out.
         port_of: A teacher's port, by its name.
 

@@ -51,10 +51,10 @@ def kept(
     """Edges of teachers: kept where the adapter is stored and built from what it would be built from now.
 
     Args:
-        pairs: Of the teachers whose paths are looked at.
-        graph: As for `legonet.plan.diff.diff`.
-        lock: Likewise.
-        facts: Likewise.
+        pairs: The teachers whose paths are looked at.
+        graph: What the network is.
+        lock: What has been built.
+        facts: What is known of teachers, store and samples.
         given: Who gives each module of the graph.
         shared: What the paths of each task have in common.
         otherwise: Plans the edge of a teacher that is not kept.

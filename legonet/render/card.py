@@ -18,16 +18,6 @@ from legonet.tables import escaped, markdown_table
 from legonet.terminal import printable
 
 LISTED = 200  # paths, and teachers; more are counted
-# What hubs call it, by kind of output; of a kind that is not here they know nothing.
-PIPELINES: Mapping[str, str] = {
-    "binary": "image-classification",
-    "classes": "image-classification",
-    "multilabel": "image-classification",
-    "mask": "image-segmentation",
-    "keypoints": "keypoint-detection",
-    "embedding": "image-feature-extraction",
-    "boxes": "object-detection",
-}
 # Licences that hubs know by these names; others are "other", with the name beside it.
 HUB_LICENCES = frozenset(
     """
@@ -99,10 +89,9 @@ def card(graph: Graph, view: View, sizes: Mapping[str, PathSize], total: int, pi
 
 
 def _front(graph: Graph, edges: list[EdgeView], sizes: Mapping[str, PathSize], total: int) -> dict[str, Any]:
-    kinds = Counter(task.output.kind for task in graph.tasks.values())
-    pipelines = Counter({PIPELINES[kind]: count for kind, count in kinds.items() if kind in PIPELINES})
-    usual = pipelines.most_common(1)
-    tags = ["legonet", "modular-neural-network", *sorted(pipelines)]
+    called = Counter(name for task in graph.tasks.values() if (name := task.output.hub_task))
+    usual = called.most_common(1)
+    tags = ["legonet", "modular-neural-network", *sorted(called)]
     return {
         "library_name": "legonet",
         **_licence(graph),

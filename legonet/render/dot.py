@@ -26,17 +26,16 @@ _NEXT_LINE = '<br/><font point-size="2"> </font><br/>'
 FONT = "Arial"
 
 
-def dot(view: View | Drawing, *, dpi: int | None = None) -> str:
+def dot(view: View | Drawing) -> str:
     """Write a view as DOT text.
 
     Args:
         view: What to draw.
-        dpi: Dots per inch, for pixel formats.
 
     Returns:
         The text; ASCII and non-ASCII labels in UTF-8.
     """
-    return write(view.name, lay_out(view), dpi=dpi)
+    return write(view.name, lay_out(view))
 
 
 def write(name: str, layout: Layout, *, dpi: int | None = None) -> str:

@@ -40,12 +40,11 @@ def svg(view: View | Drawing) -> str:
     return text.replace(f'font-family="{FONT}"', f'font-family="{FONT}, Helvetica, sans-serif"')
 
 
-def png(view: View | Drawing, *, dpi: int = DPI) -> bytes:
-    """Draw a view as PNG.
+def png(view: View | Drawing) -> bytes:
+    """Draw a view as PNG, with fewer dots per inch where it would have more than `MAX_PIXELS` on a side.
 
     Args:
         view: What to draw.
-        dpi: Dots per inch; lowered where the picture would have more than `MAX_PIXELS` on a side.
 
     Returns:
         The file's bytes.
@@ -56,7 +55,7 @@ def png(view: View | Drawing, *, dpi: int = DPI) -> bytes:
     layout = lay_out(view)
     left, bottom, right, top = layout.bounds
     longest = max(right - left, top - bottom, 1.0) + 24
-    dpi = max(min(dpi, int(MAX_PIXELS * 72 / longest)), 8)
+    dpi = max(min(DPI, int(MAX_PIXELS * 72 / longest)), 8)
     return _pipe(write(view.name, layout, dpi=dpi), "png")
 
 

@@ -79,7 +79,7 @@ class OperationCount:
         if teacher not in self._crossings:
             try:
                 self._crossings[teacher] = self._find(teacher or "")
-            except LegonetError:  # it is told when it is cut
+            except LegonetError:  # it is reported when the teacher is cut
                 self._crossings[teacher] = None
         return self._crossings[teacher]
 

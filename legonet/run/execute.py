@@ -65,7 +65,7 @@ def execute(
         job: What to fit.
         store: Holds the modules and statistics that the job names.
         samples: Normalised images of the category, if there are any.
-        device: Where to compute.
+        device: The device to compute on.
         progress: Called with (step, steps, loss).
         checkpoints: A folder where long descents leave their states; None: nowhere.
 

@@ -104,10 +104,10 @@ def tune_at(
         project: Where the network lives.
         load: Reads the lock as it is once no other run can write it.
         save: Writes it, if the module is accepted.
-        samples: By path.
+        samples: Samples by path.
         prepare: Turns photos into what a path's category module takes, and labels with them.
         tuning: How.
-        device: Where to compute.
+        device: The device to compute on.
         progress: Called with (step, steps, loss).
 
     Raises:
@@ -159,7 +159,7 @@ def tune(
         store: Takes the module if it is accepted.
         samples: By path, images normalised; labels may be None.
         tuning: How.
-        device: Where to compute.
+        device: The device to compute on.
         progress: Called with (step, steps, loss).
 
     Raises:

@@ -136,10 +136,10 @@ class Inbox:
         return [drop for drop in drops if drop.weights]
 
     def incomplete(self, seconds: float = STALE) -> Iterator[str]:
-        """The files that have lain there for a while without the other half of their drop; each is told once.
+        """Files that have lain there without the other half of their drop for a while; each is reported once.
 
         Args:
-            seconds: That they must not have changed.
+            seconds: How long they must not have changed.
         """
         entries = [Drop(file.stem, file) for file in self.folder.glob("*.yaml")]
         either = listed(WEIGHTS, " or ")

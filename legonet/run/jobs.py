@@ -28,9 +28,9 @@ class Job:
             matched at the image then.
         donor_module: The category module that g_S was trained with; it tells what g_S takes.
         input: The image that the category module sees, and the teacher.
-        meaning: Of the task's output.
-        statistics: Of the teacher, if its owner recorded them.
-        generic_statistics: Of the teacher that gave g_S, likewise.
+        meaning: The meaning of the task's output.
+        statistics: The teacher's statistics, if its owner recorded them.
+        generic_statistics: The statistics of the teacher that gave g_S, likewise.
         donor_input: The image that the donor module sees; None if it is the same.
     """
 
@@ -53,9 +53,9 @@ def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -
     """One job for each adapter that the plan lists, in its order.
 
     Args:
-        graph: That the plan was made for.
+        graph: The graph that the plan was made for.
         plan: What to do.
-        teachers: As `legonet.run.prepare.lock_teachers` found them.
+        teachers: The teachers, as `legonet.run.prepare.lock_teachers` found them.
     """
     given = givers(graph)
     return [_job(graph, given, edge.path, edge.teacher, teachers, edge.key or "") for edge in plan.jobs]
@@ -65,10 +65,10 @@ def make_job(graph: Graph, path: str, teacher: str | None, teachers: Mapping[str
     """The job of one path, whether a plan lists it or not.
 
     Args:
-        graph: Where the path is.
+        graph: The graph that has the path.
         path: `category:task`.
-        teacher: Of this category and task; None where there is none.
-        teachers: As `legonet.run.prepare.lock_teachers` found them.
+        teacher: The teacher of this category and task; None where there is none.
+        teachers: The teachers, as `legonet.run.prepare.lock_teachers` found them.
     """
     return _job(graph, givers(graph), path, teacher, teachers, "")
 

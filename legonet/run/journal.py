@@ -227,20 +227,10 @@ class Journal:
 
     def fitted(self, keys: Iterable[str]) -> dict[str, StoredAdapter]:
         """The adapters that were fitted for these keys, of whatever graph of the workspace."""
-        wanted = list(keys)
-        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
         found = {}
-        for part in parts:
-            marks = ", ".join("?" * len(part))
-            query = (
-                "SELECT key, path, adapter, seed, quality FROM jobs WHERE state = 'done' "  # noqa: S608 - marks
-                f"AND adapter IS NOT NULL AND key IN ({marks}) ORDER BY rowid"
-            )
-            for key, *row in self._read(query, [part]):
-                with suppress(
-                    ValueError, TypeError, RecursionError
-                ):  # somebody else's row: no adapter of ours
-                    found[key] = _stored(*row)
+        for key, *row in self._done("path, adapter, seed, quality", keys, "adapter IS NOT NULL"):
+            with suppress(ValueError, TypeError, RecursionError):  # somebody else's row: no adapter of ours
+                found[key] = _stored(*row)
         return found
 
     def runs(self, graph: str, most: int) -> list[JournalRun]:
@@ -260,17 +250,19 @@ class Journal:
 
     def notes_of(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """What was noted of the last job that was done for each of these keys."""
+        return {key: _listed(notes) for key, notes in self._done("notes", keys) if isinstance(key, str)}
+
+    def _done(self, columns: str, keys: Iterable[str], where: str = "TRUE") -> Iterator[tuple]:
+        """The key and some columns of the jobs that were done for these keys, the oldest first."""
         wanted = list(keys)
-        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
-        found = {}
-        for part in parts:
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(part))
             query = (
-                f"SELECT key, notes FROM jobs WHERE state = 'done' AND key IN ({marks}) "  # noqa: S608 - marks
-                "ORDER BY rowid"
+                f"SELECT key, {columns} FROM jobs WHERE state = 'done' AND {where} "  # noqa: S608 - our names
+                f"AND key IN ({marks}) ORDER BY rowid"
             )
-            found |= {key: _listed(notes) for key, notes in self._read(query, [part]) if isinstance(key, str)}
-        return found
+            yield from self._read(query, [part])
 
     def _read(self, query: str, values: Iterable[Iterable[object]]) -> list[tuple]:
         """Rows of a journal that may not be there, may be damaged, or of an earlier version: then none."""

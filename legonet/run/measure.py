@@ -27,7 +27,7 @@ class Measured(NamedTuple):
     """What was measured.
 
     Attributes:
-        operations: That were done.
+        operations: How many operations were done.
         seconds: In which they were.
         begin: Seconds until the first of them: modules are cut, read and made ready.
     """

@@ -147,8 +147,8 @@ def seconds_of(option: str, text: str, or_none: bool = False) -> float:
     """Read a duration such as `90s`, `10m` or `1.5h`; a bare number is in seconds.
 
     Args:
-        option: That it was given with.
-        text: As it was given.
+        option: The option, for messages.
+        text: The text that was given.
         or_none: Whether it may be 0.
 
     Raises:
@@ -164,8 +164,8 @@ def bytes_of(option: str, text: str) -> int:
     """Read a size such as `800M` or `4G`, in powers of 1024; a bare number is in bytes.
 
     Args:
-        option: That it was given with.
-        text: As it was given.
+        option: The option, for messages.
+        text: The text that was given.
 
     Raises:
         SelectError: The option has none.

@@ -43,8 +43,8 @@ def keep_pace(workspace: Workspace, operations: int, seconds: float, begin: floa
     """Keep what was measured.
 
     Args:
-        workspace: Of the network.
-        operations: That were done.
+        workspace: The network's workspace.
+        operations: How many operations were done.
         seconds: In which they were.
         begin: Seconds that a job takes before its steps.
 

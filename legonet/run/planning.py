@@ -27,7 +27,7 @@ class SampleFacts:
     """Samples that are given, as a plan sees them.
 
     Attributes:
-        fingerprints: By path.
+        fingerprints: Fingerprints of samples by path.
         labelled: Paths whose samples have labels.
         images: How many, by path.
     """

@@ -62,7 +62,7 @@ def facts(
     """What the plan depends on besides graph and lock.
 
     Args:
-        teachers: As `lock_teachers` found them.
+        teachers: The teachers, as `lock_teachers` found them.
         lock: What has been built.
         store: Asked for the adapters that the lock names.
         samples: Fingerprints of the samples that are given, by path.
@@ -86,7 +86,7 @@ def lock_modules(
     Args:
         graph: Every choice settled.
         lock: What has been built.
-        teachers: As `lock_teachers` found them.
+        teachers: The teachers, as `lock_teachers` found them.
         store: Asked for fine-tuned copies, which only `legonet finetune` makes again: a lost one goes;
             default: not asked, so that whoever reads a lost one hears of it.
     """
@@ -127,7 +127,7 @@ def _tuned(
 
 
 def tuning_context(lock: Lock, module: str, section: str, name: str) -> str:
-    """Hash of a module and of the adapters of all paths that use it, whatever these are called."""
+    """The hash of a module together with the adapters of the paths that use it, whatever their names."""
     place = 1 if section == "tasks" else 0
     used = [each.adapter for path, each in lock.adapters.items() if split_path(path)[place] == name]
     return fingerprint([module, sorted(used)])
@@ -141,8 +141,8 @@ def store_blobs(
     Args:
         needed: Content hashes; those that the store has cost nothing.
         sources: The teachers.
-        teachers: As `lock_teachers` found them.
-        store: Where to put them.
+        teachers: The teachers, as `lock_teachers` found them.
+        store: The store that they are put into.
 
     Raises:
         StoreError: The store cannot be written, or a teacher's files give other bytes than were locked.

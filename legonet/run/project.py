@@ -31,10 +31,10 @@ class Project:
     """Where a network lives.
 
     Attributes:
-        graph: As written.
+        graph: The graph, as it is written.
         store: The bytes.
         sources: The teachers.
-        journal: Of runs.
+        journal: The journal of runs.
         workspace: None for a network in memory.
         before: An earlier plan of it, which the next one may go on from.
     """

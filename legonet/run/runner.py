@@ -146,7 +146,7 @@ def run(
         save: Writes the lock, atomically.
         executor: Where the jobs are done; entered and left here.
         options: How to go about it.
-        samples: By path.
+        samples: Samples by path.
         progress: Called at each step.
 
     Returns:

@@ -27,7 +27,7 @@ def read_given(graph: Graph, samples: Mapping[str, GivenSamples]) -> dict[str, t
 
     Args:
         graph: Tells what images and labels look like.
-        samples: By path.
+        samples: Samples by path.
 
     Raises:
         SelectError: No such path; an application's name is none.
@@ -48,9 +48,9 @@ def read_samples(
 
     Args:
         given: (images, labels), labels may be None; or a dataset of (image, label) pairs.
-        path: For messages.
+        path: The path, for messages.
         image: What the path's category module takes; photos in a tensor may have another size.
-        meaning: Of the task's output, which labels have to fit.
+        meaning: The meaning of the task's output, which labels have to fit.
 
     Returns:
         Images (batch, channels, height, width) in [0, 1], float32, and labels or None. Labels are

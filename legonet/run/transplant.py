@@ -61,9 +61,9 @@ def transplant(
         project: The network's graph, store and teachers.
         load: Reads the lock as it is once no other run can write it.
         save: Writes it.
-        samples: By path.
+        samples: Samples by path.
         prepare: Turns photos into what a path's category module takes, and labels with them.
-        device: Where to compute.
+        device: The device to compute on.
         options: How to go about the jobs.
         progress: Called at each step.
         accept: Refuses a plan that is not the one that was agreed on.

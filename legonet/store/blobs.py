@@ -223,7 +223,7 @@ class Store(BlobStore):
             return self._can_have(sha)
         try:
             said = outline(str(path), state.st_size, state.st_mtime_ns, state.st_ino)
-        except (StoreError, OSError):  # it is there; what is wrong with it, whoever reads it is told
+        except (StoreError, OSError):  # it is there; whoever reads it learns what is wrong
             return True
         return said.whole and kind in (None, said.kind)
 

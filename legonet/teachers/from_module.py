@@ -153,7 +153,7 @@ def _described(
         known = {**model.module.state_dict(), **traced.constants}
         state = {key: _real(known[key]) for key in cut.graph.tensors}
         weights = {key: raw_tensor(tensor, key, copy=new.copy) for key, tensor in state.items()}
-        MemoryTeacher(new.name, cut, weights).parts()  # so that bad weights are told now
+        MemoryTeacher(new.name, cut, weights).parts()  # so that bad weights are reported now
         notes = expect_same(model.module, traced, cut, state, input_shape, output)
     return MemoryTeacher(
         new.name, cut, weights, notes=tuple(filter(None, (*model.notes, cut.note, *notes)))

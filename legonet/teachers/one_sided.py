@@ -18,19 +18,18 @@ ADVICE = (
 _FORMATS = {"F16": "e", "F32": "f"}
 
 
-def one_sided(data: bytes, meaning: Output, where: str = "statistics") -> str | None:
+def one_sided(data: bytes, meaning: Output) -> str | None:
     """Say which decision all recorded outputs were.
 
     Args:
         data: The statistics file.
         meaning: What the teacher's outputs mean.
-        where: The file's name for messages.
 
     Returns:
         Such as `positive`; None where there were several, or where the file has no quantiles.
     """
     try:
-        raw = read_tensors(memoryview(data), where).tensors.get("output.quantiles")
+        raw = read_tensors(memoryview(data), "statistics").tensors.get("output.quantiles")
     except StoreError:  # whoever reads the file for its statistics says what is wrong with it
         return None
     if raw is None or raw.dtype not in _FORMATS or len(raw.shape) != 2:

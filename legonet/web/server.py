@@ -1,4 +1,4 @@
-"""Runs an application by uvicorn until it is told to stop."""
+"""Runs an application by uvicorn until a signal stops it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def serve(
         listening: The socket; it is closed at the end.
         grace: Seconds that begun requests have.
         most_at_once: Connections; those beyond are answered with 503.
-        stopping: Called when it is told to stop.
+        stopping: Called when the server begins to stop.
     """
     config = uvicorn.Config(
         app,

@@ -192,10 +192,8 @@ def test_an_unknown_block(tmp_path: Path, name: str) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
     suggestion = " Did you mean 'small'?" if name in ("smal", "../small", "small.yaml") else ""
     with pytest.raises(BlockError) as caught:
-        find_block(name, [tmp_path], where="teachers.cat.model")
-    assert str(caught.value) == (
-        f"teachers.cat.model: no block '{name}' in {tmp_path}; blocks are small.{suggestion}"
-    )
+        find_block(name, [tmp_path])
+    assert str(caught.value) == (f"no block '{name}' in {tmp_path}; blocks are small.{suggestion}")
 
 
 def test_a_block_that_changes_is_read_again(tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ def test_hash_mismatch(folder: Path):
     assert message.startswith(
         f"zoo.yaml:7:111: teachers.cat.sha256: '../teachers/cat.safetensors' has sha256 {found}; expected {'a' * 64}; "
     )
-    assert messages(graph, hashes=False) == []
 
 
 def test_paths_that_leave_the_workspace(folder: Path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from legonet.distill.pullback import Pullback
-from legonet.ops.call import NOT_AT_ZERO
+from legonet.ops.pullbacks import transposed_at_one
 from legonet.ops.table import ROWS
 from tests.ops.calls import (
     CALLED,
@@ -61,7 +61,7 @@ def test_it_is_the_exact_transpose(name: str) -> None:
 @pytest.mark.parametrize("name", SMOOTH)
 def test_it_is_the_derivative_at_the_nominal_point(name: str) -> None:
     torch.manual_seed(0)
-    point = torch.full((1, *MAP), float(name in NOT_AT_ZERO), dtype=torch.float64)
+    point = torch.full((1, *MAP), float(ROWS[name].pull is transposed_at_one), dtype=torch.float64)
     found, expected = pulled(name, SMOOTH[name], MAP, point)
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
     assert found.isfinite().all()

@@ -154,3 +154,14 @@ def test_exports_carry_the_licences_of_what_they_are_made_of(zoo: Path, tmp_path
 
 def test_a_network_that_records_no_licence_says_nothing_of_it(graph: Graph) -> None:
     assert origins_of(graph, ["cat:classify"]) == {}
+
+
+def test_the_card_names_the_task_that_most_of_a_network_is_for() -> None:
+    """Scores and classes are one task to a hub, so that there are more of it here than masks."""
+    network = legonet.Network("zoo")
+    for number, kind in enumerate(["binary", "binary", "mask", "mask", "classes"]):
+        labels = {"labels": ["a", "b"]} if kind != "binary" else {}
+        network.add_task(f"task{number}", {"kind": kind, **labels})
+    data = ModelCard(card(network.graph, make_view(network.graph), {}, 0)).data.to_dict()
+    assert data["pipeline_tag"] == "image-classification"
+    assert data["tags"][-2:] == ["image-classification", "image-segmentation"]

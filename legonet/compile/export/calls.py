@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from legonet.errors import ExportError
 from legonet.ir.graph import Operation
 from legonet.ir.interpreter import function_of
-from legonet.ops.elementwise import NOTHING
-from legonet.ops.table import ROWS
-
-
-@dataclass(frozen=True)
-class Given:
-    """The arguments of one operation.
-
-    Attributes:
-        positional: By name, in order, up to the last that is not its default.
-        keywords: Those that ATen takes by name only.
-    """
-
-    positional: dict[str, Any]
-    keywords: dict[str, Any]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.positional[name] if name in self.positional else self.keywords[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """An argument, or the default where it is not given."""
-        return self[name] if name in self.positional or name in self.keywords else default
+from legonet.ops.spelling import Given
+from legonet.ops.table import row_of
 
 
 def given(step: Operation) -> Given:
@@ -38,10 +17,10 @@ def given(step: Operation) -> Given:
     Raises:
         ExportError: It is not in legonet's table, or it has arguments that ATen does not know.
     """
-    base = step.function.removesuffix("_")
-    if base in NOTHING or base == "getitem":
+    row = row_of(step.function)
+    if row is not None and (row.inert or row.name == "getitem"):
         return Given(dict(zip(("self", "index"), step.arguments, strict=False)), {})
-    if step.function not in ROWS and base not in ROWS:
+    if row is None:
         raise ExportError(
             f"{step.name}: found the operation {step.function!r}; expected one of legonet's table; build the "
             "module again"

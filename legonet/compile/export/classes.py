@@ -9,22 +9,13 @@ from itertools import repeat
 
 from torch import Tensor, nn
 
-from legonet.compile.export.constructors import (
-    LINE,
-    Argument,
-    Chain,
-    Code,
-    Make,
-    Maker,
-    numbers,
-    with_numbers,
-    written,
-)
+from legonet.compile.export.constructors import LINE, Chain, Maker, numbers, with_numbers, written
 from legonet.compile.export.forward import forward_lines, parameters
 from legonet.compile.export.names import Names, class_name, comment
 from legonet.compile.export.sizes import size_names
 from legonet.compile.export.tree import Module
 from legonet.compile.export.wrap import wrapped
+from legonet.ops.layers import Argument, Code, Make
 
 _MOST = 8  # parameters of a class; modules that differ in more have classes of their own
 _RESERVED = (
@@ -50,8 +41,8 @@ class Source:
     Attributes:
         kind: What the model is, which names the class of the whole.
         module: The whole.
-        state: Its tensors.
-        buffers: Those that are no parameters.
+        state: The model's tensors.
+        buffers: The names of those that are no parameters.
     """
 
     kind: str
@@ -82,7 +73,7 @@ class _Draft:
         module: What it computes.
         attributes: Its modules, parameters and buffers; of a chain, itself.
         forward: The lines of its method; a chain has none.
-        keys: As of `Made`.
+        keys: As in `Made`.
     """
 
     source: Source

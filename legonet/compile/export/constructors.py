@@ -8,48 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from legonet.ops.layers import Argument, Make
+
 LINE = 110
-_REQUIRED = object()
-
-
-class Code(str):
-    """Python code in place of a value, written as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One argument.
-
-    Attributes:
-        name: Of the parameter; it is written where there is a default.
-        value: A pair of equal numbers is one number, as people write it.
-        default: Where the value is this, nothing is written.
-        named: It is written with its name, although there is no default.
-    """
-
-    name: str
-    value: Any
-    default: Any = _REQUIRED
-    named: bool = False
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it is a whole number, or several."""
-        several = self.value if isinstance(self.value, tuple) else (self.value,)
-        return bool(several) and all(type(each) is int for each in several)
-
-
-@dataclass(frozen=True)
-class Make:
-    """A call of a class or function."""
-
-    what: str
-    arguments: tuple[Argument | Make, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,13 +21,6 @@ class Chain:
 
 
 Maker = Make | Chain
-
-
-def simple(value: Any) -> Any:
-    """A value as people write it: a list as a tuple, equal numbers as one."""
-    if not isinstance(value, list | tuple):
-        return value
-    return value[0] if value and all(each == value[0] for each in value) else tuple(value)
 
 
 def numbers(maker: Maker) -> Iterator[Argument]:
@@ -133,9 +87,8 @@ def _line(maker: Maker) -> str:
 def _part(argument: Argument | Make) -> str:
     if isinstance(argument, Make):
         return _line(argument)
-    has_name = argument.named or argument.default is not _REQUIRED
     value = json.dumps(argument.value) if type(argument.value) is str else repr(argument.value)
-    return f"{argument.name}={value}" if has_name else value
+    return f"{argument.name}={value}" if argument.has_name else value
 
 
 def _is_left_out(argument: Argument | Make) -> bool:

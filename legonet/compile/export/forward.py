@@ -19,9 +19,9 @@ def forward_lines(module: Module, attributes: Mapping[str, str], tensors: Mappin
     """The body of the method.
 
     Args:
-        module: Whose operations it computes.
+        module: The module whose operations it computes.
         attributes: The names that the modules inside it have in Python.
-        tensors: Those of the model's tensors that its own operations take.
+        tensors: The names of the model's tensors that its own operations take.
     """
     return _Forward(module, attributes, tensors).lines()
 

@@ -35,7 +35,7 @@ def class_name(path: str) -> str:
     """A name for the class of a module: `SelfAttention`, or `LayerBlock` for `layer1.0`.
 
     Args:
-        path: Where the module stands in its model.
+        path: The place of the module in its model.
     """
     parts = path.split(".")
     named = [found for part in parts if (found := _camel(part))]

@@ -46,7 +46,7 @@ def result_shapes(graph: ModelGraph, shape: Shape) -> dict[str, Shape]:
 
     Args:
         graph: The module.
-        shape: Of its input, without the batch.
+        shape: The shape of its input, without the batch.
     """
     found: dict[str, Shape] = {INPUT: (BATCH, *shape)}
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from torch import Tensor
 
-from legonet.compile.export.layers import Layer, layer_of
+from legonet.compile.export.layers import layer_of
 from legonet.ir.cuts import needed
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
-from legonet.ops.creation import PLACED
+from legonet.ops.layers import Layer
+from legonet.ops.table import is_placed
 
 Path = tuple[str, ...]
 
@@ -28,10 +29,10 @@ class Module:
     """A module of model.py.
 
     Attributes:
-        path: Where it stands in the original model; empty for the whole.
+        path: The place in the original model; empty for the whole.
         body: Its own operations and calls of modules inside it, in order.
         inputs: The results that it takes from outside, in the order of their first use.
-        outputs: Its results that are taken outside.
+        outputs: The results that are taken outside, in order.
         layer: What it is, if it is a layer of torch.nn.
         batch: The number of the input whose first axis is the batch, where its own operations need that.
         device: The number of an input that is a tensor, where its own operations make tensors.
@@ -84,7 +85,7 @@ class Inner:
     """A call of a module by the one around it.
 
     Attributes:
-        name: Of the module within the one around it.
+        name: The module's name within the one around it.
         module: The module.
         arguments: Results that it takes.
         results: Results that it gives.
@@ -103,9 +104,9 @@ def modules_of(
 
     Args:
         graph: The model.
-        state: Its tensors.
-        shapes: Of the results that are tensors, the batch included.
-        batch: Its size in these shapes; no other axis has it.
+        state: The model's tensors.
+        shapes: The shapes of the results that are tensors, the batch included.
+        batch: The size of the batch in these shapes; no other axis has it.
     """
     return _Finder(graph, state, shapes, batch).whole()
 
@@ -183,7 +184,7 @@ class _Finder:
     def _lacks(self, module: Module) -> bool:
         """Whether its own operations need the batch or a device, of which no input tells."""
         needs_batch = any(map(_takes_batch, module.operations))
-        needs_device = any(step.function in PLACED for step in module.operations)
+        needs_device = any(is_placed(step.function) for step in module.operations)
         return (needs_batch and module.batch is None) or (needs_device and module.device is None)
 
     def _dissolve(self, steps: Sequence[Operation], path: Path, name: str) -> None:
@@ -224,7 +225,7 @@ class _Finder:
             outputs,
             self._layers[steps[0].name] if is_layer else None,
             self._first(inputs, self._batch) if any(map(_takes_batch, own)) else None,
-            self._first(inputs) if any(each.function in PLACED for each in own) else None,
+            self._first(inputs) if any(is_placed(each.function) for each in own) else None,
         )
 
     def _first(self, inputs: tuple[str, ...], size: int | None = None) -> int | None:

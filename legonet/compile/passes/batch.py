@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from legonet.compile.program import Brick, Call, Program, merge_calls
+from legonet.ops.table import ROWS
 
 BELOW = ("input", "normalise", "stems", "categories", "adapters")  # what reads depends on the images' size
 
@@ -42,7 +43,7 @@ def _kind(program: Program, call: Call, shapes: Mapping[str, tuple[int, ...]]) -
 
 
 def _mixes_images(brick: Brick) -> bool:
-    return any(step.function == "batch_norm" and step.argument(5, False, "training") for step in brick.steps)
+    return any(ROWS[step.function].mixes(step) for step in brick.steps)
 
 
 def _of_one_brick(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from legonet.compile.program import Brick, Program, with_bricks
 from legonet.compile.rewrite import bypassed
-from legonet.ops.elementwise import NOTHING
+from legonet.ops.table import ROWS
 
 
 def drop(program: Program) -> Program:
@@ -13,5 +13,5 @@ def drop(program: Program) -> Program:
 
 
 def _dropped(brick: Brick) -> Brick:
-    names = {step.name for step in brick.steps if step.function in NOTHING and any(step.references())}
+    names = {step.name for step in brick.steps if ROWS[step.function].inert and any(step.references())}
     return brick.with_graph(bypassed(brick.graph, names)) if names else brick

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
 from legonet.compile.rewrite import (
-    WEIGHTED,
     bypassed,
     only_user,
     own_bias,
     own_weight,
     rebuilt,
     ref_of,
+    takes_alone,
     tensor_of,
     with_arguments,
 )
@@ -43,7 +43,7 @@ def _without_batch_norm(brick: Brick) -> Brick:
 
 def _is_recorded(norm: Operation) -> bool:
     return (
-        not norm.argument(5, False, "training")
+        not ROWS[norm.function].mixes(norm)
         and len(list(norm.references())) == 1
         and None
         not in (
@@ -54,11 +54,12 @@ def _is_recorded(norm: Operation) -> bool:
 
 
 def _can_hold(step: Operation, flat: Collection[str]) -> bool:
-    if len(list(step.references())) != 1 or len(step.arguments) < 2 or tensor_of(step.arguments[1]) is None:
+    weights = ROWS[step.function].weights
+    if weights is None or not takes_alone(step):
         return False
-    if step.function == "conv_transpose2d.input":
-        return step.argument(6, 1, "groups") == 1
-    return step.function in WEIGHTED and (step.function != "linear" or step.name in flat)
+    if weights.transposed and weights.groups_of(step) != 1:
+        return False
+    return weights.axis == 1 or step.name in flat
 
 
 def _flat(graph: ModelGraph) -> set[str]:
@@ -72,7 +73,8 @@ def _flat(graph: ModelGraph) -> set[str]:
         if step.function == "flatten.using_ints":
             flat = list(step.arguments[1:]) in ([1], [1, -1])
         else:
-            flat = step.function == "linear" or ROWS[step.function].per_channel
+            row = ROWS[step.function]
+            flat = row.per_channel or (row.weights is not None and row.weights.axis == -1)
             flat = flat and bool(taken) and taken <= found
         found |= {name} if flat else set()
     return found
@@ -94,7 +96,8 @@ def _normed(brick: Brick, below: Operation, norm: Operation) -> Brick:
     weights, more = dict(brick.weights), {}
     own = own_weight(brick, below, weights)
     offset = own_bias(brick, below, {*weights, own})
-    axis = "normed-inputs" if below.function == "conv_transpose2d.input" else "normed"
+    row = ROWS[below.function].weights
+    axis = "normed-inputs" if row is not None and row.transposed else "normed"
     before = None if bias is None else brick.weights[bias]
     weights[own] = Computed(axis, (brick.weights[kernel], gamma, variance), epsilon)
     weights[offset] = Computed("normed-bias", (before, mean, gamma, variance, delta), epsilon)

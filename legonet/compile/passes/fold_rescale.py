@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from legonet.compile.program import Brick, Computed, Program, Weight, with_bricks
 from legonet.compile.rewrite import (
-    WEIGHTED,
     bypassed,
     own_weight,
     rebuilt,
     ref_of,
+    takes_alone,
     tensor_of,
     users,
     with_arguments,
@@ -32,18 +32,9 @@ def _without_rescale(brick: Brick) -> Brick:
         ):
             continue
         above = users(brick.graph).get(step.name, [])
-        if above and all(each.function in WEIGHTED and _takes_once(each, step.name) for each in above):
+        if above and all(takes_alone(each, step.name) for each in above):
             brick = _scaled(brick, step, [each.name for each in above], brick.weights[scale])
     return brick
-
-
-def _takes_once(step: Operation, name: str) -> bool:
-    """Whether a result is the features of a linear operation, whose weight is a tensor."""
-    return (
-        ref_of(step.arguments[0]) == name
-        and tensor_of(step.arguments[1]) is not None
-        and list(step.references()) == [name]
-    )
 
 
 def _scaled(brick: Brick, scaling: Operation, names: list[str], scale: Weight) -> Brick:

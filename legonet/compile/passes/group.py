@@ -26,13 +26,13 @@ from legonet.compile.program import (
     merge_calls,
     split_brick,
 )
-from legonet.compile.rewrite import ref_of, tensor_of, users, with_arguments
+from legonet.compile.rewrite import ref_of, takes_alone, tensor_of, users
 from legonet.ir.cuts import cut_points
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
+from legonet.ops.row import Weights
 from legonet.ops.table import ROWS
 
 WIDEST = 32
-CONVOLUTIONS = ("conv2d", "conv_transpose2d.input")
 
 Pays = Callable[[Program, Sequence[Call], str], bool]
 """Whether some calls, up to an operation of the first one's brick, are worth to be run as a group."""
@@ -49,7 +49,7 @@ def group(program: Program, pays: Pays = always) -> Program:
     Of modules that are too wide above, the operations below are grouped as bricks of the kind `stems`.
 
     Args:
-        program: That is rewritten.
+        program: The program that is rewritten.
         pays: Asked of each group whether it is worth it.
     """
     refused: set[str] = set()
@@ -84,57 +84,61 @@ def narrow(brick: Brick, shared: bool) -> str | None:
     takes_input = {step.name for step in users(graph).get(INPUT, ())}
     channels: dict[str, int | None] = {INPUT: _channels_in(graph, takes_input)}
     for step in graph.steps.values():
-        if not _keeps_apart(graph, step, shared and step.name in takes_input):
+        weights, taken = _weights(step), {channels[each] for each in step.references()}
+        if weights is None and len(taken) != 1:
+            break  # a constant, or a map of one channel for all of another, which would meet another member's
+        if not _keeps_apart(graph, step, shared and step.name in takes_input, taken):
             break
-        taken = {channels[each] for each in step.references()}
-        if step.function in CONVOLUTIONS:
-            channels[step.name] = _channels_out(graph, step)
-        elif len(taken) == 1:
-            channels[step.name] = taken.pop()
-        else:  # such as a map of one channel for all of another, which would meet another member's
-            break
-        convolves |= step.function in CONVOLUTIONS
+        channels[step.name] = taken.pop() if weights is None else _channels(graph, step, weights)[1]
+        convolves |= weights is not None
         if convolves and step.name in places:
             last = step.name
     return last
 
 
-def _keeps_apart(graph: ModelGraph, step: Operation, first: bool) -> bool:
+def _weights(step: Operation) -> Weights | None:
+    """The weights of an operation, if those of members can stand side by side."""
+    weights = ROWS[step.function].weights
+    return weights if weights is not None and weights.options else None
+
+
+def _keeps_apart(graph: ModelGraph, step: Operation, first: bool, taken: Collection[int | None]) -> bool:
     """Whether members that stand side by side in the channels stay apart.
 
     Args:
-        graph: Of the operation.
+        graph: The graph that the operation is of.
         step: The operation.
         first: It takes what all members share.
+        taken: How many channels what it takes has, where that is known.
     """
-    if step.function in CONVOLUTIONS:
-        weight = tensor_of(step.arguments[1])
-        if weight is None or len(list(step.references())) != 1:
+    row, weights = ROWS[step.function], _weights(step)
+    if weights is not None:
+        if not takes_alone(step):
             return False
-        plain = step.function == "conv2d" and step.argument(6, 1, "groups") == 1
-        return _channels_out(graph, step) <= WIDEST and (not first or plain)
-    if first or not ROWS[step.function].per_channel:
+        plain = not weights.transposed and weights.groups_of(step) == 1
+        return _channels(graph, step, weights)[1] <= WIDEST and (not first or plain)
+    if first or not row.per_channel or row.mixes(step):
         return False
-    tensors = list(step.tensors())
     if _is_scaling(graph, step):
         return True
-    if step.function == "batch_norm":
-        return ref_of(step.arguments[0]) is not None and not step.argument(5, False, "training")
-    return not tensors and not any(True for each in step.references() if _is_constant(graph, each))
+    vectors = [name for place in row.vectors if (name := tensor_of(step.argument(place))) is not None]
+    if vectors and list(step.references()) != [ref_of(step.arguments[0])]:
+        return False
+    one_for_all = (1,) in {graph.tensors[name].shape for name in vectors} and set(taken) != {1}
+    return not one_for_all and len(vectors) == len(list(step.tensors()))
 
 
-def _channels_out(graph: ModelGraph, step: Operation) -> int:
-    shape = graph.tensors[str(tensor_of(step.arguments[1]))].shape
-    return shape[0] if step.function == "conv2d" else shape[1] * step.argument(6, 1, "groups")
+def _channels(graph: ModelGraph, step: Operation, weights: Weights) -> tuple[int, int]:
+    """The channels that a convolution takes and gives."""
+    return weights.channels(step, graph.tensors[str(tensor_of(step.arguments[1]))].shape)
 
 
 def _channels_in(graph: ModelGraph, takers: Collection[str]) -> int | None:
     """The channels of the input, if a convolution takes it."""
     for step in (graph.steps[name] for name in takers):
-        weight = tensor_of(step.arguments[1]) if step.function in CONVOLUTIONS else None
-        if weight is not None:
-            shape = graph.tensors[weight].shape
-            return shape[1] * step.argument(6, 1, "groups") if step.function == "conv2d" else shape[0]
+        weights = _weights(step)
+        if weights is not None and tensor_of(step.arguments[1]) is not None:
+            return _channels(graph, step, weights)[0]
     return None
 
 
@@ -144,11 +148,6 @@ def _is_scaling(graph: ModelGraph, step: Operation) -> bool:
         return False
     scale = tensor_of(step.arguments[1])
     return scale is not None and graph.tensors[scale].shape == ()
-
-
-def _is_constant(graph: ModelGraph, name: str) -> bool:
-    """Whether a result depends on no input, so that it has no channels of members."""
-    return name != INPUT and not any(True for _ in graph.steps[name].references())
 
 
 def _is_shared(calls: Sequence[Call]) -> bool:
@@ -197,9 +196,9 @@ def side_by_side(bricks: Sequence[Brick], shared: bool) -> Brick:
     weights: dict[str, Weight] = {}
     specs: dict[str, TensorSpec] = {}
     for number, (name, step) in enumerate(first.graph.steps.items()):
-        if step.function in CONVOLUTIONS:
-            groups = step.argument(6, 1, "groups") * (1 if name in takes_input else members)
-            steps[name] = with_arguments(_with_options(step), {6: groups})
+        if (convolution := _weights(step)) is not None:
+            groups = convolution.groups_of(step) * (1 if name in takes_input else members)
+            steps[name] = _with_groups(step, convolution, groups)
         elif _is_scaling(first.graph, step):
             steps |= _each_scaled(step, members, {*first.graph.steps, *steps})
         else:
@@ -231,11 +230,10 @@ def _each_scaled(step: Operation, members: int, taken: Collection[str]) -> dict[
     }
 
 
-def _with_options(step: Operation) -> Operation:
-    """A convolution whose options are all given by position, so that its groups can be set."""
-    defaults: list[tuple[str, Any]] = [("bias", None), ("stride", [1, 1]), ("padding", [0, 0])]
-    transposed = step.function != "conv2d"
-    defaults += [("output_padding", [0, 0])] if transposed else [("dilation", [1, 1])]
-    defaults += [("groups", 1), *([("dilation", [1, 1])] if transposed else [])]
-    options = [step.argument(place, value, name) for place, (name, value) in enumerate(defaults, 2)]
-    return replace(step, arguments=(*step.arguments[:2], *options), keywords={})
+def _with_groups(step: Operation, weights: Weights, groups: int) -> Operation:
+    """A convolution of so many groups, with all options given by position."""
+    options = {
+        name: step.argument(place, default, name) for place, (name, default) in enumerate(weights.options, 2)
+    }
+    arguments = (*step.arguments[:2], *(options | {"groups": groups}).values())
+    return replace(step, arguments=arguments, keywords={})

@@ -8,11 +8,6 @@ from legonet.compile.program import Brick, Program, with_bricks
 from legonet.compile.rewrite import only_user, ref_of
 from legonet.ops.table import ROWS
 
-OVERWRITE = frozenset(
-    ["celu", "elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "relu", "selu", "sigmoid", "silu"]
-)
-"""Operations with a form of their own that overwrites its argument."""
-
 
 def in_place(program: Program) -> Program:
     """Let an activation overwrite the output of the operation below it in the same brick."""
@@ -24,7 +19,7 @@ def _in_place(brick: Brick) -> Brick:
     names = {
         step.name
         for step in brick.steps
-        if step.function in OVERWRITE
+        if ROWS[step.function].in_place
         and (below := steps.get(ref_of(step.arguments[0]) or "")) is not None
         and ROWS[below.function].fresh
         and only_user(brick.graph, below.name) == step

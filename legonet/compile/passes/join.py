@@ -43,10 +43,10 @@ class Linear:
 
     Attributes:
         step: The operation.
-        shape: Of its weight.
+        shape: The shape of its weight.
         bias: Whether it has one.
         stride: Height and width; of a fully connected layer 1.
-        padding: Likewise 0.
+        padding: The padding in height and width; of a fully connected layer 0.
     """
 
     step: Operation

@@ -2,9 +2,9 @@
 
 Unit i of g_S and unit i of g_T mean the same where both were fine-tuned from one base. Where they do not,
 because g_T was trained elsewhere or its units were reordered, orders of its units are looked for that make
-the weights of the two most alike. Which units may change places follows from the operations: `units`, `rules`
-and `walk` label all numbers of a module by their units, `groups` makes permutation groups of these, `permute`
-applies an order and `matching` finds one.
+the weights of the two most alike. Which units may change places follows from the operations, whose rows say
+how units pass them: `walk` labels all numbers of a module by their units, `groups` makes permutation groups
+of these, `permute` applies an order and `matching` finds one.
 
 A reordered g_T computes the same function, so nothing is lost where the alignment fails.
 
@@ -26,12 +26,11 @@ from legonet.distill.alignment.permute import Permuted, Symmetry
 from legonet.ir.graph import INPUT, ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ops.call import Shape
-from legonet.ops.elementwise import NOTHING
+from legonet.ops.table import ROWS
 
 __all__ = ["Alignment", "Order", "Permuted", "Symmetry", "align", "in_one_order"]
 
 ALIKE = 0.5  # cosine of weights above which units correspond
-_PASSED = NOTHING | {"clone", "contiguous"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _structure(graph: ModelGraph) -> list[Any]:
     found: list[Any] = []
     for name, step in graph.steps.items():
         taken = [numbers[each] for each in step.references()]
-        if step.function in _PASSED and taken:
+        if ROWS[step.function].copies and taken:
             numbers[name] = taken[0]
             continue
         numbers[name] = len(numbers)

@@ -19,8 +19,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from legonet.distill.alignment.units import INVARIANT, Units
 from legonet.distill.alignment.walk import Labelled
+from legonet.ops.labels import INVARIANT, Units
 
 Ints = NDArray[np.int64]
 Order = Tensor

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from legonet.distill.alignment.groups import Group, Groups, Order, Unit
 from legonet.distill.alignment.permute import Symmetry
-from legonet.distill.alignment.units import Weight
+from legonet.ops.labels import Weight
 
 SWEEPS = 20  # at most; it ends when no order changes
 

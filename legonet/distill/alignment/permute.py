@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from legonet.distill.alignment.groups import Group, Groups, Order, Unit, permutation_groups
-from legonet.distill.alignment.units import Weight
 from legonet.distill.alignment.walk import label
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec, renamed
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import with_tensors
 from legonet.ops.call import Shape
+from legonet.ops.labels import Weight
 
 
 @dataclass(frozen=True)

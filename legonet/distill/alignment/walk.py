@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from legonet.distill.alignment.rules import UNIT_RULES, unknown
-from legonet.distill.alignment.units import Labels, Parameter, Units, labelled
 from legonet.ir.cuts import rectifiers
 from legonet.ir.graph import INPUT
 from legonet.ir.interpreter import GraphModule, bound, constant
 from legonet.ir.rows import in_a_row
 from legonet.ir.several import maps_taken
 from legonet.ops.call import Call, Shape
+from legonet.ops.labels import Labels, Parameter, Units, as_labels, labelled
+from legonet.ops.table import ROWS
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ def label(module: GraphModule, input_shape: Shape) -> Labelled:
         if not given:
             known[name] = function(*_values(arguments), **{k: _values(v) for k, v in keywords.items()})
             continue
-        known[name] = UNIT_RULES.get(step.function, unknown)(
-            units, Call(name, step.function, function, arguments, keywords)
-        )
+        call, rule = Call(name, step.function, function, arguments, keywords), ROWS[step.function].units
+        known[name] = as_labels(units.unknown(call) if rule is None else rule(units, call))
         for each in given:
             if isinstance(each, Labels):
                 units.use(each.units)

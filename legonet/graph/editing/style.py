@@ -21,7 +21,7 @@ class Style(Protocol):
         ...
 
     def scalar(self, value: Any, written: str) -> str:
-        """A key or a value without parts, quoted as what is written there is."""
+        """A key or a value without parts, in the quotes that the text around it has."""
         ...
 
     def inline(self, value: Any) -> str:

@@ -14,7 +14,7 @@ class Kind(NamedTuple):
     """A kind of executor, as far as options depend on it before it is loaded.
 
     Attributes:
-        place: Of its class, `module:class`.
+        place: The place of its class, `module:class`.
         limits: Whether it stops an attempt at a job at a limit of time or memory.
         machines: Whether jobs are done on others than this one.
         per_core: The most jobs at a time for each core of this machine; None: as many as are asked for.

@@ -36,7 +36,7 @@ class Limits:
     """What one job may take; None: as much as there is.
 
     Attributes:
-        seconds: Of time.
+        seconds: The limit of time.
         memory: Bytes that its process holds.
     """
 
@@ -60,7 +60,7 @@ class ProcessExecutor(Executor):
 
     Args:
         workers: How many jobs at a time; each gets an equal share of the cores, and one GPU with `cuda`.
-        limits: Of each job.
+        limits: The limits of each job.
     """
 
     def __init__(self, workers: int = 2, limits: Limits | None = None) -> None:

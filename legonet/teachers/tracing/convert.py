@@ -174,7 +174,8 @@ class Converter:
 
     def _add(self, node: fx.Node, name: str) -> None:
         if name not in ROWS:
-            raise self._error(node, f"the operation '{name}' is not on legonet's list (legonet/ops/table.py)")
+            known = "legonet's list (legonet.register_operation adds functions of tensors)"
+            raise self._error(node, f"the operation '{name}' is not on {known}")
         arguments = tuple(self._argument(each, node) for each in node.args)
         keywords = {
             key: self._argument(each, node) for key, each in node.kwargs.items() if key not in _DROPPED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from legonet.compile.export import spellings
 from legonet.compile.export.expressions import expression, literal
 from legonet.compile.export.wrap import wrapped
 from legonet.ir.graph import Operation
-from legonet.ir.interpreter import constant, function_of
-from legonet.ops.creation import PLACED
+from legonet.ir.interpreter import bound, constant, function_of
+from legonet.ops.spelling import FUNCTIONAL, METHOD, OPERATORS, SPREAD, TORCH
 from legonet.ops.table import ROWS
+from tests.ops.calls import CALLS as ONE_CALL
+from tests.ops.calls import model
 
 torch.manual_seed(0)
 VALUES: dict[str, Any] = {
@@ -194,8 +196,10 @@ MORE = {
 
 def write(value: Any) -> str:
     match value:
-        case {"ref": name}:
+        case {"ref": name} | {"tensor": name}:
             return name
+        case {"batch": factor}:
+            return f"input.shape[0] * {factor}"
         case list():
             return f"[{', '.join(map(write, value))}]"
     return literal(value)
@@ -210,9 +214,9 @@ def resolved(value: Any) -> Any:
     return constant(value)
 
 
-def evaluate(text: str) -> Any:
+def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     """The value of an expression; tests alone run text."""
-    known = {"torch": torch, "F": F, "device": torch.device("cpu"), **VALUES, **MORE}
+    known = {"torch": torch, "F": F, "device": torch.device("cpu"), **values}
     return eval(text, known)  # noqa: S307 - written above
 
 
@@ -223,9 +227,9 @@ def test_an_operation(function: str, arguments: list[Any], keywords: dict[str, A
     if function == "dropout":
         return
     given = {name: resolved(value) for name, value in keywords.items()}
-    given |= {"device": "cpu"} if function in PLACED else {}
+    given |= {"device": "cpu"} if ROWS[function].placed else {}
     wanted = function_of(function)(*map(resolved, arguments), **given)
-    expect_equal(evaluate(text), wanted)
+    expect_equal(evaluate(text, VALUES | MORE), wanted)
 
 
 def expect_equal(found: Any, wanted: Any) -> None:
@@ -245,11 +249,27 @@ def test_in_place() -> None:
     assert expression(step, write) == "torch.ops.aten.sigmoid_.default(map)"
 
 
-@pytest.mark.parametrize("name", sorted(spellings.TORCH | spellings.FUNCTIONAL | spellings.METHODS))
-def test_every_name_is_torch_s(name: str) -> None:
-    assert name in ROWS
-    owner = torch if name in spellings.TORCH else F if name in spellings.FUNCTIONAL else Tensor
-    assert hasattr(owner, name.partition(".")[0])
+NAMED = {TORCH: torch, FUNCTIONAL: F, METHOD: Tensor, SPREAD: Tensor}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in ROWS.items() if row.python))
+def test_every_spelling_is_torch_s(name: str) -> None:
+    python = ROWS[name].python
+    assert callable(python) or python in OPERATORS or hasattr(NAMED[python], name.partition(".")[0])
+
+
+@pytest.mark.parametrize("name", sorted(name for name in ONE_CALL if ROWS[name].python))
+def test_every_call_is_spelt_as_it_computes(name: str) -> None:
+    arguments, shape = ONE_CALL[name]
+    module = model(name, arguments)
+    x = torch.rand(3, *shape, dtype=torch.float64) + 0.5
+    known: dict[str, Any] = {"input": x, **module.state_dict()}
+    for step in module.graph.steps.values():
+        text = expression(step, write)
+        given = [module.resolve(each, known.__getitem__, x) for each in step.arguments]
+        wanted = bound(step, "cpu")(*given, **step.keywords)
+        expect_equal(evaluate(text, known), wanted)
+        known[step.name] = wanted
 
 
 def test_a_text_of_strangers_is_a_string() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor
 from legonet.distill.alignment import align
 from legonet.distill.alignment.groups import Group
 from legonet.distill.alignment.permute import Symmetry
-from legonet.distill.alignment.rules import UNIT_RULES
+from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec, renamed
 from legonet.ir.interpreter import GraphModule
+from legonet.ir.modules import with_tensors
 from legonet.ir.observe import observed
 from legonet.ops.table import ROWS
 from tests.distill.alignment.random_graphs import SHAPE, GraphWriter, random_graph, ref
+from tests.ops.calls import CALLS, model
 
 
 @pytest.mark.parametrize("seed", range(80))
@@ -145,5 +148,30 @@ def test_nothing_is_aligned_where_nothing_can_change_places() -> None:
     assert align(module, module, SHAPE) is None
 
 
-def test_rules_are_of_operations_that_are_known() -> None:
-    assert set(UNIT_RULES) <= set(ROWS)
+def between(name: str, arguments: list[Any], shape: tuple[int, ...]) -> GraphModule:
+    """A model of one call, between a layer whose units change places and one that reads them."""
+    middle = model(name, arguments)
+    kind = ("linear", "conv1d", "conv2d", "conv3d")[len(shape) - 1]
+    below = torch.rand(shape[0], shape[0], *[1] * (len(shape) - 1), dtype=torch.float64)
+    steps = {"below": Operation("below", kind, (ref(INPUT), {"tensor": "below.weight"}), {})}
+    steps |= {key: renamed(step, INPUT, "below") for key, step in middle.graph.steps.items()}
+    steps["float"] = Operation("float", "to.dtype", (ref(middle.graph.output), {"dtype": "float64"}), {})
+    steps["flat"] = Operation("flat", "reshape", (ref("float"), [{"batch": 1}, -1]), {})
+    inputs = middle(torch.ones(1, *shape, dtype=torch.float64)).numel()
+    above = torch.randn(2, inputs, dtype=torch.float64)
+    steps["above"] = Operation("above", "linear", (ref("flat"), {"tensor": "above.weight"}), {})
+    tensors = {"below.weight": below, "above.weight": above, **middle.state_dict()}
+    specs = {key: TensorSpec(tuple(each.shape), str(each.dtype)[6:]) for key, each in tensors.items()}
+    return with_tensors(ModelGraph(steps, "above", specs), tensors)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in CALLS if ROWS[name].units is not None))
+def test_units_pass_every_operation_as_its_row_says(name: str) -> None:
+    torch.manual_seed(0)
+    arguments, shape = CALLS[name]
+    module = between(name, arguments, shape)
+    symmetry = Symmetry(module, shape)
+    generator = torch.Generator().manual_seed(0)
+    permuted = symmetry.permuted(symmetry.random(generator)).module
+    x = torch.rand(3, *shape, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(permuted(x), module(x), rtol=1e-9, atol=1e-9)

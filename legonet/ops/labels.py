@@ -6,16 +6,21 @@ computes, and each place of a weight's axes, has the label of its unit. Operatio
     equal    two labels are one unit, such as the channels of two results that are added
     within   units move with their block, such as the dimensions of an attention head with the head
     pinned   a unit keeps its place, as at the output
+
+Needs torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from legonet.ops.call import Call
 
 INVARIANT = 0
 """The label of numbers that no reordering changes, such as a mean over all units."""
@@ -58,10 +63,10 @@ class Weight:
     """Which units the axes of a tensor belong to.
 
     Attributes:
-        name: Of the tensor.
+        name: The tensor's name.
         outputs: A label for each of its rows.
         inputs: A label for each of its columns, over all groups; None for a tensor without, such as a bias.
-        groups: Of a convolution.
+        groups: The number of groups of a convolution.
         transposed: The columns are the first axis.
         recorded: It holds running statistics, which are not compared.
     """
@@ -104,7 +109,7 @@ class Units:
         pinned: Labels of units that keep their place.
         blocks: For each operation with blocks, (members, 2) a label and that of the block it moves with.
         uses: For each argument of an operation, the labels in it and how often each is there.
-        weights: By name.
+        weights: The tensors that have places for units, by name.
         frozen: Names of tensors that are left as they are.
     """
 
@@ -170,6 +175,36 @@ class Units:
         """A tensor, if there is one, has one number, or one run of numbers, for each of these labels."""
         if isinstance(parameter, Parameter):
             self.weigh(Weight(parameter.name, labels.flatten(), recorded=recorded))
+
+    def matrix(
+        self, parameter: Parameter, outputs: Tensor, inputs: Tensor, groups: int = 1, transposed: bool = False
+    ) -> None:
+        """A tensor has a row for each of some labels, and a column for each of others, over all groups."""
+        self.weigh(Weight(parameter.name, outputs, inputs, groups, transposed))
+
+    def owns(self, *values: object) -> bool:
+        """Whether arguments are tensors of the model, or left out."""
+        return all(isinstance(value, Parameter | None) for value in values)
+
+    def given(self, call: Call) -> Tensor:
+        """The labels of a call's first argument."""
+        labels = self.labels(call.arguments[0])
+        return torch.tensor(INVARIANT) if labels is None else labels
+
+    def like(self, call: Call, made: Callable[[torch.Size], Tensor]) -> Tensor | list[Tensor]:
+        """Labels for each result of a call, by its shape."""
+        keywords = {key: _meta(each) for key, each in call.keywords.items()}
+        result = call.function(*_meta(call.arguments), **keywords)
+        return made(result.shape) if isinstance(result, Tensor) else [made(part.shape) for part in result]
+
+    def unknown(self, call: Call) -> Tensor | list[Tensor]:
+        """Whatever the call does: all that it takes keeps its place."""
+        for value in labelled((call.arguments, list(call.keywords.values()))):
+            if isinstance(value, Parameter):
+                self.freeze(value.name)
+            else:
+                self.pin(value.units)
+        return self.like(call, lambda shape: torch.zeros(shape, dtype=torch.long))
 
     def labels(self, value: object) -> Tensor | None:
         """The labels of an argument; None where it is no tensor, or one number for all."""
@@ -238,6 +273,17 @@ class Units:
         if any(invariant.shape[axis] > 1 and varies(labels, axis) for axis in range(labels.ndim)):
             self.pin(labels)
 
+    def product(self, first: Tensor, second: Tensor) -> Tensor:
+        """Units are contracted, which leaves their block; or else positions are, which leaves units."""
+        rows, columns = first.shape[-2], second.shape[-1]
+        if varies(first, -1) or varies(second, -2):
+            taken = self.along(first, [-2])[..., 0, :]
+            self.equal(taken, self.along(second, [-1])[..., 0])
+            blocks = self.fibres(torch.broadcast_tensors(taken, second[..., 0])[0], [-1])[..., None]
+            return blocks.expand(*blocks.shape[:-2], rows, columns)
+        made = self.coupled(first[..., :1], second[..., :1, :])
+        return made.expand(*made.shape[:-2], rows, columns)
+
     def fibres(self, labels: Tensor, axes: Iterable[int]) -> Tensor:
         """Numbers along some axes are taken together, whatever their order.
 
@@ -277,6 +323,25 @@ def varies(labels: Tensor, axis: int) -> bool:
     if labels.shape[axis] == 1 or labels.stride(axis) == 0:
         return False
     return not torch.equal(labels, labels.narrow(axis, 0, 1).expand_as(labels))
+
+
+def as_labels(made: Any) -> Any:
+    """What a rule gives for a result, or for each of several, as `Labels`."""
+    if isinstance(made, list):
+        return [as_labels(each) for each in made]
+    return Labels(made) if isinstance(made, Tensor) else made
+
+
+def _meta(value: Any) -> Any:
+    """Arguments without numbers."""
+    match value:
+        case Labels(units):
+            return torch.empty(units.shape, device="meta")
+        case Parameter(_, tensor) | (Tensor() as tensor):
+            return tensor.to("meta", torch.float32 if tensor.is_floating_point() else tensor.dtype)
+        case list() | tuple():
+            return [_meta(part) for part in value]
+    return value
 
 
 def _constant(tensor: Tensor) -> Tensor:
