@@ -1,0 +1,48 @@
+"""Paths whose method compares two task modules ReLU by ReLU, where these differ. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from legonet.errors import LegonetError
+from legonet.graph.method import METHODS
+from legonet.graph.schema import Graph
+from legonet.graph.select import givers
+from legonet.ir.sizes import Size
+from legonet.plan.plan import Plan, PlannedEdge
+
+
+def without_unlike(plan: Plan, graph: Graph, above: Callable[[str], Size]) -> Plan:
+    """Leave a plan's paths open whose method cannot compare the task modules that they join.
+
+    Args:
+        plan: The plan.
+        graph: That it was made for, every choice settled.
+        above: The size of a teacher's task module, by the teacher's name.
+    """
+    wanting = {edge.path for edge in plan.jobs if METHODS.read(edge.method or "auto").wants_alike}
+    if not wanting:
+        return plan
+    given = givers(graph).tasks
+
+    def looked_at(edge: PlannedEdge) -> PlannedEdge:
+        giver = given[edge.path.partition(":")[2]]
+        if edge.path not in wanting or edge.teacher is None or giver is None:
+            return edge
+        try:
+            ours, theirs = above(giver).rectified, above(edge.teacher).rectified
+        except LegonetError:  # it is told when it is cut
+            return edge
+        if ours == theirs:
+            return edge
+        apart = (
+            f"{len(ours)} and {len(theirs)} ReLUs" if len(ours) != len(theirs) else "ReLUs of other shapes"
+        )
+        reason = (
+            f"{edge.method} compares the task modules of {giver} and {edge.teacher} ReLU by ReLU, and they "
+            f"differ ({apart}); choose the method auto"
+        )
+        return edge._replace(action="open", reason=reason, cost=None)
+
+    return replace(plan, edges=tuple(map(looked_at, plan.edges)))
