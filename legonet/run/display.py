@@ -42,7 +42,8 @@ class RunDisplay:
             self._bars.end(progress.path, f"{place}: {progress.state}: {progress.message}")
         else:
             state = "" if progress.loss is None else f"loss {progress.loss:.3g}"
-            doing = f"{progress.path} by {progress.method}"
+            doing = f"{progress.path} by {progress.method}{': ' if progress.doing else ''}{progress.doing}"
             total, done = progress.steps or None, progress.step
-            self._bars.show(progress.path, doing, total=total, done=done, state=state)
+            left = progress.left if progress.jobs == 1 else None
+            self._bars.show(progress.path, doing, total=total, done=done, state=state, left=left)
         self._bars.show(_WHOLE, "adapters", total=progress.jobs, done=self._done, left=progress.left)

@@ -89,6 +89,16 @@ def test_rows_say_what_is_done_and_how_far_it_is() -> None:
     assert bars.texts[-1] == "adapters, 1 of 3, 60 s left"
 
 
+def test_one_job_says_what_it_does_and_for_how_long(network: legonet.Network) -> None:
+    bars, seen = Noted(), list[Progress]()
+    show = RunDisplay(bars)
+    job = {"path": "cat:classify", "jobs": 1, "method": "auto"}
+    show(Progress(**job, state="step", doing="closed form, 32 of 128 draws", left=60.0))
+    assert bars.texts[0] == "cat:classify by auto: closed form, 32 of 128 draws, 60 s left"
+    network.transplant(progress=seen.append)
+    assert [each.doing for each in seen if each.doing][0] == "closed form, 0 of 4 draws"
+
+
 class Failing(InlineExecutor):
     """Fits nothing."""
 
