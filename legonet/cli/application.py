@@ -56,7 +56,6 @@ def extend(
 
     It is made if there is none of this name.
     """
-
     new = list(dict.fromkeys(paths))
 
     def longer(old: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from legonet.progress import Bars, duration
+from legonet.run.quality import in_words
 from legonet.run.runner import Progress
 
 _WHOLE = ""
@@ -34,7 +35,7 @@ class RunDisplay:
         left = "" if progress.left is None or progress.jobs - self._done < 2 else progress.left
         if progress.result is not None:
             self._done += 1
-            figures = ", ".join(f"{name} {value:.3g}" for name, value in progress.result.quality.items())
+            figures = in_words(progress.result.quality)
             more = f"; about {duration(left)} left" if left and self._done < progress.jobs else ""
             self._bars.end(progress.path, f"{place}: {figures} ({progress.result.seconds:.1f} s){more}")
         elif progress.message:

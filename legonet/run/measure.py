@@ -71,7 +71,9 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
     own = f if job.own_category_module is None else None  # else the teacher takes features of another module
     adapter = build_adapter_of(job.adapter, edge.given, edge.taken, edge.path).requires_grad_()
     images = torch.randn(BATCH, *job.input.shape)
-    chains = tuple(zip(adapter_chains(job.adapter, edge.given, edge.taken, edge.path), edge.given, strict=True))
+    chains = tuple(
+        zip(adapter_chains(job.adapter, edge.given, edge.taken, edge.path), edge.given, strict=True)
+    )
     work = Work(
         size_of(f.graph, job.input.shape),
         size_of(student.graph, edge.target),

@@ -20,6 +20,7 @@ from legonet.run.executors.base import Executor, Outcome, Step
 from legonet.run.jobs import Job
 from legonet.run.journal import JobRecord, Journal
 from legonet.run.options import RunOptions
+from legonet.run.quality import in_words
 from legonet.store.blobs import BlobStore
 
 SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took
@@ -99,8 +100,7 @@ class Run:
         said = repr(self).removeprefix("<Run: ").rstrip(">")
         cells = []
         for each in self.results[:SHOWN]:
-            figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
-            cells.append((each.path, figures, f"{each.seconds:.1f}"))
+            cells.append((each.path, in_words(each.quality), f"{each.seconds:.1f}"))
         notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in self._remarks())
         return page(title("Run", said), table(("path", "figures of the fit", "seconds"), cells, {2}), notes)
 

@@ -101,7 +101,8 @@ class TestTransplant:
         outcome = run("transplant", fresh)
         assert outcome.status == 0
         lines = outcome.out.splitlines()
-        figures = r"residual [\d.e-]+, disagreement .+ \(\d+\.\d s\)"
+        expected = r"(decides as its teacher on about \d+% of images \(\d+% to \d+%\), )?"
+        figures = expected + r"residual [\d.e-]+, disagreement .+ \(\d+\.\d s\)"
         assert lines[0] == "fitting 2 adapters"
         assert re.fullmatch(rf"\[1/2\] dog:classify: {figures}(; about .* left)?", lines[1])
         assert lines[2].startswith("[2/2] cow:classify: ")

@@ -15,6 +15,7 @@ from legonet.run.display import RunDisplay
 from legonet.run.executors.base import Outcome
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.options import RunOptions
+from legonet.run.quality import in_words
 from legonet.run.runner import Progress
 
 
@@ -96,7 +97,15 @@ def test_one_job_says_what_it_does_and_for_how_long(network: legonet.Network) ->
     show(Progress(**job, state="step", doing="closed form, 32 of 128 draws", left=60.0))
     assert bars.texts[0] == "cat:classify by auto: closed form, 32 of 128 draws, 60 s left"
     network.transplant(progress=seen.append)
-    assert [each.doing for each in seen if each.doing][0] == "closed form, 0 of 4 draws"
+    assert next(each.doing for each in seen if each.doing) == "closed form, 0 of 4 draws"
+
+
+def test_what_is_to_be_expected_is_said_in_words() -> None:
+    quality = {"residual": 0.25, "agreement": 0.987, "agreement from": 0.968, "agreement to": 0.995}
+    said = "decides as its teacher on about 99% of images (97% to 100%), residual 0.25"
+    assert in_words(quality) == said
+    assert in_words({"residual": 0.25}) == "residual 0.25"
+    assert in_words({}) == ""
 
 
 class Failing(InlineExecutor):

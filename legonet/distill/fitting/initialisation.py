@@ -143,7 +143,6 @@ def _solve(
     judge: Judge | None,
 ) -> Solution:
     """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
-
     drawn_before = 0
 
     def draw(count: int) -> Draw:
