@@ -112,7 +112,7 @@ def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> bool:
 def _build(graph: Path, options: RunOptions, device: str) -> None:
     import legonet
     from legonet.errors import LegonetError, LegonetWarning
-    from legonet.run.quality import in_words
+    from legonet.plan.quality import in_words
 
     try:
         with warnings.catch_warnings():

@@ -134,7 +134,7 @@ class Plan:
         """
         from legonet.plan.text import listed, plan_text
 
-        shown = self._timed()
+        shown = self.timed()
         return plan_text(shown, self._ports(shown if every else listed(shown)), every)
 
     def __str__(self) -> str:
@@ -143,11 +143,11 @@ class Plan:
     def _repr_html_(self) -> str:
         from legonet.plan.text import listed, plan_html
 
-        shown = self._timed()
+        shown = self.timed()
         return plan_html(shown, self._ports(listed(shown)))
 
-    def _timed(self) -> Plan:
-        """The plan with seconds where operations are known alone, if a measurement tells."""
+    def timed(self) -> Plan:
+        """Give the plan with seconds also where only operations are known, if a measurement tells."""
         pace = None if self.pace_of is None else self.pace_of(self)
         if pace is None:
             return self

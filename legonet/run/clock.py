@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-BEFORE = 0.3  # of a job, at most, comes before its first step
+BEFORE = 0.5  # of a job, at most, comes before its first step
 
 
 class Clock:

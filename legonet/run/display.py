@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from legonet.plan.quality import in_words
 from legonet.progress import Bars, duration
-from legonet.run.quality import in_words
 from legonet.run.runner import Progress
 
 _WHOLE = ""

@@ -14,13 +14,13 @@ from legonet.graph.lock import Lock, LockedAdapter
 from legonet.notebook import escape, page, table, title
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan, PlannedEdge
+from legonet.plan.quality import in_words
 from legonet.run.clock import Clock
 from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Outcome, Step
 from legonet.run.jobs import Job
 from legonet.run.journal import JobRecord, Journal
 from legonet.run.options import RunOptions
-from legonet.run.quality import in_words
 from legonet.store.blobs import BlobStore
 
 SHARE = 20  # the lock file is written again when this many times as long has passed as writing it took

@@ -15,8 +15,8 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-@pytest.mark.parametrize("expected", [60.0, 100.0, 170.0])  # of a job that takes 100 seconds
-@pytest.mark.parametrize("before", [2.0, 12.0, 25.0])  # seconds of these before its first step
+@pytest.mark.parametrize("expected", [70.0, 100.0, 150.0])  # of a job that takes 100 seconds
+@pytest.mark.parametrize("before", [2.0, 12.0, 45.0])  # seconds of these before its first step
 def test_right_within_a_factor_of_two_after_a_tenth(
     hands: list[float], expected: float, before: float
 ) -> None:
@@ -48,7 +48,7 @@ def test_what_comes_before_the_steps_is_not_their_pace(hands: list[float]) -> No
 def test_one_that_is_late_never_promises_to_be_done(hands: list[float]) -> None:
     clock = Clock()
     hands[0] += 1000
-    assert clock.left(40.0) == pytest.approx(1000 * 7 / 3)
+    assert clock.left(40.0) == pytest.approx(1000.0)
 
 
 def test_another_descent_begins_anew(hands: list[float]) -> None:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 import legonet
 from legonet.errors import LegonetWarning
+from legonet.plan.quality import in_words
 from legonet.progress import Bars
 from legonet.run.display import RunDisplay
 from legonet.run.executors.base import Outcome
 from legonet.run.executors.inline import InlineExecutor
 from legonet.run.options import RunOptions
-from legonet.run.quality import in_words
 from legonet.run.runner import Progress
 
 
@@ -37,8 +37,9 @@ class Noted(Bars):
 
 
 def test_by_default_it_says_what_it_does(
-    network: legonet.Network, capsys: pytest.CaptureFixture[str]
+    network: legonet.Network, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("legonet.progress.PATIENCE", float("inf"))  # however slow the machine is
     network.transplant()
     out, err = capsys.readouterr()
     first, *jobs = err.splitlines()
