@@ -9,17 +9,18 @@ from legonet.errors import LegonetError
 from legonet.graph.method import METHODS
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
-from legonet.ir.sizes import Size
 from legonet.plan.plan import Plan, PlannedEdge
 
+Shapes = tuple[tuple[int, ...], ...]
 
-def without_unlike(plan: Plan, graph: Graph, above: Callable[[str], Size]) -> Plan:
+
+def without_unlike(plan: Plan, graph: Graph, relus: Callable[[str], Shapes]) -> Plan:
     """Leave a plan's paths open whose method cannot compare the task modules that they join.
 
     Args:
         plan: The plan.
         graph: That it was made for, every choice settled.
-        above: The size of a teacher's task module, by the teacher's name.
+        relus: The shapes of what the ReLUs of a teacher's task module take, by the teacher's name.
     """
     wanting = {edge.path for edge in plan.jobs if METHODS.read(edge.method or "auto").wants_alike}
     if not wanting:
@@ -31,7 +32,7 @@ def without_unlike(plan: Plan, graph: Graph, above: Callable[[str], Size]) -> Pl
         if edge.path not in wanting or edge.teacher is None or giver is None:
             return edge
         try:
-            ours, theirs = above(giver).rectified, above(edge.teacher).rectified
+            ours, theirs = relus(giver), relus(edge.teacher)
         except LegonetError:  # it is told when it is cut
             return edge
         if ours == theirs:

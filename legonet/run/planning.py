@@ -95,7 +95,7 @@ def make_plan(
         fitted = {key: each for key, each in fitted.items() if store.looks_whole(each.adapter, "adapter")}
         if fitted:
             plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
-        plan = without_unlike(plan, graph, lambda teacher: crossing(teacher).above)
+        plan = without_unlike(plan, graph, lambda teacher: crossing(teacher).above.rectified)
     return PlannedNetwork(graph, replace(plan, notes=_notes(plan, graph, sources)), teachers, before)
 
 
