@@ -94,6 +94,7 @@ class Auto(Method):
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
 
+        context.tell(f"{self.features:,} features to learn from")
         context = replace(context, imagined=synthetic_features(context, self.features))
         material = gather(context, self.features)
         if material is None:

@@ -46,7 +46,8 @@ class Score(Result):
 
     def html(self) -> str:
         """Return label and probability, with a bar."""
-        return f"{escape(self.label)} {bar(self.probability)} {self.probability:.1%}"
+        level = f"{bar(self.probability)} {self.probability:.1%}"
+        return f'{escape(self.label)} <span class="level">{level}</span>'
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ class Place:
         data = self._persist(name, lambda: self._read(name, most + 1))
         if len(data) > most:
             raise StoreError(
-                f"{self.shown}/{name}: has more than {most:,} bytes; expected no more; nothing of it is taken"
+                f"{self.shown}/{name}: has more than {most:,} bytes; expected no more; nothing of it is "
+                "taken; see whether this is a remote of legonet"
             )
         return data
 

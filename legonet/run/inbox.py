@@ -299,8 +299,12 @@ class Inbox:
         old, source = graph.teachers[taken], self._source(graph, taken)
         if arriving.cut() != source.cut() or old.sha256 is not None:
             raise TeacherError(
-                f"{drop.entry}: replaces {taken} of model {old.model}, cut {old.cut}"
-                f"{', with a sha256' if old.sha256 else ''}; expected the same, without sha256"
+                f"{drop.entry}: would replace {taken}, of model {old.model}, cut at {old.cut}"
+                + (
+                    "; its entry has a sha256, which holds it to its file; remove that first"
+                    if old.sha256
+                    else "; expected the same model and cut; drop it as a new teacher, or as a variant"
+                )
             )
         moment, beside = time.time_ns(), arriving.statistics()
         new = {

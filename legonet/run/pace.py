@@ -7,11 +7,17 @@ import os
 import platform
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from legonet.errors import LegonetError
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from legonet.graph.lock import Lock
+    from legonet.run.project import Project
 
 WORTH = 10 * 10**9
 """Operations of a plan below which measuring would take longer than the plan's jobs."""
@@ -23,6 +29,26 @@ def is_worth_measuring(plan: Plan) -> bool:
     """Whether a plan takes a while, and nothing tells how long."""
     costs = [edge.cost for edge in plan.jobs if edge.cost is not None and edge.cost.seconds is None]
     return sum(cost.operations or 0 for cost in costs) >= WORTH
+
+
+def find_pace(project: Project, lock: Lock, plan: Plan) -> Pace | None:
+    """Measure for a second, in a process that has torch anyway, where nothing tells how long a plan takes.
+
+    Args:
+        project: Where the network lives; what was measured is kept there, if it has a workspace.
+        lock: What has been built.
+        plan: Its plan.
+    """
+    if "torch" not in sys.modules or not is_worth_measuring(plan):
+        return None
+    from legonet.run.measure import measure
+
+    with suppress(LegonetError):  # it is told when it is fitted
+        found = measure(project, lock)
+        if project.workspace is not None:
+            keep_pace(project.workspace, *found)
+        return Pace(0, found.begin, None, found.seconds, found.operations, sys.maxsize)
+    return None
 
 
 def read_pace(workspace: Workspace | None) -> Pace | None:

@@ -47,8 +47,8 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
         return False
     if os.path.normpath(workspace.root / manifest.graph) != os.path.normpath(file.absolute()):
         raise StoreError(
-            f"{file}: is {manifest.graph} in {place.shown}; expected the same place in the workspace; "
-            "move it, or choose another remote"
+            f"{file}: {place.shown} keeps this network as {manifest.graph}; expected it at that place in the "
+            "workspace too; move the file there, or choose another remote"
         )
     reading = _Reading(Objects(place), place.shown)
     theirs, their_lock = reading.graph(manifest), reading.lock(manifest)

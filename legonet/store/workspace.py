@@ -201,8 +201,8 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
 
     Args:
         folder: Its root; made if it does not exist.
-        example: Copy the animals' graph, its teachers, and an image of each of its categories; else a graph
-            without anything in it is begun, of the folder's name.
+        example: Copy the blocks, the animals' graph, its teachers, and an image of each of its categories;
+            else a graph without anything in it is begun, of the folder's name, and `blocks/` is empty.
 
     Returns:
         The files that were written.
@@ -227,7 +227,8 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
             )
     for target, data in files.items():
         write_file(target, data)
-    workspace.own(folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
+    for name in (GRAPHS_FOLDER, BLOCKS_FOLDER):
+        workspace.own(folder / name).mkdir(parents=True, exist_ok=True)
     # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
     write_file(workspace.state(_IGNORE), b"*\n")
     return list(files)
@@ -241,7 +242,6 @@ def _new_files(begun: str | None) -> Iterator[tuple[str, bytes]]:
     """
     from legonet.graph.json_schema import graph_schema
 
-    yield from _copies("blocks")
     schema = json.dumps(graph_schema(), indent=2, ensure_ascii=False)
     yield f"{GRAPHS_FOLDER}/{SCHEMA_FILE}", f"{schema}\n".encode()
     yield (
@@ -251,6 +251,7 @@ def _new_files(begun: str | None) -> Iterator[tuple[str, bytes]]:
     if begun is not None:
         yield f"{GRAPHS_FOLDER}/{begun}.yaml", _BEGUN.format(line=SCHEMA_LINE, name=begun).encode()
         return
+    yield from _copies("blocks")
     for name, data in (*_copies("graphs"), *_copies("images")):
         if name == _EXAMPLE:
             yield name, f"{SCHEMA_LINE}\n".encode() + data

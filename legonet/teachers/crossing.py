@@ -110,7 +110,13 @@ def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
                 tuple(port["shape"]), None if port["own"] is None else tuple(port["own"]), _maps(port["maps"])
             ),
             *(
-                Size(int(part["operations"]), tuple(part["gives"]), int(part["window"]), _maps(part["maps"]))
+                Size(
+                    int(part["operations"]),
+                    tuple(part["gives"]),
+                    int(part["window"]),
+                    _maps(part["maps"]),
+                    _maps(part["rectified"]),
+                )
                 for part in sizes
             ),
         )

@@ -192,7 +192,7 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
     if not worst <= allowed:
         raise ExportError(
             f"{path}: its outputs differ by {worst:.1e}; expected at most {allowed:.0e}; compile with "
-            "passes='none', and report it"
+            "`--passes none` (passes='none'), and report it"
         )
     return worst
 

@@ -154,8 +154,13 @@ def _solve(
     judge: Judge | None,
 ) -> Solution:
     """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
+    drawn_before = 0
 
     def draw(count: int) -> Draw:
+        nonlocal drawn_before
+        if drawn_before < settings.draws:
+            context.tell(f"closed form, {drawn_before} of {settings.draws} draws")
+        drawn_before += count
         gradient = draw_gradient(count, student.output_shape, "uniform", context.generator)
         drawn = masks.draw(count, student.relu_shapes, context.generator)
         return Draw(gradient.to(context.device), [mask.to(context.device) for mask in drawn])

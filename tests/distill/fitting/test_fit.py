@@ -141,7 +141,7 @@ def test_back_distillation_approaches_the_teacher(edge: Edge) -> None:
 def test_every_variant_of_the_paper_lowers_its_loss(edge: Edge, settings: dict[str, object]) -> None:
     losses: list[float] = []
     method = BackDistillation(name="back-distillation", steps=150, learning_rate=1e-2, **settings)  # type: ignore[arg-type]
-    fit(edge, Adapter(kernel=1, method=method), progress=lambda step, steps, loss: losses.append(loss))
+    fit(edge, Adapter(kernel=1, method=method), progress=lambda step, steps, loss, *_: losses.append(loss))
     assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
 
 
