@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from legonet.errors import BlockError, first_line
 from legonet.graph.suggest import kind_of, listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation
+from legonet.ir.recurrence import shaped
 from legonet.ops.creation import PLACED
 from legonet.ops.elementwise import NOTHING
 
@@ -113,7 +114,7 @@ class GraphModule(Holder):
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:
         """A step that looks nothing up by name: from the results so far to its own."""
         _expect_arguments(step)
-        function, placed = function_of(step.function), step.function in PLACED
+        function, placed = shaped(step.function, function_of(step.function)), step.function in PLACED
         fixed, refs, tensors, nested = self._sorted(step.arguments)
         keywords = dict(step.keywords)
 
@@ -258,7 +259,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
 
 def bound(step: Operation, device: torch.device | str) -> Callable[..., Any]:
     """The function of a step; what makes a tensor of its own makes it on the device."""
-    function = function_of(step.function)
+    function = shaped(step.function, function_of(step.function))
     return partial(function, device=device) if step.function in PLACED else function
 
 

@@ -28,7 +28,7 @@ def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
 
     data = call.data
     default = 1.0 if call.operation in NOT_AT_ZERO else 0.0
-    learned = _learns(gradient) or any(map(_learns, _tensors((call.arguments, call.keywords))))
+    learned = learns(call, gradient)
     with torch.enable_grad():
         points = [each.value(default).detach() for each in data]
         smooth = [each for each in points if each.is_floating_point() or each.is_complex()]
@@ -54,10 +54,9 @@ def transposed(call: Call, gradient: Gradient) -> list[Tensor | None]:
     return [by_place.get(id(each)) for each in points]
 
 
-def _learns(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_learns, value.values()))
-    return bool(getattr(value, "requires_grad", False))
+def learns(call: Call, gradient: Gradient) -> bool:
+    """Whether the gradient, or a tensor that the call takes, is itself to be differentiated."""
+    return any(each.requires_grad for each in _tensors((gradient, call.arguments, call.keywords)))
 
 
 def _tensors(value: Any) -> Iterator[Any]:
