@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -65,7 +66,8 @@ class GraphModule(Holder):
 
     def _prepare(self) -> None:
         """Look up once what every run needs."""
-        self._owners = {name: _owner(self, name) for name in self.graph.tensors}
+        # A view, into which torch.export does not look: it would leave a copy with tensors of its own.
+        self._owners = MappingProxyType({name: _owner(self, name) for name in self.graph.tensors})
         self._places = {name: number for number, name in enumerate((INPUT, *self.graph.steps))}
         frees = _frees(self.graph)
         self._calls = [
