@@ -30,7 +30,7 @@ def bounded(function: Callable[..., Result], *arguments: Any, seconds: float, me
         StoppedError: It did not end in time, or ended without an answer.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])
+    context.set_forkserver_preload([function.__module__])  # has an effect before the first call only
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(there, function, arguments, memory), daemon=True)
     process.start()
