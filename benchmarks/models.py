@@ -379,7 +379,8 @@ def write_table(outcomes: Iterable[Outcome]) -> str:
         "multiplications lie below, saved, loaded and put together again: *same* says that the output has "
         "the same bits; *pulled*, that the pullback is finite and passes the dot-product test against its "
         "surrogate network; *compiled*, by how much of the largest output the middle cut's parts, compiled "
-        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled.",
+        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled. Where "
+        "these are empty they were not tried yet: run the command again, with `--group`, and they are.",
         "",
         "| model | group | side | weights | operations | places | same | pulled | tracing | compiled "
         "| exports | reason |",
