@@ -120,7 +120,7 @@ def measure(group: str, name: str) -> Outcome:
     except LegonetError as error:
         return Outcome(name, group, reason=first_line(error))
     except Exception as error:  # a library's own code, or a bug that the table should show
-        return Outcome(name, group, words=False, reason=f"{type(error).__name__}: {_first_line(error)}")
+        return Outcome(name, group, words=False, reason=f"{type(error).__name__}: {first_line(error)}")
     finally:
         gc.collect()
 
@@ -169,10 +169,6 @@ def _first_key(found: Any) -> str:
     key = "out" if "out" in parts else next(key for key, part in parts.items() if part is not None)
     inside = parts[key]
     return str(key) if isinstance(inside, Tensor) else f"{key}.{_first_key(inside)}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or "nothing is said").split("\n")[0]
 
 
 def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
@@ -242,7 +238,7 @@ def _said(error: Exception) -> tuple[str, bool]:
     """An error's first line, and whether legonet says it."""
     if isinstance(error, LegonetError):
         return first_line(error), True
-    return f"{type(error).__name__}: {_first_line(error)}", False
+    return f"{type(error).__name__}: {first_line(error)}", False
 
 
 def compiled(f: GraphModule, g: GraphModule, shape: tuple[int, ...], output: Tensor) -> CompiledNetwork:
@@ -379,8 +375,8 @@ def write_table(outcomes: Iterable[Outcome]) -> str:
         "multiplications lie below, saved, loaded and put together again: *same* says that the output has "
         "the same bits; *pulled*, that the pullback is finite and passes the dot-product test against its "
         "surrogate network; *compiled*, by how much of the largest output the middle cut's parts, compiled "
-        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled. Where "
-        "these are empty they were not tried yet: run the command again, with `--group`, and they are.",
+        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled; "
+        "empty where that was not tried yet: run the command again, with `--group`, and it is.",
         "",
         "| model | group | side | weights | operations | places | same | pulled | tracing | compiled "
         "| exports | reason |",
