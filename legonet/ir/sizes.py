@@ -173,11 +173,9 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
                     raise ValueError(f"it would give {show_shape(each[1:])}, which is nothing")
                 if prod(each) > LARGEST:
                     raise ValueError(f"it would give {show_shape(each[1:])}, more than any memory holds")
-            if isinstance(shape, list):
-                known[name] = [Extent(each) for each in shape]
-            else:
-                known[name] = Extent(shape)
-                flops[name] = row.flops(call, shape) if row.flops else 0
+            several = isinstance(shape, list)
+            known[name] = [Extent(each) for each in shape] if several else Extent(shape)
+            flops[name] = row.flops(call, shape[0] if several else shape) if row.flops else 0
         except Exception as error:  # rules are for what a model that runs has; what does not raises anything
             raise _unfit(graph, name, below, where, error) from error
     return _Known(known, flops)

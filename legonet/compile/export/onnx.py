@@ -16,13 +16,14 @@ from legonet.compile.export.pt2 import exported_program
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.errors import ExportError
+from legonet.ir.recurrence import as_one_call
 
 CARD = "legonet"
 
 
 def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it: one input, `images`, one output per path, the signature among the metadata."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), as_one_call():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
         made = torch.onnx.export(
             exported_program(network),

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
+from legonet.ir.recurrence import as_one_call
 
 CARD = "card.json"
 
@@ -28,7 +29,7 @@ def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
         dynamic |= {2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)}
         height, width = height + 3, width + 5  # of no size that the network knows
     example = torch.zeros(2, channels, height, width)
-    with torch.no_grad():
+    with torch.no_grad(), as_one_call():
         return torch.export.export(network, (example,), dynamic_shapes=(dynamic,))
 
 

@@ -18,6 +18,7 @@ from legonet.graph.suggest import did_you_mean, in_lines, kind_of, listed
 from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import is_pickle, read_tensors
 from legonet.teachers.tracing.programs import ProgramModel
+from legonet.teachers.weights.beside import Array
 from legonet.teachers.weights.forms import expect_no_other_form, files_of
 from legonet.teachers.weights.mapped_tensors import raw_view
 from legonet.teachers.weights.naming import COUNTER, Named, in_order, named_for
@@ -147,7 +148,7 @@ def _sets(
     if not isinstance(found, Mapping) or id(found) in seen or len(above) > _DEEPEST:
         return {}
     seen.add(id(found))
-    tensors = {key: value for key, value in found.items() if isinstance(value, StoredTensor | Tensor)}
+    tensors = {key: value for key, value in found.items() if isinstance(value, StoredTensor | Array | Tensor)}
     if tensors and not any(isinstance(value, Mapping) for value in found.values()):
         return {".".join(above): tensors}  # numbers beside them are such as an epoch
     sets: dict[str, Mapping[Any, Any]] = {}
