@@ -1,0 +1,40 @@
+"""`python -m benchmarks models`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.options import RESULTS, Results
+from benchmarks.cli.results import print_found
+from legonet.cli.options import Json
+
+
+def models(
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", metavar="NAME", help="classification, segmentation, detection or timm; default: all."
+        ),
+    ] = None,
+    only: Annotated[str, typer.Option(help="Only models with this in their names.")] = "",
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """Try architectures of torchvision and timm as teachers.
+
+    Each is traced, cut, put together again and pulled back.
+    """
+    from dataclasses import asdict
+
+    from benchmarks.models import Outcome, read_outcomes, run_models, write_table
+    from legonet.store.plain_files import write_file
+
+    def tell(outcome: Outcome) -> None:
+        if not as_json:
+            print(f"{outcome.name}: {'passed' if outcome.passed else outcome.reason}", flush=True)
+
+    outcomes = run_models(results / "models.jsonl", group or (), only, tell)
+    write_file(results / "models.md", write_table(read_outcomes(results / "models.jsonl")).encode())
+    print_found([asdict(each) for each in outcomes], str(results / "models.md"), as_json)
