@@ -7,10 +7,12 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+from tests.order import Files, long_first
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,6 +24,16 @@ settings.load_profile("legonet")
 
 SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    long_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    config.option.loadscopereorder = False  # it would put files of many tests first, which are the quick ones
+    return Files(config, log)
 
 
 def pytest_collection_finish() -> None:
