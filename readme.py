@@ -1,9 +1,9 @@
 """The README as package indices show it: they have no files beside it, and know of no repository.
 
-Hatch calls it while wheel and sdist are built. The repository's address is `Repository` of `[project.urls]`, else
-what `LEGONET_REPOSITORY` says; links to files lead there. Where there is none, nothing may lead nowhere: links
-become their words, and what is between `<!-- repository -->` and `<!-- /repository -->`, such as pictures, is
-left out.
+Hatch calls it while wheel and sdist are built. The repository's address is `Repository` of `[project.urls]`,
+else what `LEGONET_REPOSITORY` says; links to files lead there. Where there is none, nothing may lead nowhere:
+links become their words, and what is between `<!-- repository -->` and `<!-- /repository -->`, such as pictures,
+is left out.
 """
 
 from __future__ import annotations
