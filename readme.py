@@ -2,8 +2,8 @@
 
 Hatch calls it while wheel and sdist are built. The repository's address is `Repository` of `[project.urls]`,
 else what `LEGONET_REPOSITORY` says; links to files lead there. Where there is none, nothing may lead nowhere:
-links become their words, and what is between `<!-- repository -->` and `<!-- /repository -->`, such as pictures,
-is left out.
+links become their words, and what is between `<!-- repository -->` and `<!-- /repository -->`, such as
+pictures, is left out.
 """
 
 from __future__ import annotations
