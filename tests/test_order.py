@@ -20,10 +20,4 @@ def test_long_ones_come_first_and_the_others_stay_in_order() -> None:
     items: Any = [SimpleNamespace(nodeid=f"tests/{name}.py::test") for name in names]
     long_first(items)
     found = [item.nodeid.removeprefix("tests/").removesuffix(".py::test") for item in items]
-    assert found == [
-        "studio/browser/test_board",
-        "demo/test_grow",
-        "graph/test_load",
-        "ops/test_b",
-        "ops/test_a",
-    ]
+    assert found == [names[place] for place in (4, 2, 0, 1, 3)]
