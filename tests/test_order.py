@@ -9,9 +9,9 @@ from tests.order import Files, long_first
 
 
 def test_what_shares_something_stays_together() -> None:
-    scope = Files._split_scope
-    assert scope(Any, "tests/graph/test_load.py::TestA::test_b") == "tests/graph/test_load.py"
-    sites = {scope(Any, f"tests/handbook/{name}.py::test_a") for name in ("test_site", "test_questions")}
+    scope: Any = Files._split_scope
+    assert scope(None, "tests/graph/test_load.py::TestA::test_b") == "tests/graph/test_load.py"
+    sites = {scope(None, f"tests/handbook/{name}.py::test_a") for name in ("test_site", "test_questions")}
     assert len(sites) == 1
 
 
