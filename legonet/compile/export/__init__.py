@@ -19,6 +19,7 @@ from legonet.compile.export.aot import expect_compiler, load_aot, write_aot
 from legonet.compile.export.beside import Beside, size_of, weigh
 from legonet.compile.export.folder import load_folder, write_folder
 from legonet.compile.export.int8 import write_int8
+from legonet.compile.export.int8_pt2 import write_int8_pt2
 from legonet.compile.export.onnx import expect_extra, load_onnx, write_onnx
 from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
@@ -66,7 +67,8 @@ def export(
             an ending: a folder with model.py, weights.safetensors, card.json and README.md. Where they are
             there already, these four are replaced, and other files of the folder stay.
         aot: Of a .pt2: machine code for processors like this one, by torch's AOTInductor and a C++ compiler.
-        int8: Of an .onnx: weights of 8 bits. Outputs differ; how far they still decide alike is measured.
+        int8: Of a .pt2 or .onnx: weights of 8 bits. Outputs differ; how far they still decide alike is
+            measured.
         images: With aot or int8: what both forms are compared on, in any form that `predict` takes; default:
             noise, on which networks decide less well than on what they know.
 
@@ -163,16 +165,20 @@ def _derived(
     path: Path, aot: bool, int8: bool
 ) -> tuple[Callable[[Path, Path], None], Callable[[Path], Run]] | None:
     """What is made of the plain form; None: nothing."""
-    for name, asked, suffix in (("aot", aot, ".pt2"), ("int8", int8, ".onnx")):
-        if asked and path.suffix != suffix:
+    for name, asked, suffixes in (("aot", aot, (".pt2",)), ("int8", int8, (".pt2", ".onnx"))):
+        if asked and path.suffix not in suffixes:
             raise ExportError(
-                f"{path}: found {name}, which is of {suffix} alone; expected that ending; choose it, or "
-                f"leave {name} out"
+                f"{path}: found {name}, which is of {' and '.join(suffixes)} alone; expected such an ending; "
+                f"choose it, or leave {name} out"
             )
+    if aot and int8:
+        raise ExportError(f"{path}: found aot and int8; expected one of them; leave the other out")
     if aot:
         expect_compiler(path)
         return write_aot, load_aot
-    return (write_int8, load_onnx) if int8 else None
+    if not int8:
+        return None
+    return (write_int8_pt2, load_pt2) if path.suffix == ".pt2" else (write_int8, load_onnx)
 
 
 def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
