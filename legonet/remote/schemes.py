@@ -47,6 +47,14 @@ _S3 = Scheme(
     options={"config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20}},
 )
 _GOOGLE = Scheme("gcs", "gcsfs")
+_HTTP = Scheme(
+    "http",
+    "aiohttp",
+    writable=False,
+    streams=True,
+    # Bytes are taken as they are sent: what is packed would have no bound, and nobody asks for it.
+    options={"client_kwargs": {"auto_decompress": False, "headers": {"Accept-Encoding": "identity"}}},
+)
 _SSH = Scheme("sftp", "paramiko", renames=True, at_once=1)
 
 SCHEMES: Mapping[str, Scheme] = {
@@ -56,7 +64,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "s3": _S3,
     "gs": _GOOGLE,
     "gcs": _GOOGLE,
-    "http": Scheme("http", "aiohttp", writable=False, streams=True),
+    "http": _HTTP,
     "https": Scheme("https", "aiohttp", writable=False, streams=True),
     "hf": Scheme("hf", "huggingface_hub", streams=True, at_once=1),
     "ssh": _SSH,

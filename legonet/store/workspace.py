@@ -126,11 +126,6 @@ class Workspace:
         return known if known is not None and known.blobs else None
 
     @property
-    def fetched(self) -> Path:
-        """The folder of teachers' files that were fetched, until the teacher is added."""
-        return self.state("fetched")
-
-    @property
     def journal_path(self) -> Path:
         """The sqlite file that records runs."""
         return self.state("journal.sqlite")
