@@ -20,6 +20,7 @@ from legonet.errors import LegonetError
 _CORPUS = Path(__file__).parents[1] / "tests" / "security" / "corpus"
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - a file of each input is made there
 
+
 @cache
 def readers() -> dict[str, tuple[str, tuple[Callable[[Path], object], ...]]]:
     """What is fuzzed, by name: the ending of such files, and all that read them."""
@@ -30,7 +31,10 @@ def readers() -> dict[str, tuple[str, tuple[Callable[[Path], object], ...]]]:
     return {
         "yaml": (".yaml", (load_graph, read_block, formats._read_drop)),
         "json": (".json", (load_graph, read_block, formats._read_lock, formats._read_plan)),
-        "safetensors": (".safetensors", (formats._read_weights, formats._read_statistics, formats._read_blob)),
+        "safetensors": (
+            ".safetensors",
+            (formats._read_weights, formats._read_statistics, formats._read_blob),
+        ),
         "checkpoint": (".pt", (formats._read_weights,)),
     }
 

@@ -22,6 +22,7 @@ from legonet.graph.in_parts import validated
 from legonet.store.plain_files import write_file
 
 RECORDS = "remotes"
+_Bytes = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Elsewhere(Model):
@@ -52,9 +53,9 @@ class Record(Model):
     remote: str = Field(max_length=4096)
     name: Name
     manifest: Sha256
-    graph: Annotated[tuple[Sha256, int], Array]
-    lock: Annotated[tuple[Sha256, int], Array]
-    blobs: dict[Sha256, int] = Field(default={})
+    graph: Annotated[tuple[Sha256, _Bytes], Array]
+    lock: Annotated[tuple[Sha256, _Bytes], Array]
+    blobs: dict[Sha256, _Bytes] = Field(default={})
     elsewhere: dict[str, Elsewhere] = Field(default={})
 
 

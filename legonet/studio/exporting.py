@@ -79,8 +79,8 @@ class Exports:
             form=_form(child),
             state=state,
             paths=tuple(map(str, paths)) if isinstance(paths, list) else (),
-            bytes=size if isinstance(size, int) else None,
-            difference=float(difference) if isinstance(difference, int | float) else None,
+            bytes=size if isinstance(size, int) and 0 <= size < 2**53 else None,
+            difference=difference if isinstance(difference, float) else None,
             explain=explanation if isinstance(explanation, dict) else None,
             table=str(data.get("table", "")),
             message="" if alive or said is not None else child.errors() or "its process ended without a word",
@@ -123,8 +123,9 @@ def _said(child: Child) -> dict[str, Any] | None:
 def _pack(folder: Path, packed: Path) -> None:
     """A folder as a zip file, which is there whole or not at all; no link is followed."""
     temporary = packed.with_name(f"{packed.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as archive:
             for place, folders, files in os.walk(folder):
                 folders.sort()
                 for name in sorted(files):

@@ -37,7 +37,9 @@ def _shipped(graph: Path, file: Path) -> Path:
     """What a workspace's maker, who knows the address, puts where fetched files once were kept."""
     address = RemoteAddress.read(f"file://{file}")
     info = Place(address).info()
-    folder = graph.parents[1] / ".legonet" / "fetched" / hashlib.sha256(f"file://{file}".encode()).hexdigest()[:16]
+    folder = (
+        graph.parents[1] / ".legonet" / "fetched" / hashlib.sha256(f"file://{file}".encode()).hexdigest()[:16]
+    )
     folder.mkdir(parents=True)
     known = {
         "address": hashlib.sha256(address.url.encode()).hexdigest(),
@@ -57,7 +59,19 @@ def _served(tmp_path: Path) -> Path:
 
 def _add(run: Callable[..., Any], graph: Path, file: Path) -> Any:
     return run(
-        *("teacher", "add", graph, "--name", "cat", "--category", "cat", "--task", "classify", "--cut", "stem"),
+        *(
+            "teacher",
+            "add",
+            graph,
+            "--name",
+            "cat",
+            "--category",
+            "cat",
+            "--task",
+            "classify",
+            "--cut",
+            "stem",
+        ),
         *("--model", "mynet:make", "--allow-code", "mynet:make", "--weights", f"file://{file}"),
     )
 
@@ -74,7 +88,10 @@ def test_a_file_that_came_with_the_workspace_is_not_what_lies_at_the_address(
     model.load_state_dict(torch.load(file))
     x = torch.rand(2, 3, 16, 16)
     assert torch.allclose(legonet.load(graph).teacher("cat")(x), model.eval()(x), atol=1e-6)
-    assert legonet.load(graph).graph.teachers["cat"].source_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (
+        legonet.load(graph).graph.teachers["cat"].source_sha256
+        == hashlib.sha256(file.read_bytes()).hexdigest()
+    )
 
 
 def test_nothing_is_appended_to_what_a_link_leads_to(
