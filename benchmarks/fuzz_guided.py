@@ -25,12 +25,25 @@ _IN_MEMORY = "/dev/shm"  # noqa: S108 - a file of each input is made there
 def readers() -> dict[str, tuple[str, tuple[Callable[[Path], object], ...]]]:
     """What is fuzzed, by name: the ending of such files, and all that read them."""
     from benchmarks import fuzz_formats as formats
+    from benchmarks import fuzz_states as states
     from legonet.blocks.files import read_block
     from legonet.graph.load import load_graph
 
     return {
         "yaml": (".yaml", (load_graph, read_block, formats._read_drop)),
-        "json": (".json", (load_graph, read_block, formats._read_lock, formats._read_plan)),
+        "json": (
+            ".json",
+            (
+                load_graph,
+                read_block,
+                formats._read_lock,
+                formats._read_plan,
+                states._read_manifest,
+                states._read_record,
+                states._read_edits,
+                states._read_figures,
+            ),
+        ),
         "safetensors": (
             ".safetensors",
             (formats._read_weights, formats._read_statistics, formats._read_blob),

@@ -38,7 +38,7 @@ def cache_folder(name: str) -> Path:
         return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / _FOLDER / name
     except RuntimeError as error:
         raise StoreError(
-            "the home folder: there is none; expected one, to keep what is fetched; set HOME or XDG_CACHE_HOME"
+            "no home folder: expected one, to keep what is fetched in; set HOME or XDG_CACHE_HOME"
         ) from error
 
 

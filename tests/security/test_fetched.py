@@ -1,4 +1,4 @@
-"""What is fetched from an address is what lies there: no file of a workspace stands for it, no server leads astray."""
+"""What is fetched is what lies at the address: no file of a workspace stands for it."""
 
 from __future__ import annotations
 

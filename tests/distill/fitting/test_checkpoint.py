@@ -207,7 +207,7 @@ def test_a_forged_state_is_not_gone_on_from(
 
 @pytest.mark.usefixtures("always")
 def test_a_state_that_is_no_mapping(tmp_path: Path) -> None:
-    module, wanted = line()
+    _, wanted = line()
     with pytest.raises(Stopped):
         line(Checkpoint(tmp_path, KEY), stop=3)
     (file,) = tmp_path.iterdir()
