@@ -492,6 +492,23 @@ def fuzz(
     return 0 if found.clean else 1
 
 
+@app.command("kills")
+def kills_(
+    points: Annotated[int, typer.Option(min=1, metavar="N", help="Kills of a run at its writes.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is chosen by chance.")] = 0,
+    only: Annotated[str, typer.Option(metavar="NAME", help="Only ways with this in their names.")] = "",
+) -> int:
+    """Kill runs in many ways; the next undisturbed one has to end with the same bytes.
+
+    The other ways get their share of the kills. The exit status is 1 if one did not.
+    """
+    from benchmarks.kills import kills, text_of
+
+    rows = kills(points, seed, only, _say)
+    print(text_of(rows))
+    return int(any(row.faults for row in rows))
+
+
 @app.command("cells")
 def cells_(
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of the fits.")] = 5,

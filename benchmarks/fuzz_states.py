@@ -339,18 +339,18 @@ def _edits() -> bytes:
 
 
 def _read_edits(path: Path) -> None:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from legonet.errors import GraphError
     from legonet.graph.editing.apply import apply_edit
-    from legonet.graph.editing.operations import EDIT
+    from legonet.graph.editing.operations import Edit
 
-    data, text = json.loads(path.read_bytes()), _GRAPH.decode()
-    for each in data if isinstance(data, list) else [data]:
-        try:
-            edit = EDIT.validate_json(json.dumps(each))  # as a request's body is read
-        except ValidationError as error:
-            raise GraphError("no edit") from error
+    text = _GRAPH.decode()
+    try:
+        edits = TypeAdapter(list[Edit]).validate_json(path.read_bytes())  # as a request's body is read
+    except ValidationError as error:
+        raise GraphError("no edits") from error
+    for edit in edits:
         changed, inverse = apply_edit(text, edit)
         if apply_edit(changed, inverse)[0] != text:
             raise AssertionError("an inverse that is none")

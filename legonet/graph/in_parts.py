@@ -13,12 +13,14 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _AT_ONCE = 1000  # entries; each error about one takes a kilobyte
 
 
-def validated(model: type[_Model], data: Mapping[str, Any]) -> _Model:
+def validated(model: type[_Model], data: Any) -> _Model:
     """As `model.model_validate`, but it ends with the first part of a mapping that is not valid.
 
     Raises:
         pydantic.ValidationError: The data is not valid; the error tells of some of what is wrong, at least.
     """
+    if not isinstance(data, Mapping):
+        return model.model_validate(data)  # which says so
     whole = dict(data)
     for name, field in model.model_fields.items():
         key = field.alias or name

@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from legonet import foreign
 from legonet.errors import LegonetError, StoreError
 from legonet.foreign import MIB
@@ -187,8 +189,8 @@ class Children:
         if mark is None or not mark.exists():
             raise self._unknown(id_)
         try:
-            asked = json.loads(foreign.read(folder / "asked.json", _SAYS))
-        except (LegonetError, ValueError, RecursionError):
+            asked = from_json(foreign.read(folder / "asked.json", _SAYS))
+        except (LegonetError, ValueError):
             raise self._unknown(id_) from None
         if not isinstance(asked, dict):
             raise self._unknown(id_)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from pydantic_core import from_json
 
 from legonet import foreign
 from legonet.errors import LegonetError
@@ -106,15 +107,15 @@ class Exports:
 
 def _form(child: Child) -> Form:
     form = child.asked.get("form")
-    if form not in NAMES:
+    if not isinstance(form, str) or form not in NAMES:
         raise refuse(404, f"no export {child.id}", key="id")
-    return form
+    return cast(Form, form)
 
 
 def _said(child: Child) -> dict[str, Any] | None:
     """What it printed at its end."""
-    with suppress(LegonetError, ValueError, RecursionError):
-        found = json.loads(foreign.read(child.output, foreign.STATE))
+    with suppress(LegonetError, ValueError):
+        found = from_json(foreign.read(child.output, foreign.STATE))
         if isinstance(found, dict) and "output" in found:
             return found
     return None

@@ -141,6 +141,9 @@ class RayExecutor(Executor):
         except LegonetError as error:
             self._ended.append(Outcome(job.path, error=error))
             return
+        except ray.exceptions.RayError as error:
+            self._ended.append(Outcome(job.path, error=_lost(job.path, error), again=True))
+            return
         given = None if samples is None else samples_bytes(samples)
         blobs = [self._shipped[sha] for sha in named]
         checkpoints = None if self.checkpoints is None else str(self.checkpoints.absolute())
@@ -171,10 +174,7 @@ class RayExecutor(Executor):
         try:
             text, adapter = ray.get(reference)
         except ray.exceptions.RayError as error:
-            lost = DistillError(
-                f"{path}: its worker was lost ({type(error).__name__}); expected a result; look at Ray's log"
-            )
-            return Outcome(path, error=lost, again=True)
+            return Outcome(path, error=_lost(path, error), again=True)
         data = json.loads(text)
         if "error" in data:
             found = error_of(data)
@@ -195,6 +195,12 @@ class RayExecutor(Executor):
         self._shipped.clear()
         if self._ours:
             ray.shutdown()
+
+
+def _lost(path: str, error: Exception) -> DistillError:
+    return DistillError(
+        f"{path}: its worker was lost ({type(error).__name__}); expected a result; look at Ray's log"
+    )
 
 
 def work(order: str, samples: bytes | None, *blobs: bytes) -> tuple[str, bytes]:

@@ -60,12 +60,12 @@ def files_of(path: Path, place: str, *, follow: bool = True) -> list[Path] | Non
         index = json.loads(foreign.read(path, foreign.INDEX, where=place, follow=follow))
         names = index["weight_map"].values()
         files = sorted({path.with_name(name) for name in names})  # refuses names with folders in them
+        missing = [file.name for file in files if not file.is_file()]
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise TeacherError(
             f"{place}: is no index of weights; expected a `weight_map` from names to files beside it; "
             "download it again"
         ) from error
-    missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
         raise TeacherError(
             f"{place}: names {', '.join(missing[:5]) or 'no files'}, which are not there; expected all "
