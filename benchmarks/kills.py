@@ -367,7 +367,7 @@ def _transplant(graph: Path, options: RunOptions | None = None) -> None:
 
 
 def _finetune(graph: Path) -> None:
-    legonet.load(graph).finetune(TUNING)
+    legonet.load(graph).finetune(TUNING, progress=lambda *_: None)
 
 
 def _contents(graph: Path) -> object:
@@ -452,7 +452,7 @@ def _memory_group() -> Iterator[Path | None]:
 
 def _starved(graph: Path, group: Path | None) -> None:
     """A run whose first worker gets into the group."""
-    starved = list[int]()
+    starved, ends = list[int](), list[int]()
 
     class Starving(ProcessExecutor):
         def _hear(self, timeout: float, listen: Any) -> Any:
@@ -467,9 +467,14 @@ def _starved(graph: Path, group: Path | None) -> None:
                             (group / "cgroup.procs").write_text(str(running.pid))
             return outcomes
 
+        def _outcome(self, running: Any, status: int) -> Any:
+            if running.pid in starved:
+                ends.append(status)
+            return super()._outcome(running, status)
+
     legonet.load(graph).transplant(executor=Starving(2), options=RunOptions(back_off=0.01), progress=None)
-    if not starved:
-        raise AssertionError("no worker was seen")
+    if ends != [-signal.SIGKILL]:
+        raise AssertionError(f"no worker was killed: {ends}")
 
 
 def _without_room(graph: Path) -> None:

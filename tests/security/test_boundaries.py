@@ -98,6 +98,13 @@ def test_blocks_of_operations_that_no_torch_takes(data: dict[str, Any], tmp_path
         _used(tmp_path / "odd.json")
 
 
+@pytest.mark.parametrize("text", ["4", "null", '"text"', "[]", "[[1, 2]]"])
+def test_a_block_that_is_no_object(text: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text(text)
+    with pytest.raises(LegonetError, match="expected a block"):
+        read_block(tmp_path / "odd.json")
+
+
 def _used(path: Path) -> None:
     graph = read_block(path).architecture
     assert graph is not None

@@ -224,9 +224,29 @@ def test_children_that_came_with_a_workspace(workspace: Path, beside: Path, unto
     assert child.started == 0
     shown = exports.shown(child)
     assert (shown.difference, shown.bytes) == (None, None)
+    for form in ([], {}, "pt3"):
+        theirs.say(form=form)
+        with pytest.raises(LegonetError, match="no export"):
+            exports.shown(exports.children.find(child.id))
+    theirs.say(command="\ud800")  # no text: an answer could not be sent
+    assert exports.children.all() == []
+    theirs.say()
     # Whoever made the clone does not know the process's number, and may make a link for each.
     packed = theirs.folder / "network.zip"
     packed.with_name(f"network.zip.{os.getpid()}").symlink_to(beside / "notes.txt")
     assert exports.file(child) == packed
     assert untouched()
     assert zipfile.ZipFile(packed).namelist() == ["network/network.py"]
+
+
+@pytest.mark.parametrize("state", [[], {}, None, 3, "\ud800"])
+def test_events_of_no_known_state(state: object, tmp_path: Path) -> None:
+    pytest.importorskip("starlette")
+    from legonet.studio.run_log import RunLog
+
+    events = [{"path": "dog:sort", "state": state}, {"path": "dog:sort", "state": "done", "seconds": 2.5}]
+    (tmp_path / "output").write_text("".join(f"{json.dumps(each)}\n" for each in events))
+    log = RunLog(tmp_path / "output", ["dog:sort"])
+    log.read()
+    (job,) = log.jobs(running=False)
+    assert (job.state, job.seconds) == ("done", 2.5)
