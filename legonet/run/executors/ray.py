@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import torch
 
 from legonet.distill.fitting.fit import Samples
-from legonet.errors import DistillError, LegonetError, StoreError
+from legonet.errors import DistillError, LegonetError, StoreError, first_line
 from legonet.remote.address import RemoteAddress
 from legonet.remote.store import RemoteStore
 from legonet.run.execute import FittedAdapter, execute
@@ -93,14 +93,22 @@ class RayExecutor(Executor):
         if self._ours:
             try:
                 self._begin()
-            except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-                raise StoreError(
-                    f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
-                    "such as ray://host:10001, or none for one on this machine"
-                ) from error
+            except Exception as error:  # Ray raises plain ones too, such as where a machine is too slow
+                raise StoreError(self._unreached(error)) from error
         gpus = 1 if str(device).startswith("cuda") else 0
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
         return self
+
+    def _unreached(self, error: Exception) -> str:
+        if self._address is None:
+            return (
+                f"a Ray cluster cannot be started on this machine ({first_line(error)}); expected one within a "
+                "minute; try again when the machine has less to do, or use --workers without Ray"
+            )
+        return (
+            f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
+            "such as ray://host:10001, or none for one on this machine"
+        )
 
     def _begin(self) -> None:
         """Join the cluster of the address, or start one that nobody else reaches.
