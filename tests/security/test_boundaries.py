@@ -301,7 +301,7 @@ def test_a_lock_file_that_is_wrong_all_over_is_told_by_its_first_mistake(
     path.write_text(json.dumps({"legonet-lock": 1, "adapters": {f"a{n}:b": 1 for n in range(3000)}}))
     with pytest.raises(GraphError, match=r"adapters\.a0:b: found 1; expected a mapping"):
         read_lock(path)
-    monkeypatch.setattr("legonet.graph.lock._MOST_VALUES", 2000)
+    monkeypatch.setattr("legonet.graph.in_parts.MOST_VALUES", 2000)
     path.write_text("[" * 2001)
     with pytest.raises(GraphError, match="expected a lock file as legonet writes it"):
         read_lock(path)

@@ -250,3 +250,38 @@ def test_events_of_no_known_state(state: object, tmp_path: Path) -> None:
     log.read()
     (job,) = log.jobs(running=False)
     assert (job.state, job.seconds) == ("done", 2.5)
+
+
+def test_lists_without_end_are_not_made_into_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte of JSON may become a hundred of Python's."""
+    from legonet.errors import StoreError, TeacherError
+    from legonet.remote.address import RemoteAddress
+    from legonet.remote.manifest import POINTER, Pointer, look
+    from legonet.remote.place import Place
+    from legonet.store.blobs import sha256
+    from legonet.store.elsewhere import read_record
+    from legonet.teachers.weights.forms import files_of
+
+    many = b'{"blobs": [' + b"0," * 300_000 + b"0]}"
+    read = list[int]()
+
+    def from_json(data: bytes) -> Any:
+        read.append(len(data))
+        raise ValueError("it was read")
+
+    monkeypatch.setattr("legonet.graph.in_parts.MOST_VALUES", 200_000)
+    monkeypatch.setattr("legonet.graph.in_parts.from_json", from_json)
+    (tmp_path / "zoo.json").write_bytes(many)
+    assert read_record(tmp_path / "zoo.json") is None
+    objects = tmp_path / "objects" / sha256(many)[:2]
+    objects.mkdir(parents=True)
+    (objects / sha256(many)).write_bytes(many)
+    pointer = Pointer(name="zoo", manifest=sha256(many), size=len(many))
+    (tmp_path / POINTER).write_bytes(pointer.dump())
+    with pytest.raises(StoreError, match="too many values"):
+        look(Place(RemoteAddress.read(str(tmp_path))))
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_bytes(b'{"weight_map": [' + b"0," * 600_000 + b"0]}")
+    with pytest.raises(TeacherError, match="is no index"):
+        files_of(index, "weights")
+    assert read == []
