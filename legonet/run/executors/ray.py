@@ -102,8 +102,8 @@ class RayExecutor(Executor):
     def _unreached(self, error: Exception) -> str:
         if self._address is None:
             return (
-                f"no Ray cluster can be started on this machine ({first_line(error)}); expected one within half "
-                "a minute; try again when the machine has less to do, or use --workers without Ray"
+                f"no Ray cluster can be started on this machine ({first_line(error)}); expected one within "
+                "half a minute; try again when the machine has less to do, or use --workers without Ray"
             )
         return (
             f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
