@@ -38,7 +38,7 @@ from legonet.run.options import RunOptions
 from legonet.store.blobs import Store
 from legonet.tables import columns
 
-REFUSED = 4  # how a child ends that said what was wrong
+REFUSED, BUG = 4, 3  # how a child ends that said what was wrong, or did not
 PATIENCE = 400.0  # seconds that a run may take to notice what was done to it
 TUNING = Tuning(task="classify", steps=3, tolerance=10.0)
 _MARK = "LEGONET_KILLS"
@@ -69,10 +69,12 @@ class Row:
     def ended(self, status: int) -> None:
         """Count how a run ended."""
         known = {0: "whole", REFUSED: "refused", -signal.SIGKILL: "killed"}
+        if "Ray" in self.what:  # which ends the process that it is in, where it has lost its head
+            known |= {1: "ended by Ray", -signal.SIGABRT: "ended by Ray"}
         self.times += 1
         name = known.get(status, f"status {status}")
         self.ends[name] = self.ends.get(name, 0) + 1
-        if status not in known and not (status < 0 and "Ray" in self.what):
+        if status not in known:
             self.faults.append(f"it ended with {status}")
 
 
@@ -195,7 +197,7 @@ class Kills:
             with _marked(row) as mark:
                 child = _child(partial(use, graph))
                 head = _wait_for(lambda mark=mark: _titled(mark, b"gcs_server"))
-                _wait_for(lambda mark=mark: _titled(mark, b"ray::"))
+                _wait_for(lambda mark=mark: _titled(mark, b"ray::work"), 60)
                 for pid in head:
                     os.kill(pid, signal.SIGKILL)
                 row.ended(_ended(child, PATIENCE))
@@ -330,7 +332,7 @@ def _child(use: Watch, watch: Watch | None = None) -> int:
     child = os.fork()
     if child:
         return child
-    status = 1
+    status = BUG
     try:
         torch.set_num_threads(1)  # those of the parent are not there after a fork
         checkpoint.EVERY = 0.0
@@ -416,8 +418,8 @@ def _titled(mark: bytes, title: bytes) -> list[int]:
     return found
 
 
-def _wait_for(look: Callable[[], list[int]]) -> list[int]:
-    end = time.monotonic() + PATIENCE
+def _wait_for(look: Callable[[], list[int]], patience: float = PATIENCE) -> list[int]:
+    end = time.monotonic() + patience
     while not (found := look()) and time.monotonic() < end:
         time.sleep(0.1)
     return found
