@@ -493,7 +493,7 @@ def _without_room(graph: Path) -> None:
     )
     held = list[Any]()
     for size in (2**24, 2**20, 2**16, 2**12, 2**8):
-        with suppress(ray.exceptions.ObjectStoreFullError):
+        with suppress(ray.exceptions.RayError):  # full, and so is what it may use of the disk
             while True:
                 held.append(ray.put(bytes(size)))
     try:
