@@ -7,6 +7,7 @@ syncs then may be torn), or something that it needs is killed, filled up or take
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import random
 import shutil
@@ -481,8 +482,7 @@ def _starved(graph: Path, group: Path | None) -> None:
 
 def _without_room(graph: Path) -> None:
     """A run in a cluster whose object store is full, and may not put anything on the disk."""
-    import ray
-
+    ray: Any = importlib.import_module("ray")
     ray.init(
         address="local",
         num_cpus=2,
