@@ -9,6 +9,7 @@ from benchmarks.cli import (
     cells,
     compile,  # noqa: A004 - the command's name
     fuzz,
+    kills,
     messages,
     models,
     paper,
@@ -49,6 +50,7 @@ app.command("scenes")(scenes.scenes)
 app.command("messages")(messages.messages)
 app.command("photos")(photos.photos)
 app.command("fuzz")(fuzz.fuzz)
+app.command("kills")(kills.kills)
 app.command("cells")(cells.cells)
 
 

@@ -7,7 +7,7 @@ caches, which nobody means who writes down a remote.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Swapping = Literal["lock", "marker", "etag", "generation", "commit"]
@@ -48,6 +48,14 @@ _S3 = Scheme(
     options={"config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20}},
 )
 _GOOGLE = Scheme("gcs", "gcsfs", swap="generation", opener="legonet.remote.google:GoogleFiles")
+_HTTP = Scheme(
+    "http",
+    "aiohttp",
+    writable=False,
+    streams=True,
+    # Bytes are taken as they are sent: what is packed would have no bound, and nobody asks for it.
+    options={"client_kwargs": {"auto_decompress": False, "headers": {"Accept-Encoding": "identity"}}},
+)
 _SSH = Scheme(
     "sftp", "paramiko", renames=True, swap="marker", opener="legonet.remote.ssh:SshFiles", at_once=1
 )
@@ -59,8 +67,8 @@ SCHEMES: Mapping[str, Scheme] = {
     "s3": _S3,
     "gs": _GOOGLE,
     "gcs": _GOOGLE,
-    "http": Scheme("http", "aiohttp", writable=False, streams=True),
-    "https": Scheme("https", "aiohttp", writable=False, streams=True),
+    "http": _HTTP,
+    "https": replace(_HTTP, protocol="https"),
     "hf": Scheme("hf", "huggingface_hub", streams=True, swap="commit", at_once=1),
     "ssh": _SSH,
     "sftp": _SSH,

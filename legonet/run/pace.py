@@ -1,4 +1,4 @@
-"""How fast this machine fits, measured before anything has run: kept in the workspace. Needs no torch."""
+"""How fast this machine fits, measured before anything has run: kept by the user. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from legonet.errors import LegonetError
+from legonet import foreign
+from legonet.errors import LegonetError, StoreError
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan
 from legonet.store.plain_files import write_file
@@ -55,9 +56,10 @@ def read_pace(workspace: Workspace | None) -> Pace | None:
     """What was measured on this machine; None if nothing was."""
     if workspace is None:
         return None
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads(workspace.state(_FILE).read_text(encoding="utf-8"))
-        if data["machine"] == _machine():
+    file = workspace.found_out(_FILE)
+    with suppress(StoreError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+        data = None if file is None else json.loads(foreign.read(file, foreign.SETTINGS))
+        if data is not None and data["machine"] == _machine():
             took, operations, begin = float(data["seconds"]), int(data["operations"]), float(data["begin"])
             if took > 0 and operations > 0 and begin >= 0:
                 # Of steps of a real fit, so that it holds for any number of them.
@@ -78,7 +80,8 @@ def keep_pace(workspace: Workspace, operations: int, seconds: float, begin: floa
         StoreError: It cannot be written.
     """
     data = {"machine": _machine(), "operations": operations, "seconds": seconds, "begin": begin}
-    write_file(workspace.state(_FILE), json.dumps(data).encode())
+    if (file := workspace.found_out(_FILE)) is not None:
+        write_file(file, json.dumps(data).encode())
 
 
 def _machine() -> str:

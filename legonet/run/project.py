@@ -87,8 +87,8 @@ class Project:
         return RunLock(path, wait, told, beginning=self.workspace.writing)
 
     def port_finder(self) -> PortFinder:
-        """Finds what crosses at the teachers' cuts; what was found is kept in the workspace."""
-        file = None if self.workspace is None else self.workspace.state("ports.json")
+        """Finds what crosses at the teachers' cuts; what was found is kept."""
+        file = None if self.workspace is None else self.workspace.found_out("ports.json")
         return PortFinder(self.graph, self.sources, file)
 
     def with_modules(self, found: PlannedNetwork, needed: Iterable[str], make: Callable[[], _Made]) -> _Made:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,11 +15,12 @@ from typing import Literal
 
 from legonet.errors import StoreError
 from legonet.graph.fields import NAME_PATTERN
-from legonet.store.blobs import Store
+from legonet.store.blobs import Store, sha256
 from legonet.store.confined import expect_inside
 from legonet.store.elsewhere import RECORDS, Elsewhere, files_elsewhere
 from legonet.store.locks import WritersLock
-from legonet.store.plain_files import write_file
+from legonet.store.plain_files import holds, write_file
+from legonet.store.settings import cache_folder
 
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"
@@ -125,10 +128,19 @@ class Workspace:
         known = self.elsewhere.get(path.relative_to(root).as_posix())
         return known if known is not None and known.blobs else None
 
-    @property
-    def fetched(self) -> Path:
-        """The folder of teachers' files that were fetched, until the teacher is added."""
-        return self.state("fetched")
+    def found_out(self, name: str) -> Path | None:
+        """A file for what this machine has found out of the workspace, in the user's own folder.
+
+        It would be believed wherever it lay, and whoever makes a workspace could ship one that lies.
+
+        Returns:
+            None where the user has no home: nothing is kept then.
+        """
+        key = sha256(os.path.realpath(self.root).encode())[:16]
+        try:
+            return cache_folder("workspaces") / key / name
+        except StoreError:
+            return None
 
     @property
     def journal_path(self) -> Path:
@@ -268,6 +280,6 @@ def _copies(name: Literal["blocks", "graphs", "images"]) -> Iterator[tuple[str, 
 
 def _same(target: Path, data: bytes) -> bool:
     try:
-        return target.read_bytes() == data
+        return stat.S_ISREG(target.lstat().st_mode) and holds(target, [data])
     except OSError:  # a folder, or a file that may not be read
         return False

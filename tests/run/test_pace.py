@@ -144,10 +144,20 @@ def test_what_has_run_says_more(fresh: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"machine": "another", "seconds": 1, "operations": 5}', '{"machine": 3}']
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 10_000,
+        '{"machine": NaN, "seconds": 1e999}',
+        '{"machine": "another", "seconds": 1, "operations": 5}',
+        '{"machine": 3}',
+    ],
 )
 def test_another_machines_is_not_used(fresh: Path, text: str) -> None:
-    file = Workspace.find(fresh).state("pace.json")
+    file = Workspace.find(fresh).found_out("pace.json")
+    assert file is not None
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     assert pace.read_pace(Workspace.find(fresh)) is None

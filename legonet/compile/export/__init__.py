@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from legonet import foreign
 from legonet.compile.export.aot import expect_compiler, load_aot, write_aot
 from legonet.compile.export.beside import Beside, size_of, weigh
 from legonet.compile.export.folder import load_folder, write_folder
@@ -25,7 +26,7 @@ from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import Running
 from legonet.data.photos import Images
-from legonet.errors import ExportError
+from legonet.errors import ExportError, StoreError
 
 TOLERANCE = 1e-5
 ROUNDINGS = 3  # two float32 networks round apart, and sums in another order may round a little more
@@ -132,8 +133,8 @@ def export(
 def _was_exported(folder: Path) -> bool:
     """Whether a folder is one that was written here."""
     try:
-        signature = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        signature = json.loads(foreign.read(folder / CARD, foreign.SETTINGS))
+    except (StoreError, ValueError, RecursionError):
         return False
     return isinstance(signature, dict) and {"name", "input", "outputs"} <= signature.keys()
 
