@@ -72,6 +72,10 @@ class RunBook:
             raise refuse(422, f"{written}: no folder", "expected one of the workspace", key=f"samples.{path}")
         return str(folder)
 
+    def is_busy(self, graph: str) -> bool:
+        """Whether a run of ours is at work on a network."""
+        return any(each.asked.get("graph") == graph and each.alive() for each in self.children.all())
+
     def _expect_alone(self, graph: str) -> None:
         for each in self.children.all():
             if each.asked.get("graph") == graph and each.alive():
