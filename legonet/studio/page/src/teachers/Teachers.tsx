@@ -6,6 +6,7 @@ import { refuse, save, say, take, useDraft } from "../store";
 import { bytes, count } from "../words";
 import { Cuts } from "./Cuts";
 import { bring, offersOf, useFound } from "./found";
+import { takeUp } from "./handed";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.\-]*$/; // as an attribute it is read with the flag v
 
@@ -60,6 +61,11 @@ export function Teachers() {
     if (offer) setModel(offer.model);
     if (offer || model) await look(offer?.model ?? model, next);
   };
+  useEffect(() => {
+    const file = takeUp();
+    if (file) void up(file);
+    else if (model && !given.get("weights")) void look(model);
+  }, []);
   const asked = found.find((each) => each.file === given.get("weights"));
   useEffect(() => {
     if (asked && !held) void choose(asked);
