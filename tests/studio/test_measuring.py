@@ -128,7 +128,7 @@ def test_animals_are_measured_by_themselves_if_they_are_those_that_come_with_leg
     monkeypatch.setattr(measuring, "_shipped", lambda: {cat: "cat"})
     Studio(zoo, read_only=True).state()
     assert idle == []
-    assert studio.state().measuring.running
+    assert studio.state().measuring.data == "animals"
     assert [each for each in idle[0] if each.startswith(("--data", "--path"))] == [
         "--data=animals",
         "--path=cat:classify",

@@ -4,7 +4,7 @@ import { Bar, Choice, Fact, Facts } from "../parts/fields";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { edit, measure } from "../store";
-import { duration, figure, isReady, MEANING, percent } from "../words";
+import { duration, isReady, MEANING, measured, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
 import { OfferedTeacher } from "./OfferedTeacher";
 import type { PanelProps } from "./Panel";
@@ -97,7 +97,7 @@ function Measured({ edge }: { edge: Edge }) {
           <span>
             {edge.measure || "error"}, {name}
           </span>
-          <b>{value <= 1 ? percent(value) : figure(value)}</b>
+          <b>{measured(value)}</b>
           {value <= 1 && <Bar share={value} label={`${edge.measure || "error"}, ${name}`} />}
         </div>
       ))}
