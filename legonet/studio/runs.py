@@ -150,8 +150,9 @@ def _state_of(child: Child, log: RunLog, alive: bool) -> tuple[RunState, str]:
         return "running", ""
     if log.result is not None:
         failed = log.result.get("failed")
-        notes = log.result.get("notes")
-        said = "\n".join(str(each) for each in notes[:20]) if isinstance(notes, list) else ""
+        notes, told = log.result.get("notes"), {note for job in log.jobs(alive) for note in job.notes}
+        others = [str(each) for each in notes if each not in told] if isinstance(notes, list) else []
+        said = "\n".join(others[:20])
         if isinstance(failed, dict) and failed:
             return "failed", "\n".join(map(str, list(failed.values())[:20]))
         return "done", said

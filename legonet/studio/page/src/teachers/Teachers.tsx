@@ -75,7 +75,9 @@ export function Teachers() {
     if (!wanted.trim()) return;
     work("Looking into the model …");
     try {
-      setInspected(await post<Inspected>("inspect", { model: wanted.trim(), example_shape: shape, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) }));
+      const found = await post<Inspected>("inspect", { model: wanted.trim(), example_shape: shape, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) });
+      setInspected(found);
+      setModel(found.model); // with the arguments that its weights ask for
     } catch (error) {
       refuse(error);
     } finally {
@@ -147,7 +149,7 @@ export function Teachers() {
             }}
           >
             <label class="field">
-              <span>A block, or torchvision:NAME, timm:NAME</span>
+              <span>A block, or torchvision:NAME, timm:NAME, with arguments if it has any</span>
               <input list="blocks" required value={model} placeholder={state.blocks[0] ?? "torchvision:resnet18"} spellcheck={false} onInput={(event) => setModel(event.currentTarget.value)} />
             </label>
             <datalist id="blocks">
