@@ -33,7 +33,7 @@ interface Board {
 export function useDrops({ read_only, connect, choose }: Board) {
   const [over, hover] = useState<string | null>(null);
   const wanted = (event: DragEvent) => !read_only && (carried !== null || [...(event.dataTransfer?.types ?? [])].includes("Files"));
-  const below = (event: DragEvent) => (event.target as HTMLElement).closest<HTMLElement>("[data-id]")?.dataset["id"] ?? "";
+  const below = (event: DragEvent) => (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node, .matrix [data-id]")?.dataset["id"] ?? "";
   const handlers = {
     onDragOver: (event: DragEvent) => {
       if (!wanted(event)) return;
