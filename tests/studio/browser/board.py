@@ -30,4 +30,4 @@ def expect_panel(page: Page, heading: str) -> None:
 def half_way(page: Page) -> None:
     """Wait until some of a job's steps are done."""
     begun = page.locator('.job [role=progressbar][aria-valuenow]:not([aria-valuenow="0"])')
-    expect(begun).to_be_visible(timeout=60_000)
+    expect(begun).to_be_visible(timeout=240_000)

@@ -15,7 +15,7 @@ from legonet.graph.lock import lock_path, read_lock
 from tests.studio.browser.board import brick, drag, expect_panel, half_way
 from tests.studio.browser.conftest import PHONE, Opened, Studio, end, start
 
-FITTED = 120_000
+FITTED = 240_000
 
 
 @pytest.fixture(scope="module")
