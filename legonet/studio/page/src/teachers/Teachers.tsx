@@ -267,13 +267,15 @@ function CutAndNames({ state, inspected, held, ...asked }: Last) {
   );
 }
 
-/** The cut that is asked for, else the good one whose features the network knows already, else the first good one. */
+/** The cut that is asked for, else the good one whose features the network knows already, else the one in the middle of the work. */
 function usual(state: State, { cuts }: Inspected, asked = ""): Cut | undefined {
   const same = cuts.find((each) => each.module === asked || each.names.includes(asked));
   if (same) return same;
   const ports = new Set([...state.categories, ...state.tasks].map((each) => String(each.port)));
   const good = cuts.filter((each) => each.recommended);
-  return good.findLast((each) => ports.has(String(each.shape))) ?? good[0] ?? cuts[0];
+  const known = good.findLast((each) => ports.has(String(each.shape)));
+  const unlike = ({ operations: [below, above] }: Cut) => Math.abs(below - above);
+  return known ?? (good.length ? good : cuts).toSorted((one, other) => unlike(one) - unlike(other))[0];
 }
 
 function changes(category: string, task: string, knowsCategory: boolean, knowsTask: boolean): string {
