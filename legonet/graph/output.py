@@ -59,6 +59,26 @@ class Result(ABC):
         """
         return None
 
+    def layer(self, size: tuple[int, int]) -> Image | None:
+        """Draw what it lays over an image, and nothing of the image; None where there is nothing to draw.
+
+        Args:
+            size: Width and height in pixels.
+
+        Returns:
+            An image that is transparent where nothing is drawn: here, what differs on black and on white.
+        """
+        import numpy as np
+        from PIL import Image
+
+        drawn = [self.overlay(Image.new("RGB", size, (grey, grey, grey))) for grey in (0, 255)]
+        on_black, on_white = (None if each is None else np.asarray(each.convert("RGB")) for each in drawn)
+        if on_black is None or on_white is None:
+            return None
+        alpha = 255 - (on_white.astype(np.float32) - on_black).mean(axis=2, keepdims=True).clip(0, 255)
+        colour = (on_black * (255 / np.maximum(alpha, 1))).clip(0, 255)
+        return Image.fromarray(np.concatenate([colour, alpha], axis=2).round().astype(np.uint8))
+
     def html(self) -> str:
         """Return its text for a page; a kind may add to it what its numbers look like."""
         return escape(self.text())

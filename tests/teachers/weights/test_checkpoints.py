@@ -20,7 +20,7 @@ from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import build_graph
 from legonet.teachers.tracing.outputs import Chosen
 from legonet.teachers.tracing.trace import trace
-from legonet.teachers.weights.checkpoints import fill, read_checkpoint
+from legonet.teachers.weights.checkpoints import OtherModelError, fill, read_checkpoint
 from legonet.teachers.weights.pickles import read_pickle
 from legonet.teachers.weights.torch_files import _table
 
@@ -146,8 +146,12 @@ def test_weights_of_another_model_are_listed() -> None:
 
 def test_a_head_of_another_width_needs_arguments() -> None:
     state = prefixed("") | {"1.bias": torch.zeros(5)}
-    with pytest.raises(TeacherError, match=r"`builder: torchvision:net` and its `arguments`, such as num_cl"):
+    with pytest.raises(OtherModelError, match=r"such as torchvision:net\(num_classes=5\)\n") as caught:
         fill(model(), state, model="torchvision:net")
+    assert caught.value.width == 5
+    with pytest.raises(OtherModelError, match="choose the model that they were trained in\n") as caught:
+        fill(model(), state | {"0.bias": torch.zeros(7)}, model="torchvision:net")
+    assert caught.value.width is None
     with pytest.raises(TeacherError, match="those of mynet:make; choose the model that they were trained in"):
         fill(model(), state, model="mynet:make")
 
