@@ -413,6 +413,13 @@ def scenes(
         list[int] | None,
         typer.Option(min=0, metavar="N", help="Scenes of each category that adapters are fitted from."),
     ] = None,
+    split: Split = "test",
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where rows are kept, as JSON.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw what teachers and network find.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Merge five detectors of one animal each, trained apart, and measure.
@@ -420,11 +427,17 @@ def scenes(
     The teachers are trained first if they are not there, which takes some minutes.
     """
     from dataclasses import asdict
+    from typing import cast
 
-    from benchmarks.scenes import Effort, run_scenes
+    from benchmarks.scenes import Effort, draw, run_scenes
     from benchmarks.sides import table
+    from legonet.data.silhouettes import Split as Name
 
-    rows = run_scenes(graph, Effort(), images or [0], _say)
+    rows = run_scenes(graph, Effort(), images or [0], _say, cast("Name", split))
+    if results is not None:
+        results.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    if picture is not None:
+        draw(graph).save(picture)
     print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else table(rows))
 
 
