@@ -38,7 +38,7 @@ from legonet.outputs.boxes import BoxesOutput
 from legonet.store.workspace import shipped_folder
 
 GRAPH = Path("graphs/scenes.yaml")
-MODEL, TASK, CUT = "detector-slim", "find", ("conv3_2", "conv4_1")
+MODEL, TASK, CUT = "detector-slim", "find", ("conv4_2", "conv4_3")
 POINTS, POINTS_WITH_IMAGES = 5, 3  # that a path may be below its teacher
 ENLARGED = 4  # times, in the picture
 SHOWN = 1  # scenes of each path in the picture

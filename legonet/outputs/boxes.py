@@ -204,8 +204,8 @@ class BoxesOutput(Output):
         """Compare softened scores, and boxes where the teacher sees an object."""
         from legonet.outputs.detection import compared
 
-        found = compared(student, teacher, self._decode(), 1 / temperature)
-        return found._replace(scores=temperature**2 * found.scores).value()
+        found = compared(student, teacher, self._decode(), temperature)
+        return temperature**2 * found.scores + found.boxes
 
     def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         """Compare which places hold an object, and the boxes of those that do."""

@@ -24,45 +24,47 @@ EXACT = 0.1  # sides of an object below which a corner's distance counts by its 
 
 
 class Compared(NamedTuple):
-    """How far two outputs are apart.
+    """How far two outputs are apart, for each object that the teacher sees: scalars, 0 where both agree.
 
     Attributes:
-        scores: Divergence of the scores, for each place.
-        boxes: Distance of the boxes' numbers, of each place.
-        held: The teacher's probability that a place holds an object.
+        scores: Divergence of the scores, and of the quality where there is an object.
+        boxes: Distance of the boxes.
     """
 
     scores: Tensor
     boxes: Tensor
-    held: Tensor
-
-    def value(self) -> Tensor:
-        """A scalar; the boxes count where the teacher sees an object."""
-        share = self.held.mean().clamp_min(RARE)
-        return (self.scores.mean() + (self.held * self.boxes).mean()) / share
 
 
-def compared(student: Tensor, teacher: Tensor, decode: Decode, sharpness: float = 1.0) -> Compared:
+def compared(student: Tensor, teacher: Tensor, decode: Decode, scale: Tensor | float = 1.0) -> Compared:
     """Compare outputs (batch, numbers, places) place by place.
 
+    Boxes are compared as they are decoded, by what they have in common, and count as much as the teacher is
+    sure of them: so what the decoder leaves out has no weight.
+
     Args:
-        student: The student's outputs, in units in which one is a considerable difference.
-        teacher: The teacher's, likewise.
+        student: The student's outputs.
+        teacher: The teacher's.
         decode: Says which number is what.
-        sharpness: That scores are multiplied by before they become probabilities.
+        scale: That scores and quality are divided by before they become probabilities, (1, numbers, 1).
     """
-    count = decode.scores
-    one, other = (sharpness * each[:, :count] for each in (student, teacher))
+    one, other = student / scale, teacher / scale
+    count, sure = decode.scores, _held(other, decode)
     if decode.background:
-        apart = F.kl_div(one.log_softmax(1), other.log_softmax(1), reduction="none", log_target=True).sum(1)
-        held = 1 - other.softmax(1)[:, 0]
+        pair = (each[:, :count].log_softmax(1) for each in (one, other))
+        apart = F.kl_div(*pair, reduction="none", log_target=True).sum(1)
     else:
-        apart, held = _sigmoid_apart(one, other), other.sigmoid().amax(1)
+        apart = _sigmoid_apart(one[:, :count], other[:, :count])
     if decode.quality != "none":
-        ends = (sharpness * each[:, count + 4 :] for each in (student, teacher))
-        apart = apart + held * _sigmoid_apart(*ends)
-    coded, wanted = (each[:, count : count + 4] for each in (student, teacher))
-    return Compared(apart, F.smooth_l1_loss(coded, wanted, reduction="none").mean(1), held)
+        apart = apart + sure * _sigmoid_apart(one[:, count + 4 :], other[:, count + 4 :])
+    held = _held(teacher, decode)
+    boxes = held * _distances(decode.corners(student), decode.corners(teacher))
+    return Compared(apart.mean() / sure.mean().clamp_min(RARE), boxes.mean() / held.mean().clamp_min(RARE))
+
+
+def _held(output: Tensor, decode: Decode) -> Tensor:
+    """The probability that each place holds an object, (batch, places)."""
+    scores = output[:, : decode.scores]
+    return 1 - scores.softmax(1)[:, 0] if decode.background else scores.sigmoid().amax(1)
 
 
 def _sigmoid_apart(student: Tensor, teacher: Tensor) -> Tensor:
@@ -74,11 +76,12 @@ def _sigmoid_apart(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def scaled(student: Tensor, teacher: Tensor, scale: Tensor, decode: Decode) -> Tensor:
-    """Compare what outputs decide, in units of the teacher's spread."""
+    """Compare what outputs decide, scores in units of the teacher's spread."""
     if decode.background and scale.ndim > 1:  # a scale for each class would change which one is the largest
         one = scale[:, : decode.scores].square().mean(1, keepdim=True).sqrt()
         scale = torch.cat([one.expand(-1, decode.scores, -1), scale[:, decode.scores :]], 1)
-    return compared(student / scale, teacher / scale, decode, SHARPNESS).value()
+    found = compared(student, teacher, decode, scale / SHARPNESS)
+    return found.scores + found.boxes
 
 
 def same_boxes(student: Tensor, teacher: Tensor, decode: Decode, least: float) -> Tensor:
@@ -96,6 +99,17 @@ def same_boxes(student: Tensor, teacher: Tensor, decode: Decode, least: float) -
     same = (one > least) & (other > least) & (label == wanted) & (common > RIGHT)
     count = either.sum(1)
     return torch.where(count > 0, same.sum(1) / count.clamp_min(1), 1.0)
+
+
+def _distances(one: Tensor, other: Tensor) -> Tensor:
+    """How far boxes (…, 4) are apart, one by one, 0 to 2: also of those that have nothing in common.
+
+    Source: Zheng et al., Distance-IoU loss, arXiv:1911.08287, equation (7).
+    """
+    low, high = torch.minimum(one[..., :2], other[..., :2]), torch.maximum(one[..., 2:], other[..., 2:])
+    middles = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
+    across = (high - low).square().sum(-1)
+    return 1 - _overlaps(one, other) + middles.square().sum(-1) / (across + 1e-9)
 
 
 def _overlaps(one: Tensor, other: Tensor) -> Tensor:

@@ -230,6 +230,40 @@ def test_descent_on_labels_finds_the_boxes(settings: dict[str, str]) -> None:
     assert float(kind.agreement(output, output.roll(1, 0), torch.ones(1))[0]) == 0
 
 
+@pytest.mark.parametrize("coding", ["sides", "anchors", "cells", "wide-cells"])
+@pytest.mark.parametrize("settings", [{}, {"scores": "softmax"}, {"quality": "centerness"}])
+def test_boxes_are_compared_where_the_teacher_is_sure(coding: str, settings: dict[str, str]) -> None:
+    kind = OUTPUTS.read({**KIND.model_dump(mode="json"), "labels": ["a", "b"], "coding": coding, **settings})
+    first = 2 + (settings.get("scores") == "softmax")
+    teacher = torch.rand(2, *kind.shape((3, SIDE, SIDE)), generator=torch.Generator().manual_seed(1))
+    teacher[:, : first - 1] = 8.0 * (first == 3) - 4.0  # nothing, but for two places that hold a b
+    teacher[:, first - 2 : first] = -4.0
+    teacher[:, first - 1, :2] = 12.0
+    scale = torch.ones(1, teacher.shape[1], 1)
+    elsewhere, there = teacher.clone(), teacher.clone()
+    elsewhere[:, first : first + 4, 2:] += 0.5
+    there[:, first : first + 4, :2] += 0.5
+    assert float(kind.disagreement(teacher, teacher, scale)) == pytest.approx(0, abs=1e-6)
+    assert float(kind.soft_loss(teacher, teacher, 2.0)) == pytest.approx(0, abs=1e-6)
+    little, much = (float(kind.disagreement(each, teacher, scale)) for each in (elsewhere, there))
+    assert 0 <= little < 0.1 * much
+
+
+def test_boxes_that_have_nothing_in_common_still_attract() -> None:
+    kind = BoxesOutput(
+        kind="boxes", levels=(Level(size=(1, 1), stride=1, anchors=((4.0, 4.0),)),), coding="anchors"
+    )
+    teacher = torch.tensor([[[9.0], [0.0], [0.0], [0.0], [0.0]]])
+    student = teacher.clone()
+    student[0, 1] = 5.0  # five anchors to the right
+    student.requires_grad_()
+    loss = kind.disagreement(student, teacher, torch.ones(1, 5, 1))
+    loss.backward()
+    assert student.grad is not None
+    assert float(loss) > 1
+    assert float(student.grad[0, 1]) > 0
+
+
 def changed(model: Detector) -> Detector:
     """The same function; the channels at the cut are in another order, and each has another scale."""
     generator = torch.Generator().manual_seed(5)
