@@ -236,8 +236,8 @@ def test_boxes_are_compared_where_the_teacher_is_sure(coding: str, settings: dic
     kind = OUTPUTS.read({**KIND.model_dump(mode="json"), "labels": ["a", "b"], "coding": coding, **settings})
     first = 2 + (settings.get("scores") == "softmax")
     teacher = torch.rand(2, *kind.shape((3, SIDE, SIDE)), generator=torch.Generator().manual_seed(1))
-    teacher[:, : first - 1] = 8.0 * (first == 3) - 4.0  # nothing, but for two places that hold a b
-    teacher[:, first - 2 : first] = -4.0
+    teacher[:, 0] = 0.0  # of softmax the background; nothing, but for two places that hold a b
+    teacher[:, first - 2 : first] = -9.0
     teacher[:, first - 1, :2] = 12.0
     scale = torch.ones(1, teacher.shape[1], 1)
     elsewhere, there = teacher.clone(), teacher.clone()
