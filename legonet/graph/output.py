@@ -200,7 +200,7 @@ class Output(Model):
 
     @abstractmethod
     def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-        """Compare what outputs decide, in units of the teacher's spread.
+        """Compare what outputs decide, in units of the teacher's spread; what is decoded has its own units.
 
         Args:
             student: The student's outputs.

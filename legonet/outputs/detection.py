@@ -50,8 +50,8 @@ def compared(student: Tensor, teacher: Tensor, decode: Decode, scale: Tensor | f
     one, other = student / scale, teacher / scale
     count, sure = decode.scores, _held(other, decode)
     if decode.background:
-        pair = (each[:, :count].log_softmax(1) for each in (one, other))
-        apart = F.kl_div(*pair, reduction="none", log_target=True).sum(1)
+        found, wanted = (each[:, :count].log_softmax(1) for each in (one, other))
+        apart = F.kl_div(found, wanted, reduction="none", log_target=True).sum(1)
     else:
         apart = _sigmoid_apart(one[:, :count], other[:, :count])
     if decode.quality != "none":

@@ -109,8 +109,8 @@ def test_points_and_boxes_are_drawn_by_themselves(
     bias = model[-1].bias
     assert isinstance(bias, torch.Tensor)
     nn.init.constant_(bias, 2.0)
-    form = {"output": "| flatten 2"} if boxes else {}
-    network.add_teacher("t", model, category="cat", task="find", cut="1", **form)
+    form = "| flatten 2" if boxes else None
+    network.add_teacher("t", model, category="cat", task="find", cut="1", output=form)
     image = photos / "cat" / "0.png"
     row = run("predict", network.save(tmp_path / "zoo.yaml"), image, "--masks", tmp_path / "out", "--jsonl")
     drawn = np.asarray(Image.open(json.loads(row.out)["mask"]))

@@ -260,8 +260,22 @@ def test_boxes_that_have_nothing_in_common_still_attract() -> None:
     loss = kind.disagreement(student, teacher, torch.ones(1, 5, 1))
     loss.backward()
     assert student.grad is not None
-    assert float(loss) > 1
+    assert float(loss.detach()) > 1
     assert float(student.grad[0, 1]) > 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"scores": "softmax"}, {"quality": "centerness"}])
+def test_scores_are_compared_in_units_of_their_spread(settings: dict[str, str]) -> None:
+    kind = OUTPUTS.read({**KIND.model_dump(mode="json"), "labels": ["a", "b"], **settings})
+    generator = torch.Generator().manual_seed(2)
+    student, teacher = torch.randn(2, 2, *kind.shape((3, SIDE, SIDE)), generator=generator)
+    first = 2 + (settings.get("scores") == "softmax")
+    student[:, first : first + 4] = teacher[:, first : first + 4]  # boxes have units of their own: pixels
+    factor = torch.full((1, student.shape[1], 1), 1000.0)
+    factor[:, first : first + 4] = 1
+    found = kind.disagreement(factor * student, factor * teacher, factor)
+    torch.testing.assert_close(found, kind.disagreement(student, teacher, torch.ones_like(factor)))
+    assert float(found) > 0.1
 
 
 def changed(model: Detector) -> Detector:
