@@ -293,7 +293,7 @@ def _descend(folder: Path, steps: int) -> list[str]:
     kept = checkpoint.Checkpoint(folder, _SHA)
     state = kept.descent(generator)
 
-    def cut(done: int, total: int, loss: float) -> None:
+    def cut(done: int, total: int, loss: float, doing: str = "", /) -> None:
         if done == steps:
             raise InterruptedError
 

@@ -287,12 +287,14 @@ class Network(BuiltNetwork):
         project, load, save = self.project(), self._read_lock, self._save_lock
         with open_bars(None if callable(progress) else progress) as bars:
 
-            def show(step: int, steps: int, loss: float) -> None:
+            def show(step: int, steps: int, loss: float, _: str = "") -> None:
+                if callable(progress):
+                    progress(step, steps, loss)
+                    return
                 doing = f"fine-tuning {tuning.task or tuning.category}"
                 bars.show("", doing, total=steps, done=step, state=f"loss {loss:.3g}")
 
-            told = progress if callable(progress) else show
-            return tune_at(project, load, save, samples, self._prepare, tuning, device, told)
+            return tune_at(project, load, save, samples, self._prepare, tuning, device, show)
 
     def _save_lock(self, lock: Lock) -> None:
         self.lock = lock

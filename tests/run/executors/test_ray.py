@@ -90,9 +90,10 @@ def test_a_job_that_nobody_takes_is_told_and_tried_again(
 ) -> None:
     """Such as where the object store is full."""
     import ray as library
+    from ray.exceptions import ObjectStoreFullError
 
     def full(value: object) -> None:
-        raise library.exceptions.ObjectStoreFullError("full")
+        raise ObjectStoreFullError("full")
 
     monkeypatch.setattr(library, "put", full)
     ray.submit(make_job())
