@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/legonet demo build/demo
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile  # one thread for each worker
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto  # one thread for each worker
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -3,14 +3,17 @@
     python -m benchmarks.agreement
 
 Adapters of the animals, with statistics of many and of few images, with and without images, with and without
-a common base. The constants of `legonet.distill.fitting.estimate` come from the validation images; the part
-of the intervals that hold is counted on the test images.
+a common base, of scores and of masks, by several methods. The constants of
+`legonet.distill.fitting.estimate` come from the validation images; the part of the intervals that hold is
+counted on the test images.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -33,8 +36,10 @@ from legonet.teachers.statistics_file import dump_statistics, parse_statistics
 
 RESULTS = Path("docs/results/agreement.jsonl")
 RECORDED = (1600, 400, 60)  # images of statistics
-ADAPTERS = ({"kernel": 3}, {"kernel": 1, "depth": 3})
+ADAPTERS: tuple[dict[str, object], ...] = ({"kernel": 3}, {"kernel": 1, "depth": 3})
 GIVEN = (10, 100)  # unlabelled images
+METHODS = ("closed-form", "back-distillation")  # beside `auto`
+SLOW = {"back-distillation"}  # methods of which one seed has to do
 STRANGERS: tuple[Kind, ...] = ("initialisation", "architecture")
 
 
@@ -75,13 +80,14 @@ def run_agreement(seeds: int) -> Iterator[Judged]:
     normalise = normalisation(network.graph.input)
 
     def judged(
-        name: str, edge: Edge, spec: dict[str, int], seed: int, samples: Samples | None = None
+        name: str, edge: Edge, spec: dict[str, object], seed: int, samples: Samples | None = None
     ) -> Judged:
         fitted = fit(edge, Adapter.model_validate({**spec, "seed": seed}), samples)
         agreements: dict[str, float] = {}
         count = 0
         for split in ("validation", "test"):
-            images, _ = pictures.held_out(edge.path.partition(":")[0], False, split)
+            category, _, task = edge.path.partition(":")
+            images, _ = pictures.held_out(category, task == "segment", split)
             features = outputs_of(edge.category_module, normalise(images))
             wanted, found = (
                 outputs_of(module, features)
@@ -106,9 +112,27 @@ def run_agreement(seeds: int) -> Iterator[Judged]:
         for count in GIVEN:
             given = Samples(images[:count])
             yield judged(f"{category}, {count} images, seed {seed}", edge, ADAPTERS[0], seed, given)
+        for method in METHODS:
+            if method not in SLOW or seed == 0:
+                spec = {**ADAPTERS[0], "method": method}
+                yield judged(f"{category}, {method}, seed {seed}", edge, spec, seed)
+        masks = network.edge(f"{category}:segment")
+        yield judged(f"{category}, masks, seed {seed}", masks, ADAPTERS[0], seed)
     for seed, category, kind in product(range(seeds), TARGETS, STRANGERS):
         edge = different_bases(network, category, kind)
         yield judged(f"{category}, other {kind}, seed {seed}", edge, ADAPTERS[0], seed)
+
+
+def by_kind(rows: list[Judged]) -> dict[str, list[Judged]]:
+    """Rows by what was fitted, whatever the category and the seed."""
+    found: dict[str, list[Judged]] = {}
+    for row in rows:
+        found.setdefault(", ".join(row.name.split(", ")[1:-1]), []).append(row)
+    return found
+
+
+def _logit(share: float, images: int) -> float:
+    return math.log((share * images + 0.5) / ((1 - share) * images + 0.5))
 
 
 def main() -> None:
@@ -122,6 +146,12 @@ def main() -> None:
         print(row.name, *(f"{each:.3f}" for each in (*row.expected, row.test)), flush=True)
     RESULTS.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
     print(f"{sum(row.held for row in rows)} of {len(rows)} intervals hold")
+    for kind, found in by_kind(rows).items():
+        off = [_logit(row.validation, row.images) - _logit(row.expected[0], row.images) for row in found]
+        print(
+            f"{kind}: {sum(row.held for row in found)} of {len(found)} hold; on validation images "
+            f"{statistics.fmean(off):+.2f} ± {statistics.pstdev(off):.2f} logits from what was expected"
+        )
 
 
 if __name__ == "__main__":

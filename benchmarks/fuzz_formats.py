@@ -21,6 +21,7 @@ from PIL import Image
 from torch import nn
 
 from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
+from benchmarks.fuzz_states import state_formats
 
 _BUILDER = (
     b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\narguments: {num_classes: 3, %s}\n"
@@ -87,7 +88,7 @@ def formats(folder: Path) -> dict[str, Format]:
     for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "ICO", "TGA", "EPS", "JPEG2000", "AVIF"):
         if seed := _picture(kind):
             found[f"image.{kind.lower()}"] = Format(f".{kind.lower()}", [seed], mutant, _read_image, 0.5)
-    return found
+    return found | {name: Format(*each) for name, each in state_formats().items()}
 
 
 def model() -> nn.Module:
@@ -141,6 +142,8 @@ def _read_journal(path: Path) -> None:
 
     journal = Journal(path)
     journal.history()
+    journal.runs("zoo", 5)
+    journal.notes_of(["a" * 64])
     journal.fitted(["a" * 64])
     journal.end(journal.begin("graph"), "done")
 
@@ -291,7 +294,7 @@ def _journal_mutant(folder: Path) -> Callable[[bytes, random.Random], bytes]:
         path = folder / "mutant.sqlite"
         path.write_bytes(seed)
         column = choose.choice(
-            ("path", "key", "method", "state", "seconds", "quality", "adapter", "seed", "memory")
+            ("path", "key", "method", "state", "seconds", "quality", "adapter", "seed", "memory", "notes")
         )
         with sqlite3.connect(path) as base:
             base.execute("PRAGMA ignore_check_constraints = ON")

@@ -9,58 +9,70 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tempfile
 from collections.abc import Callable
-from functools import cache, partial
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from legonet.errors import LegonetError
 
-Reader = Callable[[bytes], object]
+_CORPUS = Path(__file__).parents[1] / "tests" / "security" / "corpus"
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - a file of each input is made there
 
 
 @cache
-def readers() -> dict[str, tuple[Reader, ...]]:
-    """What is fuzzed, by name: each takes a file's bytes and raises a LegonetError, or nothing."""
-    from legonet.blocks.files import parse_json
-    from legonet.graph.load import parse_graph
-    from legonet.store.tensors import read_tensors
-    from legonet.teachers.statistics_file import parse_statistics
-    from legonet.teachers.weights.checkpoints import open_checkpoint
-
-    def checkpoint(data: bytes) -> object:
-        return open_checkpoint(memoryview(bytearray(data)), Path("file"), "file")
+def readers() -> dict[str, tuple[str, tuple[Callable[[Path], object], ...]]]:
+    """What is fuzzed, by name: the ending of such files, and all that read them."""
+    from benchmarks import fuzz_formats as formats
+    from benchmarks import fuzz_states as states
+    from legonet.blocks.files import read_block
+    from legonet.graph.load import load_graph
 
     return {
-        "yaml": (lambda data: parse_graph(data, "file"),),
+        "yaml": (".yaml", (load_graph, read_block, formats._read_drop)),
         "json": (
-            lambda data: parse_graph(data, "file", as_json=True),
-            lambda data: parse_json.__wrapped__(data.decode("utf-8", "replace"), "file"),
+            ".json",
+            (
+                load_graph,
+                read_block,
+                formats._read_lock,
+                formats._read_plan,
+                states._read_manifest,
+                states._read_record,
+                states._read_edits,
+                states._read_figures,
+            ),
         ),
         "safetensors": (
-            lambda data: read_tensors(data, "file"),
-            lambda data: parse_statistics(data, "file"),
+            ".safetensors",
+            (formats._read_weights, formats._read_statistics, formats._read_blob),
         ),
-        "checkpoint": (checkpoint,),
+        "checkpoint": (".pt", (formats._read_weights,)),
     }
 
 
-def read(name: str, data: bytes) -> None:
+def read(name: str, data: bytes, folder: Path) -> None:
     """Read an input by all readers of a name; what they refuse is passed over."""
-    for reader in readers()[name]:
-        try:
-            reader(data)
-        except LegonetError:
-            continue
+    ending, all_of_them = readers()[name]
+    path = folder / f"input{ending}"
+    path.write_bytes(data)
+    for reader in all_of_them:
+        with suppress(LegonetError):
+            reader(path)
 
 
 def main() -> None:
     """Fuzz until a limit of the options, or a finding."""
     atheris = importlib.import_module("atheris")
     name, *options = sys.argv[1:]
-    with atheris.instrument_imports(include=["legonet", "yaml"]):
-        readers()
-    atheris.Setup([sys.argv[0], *options], partial(read, name))
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY if Path(_IN_MEMORY).is_dir() else None) as place:
+        folder = Path(place)
+        with atheris.instrument_imports(include=["legonet", "yaml"]):
+            for seed in sorted((_CORPUS / name).iterdir()):  # readers import when they are called
+                read(name, seed.read_bytes(), folder)
+        atheris.Setup([sys.argv[0], *options], lambda data: read(name, data, folder))
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

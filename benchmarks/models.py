@@ -1,13 +1,14 @@
-"""Models that nobody here wrote: traced, cut at three places, put together again, pulled back.
+"""Models that nobody here wrote: taken in, cut, put together again, pulled back, compiled, exported.
 
-Every architecture that torchvision has for classification and segmentation, the backbones of its detectors,
-and families of timm, with random weights and small images. `python -m benchmarks models` runs it.
+Those of `benchmarks.architectures`, with random weights and small images. Each has a process of its own, and
+limits of time and memory. `python -m benchmarks models` runs it.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -15,46 +16,40 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
+from benchmarks.architectures import build, list_models
+from benchmarks.bounded import StoppedError, bounded
 from benchmarks.pushforward import push_forward
+from legonet.compile.assemble import join
+from legonet.compile.export import export as write_export
+from legonet.compile.network import CompiledNetwork, CompiledPath
+from legonet.compile.options import CompileOptions
+from legonet.compile.signature import OutputSignature, Signature
 from legonet.distill.pullback import Pullback
 from legonet.errors import LegonetError, first_line
 from legonet.ir.graph import ModelGraph
-from legonet.ir.interpreter import GraphModule
+from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.lowering import lower
 from legonet.ir.modules import load_module, raw_tensor
-from legonet.ir.split import cut_at
+from legonet.ir.split import Cut, cut_at
+from legonet.outputs.vector import VectorOutput
 from legonet.store.modules import dump_module
+from legonet.store.plain_files import write_file
 from legonet.teachers.cut_points import CutPoint, list_cut_points
+from legonet.teachers.cutting import resolve
 from legonet.teachers.tracing.evaluation import evaluating
 from legonet.teachers.tracing.export import export
-from legonet.teachers.tracing.outputs import chosen_output
+from legonet.teachers.tracing.outputs import chosen_output, parts_of
 
 CUTS = (0.25, 0.5, 0.75)  # of the multiplications lie below
 DRAWS = 2
 CLOSE = 1e-3  # ⟨G, J x⟩ and ⟨Jᵀ G, x⟩ in single precision, relative to ‖Jᵀ G‖ ‖x‖
-SIZES = (64, 96, 128, 224, 256, 299, 384)  # the first that a model takes
+ROUNDED = 1e-4  # of the largest output: what default compilation may change
+SIZES = (64, 96, 128, 224, 256, 299, 384, 512)  # the first that a model takes
 LARGEST = 700e6  # weights; what is larger does not fit beside its copies into 16 GB
-
-# One small member of each family.
-TIMM = tuple(
-    """
-    bat_resnext26ts beit_base_patch16_224 botnet26t_256 cait_xxs24_224 coat_tiny coatnet_nano_rw_224
-    convit_tiny convmixer_768_32 convnext_atto convnextv2_atto crossvit_tiny_240 cs3darknet_s cspresnet50
-    davit_tiny deit_tiny_patch16_224 densenet121 dla34 dm_nfnet_f0 dpn48b eca_resnet33ts edgenext_xx_small
-    efficientformer_l1 efficientnet_b0 efficientvit_b0 fastvit_t8 fbnetc_100 focalnet_tiny_srf gcresnet33ts
-    gernet_s ghostnet_100 gmixer_24_224 gmlp_ti16_224 halonet26t hardcorenas_a hgnetv2_b0 hrnet_w18_small
-    inception_next_tiny inception_v4 lambda_resnet26t lcnet_050 legacy_seresnet18 levit_128s
-    maxvit_pico_rw_256 mixer_s32_224 mixnet_s mnasnet_small mobilenetv2_050 mobilenetv3_small_050
-    mobilenetv4_conv_small mobileone_s0 mobilevit_xxs nf_regnet_b0 pit_ti_224 poolformer_s12 pvt_v2_b0
-    regnetx_002 regnety_002 repghostnet_050 repvgg_a0 repvit_m1 res2net50_26w_4s resmlp_12_224 resnest14d
-    resnet10t resnetv2_50 rexnet_100 selecsls42 semnasnet_075 seresnet18 sequencer2d_s skresnet18
-    spnasnet_100 swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 tf_efficientnet_lite0
-    tf_efficientnetv2_b0 tinynet_e tnt_s_patch16_224 tresnet_m twins_svt_small vgg11 visformer_tiny
-    vit_tiny_patch16_224 vovnet39a wide_resnet50_2 xception41 xcit_nano_12_p16_224
-    """.split()  # noqa: SIM905
-)
+FORMATS = {"folder": "app", "pt2": "app.pt2", "onnx": "app.onnx"}
+SECONDS, MEMORY = 600, 12 * 2**30  # that one model may take
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Outcome:
 
     Attributes:
         name: such as `torchvision:resnet18`.
-        group: classification, segmentation, detection or timm.
+        group: Of `benchmarks.architectures.list_models`.
         side: height and width of its images.
         parameters: how many numbers.
         operations: in its graph.
@@ -72,6 +67,10 @@ class Outcome:
         same: f and g_T, saved and loaded, gave the model's very bits at each.
         pulled: the pullback was finite and agreed with its reference at each.
         seconds: that tracing took.
+        compiled: by how much the network that default compilation makes of the middle cut's two parts
+            differs, as a share of the largest output; None: not tried.
+        exports: by format, by how much its outputs differ, or why there is none.
+        words: what it is refused for is said by legonet, and no bug of its or of a library's.
         reason: why not.
     """
 
@@ -85,26 +84,25 @@ class Outcome:
     same: bool = False
     pulled: bool = False
     seconds: float = 0.0
+    compiled: float | None = None
+    exports: dict[str, float | str] = field(default_factory=dict)
+    words: bool = True
     reason: str = ""
+
+    @property
+    def joins(self) -> bool:
+        """Whether the compiled network computes the same."""
+        return self.compiled is not None and self.compiled <= ROUNDED
+
+    @property
+    def exported(self) -> bool:
+        """Whether there is an export in each format."""
+        return bool(self.exports) and all(isinstance(each, float) for each in self.exports.values())
 
     @property
     def passed(self) -> bool:
         """Whether all of it went well."""
-        return self.same and self.pulled
-
-
-def list_models(groups: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """Group and name of each model; of all groups, or of these."""
-    vision, detection = torchvision.models, torchvision.models.detection
-    named = {
-        "classification": [f"torchvision:{name}" for name in vision.list_models(module=vision)],
-        "segmentation": [f"torchvision:{name}" for name in vision.list_models(module=vision.segmentation)],
-        "detection": [f"torchvision:{name}" for name in vision.list_models(module=detection)],
-        "timm": [f"timm:{name}" for name in TIMM],
-    }
-    return [
-        (group, name) for group, names in named.items() for name in names if not groups or group in groups
-    ]
+        return self.same and self.pulled and self.joins and self.exported
 
 
 def measure(group: str, name: str) -> Outcome:
@@ -116,13 +114,13 @@ def measure(group: str, name: str) -> Outcome:
                 name, group, parameters=parameters, reason=f"not run: more than {LARGEST:.0f} weights"
             )
         torch.manual_seed(0)
-        model = awake(_build(group, name)).eval()
+        model = awake(build(group, name)).eval()
         side, output = _first_size(model)
         return _tried(model, output, Outcome(name, group, side, parameters))
     except LegonetError as error:
         return Outcome(name, group, reason=first_line(error))
     except Exception as error:  # a library's own code, or a bug that the table should show
-        return Outcome(name, group, reason=f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}")
+        return Outcome(name, group, words=False, reason=f"{type(error).__name__}: {first_line(error)}")
     finally:
         gc.collect()
 
@@ -143,21 +141,10 @@ def _count(group: str, name: str) -> int:
     """The number of weights, without making them where the library's code allows that."""
     try:
         with torch.device("meta"):
-            model = _build(group, name)
-    except NotImplementedError:  # it computes with values when it is built, as RegNets do
-        model = _build(group, name)
+            model = build(group, name)
+    except (NotImplementedError, RuntimeError):  # it computes with values when it is built, as RegNets do
+        model = build(group, name)
     return sum(each.numel() for each in model.parameters())
-
-
-def _build(group: str, name: str) -> nn.Module:
-    library, _, model = name.partition(":")
-    if library == "timm":
-        import timm
-
-        return timm.create_model(model, pretrained=False)
-    none: dict[str, Any] = {} if group == "classification" else {"weights_backbone": None}
-    built = torchvision.models.get_model(model, weights=None, **none)
-    return built if group != "detection" else built.get_submodule("backbone")
 
 
 def _first_size(model: nn.Module) -> tuple[int, str | None]:
@@ -177,8 +164,11 @@ def _first_size(model: nn.Module) -> tuple[int, str | None]:
 
 
 def _first_key(found: Any) -> str:
-    keys = [str(key) for key in (found if isinstance(found, dict) else range(len(found)))]
-    return "out" if "out" in keys else keys[0]
+    """The name of `out`, or of the first tensor, in parts of parts."""
+    parts = parts_of(found) or {}
+    key = "out" if "out" in parts else next(key for key, part in parts.items() if part is not None)
+    inside = parts[key]
+    return str(key) if isinstance(inside, Tensor) else f"{key}.{_first_key(inside)}"
 
 
 def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
@@ -193,7 +183,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     chosen = list(_spread(cuts))
     same, pulled, reason = True, True, ""
     for cut in chosen:
-        f, g = (_through_bytes(part, state) for part in cut_at(found.graph, cut.name).parts)
+        f, g = (_through_bytes(part, state) for part in _cut(found.graph, cut, shape).parts)
         with torch.no_grad():
             same &= torch.equal(g(f(images)), wanted)
         apart = pullback_error(g, cut.shape)
@@ -202,8 +192,8 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     if not same:
         reason = "put together again it gives other bits"
     if not chosen:
-        reason = "it has no place that a single tensor crosses"
-    return replace(
+        reason = "it has no place that a single tensor crosses, nor one of several maps"
+    begun = replace(
         begun,
         operations=len(found.graph.steps),
         places=len(cuts),
@@ -213,6 +203,57 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
         seconds=seconds,
         reason=reason,
     )
+    if not chosen:
+        return begun
+    halves = _cut(found.graph, chosen[len(chosen) // 2], shape).parts
+    return _joined(*(_through_bytes(part, state) for part in halves), images, wanted, begun)
+
+
+def _joined(f: GraphModule, g: GraphModule, images: Tensor, wanted: Tensor, begun: Outcome) -> Outcome:
+    """What becomes of two parts that are compiled as users do, and exported."""
+    try:
+        app = compiled(f, g, tuple(images.shape[1:]), wanted)
+        with torch.no_grad():
+            apart = float((app(images) - wanted).abs().max() / wanted.abs().max().clamp_min(1e-30))
+    except Exception as error:
+        said, words = _said(error)
+        return replace(begun, words=words, reason=f"compile: {said}")
+    begun = replace(begun, compiled=apart)
+    if not begun.joins:
+        begun = replace(
+            begun, reason=begun.reason or f"compiled it differs by {apart:.1e} of the largest output"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        for name, file in FORMATS.items():
+            try:
+                begun.exports[name] = write_export(app, Path(folder) / file).difference
+            except Exception as error:
+                begun.exports[name], words = _said(error)
+                begun = replace(begun, words=words and begun.words)
+    refused = next((f"{name}: {why}" for name, why in begun.exports.items() if isinstance(why, str)), "")
+    return replace(begun, reason=begun.reason or refused)
+
+
+def _said(error: Exception) -> tuple[str, bool]:
+    """An error's first line, and whether legonet says it."""
+    if isinstance(error, LegonetError):
+        return first_line(error), True
+    return f"{type(error).__name__}: {first_line(error)}", False
+
+
+def compiled(f: GraphModule, g: GraphModule, shape: tuple[int, ...], output: Tensor) -> CompiledNetwork:
+    """One path of two parts as default compilation makes it; images are not normalised."""
+    paths = (CompiledPath("c", "t", native=True),)
+    app = join(paths, build_graph(lower({})), {"c": f}, {}, {"t": g}, CompileOptions(), shape)
+    names = tuple(map(str, range(output.shape[1])))
+    outputs = {"c:t": OutputSignature(VectorOutput(kind="vector", names=names), "c")}
+    app.signature = Signature("models", shape, None, None, outputs)
+    return app
+
+
+def _cut(graph: ModelGraph, cut: CutPoint, shape: tuple[int, ...]) -> Cut:
+    """As users get it where several maps cross; else the two parts alone, without a way to a map."""
+    return resolve(graph, cut.name, shape, "model") if cut.several else cut_at(graph, cut.name)
 
 
 def _spread(cuts: list[CutPoint]) -> Iterator[CutPoint]:
@@ -240,24 +281,29 @@ def pullback_error(module: GraphModule, shape: tuple[int, ...]) -> float:
 
 
 def run_models(
-    file: Path, groups: Iterable[str] = (), only: str = "", told: Callable[[Outcome], None] = lambda _: None
+    file: Path,
+    groups: Iterable[str] = (),
+    only: str = "",
+    told: Callable[[Outcome], None] = lambda _: None,
+    again: bool = False,
 ) -> list[Outcome]:
-    """Try all models; those in the file already are not tried again.
+    """Try all models; those that the file has with exports are not tried again.
 
     Args:
         file: of JSON lines, one for each model; each is written as soon as it is known.
         groups: of models; default: all.
         only: what a model's name must have in it.
         told: of each outcome.
+        again: try those too that did not pass.
     """
-    known = {each.name + each.group: each for each in read_outcomes(file)}
+    known = {(each.group, each.name): each for each in read_outcomes(file)}
     outcomes = []
     for group, name in list_models(groups):
         if only not in name:
             continue
-        outcome = known.get(name + group)
-        if outcome is None:
-            outcome = measure(group, name)
+        outcome = known.get((group, name))
+        if outcome is None or not _finished(outcome) or (again and not outcome.passed):
+            outcome = tried(group, name)
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a") as lines:
                 lines.write(json.dumps(asdict(outcome)) + "\n")
@@ -266,13 +312,34 @@ def run_models(
     return outcomes
 
 
+def _finished(outcome: Outcome) -> bool:
+    """Whether it was tried to the end, or to what is wrong with it."""
+    return bool(outcome.exports or outcome.reason)
+
+
+def tried(group: str, name: str) -> Outcome:
+    """Try one model in a process of its own; what stops that is its reason."""
+    try:
+        return bounded(measure, group, name, seconds=SECONDS, memory=MEMORY)
+    except StoppedError as error:
+        return Outcome(name, group, words=False, reason=str(error))
+
+
 def read_outcomes(file: Path) -> list[Outcome]:
     """What a file of outcomes holds, in the order of `list_models`; nothing if there is none."""
     if not file.exists():
         return []
     place = {pair: number for number, pair in enumerate(list_models())}
-    found = [Outcome(**json.loads(line)) for line in file.read_text().splitlines()]
-    return sorted(found, key=lambda each: place.get((each.group, each.name), len(place)))
+    lines = [Outcome(**json.loads(line)) for line in file.read_text().splitlines()]
+    last = {(each.group, each.name): each for each in lines}
+    return sorted(last.values(), key=lambda each: place.get((each.group, each.name), len(place)))
+
+
+def write_outcomes(file: Path) -> list[Outcome]:
+    """Leave one line of each model in a file, the last that was written; give them."""
+    outcomes = read_outcomes(file)
+    write_file(file, "".join(json.dumps(asdict(each)) + "\n" for each in outcomes).encode())
+    return outcomes
 
 
 def write_table(outcomes: Iterable[Outcome]) -> str:
@@ -282,30 +349,48 @@ def write_table(outcomes: Iterable[Outcome]) -> str:
         "# Models that nobody here wrote",
         "",
         "Made by `python -m benchmarks models --results docs/results`. Seconds are of one thread of a busy "
-        "machine.",
+        "machine. Models of segmentation_models_pytorch, transformers and ultralytics are tried where those "
+        "are installed.",
         "",
-        "| group | models | passed | share |",
-        "| --- | --: | --: | --: |",
+        "| group | models | taken in, cut, put together | compiled | exported | all of it "
+        "| else said in words |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
     ]
     for group in dict.fromkeys(each.group for each in outcomes):
         inside = [each for each in outcomes if each.group == group]
-        passed = sum(each.passed for each in inside)
-        lines.append(f"| {group} | {len(inside)} | {passed} | {passed / len(inside):.0%} |")
+        tried = [each for each in inside if _finished(each)]
+        failed = [each for each in tried if not each.passed]
+        counts = [
+            f"{sum(each.same and each.pulled for each in inside)} of {len(inside)}",
+            *(
+                f"{sum(getattr(each, what) for each in tried)} of {len(tried)}"
+                for what in ("joins", "exported", "passed")
+            ),
+            f"{sum(each.words for each in failed)} of {len(failed)}",
+        ]
+        lines.append(f"| {group} | {len(inside)} | {' | '.join(counts)} |")
     lines += [
         "",
         "Traced with random weights, cut where about a quarter, a half and three quarters of the "
         "multiplications lie below, saved, loaded and put together again: *same* says that the output has "
         "the same bits; *pulled*, that the pullback is finite and passes the dot-product test against its "
-        "surrogate network.",
+        "surrogate network; *compiled*, by how much of the largest output the middle cut's parts, compiled "
+        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled; "
+        "empty where that was not tried yet: run the command again, with `--group`, and it is.",
         "",
-        "| model | group | side | weights | operations | places | same | pulled | tracing | reason |",
-        "| --- | --- | --: | --: | --: | --: | --- | --- | --: | --- |",
+        "| model | group | side | weights | operations | places | same | pulled | tracing | compiled "
+        "| exports | reason |",
+        "| --- | --- | --: | --: | --: | --: | --- | --- | --: | --: | --- | --- |",
     ]
     for each in outcomes:
         same, pulled = ("yes" if value else "no" for value in (each.same, each.pulled))
+        made = ", ".join(
+            "no" if isinstance(found, str) else f"{found:.0e}" for found in each.exports.values()
+        )
         lines.append(
             f"| {each.name} | {each.group} | {each.side or ''} | {each.parameters / 1e6:.1f} M | "
             f"{each.operations} | {each.places} | {same} | {pulled} | {each.seconds:.1f} s | "
+            f"{'' if each.compiled is None else f'{each.compiled:.0e}'} | {made} | "
             f"{each.reason.replace('|', ' ')} |"
         )
     return "\n".join(lines) + "\n"

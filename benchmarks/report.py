@@ -252,7 +252,7 @@ def _others(docs: Path) -> list[str]:
     if models.is_file():
         lines = [
             "- [results/models.md](results/models.md): `python -m benchmarks models`: architectures of "
-            "torchvision and timm as teachers",
+            "torchvision, timm and others as teachers",
             "",
         ]
     if photos.is_file():

@@ -2,7 +2,7 @@
 
 `graphs/scenes.yaml` is the network. `python -m benchmarks scenes` trains the teachers that are not there,
 each from a base that never saw its animal, merges them, and prints each path's average precision on test
-scenes beside its teacher's.
+scenes beside its teacher's. With `--picture` it draws what both find.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.sides import Row, rows_of
@@ -28,7 +29,8 @@ from benchmarks.teacher_training import (
 from benchmarks.train_teachers import save_state
 from legonet.blocks.files import find_block
 from legonet.data.animals import CATEGORIES, COUNTS, OTHERS, Images
-from legonet.data.scenes import scenes
+from legonet.data.scenes import SIZE, scenes
+from legonet.data.silhouettes import Split
 from legonet.graph.load import load_graph
 from legonet.graph.output import Output
 from legonet.network import Network
@@ -36,7 +38,10 @@ from legonet.outputs.boxes import BoxesOutput
 from legonet.store.workspace import shipped_folder
 
 GRAPH = Path("graphs/scenes.yaml")
-MODEL, TASK, CUT = "detector-slim", "find", ("conv3_2", "conv4_1")
+MODEL, TASK, CUT = "detector-slim", "find", ("conv4_2", "conv4_3")
+POINTS, POINTS_WITH_IMAGES = 5, 3  # that a path may be below its teacher
+ENLARGED = 4  # times, in the picture
+SHOWN = 1  # scenes of each path in the picture
 RECORDED = 400  # scenes of a teacher's owner that its statistics are recorded on
 _COMPOSITIONS, _PER_TRAINING = 12_000_000, 1_000  # numbers of scenes that no other training sees
 Say = Callable[[str], None]
@@ -105,7 +110,9 @@ def _first(category: str) -> int:
     return _COMPOSITIONS + _PER_TRAINING * number
 
 
-def run_scenes(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> list[Row]:
+def run_scenes(
+    graph: Path, effort: Effort, images: Sequence[int], say: Say, split: Split = "test"
+) -> list[Row]:
     """Train what is not there, merge from so many labelled scenes of each category, and measure.
 
     Args:
@@ -113,6 +120,7 @@ def run_scenes(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> 
         effort: Of the trainings.
         images: Numbers of scenes that adapters are fitted from, such as 0.
         say: Told of what is done.
+        split: Which scenes are measured on.
     """
     make_teachers(graph, effort, say)
     rows = []
@@ -121,11 +129,37 @@ def run_scenes(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> 
         paths = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
         samples = {path: _scenes(path, "train", 1, count) for path in paths[1:]} if count else None
         network.transplant(samples)
-        found = network.evaluate({path: _scenes(path, "test", 0, None) for path in paths}).rows
-        rows += rows_of(found, paths[0], count)
+        found = network.evaluate({path: _scenes(path, split, 0, None) for path in paths}).rows
+        rows += rows_of(found, paths[0], count, POINTS_WITH_IMAGES if count else POINTS)
     return rows
 
 
-def _scenes(path: str, split: str, seed: int, count: int | None) -> tuple[Tensor, Tensor]:
-    drawn = scenes(path.partition(":")[0], split, seed, count)  # type: ignore[arg-type]
+def _scenes(path: str, split: Split, seed: int, count: int | None) -> tuple[Tensor, Tensor]:
+    drawn = scenes(path.partition(":")[0], split, seed, count)
     return drawn.images, drawn.labels
+
+
+def draw(graph: Path) -> Image.Image:
+    """Draw test scenes of each path: above what its teacher finds, below what the network finds."""
+    network, columns = Network.load(graph), []
+    for name, teacher in network.graph.teachers.items():
+        path = f"{teacher.category}:{teacher.task}"
+        images, _ = _scenes(path, "test", 1, SHOWN)
+        with torch.no_grad():
+            found = [model(images) for model in (network.teacher(name), network.compile(path))]
+        for number, scene in enumerate(images):
+            columns.append([_drawn(scene, each[number], path, meaning_of(graph)) for each in found])
+    size, gap = columns[0][0].width, 8
+    whole = Image.new("RGB", (len(columns) * (size + gap) - gap, 2 * size + gap), "white")
+    for column, pair in enumerate(columns):
+        for row, each in enumerate(pair):
+            whole.paste(each, (column * (size + gap), row * (size + gap)))
+    return whole
+
+
+def _drawn(scene: Tensor, boxes: Tensor, path: str, meaning: BoxesOutput) -> Image.Image:
+    """A scene, enlarged, with its boxes."""
+    pixels = (scene.permute(1, 2, 0) * 255).round().byte().numpy()
+    photo = Image.fromarray(pixels).resize((SIZE * ENLARGED, SIZE * ENLARGED), Image.Resampling.NEAREST)
+    enlarged = torch.cat([boxes[:, :4] * ENLARGED, boxes[:, 4:]], 1)
+    return meaning.read(enlarged, path.partition(":")[0]).overlay(photo)

@@ -63,6 +63,7 @@ class Row:
         unadapted: Of the category module joined to the task module with no adapter.
         path_accuracy: Of the path.
         images: That the adapter was fitted from.
+        points: That the path may be below its teacher.
     """
 
     path: str
@@ -70,11 +71,12 @@ class Row:
     unadapted: float
     path_accuracy: float
     images: int
+    points: int = POINTS
 
     @property
     def met(self) -> bool:
         """Whether the path is near enough to its teacher."""
-        return self.path_accuracy >= self.teacher - POINTS / 100
+        return self.path_accuracy >= self.teacher - self.points / 100
 
 
 def make_teachers(graph: Path, effort: Effort, say: Say, threads: int = 1) -> None:
@@ -137,13 +139,14 @@ def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> l
     return rows
 
 
-def rows_of(found: Iterable[Measurement], native: str, count: int) -> Iterator[Row]:
+def rows_of(found: Iterable[Measurement], native: str, count: int, points: int = POINTS) -> Iterator[Row]:
     """Rows of what was measured; the native path, which has no adapter, is there once: without images."""
     for row in found:
         if count and row.path == native:
             continue
         assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
-        yield Row(row.path, row.teacher, row.unadapted, row.transplanted, 0 if row.path == native else count)
+        images = 0 if row.path == native else count
+        yield Row(row.path, row.teacher, row.unadapted, row.transplanted, images, points)
 
 
 def _few(path: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,7 +16,7 @@ made on validation images. Same seed, same machine, same number of threads: same
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -199,11 +199,11 @@ def _write(task: Task, net: nn.Sequential, category: str, seed: int, out: Path) 
     save_state(shuffle_features(net, task.block, category, seed), out / f"{category}-{task.name}.safetensors")
 
 
-def measure(task: Task, category: str, folder: Path) -> Iterator[Row]:
-    """What a teacher that was written is worth, by measure."""
+def measure(task: Task, category: str, folder: Path, splits: Sequence[Split] = SPLITS) -> Iterator[Row]:
+    """What a teacher that was written is worth on images of each split, by measure."""
     net = initial(task.block, 1, torch.Generator())
     net.load_state_dict(load_file(folder / f"{category}-{task.name}.safetensors"))
-    found = [_measure(net, category, split) for split in SPLITS]
+    found = [_measure(net, category, split) for split in splits]
     for name in found[0]:
         yield Row(f"{category}-{task.name}", name, tuple(each[name] for each in found))
 

@@ -145,8 +145,8 @@ def _page(results: Path) -> Iterator[str]:
     yield from _part("How planning grows", "growth", "python -m benchmarks scale")
     yield "Up to 100,000 edges; [more](planning.md#how-it-grows)."
     yield "\n## Which models are taken in\n"
-    yield f"Of {len(models)} architectures of torchvision and timm, {whole} are traced, cut, put together"
-    yield "again to the bit, and have all their pullbacks: [the table](results/models.md), by"
+    yield f"Of {len(models)} architectures of torchvision, timm and others, {whole} are traced, cut, put"
+    yield "together again to the bit, and have all their pullbacks: [the table](results/models.md), by"
     yield "`python -m benchmarks models`."
     yield from _missed(results)
 

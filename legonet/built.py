@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from legonet.distill.fitting.context import Edge
     from legonet.evaluate import Evaluation, LabelledImages
     from legonet.graph.schema import Graph
+    from legonet.plan.cost import Pace
     from legonet.plan.incremental import Before
     from legonet.plan.ports import Ports
     from legonet.run.project import Project
@@ -54,6 +55,8 @@ class BuiltNetwork(Design):
         store: The bytes of modules and adapters.
         path: The graph file; None for a network in memory.
     """
+
+    _pace: Pace | None = None  # of this machine, once it was measured
 
     def __init__(
         self,
@@ -108,7 +111,13 @@ class BuiltNetwork(Design):
 
             return find_ports(found.graph, plan, project.port_finder())
 
-        return replace(found.plan, ports_of=ports_of)
+        def pace_of(plan: Plan) -> Pace | None:
+            from legonet.run.pace import find_pace
+
+            self._pace = self._pace or find_pace(project, self.lock, plan)
+            return self._pace
+
+        return replace(found.plan, ports_of=ports_of, pace_of=pace_of)
 
     def ports(self, plan: Plan) -> dict[str, Ports]:
         """Find what each adapter of a plan joins: both ports' shapes, and the adapter's layers in words.
@@ -133,7 +142,8 @@ class BuiltNetwork(Design):
         from legonet.run.project import Project
 
         journal = Journal(None if self._workspace is None else self._workspace.journal_path)
-        return Project(self.graph, self.store, self._sources, journal, self._workspace, self._planned)
+        known = self._planned, self._pace
+        return Project(self.graph, self.store, self._sources, journal, self._workspace, *known)
 
     def compile(
         self,

@@ -43,7 +43,8 @@ border:0;border-bottom:1px solid var(--line);background:none;color:var(--ink)}}
 .legonet .photos{{display:flex;flex-wrap:wrap;gap:14px}}
 .legonet .photo{{width:160px;overflow-wrap:anywhere}}
 .legonet img{{max-width:160px;max-height:160px;min-width:64px;image-rendering:auto;display:block;margin:0}}
-.legonet .bar{{display:inline-block;width:72px;height:.6em;background:var(--empty)}}
+.legonet .level{{white-space:nowrap}}
+.legonet .bar{{display:inline-block;width:64px;height:.6em;background:var(--empty)}}
 .legonet .bar>span{{display:block;height:100%;background:var(--bar)}}
 .legonet pre{{margin:.3em 0;color:var(--ink);background:none;white-space:pre-wrap;font-size:12px}}
 """

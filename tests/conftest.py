@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+from tests.order import Files, long_first
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,6 +27,16 @@ SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    long_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    config.option.loadscopereorder = False  # it would put files of many tests first, which are the quick ones
+    return Files(config, log)
+
+
 def pytest_collection_finish() -> None:
     """Let autograd start before any test uses torch.export: after that it starts with threads, and a child
     that a test forks could not fit anything."""
@@ -31,6 +44,15 @@ def pytest_collection_finish() -> None:
         import torch
 
         torch.ones((), requires_grad=True).backward()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's folder of what can be had again."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -75,18 +97,39 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(f"legonet.distill.{name}", value)
 
 
-@pytest.fixture
-def network(make_model: Callable[..., nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> Network:
+def zoo(make_model: Callable[..., nn.Sequential]) -> Network:
     """In memory, not transplanted; cat-v1 gives the task module."""
     import legonet
 
-    hurry(monkeypatch)
     network = legonet.Network("zoo", SHAPE, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])
     for seed, category in enumerate(CATEGORIES):
         network.add_teacher(
             f"{category}-v1", make_model(seed), category=category, task="classify", cut="pool1"
         )
     return network
+
+
+@pytest.fixture
+def network(make_model: Callable[..., nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> Network:
+    """In memory, not transplanted; cat-v1 gives the task module."""
+    hurry(monkeypatch)
+    return zoo(make_model)
+
+
+@pytest.fixture(scope="session")
+def fitted_once(make_model: Callable[..., nn.Sequential]) -> Network:
+    network = zoo(make_model)
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        network.transplant()
+    return network
+
+
+@pytest.fixture
+def fitted(fitted_once: Network, monkeypatch: pytest.MonkeyPatch) -> Network:
+    """The same network, transplanted; a copy of its own."""
+    hurry(monkeypatch)
+    return copy.deepcopy(fitted_once)
 
 
 @pytest.fixture(scope="session")

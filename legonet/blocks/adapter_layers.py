@@ -110,7 +110,7 @@ def _resampling(source: Shape, target: Shape) -> Iterator[tuple[str, Mapping[str
         yield "upsample", {"type": "upsample", "size": target}
 
 
-def bridge_layers(source: Shape, own: Shape) -> dict[str, Layer]:
+def bridge_layers(source: Shape, own: Shape, where: str = "adapter") -> dict[str, Layer]:
     """The layers below an adapter whose teacher has a category module of its own.
 
     `legonet.distill.fitting.stitching` finds their weights.
@@ -118,24 +118,25 @@ def bridge_layers(source: Shape, own: Shape) -> dict[str, Layer]:
     Args:
         source: The shape of the category module's features.
         own: The shape of the features of the teacher's own category module.
+        where: What messages call the adapter.
 
     Raises:
         BlockError: One of them is no map, but a row of several.
     """
     if len(source) != 3 or len(own) != 3:
         raise BlockError(
-            f"the category module gives features of shape {source}, the teacher's own {own}; expected one "
-            "map (channels, height, width) of both; cut both where one map crosses, or let the teacher have "
-            "a category of its own (on_conflict: variant)"
+            f"{where}: the category module gives features of shape {source}, the teacher's own {own}; "
+            "expected one map (channels, height, width) of both; cut both where one map crosses, or let the "
+            "teacher have a category of its own (on_conflict: variant)"
         )
     channels, kernel = {"in": source[0], "out": own[0]}, BRIDGE_KERNEL
     conv = {"type": "conv", **channels, "kernel": kernel, "padding": kernel // 2}
     return {name: layer(data) for name, data in (*_resampling(source[1:], own[1:]), ("conv", conv))}
 
 
-def bridge_in_words(source: Shape, own: Shape) -> list[str]:
-    """A bridge's layers as people read them."""
-    *resampled, conv = in_words(bridge_layers(source, own), source)
+def bridge_in_words(source: Shape, own: Shape, where: str) -> list[str]:
+    """A bridge's layers as people read them; see `bridge_layers`."""
+    *resampled, conv = in_words(bridge_layers(source, own, where), source)
     return [*resampled, f"bridge {conv}"]
 
 

@@ -109,9 +109,10 @@ def _name_in(path: Path, changed: int, size: int) -> str:
 
 
 def _block_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    try:
+        return sorted(each for each in folder.iterdir() if each.name.endswith(SUFFIXES))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
-    return sorted(path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
 
 
 def read_block(path: Path | str, *, follow: bool = True) -> Block:

@@ -45,7 +45,7 @@ def set_paths(
 
     It is made if there is none of this name.
     """
-    _edit(graph, name, lambda _: paths, "has " + ", ".join(paths), dry_run, as_json)
+    _edit(graph, name, lambda _: paths, lambda: "has " + ", ".join(paths), dry_run, as_json)
 
 
 @app.command("extend")
@@ -56,11 +56,13 @@ def extend(
 
     It is made if there is none of this name.
     """
+    new = list(dict.fromkeys(paths))
 
     def longer(old: list[str]) -> list[str]:
-        return [*old, *(path for path in dict.fromkeys(paths) if path not in old)]
+        new[:] = [path for path in new if path not in old]
+        return [*old, *new]
 
-    _edit(graph, name, longer, "has " + ", ".join(paths) + " too", dry_run, as_json)
+    _edit(graph, name, longer, lambda: "has " + ", ".join(new) + " too", dry_run, as_json)
 
 
 @app.command("remove")
@@ -94,11 +96,16 @@ def remove(
         return [path for path in old if path not in paths] if paths else []
 
     said = f"without {', '.join(paths)}" if paths else "removed"
-    _edit(graph, name, shorter, said, dry_run, as_json)
+    _edit(graph, name, shorter, lambda: said, dry_run, as_json)
 
 
 def _edit(
-    graph: Path, name: str, change: Callable[[list[str]], list[str]], said: str, dry_run: bool, as_json: bool
+    graph: Path,
+    name: str,
+    change: Callable[[list[str]], list[str]],
+    said: Callable[[], str],
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     def wanted(text: str) -> Edit:
         from legonet.graph.editing.operations import Add, Change, Remove
@@ -112,4 +119,4 @@ def _edit(
         kind = Change if name in there else Add
         return kind(section="applications", name=name, entry=paths)
 
-    edit(graph, wanted, f"application {name} {said}", dry_run, as_json)
+    edit(graph, wanted, lambda: f"application {name} {said()}", dry_run, as_json)

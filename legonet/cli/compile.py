@@ -44,7 +44,9 @@ def compile(  # noqa: A001 - the command's name
     ] = False,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Of an .onnx: weights of 8 bits; says what that costs in agreement."),
+        typer.Option(
+            "--int8", help="Of a .pt2 or .onnx: weights of 8 bits; says what they cost in agreement."
+        ),
     ] = False,
     images: Annotated[
         Path | None,

@@ -31,13 +31,19 @@ EntryName = Annotated[
 ]
 
 
-def edit(graph: Path, wanted: Edit | Callable[[str], Edit], said: str, dry_run: bool, as_json: bool) -> None:
+def edit(
+    graph: Path,
+    wanted: Edit | Callable[[str], Edit],
+    said: str | Callable[[], str],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Edit a graph file, and print what was done.
 
     Args:
         graph: The file.
         wanted: The edit; or what says which, given the file's text.
-        said: What was done, in words.
+        said: What was done, in words, or what tells it once it is done.
         dry_run: Print the difference, and write nothing.
         as_json: Print the result as JSON.
     """
@@ -60,7 +66,7 @@ def edit(graph: Path, wanted: Edit | Callable[[str], Edit], said: str, dry_run: 
     elif dry_run or before == after:
         print("\n".join(lines) or f"{graph}: nothing to change.")
     else:
-        print(f"{graph}: {said}.")
+        print(f"{graph}: {said if isinstance(said, str) else said()}.")
 
 
 def named(entry: str, graph: Path) -> Callable[[str], tuple[Any, str]]:

@@ -39,7 +39,7 @@ def measured(planned: Plan, graph: Path) -> bool:
 
     print("measuring for a second how fast this machine is; that is done once", file=sys.stderr)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
-    command = [sys.executable, "-m", "legonet.cli.measure", str(graph.absolute())]
+    command = [sys.executable, "-P", "-m", "legonet.cli.measure", str(graph.absolute())]
     with suppress(OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError, StoreError):
         done = subprocess.run(  # noqa: S603 - our own module
             command, capture_output=True, timeout=_PATIENCE, env=environment, check=True

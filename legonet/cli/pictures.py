@@ -55,7 +55,8 @@ class DrawnFiles:
         """
         from legonet.store.plain_files import write_file
 
-        drawn = result.picture() if self.kind == "mask" else result.overlay(photo.picture())
+        image = photo.picture()
+        drawn = result.alone(*image.size) if self.kind == "mask" else result.overlay(image)
         if drawn is None:
             return None
         mirrored = self._mirrored(Path(photo.name))

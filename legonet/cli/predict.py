@@ -38,14 +38,13 @@ def predict(
     masks: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Write the masks of mask tasks to this folder, as IMAGE.CATEGORY.TASK.png."
+            metavar="FOLDER",
+            help="Write the masks, maps, points and boxes to this folder, as IMAGE.CATEGORY.TASK.png.",
         ),
     ] = None,
     overlays: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Write the images with their masks drawn over them to this folder."
-        ),
+        typer.Option(metavar="FOLDER", help="Write the images with that drawn over them to this folder."),
     ] = None,
     lines: Annotated[
         bool, typer.Option("--jsonl", help="Print JSON lines, one per image and path, as they come.")

@@ -10,7 +10,6 @@ from legonet.cli.options import Device, GraphFile, Paths
 from legonet.cli.unbuilt import tell_unbuilt
 
 CONNECTIONS = 512  # beyond these there is not even an answer of legonet's
-EXTRA = ("starlette", "uvicorn", "python_multipart", "anyio", "prometheus_client", "h11")
 
 
 def serve(
@@ -74,25 +73,17 @@ def serve(
     when the requests that it has are answered.
     """
     import legonet
-    from legonet.errors import SelectError
+    from legonet.web.conditions import expect_safe, extra
 
-    try:
-        from legonet.serve.secured import secured
+    with extra("serve"):
+        from legonet.serve.secured import Place, secured
         from legonet.web.server import bind
         from legonet.web.server import serve as run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
-            raise
-        raise SelectError(
-            f"legonet serve: {error.name} is not installed; expected the extra `serve`; run: "
-            "pip install 'legonet[serve]'"
-        ) from error
     from legonet.blocks.device import find_device
     from legonet.serve.options import ServeOptions
-    from legonet.serve.secured import Place, expect_safe
 
     place = Place(host, port, token, tuple(name or ()))
-    expect_safe(place)
+    expect_safe(host, token)
     options = ServeOptions(batch, wait_ms, queue, images, round(megapixels * 1e6), round(megabytes * 1e6))
     network = legonet.load(graph)
     compiled = network.compile(*(path or []), device=find_device(device))

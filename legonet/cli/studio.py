@@ -11,8 +11,6 @@ import typer
 
 from legonet.cli.options import GraphFile
 
-HERE = "127.0.0.1"
-
 
 def studio(
     graph: GraphFile,
@@ -30,12 +28,11 @@ def studio(
         ),
     ] = None,
     host: Annotated[
-        str | None,
+        str,
         typer.Option(
-            metavar="ADDRESS",
-            help="Listen to this address instead of this machine's own; asks for --token.",
+            metavar="ADDRESS", help="The address to listen to; one that others can reach asks for --token."
         ),
-    ] = None,
+    ] = "127.0.0.1",
     token: Annotated[
         str | None,
         typer.Option(
@@ -52,36 +49,23 @@ def studio(
     """
     import secrets
 
-    from legonet.errors import SelectError
+    from legonet.web.conditions import expect_safe, extra
 
-    try:
+    with extra("studio"):
         from legonet.studio.app import BODIES, make_app
         from legonet.web.guard import Rules
         from legonet.web.server import bind, serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "python_multipart", "anyio"):
-            raise
-        raise SelectError(
-            f"legonet studio: {error.name} is not installed; expected the extra `studio`; run: "
-            "pip install 'legonet[studio]'"
-        ) from error
     from legonet.render.figures import read_figures
     from legonet.studio.studio import Studio
 
-    if host is not None and token is None:
-        raise SelectError(
-            f"--host {host}: others could reach it; expected a --token of your own, 32 characters or more; "
-            "give one, such as of: openssl rand -hex 32"
-        )
-    if token is not None and (len(token) < 32 or not token.isascii() or not token.isalnum()):
-        raise SelectError("--token: expected 32 letters and digits or more; take a longer one")
+    expect_safe(host, token)
     secret = token or secrets.token_hex(32)
     opened = Studio(graph, read_only, read_figures(figures) if figures is not None else {})
-    listening = bind(host or HERE, port)
+    listening = bind(host, port)
     bound = listening.getsockname()[1]
-    shown = f"[{host}]" if host and ":" in host else host or HERE
+    shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{bound}/#token={secret}"
-    app = make_app(opened, Rules(host or HERE, bound, secret, "/api/", bodies=BODIES))
+    app = make_app(opened, Rules(host, bound, secret, "/api/", bodies=BODIES))
     print(f"{graph}: the studio is at {address}", flush=True)
     print("Ctrl-C closes it; runs go on.", flush=True)
     seen = {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys() or sys.platform == "darwin"

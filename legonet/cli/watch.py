@@ -112,6 +112,7 @@ def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> bool:
 def _build(graph: Path, options: RunOptions, device: str) -> None:
     import legonet
     from legonet.errors import LegonetError, LegonetWarning
+    from legonet.plan.quality import in_words
 
     try:
         with warnings.catch_warnings():
@@ -126,8 +127,7 @@ def _build(graph: Path, options: RunOptions, device: str) -> None:
     for path in result.reused:
         print(f"  {path}: taken over from an adapter that was built from the same", flush=True)
     for each in result.results:
-        figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
-        print(f"  {each.path}: fitted: {figures} ({each.seconds:.1f} s)", flush=True)
+        print(f"  {each.path}: fitted: {in_words(each.quality)} ({each.seconds:.1f} s)", flush=True)
     for message in result.failed.values():
         print(f"! {message}", flush=True)
 

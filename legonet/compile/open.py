@@ -94,4 +94,4 @@ def compile_teacher(graph: Graph, source: TeacherSource, device: torch.device | 
 
 def find_grouping_cache(workspace: Workspace | None) -> GroupingCache:
     """What was measured before, on this machine if there is a workspace."""
-    return PROCESS if workspace is None else GroupingCache(workspace.state(GROUPING_CACHE))
+    return PROCESS if workspace is None else GroupingCache(workspace.found_out(GROUPING_CACHE))

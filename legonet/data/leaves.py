@@ -21,6 +21,7 @@ HARMONICS = range(2, 8)  # of an outline
 ROUGHNESS = 0.45  # standard deviation of the first harmonic's amplitude; the others fall as 1 / harmonic
 PATCHES = (3, 9)  # patches of a texture across the image: at least, and less than
 NOISE = 0.025  # standard deviation of the noise of each pixel
+LARGEST = 64  # side of what is drawn; larger images are enlarged, which takes a fraction of the time
 
 
 def leaves_images(count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
@@ -34,7 +35,10 @@ def leaves_images(count: int, shape: tuple[int, int, int], generator: torch.Gene
     Returns:
         (count, channels, height, width) in [0, 1].
     """
-    _, height, width = shape
+    channels, *size = shape
+    shrunk = max(1.0, max(size) / LARGEST)
+    height, width = (max(1, round(side / shrunk)) for side in size)
+    shape = (channels, height, width)
     down = (torch.arange(height) + 0.5).view(-1, 1) / height * 2 - 1
     right = (torch.arange(width) + 0.5) / width * 2 - 1
     images = _textures(count, shape, down, right, generator)
@@ -42,6 +46,8 @@ def leaves_images(count: int, shape: tuple[int, int, int], generator: torch.Gene
     for leaf in range(LEAVES):
         covered = _outline(count, down, right, generator) * (leaf < leaves)
         images = images.lerp(_textures(count, shape, down, right, generator), covered.unsqueeze(1))
+    if shrunk > 1:
+        images = F.interpolate(images, size=size, mode="bicubic", align_corners=False)
     return (images + NOISE * torch.randn(images.shape, generator=generator)).clamp(0, 1)
 
 

@@ -28,6 +28,7 @@ from legonet.store.workspace import init_workspace
 
 GRAPH = "graphs/animals.yaml"
 YOURS = "graphs/yours.yaml"  # the same before its last teacher came: one connection is left to make by hand
+YOUR_SEED = 1
 FIGURES = "figures.json"  # what was measured of its paths
 MARKER = "DEMO.txt"  # only a folder with it is emptied
 ABOUT = "Made by `legonet demo`, which empties this folder when it runs.\n"
@@ -58,7 +59,7 @@ def run_demo(folder: Path, quiet: bool = False, arrivals: int | None = None) -> 
     arriving = list(full.teachers.items())[:arrivals]
     for number, (name, teacher) in enumerate(arriving, 1):
         if number == len(arriving):
-            _leave_open(path, folder / YOURS, full)
+            _leave_open(path, folder / YOURS, full, teacher.task)
         entry = teacher.model_dump(mode="json", exclude_defaults=True)
         write_file(path, add_entries(read_exactly(path), {"teachers": {name: entry}}).encode())
         network = Network.load(path)
@@ -122,9 +123,18 @@ def _write_without_teachers(path: Path, full: Graph) -> None:
     write_file(path, dump_yaml(empty).encode())
 
 
-def _leave_open(path: Path, yours: Path, full: Graph) -> None:
-    """Write the network as it is now under another name: what has been fitted is fitted there too."""
-    write_file(yours, dump_yaml(load_graph(path).graph.model_copy(update={"name": yours.stem})).encode())
+def _leave_open(path: Path, yours: Path, full: Graph, task: str) -> None:
+    """Write the network as it is now under another name, before its last connection, to a task, is made.
+
+    What has been fitted is fitted there too. The task's next adapters have another seed, or the store would
+    have the last one already, and nobody would see it fitted.
+    """
+    network = Network.load(path)
+    graph, usual = network.graph, network.graph.tasks[task].adapter
+    other = graph.tasks[task].model_copy(update={"adapter": usual.model_copy(update={"seed": YOUR_SEED})})
+    fitted = {name: usual for name in network.lock.adapters if split_path(name)[1] == task}
+    changes = {"name": yours.stem, "tasks": {**graph.tasks, task: other}, "adapters": fitted}
+    write_file(yours, dump_yaml(graph.model_copy(update=changes)).encode())
     _name_applications(yours, full)
     lock = lock_path(path)
     if lock.exists():

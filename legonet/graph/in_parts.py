@@ -8,17 +8,36 @@ from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic_core import from_json
 
 _Model = TypeVar("_Model", bound=BaseModel)
+MOST_VALUES = 4_000_000  # a lock of 100,000 adapters has half of that
 _AT_ONCE = 1000  # entries; each error about one takes a kilobyte
 
 
-def validated(model: type[_Model], data: Mapping[str, Any]) -> _Model:
+def counted(data: bytes, most: int | None = None) -> Any:
+    """JSON, unless it has so many values that they would take many times the room of the text.
+
+    Args:
+        data: The text.
+        most: Values that it may have; default: `MOST_VALUES`.
+
+    Raises:
+        ValueError: It is none, or has more of them.
+    """
+    if sum(map(data.count, (b",", b"{", b"["))) > (most or MOST_VALUES):
+        raise ValueError("too many values")
+    return from_json(data)
+
+
+def validated(model: type[_Model], data: Any) -> _Model:
     """As `model.model_validate`, but it ends with the first part of a mapping that is not valid.
 
     Raises:
         pydantic.ValidationError: The data is not valid; the error tells of some of what is wrong, at least.
     """
+    if not isinstance(data, Mapping):
+        return model.model_validate(data)  # which says so
     whole = dict(data)
     for name, field in model.model_fields.items():
         key = field.alias or name

@@ -23,10 +23,12 @@ class Method(Model):
     Attributes:
         name: The name of the method, as graph files write it.
         needs_teacher: Whether a fit compares with a teacher; one that does not needs labelled samples only.
+        wants_alike: Whether a fit wants task modules whose ReLUs are of the same shapes, one by one.
     """
 
     name: Any  # each method says its own
     needs_teacher: ClassVar[bool] = True
+    wants_alike: ClassVar[bool] = False
 
     def key_settings(self) -> dict[str, Any]:
         """Return the settings as plain data for the keys of adapters.

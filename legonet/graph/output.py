@@ -59,6 +59,40 @@ class Result(ABC):
         """
         return None
 
+    def layer(self, size: tuple[int, int]) -> Image | None:
+        """Draw what it lays over an image, and nothing of the image; None where there is nothing to draw.
+
+        Args:
+            size: Width and height in pixels.
+
+        Returns:
+            An image that is transparent where nothing is drawn: here, what differs on black and on white.
+        """
+        import numpy as np
+        from PIL import Image
+
+        drawn = [self.overlay(Image.new("RGB", size, (grey, grey, grey))) for grey in (0, 255)]
+        on_black, on_white = (None if each is None else np.asarray(each.convert("RGB")) for each in drawn)
+        if on_black is None or on_white is None:
+            return None
+        alpha = 255 - (on_white.astype(np.float32) - on_black).mean(axis=2, keepdims=True).clip(0, 255)
+        colour = (on_black * (255 / np.maximum(alpha, 1))).clip(0, 255)
+        return Image.fromarray(np.concatenate([colour, alpha], axis=2).round().astype(np.uint8))
+
+    def alone(self, width: int, height: int) -> Image | None:
+        """Draw it without its image: its picture, or what it draws over black, such as boxes.
+
+        Args:
+            width: Of the image, in pixels.
+            height: Likewise.
+
+        Returns:
+            None where there is nothing to draw.
+        """
+        from PIL import Image
+
+        return self.picture() or self.overlay(Image.new("RGB", (width, height)))
+
     def html(self) -> str:
         """Return its text for a page; a kind may add to it what its numbers look like."""
         return escape(self.text())
@@ -94,6 +128,11 @@ class Output(Model):
     @property
     def over_image(self) -> bool:
         """Whether outputs are maps over the image: a compiled network gives them in its photo's pixels."""
+        return False
+
+    @property
+    def by_sign(self) -> bool:
+        """Whether each output decides by its sign alone, so that what is recorded of it says how surely."""
         return False
 
     @property
@@ -188,7 +227,7 @@ class Output(Model):
 
     @abstractmethod
     def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-        """Compare what outputs decide, in units of the teacher's spread.
+        """Compare what outputs decide, in units of the teacher's spread; what is decoded has its own units.
 
         Args:
             student: The student's outputs.
@@ -214,6 +253,31 @@ class Output(Model):
             One number for each output, (batch,).
         """
         return ((student - teacher).abs() < scale / 2).flatten(1).float().mean(1)
+
+    def alike(self, found: Tensor, wanted: Tensor, scale: Tensor) -> Tensor:
+        """Say how far what a compiled network gives decides as it should, in [0, 1].
+
+        Args:
+            found: What it gives, (batch, …), as `read` takes it.
+            wanted: What it should give.
+            scale: As for `disagreement`.
+
+        Returns:
+            One number for each image, (batch,). Default: `agreement`, for kinds without a decoder.
+        """
+        return self.agreement(found, wanted, scale)
+
+    def apart(self, found: Tensor, wanted: Tensor) -> float:
+        """Say how far what a compiled network gives is from what it should give.
+
+        Args:
+            found: What it gives, (batch, …), as `read` takes it.
+            wanted: What it should give, of the same shape.
+
+        Returns:
+            By default the largest difference, as a share of the largest number, or of 1.
+        """
+        return float((found - wanted).abs().max() / wanted.abs().max().clamp_min(1))
 
     def one_sided(self, quantiles: Sequence[Sequence[float]]) -> str | None:
         """Say which decision all of a teacher's recorded outputs were, or None if they were several.

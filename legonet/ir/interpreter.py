@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from legonet.errors import BlockError, first_line
 from legonet.graph.suggest import kind_of, listed
 from legonet.ir.graph import INPUT, ModelGraph, Operation
+from legonet.ir.recurrence import shaped
 from legonet.ops.table import ROWS, is_placed
 
 _SHOWN = 8  # operations that a module's text names
@@ -63,7 +65,8 @@ class GraphModule(Holder):
 
     def _prepare(self) -> None:
         """Look up once what every run needs."""
-        self._owners = {name: _owner(self, name) for name in self.graph.tensors}
+        # A view, into which torch.export does not look: it would leave a copy with tensors of its own.
+        self._owners = MappingProxyType({name: _owner(self, name) for name in self.graph.tensors})
         self._places = {name: number for number, name in enumerate((INPUT, *self.graph.steps))}
         frees = _frees(self.graph)
         self._calls = [
@@ -112,7 +115,7 @@ class GraphModule(Holder):
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:
         """A step that looks nothing up by name: from the results so far to its own."""
         _expect_arguments(step)
-        function, placed = function_of(step.function), is_placed(step.function)
+        function, placed = shaped(step.function, function_of(step.function)), is_placed(step.function)
         fixed, refs, tensors, nested = self._sorted(step.arguments)
         keywords = dict(step.keywords)
 
@@ -257,7 +260,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
 
 def bound(step: Operation, device: torch.device | str) -> Callable[..., Any]:
     """The function of a step; what makes a tensor of its own makes it on the device."""
-    function = function_of(step.function)
+    function = shaped(step.function, function_of(step.function))
     return partial(function, device=device) if is_placed(step.function) else function
 
 

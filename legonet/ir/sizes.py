@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from legonet.errors import BlockError, first_line
 from legonet.graph.output import Maps
-from legonet.ir.cuts import following
+from legonet.ir.cuts import following, rectifiers
 from legonet.ir.graph import INPUT, LARGEST, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
@@ -32,12 +32,14 @@ class Size(NamedTuple):
         gives: The shape of its output, without the batch.
         window: Height and width of the windows that it begins with a pooling of; 1: with none, or unknown.
         maps: The shapes of the maps in the row that it gives, if it gives several.
+        rectified: The shapes of what its ReLUs take, in order; nothing stands for one that has no batch.
     """
 
     operations: int
     gives: Shape
     window: int = 1
     maps: Maps = ()
+    rectified: tuple[Shape, ...] = ()
 
     @property
     def parts(self) -> Maps:
@@ -62,7 +64,9 @@ def size_of(graph: ModelGraph, shape: Shape) -> Size:
         raise BlockError("module: its output is a list; expected a tensor; choose another cut")
     gives = known.results[graph.output].shape[1:]
     maps = maps_given(graph) or ()
-    return Size(sum(known.flops.values()), gives, lowest_window(graph, shape), maps)
+    shapes = {name: each.shape[1:] for name, each in known.results.items() if isinstance(each, Extent)}
+    taken = _rectified(graph, shapes)
+    return Size(sum(known.flops.values()), gives, lowest_window(graph, shape), maps, taken)
 
 
 def chain_operations(layers: Layers, shape: Shape) -> int:
@@ -88,7 +92,12 @@ def _measured(graph: ModelGraph, shape: Shape) -> Size:
     if not isinstance(output, torch.Tensor) or not output.ndim:
         raise BlockError("module: its output has no axis for the batch; choose another cut")
     maps = maps_given(graph) or ()
-    return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape), maps)
+    taken = _rectified(graph, shapes_of(graph, shape)) if rectifiers(graph) else ()
+    return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape), maps, taken)
+
+
+def _rectified(graph: ModelGraph, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
+    return tuple(shapes.get(next(iter(graph.steps[name].references())), ()) for name in rectifiers(graph))
 
 
 def output_shape(graph: ModelGraph, input_shape: Shape, *, where: str = "layers") -> Shape:
@@ -164,11 +173,9 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
                     raise ValueError(f"it would give {show_shape(each[1:])}, which is nothing")
                 if prod(each) > LARGEST:
                     raise ValueError(f"it would give {show_shape(each[1:])}, more than any memory holds")
-            if isinstance(shape, list):
-                known[name] = [Extent(each) for each in shape]
-            else:
-                known[name] = Extent(shape)
-                flops[name] = row.flops(call, shape) if row.flops else 0
+            several = isinstance(shape, list)
+            known[name] = [Extent(each) for each in shape] if several else Extent(shape)
+            flops[name] = row.flops(call, shape[0] if several else shape) if row.flops else 0
         except Exception as error:  # rules are for what a model that runs has; what does not raises anything
             raise _unfit(graph, name, below, where, error) from error
     return _Known(known, flops)

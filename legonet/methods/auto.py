@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from legonet.distill.fitting.context import Context
-    from legonet.distill.fitting.estimate import Estimate
     from legonet.distill.fitting.initialisation import Initialisation
     from legonet.distill.fitting.refinement import Material, Refinement
 
@@ -26,7 +25,6 @@ IMAGINED = 1600
 LEARNING_RATE = 3e-3
 SLOWER = 3  # a refinement that made things worse is done again with so many times less
 TRIES = 3
-FEW = 10  # images below which the first that helps is more of them
 EXACT = 1e-6  # disagreement at which there is nothing left to learn
 DRAWS = 128
 MASKS: tuple[Literal["recorded", "imagined"], ...] = ("recorded", "imagined")
@@ -87,17 +85,16 @@ class Auto(Method):
 
         Returns:
             `residual` of the closed form, unless the modules differ in architecture; `disagreement` on
-            held-out features of the adapter that is kept, `disagreement at the start`, and the `agreement`
-            that is to be expected on real images, `from` and `to` which, unless there is no feature to
-            compare on.
+            held-out features of the adapter that is kept, and `disagreement at the start`, unless there is
+            no feature to compare on.
 
         Source: legonet.
         """
-        from legonet.distill.fitting.estimate import estimate
         from legonet.distill.fitting.initialisation import initialise
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
 
+        context.tell(f"{self.features:,} features to learn from")
         context = replace(context, imagined=synthetic_features(context, self.features))
         material = gather(context, self.features)
         if material is None:
@@ -115,13 +112,9 @@ class Auto(Method):
         context.adapter.load_state_dict(kept.state)
         context.notes.append(_note(context, material, kept))
         quality = {} if begin.residual is None else {"residual": begin.residual}
-        seen = refinement.agreement()
-        expected = estimate(float(seen.mean()), len(seen), begin.common)
-        _warn(context, expected)
         return quality | {
             "disagreement": kept.judged[kept.name],
             "disagreement at the start": kept.judged["start"],
-            **expected.quality(),
         }
 
     def _begin(self, context: Context, refinement: Refinement) -> Initialisation:
@@ -143,20 +136,21 @@ class Auto(Method):
             )
             state = copy.deepcopy(context.adapter.state_dict())
             found.append((refinement.judge_start(), begin, state, notes))
-            if not begin.alike:
+            if not begin.alike or begin.in_order:
                 break
         judged, begin, state, notes = min(found, key=lambda each: each[0])
         context.notes.extend(notes)
         context.adapter.load_state_dict(state)
-        if set_identities(context.adapter) and refinement.judge_start() >= judged:
+        if set_identities(context.adapter) and not begin.in_order and refinement.judge_start() >= judged:
             context.adapter.load_state_dict(state)
         return begin
 
     def _refine(self, context: Context, refinement: Refinement, kept: _Kept, begin: Initialisation) -> None:
+        patience = 1 if begin.common or begin.in_order else PATIENCE
         rate = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
         for attempt in range(TRIES if self.learning_rate is None else 1):
             context.adapter.load_state_dict(kept.states["start"])
-            refinement.refine(self.steps, rate / SLOWER**attempt, 1 if begin.common else PATIENCE)
+            refinement.refine(self.steps, rate / SLOWER**attempt, patience)
             if kept.offer("refined"):
                 return
 
@@ -182,28 +176,6 @@ class _Kept:
         if self.judged[name] < self.judged[self.name]:
             self.name = name
         return self.name == name
-
-
-def _warn(context: Context, expected: Estimate) -> None:
-    """Note what is to be expected of a weak path, and what would help most."""
-    from legonet.plan.weak import weak
-
-    edge, path = context.edge, context.edge.path
-    known = edge.statistics
-    side = None if known is None else edge.meaning.one_sided(known.output_quantiles.tolist())
-    if side is not None:
-        context.notes.append(
-            f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
-            "output's offset may be wrong; record them on images that show the category and on others"
-        )
-    found = weak(
-        path,
-        expected.quality(),
-        statistics=edge.statistics is not None,
-        images=context.images is not None and len(context.images) >= FEW,
-    )
-    if found is not None:
-        context.notes.append(str(found))
 
 
 def _note(context: Context, material: Material, kept: _Kept) -> str:

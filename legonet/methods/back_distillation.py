@@ -16,7 +16,7 @@ Source: Zhang et al., Network Transplanting, arXiv:1804.10272, equations (3) and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 class BackDistillation(Method):
     """The paper's equation 3 with pseudo-gradients (4b), by stochastic gradient descent."""
+
+    wants_alike: ClassVar[bool] = True
 
     name: Literal["back-distillation"]
     steps: Positive = Field(default=1500, description="optimiser steps")

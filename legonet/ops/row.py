@@ -70,8 +70,8 @@ class Row:
         shape: The shape of the result, batch included, by arithmetic, or a list of them where there are
             several results; it raises ValueError where arguments do not fit. Without one, and where it gives
             None, torch's meta device tells.
-        flops: Floating-point operations of a call for its result's shape, two for each multiplication with
-            its addition, by arithmetic; counts only where `shape` is there too.
+        flops: Floating-point operations of a call for the shape of its (first) result, two for each
+            multiplication with its addition, by arithmetic; counts only where `shape` is there too.
         linear: The result is affine in the data.
         per_channel: Each channel (axis 1) of the result depends on the same channel of the data alone, so
             that modules of one architecture may run side by side.

@@ -27,6 +27,11 @@ class BinaryOutput(Signs):
     guessed_from: ClassVar[str] = "a score (1)"
     hub_task: ClassVar[str] = "image-classification"
 
+    @property
+    def by_sign(self) -> bool:
+        """Return that it is one score."""
+        return True
+
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one score."""
         return (1,)

@@ -118,10 +118,11 @@ class BoxesOutput(Output):
     offset: Annotated[Number, Field(ge=-1, le=1)] = Field(
         default=0.5, description="where the first place of a grid is, in strides; torchvision's are at 0"
     )
-    coding: Literal["sides", "anchors"] = Field(
+    coding: Literal["sides", "anchors", "cells", "wide-cells"] = Field(
         default="sides",
-        description="what the four numbers are: distances of the left, top, right and bottom side from the "
-        "place; or of the middle, and logarithms of width and height. All in anchors",
+        description="what the four numbers are. sides: distances of the left, top, right and bottom side "
+        "from the place, in anchors; anchors: of the middle, in anchors, and logarithms of width and height; "
+        "cells: the middle in its cell by sigmoids, as YOLOv3's; wide-cells: all by sigmoids, as YOLOv5's",
     )
     weights: Annotated[tuple[Side, Side, Side, Side], Array] = Field(
         default=(1.0, 1.0, 1.0, 1.0), description="what the four numbers are divided by"
@@ -175,8 +176,8 @@ class BoxesOutput(Output):
         return
 
     def channels(self, category: str) -> tuple[str, ...]:
-        """Return what the numbers of a place are, once they are decoded."""
-        return ("left", "top", "right", "bottom", *in_words(self.labels, category))
+        """Return what is found, by the number that a box has for its label."""
+        return in_words(self.labels, category)
 
     def words(self) -> str:
         """Return what stands in a diagram."""
@@ -184,7 +185,10 @@ class BoxesOutput(Output):
 
     def legend(self) -> str:
         """Return how to read the boxes."""
-        return "a box and a probability for each place; the likeliest ones that do not overlap count"
+        return (
+            "(boxes, 6), the likeliest first: left, top, right, bottom in the photo's pixels, probability, "
+            "number of the label; rows of label -1 are none"
+        )
 
     def sharing(self) -> str:
         """Return what detectors of one task have in common."""
@@ -194,15 +198,15 @@ class BoxesOutput(Output):
         )
 
     def decoder(self, image: Input) -> Decode:
-        """Return what makes boxes in the photo's pixels, and probabilities."""
+        """Return what makes boxes in the photo's pixels, and leaves the likeliest."""
         return self._decode(image.shape[1:], image.resize)
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Compare softened scores, and boxes where the teacher sees an object."""
         from legonet.outputs.detection import compared
 
-        found = compared(student, teacher, self._decode(), 1 / temperature)
-        return found._replace(scores=temperature**2 * found.scores).value()
+        found = compared(student, teacher, self._decode(), temperature)
+        return temperature**2 * found.scores + found.boxes
 
     def disagreement(self, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         """Compare which places hold an object, and the boxes of those that do."""
@@ -216,6 +220,18 @@ class BoxesOutput(Output):
 
         return same_boxes(student, teacher, self._decode(), float(self.keep))
 
+    def alike(self, found: Tensor, wanted: Tensor, scale: Tensor) -> Tensor:
+        """Say which part of the boxes of both results is in both."""
+        from legonet.outputs.detection import boxes_alike
+
+        return boxes_alike(found, wanted, float(self.keep))
+
+    def apart(self, found: Tensor, wanted: Tensor) -> float:
+        """Say how far the boxes of one thing are apart; infinitely, where one result lacks one."""
+        from legonet.outputs.detection import boxes_apart
+
+        return boxes_apart(found, wanted, float(self.overlap))
+
     def task_loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Return the losses of scores and boxes; labels (batch, objects, 5) are in the network's pixels."""
         from legonet.outputs.detection import detection_loss
@@ -223,25 +239,21 @@ class BoxesOutput(Output):
         return detection_loss(output, labels, self._decode())
 
     def measures(self, output: Tensor, labels: Tensor) -> dict[str, float]:
-        """Return the mean average precision of decoded outputs (batch, places, 4 + labels).
+        """Return the mean average precision of boxes (batch, most, 6).
 
         Labels that no image has are not counted; without any object there is nothing to measure, which is 0.
         """
-        from legonet.outputs.detection import CERTAIN, RIGHT, average_precision, suppressed
+        from legonet.outputs.detection import RIGHT, average_precision
 
-        found = [suppressed(each, CERTAIN, float(self.overlap), self.most) for each in output]
-        known = [average_precision(found, labels, label) for label in range(len(self.labels))]
+        known = [average_precision(output, labels, label) for label in range(len(self.labels))]
         values = [each for each in known if each is not None]
         return {f"AP@{RIGHT:g}": sum(values) / len(values) if values else 0.0}
 
     def read(self, output: Tensor, category: str) -> Boxes:
-        """Return the likeliest boxes of a decoded output (places, 4 + labels), overlapping ones left out."""
-        from legonet.outputs.detection import suppressed
-
-        found = suppressed(output, float(self.keep), float(self.overlap), self.most)
+        """Return those of an image's boxes (most, 6) that are likely enough."""
         names = in_words(self.labels, category)
-        rows = zip(found.corners.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
-        return Boxes(tuple(Box(names[label], score, *corners) for corners, score, label in rows))
+        rows = output[output[:, 4] > float(self.keep)].tolist()
+        return Boxes(tuple(Box(names[int(label)], score, *corners) for *corners, score, label in rows))
 
     def key_text(self) -> str:
         """Return what the numbers mean: an adapter depends neither on words nor on what a result keeps."""
@@ -256,11 +268,13 @@ class BoxesOutput(Output):
         return Decode(
             levels,
             float(self.offset),
-            self.coding == "sides",
+            self.coding,
             self.weights,
             self._scores,
             self.scores == "softmax",
             self.quality,
+            float(self.overlap),
+            self.most,
             size,
             how,
         )

@@ -17,52 +17,54 @@ from legonet.outputs.losses import SHARPNESS, expect_labels
 
 RIGHT = 0.5  # of the union of two boxes is common to both, at least, if they are of one thing
 RARE = 0.01  # of the places that hold an object, at least, for losses
+SAME = 1e-3  # difference of two probabilities, or of boxes, that may be of one thing
 NEAREST = 5  # places that learn an object
 FOCUS = 2.0  # of the focal loss
 EXACT = 0.1  # sides of an object below which a corner's distance counts by its square
-CERTAIN = 0.01  # probability of a box below which it is not counted, whatever its rank
 
 
 class Compared(NamedTuple):
-    """How far two outputs are apart.
+    """How far two outputs are apart, for each object that the teacher sees: scalars, 0 where both agree.
 
     Attributes:
-        scores: Divergence of the scores, for each place.
-        boxes: Distance of the boxes' numbers, of each place.
-        held: The teacher's probability that a place holds an object.
+        scores: Divergence of the scores, and of the quality where there is an object.
+        boxes: Distance of the boxes.
     """
 
     scores: Tensor
     boxes: Tensor
-    held: Tensor
-
-    def value(self) -> Tensor:
-        """A scalar; the boxes count where the teacher sees an object."""
-        share = self.held.mean().clamp_min(RARE)
-        return (self.scores.mean() + (self.held * self.boxes).mean()) / share
 
 
-def compared(student: Tensor, teacher: Tensor, decode: Decode, sharpness: float = 1.0) -> Compared:
+def compared(student: Tensor, teacher: Tensor, decode: Decode, scale: Tensor | float = 1.0) -> Compared:
     """Compare outputs (batch, numbers, places) place by place.
 
+    Boxes are compared as they are decoded, by what they have in common, and count as much as the teacher is
+    sure of them: so what the decoder leaves out has no weight.
+
     Args:
-        student: The student's outputs, in units in which one is a considerable difference.
-        teacher: The teacher's, likewise.
+        student: The student's outputs.
+        teacher: The teacher's.
         decode: Says which number is what.
-        sharpness: That scores are multiplied by before they become probabilities.
+        scale: That scores and quality are divided by before they become probabilities, (1, numbers, 1).
     """
-    count = decode.scores
-    one, other = (sharpness * each[:, :count] for each in (student, teacher))
+    one, other = student / scale, teacher / scale
+    count, sure = decode.scores, _held(other, decode)
     if decode.background:
-        apart = F.kl_div(one.log_softmax(1), other.log_softmax(1), reduction="none", log_target=True).sum(1)
-        held = 1 - other.softmax(1)[:, 0]
+        found, wanted = (each[:, :count].log_softmax(1) for each in (one, other))
+        apart = F.kl_div(found, wanted, reduction="none", log_target=True).sum(1)
     else:
-        apart, held = _sigmoid_apart(one, other), other.sigmoid().amax(1)
+        apart = _sigmoid_apart(one[:, :count], other[:, :count])
     if decode.quality != "none":
-        ends = (sharpness * each[:, count + 4 :] for each in (student, teacher))
-        apart = apart + held * _sigmoid_apart(*ends)
-    coded, wanted = (each[:, count : count + 4] for each in (student, teacher))
-    return Compared(apart, F.smooth_l1_loss(coded, wanted, reduction="none").mean(1), held)
+        apart = apart + sure * _sigmoid_apart(one[:, count + 4 :], other[:, count + 4 :])
+    held = _held(teacher, decode)
+    boxes = held * _distances(decode.corners(student), decode.corners(teacher))
+    return Compared(apart.mean() / sure.mean().clamp_min(RARE), boxes.mean() / held.mean().clamp_min(RARE))
+
+
+def _held(output: Tensor, decode: Decode) -> Tensor:
+    """The probability that each place holds an object, (batch, places)."""
+    scores = output[:, : decode.scores]
+    return 1 - scores.softmax(1)[:, 0] if decode.background else scores.sigmoid().amax(1)
 
 
 def _sigmoid_apart(student: Tensor, teacher: Tensor) -> Tensor:
@@ -74,11 +76,12 @@ def _sigmoid_apart(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def scaled(student: Tensor, teacher: Tensor, scale: Tensor, decode: Decode) -> Tensor:
-    """Compare what outputs decide, in units of the teacher's spread."""
+    """Compare what outputs decide, scores in units of the teacher's spread."""
     if decode.background and scale.ndim > 1:  # a scale for each class would change which one is the largest
         one = scale[:, : decode.scores].square().mean(1, keepdim=True).sqrt()
         scale = torch.cat([one.expand(-1, decode.scores, -1), scale[:, decode.scores :]], 1)
-    return compared(student / scale, teacher / scale, decode, SHARPNESS).value()
+    found = compared(student, teacher, decode, scale / SHARPNESS)
+    return found.scores + found.boxes
 
 
 def same_boxes(student: Tensor, teacher: Tensor, decode: Decode, least: float) -> Tensor:
@@ -98,6 +101,17 @@ def same_boxes(student: Tensor, teacher: Tensor, decode: Decode, least: float) -
     return torch.where(count > 0, same.sum(1) / count.clamp_min(1), 1.0)
 
 
+def _distances(one: Tensor, other: Tensor) -> Tensor:
+    """How far boxes (…, 4) are apart, one by one, 0 to 2: also of those that have nothing in common.
+
+    Source: Zheng et al., Distance-IoU loss, arXiv:1911.08287, equation (7).
+    """
+    low, high = torch.minimum(one[..., :2], other[..., :2]), torch.maximum(one[..., 2:], other[..., 2:])
+    middles = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
+    across = (high - low).square().sum(-1)
+    return 1 - _overlaps(one, other) + middles.square().sum(-1) / (across + 1e-9)
+
+
 def _overlaps(one: Tensor, other: Tensor) -> Tensor:
     """The common part of the union of boxes (…, 4), one by one."""
     low, high = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
@@ -105,6 +119,57 @@ def _overlaps(one: Tensor, other: Tensor) -> Tensor:
     common = (high - low).clamp_min(0).prod(-1)
     tiny = 1e-9  # two boxes without a size are the same
     return (common + tiny) / (areas[0] + areas[1] - common + tiny)
+
+
+def boxes_apart(found: Tensor, wanted: Tensor, overlap: float) -> float:
+    """The largest difference of boxes (images, boxes, 6) that are in both, as a share of the largest corner.
+
+    Of two boxes that are as likely but for a rounding error, either may leave the other out. So a box of one
+    side alone is none too many where the other side has one as likely that leaves it out; infinity if not.
+
+    Args:
+        found: Boxes, as `legonet.blocks.boxes.Decode` gives them.
+        wanted: Likewise.
+        overlap: As suppression has it.
+    """
+    pairs = [*zip(found, wanted, strict=True), *zip(wanted, found, strict=True)]
+    return max((_apart(one, other, overlap) for one, other in pairs), default=0.0)
+
+
+def _apart(one: Tensor, other: Tensor, overlap: float) -> float:
+    """How far each box of one image is from the nearest of the other, unless that leaves it out."""
+    full = bool((other[:, 5] >= 0).all())
+    one, other = (each[each[:, 5] >= 0] for each in (one, other))
+    if not len(one):
+        return 0.0
+    unlike = one[:, None, 5] != other[None, :, 5]
+    size = one.new_tensor([float(one[:, :4].max().clamp_min(1))] * 4 + [1.0])
+    differences = ((one[:, None, :5] - other[None, :, :5]) / size).abs().amax(2)
+    none = one.new_full((len(one), 1), torch.inf)
+    nearest = torch.cat([differences.masked_fill(unlike, torch.inf), none], 1).amin(1)
+    as_likely = other[None, :, 4] > one[:, None, 4] - SAME
+    covered = (_overlaps(one[:, None, :4], other[None, :, :4]) > overlap - SAME) & ~unlike
+    out = (covered & as_likely).any(1) | (one[:, 4] < Decode.CERTAIN + SAME) | (as_likely.all(1) & full)
+    return float(torch.where((nearest > SAME) & out, 0.0, nearest).max())
+
+
+def boxes_alike(found: Tensor, wanted: Tensor, least: float) -> Tensor:
+    """Of the boxes (images, boxes, 6) that either side has, the part that the other has too, (images,).
+
+    Args:
+        found: Boxes, as `legonet.blocks.boxes.Decode` gives them.
+        wanted: Likewise.
+        least: The probability above which they count.
+    """
+    shares = []
+    for pair in zip(found, wanted, strict=True):
+        one, other = (each[each[:, 4] > least] for each in pair)
+        both = (_overlaps(one[:, None, :4], other[None, :, :4]) > RIGHT) & (
+            one[:, None, 5] == other[None, :, 5]
+        )
+        count = len(one) + len(other)
+        shares.append((both.any(1).sum() + both.any(0).sum()) / count if count else found.new_tensor(1.0))
+    return torch.stack(shares)
 
 
 def is_object(labels: Tensor, count: int) -> Tensor:
@@ -152,7 +217,7 @@ def _assigned(
     corners: Tensor, chances: Tensor, rows: Tensor, decode: Decode, output: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
     """The places that learn each object; smaller objects come last, and take a place that two want."""
-    centres, _ = decode.places(output)
+    centres, *_ = decode.places(output)
     found = []
     areas = (rows[:, 2:4] - rows[:, :2]).prod(1)
     for row in rows[areas.argsort(descending=True)]:
@@ -187,42 +252,11 @@ def _quality_loss(output: Tensor, overlaps: Tensor, learned: Tensor, decode: Dec
     return (cross * (learned if decode.quality == "centerness" else 1)).sum()
 
 
-class Found(NamedTuple):
-    """The boxes of an image that are left after suppression, the likeliest first.
-
-    Attributes:
-        corners: (boxes, 4).
-        scores: (boxes).
-        labels: int64 (boxes).
-    """
-
-    corners: Tensor
-    scores: Tensor
-    labels: Tensor
-
-
-def suppressed(output: Tensor, least: float, overlap: float, most: int) -> Found:
-    """Leave out what is unlikely, and what overlaps a likelier box of the same label.
-
-    Args:
-        output: Of one image, (places, 4 + labels).
-        least: Probability from which on a box counts.
-        overlap: Common part of the union above which two boxes are of one thing.
-        most: How many boxes are left, at most.
-    """
-    from torchvision.ops import batched_nms
-
-    places, labels = (output[:, 4:] > least).nonzero(as_tuple=True)
-    corners, scores = output[places, :4].float(), output[places, 4 + labels].float()
-    kept = batched_nms(corners, scores, labels, overlap)[:most]
-    return Found(corners[kept], scores[kept], labels[kept])
-
-
-def average_precision(found: list[Found], labels: Tensor, label: int) -> float | None:
+def average_precision(found: Tensor, labels: Tensor, label: int) -> float | None:
     """The area below precision over recall, of one label over all images; None without an object of it.
 
     Args:
-        found: Of each image.
+        found: Boxes (images, boxes, 6), as `legonet.blocks.boxes.Decode` gives them.
         labels: (images, objects, 5), in the same pixels.
         label: Which one.
 
@@ -234,9 +268,9 @@ def average_precision(found: list[Found], labels: Tensor, label: int) -> float |
     for each, rows in zip(found, labels, strict=True):
         goals = rows[is_object(rows, label + 1) & (rows[:, 4].round() == label), :4]
         objects += len(goals)
-        mine = each.labels == label
-        overlaps = box_iou(each.corners[mine], goals.float())
-        taken, hit = set(), torch.zeros(int(mine.sum()))
+        mine = each[each[:, 5] == label]
+        overlaps = box_iou(mine[:, :4], goals.to(mine))
+        taken, hit = set(), torch.zeros(len(mine))
         for index, row in enumerate(overlaps):
             if not len(row):
                 break
@@ -244,7 +278,7 @@ def average_precision(found: list[Found], labels: Tensor, label: int) -> float |
             if float(row[best]) >= RIGHT and best not in taken:
                 taken.add(best)
                 hit[index] = 1
-        scores.append(each.scores[mine])
+        scores.append(mine[:, 4])
         hits.append(hit)
     if not objects:
         return None

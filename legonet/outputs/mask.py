@@ -28,6 +28,11 @@ class MaskOutput(Output):
     hub_task: ClassVar[str] = "image-segmentation"
     guessed_from: ClassVar[str] = "maps of the image's size (labels, {height}, {width})"
 
+    @property
+    def by_sign(self) -> bool:
+        """Return that it is one score a pixel, unless labels compete."""
+        return len(self.labels) == 1
+
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one map per label, of the image's size or one of its own."""
         return (len(self.labels), *(self.size or image[1:]))

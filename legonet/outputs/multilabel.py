@@ -51,6 +51,11 @@ class MultilabelOutput(Signs):
     )
     hub_task: ClassVar[str] = "image-classification"
 
+    @property
+    def by_sign(self) -> bool:
+        """Return that each label has a score of its own."""
+        return True
+
     def shape(self, image: Shape) -> Shape:
         """Return the shape of one score per label."""
         return (len(self.labels),)

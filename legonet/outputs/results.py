@@ -46,7 +46,8 @@ class Score(Result):
 
     def html(self) -> str:
         """Return label and probability, with a bar."""
-        return f"{escape(self.label)} {bar(self.probability)} {self.probability:.1%}"
+        level = f"{bar(self.probability)} {self.probability:.1%}"
+        return f'{escape(self.label)} <span class="level">{level}</span>'
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,23 @@ class Mask(Result):
         colours = np.asarray(COLOURS, dtype=np.float32)[(found - 1) % len(COLOURS)]
         mixed = np.where((found > 0)[..., None], pixels + STRENGTH * (colours - pixels), pixels)
         return Image.fromarray(mixed.round().astype(np.uint8))
+
+    def layer(self, size: tuple[int, int]) -> Image:
+        """Draw the labels' colours alone, half transparent.
+
+        Args:
+            size: Width and height in pixels.
+
+        Returns:
+            An image with a palette, which is quick to make and to write.
+        """
+        from PIL import Image
+
+        labels = Image.fromarray(self.mask.byte().cpu().numpy()).resize(size, Image.Resampling.NEAREST)
+        colours = [COLOURS[index % len(COLOURS)] for index in range(255)]
+        labels.putpalette([0, 0, 0, *(value for colour in colours for value in colour)])
+        labels.info["transparency"] = bytes([0, *[round(255 * STRENGTH)] * 255])
+        return labels
 
 
 @dataclass(frozen=True)

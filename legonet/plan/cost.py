@@ -78,6 +78,14 @@ class Pace(NamedTuple):
             return None
         return operations * self.took / self.operations
 
+    def cost_of(self, cost: JobCost) -> JobCost:
+        """A cost with the seconds that its operations take at this pace of a measurement."""
+        steps = None if cost.operations is None else self.seconds_of(cost.operations)
+        if steps is None:
+            return cost
+        basis = "at the pace of a second's measurement on this machine"
+        return cost._replace(seconds=self.seconds + steps, basis=basis)
+
 
 Count = Callable[[str, str | None], int | None]
 """About how many operations the fit of a path takes, by path and teacher; None where that is not known."""
@@ -152,8 +160,5 @@ class History:
             seconds = None if each is None else each.seconds_of(operations)
             if each is not None and seconds is not None:
                 return JobCost(seconds, memory, f"at the pace of {each.jobs} by {whose}", operations)
-        if self.measured is not None:
-            basis = "at the pace of a second's measurement on this machine"
-            steps = self.measured.seconds_of(operations) or 0.0
-            return JobCost(self.measured.seconds + steps, memory, basis, operations)
-        return JobCost(None, memory, "operations are counted; nothing like it has run yet", operations)
+        cost = JobCost(None, memory, "operations are counted; nothing like it has run yet", operations)
+        return cost if self.measured is None else self.measured.cost_of(cost)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from legonet.plan.cost import JobCost
+from legonet.plan.cost import JobCost, Pace
 from legonet.plan.facts import StoredAdapter
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class Plan:
         notes: What is doubtful about the teachers of its jobs.
         licences: The teachers' licences, by teacher; empty where none is recorded.
         ports_of: Finds what the adapters of a plan join, by path, when somebody looks; None: it is not known.
+        pace_of: Measures how fast this machine is, when somebody looks at how long the plan takes and nothing
+            tells; None: nothing measures.
 
     Printed, it is what `legonet plan` prints.
     """
@@ -113,6 +115,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     licences: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     ports_of: Callable[[Plan], Mapping[str, Ports]] | None = field(default=None, repr=False, compare=False)
+    pace_of: Callable[[Plan], Pace | None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         counts = Counter(edge.action for edge in self.edges)
@@ -131,7 +134,8 @@ class Plan:
         """
         from legonet.plan.text import listed, plan_text
 
-        return plan_text(self, self._ports(self if every else listed(self)), every)
+        shown = self.timed()
+        return plan_text(shown, self._ports(shown if every else listed(shown)), every)
 
     def __str__(self) -> str:
         return self.text()
@@ -139,7 +143,19 @@ class Plan:
     def _repr_html_(self) -> str:
         from legonet.plan.text import listed, plan_html
 
-        return plan_html(self, self._ports(listed(self)))
+        shown = self.timed()
+        return plan_html(shown, self._ports(listed(shown)))
+
+    def timed(self) -> Plan:
+        """Give the plan with seconds also where only operations are known, if a measurement tells."""
+        pace = None if self.pace_of is None else self.pace_of(self)
+        if pace is None:
+            return self
+        edges = (
+            edge if edge.cost is None or edge.cost.seconds else edge._replace(cost=pace.cost_of(edge.cost))
+            for edge in self.edges
+        )
+        return replace(self, edges=tuple(edges), pace_of=None)
 
     def _ports(self, shown: Plan) -> Mapping[str, Ports]:
         return {} if self.ports_of is None else self.ports_of(shown)

@@ -112,7 +112,7 @@ def find_ports(graph: Graph, plan: Plan, port_of: Callable[[str], Port]) -> dict
         above = not elsewhere or edge.inputs["teacher"] != edge.inputs["task module"]
         kind = (gives.parts, below.parts, takes.parts, above, elsewhere, id(spec))
         if kind not in layers:
-            words = bridge_in_words(gives.shape, below.shape) if elsewhere else []
+            words = bridge_in_words(gives.shape, below.shape, edge.path) if elsewhere else []
             if above:
                 chains = adapter_chains(spec, below.parts, takes.parts, edge.path)
                 for number, (chain, shape) in enumerate(zip(chains, below.parts, strict=True), 1):

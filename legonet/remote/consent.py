@@ -68,7 +68,10 @@ def _noted(address: RemoteAddress, root: str, path: Path) -> str:
         text = before.rstrip("\n") + ("\n" if before.strip() else "") + dump_yaml({root: [address.url]})
     write_file(path, text.encode())
     if all_listed(path, _WHAT, _EXAMPLE).get(root, [])[-1:] != [address.url]:
-        raise StoreError(f"{path}: cannot take the line; expected plain lines; add it by hand")
+        raise StoreError(
+            f"{path}: {address.shown} could not be added to it; expected lines such as "
+            f"`/path/of/a/workspace: [{_EXAMPLE}]`; add it by hand"
+        )
     return f"{address.shown} is noted in {path} as a remote of {root}"
 
 

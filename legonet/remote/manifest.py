@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from legonet.errors import StoreError
 from legonet.graph.fields import FORMAT, LETTERS, Model, Name, Sha256
-from legonet.graph.in_parts import validated
+from legonet.graph.in_parts import counted, validated
 from legonet.graph.lock import lock_path
 from legonet.remote.objects import LARGEST, Objects
 from legonet.remote.place import Place
@@ -123,7 +123,7 @@ def read_manifest(objects: Objects, pointer: Pointer, where: str) -> Manifest:
         )
     data = objects.read(pointer.manifest, pointer.size)
     try:
-        found = validated(Manifest, _object(from_json(data)))
+        found = validated(Manifest, _object(counted(data)))
     except ValueError as error:
         raise _foreign(where, error) from None
     wrong = next(_wrong(found, pointer), None)

@@ -103,7 +103,10 @@ class Objects:
             pass
         parts = self._index(sha, None)
         if sum(size for _, size in parts) > most:
-            raise StoreError(f"{self._shown(sha)}: has more than {most:,} bytes; expected no more")
+            raise StoreError(
+                f"{self._shown(sha)}: has more than {most:,} bytes; expected no more; nothing of it is kept; "
+                "push it again from a workspace that has it"
+            )
         data = b"".join(self._part(*part) for part in parts)
         if sha256(data) != sha:
             raise self._wrong(sha, "the bytes of its parts", "are others than its name says")

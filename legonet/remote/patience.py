@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Literal, TypeVar
@@ -29,8 +30,10 @@ _NETWORKS = frozenset(
         "httpcore",
         "requests",
         "paramiko",
+        "gcsfs",
     )
 )
+_REFUSED = re.compile("Credentials|GoogleAuthError|RefreshError")
 _ADVICE = {
     "refused": "check your credentials, and that they may do this; see docs/remotes.md",
     "again": "check the connection, and run the command again: it goes on where it was",
@@ -40,10 +43,10 @@ _ADVICE = {
 
 def verdict_of(error: BaseException) -> Verdict:
     """What an error of fsspec, or of what it stands on, means for the call that raised it."""
-    status = _status(error)
+    status = status_of(error)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return "missing"
-    if isinstance(error, PermissionError) or status in (401, 403) or "Credentials" in type(error).__name__:
+    if isinstance(error, PermissionError) or status in (401, 403) or _REFUSED.search(type(error).__name__):
         return "refused"
     if status is not None and status not in (408, 425, 429) and status < 500:
         return "no"
@@ -55,14 +58,16 @@ def verdict_of(error: BaseException) -> Verdict:
     return "again" if type(error).__module__.partition(".")[0] in _NETWORKS else "no"
 
 
-def _status(error: BaseException) -> int | None:
-    """The status of HTTP that an error carries, be it aiohttp's, of the hub, or of S3."""
+def status_of(error: BaseException) -> int | None:
+    """The status of HTTP that an error carries, be it aiohttp's, of the hub, of S3, or of Google's."""
     for each in (error, error.__cause__):
         response = getattr(each, "response", None)
         if isinstance(response, dict):  # botocore's
             found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         else:
             found = getattr(each, "status", None) or getattr(response, "status_code", None)
+            if type(each).__module__ == "gcsfs.retry":
+                found = getattr(each, "code", None)
         if isinstance(found, int) and found >= 300:
             return found
     return None

@@ -7,20 +7,20 @@ import logging
 import secrets
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from legonet.errors import StoreError
 from legonet.remote.address import RemoteAddress
-from legonet.remote.patience import persist, verdict_of
+from legonet.remote.exchange import EXCHANGES
+from legonet.remote.patience import persist
 from legonet.store.confined import expect_inside
-from legonet.store.locks import WritersLock
 
-LOCK = ".legonet-remote.lock"
 _AT_ONCE = 2**20  # bytes
-_MEMORY = threading.Lock()
+_LOUD = ("fsspec", "fsspec.http", "s3fs", "aiobotocore", "botocore", "aiohttp.client", "gcsfs", "paramiko")
+_Got = TypeVar("_Got")
 
 
 class Place:
@@ -35,23 +35,24 @@ class Place:
 
     def __init__(self, address: RemoteAddress) -> None:
         self.address, self.shown = address, address.shown
-        self._files: Any = None
+        self._opened: Any = None
         self._opening = threading.Lock()
         self._root = ""
 
     @property
-    def _fs(self) -> Any:
+    def files(self) -> Any:
+        """What fsspec opens of it."""
         with self._opening:  # several threads may ask first
-            if self._files is None:
-                self._files, self._root = _open(self.address)
-        return self._files
+            if self._opened is None:
+                self._opened, self._root = _open(self.address)
+        return self._opened
 
-    def _path(self, name: str, *, writing: bool = False) -> str:
+    def path(self, name: str, *, writing: bool = False) -> str:
+        """A file's path, as fsspec takes it."""
         folder = self.address.folder
         if folder is not None and writing:
             expect_inside(folder, folder / name)  # whoever made the folder may have made links in it
-        files = self._fs
-        del files  # it is opened: the root is known
+        self.files  # noqa: B018 - it is opened: the root is known
         if not name:
             return self._root
         root, mark, query = self._root, "", ""
@@ -59,7 +60,8 @@ class Place:
             root, mark, query = root.partition("?")
         return f"{root.rstrip('/')}/{name}{mark}{query}"
 
-    def _persist(self, name: str, call: Any) -> Any:
+    def persist(self, name: str, call: Callable[[], _Got]) -> _Got:
+        """Do something of a file, and try again what may go better."""
         return persist(call, f"{self.shown}/{name}" if name else self.shown, self.address.scrubbed)
 
     def read(self, name: str, most: int) -> bytes:
@@ -73,15 +75,16 @@ class Place:
             FileNotFoundError: There is none.
             StoreError: It has more, is no regular file, or cannot be read.
         """
-        data = self._persist(name, lambda: self._read(name, most + 1))
+        data = self.persist(name, lambda: self._read(name, most + 1))
         if len(data) > most:
             raise StoreError(
-                f"{self.shown}/{name}: has more than {most:,} bytes; expected no more; nothing of it is taken"
+                f"{self.shown}/{name}: has more than {most:,} bytes; expected no more; nothing of it is "
+                "taken; see whether this is a remote of legonet"
             )
         return data
 
     def _read(self, name: str, most: int) -> bytes:
-        files, path = self._now_there(), self._path(name)
+        files, path = self._now_there(), self.path(name)
         if self.address.scheme.streams:
             return b"".join(self._stream(files, path, most))
         if self.address.folder is not None:
@@ -110,12 +113,12 @@ class Place:
         Raises:
             FileNotFoundError: There is none.
         """
-        return self._persist(name, lambda: self._now_there().info(self._path(name)))
+        return self.persist(name, lambda: self._now_there().info(self.path(name)))
 
     def _now_there(self) -> Any:
         """The files, of which nothing is taken from memory that was true a moment ago."""
-        self._fs.invalidate_cache()
-        return self._fs
+        self.files.invalidate_cache()
+        return self.files
 
     def size(self, name: str) -> int | None:
         """The bytes that a file has; None where there is none."""
@@ -133,7 +136,7 @@ class Place:
         """
         self.expect_writable()
         try:
-            self._persist(name, lambda: self._write(name, data))
+            self.persist(name, lambda: self._write(name, data))
         except FileNotFoundError:
             raise StoreError(
                 f"{self.shown}: there is no such place; expected a bucket, or a folder, that exists; make it "
@@ -152,7 +155,7 @@ class Place:
             )
 
     def _write(self, name: str, data: bytes) -> None:
-        files, path = self._fs, self._path(name, writing=True)
+        files, path = self.files, self.path(name, writing=True)
         if self.address.scheme.protocol in ("file", "sftp", "memory"):
             files.makedirs(path.rpartition("/")[0], exist_ok=True)
         if not self.address.scheme.renames:
@@ -179,53 +182,33 @@ class Place:
         Returns:
             Whether it was written; if not, somebody else has written it meanwhile.
         """
-        how = self.address.scheme.swap
-        if how == "etag":
-            return self._persist(name, lambda: self._swap_by_etag(name, before, after, most))
-        with self._alone(how == "lock"):
-            if self._now(name, most) != before:
-                return False
-            self.write(name, after)
-            return how == "lock" or self._now(name, most) == after
+        return EXCHANGES[self.address.scheme.swap](self, name, before, after, most)
 
-    def _now(self, name: str, most: int) -> bytes | None:
+    def now(self, name: str, most: int) -> bytes | None:
+        """A file's bytes as they are; None where there is none."""
         try:
             return self.read(name, most)
         except FileNotFoundError:
             return None
 
-    @contextmanager
-    def _alone(self, wanted: bool) -> Iterator[None]:
-        if not wanted:
-            yield
-        elif self.address.folder is None:
-            with _MEMORY:
-                yield
-        else:
-            self.address.folder.mkdir(parents=True, exist_ok=True)
-            with WritersLock(self.address.folder / LOCK):
-                yield
+    def make(self, name: str) -> bool:
+        """Make an empty file; whether there was none. Of many who try at once one is told so."""
+        self.expect_writable()
+        path = self.path(name, writing=True)
 
-    def _swap_by_etag(self, name: str, before: bytes | None, after: bytes, most: int) -> bool:
-        files, path = self._fs, self._path(name)
-        if before is None:
-            condition = {"IfNoneMatch": "*"}
-        else:  # the mark first: what is read may be newer than it, and then the mark is not the file's
-            mark = files.info(path, refresh=True)["ETag"]
-            found = self._now(name, most)
-            if found != before:
-                return found == after  # by an attempt whose answer was lost on its way
-            condition = {"IfMatch": mark}
-        try:
-            files.pipe_file(path, after, **condition)
-        except Exception as error:
-            status = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
-            if status.get("HTTPStatusCode") in (409, 412):
-                return self._now(name, most) == after
-            if verdict_of(error) == "missing" and before is not None:
-                return False
-            raise
-        return True
+        def make() -> bool:
+            self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            return self.files.make(path)
+
+        return self.persist(name, make)
+
+    def remove(self, name: str) -> None:
+        """Remove a file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        self.persist(name, lambda: self.files.rm_file(self.path(name, writing=True)))
 
     def pieces(self, name: str, start: int, most: int, size: int | None) -> Iterator[bytes]:
         """A file's bytes from one on, piece by piece; an interruption is for the caller to go on from.
@@ -236,7 +219,7 @@ class Place:
             most: Bytes at most.
             size: Of the file, where that is known.
         """
-        files, path = self._fs, self._path(name)
+        files, path = self.files, self.path(name)
         if self.address.scheme.protocol == "http":
             skip, asked = start, {"headers": {"Range": f"bytes={start}-"}} if start else {}
             with files.open(path, "rb", block_size=0, size=1, **asked) as file:
@@ -270,12 +253,19 @@ def _open(address: RemoteAddress) -> tuple[Any, str]:
             f"{address.shown}: {lacking} is not installed; expected it for such a remote; run: "
             f"{how or f'pip install {scheme.package}'}"
         ) from error
-    for loud in ("fsspec", "fsspec.http", "s3fs", "aiobotocore", "botocore", "aiohttp.client"):
+    for loud in _LOUD:
         logging.getLogger(loud).addFilter(_without_secrets)
     try:
-        files, path = fsspec.core.url_to_fs(
-            address.url, skip_instance_cache=True, use_listings_cache=False, **scheme.options
-        )
+        if scheme.opener:
+            room, _, name = scheme.opener.partition(":")
+            opener = getattr(importlib.import_module(room), name)
+            given = opener._get_kwargs_from_urls(address.url)
+            files = opener(**given, skip_instance_cache=True, use_listings_cache=False, **scheme.options)
+            path = opener._strip_protocol(address.url)
+        else:
+            files, path = fsspec.core.url_to_fs(
+                address.url, skip_instance_cache=True, use_listings_cache=False, **scheme.options
+            )
     except Exception as error:  # a bad address, or settings of fsspec's own
         said = address.scrubbed(f"{type(error).__name__}: {error}").split("\n")[0]
         raise StoreError(

@@ -7,10 +7,10 @@ caches, which nobody means who writes down a remote.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Swapping = Literal["lock", "etag", "look"]
+Swapping = Literal["lock", "marker", "etag", "generation", "commit"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Scheme:
         writable: Whether anything can be put there.
         renames: A file is written beside and renamed, since its place shows half of one otherwise.
         streams: It is read as a stream that ends where the reader wants: a server need not keep to a range.
-        swap: How a file is exchanged only if it is still what it was: under a lock of this machine, by the
-            store itself (an etag), or by looking before and after, which two may do at the very same moment.
+        swap: How a file is exchanged only if it is still what it was: one of `legonet.remote.exchange`.
+        opener: What opens it in place of fsspec's own, as `module:class`.
         options: For fsspec.
         at_once: How many transfers it bears at a time: each file of a hub is a commit, ssh is one connection.
     """
@@ -34,7 +34,8 @@ class Scheme:
     writable: bool = True
     renames: bool = False
     streams: bool = False
-    swap: Swapping = "look"
+    swap: Swapping = "lock"
+    opener: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     at_once: int = 8
 
@@ -46,19 +47,29 @@ _S3 = Scheme(
     # One mechanism tries again, and tells of it: ours.
     options={"config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20}},
 )
-_GOOGLE = Scheme("gcs", "gcsfs")
-_SSH = Scheme("sftp", "paramiko", renames=True, at_once=1)
+_GOOGLE = Scheme("gcs", "gcsfs", swap="generation", opener="legonet.remote.google:GoogleFiles")
+_HTTP = Scheme(
+    "http",
+    "aiohttp",
+    writable=False,
+    streams=True,
+    # Bytes are taken as they are sent: what is packed would have no bound, and nobody asks for it.
+    options={"client_kwargs": {"auto_decompress": False, "headers": {"Accept-Encoding": "identity"}}},
+)
+_SSH = Scheme(
+    "sftp", "paramiko", renames=True, swap="marker", opener="legonet.remote.ssh:SshFiles", at_once=1
+)
 
 SCHEMES: Mapping[str, Scheme] = {
-    "": Scheme("file", renames=True, swap="lock"),  # a folder
-    "file": Scheme("file", renames=True, swap="lock"),
-    "memory": Scheme("memory", swap="lock"),
+    "": Scheme("file", renames=True),  # a folder
+    "file": Scheme("file", renames=True),
+    "memory": Scheme("memory"),
     "s3": _S3,
     "gs": _GOOGLE,
     "gcs": _GOOGLE,
-    "http": Scheme("http", "aiohttp", writable=False, streams=True),
-    "https": Scheme("https", "aiohttp", writable=False, streams=True),
-    "hf": Scheme("hf", "huggingface_hub", streams=True, at_once=1),
+    "http": _HTTP,
+    "https": replace(_HTTP, protocol="https"),
+    "hf": Scheme("hf", "huggingface_hub", streams=True, swap="commit", at_once=1),
     "ssh": _SSH,
     "sftp": _SSH,
 }

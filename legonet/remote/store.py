@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from legonet.errors import StoreError
@@ -10,6 +9,7 @@ from legonet.remote.address import RemoteAddress
 from legonet.remote.objects import Objects
 from legonet.remote.place import Place
 from legonet.store.blobs import Origin, Pieces, Store
+from legonet.store.settings import cache_folder
 
 
 class _Shared(Origin):
@@ -44,15 +44,10 @@ class RemoteStore(Store):
                 "address without; let each machine have credentials of its own"
             )
         self.objects = Objects(Place(address))
-        super().__init__(folder or _kept(), _Shared(self.objects))
+        super().__init__(folder or cache_folder("blobs"), _Shared(self.objects))
 
     def put(self, data: bytes | Pieces) -> str:
         """Keep a blob, here and in the remote."""
         sha = super().put(data)
         self.objects.send(sha, [data] if isinstance(data, bytes) else data)
         return sha
-
-
-def _kept() -> Path:
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "legonet" / "blobs"

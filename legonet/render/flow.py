@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from legonet.render.boxes import (
     CAPTION,
     MAX_MODULE,
-    MAX_TAG,
     NAME,
     SMALL,
     TAG,
@@ -116,7 +115,7 @@ def _adapter_lines(view: View, edge: EdgeView) -> tuple[Line, ...]:
         teacher = view.teacher(edge.teacher)
         if not (teacher.gave_category or teacher.gave_task):
             taught = f"taught by {teacher.number} · {teacher.name}"
-            lines.append(Line(fit(taught, MAX_TAG, SMALL), SMALL, "soft"))
+            lines.append(Line(fit(taught, MAX_MODULE, SMALL), SMALL, "soft"))
     return tuple(lines)
 
 

@@ -12,7 +12,7 @@ from legonet.render import flow, table
 from legonet.render.boxes import Layout
 from legonet.render.view import View
 
-TABLE_FROM = 25
+TABLE_FROM = 16
 """This many connected pairs are a table: lines from so many adapters would hide one another."""
 
 OPEN_UP_TO = 12

@@ -10,6 +10,7 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.notebook import diagram, escape, page, table, text, title
 from legonet.plan.plan import Plan
+from legonet.plan.quality import in_words
 from legonet.plan.text import summary
 from legonet.render.graphviz import svg
 from legonet.render.html import inline
@@ -31,7 +32,7 @@ def network_html(graph: Graph, lock: Lock, make_plan: Callable[[], Plan], said: 
     """
     head = title(graph.name, said.removeprefix(f"<Network {graph.name}: ").removesuffix(">"))
     try:
-        plan = make_plan()
+        plan = make_plan().timed()
     except LegonetError as error:
         return page(head, text(str(error)))
     view = make_view(graph, lock, plan)
@@ -59,7 +60,7 @@ def paths_table(view: View) -> str:
             MEANING[edge.state],
             edge.caption or "–",
             view.teacher(edge.teacher).name if edge.teacher else "–",
-            ", ".join(f"{name} {value:.3g}" for name, value in edge.measured) or "–",
+            in_words(dict(edge.measured)) or "–",
         )
         for edge in connected[:LISTED]
     ]

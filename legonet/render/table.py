@@ -27,7 +27,7 @@ from legonet.render.text import fit, width
 from legonet.render.view import FITTED, MEANING, EdgeView, ModuleView, View
 
 _MAX_CATEGORY, _MAX_CELL = 140.0, 150.0
-_ROW, _ROW_GAP = 26.0, 3.0
+_ROW, _TALL, _ROW_GAP = 26.0, 34.0, 3.0
 _COLUMN_GAP = 4.0
 _GAP = 12.0
 _TEACHER_GAP = 22.0
@@ -39,7 +39,9 @@ def lay_out(view: View) -> Layout:
     """Place a view as a table."""
     layout = Layout()
     wide = max([80.0, *(_line(module, _MAX_CATEGORY).width + 14 for module in view.categories)])
-    cells = {edge.path: _cell(view, edge) for edge in view.edges if edge.state != "open"}
+    shown = [edge for edge in view.edges if edge.state != "open"]
+    tall = any(width(_below(view, edge), SMALL) > _MAX_CELL for edge in shown)
+    cells, row = {edge.path: _cell(view, edge, tall) for edge in shown}, _TALL if tall else _ROW
     column = max(
         [
             34.0,
@@ -47,25 +49,23 @@ def lay_out(view: View) -> Layout:
             *(line.width + _PADDING for lines in cells.values() for line in lines),
         ]
     )
-    rows = {m.name: -(_ROW + _ROW_GAP) * i - _ROW / 2 for i, m in enumerate(view.categories)}
+    rows = {m.name: -(row + _ROW_GAP) * i - row / 2 for i, m in enumerate(view.categories)}
     columns = {
         m.name: wide + _GAP + column / 2 + (column + _COLUMN_GAP) * i for i, m in enumerate(view.tasks)
     }
     head = _GAP + 10.0
     for module in view.categories:
-        at, size = (wide / 2, rows[module.name]), (wide, _ROW - 4)
+        at, size = (wide / 2, rows[module.name]), (wide, row - 4)
         layout.boxes.append(module_box("category", module, at, size, (_line(module, _MAX_CATEGORY),)))
     for module in view.tasks:
         at, size = (columns[module.name], head), (column, 20.0)
         layout.boxes.append(module_box("task", module, at, size, (_line(module, _MAX_CELL),)))
-    for edge in view.edges:
-        if edge.state == "open":
-            continue
+    for edge in shown:
         x, y = columns[edge.task], rows[edge.category]
         tip, node = edge_tip(view, edge), f"adapter:{edge.path}"
         kind = "identity" if edge.state == "native" else "adapter"
         lines = cells[edge.path]
-        layout.boxes.append(Box(node, kind, x, y, column, _ROW, lines, edge.state, tip, brick=True))
+        layout.boxes.append(Box(node, kind, x, y, column, row, lines, edge.state, tip, brick=True))
         ends = (f"category:{edge.category}", node, f"task:{edge.task}")
         entry, leave = straight((wide, y), (x - column / 2, y)), straight((x, y), (x, head - 10))
         layout.curves.append(Curve(ends[0], ends[1], entry, "in", edge.state, tip=tip, drawn=False))
@@ -94,19 +94,27 @@ def _line(module: ModuleView, limit: float) -> Line:
     return Line(fit(module.label, limit, TAG), TAG)
 
 
-def _cell(view: View, edge: EdgeView) -> tuple[Line, ...]:
-    """What a brick says: its state and figure, then the method and the teacher."""
+def _cell(view: View, edge: EdgeView, tall: bool) -> tuple[Line, ...]:
+    """What a brick says: its state and figure, then the method and the teacher, a line for each if tall."""
     words = [WORD[edge.state]]
     if edge.figure and edge.state in FITTED | {"native"}:
         words.append(edge.figure + (f" ({edge.reference})" if edge.reference else ""))
     lines = [Line(fit(" · ".join(words), _MAX_CELL, TAG), TAG)]
-    below = fit(edge.method, _MAX_CELL / 2, SMALL)
-    if edge.teacher is not None:  # its number stays whole where its name is shortened
-        below += f"{' · ' if below else ''}{edge.teacher}\N{NO-BREAK SPACE}"
-        below += fit(view.teacher(edge.teacher).name, _MAX_CELL - width(below, SMALL), SMALL)
-    if below:
-        lines.append(Line(below, SMALL))
+    below = [edge.method, _teacher(view, edge)] if tall else [_below(view, edge)]
+    lines += [Line(fit(text, _MAX_CELL, SMALL), SMALL) for text in below if text]
     return tuple(lines)
+
+
+def _below(view: View, edge: EdgeView) -> str:
+    return " · ".join(part for part in (edge.method, _teacher(view, edge)) if part)
+
+
+def _teacher(view: View, edge: EdgeView) -> str:
+    """The teacher by its number, which stays whole where its name is shortened."""
+    if edge.teacher is None:
+        return ""
+    number = f"{edge.teacher}\N{NO-BREAK SPACE}"
+    return number + fit(view.teacher(edge.teacher).name, _MAX_CELL - width(number, SMALL), SMALL)
 
 
 def _givers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 # fmt: off
 # Advance widths of Helvetica (those of Arial, Arimo and Liberation Sans too), characters 32 to 126, in
@@ -36,7 +37,9 @@ def clean(text: str) -> str:
     Control characters and line breaks become spaces; surrogates and noncharacters become U+FFFD; marks that
     turn the direction of the text around them are dropped, so that a label cannot reorder its neighbours.
     """
-    return " ".join(word for word in "".join(map(_carried, text)).split(" ") if word)
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_carried, text))
+    return " ".join(word for word in text.split(" ") if word)
 
 
 def _carried(character: str) -> str:
@@ -56,6 +59,7 @@ def _carried(character: str) -> str:
 _BIDIRECTIONAL_CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
+@lru_cache(4096)
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text is in Helvetica, in the unit of `size`; an estimate outside ASCII."""
     table = _BOLD if bold else _REGULAR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from legonet.plan.quality import in_words
 from legonet.progress import Bars, duration
 from legonet.run.runner import Progress
 
@@ -34,7 +35,7 @@ class RunDisplay:
         left = "" if progress.left is None or progress.jobs - self._done < 2 else progress.left
         if progress.result is not None:
             self._done += 1
-            figures = ", ".join(f"{name} {value:.3g}" for name, value in progress.result.quality.items())
+            figures = in_words(progress.result.quality)
             more = f"; about {duration(left)} left" if left and self._done < progress.jobs else ""
             self._bars.end(progress.path, f"{place}: {figures} ({progress.result.seconds:.1f} s){more}")
         elif progress.message:
@@ -42,7 +43,8 @@ class RunDisplay:
             self._bars.end(progress.path, f"{place}: {progress.state}: {progress.message}")
         else:
             state = "" if progress.loss is None else f"loss {progress.loss:.3g}"
-            doing = f"{progress.path} by {progress.method}"
+            doing = f"{progress.path} by {progress.method}{': ' if progress.doing else ''}{progress.doing}"
             total, done = progress.steps or None, progress.step
-            self._bars.show(progress.path, doing, total=total, done=done, state=state)
+            left = progress.left if progress.jobs == 1 else None
+            self._bars.show(progress.path, doing, total=total, done=done, state=state, left=left)
         self._bars.show(_WHOLE, "adapters", total=progress.jobs, done=self._done, left=progress.left)

@@ -150,7 +150,7 @@ def tune(
     device: torch.device | str = "cpu",
     progress: StepCallback | None = None,
 ) -> Tuned:
-    """Fine-tune one module.
+    """Fine-tune one module, from what its teacher gave: so the same again, such as after a kill, is the same.
 
     Args:
         graph: Settled.
@@ -168,7 +168,7 @@ def tune(
     names = _paths(graph, plan, tuning)
     shared = lock.tasks[tuning.task] if tuning.task is not None else lock.categories[tuning.category or ""]
     loader = _Loader(graph, plan, lock, store, device)
-    module = loader.load(shared.built)
+    module = loader.load(shared.module)
     paths = {name: loader.path(name, tuning, samples.get(name)) for name in names}
     tuned = finetune(module, paths, tuning.steps, tuning.learning_rate, tuning.seed, progress)
     worse = tuple(

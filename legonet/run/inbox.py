@@ -45,6 +45,7 @@ from legonet.store.confined import expect_inside
 from legonet.store.locks import RunLock
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import TEACHERS_FOLDER, Workspace
+from legonet.teachers.arrival import expect_bridge
 from legonet.teachers.from_module import expect_input, expect_new, from_module
 from legonet.teachers.models.table import find_model
 from legonet.teachers.new_teacher import NewTeacher
@@ -208,6 +209,8 @@ class Inbox:
             differs = self._source(graph, giver).parts().f_sha != arriving.parts().f_sha
             if said.on_conflict == "keep":
                 if differs:
+                    image = (said.input or graph.input_of(category)).shape
+                    expect_bridge(drop.name, giver, self._source(graph, giver).cut(), arriving.cut(), image)
                     self._note(f"teachers.{drop.name}: {kept_beside(giver)}")
             elif said.on_conflict == "variant" and (differs or taken is not None):
                 category = variant_name(graph, category)
@@ -299,8 +302,12 @@ class Inbox:
         old, source = graph.teachers[taken], self._source(graph, taken)
         if arriving.cut() != source.cut() or old.sha256 is not None:
             raise TeacherError(
-                f"{drop.entry}: replaces {taken} of model {old.model}, cut {old.cut}"
-                f"{', with a sha256' if old.sha256 else ''}; expected the same, without sha256"
+                f"{drop.entry}: would replace {taken}, of model {old.model}, cut at {old.cut}"
+                + (
+                    "; its entry has a sha256, which holds it to its file; remove that first"
+                    if old.sha256
+                    else "; expected the same model and cut; drop it as a new teacher, or as a variant"
+                )
             )
         moment, beside = time.time_ns(), arriving.statistics()
         new = {

@@ -355,7 +355,10 @@ def _quality(text: str) -> dict[str, float]:
     measured = json.loads(text)
     if not isinstance(measured, dict) or not all(isinstance(each, float | int) for each in measured.values()):
         raise ValueError("no quality")
-    return {name: float(each) for name, each in measured.items()}
+    try:
+        return {name: float(each) for name, each in measured.items()}
+    except OverflowError as error:  # an integer of hundreds of digits
+        raise ValueError("no quality") from error
 
 
 def _measures(text: object) -> dict[str, float]:

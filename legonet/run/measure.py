@@ -8,10 +8,13 @@ from typing import NamedTuple
 import torch
 
 from legonet.blocks.adapter import build_adapter_of
+from legonet.blocks.adapter_layers import adapter_chains
 from legonet.distill.fitting.context import frozen
+from legonet.distill.flops.refinement import BATCH
+from legonet.distill.flops.work import Work
 from legonet.errors import LegonetError
 from legonet.graph.lock import Lock
-from legonet.ir.flops import FlopCounter
+from legonet.ir.sizes import size_of
 from legonet.run.execute import load_edge
 from legonet.run.jobs import blobs_of, make_jobs
 from legonet.run.prepare import store_blobs
@@ -19,7 +22,6 @@ from legonet.run.project import Project
 from legonet.store.blobs import MemoryStore
 
 SECONDS = 1.0
-BATCH = 16  # features per step, as most methods take them
 WARM_UP = 2  # steps in which memory is got and kernels are chosen
 
 
@@ -38,7 +40,9 @@ class Measured(NamedTuple):
 
 
 def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
-    """Do steps for a while as fits do: images through f, then outputs and gradients are matched.
+    """Do steps for a while as fits do: images through f, then outputs are matched.
+
+    Their operations are counted by the formulas of the estimate that the pace is for, not by torch's counter.
 
     Args:
         project: Its plan's largest job says which modules; nothing of it is changed, and nothing is kept.
@@ -64,31 +68,32 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
     f, student, teacher = (
         frozen(each, "cpu") for each in (edge.category_module, edge.task_module, edge.teacher_module)
     )
-    adapter = build_adapter_of(job.adapter, edge.given, edge.taken, edge.path)
+    own = f if job.own_category_module is None else None  # else the teacher takes features of another module
+    adapter = build_adapter_of(job.adapter, edge.given, edge.taken, edge.path).requires_grad_()
     images = torch.randn(BATCH, *job.input.shape)
-    same = job.own_category_module is None  # else the teacher takes features of another module
+    chains = tuple(
+        zip(adapter_chains(job.adapter, edge.given, edge.taken, edge.path), edge.given, strict=True)
+    )
+    work = Work(
+        size_of(f.graph, job.input.shape),
+        size_of(student.graph, edge.target),
+        size_of(teacher.graph, edge.source),
+        chains,
+    )
 
     def step() -> None:
         with torch.no_grad():
             features = f(images)
-        features.requires_grad_()
+            wanted = None if own is None else teacher(features)
         output = student(adapter(features))
-        seed = torch.randn_like(output)
-        (gradient,) = torch.autograd.grad(output, features, seed, create_graph=True)
-        loss = output.square().mean() + gradient.square().mean()
-        if same:
-            wanted = teacher(features)
-            (pulled,) = torch.autograd.grad(wanted, features, torch.randn_like(wanted))
-            loss = loss + (gradient - pulled).square().mean()
-        loss.backward()
+        loss = output.square() if wanted is None else (output - wanted).square()
+        loss.mean().backward()
 
-    with FlopCounter() as counter:
-        step()
-    before = time.monotonic() - started
+    operations = BATCH * (work.f + work.step + (0 if own is None else work.teacher))
     for _ in range(WARM_UP):
         step()
-    begin, steps = time.monotonic(), 0
+    before, begin, steps = time.monotonic() - started, time.monotonic(), 0
     while not steps or time.monotonic() - begin < seconds:
         step()
         steps += 1
-    return Measured(counter.total * steps, time.monotonic() - begin, before)
+    return Measured(operations * steps, time.monotonic() - begin, before)

@@ -1,4 +1,4 @@
-"""How fast this machine fits, measured before anything has run: kept in the workspace. Needs no torch."""
+"""How fast this machine fits, measured before anything has run: kept by the user. Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import os
 import platform
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from legonet import foreign
+from legonet.errors import LegonetError, StoreError
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan
 from legonet.store.plain_files import write_file
 from legonet.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from legonet.graph.lock import Lock
+    from legonet.run.project import Project
 
 WORTH = 10 * 10**9
 """Operations of a plan below which measuring would take longer than the plan's jobs."""
@@ -25,13 +32,34 @@ def is_worth_measuring(plan: Plan) -> bool:
     return sum(cost.operations or 0 for cost in costs) >= WORTH
 
 
+def find_pace(project: Project, lock: Lock, plan: Plan) -> Pace | None:
+    """Measure for a second, in a process that has torch anyway, where nothing tells how long a plan takes.
+
+    Args:
+        project: Where the network lives; what was measured is kept there, if it has a workspace.
+        lock: What has been built.
+        plan: Its plan.
+    """
+    if "torch" not in sys.modules or not is_worth_measuring(plan):
+        return None
+    from legonet.run.measure import measure
+
+    with suppress(LegonetError):  # it is told when it is fitted
+        found = measure(project, lock)
+        if project.workspace is not None:
+            keep_pace(project.workspace, *found)
+        return Pace(0, found.begin, None, found.seconds, found.operations, sys.maxsize)
+    return None
+
+
 def read_pace(workspace: Workspace | None) -> Pace | None:
     """What was measured on this machine; None if nothing was."""
     if workspace is None:
         return None
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads(workspace.state(_FILE).read_text(encoding="utf-8"))
-        if data["machine"] == _machine():
+    file = workspace.found_out(_FILE)
+    with suppress(StoreError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+        data = None if file is None else json.loads(foreign.read(file, foreign.SETTINGS))
+        if data is not None and data["machine"] == _machine():
             took, operations, begin = float(data["seconds"]), int(data["operations"]), float(data["begin"])
             if took > 0 and operations > 0 and begin >= 0:
                 # Of steps of a real fit, so that it holds for any number of them.
@@ -52,7 +80,8 @@ def keep_pace(workspace: Workspace, operations: int, seconds: float, begin: floa
         StoreError: It cannot be written.
     """
     data = {"machine": _machine(), "operations": operations, "seconds": seconds, "begin": begin}
-    write_file(workspace.state(_FILE), json.dumps(data).encode())
+    if (file := workspace.found_out(_FILE)) is not None:
+        write_file(file, json.dumps(data).encode())
 
 
 def _machine() -> str:

@@ -12,6 +12,7 @@ from legonet.plan.cost import Pace
 from legonet.plan.diff import diff
 from legonet.plan.incremental import Before
 from legonet.plan.plan import Plan
+from legonet.plan.unlike import without_unlike
 from legonet.run.count import OperationCount
 from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers, without_doubtful
@@ -94,6 +95,7 @@ def make_plan(
         fitted = {key: each for key, each in fitted.items() if store.looks_whole(each.adapter, "adapter")}
         if fitted:
             plan = diff(graph, lock, replace(known, fitted=fitted), history, before)
+        plan = without_unlike(plan, graph, lambda teacher: crossing(teacher).above.rectified)
     return PlannedNetwork(graph, replace(plan, notes=_notes(plan, graph, sources)), teachers, before)
 
 

@@ -12,6 +12,7 @@ from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.graph.select import find_edge, split_path
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.plan.cost import Pace
 from legonet.plan.incremental import Before
 from legonet.run.journal import Journal
 from legonet.run.pace import read_pace
@@ -37,6 +38,7 @@ class Project:
         journal: The journal of runs.
         workspace: None for a network in memory.
         before: An earlier plan of it, which the next one may go on from.
+        pace: How fast this machine is, where that was measured and there is no workspace to keep it.
     """
 
     graph: Graph
@@ -45,6 +47,7 @@ class Project:
     journal: Journal
     workspace: Workspace | None = None
     before: Before | None = None
+    pace: Pace | None = None
 
     def plan(
         self, lock: Lock, sample_facts: SampleFacts | None = None, graph: Graph | None = None
@@ -66,7 +69,7 @@ class Project:
             sample_facts or SampleFacts(),
             ports.crossing,
             self.before,
-            read_pace(self.workspace),
+            self.pace or read_pace(self.workspace),
         )
 
     def alone(
@@ -84,8 +87,8 @@ class Project:
         return RunLock(path, wait, told, beginning=self.workspace.writing)
 
     def port_finder(self) -> PortFinder:
-        """Finds what crosses at the teachers' cuts; what was found is kept in the workspace."""
-        file = None if self.workspace is None else self.workspace.state("ports.json")
+        """Finds what crosses at the teachers' cuts; what was found is kept."""
+        file = None if self.workspace is None else self.workspace.found_out("ports.json")
         return PortFinder(self.graph, self.sources, file)
 
     def with_modules(self, found: PlannedNetwork, needed: Iterable[str], make: Callable[[], _Made]) -> _Made:

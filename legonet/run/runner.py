@@ -14,6 +14,8 @@ from legonet.graph.lock import Lock, LockedAdapter
 from legonet.notebook import escape, page, table, title
 from legonet.plan.cost import Pace
 from legonet.plan.plan import Plan, PlannedEdge
+from legonet.plan.quality import in_words
+from legonet.run.clock import Clock
 from legonet.run.execute import FittedAdapter
 from legonet.run.executors.base import Executor, Outcome, Step
 from legonet.run.jobs import Job
@@ -45,6 +47,7 @@ class Progress:
         message: Why the job failed, or which run this one waits for.
         method: The method by which the job's adapter is fitted.
         left: About how many seconds the run still takes; None where nothing tells.
+        doing: What the job does before its steps, in words.
     """
 
     path: str
@@ -58,6 +61,7 @@ class Progress:
     message: str = ""
     method: str = ""
     left: float | None = None
+    doing: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,7 @@ class Run:
         said = repr(self).removeprefix("<Run: ").rstrip(">")
         cells = []
         for each in self.results[:SHOWN]:
-            figures = ", ".join(f"{name} {value:.3g}" for name, value in each.quality.items())
-            cells.append((each.path, figures, f"{each.seconds:.1f}"))
+            cells.append((each.path, in_words(each.quality), f"{each.seconds:.1f}"))
         notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in self._remarks())
         return page(title("Run", said), table(("path", "figures of the fit", "seconds"), cells, {2}), notes)
 
@@ -204,7 +207,7 @@ class _Loop:
         self._attempts: dict[str, int] = {}
         self._next_save = 0.0
         self._pace = Pace()  # of the jobs that are done
-        self._share: dict[str, float] = {}  # how much of a job that runs is done
+        self._clocks: dict[str, Clock] = {}  # of the jobs that run
         self._took = self._thought = 0.0  # by the jobs that are done: seconds, and those that were estimated
         self._slots = 1
         self._next_look, self._known_left = 0.0, None
@@ -236,6 +239,7 @@ class _Loop:
                 if path is None:
                     break
                 self._running.add(path)
+                self._clocks[path] = Clock()
                 self._tell(path, "started")
                 executor.submit(self._jobs[path], samples.get(path))
             if not self._running:
@@ -278,20 +282,24 @@ class _Loop:
         return self._known_left
 
     def _find_left(self) -> float | None:
-        seconds = 0.0
-        for path in (*self._running, *(path for _, path in self._waiting)):
-            each = self._seconds(path)
+        seconds, slower = 0.0, self._took / self._thought if self._thought else 1.0
+        for path in self._running:
+            left = self._clocks[path].left(self._seconds(path) * slower)
+            if left is None:
+                return None
+            seconds += left
+        for _, path in self._waiting:
+            each = self._seconds(path) * slower
             if not each:
                 return None
-            seconds += each * (1 - self._share.get(path, 0.0))
-        slower = self._took / self._thought if self._thought else 1.0
-        return seconds * slower / max(1, min(self._slots, len(self._running) + len(self._waiting)))
+            seconds += each
+        return seconds / max(1, min(self._slots, len(self._running) + len(self._waiting)))
 
     def _take(self, outcome: Outcome, executor: Executor) -> None:
         """Note how an attempt ended."""
         path, result = outcome.path, outcome.result
         self._running.discard(path)
-        self._share.pop(path, None)
+        del self._clocks[path]
         _, edge = self._edges[path]
         if result is None:
             self._failed(outcome, edge)
@@ -338,7 +346,10 @@ class _Loop:
         self._next_save = time.monotonic() + SHARE * (time.monotonic() - begin)
 
     def _step(self, step: Step) -> None:
-        self._share[step.path] = step.step / max(1, step.steps)
+        if step.doing:
+            self._tell(step.path, "step", doing=step.doing)
+            return
+        self._clocks[step.path].step(step.step, step.steps)
         self._tell(step.path, "step", step.step, step.steps, step.loss)
 
     def _tell(
@@ -350,12 +361,13 @@ class _Loop:
         loss: float | None = None,
         result: FittedAdapter | None = None,
         message: str = "",
+        doing: str = "",
     ) -> None:
         if self._progress:
             self._next_look = self._next_look if state == "step" else 0.0
             index, edge = self._edges[path]
             job = (index, len(self._edges), step, steps, loss, result, message, edge.method or "")
-            self._progress(Progress(path, state, *job, self._left()))
+            self._progress(Progress(path, state, *job, self._left(), doing))
 
 
 def _locked(edge: PlannedEdge, quality: Mapping[str, float], seed: int, adapter: str) -> LockedAdapter:

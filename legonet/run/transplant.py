@@ -15,6 +15,7 @@ from legonet.errors import SelectError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Graph
 from legonet.plan.plan import Plan
+from legonet.plan.ports import find_ports
 from legonet.run.executors import make_executor
 from legonet.run.executors.base import Executor
 from legonet.run.jobs import Job, blobs_of, make_jobs
@@ -103,6 +104,7 @@ def transplant(
             accept(found.plan)
         order = ordered(found.graph, found.plan.jobs, options)
         wanted = {edge.path for edge in order}
+        _expect_bridges(project, found.graph, replace(found.plan, edges=tuple(order)))
         jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
         if run_lock is not None:
             run_lock.needs(_needs(found.plan, jobs, built))
@@ -138,6 +140,13 @@ def transplant(
         )
     notes = (*_unused(found.plan, read), *mended, *result.notes)
     return _with_others(replace(result, notes=notes), found.plan)
+
+
+def _expect_bridges(project: Project, graph: Graph, plan: Plan) -> None:
+    """Refuse modules that no bridge joins, before anything is fitted."""
+    bridged = tuple(edge for edge in plan if "teacher's category module" in edge.inputs)
+    if bridged:
+        find_ports(graph, replace(plan, edges=bridged), project.port_finder())
 
 
 def _needs(plan: Plan, jobs: Sequence[Job], lock: Lock) -> set[str]:

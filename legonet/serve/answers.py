@@ -53,16 +53,19 @@ def answer_data(
                 "image": photo.name,
                 "width": size_of(photo)[1],
                 "height": size_of(photo)[0],
-                "results": {path: _result(result, masks) for path, result in each.items()},
+                "results": {
+                    path: _result(result, size_of(photo) if masks else None) for path, result in each.items()
+                },
             }
             for photo, each in zip(photos, results, strict=True)
         ]
     }
 
 
-def _result(result: Result, masks: bool) -> dict[str, Any]:
+def _result(result: Result, drawn: tuple[int, int] | None) -> dict[str, Any]:
+    """The result's data, and its picture for a photo of that height and width."""
     data = _finite(result.data())
-    picture = result.picture() if masks else None
+    picture = None if drawn is None else result.alone(drawn[1], drawn[0])
     if picture is not None:
         file = io.BytesIO()
         picture.save(file, "PNG")

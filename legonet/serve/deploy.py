@@ -59,7 +59,7 @@ def deployment(
     """
     try:
         serve: Any = importlib.import_module("ray.serve")
-        from legonet.serve.secured import Place, expect_safe
+        from legonet.serve.secured import Place
     except ImportError as error:
         raise SelectError(
             f"legonet.serve.deployment: {error.name} is not installed; expected the extras `ray` and "
@@ -68,11 +68,12 @@ def deployment(
     import legonet
     from legonet.serve.options import ServeOptions
     from legonet.serve.service import Service
+    from legonet.web.conditions import expect_safe
 
     if replicas < 1:
         raise DataError(f"replicas: found {replicas}; expected 1 or more; correct it")
     place = Place(host, port, token, tuple(names))
-    expect_safe(place)
+    expect_safe(host, token)
     chosen = options or ServeOptions()
     network = legonet.load(graph).compile(*((paths,) if isinstance(paths, str) else paths))
     Service(network, chosen)  # says now what it could not serve

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
 
 from starlette.types import ASGIApp
 
 from legonet.compile.network import CompiledNetwork
-from legonet.errors import SelectError
 from legonet.serve.app import make_app
 from legonet.serve.description import FREE
 from legonet.serve.options import ServeOptions
+from legonet.web.conditions import expect_safe
 from legonet.web.guard import Guard, Rules
 
-SHORTEST = 32  # characters of a token
 PATIENCE = 60.0  # seconds that a whole body may take
 
 
@@ -44,22 +42,6 @@ class Place:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def expect_safe(place: Place) -> None:
-    """Refuse a place that others can reach without a token.
-
-    Raises:
-        SelectError: It is one, or the token is none.
-    """
-    token = place.token
-    if token is not None and (len(token) < SHORTEST or not token.isascii() or not token.isalnum()):
-        raise SelectError(f"token: expected {SHORTEST} letters and digits or more; take a longer one")
-    if token is None and not _is_loopback(place.host):
-        raise SelectError(
-            f"host {place.host}: others could reach it; expected a token of {SHORTEST} letters and digits or "
-            "more; put one into LEGONET_TOKEN, such as of: openssl rand -hex 32"
-        )
-
-
 def secured(network: CompiledNetwork, options: ServeOptions, place: Place) -> ASGIApp:
     """The application that serves a network, with the guard in front of it.
 
@@ -72,7 +54,7 @@ def secured(network: CompiledNetwork, options: ServeOptions, place: Place) -> AS
         SelectError: Others could reach it without a token.
         DataError: The network was joined by hand, or takes images by category.
     """
-    expect_safe(place)
+    expect_safe(place.host, place.token)
     rules = Rules(
         place.host,
         place.port,
@@ -83,10 +65,3 @@ def secured(network: CompiledNetwork, options: ServeOptions, place: Place) -> AS
         patience=PATIENCE,
     )
     return Guard(make_app(network, options, secured=place.token is not None), rules)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

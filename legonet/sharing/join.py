@@ -47,8 +47,8 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
         return False
     if os.path.normpath(workspace.root / manifest.graph) != os.path.normpath(file.absolute()):
         raise StoreError(
-            f"{file}: is {manifest.graph} in {place.shown}; expected the same place in the workspace; "
-            "move it, or choose another remote"
+            f"{file}: {place.shown} keeps this network as {manifest.graph}; expected it at that place in the "
+            "workspace too; move the file there, or choose another remote"
         )
     reading = _Reading(Objects(place), place.shown)
     theirs, their_lock = reading.graph(manifest), reading.lock(manifest)
@@ -65,7 +65,7 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
             loaded = parse_graph(here, str(file), file.name.lower().endswith(".json"))
             ours = loaded.graph
             _expect_same(ours, theirs, file, place)
-            known, known_lock = base or (None, None)
+            known_text, known, known_lock = base or (None, None, None)
             graph = join_graphs(known, ours, theirs, str(file), place.shown, loaded.positions)
             lock = join_locks(known_lock, our_lock, their_lock, str(lock_path(file)), place.shown)
             changed = graph != ours or lock != our_lock
@@ -75,6 +75,7 @@ def join(place: Place, found: Found, file: Path, workspace: Workspace) -> bool:
                 Side(here, ours, sha256(here.encode()) != last),
                 Side(text.decode(), theirs, sha256(text) != last),
                 file,
+                known_text,
             )
             text = None if joined == here else joined.encode()
         _write(workspace, blocks, file, text, lock)
@@ -143,13 +144,14 @@ class _Reading:
             found[path] = self._text(manifest, name, foreign.BLOCK)
         return found
 
-    def base(self, record: Record) -> tuple[Graph, Lock] | None:
+    def base(self, record: Record) -> tuple[str, Graph, Lock] | None:
         """What was pushed or pulled last; None where the remote has lost it: then nothing is in common."""
         try:
             graph = self._objects.read(record.graph[0], foreign.GRAPH.largest or 0)
             lock = self._objects.read(record.lock[0], foreign.LOCK.largest or 0)
             as_json = graph.lstrip()[:1] == b"{"
-            return parse_graph(graph, self._shown, as_json).graph, parse_lock(lock, self._shown)
+            found = parse_graph(graph, self._shown, as_json).graph
+            return graph.decode(), found, parse_lock(lock, self._shown)
         except (LegonetError, FileNotFoundError):
             return None
 

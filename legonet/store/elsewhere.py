@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_core import from_json
 
 from legonet import foreign
 from legonet.errors import StoreError
 from legonet.graph.fields import Array, Model, Name, Sha256
-from legonet.graph.in_parts import validated
+from legonet.graph.in_parts import counted, validated
 from legonet.store.plain_files import write_file
 
 RECORDS = "remotes"
+_Bytes = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Elsewhere(Model):
@@ -52,9 +52,9 @@ class Record(Model):
     remote: str = Field(max_length=4096)
     name: Name
     manifest: Sha256
-    graph: Annotated[tuple[Sha256, int], Array]
-    lock: Annotated[tuple[Sha256, int], Array]
-    blobs: dict[Sha256, int] = Field(default={})
+    graph: Annotated[tuple[Sha256, _Bytes], Array]
+    lock: Annotated[tuple[Sha256, _Bytes], Array]
+    blobs: dict[Sha256, _Bytes] = Field(default={})
     elsewhere: dict[str, Elsewhere] = Field(default={})
 
 
@@ -72,7 +72,7 @@ def read_record(path: Path) -> Record | None:
     """The record; None where there is none that can be read: it is made again by a pull."""
     with suppress(StoreError, ValueError):
         data = foreign.read_if_there(path, foreign.STATE)
-        if data is not None and isinstance(found := from_json(data), dict):
+        if data is not None and isinstance(found := counted(data), dict):
             return validated(Record, found)
     return None
 

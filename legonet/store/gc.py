@@ -95,9 +95,7 @@ def _orphans(workspace: Workspace, age: float) -> Orphans:
         needed |= set(named(read_lock(path)))
     live, now = live_needs(workspace.runs), time.time()
     found, size, kept, young, used = list[Path](), 0, 0, 0, 0
-    places = [
-        each for each in (workspace.store.folder, workspace.checkpoints, workspace.fetched) if each.is_dir()
-    ]
+    places = [each for each in (workspace.store.folder, workspace.checkpoints) if each.is_dir()]
     stored = {file for place in places for file in place.rglob("*") if file.is_file()}
     torn = {file for file in workspace.root.rglob(".*.tmp") if is_temporary(file)}
     for file in sorted(stored | torn | left_over(workspace)):

@@ -107,7 +107,7 @@ class _FileLock(ABC):
 
     def _owner(self) -> str:
         """Who holds it, and for how long, as the file says."""
-        with suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
+        with suppress(OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             owner = json.loads(_beginning(self._path, _OWNER).split(b"\n")[0])
             since = float(owner["since"])
             age = max(0.0, time.time() - since)  # a clock may go backwards
@@ -256,7 +256,8 @@ def live_needs(folder: Path) -> tuple[float, frozenset[str] | None] | None:
             owner, needs, _ = _beginning(path, _LARGEST).split(b"\n")
             began = min(began, float(json.loads(owner)["since"]))
             needed |= set(json.loads(needs))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # it has not said it yet
+        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+            # it has not said it yet
             unknown = True
     if began == float("inf") and not unknown:
         return None

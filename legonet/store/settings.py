@@ -1,6 +1,6 @@
-"""The user's own folder of settings, outside any workspace: whoever makes one could ship what lies in it.
+"""The user's own folders, outside any workspace: whoever makes one could ship what lies in it.
 
-Its files list names by the real path of a workspace, such as
+Files of the folder of settings list names by the real path of a workspace, such as
 
     /home/me/zoo: [s3://bucket/zoo]
 """
@@ -25,6 +25,21 @@ def settings_file(name: str) -> Path:
     """
     given = os.environ.get("XDG_CONFIG_HOME", "")
     return (Path(given) if Path(given).is_absolute() else Path.home() / ".config") / _FOLDER / name
+
+
+def cache_folder(name: str) -> Path:
+    """A folder of the user's own for what can be had again, where XDG names it.
+
+    Raises:
+        StoreError: The user has no home.
+    """
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / _FOLDER / name
+    except RuntimeError as error:
+        raise StoreError(
+            "no home folder: expected one, to keep what is fetched in; set HOME or XDG_CACHE_HOME"
+        ) from error
 
 
 def listed_for(workspace: Path, name: str, what: str, example: str) -> list[str]:

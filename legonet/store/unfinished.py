@@ -9,6 +9,7 @@ from pathlib import Path
 
 from legonet import foreign
 from legonet.errors import GraphError, StoreError
+from legonet.graph.in_parts import counted
 from legonet.graph.load import load_graph
 from legonet.store.blobs import sha256
 from legonet.store.plain_files import write_file
@@ -64,7 +65,7 @@ def left_over(workspace: Workspace) -> set[Path]:
 def _left(workspace: Workspace, record: Path) -> set[Path]:
     root = workspace.root
     try:
-        data = json.loads(foreign.read(record, foreign.STATE))
+        data = counted(foreign.read(record, foreign.STATE))
         graph, files = root / data["graph"], {root / each for each in data["files"]}
         there = {file for file in files if _is_made_by_saving(workspace, graph, file) and file.is_file()}
         return there - _named(root, graph.parent) if there else there

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,11 +15,12 @@ from typing import Literal
 
 from legonet.errors import StoreError
 from legonet.graph.fields import NAME_PATTERN
-from legonet.store.blobs import Store
+from legonet.store.blobs import Store, sha256
 from legonet.store.confined import expect_inside
 from legonet.store.elsewhere import RECORDS, Elsewhere, files_elsewhere
 from legonet.store.locks import WritersLock
-from legonet.store.plain_files import write_file
+from legonet.store.plain_files import holds, write_file
+from legonet.store.settings import cache_folder
 
 STATE_FOLDER = ".legonet"
 BLOCKS_FOLDER = "blocks"
@@ -125,10 +128,19 @@ class Workspace:
         known = self.elsewhere.get(path.relative_to(root).as_posix())
         return known if known is not None and known.blobs else None
 
-    @property
-    def fetched(self) -> Path:
-        """The folder of teachers' files that were fetched, until the teacher is added."""
-        return self.state("fetched")
+    def found_out(self, name: str) -> Path | None:
+        """A file for what this machine has found out of the workspace, in the user's own folder.
+
+        It would be believed wherever it lay, and whoever makes a workspace could ship one that lies.
+
+        Returns:
+            None where the user has no home: nothing is kept then.
+        """
+        key = sha256(os.path.realpath(self.root).encode())[:16]
+        try:
+            return cache_folder("workspaces") / key / name
+        except StoreError:
+            return None
 
     @property
     def journal_path(self) -> Path:
@@ -201,8 +213,8 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
 
     Args:
         folder: Its root; made if it does not exist.
-        example: Copy the animals' graph, its teachers, and an image of each of its categories; else a graph
-            without anything in it is begun, of the folder's name.
+        example: Copy the blocks, the animals' graph, its teachers, and an image of each of its categories;
+            else a graph without anything in it is begun, of the folder's name, and `blocks/` is empty.
 
     Returns:
         The files that were written.
@@ -227,7 +239,8 @@ def init_workspace(folder: Path, example: bool = True) -> list[Path]:
             )
     for target, data in files.items():
         write_file(target, data)
-    workspace.own(folder / GRAPHS_FOLDER).mkdir(parents=True, exist_ok=True)
+    for name in (GRAPHS_FOLDER, BLOCKS_FOLDER):
+        workspace.own(folder / name).mkdir(parents=True, exist_ok=True)
     # The state folder keeps itself out of version control; a .gitignore of the user's is left alone.
     write_file(workspace.state(_IGNORE), b"*\n")
     return list(files)
@@ -241,7 +254,6 @@ def _new_files(begun: str | None) -> Iterator[tuple[str, bytes]]:
     """
     from legonet.graph.json_schema import graph_schema
 
-    yield from _copies("blocks")
     schema = json.dumps(graph_schema(), indent=2, ensure_ascii=False)
     yield f"{GRAPHS_FOLDER}/{SCHEMA_FILE}", f"{schema}\n".encode()
     yield (
@@ -251,6 +263,7 @@ def _new_files(begun: str | None) -> Iterator[tuple[str, bytes]]:
     if begun is not None:
         yield f"{GRAPHS_FOLDER}/{begun}.yaml", _BEGUN.format(line=SCHEMA_LINE, name=begun).encode()
         return
+    yield from _copies("blocks")
     for name, data in (*_copies("graphs"), *_copies("images")):
         if name == _EXAMPLE:
             yield name, f"{SCHEMA_LINE}\n".encode() + data
@@ -267,6 +280,6 @@ def _copies(name: Literal["blocks", "graphs", "images"]) -> Iterator[tuple[str, 
 
 def _same(target: Path, data: bytes) -> bool:
     try:
-        return target.read_bytes() == data
+        return stat.S_ISREG(target.lstat().st_mode) and holds(target, [data])
     except OSError:  # a folder, or a file that may not be read
         return False

@@ -19,12 +19,13 @@ from legonet.network import Network
 from legonet.store.workspace import Workspace
 from legonet.studio.models.teachers import CutData, Inspect, Inspected, NewTeacher
 from legonet.teachers.cut_points import ends, list_cut_points
+from legonet.teachers.models.library import with_argument
 from legonet.teachers.models.table import find_model, input_of
 from legonet.teachers.outputs import output_of
 from legonet.teachers.tracing.outputs import read_output
 from legonet.teachers.tracing.plain import plain
 from legonet.teachers.tracing.trace import trace
-from legonet.teachers.weights.checkpoints import fill_from
+from legonet.teachers.weights.checkpoints import OtherModelError, fill_from
 from legonet.web.faults import FaultError, refuse
 
 SHAPE = (3, 224, 224)
@@ -59,8 +60,20 @@ def inspect(asked: Inspect, workspace: Workspace, weights: Path | None, name: st
     notes: list[str] = []
     module = _model(asked.model, workspace)
     if weights is not None:
-        with _called(weights, name):
-            fill_from(module, weights, "weights", asked.model, None, notes.append, follow=False)
+        try:
+            with _called(weights, name):
+                fill_from(module, weights, "weights", asked.model, None, notes.append, follow=False)
+        except FaultError as error:
+            width = error.__cause__.width if isinstance(error.__cause__, OtherModelError) else None
+            wider = None if width is None else with_argument(asked.model, "num_classes", width)
+            if wider is None:
+                raise
+            # Nearly all models that people have trained are of other classes than a library's are.
+            found = inspect(asked.model_copy(update={"model": wider}), workspace, weights, name)
+            note = (
+                f"The weights are of {width} {'class' if width == 1 else 'classes'}, so the model is {wider}."
+            )
+            return found.model_copy(update={"notes": (note, *found.notes)})
     with plain(with_room(module), asked.model) as given:
         found = trace(given.module, size, output=read_output(asked.output, asked.model), where=asked.model)
     cuts = list_cut_points(found.graph, size, asked.model)

@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from legonet import foreign
 from legonet.errors import LegonetError, StoreError
 from legonet.foreign import MIB
@@ -130,6 +132,10 @@ class Children:
         """
         return self._workspace.state(FOLDER, self._kind, *names)
 
+    def _mark(self, id_: str) -> Path | None:
+        """What tells that this user started a child: its folder may have come with the workspace."""
+        return self._workspace.found_out(f"{FOLDER}/{self._kind}/{id_}")
+
     def start(self, arguments: Sequence[str], shown: Sequence[str], **asked: object) -> Child:
         """Start a command of legonet's.
 
@@ -164,6 +170,8 @@ class Children:
             "pid": process.pid,
             "started": time.time(),
         }
+        if (mark := self._mark(id_)) is not None:
+            write_file(mark, b"")
         write_file(folder / "asked.json", json.dumps(data).encode())
         threading.Thread(target=_wait, args=(process, folder), daemon=True, name=f"child {id_}").start()
         self._tidy()
@@ -177,10 +185,12 @@ class Children:
         """
         if not id_ or set(id_) - set(_LETTERS) or len(id_) > 40:  # no path
             raise self._unknown(id_)
-        folder = self.folder(id_)
+        folder, mark = self.folder(id_), self._mark(id_)
+        if mark is None or not mark.exists():
+            raise self._unknown(id_)
         try:
-            asked = json.loads(foreign.read(folder / "asked.json", _SAYS))
-        except (LegonetError, ValueError, RecursionError):
+            asked = from_json(foreign.read(folder / "asked.json", _SAYS))
+        except (LegonetError, ValueError):
             raise self._unknown(id_) from None
         if not isinstance(asked, dict):
             raise self._unknown(id_)
@@ -209,6 +219,8 @@ class Children:
                     old = self.find(each)
                     if not old.alive():
                         shutil.rmtree(old.folder, ignore_errors=True)
+                        if (mark := self._mark(each)) is not None:
+                            mark.unlink(missing_ok=True)
 
 
 # A studio that a script started with `&` ignores interrupts; so would what it starts, and none could stop it.
@@ -255,4 +267,4 @@ def _changed(path: Path) -> float:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and 0 <= value < float("inf") else 0.0
+    return float(value) if isinstance(value, int | float) and 0 <= value < 2**53 else 0.0

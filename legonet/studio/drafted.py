@@ -8,7 +8,7 @@ from pathlib import Path
 
 from legonet.errors import LegonetError, Problem
 from legonet.graph.lock import Lock, lock_path, read_lock
-from legonet.graph.schema import Graph
+from legonet.graph.schema import Graph, Teacher
 from legonet.graph.select import givers
 from legonet.ir.graph import Shape
 from legonet.plan.plan import Plan, PlannedEdge
@@ -21,22 +21,44 @@ from legonet.teachers.crossing import PortFinder
 from legonet.teachers.sources.file import FileTeacher
 
 
-def open_project(graph: Graph, path: Path) -> tuple[Project, Lock]:
+class Teachers:
+    """The teachers' files of one graph file: what was read of them once is known until they change.
+
+    Args:
+        path: The graph file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.workspace = path, Workspace.find(path)
+        self._known: dict[str, tuple[Teacher, FileTeacher]] = {}
+
+    def of(self, graph: Graph) -> dict[str, FileTeacher]:
+        """Those of a graph that need not be what the file says."""
+        folder, found = self.path.absolute().parent, dict[str, FileTeacher]()
+        for name, each in graph.teachers.items():
+            spec, source = self._known.get(name, (None, None))
+            if source is None or spec != each:
+                source = FileTeacher(name, each, folder, self.workspace)
+                self._known[name] = each, source
+            found[name] = source
+        return found
+
+
+def open_project(graph: Graph, teachers: Teachers) -> tuple[Project, Lock]:
     """A graph that need not be what its file says, with its file's lock, store and teachers.
 
     Args:
         graph: The network.
-        path: The graph file.
+        teachers: Of its file.
 
     Raises:
         LegonetError: The lock file cannot be read.
     """
-    workspace = Workspace.find(path)
+    path, workspace = teachers.path, teachers.workspace
     workspace.own(lock_path(path.absolute()))
-    folder = path.absolute().parent
-    sources = {name: FileTeacher(name, each, folder, workspace) for name, each in graph.teachers.items()}
     journal = Journal(workspace.journal_path)
-    return Project(graph, workspace.store, sources, journal, workspace), read_lock(lock_path(path))
+    project = Project(graph, workspace.store, teachers.of(graph), journal, workspace)
+    return project, read_lock(lock_path(path))
 
 
 @dataclass(frozen=True)
@@ -76,17 +98,17 @@ class Drafted:
         return {each.path: each for each in self.plan.edges if each.action == "remove"} | self.plan.by_path
 
 
-def understand(graph: Graph, path: Path) -> Drafted:
+def understand(graph: Graph, teachers: Teachers) -> Drafted:
     """Find out what there is to know of a graph; what cannot be found out is a problem, and no error.
 
     Args:
         graph: The network.
-        path: The graph file.
+        teachers: Of its file.
 
     Raises:
         LegonetError: The lock file cannot be read.
     """
-    project, lock = open_project(graph, path)
+    project, lock = open_project(graph, teachers)
     problems: list[Problem] = []
     planned, ports = None, dict[str, Ports]()
     finder = project.port_finder()

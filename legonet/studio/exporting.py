@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from pydantic_core import from_json
 
 from legonet import foreign
 from legonet.errors import LegonetError
@@ -79,8 +80,8 @@ class Exports:
             form=_form(child),
             state=state,
             paths=tuple(map(str, paths)) if isinstance(paths, list) else (),
-            bytes=size if isinstance(size, int) else None,
-            difference=float(difference) if isinstance(difference, int | float) else None,
+            bytes=size if isinstance(size, int) and 0 <= size < 2**53 else None,
+            difference=difference if isinstance(difference, float) else None,
             explain=explanation if isinstance(explanation, dict) else None,
             table=str(data.get("table", "")),
             message="" if alive or said is not None else child.errors() or "its process ended without a word",
@@ -106,15 +107,15 @@ class Exports:
 
 def _form(child: Child) -> Form:
     form = child.asked.get("form")
-    if form not in NAMES:
+    if not isinstance(form, str) or form not in NAMES:
         raise refuse(404, f"no export {child.id}", key="id")
-    return form
+    return cast(Form, form)
 
 
 def _said(child: Child) -> dict[str, Any] | None:
     """What it printed at its end."""
-    with suppress(LegonetError, ValueError, RecursionError):
-        found = json.loads(foreign.read(child.output, foreign.STATE))
+    with suppress(LegonetError, ValueError):
+        found = from_json(foreign.read(child.output, foreign.STATE))
         if isinstance(found, dict) and "output" in found:
             return found
     return None
@@ -123,8 +124,9 @@ def _said(child: Child) -> dict[str, Any] | None:
 def _pack(folder: Path, packed: Path) -> None:
     """A folder as a zip file, which is there whole or not at all; no link is followed."""
     temporary = packed.with_name(f"{packed.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as archive:
             for place, folders, files in os.walk(folder):
                 folders.sort()
                 for name in sorted(files):

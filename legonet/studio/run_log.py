@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from legonet import foreign
 from legonet.studio.models.runs import Job
@@ -72,7 +73,12 @@ class RunLog:
             self._end(event)
         elif state == "waiting":
             self.message = _text(event.get("message"))
-        elif isinstance(path, str) and state in _STATES and (path in self._jobs or self._room()):
+        elif (
+            isinstance(path, str)
+            and isinstance(state, str)
+            and state in _STATES
+            and (path in self._jobs or self._room())
+        ):
             job = self._jobs.setdefault(path[:200], _Job())
             self.message = ""
             _tell(job, event, _STATES[state])
@@ -154,8 +160,8 @@ def event_of(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b"{") or len(line) > foreign.MIB:
         return None
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
+        found = from_json(line)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 

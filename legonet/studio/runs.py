@@ -72,6 +72,10 @@ class RunBook:
             raise refuse(422, f"{written}: no folder", "expected one of the workspace", key=f"samples.{path}")
         return str(folder)
 
+    def is_busy(self, graph: str) -> bool:
+        """Whether a run of ours is at work on a network."""
+        return any(each.asked.get("graph") == graph and each.alive() for each in self.children.all())
+
     def _expect_alone(self, graph: str) -> None:
         for each in self.children.all():
             if each.asked.get("graph") == graph and each.alive():
@@ -146,8 +150,9 @@ def _state_of(child: Child, log: RunLog, alive: bool) -> tuple[RunState, str]:
         return "running", ""
     if log.result is not None:
         failed = log.result.get("failed")
-        notes = log.result.get("notes")
-        said = "\n".join(str(each) for each in notes[:20]) if isinstance(notes, list) else ""
+        notes, told = log.result.get("notes"), {note for job in log.jobs(alive) for note in job.notes}
+        others = [str(each) for each in notes if each not in told] if isinstance(notes, list) else []
+        said = "\n".join(others[:20])
         if isinstance(failed, dict) and failed:
             return "failed", "\n".join(map(str, list(failed.values())[:20]))
         return "done", said

@@ -19,7 +19,7 @@ from legonet.render.view import FITTED, STATE_OF_ACTION, EdgeView, View, make_vi
 from legonet.studio.draft import Snapshot
 from legonet.studio.drafted import Drafted
 from legonet.studio.models.base import Cost, ProblemData
-from legonet.studio.models.graph import Brick, Edge, Place, State, TaskBrick, TeacherBrick
+from legonet.studio.models.graph import Brick, Edge, Measuring, Place, State, TaskBrick, TeacherBrick
 
 Figures = Mapping[str, Mapping[str, object]]
 
@@ -29,6 +29,7 @@ def state_of(
     snapshot: Snapshot,
     drafted: Drafted,
     figures: Figures,
+    measuring: Measuring,
     *,
     changed_outside: bool,
     read_only: bool,
@@ -40,6 +41,7 @@ def state_of(
         snapshot: The draft.
         drafted: What is known of its network.
         figures: What was measured, by path: the row of `legonet evaluate --json`.
+        measuring: How far that is.
         changed_outside: The file is not what it was.
         read_only: Nothing may be changed.
     """
@@ -67,6 +69,7 @@ def state_of(
         if drafted.project.workspace
         else (),
         methods={name: dict(model_schema(kind)) for name, kind in zip(METHODS.names(), METHODS, strict=True)},
+        measuring=measuring,
         problems=shown_problems(drafted.problems),
     )
 

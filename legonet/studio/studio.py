@@ -12,8 +12,9 @@ from legonet.graph.schema import Graph
 from legonet.run.pace import is_worth_measuring
 from legonet.studio.children import Children
 from legonet.studio.draft import Draft
-from legonet.studio.drafted import Drafted, understand
+from legonet.studio.drafted import Drafted, Teachers, understand
 from legonet.studio.exporting import Exports
+from legonet.studio.measuring import Measures
 from legonet.studio.models.graph import State
 from legonet.studio.runs import RunBook
 from legonet.studio.state import Figures, state_of
@@ -41,7 +42,9 @@ class Studio:
         self.draft = Draft(path)
         self.workspace = self.draft.workspace
         self.runs = RunBook(path, self.workspace)
+        self.measures = Measures(path, self.workspace)
         self.exports, self.uploads = Exports(path, self.workspace), Uploads(self.workspace)
+        self._teachers = Teachers(path)
         self._trial: Trial | None = None
         self.closed = self._measured = False
         self.streams = 0  # that are open
@@ -81,19 +84,27 @@ class Studio:
 
     def state(self) -> State:
         """The draft, and all that is known of it."""
-        snapshot = self.draft.now()
+        snapshot, changed = self.draft.now(), self.draft.changed_outside()
+        drafted = self.understood(snapshot.loaded.graph)
+        name = drafted.graph.name
+        looked = self.measures.look(name)
+        figures = {**self.figures, **looked.figures(drafted.lock)}
+        still = not (self.read_only or snapshot.dirty or changed or self.runs.is_busy(name))
+        if still and self.measures.go_on(drafted, looked, figures):
+            looked = self.measures.look(name)
         return state_of(
             self.path,
             snapshot,
-            self.understood(snapshot.loaded.graph),
-            self.figures,
-            changed_outside=self.draft.changed_outside(),
+            drafted,
+            figures,
+            looked.now,
+            changed_outside=changed,
             read_only=self.read_only,
         )
 
     def understood(self, graph: Graph) -> Drafted:
         """What is known of a graph, as things are now."""
-        return understand(graph, self.path)
+        return understand(graph, self._teachers)
 
     def saved(self) -> Drafted:
         """What is known of the file, for what works on it.

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.open import compile_paths, compile_teacher
@@ -25,7 +24,7 @@ from legonet.store.blobs import sha256
 from legonet.studio.drafted import Drafted
 from legonet.studio.models.trial import PathResult, Predicted, Said
 
-LARGEST_SIDE = 2048  # pixels of what is drawn
+LARGEST_SIDE = 2048  # pixels of what is drawn over the photo, which the page brings to its size
 MOST_TEACHERS = 64  # that are held
 
 
@@ -55,20 +54,18 @@ class Trial:
             LegonetError: A path is not built, or the image is none that the network takes.
         """
         network = self._network(drafted, text, paths)
-        photo = Photo("image", picture)
+        seen = _Seen(picture)
 
         def tell(error: DataError, photo: Photo) -> None:
             raise error
 
-        (found,) = predict_each(network, [photo], 1, tell)
-        shown = photo.picture()
+        channels = network.input_shape[0] if network.input_shape else 3
+        (found,) = predict_each(network, [Photo("image", seen.pixels(channels))], 1, tell)
         return Predicted(
             width=picture.width,
             height=picture.height,
             results=tuple(
-                PathResult(
-                    path=path, teacher=self._teacher(drafted, path, photo, shown), **_said(result, shown)
-                )
+                PathResult(path=path, teacher=self._teacher(drafted, path, seen), **_said(result, seen.shown))
                 for path, result in found.results.items()
             ),
         )
@@ -84,7 +81,7 @@ class Trial:
             self._compiled = _Compiled(key, network)
         return self._compiled.network
 
-    def _teacher(self, drafted: Drafted, path: str, photo: Photo, shown: Image.Image) -> Said | None:
+    def _teacher(self, drafted: Drafted, path: str, seen: _Seen) -> Said | None:
         edge = drafted.by_path.get(path)
         name = None if edge is None else edge.teacher
         if name is None:
@@ -96,31 +93,45 @@ class Trial:
                     self._teachers.clear()
                 source = drafted.project.sources[name]
                 self._teachers[name] = compile_teacher(drafted.graph, source, "cpu")
-            values = photo.pixels(drafted.graph.input_of(category).shape[0])
+            values = seen.pixels(drafted.graph.input_of(category).shape[0])
             with torch.no_grad():
                 output = self._teachers[name](values[None])[0]
         except LegonetError:  # its files are gone; the path is there without it
             return None
         meaning, label = drafted.graph.tasks[task].output, drafted.graph.categories[category].label
-        return Said(**_said(meaning.read(output, label or category), shown))
+        return Said(**_said(meaning.read(output, label or category), seen.shown))
 
 
-def _said(result: Result, photo: Image.Image) -> dict[str, Any]:
-    return {"result": result.data(), "text": result.text(), "mask": _drawn(result, photo.size)}
+class _Seen:
+    """An image that many look at: its pixels are made once.
+
+    Args:
+        picture: The image.
+    """
+
+    def __init__(self, picture: Image.Image) -> None:
+        self._picture = picture
+        self._pixels: dict[int, Tensor] = {}
+        shrunk = min(1.0, LARGEST_SIDE / max(picture.size))
+        self.shown = max(1, round(picture.width * shrunk)), max(1, round(picture.height * shrunk))
+
+    def pixels(self, channels: int) -> Tensor:
+        """Its values (channels, height, width), in [0, 1]."""
+        if channels not in self._pixels:
+            self._pixels[channels] = Photo("image", self._picture).pixels(channels)
+        return self._pixels[channels]
+
+
+def _said(result: Result, size: tuple[int, int]) -> dict[str, Any]:
+    data = result.data()
+    by_the_page = data.keys() & {"boxes", "points"}  # which are sharp at any size
+    return {"result": data, "text": result.text(), "mask": None if by_the_page else _drawn(result, size)}
 
 
 def _drawn(result: Result, size: tuple[int, int]) -> str | None:
-    """What a result draws over its image, and nothing of the image: what differs on black and on white."""
-    shrunk = min(1.0, LARGEST_SIDE / max(size))
-    size = (max(1, round(size[0] * shrunk)), max(1, round(size[1] * shrunk)))
-    black = result.overlay(Image.new("RGB", size, (0, 0, 0)))
-    white = result.overlay(Image.new("RGB", size, (255, 255, 255)))
-    if black is None or white is None:
+    layer = result.layer(size)
+    if layer is None:
         return None
-    on_black, on_white = (np.asarray(each.convert("RGB")).astype(np.float32) for each in (black, white))
-    alpha = np.clip(255 - (on_white - on_black).mean(axis=2), 0, 255)
-    colour = np.where(alpha[..., None] > 0, on_black * 255 / np.maximum(alpha, 1)[..., None], 0)
-    pixels = np.dstack([np.clip(colour, 0, 255), alpha]).round().astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    layer.save(file, "PNG", compress_level=1)  # sent once, over no network
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

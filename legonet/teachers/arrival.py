@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from legonet.errors import TeacherError
 from legonet.graph.editing.on_conflict import (
     as_variant,
     kept_beside,
@@ -15,6 +16,10 @@ from legonet.graph.editing.on_conflict import (
 )
 from legonet.graph.schema import Graph
 from legonet.graph.select import givers
+from legonet.ir.several import maps_given
+from legonet.ir.split import Cut
+from legonet.ops.call import Shape
+from legonet.ops.shapes import show_shape
 from legonet.teachers.from_module import add_model
 from legonet.teachers.new_teacher import NewTeacher
 from legonet.teachers.sources.memory import MemoryTeacher
@@ -35,7 +40,7 @@ def add_teacher(
         The new graph, and the teacher.
 
     Raises:
-        LegonetError: As of `legonet.teachers.from_module.add_model`.
+        LegonetError: As of `legonet.teachers.from_module.add_model` and `expect_bridge`.
     """
     category, on_conflict = new.category, new.on_conflict
     taken = teacher_of(graph, category, new.task)
@@ -60,8 +65,35 @@ def add_teacher(
     elif on_conflict == "variant":
         grown = as_variant(base, grown, new.name)
     else:
+        expect_bridge(new.name, known, sources[known].cut(), source.cut(), image.shape)
         source.notes = (*source.notes, kept_beside(known))
     return grown, source
+
+
+def expect_bridge(name: str, giver: str, known: Cut, own: Cut, image: Shape) -> None:
+    """Refuse a teacher beside another of its category where no bridge joins their features.
+
+    Args:
+        name: The teacher.
+        giver: The one that gives the category's module.
+        known: Where that one is cut.
+        own: Where the teacher is cut.
+        image: The shape of the category's images.
+
+    Raises:
+        TeacherError: What crosses at one of the cuts is not one map.
+    """
+    for teacher, cut in ((name, own), (giver, known)):
+        shape, maps = cut.shape(image), maps_given(cut.below)
+        if len(shape) == 3:
+            continue
+        crosses = f"{len(maps)} maps cross" if maps else f"{show_shape(shape)} crosses"
+        raise TeacherError(
+            f"teachers.{name}: its category module is another one than that of {giver}, and {crosses} at "
+            f"'{cut.name}' of {teacher}; expected one map at both, to match the two at the image; cut both "
+            "where one map crosses, train it frozen below the cut, or make it a variant (--on-conflict "
+            "variant; on_conflict in Python and in drops)"
+        )
 
 
 def _in_place(before: Graph, after: Graph, old: str, new: str) -> Graph:

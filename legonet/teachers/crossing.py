@@ -1,7 +1,7 @@
 """What crosses at a teacher's cut, and what one image costs below and above it.
 
 Needs no torch where arithmetic is enough, as it is for chains of layers. Other graphs are run on torch's meta
-device, once: what was found is kept in a file of the workspace that may be deleted at any time.
+device, once: what was found is kept in a file of the user's own that may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from legonet.store.blobs import sha256
 from legonet.store.plain_files import write_file
 from legonet.teachers.feature_maps import MAP, expect_channels_first
 from legonet.teachers.sources.source import TeacherSource
+
+_DAMAGED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
 class Crossing(NamedTuple):
@@ -92,7 +94,7 @@ class PortFinder:
         if self._kept is None:
             self._kept = {}
             if self._file is not None:
-                with suppress(StoreError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+                with suppress(StoreError, *_DAMAGED):
                     self._kept = _read(json.loads(foreign.read(self._file, foreign.STATE)))
         return self._kept
 
@@ -110,7 +112,13 @@ def _read(data: Mapping[str, list[dict[str, Any]]]) -> dict[str, Crossing]:
                 tuple(port["shape"]), None if port["own"] is None else tuple(port["own"]), _maps(port["maps"])
             ),
             *(
-                Size(int(part["operations"]), tuple(part["gives"]), int(part["window"]), _maps(part["maps"]))
+                Size(
+                    int(part["operations"]),
+                    tuple(part["gives"]),
+                    int(part["window"]),
+                    _maps(part["maps"]),
+                    _maps(part["rectified"]),
+                )
                 for part in sizes
             ),
         )

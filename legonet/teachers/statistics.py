@@ -133,8 +133,7 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
             active = [before + now for before, now in zip(active, seen, strict=True)] if active else seen
     if not count:
         raise TeacherError("no image to record statistics on; expected at least one")
-    output = torch.cat(outputs)
-    output = output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim > 2 else output.flatten(1)
+    output = _by_output(torch.cat(outputs))
     activity = [(total / count).float() for total in active]
     maps = kept.features()
     pixels = maps[0].numel()
@@ -157,6 +156,16 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
         output_quantiles=_quantiles(output.T.float()),
         maps=several or (),
     )
+
+
+def quantiles_of_outputs(output: Tensor) -> Tensor:
+    """Quantiles of each of a teacher's outputs (batch, outputs, …) at `levels`, (outputs, number)."""
+    return _quantiles(_by_output(output).T.float())
+
+
+def _by_output(output: Tensor) -> Tensor:
+    """(numbers, outputs), of maps every position's."""
+    return output.flatten(2).transpose(1, 2).flatten(0, 1) if output.ndim > 2 else output.flatten(1)
 
 
 class _Reservoir:

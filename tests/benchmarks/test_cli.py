@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -9,9 +10,10 @@ import sys
 import pytest
 
 from benchmarks.cli import main
+from benchmarks.cli.app import app
 
 NAMES = [
-    "paper", "speed", "serve", "scale", "compile", "report", "models", "saving", "sides",
+    "at-once", "paper", "speed", "serve", "scale", "compile", "report", "models", "saving", "sides",
     "peers", "scenes", "messages", "photos", "fuzz", "cells",
 ]  # fmt: skip
 
@@ -24,7 +26,22 @@ def test_help(capsys: pytest.CaptureFixture[str], name: str, flag: str) -> None:
     assert err == ""
     assert f"Usage: python -m benchmarks {name}".strip() in out
     if not name:
-        assert re.findall(r"^  (\w+) ", out.split("Commands:")[1], re.MULTILINE) == NAMES
+        assert re.findall(r"^  ([\w-]+) ", out.split("Commands:")[1], re.MULTILINE) == NAMES
+
+
+def test_each_command_has_a_file_of_its_own() -> None:
+    """A file's function is what runs; help is the same however it is reached."""
+    for name in NAMES:
+        module = importlib.import_module(f"benchmarks.cli.{name.replace('-', '_')}")
+        (found,) = [each for each in app.registered_commands if each.name == name]
+        assert found.callback is getattr(module, name.replace("-", "_"))
+
+
+@pytest.mark.parametrize("name", ["paper", "speed", "report", "peers"])
+def test_images_of_no_known_split_are_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main([name, "--split", "training"]) == 1
+    expected = "--split training: no such split; expected validation or test"
+    assert capsys.readouterr().err.strip() == expected
 
 
 def test_what_the_user_got_wrong_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +64,7 @@ def test_help_needs_nothing_heavy() -> None:
     script = """
 import sys
 from benchmarks.cli import main
+from benchmarks.cli.app import app
 assert main(["paper", "--help"]) == 0
 heavy = {"torch", "numpy", "pydantic", "matplotlib", "rich"} & set(sys.modules)
 assert not heavy, heavy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import models
+from benchmarks.architectures import TIMM, Raw, list_models
+from benchmarks.bounded import StoppedError, bounded
 from benchmarks.models import (
-    TIMM,
+    FORMATS,
+    Outcome,
     awake,
-    list_models,
     measure,
     pullback_error,
     read_outcomes,
     run_models,
+    write_outcomes,
     write_table,
 )
 from legonet.ir.interpreter import build_graph
@@ -57,7 +61,7 @@ def test_weights_that_begin_at_zero_hide_nothing(monkeypatch: pytest.MonkeyPatch
     torch.manual_seed(0)
     model = awake(Asleep())
     assert all(bool(parameter.any()) for parameter in model.parameters())
-    monkeypatch.setattr(models, "_build", lambda group, name: model)
+    monkeypatch.setattr(models, "build", lambda group, name: model)
     outcome = measure("timm", "timm:asleep")
     assert outcome.passed, outcome.reason
 
@@ -74,9 +78,9 @@ class Branches(nn.Module):
 
 
 def test_a_model_without_a_place_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_build", lambda group, name: Branches())
+    monkeypatch.setattr(models, "build", lambda group, name: Branches())
     outcome = measure("timm", "timm:branches")
-    assert outcome.reason == "it has no place that a single tensor crosses"
+    assert outcome.reason == "it has no place that a single tensor crosses, nor one of several maps"
     assert not outcome.passed
 
 
@@ -84,20 +88,79 @@ def test_the_list() -> None:
     groups = [group for group, _ in list_models()]
     assert groups.count("classification") > 70
     assert groups.count("segmentation") == 6
-    assert groups.count("timm") == len(set(TIMM)) >= 40
+    assert len(set(TIMM)) == len(TIMM) >= 120
+    assert groups.count("heads") == groups.count("detection") == 12
+
+
+class Detector(nn.Module):
+    """Heads give lists, or tensors by name; both are joined for each image."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.head = Levels(), head
+
+
+class Levels(nn.Module):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"0": x, "1": x[..., ::2, ::2]}
+
+
+class Head(nn.Module):
+    def __init__(self, named: bool) -> None:
+        super().__init__()
+        self.named = named
+
+    def forward(self, maps: list[Tensor]) -> object:
+        if self.named:
+            return {"scores": maps[0].flatten(2), "boxes": maps[1].flatten(2)}
+        return [each[:, :1] for each in maps], [each[:, 1:] for each in maps]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_a_detector_gives_before_boxes_are_chosen(named: bool) -> None:
+    assert Raw(Detector(Head(named)))(torch.rand(2, 3, 4, 4)).shape == (2, 3 * (16 + 4))
 
 
 def test_outcomes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = [("timm", "timm:none"), ("timm", "other:none")]
     monkeypatch.setattr(models, "list_models", lambda groups=(): named)
+    monkeypatch.setattr(models, "tried", models.measure)
     told: list[str] = []
     outcomes = run_models(tmp_path / "m.jsonl", told=lambda outcome: told.append(outcome.name))
     assert told == ["timm:none", "other:none"]
     assert not any(outcome.passed for outcome in outcomes)
     assert read_outcomes(tmp_path / "m.jsonl") == outcomes
-    monkeypatch.setattr(models, "measure", None)
+    monkeypatch.setattr(models, "tried", None)
     assert run_models(tmp_path / "m.jsonl") == outcomes
-    assert "| timm | 2 | 0 | 0% |" in write_table(outcomes)
+    assert "| timm | 2 | 0 of 2 | 0 of 2 | 0 of 2 | 0 of 2 | 0 of 2 |" in write_table(outcomes)
+    whole = Outcome(
+        "timm:none", "timm", same=True, pulled=True, compiled=0.0, exports=dict.fromkeys(FORMATS, 0.0)
+    )
+    monkeypatch.setattr(models, "tried", lambda group, name: whole if name == "timm:none" else outcomes[1])
+    assert run_models(tmp_path / "m.jsonl", again=True) == [whole, outcomes[1]]
+    assert write_outcomes(tmp_path / "m.jsonl") == [whole, outcomes[1]]
+    assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 2
+    assert whole.passed
+    assert not replace(whole, compiled=1e-3).passed
+    assert not replace(whole, exports={"onnx": "refused"}).passed
+
+
+def spin(seconds: float) -> float:
+    while time.process_time() < seconds:
+        pass
+    return seconds
+
+
+def room(size: int) -> int:
+    return len(bytearray(size))
+
+
+def test_a_process_of_its_own_has_limits() -> None:
+    assert bounded(spin, 0.0, seconds=100, memory=2**36) == 0.0
+    with pytest.raises(StoppedError, match="more than 1 s"):
+        bounded(spin, 1000.0, seconds=1, memory=2**36)
+    with pytest.raises(StoppedError, match="without an answer"):
+        bounded(room, 2**37, seconds=100, memory=2**36)
 
 
 class Net(nn.Module):

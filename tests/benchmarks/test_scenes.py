@@ -10,7 +10,18 @@ from torch import nn
 
 import legonet
 from benchmarks import scenes as benchmark
-from benchmarks.scenes import GRAPH, MODEL, Effort, make_teachers, meaning_of
+from benchmarks.scenes import (
+    ENLARGED,
+    GRAPH,
+    MODEL,
+    POINTS,
+    POINTS_WITH_IMAGES,
+    Effort,
+    draw,
+    make_teachers,
+    meaning_of,
+)
+from benchmarks.sides import Row
 from benchmarks.teacher_training import Schedule
 from legonet.blocks.files import find_block
 from legonet.data import animals
@@ -57,4 +68,17 @@ def test_teachers_are_written_once_each_from_a_base(tmp_path: Path, monkeypatch:
     assert [each for each in actions if each != "open"] == ["native", "add"]
     app = network.compile("dog:find")
     assert isinstance(app, nn.Module)
-    assert app(torch.rand(1, 3, SIZE, SIZE)).shape == (1, 256, 5)
+    assert app(torch.rand(1, 3, SIZE, SIZE)).shape == (1, 100, 6)
+    alone = graph.with_name("alone.yaml")
+    alone.write_text("".join(line for line in graph.read_text().splitlines(True) if "cat-find" not in line))
+    drawn = draw(alone)
+    assert drawn.size == (SIZE * ENLARGED, 2 * SIZE * ENLARGED + 8)
+    side = SIZE * ENLARGED
+    above, below = (drawn.crop((0, top, side, top + side)) for top in (0, side + 8))
+    assert above.tobytes() == below.tobytes()  # a native path is its teacher
+    assert len(above.getcolors(2**16) or ()) > 100
+
+
+def test_what_is_asked_of_a_path() -> None:
+    assert Row("cat:find", 0.80, 0.1, 0.76, 0, POINTS).met
+    assert not Row("cat:find", 0.80, 0.1, 0.76, 10, POINTS_WITH_IMAGES).met

@@ -111,7 +111,8 @@ def test_applications(run: Run, graph: Path) -> None:
 
     done = run("application", "set", graph, "cats", "cat:classify")
     assert (done.status, done.out) == (0, f"{graph}: application cats has cat:classify.\n")
-    assert run("application", "extend", graph, "cats", "dog:classify", "cat:classify").status == 0
+    done = run("application", "extend", graph, "cats", "dog:classify", "cat:classify", "dog:classify")
+    assert (done.status, done.out) == (0, f"{graph}: application cats has dog:classify too.\n")
     assert paths()["cats"] == ["cat:classify", "dog:classify"]
     assert run("application", "remove", graph, "cats", "cat:classify").status == 0
     assert paths()["cats"] == ["dog:classify"]

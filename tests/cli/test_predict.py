@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
@@ -82,6 +83,40 @@ class TestWhatItPrints:
         assert [each["image"] for each in whole] == sorted(each["image"] for each in whole)
         for left, right in zip(whole, single, strict=True):
             assert left["score"] == pytest.approx(right["score"], abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"kind": "keypoints", "names": ["nose", "tail"], "size": [8, 8]},
+        {
+            "kind": "boxes",
+            "labels": ["cat"],
+            "levels": [{"size": [8, 8], "stride": 1}],
+            "keep": 0.01,
+            "most": 1,
+        },
+    ],
+    ids=lambda output: output["kind"],
+)
+def test_points_and_boxes_are_drawn_by_themselves(
+    run: Run, output: dict[str, Any], tmp_path: Path, photos: Path
+) -> None:
+    network = legonet.Network("zoo", (3, 8, 8))
+    network.add_task("find", output)
+    boxes = output["kind"] == "boxes"
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5 if boxes else 2, 1))
+    bias = model[-1].bias
+    assert isinstance(bias, torch.Tensor)
+    nn.init.constant_(bias, 2.0)
+    form = "| flatten 2" if boxes else None
+    network.add_teacher("t", model, category="cat", task="find", cut="1", output=form)
+    image = photos / "cat" / "0.png"
+    row = run("predict", network.save(tmp_path / "zoo.yaml"), image, "--masks", tmp_path / "out", "--jsonl")
+    drawn = np.asarray(Image.open(json.loads(row.out)["mask"]))
+    assert drawn.shape == (10, 12, 3)
+    assert drawn.any()
+    assert not drawn.all()
 
 
 class TestMasks:

@@ -60,7 +60,7 @@ def test_it_serves_until_it_is_told_to_stop(graph: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        (["--host", "0.0.0.0"], "expected a --token of your own"),  # noqa: S104
+        (["--host", "0.0.0.0"], "others could reach it; expected a token"),  # noqa: S104
         (["--token", "short"], "expected 32 letters and digits or more"),
         (["--token", "with spaces and signs, however long it is"], "expected 32 letters and digits"),
         (["--host", "203.0.113.1", "--token", "a" * 32], "203.0.113.1:0: cannot be listened to"),

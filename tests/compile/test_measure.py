@@ -15,6 +15,7 @@ from legonet.compile import measure
 from legonet.compile.grouping_cache import GroupingCache
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import CompileOptions
+from legonet.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -68,7 +69,10 @@ def test_it_is_measured_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_workspace_remembers(graph_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = legonet.load(graph_file).compile()
-    assert (graph_file.parents[1] / ".legonet" / "grouping.json").exists()
+    kept = Workspace.find(graph_file).found_out("grouping.json")
+    assert kept is not None
+    assert kept.is_file()
+    assert not kept.is_relative_to(graph_file.parents[1])
     monkeypatch.delattr(measure, "ratio")
     assert legonet.load(graph_file).compile().program == first.program
 

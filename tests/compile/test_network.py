@@ -32,9 +32,8 @@ PATHS = ["cat:classify", "dog:classify", "cow:classify"]
 
 
 @pytest.fixture
-def network(network: Network) -> Network:
-    network.transplant()
-    return network
+def network(fitted: Network) -> Network:
+    return fitted
 
 
 def by_hand(network: Network, path: str, images: torch.Tensor) -> torch.Tensor:

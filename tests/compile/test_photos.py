@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from pathlib import Path
 
@@ -183,6 +184,7 @@ class TestNetwork:
     ) -> None:
         if name.endswith("onnx"):
             pytest.importorskip("onnxscript")
+            onnx = pytest.importorskip("onnx")
         network.transplant()
         app = network.compile()
         export(app, tmp_path / name)
@@ -190,6 +192,11 @@ class TestNetwork:
         for photos in (photo, torch.rand(3, 3, 8, 8), torch.rand(2, 3, 5, 90)):
             for path, each in run(photos).items():
                 torch.testing.assert_close(each, app(photos)[path], rtol=1e-4, atol=1e-5)
+        if name.endswith("onnx"):
+            graph = onnx.load(tmp_path / name).graph
+            axes = [[each.dim_param for each in value.type.tensor_type.shape.dim] for value in graph.input]
+            assert axes == [["batch", "", "height", "width"]]
+            assert not re.search(r"\bs\d+\b", str([value.type for value in graph.output]))
         if name == "app":
             card = json.loads((tmp_path / "app" / "card.json").read_text())
             assert card["resize"] == "fit"

@@ -86,14 +86,11 @@ def best_overlap(mask: Tensor, pool: np.ndarray) -> float:
     """Largest Jaccard index of a 32x32 mask with any silhouette, over flips and shifts."""
     placed = torch.zeros((len(pool), 32, 32))
     placed[:, 2:30, 2:30] = torch.from_numpy(pool.astype(np.float32))
-    best = 0.0
-    for candidate in (mask, mask.flip(1)):
-        for down in range(-4, 5):
-            for right in range(-4, 5):
-                moved = torch.roll(candidate, (down, right), (0, 1)).float()
-                shared = (placed * moved).sum((1, 2))
-                best = max(best, (shared / ((placed + moved) > 0).sum((1, 2))).max().item())
-    return best
+    steps = [(down, right) for down in range(-4, 5) for right in range(-4, 5)]
+    moved = torch.stack([torch.roll(each, step, (0, 1)) for each in (mask, mask.flip(1)) for step in steps])
+    ones, others = moved.flatten(1).float(), placed.flatten(1)
+    shared = ones @ others.T
+    return (shared / (ones.sum(1, keepdim=True) + others.sum(1) - shared)).max().item()
 
 
 def test_the_animal_stands_out_from_its_background():

@@ -26,6 +26,13 @@ def test_they_are_images_and_not_noise() -> None:
     assert kurtosis > 6
 
 
+def test_large_images_are_drawn_small_and_enlarged() -> None:
+    images = draw(3, (3, 96, 160))
+    assert images.shape == (3, 3, 96, 160)
+    assert images.diff(dim=-1).std() < 0.4 * images.std()
+    assert images[:, :, :, 1:].std() > 0.1
+
+
 def test_no_image_is_like_another() -> None:
     flat = draw(50).flatten(1)
     flat = flat - flat.mean(0)

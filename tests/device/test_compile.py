@@ -141,8 +141,6 @@ def test_what_is_measured_is_waited_for(
 ) -> None:
     """An accelerator takes orders and goes on with them later."""
     own = copied(file, tmp_path)
-    for known in tmp_path.rglob("grouping.json"):
-        known.unlink()
     waited: list[torch.device] = []
     wait = torch.accelerator.synchronize
 

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import OrderedDict
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from torchvision.models.detection import FCOS
+from torch import nn
 from torchvision.models.detection._utils import BoxCoder
-from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.ops import batched_nms
 
 import legonet
 from legonet.blocks.boxes import Decode
@@ -22,7 +21,7 @@ from legonet.compile.prepare import prepared, prepared_labels
 from legonet.graph.output import OUTPUTS
 from legonet.graph.schema import Input
 from legonet.outputs.boxes import Box, Boxes, BoxesOutput, Level
-from legonet.outputs.detection import Found, average_precision, suppressed
+from legonet.outputs.detection import average_precision, boxes_alike, boxes_apart
 from legonet.outputs.results import COLOURS
 from tests.outputs.shapes import KIND, SIDE, Detector, raw, scenes, train
 
@@ -31,16 +30,22 @@ OUTPUT = "scores + boxes | permute 0 2 1"
 
 
 def decode(
-    sides: bool = True, quality: str = "none", background: bool = False, weights: float = 1.0
+    coding: str = "sides",
+    quality: str = "none",
+    background: bool = False,
+    weights: float = 1.0,
+    most: int = 12,
 ) -> Decode:
     return Decode(
         GRID,
         0.5,
-        sides,
+        coding,
         (weights, weights, weights, weights),
         2 + background,
         background,
         quality,
+        0.5,
+        most,
         (16, 24),
         "fit",
     )
@@ -56,8 +61,8 @@ def test_distances_of_sides_are_told_from_places() -> None:
 
 def test_anchors_are_moved_as_torchvision_moves_them() -> None:
     output = torch.randn(1, 6, 12)
-    made = decode(sides=False, weights=5.0)
-    centres, anchors = made.places(output)
+    made = decode("anchors", weights=5.0)
+    centres, anchors, _ = made.places(output)
     boxes = torch.cat([centres - anchors / 2, centres + anchors / 2], 1)
     wanted = BoxCoder((5.0, 5.0, 5.0, 5.0)).decode_single(output[0, 2:].T, boxes)
     torch.testing.assert_close(made.corners(output)[0], wanted)
@@ -76,32 +81,93 @@ def test_probabilities() -> None:
     torch.testing.assert_close(decode(background=True).chances(output)[0], places[:, :3].softmax(1)[:, 1:])
 
 
+def test_cells_are_told_as_yolo_tells_them() -> None:
+    output = torch.zeros(1, 6, 12)
+    output[0, 2:, 7] = torch.tensor([1.0, -2.0, 0.5, -0.5])  # row 1, column 0, the wide anchor: 16 x 8
+    x, y, wide, high = output[0, 2:, 7].tolist()
+
+    def sigmoid(value: float) -> float:
+        return 1 / (1 + math.exp(-value))
+
+    middle, half = (4 + 8 * sigmoid(x), 12 + 8 * sigmoid(y)), (8 * math.exp(wide), 4 * math.exp(high))
+    expected = [middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]]
+    assert decode("cells").corners(output)[0, 7].tolist() == pytest.approx(expected)
+    middle = (4 + 8 * (2 * sigmoid(x) - 0.5), 12 + 8 * (2 * sigmoid(y) - 0.5))
+    half = (8 * (2 * sigmoid(wide)) ** 2, 4 * (2 * sigmoid(high)) ** 2)
+    expected = [middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]]
+    assert decode("wide-cells").corners(output)[0, 7].tolist() == pytest.approx(expected)
+
+
 def test_of_boxes_that_overlap_the_likelier_stays() -> None:
-    output = torch.tensor([
-        [0.0, 0, 10, 10, 0.8, 0.1], [1, 0, 11, 10, 0.9, 0.1], [0, 0, 10, 10, 0.1, 0.7],
-        [20, 20, 30, 30, 0.2, 0.1],
-    ])  # fmt: skip
-    found = suppressed(output, 0.3, 0.5, 10)
-    assert found.labels.tolist() == [0, 1]
-    assert found.corners.tolist() == [[1, 0, 11, 10], [0, 0, 10, 10]]
-    assert len(suppressed(output, 0.05, 0.95, 3).scores) == 3
+    corners = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [0, 0, 10, 10], [20, 20, 30, 30]])
+    chances = torch.tensor([[0.8, 0.1], [0.9, 0.1], [0.005, 0.7], [0.2, 0.001]])
+    found = decode(most=5).suppressed(corners[None], chances[None])
+    assert found.shape == (1, 5, 6)
+    torch.testing.assert_close(
+        found[0],
+        torch.tensor([
+            [1, 0, 11, 10, 0.9, 0], [0, 0, 10, 10, 0.7, 1], [20, 20, 30, 30, 0.2, 0], [0, 0, 0, 0, 0, -1],
+            [0, 0, 0, 0, 0, -1],
+        ]),
+    )  # fmt: skip
+    assert decode(most=2).suppressed(corners[None], chances[None])[0, :, 4].tolist() == pytest.approx(
+        [0.9, 0.7]
+    )
+
+
+@pytest.mark.parametrize("images", [1, 7])
+def test_images_and_labels_are_suppressed_apart(images: int) -> None:
+    """All go through one suppression; torchvision's, one image after the other, leaves the same."""
+    generator = torch.Generator().manual_seed(3)
+    low = torch.rand(images, 60, 2, generator=generator) * 3000
+    corners = torch.cat([low, low + 200 + 400 * torch.rand(images, 60, 2, generator=generator)], 2)
+    chances = torch.rand(images, 60, 40, generator=generator)
+    found = decode(most=30).suppressed(corners, chances)
+    for image in range(images):
+        place, label = (chances[image] > chances[image].flatten().sort().values[-1001]).nonzero(as_tuple=True)
+        scores = chances[image, place, label]
+        kept = batched_nms(corners[image, place], scores, label, 0.5)[:30]
+        torch.testing.assert_close(found[image, :, :4], corners[image, place[kept]])
+        torch.testing.assert_close(found[image, :, 4], scores[kept])
+        assert found[image, :, 5].tolist() == label[kept].tolist()
+
+
+def test_how_far_boxes_are_apart() -> None:
+    wanted = torch.tensor([[[0.0, 0, 100, 100, 0.9, 0], [5, 0, 100, 100, 0.8, 1], [0, 0, 0, 0, 0, -1]]])
+    assert boxes_apart(wanted, wanted, 0.5) == 0
+    moved = wanted + torch.tensor([0, 0, 0, 0.01, 0, 0]) * (wanted[..., 5:] >= 0)
+    assert boxes_apart(moved, wanted, 0.5) == pytest.approx(1e-4, rel=1e-2)
+    assert boxes_apart(wanted.flip(1), wanted, 0.5) == 0  # the order is the probabilities' alone
+    lacking = wanted.clone()
+    lacking[0, 1] = wanted[0, 2]
+    assert boxes_apart(lacking, wanted, 0.5) == boxes_apart(wanted, lacking, 0.5) == math.inf
+    other_label = wanted.clone()
+    other_label[0, 1, 5] = 0  # as if it were one more of the first
+    assert boxes_apart(other_label, wanted, 0.5) == math.inf
+    # Of two that are as likely, either may have left the other out.
+    twin = wanted.clone()
+    twin[0, 1, :4] = torch.tensor([5.0, 0, 100, 80])
+    assert boxes_apart(twin, wanted, 0.5) == 0
+    twin[0, 1, 4] = 0.6
+    assert boxes_apart(twin, wanted, 0.5) == pytest.approx(0.2)
+    assert boxes_alike(wanted, wanted, 0.3).tolist() == [1]
+    assert boxes_alike(lacking, wanted, 0.3).tolist() == pytest.approx([2 / 3])
+    assert boxes_alike(wanted, wanted, 0.95).tolist() == [1]
 
 
 def test_average_precision() -> None:
     goals = torch.tensor(
         [[[0.0, 0, 10, 10, 0], [20, 20, 30, 30, 0]], [[0, 0, 10, 10, 0], [-1, -1, -1, -1, -1]]]
     )
-    first = Found(
-        torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60]]),
-        torch.tensor([0.9, 0.8, 0.6]),
-        torch.zeros(3, dtype=torch.long),
-    )
-    second = Found(torch.tensor([[1.0, 0, 10, 10]]), torch.tensor([0.7]), torch.zeros(1, dtype=torch.long))
+    none = [0.0, 0, 0, 0, 0, -1]
+    found = torch.tensor([
+        [[0.0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 0], [50, 50, 60, 60, 0.6, 0]],
+        [[1, 0, 10, 10, 0.7, 0], none, none],
+    ])  # fmt: skip
     # By rank: right, wrong (the same object again), right, wrong; one of three objects is never found.
-    assert average_precision([first, second], goals, 0) == pytest.approx((1 + 2 / 3) / 3)
-    assert average_precision([first, second], goals, 1) is None
-    nothing = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long))
-    assert average_precision([nothing, nothing], goals, 0) == 0
+    assert average_precision(found, goals, 0) == pytest.approx((1 + 2 / 3) / 3)
+    assert average_precision(found, goals, 1) is None
+    assert average_precision(torch.tensor([[none], [none]]), goals, 0) == 0
 
 
 def test_what_a_result_says_and_draws() -> None:
@@ -162,6 +228,54 @@ def test_descent_on_labels_finds_the_boxes(settings: dict[str, str]) -> None:
     assert {each.label for each in result.boxes} == {"a", "b"}
     assert not kind.read(found[1], "cat").data()["boxes"]
     assert float(kind.agreement(output, output.roll(1, 0), torch.ones(1))[0]) == 0
+
+
+@pytest.mark.parametrize("coding", ["sides", "anchors", "cells", "wide-cells"])
+@pytest.mark.parametrize("settings", [{}, {"scores": "softmax"}, {"quality": "centerness"}])
+def test_boxes_are_compared_where_the_teacher_is_sure(coding: str, settings: dict[str, str]) -> None:
+    kind = OUTPUTS.read({**KIND.model_dump(mode="json"), "labels": ["a", "b"], "coding": coding, **settings})
+    first = 2 + (settings.get("scores") == "softmax")
+    teacher = torch.rand(2, *kind.shape((3, SIDE, SIDE)), generator=torch.Generator().manual_seed(1))
+    teacher[:, 0] = 0.0  # of softmax the background; nothing, but for two places that hold a b
+    teacher[:, first - 2 : first] = -9.0
+    teacher[:, first - 1, :2] = 12.0
+    scale = torch.ones(1, teacher.shape[1], 1)
+    elsewhere, there = teacher.clone(), teacher.clone()
+    elsewhere[:, first : first + 4, 2:] += 0.5
+    there[:, first : first + 4, :2] += 0.5
+    assert float(kind.disagreement(teacher, teacher, scale)) == pytest.approx(0, abs=1e-6)
+    assert float(kind.soft_loss(teacher, teacher, 2.0)) == pytest.approx(0, abs=1e-6)
+    little, much = (float(kind.disagreement(each, teacher, scale)) for each in (elsewhere, there))
+    assert 0 <= little < 0.1 * much
+
+
+def test_boxes_that_have_nothing_in_common_still_attract() -> None:
+    kind = BoxesOutput(
+        kind="boxes", levels=(Level(size=(1, 1), stride=1, anchors=((4.0, 4.0),)),), coding="anchors"
+    )
+    teacher = torch.tensor([[[9.0], [0.0], [0.0], [0.0], [0.0]]])
+    student = teacher.clone()
+    student[0, 1] = 5.0  # five anchors to the right
+    student.requires_grad_()
+    loss = kind.disagreement(student, teacher, torch.ones(1, 5, 1))
+    loss.backward()
+    assert student.grad is not None
+    assert float(loss.detach()) > 1
+    assert float(student.grad[0, 1]) > 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"scores": "softmax"}, {"quality": "centerness"}])
+def test_scores_are_compared_in_units_of_their_spread(settings: dict[str, str]) -> None:
+    kind = OUTPUTS.read({**KIND.model_dump(mode="json"), "labels": ["a", "b"], **settings})
+    generator = torch.Generator().manual_seed(2)
+    student, teacher = torch.randn(2, 2, *kind.shape((3, SIDE, SIDE)), generator=generator)
+    first = 2 + (settings.get("scores") == "softmax")
+    student[:, first : first + 4] = teacher[:, first : first + 4]  # boxes have units of their own: pixels
+    factor = torch.full((1, student.shape[1], 1), 1000.0)
+    factor[:, first : first + 4] = 1
+    found = kind.disagreement(factor * student, factor * teacher, factor)
+    torch.testing.assert_close(found, kind.disagreement(student, teacher, torch.ones_like(factor)))
+    assert float(found) > 0.1
 
 
 def changed(model: Detector) -> Detector:
@@ -236,69 +350,7 @@ def test_boxes_are_predicted_in_the_photos_pixels(detectors: legonet.Network, tm
     assert export(app, tmp_path / "app").difference < 1e-4
 
 
-class TwoLevels(nn.Module):
-    """A backbone with two levels of features, as those of pyramids."""
-
-    out_channels = 32
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.low = nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.ReLU(), nn.Conv2d(8, 32, 3, 2, 1), nn.ReLU())
-        self.high = nn.Sequential(nn.Conv2d(32, 32, 3, 2, 1), nn.ReLU())
-
-    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        low = self.low(images)
-        return OrderedDict(low=low, high=self.high(low))
-
-
-class WithoutSuppression(nn.Module):
-    """Backbone and head of a detector of torchvision's."""
-
-    def __init__(self, model: FCOS) -> None:
-        super().__init__()
-        self.backbone, self.head = model.backbone, model.head
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return self.head(list(self.backbone(images).values()))
-
-
-def test_a_detector_of_torchvision_is_cut_where_its_levels_cross() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        anchors = AnchorGenerator(((8,), (16,)), ((1.0,),) * 2)
-        model = FCOS(
-            TwoLevels(), 3, 64, 64, [0.0] * 3, [1.0] * 3, anchors, score_thresh=0.3, nms_thresh=0.5,
-            detections_per_img=20, topk_candidates=400,
-        ).eval()  # fmt: skip
-        for each in model.modules():
-            if isinstance(each, nn.Conv2d):
-                nn.init.kaiming_normal_(each.weight, nonlinearity="relu")
-        nn.init.zeros_(model.get_parameter("head.classification_head.cls_logits.bias"))
-        images = torch.rand(2, 3, 64, 64)
-        with torch.no_grad():
-            wanted = model(list(images))
-    levels = [{"size": [8, 8], "stride": 8}, {"size": [4, 4], "stride": 16}]
-    kind = {
-        "kind": "boxes", "labels": ["a", "b", "c"], "levels": levels, "offset": 0, "quality": "centerness",
-        "most": 20,
-    }  # fmt: skip
-    network = legonet.Network("tv", (3, 64, 64))
-    network.add_task("find", kind)
-    network.add_teacher(
-        "one", WithoutSuppression(model), category="thing", task="find", cut="backbone",
-        output="cls_logits + bbox_regression + bbox_ctrness | permute 0 2 1",
-    )  # fmt: skip
-    results = network.compile("thing:find", passes="none").results(images)["thing:find"]
-    for result, boxes in zip(results, wanted, strict=True):
-        assert isinstance(result, Boxes)
-        assert len(result.boxes) == len(boxes["boxes"]) > 3
-        found = torch.tensor([each[2:] for each in result.boxes])
-        torch.testing.assert_close(found, boxes["boxes"], rtol=0, atol=1e-3)
-        scores = torch.tensor([each.score for each in result.boxes])
-        torch.testing.assert_close(scores, boxes["scores"], rtol=0, atol=1e-5)
-        assert [each.label for each in result.boxes] == ["abc"[index] for index in boxes["labels"]]
-
-
+@pytest.mark.filterwarnings("ignore:`create_unbacked_symint`:FutureWarning")  # torchvision's own
 def test_the_decoder_is_a_module_of_operations_alone() -> None:
     """It is exported with the network: the same boxes for photos of any size."""
     kind = KIND.model_copy(update={"levels": (Level(size=(2, 2), stride=16),)})

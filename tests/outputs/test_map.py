@@ -47,6 +47,16 @@ def test_a_map_is_drawn_over_its_photo() -> None:
     assert np.asarray(photo).max() == 100
 
 
+@pytest.mark.parametrize("background", [0, 100, 255])
+def test_what_it_lays_over_an_image_is_what_it_draws_over_it(background: int) -> None:
+    found = Map(torch.tensor([[[0.0, 4.0], [1.0, 3.0]]]), ("depth",))
+    photo = Image.new("RGB", (2, 2), (background,) * 3)
+    layer = found.layer(photo.size)
+    assert layer is not None
+    laid = np.asarray(Image.alpha_composite(photo.convert("RGBA"), layer).convert("RGB"))
+    np.testing.assert_allclose(laid, np.asarray(found.overlay(photo)), atol=2.0)
+
+
 def test_words() -> None:
     assert KIND.words() == "2 maps"
     assert KIND.key_text() == "map"

@@ -15,10 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 from packaging.metadata import Metadata
 from trove_classifiers import classifiers
+from twine.commands import check
 
 import legonet
+from readme import absolute
 
 ROOT = Path(__file__).parents[2]
 STUDIO = (ROOT / "legonet" / "cli" / "studio.py").is_file()
@@ -118,11 +122,38 @@ def test_the_metadata_are_whole(wheel: Path) -> None:
     assert metadata.metadata_version == "2.4"  # which package indices take
     assert metadata.license_expression == "MIT"
     assert metadata.description_content_type == "text/markdown"
-    assert metadata.description == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert metadata.description
+    targets = re.findall(r"\]\(([^)\s]+)\)", metadata.description)
+    assert [
+        each for each in targets if not each.startswith(("https://", "#"))
+    ] == []  # no files lie beside it
+    assert "## Two commands" in metadata.description
     assert metadata.classifiers
     assert set(metadata.classifiers) <= classifiers
     assert metadata.project_urls
     assert {"serve", "studio", "remote", "site", "dev", "all"} <= set(metadata.provides_extra or ())
+
+
+def test_an_index_takes_both(wheel: Path, sdist: Path) -> None:
+    """What `twine check --strict` says before an upload: metadata are whole, and the README can be shown."""
+    assert not check.check([str(wheel), str(sdist)], strict=True)
+
+
+def test_where_the_repository_is_known_the_readme_leads_there(tmp_path: Path) -> None:
+    text = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    for name in ("README.md", "readme.py", "pyproject.toml", "LICENSE"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "legonet").mkdir()
+    (tmp_path / "legonet" / "__init__.py").write_text(f'__version__ = "{legonet.__version__}"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEGONET_REPOSITORY", "https://forge.org/me/legonet/")
+        found = ProjectMetadata(str(tmp_path), PluginManager()).core
+    address = "https://forge.org/me/legonet"
+    assert found.urls["Repository"] == address
+    assert found.readme == absolute(text, address, legonet.__version__)
+    assert (
+        f"![The animals network, drawn by legonet]({address}/raw/v{legonet.__version__}/docs/" in found.readme
+    )
 
 
 def test_it_is_of_use_outside(outside: Path) -> None:

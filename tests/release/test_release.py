@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 import legonet
-from readme import absolute
+from readme import absolute, alone
 
 ROOT = Path(__file__).parents[2]
 CHANGES = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -65,6 +65,23 @@ def test_the_readme_of_an_index_leads_to_the_repository() -> None:
         "![p](https://forge.org/me/legonet/raw/v1.2.3/docs/a.svg) "
         "[d](https://forge.org/me/legonet/blob/v1.2.3/docs/b.md#c) [w](https://w.org) [h](#here)"
     )
+
+
+def test_the_readme_of_an_index_without_a_repository_leads_nowhere() -> None:
+    shown = "![p](docs/a.svg)\n\nIt shows\nmuch."
+    text = (
+        f"A [d](docs/b.md#c).\n\n<!-- repository -->\n{shown}\n<!-- /repository -->\n\n"
+        "[w](https://w.org) [h](#here) ![q](docs/q.png)\n"
+    )
+    assert alone(text) == "A d.\n\n[w](https://w.org) [h](#here) \n"
+
+
+def test_what_needs_the_repository_is_marked_from_its_begin_to_its_end() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    marks = re.findall(r"^<!-- (/?repository) -->$", text, re.MULTILINE)
+    assert marks == ["repository", "/repository"] * (len(marks) // 2)
+    assert "](docs" not in alone(text)
+    assert "![" not in alone(text)
 
 
 def test_every_extra_is_told() -> None:

@@ -52,7 +52,7 @@ class _Hub(BaseHTTPRequestHandler):
             if found and before.endswith("me/zoo"):
                 getattr(self, part.replace("-", "_"))(rest.removeprefix("/"), body)
                 return
-        self.say({"id": "me/zoo", "sha": "0" * 40, "siblings": []})
+        self.say({"id": "me/zoo", "sha": self.head(), "siblings": []})
 
     do_POST = do_HEAD = do_GET  # noqa: N815
 
@@ -82,12 +82,20 @@ class _Hub(BaseHTTPRequestHandler):
             {"files": [{"path": each, "uploadMode": "regular", "shouldIgnore": False} for each in names]}
         )
 
+    def head(self) -> str:
+        return f"{len(self.commits):040x}"
+
     def commit(self, _: str, body: bytes) -> None:
-        for line in map(json.loads, body.splitlines()):
+        lines = [json.loads(line) for line in body.splitlines()]
+        (header,) = (line["value"] for line in lines if line["key"] == "header")
+        if header.get("parentCommit", self.head()) != self.head():
+            self.say({"error": "A commit has happened since. Please refresh and try again."}, 412)
+            return
+        for line in lines:
             if line["key"] == "file":
                 self.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
                 self.commits.append(line["value"]["path"])
-        host, oid = self.headers["Host"], f"{len(self.commits):040x}"
+        host, oid = self.headers["Host"], self.head()
         self.say({"success": True, "commitOid": oid, "commitUrl": f"http://{host}/me/zoo/commit/{oid}"})
 
     def resolve(self, name: str, _: bytes) -> None:
@@ -132,3 +140,37 @@ def test_no_more_is_read_than_may_be(hub: type[_Hub]) -> None:
     hub.files["legonet.json"] = bytes(10 * 2**20)
     with pytest.raises(StoreError, match="has more than 100 bytes"):
         Place(RemoteAddress.read("hf://me/zoo")).read("legonet.json", 100)
+
+
+def test_of_two_who_exchange_at_once_one_does(hub: type[_Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (Place(RemoteAddress.read("hf://me/zoo")) for _ in range(2))
+    assert one.swap("legonet.json", None, b"first", 100)
+    now = one.now
+
+    def late(name: str, most: int) -> bytes | None:
+        found = now(name, most)
+        if found == b"first":  # between looking and writing
+            other.write("objects/ab/abc", b"some bytes")
+            assert other.swap("legonet.json", b"first", b"second", 100)
+        return found
+
+    monkeypatch.setattr(one, "now", late)
+    assert not one.swap("legonet.json", b"first", b"third", 100)
+    assert hub.files["legonet.json"] == b"second"
+
+
+def test_a_commit_of_something_else_is_no_obstacle(hub: type[_Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    place, other = (Place(RemoteAddress.read("hf://me/zoo")) for _ in range(2))
+    assert place.swap("legonet.json", None, b"first", 100)
+    now, left = place.now, [2]
+
+    def busy(name: str, most: int) -> bytes | None:
+        if left[0]:
+            left[0] -= 1
+            other.write(f"objects/{left[0]}", b"some bytes")
+        return now(name, most)
+
+    monkeypatch.setattr(place, "now", busy)
+    assert place.swap("legonet.json", b"first", b"second", 100)
+    assert left == [0]
+    assert hub.files["legonet.json"] == b"second"

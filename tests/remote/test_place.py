@@ -13,10 +13,10 @@ from legonet.remote.address import RemoteAddress
 from legonet.remote.place import Place
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
+@pytest.fixture(params=["folder", "memory", "s3", "gs", "ssh"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "s3":
-        return request.getfixturevalue("s3").url
+    if request.param in ("s3", "gs", "ssh"):
+        return request.getfixturevalue(request.param).url
     return str(tmp_path / "remote") if request.param == "folder" else f"memory://{tmp_path.name}"
 
 
@@ -77,7 +77,7 @@ def test_nothing_half_written_is_seen_in_a_folder(tmp_path: Path, monkeypatch: p
     def full(*given: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(place._fs, "mv", full)
+    monkeypatch.setattr(place.files, "mv", full)
     with pytest.raises(StoreError, match="No space left"):
         place.write("one", b"2")
     assert [each.name for each in (tmp_path / "remote").iterdir()] == ["one"]

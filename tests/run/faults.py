@@ -11,17 +11,17 @@ import errno
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import legonet
+from benchmarks.kill_points import CHANGES, WRITES, Counter
 from legonet.errors import LegonetError
 from legonet.graph.lock import lock_path
 from legonet.run.execute import FittedAdapter
@@ -33,8 +33,6 @@ from legonet.store.modules import dump_module
 from legonet.store.tensors import RawTensor
 
 REFUSED = 4  # how a run ends that says what is wrong
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 
 
 def copy(graph: Path, folder: Path) -> Path:
@@ -100,48 +98,6 @@ def finish(graph: Path) -> Path:
     assert run(graph) == 0
     assert legonet.load(graph).plan().changes == ()
     return graph
-
-
-class Counter:
-    """Counts what a process does to a folder; at a number it is killed."""
-
-    def __init__(self, folder: Path, last: int | None, torn: random.Random | None = None) -> None:
-        self.folder, self.last, self.torn, self.count = str(folder), last, torn, 0
-
-    def __call__(self) -> None:
-        sys.addaudithook(self._hear)
-        fsync = os.fsync
-
-        def synced(handle: int) -> None:
-            self._another(handle)
-            fsync(handle)
-
-        os.fsync = synced
-        for name in ("begin", "job", "end"):
-            setattr(Journal, name, self._counted(getattr(Journal, name)))
-
-    def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any) -> Any:
-            self._another()
-            value = method(*arguments)
-            self._another()
-            return value
-
-        return counted
-
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        written = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
-        if (written or event in CHANGES) and str(arguments[0]).startswith(self.folder):
-            self._another()
-
-    def _another(self, handle: int | None = None) -> None:
-        self.count += 1
-        if self.last is None or self.count < self.last:
-            return
-        if self.torn is not None and handle is not None:
-            with suppress(OSError):  # a folder is synced too
-                os.ftruncate(handle, self.torn.randrange(os.fstat(handle).st_size + 1))
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def points(graph: Path) -> int:

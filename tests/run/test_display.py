@@ -10,6 +10,7 @@ from torch import Tensor
 
 import legonet
 from legonet.errors import LegonetWarning
+from legonet.plan.quality import in_words
 from legonet.progress import Bars
 from legonet.run.display import RunDisplay
 from legonet.run.executors.base import Outcome
@@ -36,8 +37,9 @@ class Noted(Bars):
 
 
 def test_by_default_it_says_what_it_does(
-    network: legonet.Network, capsys: pytest.CaptureFixture[str]
+    network: legonet.Network, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("legonet.progress.PATIENCE", float("inf"))  # however slow the machine is
     network.transplant()
     out, err = capsys.readouterr()
     first, *jobs = err.splitlines()
@@ -87,6 +89,24 @@ def test_rows_say_what_is_done_and_how_far_it_is() -> None:
     assert bars.texts[1] == "adapters, 0 of 3, 2 min left"
     assert bars.texts[2] == "cat:classify by jacobian, 5 of 10, loss 0.25"
     assert bars.texts[-1] == "adapters, 1 of 3, 60 s left"
+
+
+def test_one_job_says_what_it_does_and_for_how_long(network: legonet.Network) -> None:
+    bars, seen = Noted(), list[Progress]()
+    show = RunDisplay(bars)
+    job = {"path": "cat:classify", "jobs": 1, "method": "auto"}
+    show(Progress(**job, state="step", doing="closed form, 32 of 128 draws", left=60.0))
+    assert bars.texts[0] == "cat:classify by auto: closed form, 32 of 128 draws, 60 s left"
+    network.transplant(progress=seen.append)
+    assert next(each.doing for each in seen if each.doing) == "closed form, 0 of 4 draws"
+
+
+def test_what_is_to_be_expected_is_said_in_words() -> None:
+    quality = {"residual": 0.25, "agreement": 0.987, "agreement from": 0.968, "agreement to": 0.995}
+    said = "decides as its teacher on about 99% of images (97% to 100%), residual 0.25"
+    assert in_words(quality) == said
+    assert in_words({"residual": 0.25}) == "residual 0.25"
+    assert in_words({}) == ""
 
 
 class Failing(InlineExecutor):

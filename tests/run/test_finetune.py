@@ -50,6 +50,16 @@ def test_a_task_module_on_several_categories(graph_file: Path, images: torch.Ten
     assert part.tuned not in {file.name for file in orphans}
 
 
+def test_the_same_again_gives_the_same(graph_file: Path) -> None:
+    """As after a kill at its very end: nothing is tuned twice."""
+    tuning = Tuning(task="classify", steps=3, tolerance=10.0)
+    legonet.load(graph_file).finetune(tuning, progress=lambda *_: None)
+    once = lock_path(graph_file).read_bytes()
+    assert b'"tuned"' in once
+    legonet.load(graph_file).finetune(tuning, progress=lambda *_: None)
+    assert lock_path(graph_file).read_bytes() == once
+
+
 def test_one_that_makes_a_path_worse_is_rolled_back(graph_file: Path, images: torch.Tensor) -> None:
     network = legonet.load(graph_file)
     before, output = lock_path(graph_file).read_bytes(), network.compile("dog:classify")(images)

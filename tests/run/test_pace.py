@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 import legonet
 from legonet.cli.measure import measured
@@ -82,6 +85,52 @@ def test_a_plan_is_in_seconds_from_the_first(
     assert [command[-3:-1] for command in children] == [["-m", "legonet.cli.measure"]], "once"
 
 
+def test_a_plan_in_python_is_in_seconds_when_it_is_looked_at(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def short(project: Project, lock: Lock) -> Any:
+        asked.append(0.0)
+        return measure(project, lock, 0.0)
+
+    monkeypatch.setattr("legonet.run.pace.WORTH", 1)
+    monkeypatch.setattr("legonet.run.measure.measure", short)
+    network = legonet.load(fresh)
+    plan = network.plan()
+    assert not asked, "nobody has looked"
+    assert "how long" not in str(plan).lower()
+    assert re.search(r"add +\S+ +about [\d.]+ m?s", str(plan)), str(plan)
+    assert "on this machine" in network.plan()._repr_html_()
+    assert len(asked) == 1
+    assert "measurement" in network.plan().jobs[0].cost.basis  # type: ignore[union-attr]
+    assert pace.read_pace(Workspace.find(fresh)) is not None
+
+
+def test_a_transformers_pace_is_measured_too() -> None:
+    """Whose attention has no gradient of a gradient on a processor."""
+
+    class Tokens(nn.Module):
+        def __init__(self, seed: int) -> None:
+            super().__init__()
+            torch.manual_seed(seed)
+            self.patches = nn.Conv2d(3, 8, 4, 4)
+            self.head = nn.Linear(8, 1)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            tokens = self.patches(images).flatten(2).transpose(1, 2)
+            heads = tokens.unflatten(2, (2, 4)).transpose(1, 2)
+            seen = nn.functional.scaled_dot_product_attention(heads, heads, heads)
+            return self.head(seen.transpose(1, 2).flatten(2).mean(1))
+
+    network = legonet.Network("zoo", (3, 8, 8))
+    for seed, category in enumerate(("dog", "cat")):
+        network.add_teacher(category, Tokens(seed).eval(), category=category, task="see", cut="patches")
+    once, seconds, _ = measure(*parts(network), 0.0)
+    assert once > 0
+    assert seconds > 0
+
+
 def test_what_has_run_says_more(fresh: Path) -> None:
     pace.keep_pace(Workspace.find(fresh), 10**9, 1.0, 0.1)
     network = legonet.load(fresh)
@@ -95,10 +144,20 @@ def test_what_has_run_says_more(fresh: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"machine": "another", "seconds": 1, "operations": 5}', '{"machine": 3}']
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 10_000,
+        '{"machine": NaN, "seconds": 1e999}',
+        '{"machine": "another", "seconds": 1, "operations": 5}',
+        '{"machine": 3}',
+    ],
 )
 def test_another_machines_is_not_used(fresh: Path, text: str) -> None:
-    file = Workspace.find(fresh).state("pace.json")
+    file = Workspace.find(fresh).found_out("pace.json")
+    assert file is not None
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     assert pace.read_pace(Workspace.find(fresh)) is None

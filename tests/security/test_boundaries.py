@@ -98,6 +98,13 @@ def test_blocks_of_operations_that_no_torch_takes(data: dict[str, Any], tmp_path
         _used(tmp_path / "odd.json")
 
 
+@pytest.mark.parametrize("text", ["4", "null", '"text"', "[]", "[[1, 2]]"])
+def test_a_block_that_is_no_object(text: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text(text)
+    with pytest.raises(LegonetError, match="expected a block"):
+        read_block(tmp_path / "odd.json")
+
+
 def _used(path: Path) -> None:
     graph = read_block(path).architecture
     assert graph is not None
@@ -294,7 +301,7 @@ def test_a_lock_file_that_is_wrong_all_over_is_told_by_its_first_mistake(
     path.write_text(json.dumps({"legonet-lock": 1, "adapters": {f"a{n}:b": 1 for n in range(3000)}}))
     with pytest.raises(GraphError, match=r"adapters\.a0:b: found 1; expected a mapping"):
         read_lock(path)
-    monkeypatch.setattr("legonet.graph.lock._MOST_VALUES", 2000)
+    monkeypatch.setattr("legonet.graph.in_parts.MOST_VALUES", 2000)
     path.write_text("[" * 2001)
     with pytest.raises(GraphError, match="expected a lock file as legonet writes it"):
         read_lock(path)

@@ -64,10 +64,13 @@ def test_values_of_other_types_are_no_jobs_and_the_file_is_moved_aside(
     assert Journal(path).fitted([KEY]) == {}
 
 
-@pytest.mark.parametrize("quality", ["", "{", "[" * 5000, "3", '{"loss": "low"}', "[]", "9" * 5000])
+@pytest.mark.parametrize(
+    "quality", ["", "{", "[" * 5000, "3", '{"loss": "low"}', "[]", "9" * 5000, '{"loss": 1%s}' % ("0" * 400)]
+)
 def test_a_quality_that_is_none_is_no_adapter(path: Path, quality: str) -> None:
     changed(path, f"UPDATE jobs SET quality = '{quality}'")  # noqa: S608
     assert Journal(path).fitted([KEY]) == {}
+    assert [job.quality for run in Journal(path).runs("zoo", 5) for job in run.jobs] == [{}]
 
 
 @pytest.mark.parametrize("adapter", ["", "../../x", "B" * 64, "b" * 63])

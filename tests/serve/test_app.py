@@ -190,7 +190,7 @@ def test_numbers_that_are_none_become_null(network: CompiledNetwork) -> None:
     from legonet.outputs.results import Numbers
     from legonet.serve.answers import _result
 
-    assert _result(Numbers({"age": float("nan"), "size": 1.5}), masks=False) == {
+    assert _result(Numbers({"age": float("nan"), "size": 1.5}), None) == {
         "values": {"age": None, "size": 1.5}
     }
 

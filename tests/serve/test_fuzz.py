@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import uvicorn
-from hypothesis import HealthCheck, given, settings
 
 from legonet.compile.network import CompiledNetwork
 from legonet.serve import description as said
 from legonet.serve.secured import Place, secured
 from legonet.web.server import bind
 from tests.serve.conftest import HOST, OPTIONS
+from tests.web.fuzzing import fuzz, tell
 
 schemathesis: Any = pytest.importorskip("schemathesis")
 
@@ -24,7 +23,6 @@ EVERY = [
     ("POST", said.PREDICT),
     *(("GET", path) for path in (said.NETWORK, said.DESCRIPTION, said.HEALTH, said.READY, said.METRICS)),
 ]
-SEEN: Counter[int] = Counter()
 
 
 @pytest.fixture(scope="module")
@@ -41,38 +39,13 @@ def schema(network: CompiledNetwork) -> Iterator[Any]:
         thread.join(30)
 
 
-def fuzz(schema: Any, method: str, path: str, examples: int) -> None:
-    from schemathesis.specs.openapi.checks import positive_data_acceptance
-
-    modes = [schemathesis.GenerationMode.POSITIVE]
-    if method == "POST":  # the others take nothing that could be wrong
-        modes.append(schemathesis.GenerationMode.NEGATIVE)
-    for mode in modes:
-
-        @settings(
-            max_examples=examples // len(modes),
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
-        )
-        @given(case=schema[path][method].as_strategy(generation_mode=mode))
-        def ask(case: Any) -> None:
-            # What is rightly formed is refused all the same: random bytes are no image.
-            answer = case.call_and_validate(excluded_checks=[positive_data_acceptance])
-            SEEN[answer.status_code] += 1
-            assert answer.status_code < 500
-
-        ask()
-
-
 @pytest.mark.parametrize(("method", "path"), EVERY)
 def test_some_requests(schema: Any, method: str, path: str) -> None:
-    fuzz(schema, method, path, FEW)
+    fuzz(schema, method, path, FEW, wrong=method == "POST")  # the others take nothing that could be wrong
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "path"), EVERY)
 def test_ten_thousand_requests(schema: Any, method: str, path: str) -> None:
-    fuzz(schema, method, path, MANY)
-    print(f"{method} {path}: {sum(SEEN.values()):,} requests so far, by status {dict(sorted(SEEN.items()))}")
+    fuzz(schema, method, path, MANY, wrong=method == "POST")
+    tell(method, path)

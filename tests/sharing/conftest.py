@@ -12,12 +12,14 @@ import pytest
 import legonet
 from legonet.progress import Bars
 from legonet.sharing.pull import pull
+from tests.remote.google import gs
 from tests.remote.servers import http, moto_server, s3, settings
+from tests.remote.ssh import ssh, sshd
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["http", "moto_server", "s3", "settings"]
+__all__ = ["gs", "http", "moto_server", "s3", "settings", "ssh", "sshd"]
 Arrive = Callable[[Path, str, int], None]
 QUICK: dict[str, Any] = {"kernel": 1, "method": {"name": "closed-form", "draws": 4, "matching": 0}}
 

@@ -64,10 +64,28 @@ def test_comments_of_both_stay_where_they_were_written(zoo: Path, tmp_path: Path
     legonet.load(ours).push(progress=None)
     theirs.write_text("# of b\n" + theirs.read_text().replace("  dog: {}", "  dog: {label: Hund}"))
     legonet.load(theirs).push(progress=None)
-    assert theirs.read_text().startswith("# of b\n")
+    assert theirs.read_text().startswith("# of a\n# of b\n")
     legonet.Network.pull(str(ours), progress=None)
-    assert ours.read_text().startswith("# of a\n")
+    assert ours.read_bytes() == theirs.read_bytes()
     assert "  dog: {label: Hund}" in ours.read_text()
+
+
+def test_comments_of_both_stay_where_both_bring_teachers(zoo: Path, tmp_path: Path, arrive: Arrive) -> None:
+    url = str(tmp_path / "remote")
+    legonet.load(zoo).push(url, progress=None)
+    files = [legonet.Network.pull(url, tmp_path / name, progress=None).path for name in ("a", "b")]
+    for file, category in zip(files, ("hen", "fox"), strict=True):
+        assert file is not None
+        file.write_text(file.read_text().replace("  cow-v1:", f"  # before the {category}\n  cow-v1:"))
+        arrive(file, category, ord(category[0]))
+        file.write_text(f"{file.read_text()}# {category}\n")
+        legonet.load(file).push(progress=None)
+    ours, theirs = (each for each in files if each is not None)
+    legonet.Network.pull(str(ours), progress=None)
+    assert ours.read_bytes() == theirs.read_bytes()
+    comments = re.findall(r"# .*", ours.read_text())
+    assert comments == ["# before the hen", "# before the fox", "# hen", "# fox"]
+    assert {"hen", "fox"} <= set(legonet.load(ours).graph.categories)
 
 
 def test_a_file_that_nobody_changed_here_becomes_as_it_is_there(zoo: Path, tmp_path: Path) -> None:

@@ -61,9 +61,12 @@ def test_two_workspaces_share_nothing_but_an_address(
     assert not list(here.rglob("teachers"))  # no teacher's weights travel beside the modules
 
 
-@pytest.mark.parametrize("kind", ["folder", "memory"])
-def test_folders_and_memory(zoo: Path, tmp_path: Path, images: Tensor, kind: str) -> None:
-    url = str(tmp_path / "remote") if kind == "folder" else f"memory://{tmp_path.name}"
+@pytest.mark.parametrize("kind", ["folder", "memory", "gs", "ssh"])
+def test_by_every_other_means(
+    zoo: Path, tmp_path: Path, images: Tensor, kind: str, request: pytest.FixtureRequest
+) -> None:
+    urls = {"folder": str(tmp_path / "remote"), "memory": f"memory://{tmp_path.name}"}
+    url = urls.get(kind) or request.getfixturevalue(kind).url
     ours = legonet.load(zoo)
     ours.push(url, progress=None)
     theirs = legonet.Network.pull(url, tmp_path / "there", progress=None)

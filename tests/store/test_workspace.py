@@ -46,9 +46,8 @@ def test_without_a_marker_the_graph_files_folder(root: Path) -> None:
 
 def test_a_new_workspace(root: Path) -> None:
     written = init_workspace(root, example=False)
-    assert {file.read_bytes() for file in written if file.parent.name == "blocks"} == {
-        file.read_bytes() for file in shipped_folder("blocks").iterdir()
-    }
+    assert not list((root / "blocks").iterdir()), "those that ship are found without copies"
+    assert shipped_folder("blocks") in Workspace(root).block_folders
     assert json.loads((root / "graphs" / "graph.schema.json").read_text()) == graph_schema()
     assert ".legonet/" in (root / ".gitignore").read_text().splitlines()
     assert (root / ".legonet" / ".gitignore").read_text() == "*\n"
@@ -62,7 +61,10 @@ def test_a_new_workspace(root: Path) -> None:
 
 
 def test_a_new_workspace_is_valid_and_has_an_image_of_each_category(root: Path) -> None:
-    init_workspace(root)
+    written = init_workspace(root)
+    assert {file.read_bytes() for file in written if file.parent.name == "blocks"} == {
+        file.read_bytes() for file in shipped_folder("blocks").iterdir()
+    }
     graphs = sorted((root / "graphs").glob("*.yaml"))
     assert [problems_of(graph) for graph in graphs] == [""]
     line = re.match(r"# yaml-language-server: \$schema=(\S+)\n", graphs[0].read_text())
@@ -86,7 +88,7 @@ def test_a_new_workspace_leaves_what_is_there(root: Path, in_the_way: str) -> No
         target.mkdir()
     before = sorted(root.rglob("*"))
     with pytest.raises(StoreError, match=r"vgg-slim\.yaml: is there already, with other content"):
-        init_workspace(root, example=False)
+        init_workspace(root)
     assert sorted(root.rglob("*")) == before
 
 

@@ -277,6 +277,31 @@ def test_images_are_tried_beside_their_teachers(workspace: Path) -> None:
         assert missing.status_code == 404
 
 
+def test_the_pixels_of_an_image_are_made_once_for_all_that_look_at_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from legonet.data import photos
+
+    made: list[object] = []
+    pixels_of = photos.pixels_of
+    monkeypatch.setattr(photos, "pixels_of", lambda *given: made.append(given) or pixels_of(*given))
+    with client_of(Studio(workspace / "graphs" / "zoo.yaml")) as client:
+        found = client.post("/api/v1/predict", files={"image": ("mine.png", _png(), "image/png")}).json()
+    assert sum(1 + (each["teacher"] is not None) for each in found["results"]) >= 4
+    assert len(made) == 1
+
+
+def test_what_was_read_of_teachers_is_known_until_their_files_change(zoo: Path) -> None:
+    studio = Studio(zoo)
+    before = studio.understood(studio.draft.now().loaded.graph).project.sources
+    after = studio.understood(studio.draft.now().loaded.graph).project.sources
+    assert [*map(id, after.values())] == [*map(id, before.values())]
+    zoo.write_text(zoo.read_text().replace("cut: pool1", "cut: relu1_1", 1))
+    studio.draft.reload()
+    changed = studio.understood(studio.draft.now().loaded.graph).project.sources
+    assert [name for name in changed if changed[name] is not before[name]] == [next(iter(before))]
+
+
 def test_samples(client: TestClient, studio: Studio) -> None:
     folder = studio.workspace.root / "images" / "cat"
     folder.mkdir(parents=True)

@@ -99,3 +99,22 @@ def test_a_few_uploads_are_kept(
     second = _upload(client, weights["safetensors"])["upload"]
     assert client.post("/api/v1/inspect", json={"model": "vgg-slim", "upload": first}).status_code == 404
     assert [each.stem for each in studio.workspace.state("studio", "uploads").iterdir()] == [second]
+
+
+def test_a_librarys_model_gets_the_number_of_classes_that_its_weights_have(client: TestClient) -> None:
+    import torch
+    from torchvision.models import squeezenet1_1
+
+    file = io.BytesIO()
+    torch.save(squeezenet1_1(num_classes=2).state_dict(), file)
+    taken = _upload(client, file.getvalue())
+    asked = {"model": "torchvision:squeezenet1_1", "upload": taken["upload"], "example_shape": [3, 64, 64]}
+    seen = client.post("/api/v1/inspect", json=asked)
+    assert seen.status_code == 200, seen.text
+    assert seen.json()["model"] == "torchvision:squeezenet1_1(num_classes=2)"
+    assert seen.json()["output_shape"] == [2]
+    assert seen.json()["notes"][0].startswith("The weights are of 2 classes")
+    asked["model"] = "torchvision:squeezenet1_1(num_classes=3)"
+    refused = client.post("/api/v1/inspect", json=asked)
+    assert refused.status_code == 422
+    assert "2 of another shape" in refused.json()["problems"][0]["text"]

@@ -241,6 +241,35 @@ def test_what_does_not_fit_is_told() -> None:
         network.transplant()
 
 
+def test_teachers_that_no_bridge_joins_are_refused_when_they_are_added() -> None:
+    network = Network("zoo", input_shape=SHAPE)
+    network.add_teacher("cat-a", UNet(1), category="cat", task="segment", cut="low")
+    words = (
+        r"teachers.cat-b: .* than that of cat-a, and 3 maps cross at 'low' of cat-b; .*--on-conflict variant"
+    )
+    with pytest.raises(TeacherError, match=words):
+        network.add_teacher("cat-b", UNet(2), category="cat", task="mark", cut="low")
+    assert list(network.graph.teachers) == ["cat-a"]
+    with pytest.raises(TeacherError, match="3 maps cross at 'low' of cat-a"):
+        network.add_teacher("cat-b", UNet(2), category="cat", task="mark", cut="high")
+    network.add_teacher("cat-b", UNet(2), category="cat", task="mark", cut="low", on_conflict="variant")
+    assert list(network.graph.categories) == ["cat", "cat@2"]
+    assert network.plan().by_path["cat@2:mark"].action == "native"
+
+
+def test_in_a_file_they_are_refused_before_anything_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network("zoo", input_shape=SHAPE)
+    network.add_teacher("dog", UNet(0), category="dog", task="mark", cut="low")
+    network.add_teacher("cat-a", UNet(1), category="cat", task="segment", cut="low")
+    monkeypatch.setattr("legonet.teachers.arrival.expect_bridge", lambda *_: None)  # a file is not added to
+    network.add_teacher("cat-b", UNet(2), category="cat", task="mark", cut="low")
+    network.connect("dog", "segment")
+    done: list[str] = []
+    with pytest.raises(LegonetError, match=r"cat:mark: .* one map .*variant"):
+        network.transplant(progress=lambda each: done.append(each.path))
+    assert done == []
+
+
 def test_statistics_of_rows(tmp_path: Path) -> None:
     _, f, g = parts_of(UNet(1), "low")
     images = torch.rand(64, *SHAPE)

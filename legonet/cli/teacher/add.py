@@ -148,7 +148,7 @@ def add(
     network.save(graph)
     if given.sha256 is not None:
         print(f"{where}: fetched from {given.source}, sha256 {given.sha256}.")
-        forget(workspace)
+        forget(given)
     for note in notes:
         print(f"{where}: {note}.")
     added = network.graph.teachers[name]

@@ -15,16 +15,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from legonet import foreign
 from legonet.compile.export.aot import expect_compiler, load_aot, write_aot
 from legonet.compile.export.beside import Beside, size_of, weigh
 from legonet.compile.export.folder import load_folder, write_folder
 from legonet.compile.export.int8 import write_int8
+from legonet.compile.export.int8_pt2 import write_int8_pt2
 from legonet.compile.export.onnx import expect_extra, load_onnx, write_onnx
 from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.options import Running
 from legonet.data.photos import Images
-from legonet.errors import ExportError
+from legonet.errors import ExportError, StoreError
 
 TOLERANCE = 1e-5
 ROUNDINGS = 3  # two float32 networks round apart, and sums in another order may round a little more
@@ -66,7 +68,8 @@ def export(
             an ending: a folder with model.py, weights.safetensors, card.json and README.md. Where they are
             there already, these four are replaced, and other files of the folder stay.
         aot: Of a .pt2: machine code for processors like this one, by torch's AOTInductor and a C++ compiler.
-        int8: Of an .onnx: weights of 8 bits. Outputs differ; how far they still decide alike is measured.
+        int8: Of a .pt2 or .onnx: weights of 8 bits. Outputs differ; how far they still decide alike is
+            measured.
         images: With aot or int8: what both forms are compared on, in any form that `predict` takes; default:
             noise, on which networks decide less well than on what they know.
 
@@ -130,8 +133,8 @@ def export(
 def _was_exported(folder: Path) -> bool:
     """Whether a folder is one that was written here."""
     try:
-        signature = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        signature = json.loads(foreign.read(folder / CARD, foreign.SETTINGS))
+    except (StoreError, ValueError, RecursionError):
         return False
     return isinstance(signature, dict) and {"name", "input", "outputs"} <= signature.keys()
 
@@ -163,16 +166,20 @@ def _derived(
     path: Path, aot: bool, int8: bool
 ) -> tuple[Callable[[Path, Path], None], Callable[[Path], Run]] | None:
     """What is made of the plain form; None: nothing."""
-    for name, asked, suffix in (("aot", aot, ".pt2"), ("int8", int8, ".onnx")):
-        if asked and path.suffix != suffix:
+    for name, asked, suffixes in (("aot", aot, (".pt2",)), ("int8", int8, (".pt2", ".onnx"))):
+        if asked and path.suffix not in suffixes:
             raise ExportError(
-                f"{path}: found {name}, which is of {suffix} alone; expected that ending; choose it, or "
-                f"leave {name} out"
+                f"{path}: found {name}, which is of {' and '.join(suffixes)} alone; expected such an ending; "
+                f"choose it, or leave {name} out"
             )
+    if aot and int8:
+        raise ExportError(f"{path}: found aot and int8; expected one of them; leave the other out")
     if aot:
         expect_compiler(path)
         return write_aot, load_aot
-    return (write_int8, load_onnx) if int8 else None
+    if not int8:
+        return None
+    return (write_int8_pt2, load_pt2) if path.suffix == ".pt2" else (write_int8, load_onnx)
 
 
 def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
@@ -187,12 +194,12 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
     batches = [torch.rand(batch, channels, *size, generator=generator) for batch in BATCHES]
     batches += [torch.rand(1, channels, *other, generator=generator) for other in others]
     with torch.no_grad():
-        worst = _largest(_apart(run(images), network.by_path(images)) for images in batches)
+        worst = _largest(_apart(network, run(images), network.by_path(images)) for images in batches)
         allowed = TOLERANCE if worst <= TOLERANCE else max(TOLERANCE, ROUNDINGS * _rounding(network, batches))
     if not worst <= allowed:
         raise ExportError(
             f"{path}: its outputs differ by {worst:.1e}; expected at most {allowed:.0e}; compile with "
-            "passes='none', and report it"
+            "`--passes none` (passes='none'), and report it"
         )
     return worst
 
@@ -200,15 +207,16 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
 def _rounding(network: CompiledNetwork, batches: Sequence[Tensor]) -> float:
     """What a network's own outputs in float32 differ by from those in float64, as a share of the largest."""
     exact = copy.deepcopy(network).double()
-    return _largest(_apart(network.by_path(images), exact.by_path(images.double())) for images in batches)
-
-
-def _apart(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> float:
-    """The largest difference, as a share of each output's largest number, or of 1."""
     return _largest(
-        float((found[name] - value).abs().max() / value.abs().max().clamp_min(1))
-        for name, value in wanted.items()
+        _apart(network, network.by_path(images), exact.by_path(images.double())) for images in batches
     )
+
+
+def _apart(network: CompiledNetwork, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> float:
+    """The largest difference of any path's output, as its kind measures it."""
+    assert network.signature is not None  # noqa: S101 - `export` asks for one
+    outputs = network.signature.outputs
+    return _largest(outputs[path].meaning.apart(found[path], value) for path, value in wanted.items())
 
 
 def _largest(values: Iterable[float]) -> float:

@@ -85,12 +85,12 @@ def weigh(run: Run, plain: Run, plain_size: int, network: CompiledNetwork, image
     found, wanted = _outputs(run, given), _outputs(plain, given)
     agreement, difference = {}, 0.0
     for path, value in wanted.items():
-        apart = float((found[path] - value).abs().max() / value.abs().max().clamp_min(1))
+        meaning = network.signature.outputs[path].meaning
+        apart = meaning.apart(found[path], value)
         if not math.isfinite(apart):
             raise ExportError(f"{path}: found outputs that are no numbers; leave int8 out, and report it")
         difference = max(difference, apart)
-        meaning = network.signature.outputs[path].meaning
-        agreement[path] = float(meaning.agreement(found[path], value, output_scale(value)).mean())
+        agreement[path] = float(meaning.alike(found[path], value, output_scale(value)).mean())
     one = given[:1]
     fast, slow = _milliseconds((lambda: run(one), lambda: plain(one)))
     return Beside(plain_size, fast, slow, len(given), images is not None, agreement, difference)

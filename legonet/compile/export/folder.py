@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from legonet.compile.export.source import model_source
+from legonet.compile.export.source import model_source, needed
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.ir.modules import raw_tensor
@@ -28,7 +28,7 @@ def write_folder(network: CompiledNetwork, signature: Signature, path: Path) -> 
     (path / "model.py").write_text(source, encoding="utf-8")
     (path / "weights.safetensors").write_bytes(write_tensors(tensors, {}))
     (path / "card.json").write_text(json.dumps(signature.data(), indent=2) + "\n", encoding="utf-8")
-    (path / "README.md").write_text(_readme(signature), encoding="utf-8")
+    (path / "README.md").write_text(_readme(signature, needed(network)), encoding="utf-8")
 
 
 class _Uncached(SourceFileLoader):
@@ -48,7 +48,7 @@ def load_folder(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     return module.load()
 
 
-def _readme(signature: Signature) -> str:
+def _readme(signature: Signature, needs: str) -> str:
     channels = signature.input[0]
     rows = "\n".join(
         f"| `{path}` | {each.kind} | {', '.join(map(escaped, each.labels))} |"
@@ -59,7 +59,7 @@ def _readme(signature: Signature) -> str:
         sizes = "any height, any width"
         inputs = {"photos": signature.image, **signature.images}
         said = "; ".join(f"{name}: {image.in_words()}" for name, image in inputs.items())
-        about = f"The model makes images of photos ({said}). Masks and maps come back in the photo's pixels."
+        about = f"The model makes images of photos ({said}). Masks, maps and boxes come back in its pixels."
     images = textwrap.fill(about, 100)
     first, count = next(iter(signature.outputs)), len(signature.outputs)
     kinds = {each.kind: f"*{each.kind}*: {each.meaning.legend()}." for each in signature.outputs.values()}
@@ -67,7 +67,7 @@ def _readme(signature: Signature) -> str:
     return f"""# {escaped(signature.name)}
 
 A network of {count} path{"s" * (count > 1)}, written by legonet as plain Python.
-It needs torch and safetensors, not legonet.
+It needs {needs}, not legonet.
 
 ```python
 from model import load

@@ -16,13 +16,14 @@ from legonet.compile.export.pt2 import exported_program
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.errors import ExportError
+from legonet.ir.recurrence import as_one_call
 
 CARD = "legonet"
 
 
 def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it: one input, `images`, one output per path, the signature among the metadata."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), as_one_call():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
         made = torch.onnx.export(
             exported_program(network),
@@ -33,8 +34,16 @@ def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> No
             verbose=False,
         )
     assert made is not None  # noqa: S101 - it is only None when it writes a file itself
+    _name_axes(made)
     made.model.metadata_props[CARD] = json.dumps(signature.data())
     made.save(path)
+
+
+def _name_axes(made: torch.onnx.ONNXProgram) -> None:
+    """Call the axes of any size what they are; torch's exporter calls them `s34` and the like."""
+    images = made.model.graph.inputs[0].shape or ()
+    named = zip(images, ("batch", "channels", "height", "width"), strict=True)
+    made.rename_axes({axis: name for axis, name in named if not isinstance(axis, int)})
 
 
 def load_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:

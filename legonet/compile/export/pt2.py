@@ -15,6 +15,7 @@ from torch import Tensor
 
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
+from legonet.ir.recurrence import as_one_call
 
 CARD = "card.json"
 
@@ -23,13 +24,18 @@ def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
     """The network as torch.export sees it, batch, height and width of any size."""
     network = _without_keywords(network)
     channels, height, width = network.input_shape or (1, 1, 1)  # of one that net.compile gave it is known
-    dynamic = {0: torch.export.Dim("batch", min=1)}
-    if network.photos is not None:
-        dynamic |= {2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)}
+    open_size = network.photos is not None
+    if open_size:
         height, width = height + 3, width + 5  # of no size that the network knows
     example = torch.zeros(2, channels, height, width)
-    with torch.no_grad():
-        return torch.export.export(network, (example,), dynamic_shapes=(dynamic,))
+    with torch.no_grad(), as_one_call():
+        return torch.export.export(network, (example,), dynamic_shapes=(sizes(open_size),))
+
+
+def sizes(open_size: bool) -> dict[int, torch.export.Dim]:
+    """What may be of any size: the batch, and photos where the network resizes them."""
+    names = {0: "batch"} | ({2: "height", 3: "width"} if open_size else {})
+    return {place: torch.export.Dim(name, min=1) for place, name in names.items()}
 
 
 def _without_keywords(network: CompiledNetwork) -> CompiledNetwork:
@@ -53,9 +59,17 @@ def _safe(name: str) -> str:
 
 def write_pt2(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it, with the signature as an extra file."""
+    save(exported_program(network), path, json.dumps(signature.data()))
+
+
+def save(program: torch.export.ExportedProgram, path: Path, card: str) -> None:
+    """Write a program, without what torch notes of where it comes from: paths of this machine among it."""
+    for node in program.graph.nodes:
+        for key in ("stack_trace", "from_node"):
+            node.meta.pop(key, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, of its formats to come
-        torch.export.save(exported_program(network), path, extra_files={CARD: json.dumps(signature.data())})
+        torch.export.save(program, path, extra_files={CARD: card})
 
 
 def load_pt2(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""Writes a compiled network as one readable Python module that needs torch and safetensors only."""
+"""Writes a compiled network as one readable Python module that needs torch and safetensors, not legonet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from legonet.blocks.boxes import Decode
 from legonet.blocks.photo import Resize, scales_of, sizes_of, weights_of
 from legonet.blocks.rescale import Rescale
 from legonet.compile.build import Place
@@ -52,6 +53,12 @@ def model_source(network: CompiledNetwork, signature: Signature) -> tuple[str, d
         ExportError: A module has an operation that is not in legonet's table.
     """
     return _Writer(network, signature).source()
+
+
+def needed(network: CompiledNetwork) -> str:
+    """The packages that the source of a network imports, in words."""
+    suppresses = any(isinstance(network.endings[path], Decode) for path in network.endings)
+    return "torch, torchvision and safetensors" if suppresses else "torch and safetensors"
 
 
 class _Writer:
@@ -102,7 +109,7 @@ class _Writer:
             photo = "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts)
             text = f"\n\n{photo}\n{text}"
         about = comment(f"{self._signature.name}: {', '.join(self._signature.outputs)}.")
-        head = _HEAD.format(about=textwrap.fill(about, LINE - 3))
+        head = _HEAD.format(about=textwrap.fill(about, LINE - 3), needs=needed(self._network))
         for word, line in _IMPORTS.items():
             head = head if re.search(rf"\b{word}\b", text) else head.replace(line, "")
         return head + text, keys
@@ -203,18 +210,21 @@ def _said(place: Place, between: str) -> str:
 
 
 _IMPORTS = {
+    "math": "import math\n",
     "OrderedDict": "from collections import OrderedDict\n",
     "F": "import torch.nn.functional as F\n",
+    "nms": "from torchvision.ops import nms\n",
 }
 """Lines of the head that not every file needs, by the word that needs them."""
 
 _HEAD = '''"""{about}
 
-Written by legonet; needs torch and safetensors only. `load()` gives the model with its weights.
+Written by legonet; needs {needs} only. `load()` gives the model with its weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from pathlib import Path
 
@@ -222,6 +232,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torchvision.ops import nms
 '''
 
 _CHANNELS_LAST = """\

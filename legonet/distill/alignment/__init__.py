@@ -28,7 +28,9 @@ from legonet.ir.interpreter import GraphModule
 from legonet.ops.call import Shape
 from legonet.ops.table import ROWS
 
-__all__ = ["Alignment", "Order", "Permuted", "Symmetry", "align"]
+__all__ = ["Alignment", "Order", "Permuted", "Symmetry", "align", "in_one_order"]
+
+ALIKE = 0.5  # cosine of weights above which units correspond
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,28 @@ def align(module: GraphModule, reference: GraphModule, input_shape: Shape) -> Al
     matching = Matching(symmetry, ours, wanted)
     found = symmetry.permuted(matching.run())
     return Alignment(found.module, found.relu_orders, matching.similarity())
+
+
+def in_one_order(module: GraphModule, reference: GraphModule) -> bool:
+    """Whether the units of two modules correspond as they are: most of their weights are alike.
+
+    The cosine of their matrices is near 1 where both were fine-tuned from one network, and near 0 for
+    strangers.
+    """
+    if _structure(module.graph) != _structure(reference.graph):
+        return False
+    mine, theirs = module.state_dict(), reference.state_dict()
+    named = zip(_tensors(module.graph), _tensors(reference.graph), strict=True)
+    pairs = [(mine[own], theirs[other]) for own, other in named]
+    matrices = [
+        (own.flatten(), other.flatten())
+        for own, other in pairs
+        if own.ndim > 1 and own.shape == other.shape and own.is_floating_point()
+    ]
+    if not matrices:
+        return False
+    ours, wanted = (torch.cat(each) for each in zip(*matrices, strict=True))
+    return float(torch.nn.functional.cosine_similarity(ours, wanted, dim=0)) > ALIKE
 
 
 def _fits(symmetry: Symmetry, name: str, mine: Tensor, theirs: Tensor) -> bool:

@@ -97,6 +97,11 @@ class DescentState:
         if found is None:
             return 0
         data, tensors = found
+        try:
+            self._expect(data, tensors, optimiser, schedule)
+        except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError):
+            self._notes.append(f"{self._file}: is no state of this descent; the descent began anew")
+            return 0
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             kind, _, index = name.partition(".")
@@ -116,6 +121,38 @@ class DescentState:
         for values, saved in zip(self._measured, data["measured"], strict=True):
             values[:] = saved
         return int(data["steps"])
+
+    def _expect(
+        self,
+        data: dict[str, Any],
+        tensors: dict[str, Tensor],
+        optimiser: Optimizer,
+        schedule: LRScheduler | None,
+    ) -> None:
+        """Look at all of a state before anything is set to it: the file may have come with the workspace.
+
+        Raises:
+            ValueError: It does not fit, or another error of what it is made of.
+        """
+        shapes = {"step": torch.Size(), "exp_avg": None, "exp_avg_sq": None, "parameter": None}
+        wanted = {
+            f"{kind}.{index}": (parameter.shape if shape is None else shape)
+            for index, parameter in enumerate(_parameters(optimiser))
+            for kind, shape in shapes.items()
+        }
+        torch.Generator().set_state(tensors["generator"])
+        found = {name: each.shape for name, each in tensors.items() if name != "generator"}
+        steps, losses, measured = data["steps"], data["losses"], data["measured"]
+        if found != wanted or not all(tensors[name].is_floating_point() for name in wanted):
+            raise ValueError("other tensors")
+        if type(steps) is not int or len(losses) != steps or len(measured) != len(self._measured):
+            raise ValueError("other counts")
+        if not all(type(each) is float for values in (losses, *measured) for each in values):
+            raise ValueError("no numbers")
+        if not _is_like(data["learning rate"], 0.5) or not data["learning rate"] >= 0:
+            raise ValueError("no learning rate")
+        if not _is_like(data["schedule"], None if schedule is None else schedule.state_dict()):
+            raise ValueError("another schedule")
 
     def step(
         self, steps: int, optimiser: Optimizer, schedule: LRScheduler | None, losses: list[float]
@@ -168,8 +205,25 @@ class DescentState:
             tensors = safetensors.torch.load(written)
         except (ValueError, LookupError, TypeError, RecursionError, SafetensorError):
             return None
-        return (data, tensors) if data["made by"] == self._made_by else None
+        known = isinstance(data, dict) and data.get("made by") == self._made_by
+        return (data, tensors) if known else None
 
 
 def _parameters(optimiser: Optimizer) -> list[Tensor]:
     return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _is_like(found: Any, known: Any) -> bool:
+    """Whether JSON holds values of the kinds that are known, under the same keys."""
+    if isinstance(known, dict):
+        same = isinstance(found, dict) and found.keys() == {str(key) for key in known}
+        return same and all(_is_like(found[str(key)], value) for key, value in known.items())
+    if isinstance(known, list | tuple):
+        return (
+            isinstance(found, list)
+            and len(found) == len(known)
+            and all(_is_like(each, value) for each, value in zip(found, known, strict=True))
+        )
+    if isinstance(known, float):
+        return type(found) in (int, float) and abs(found) < 1e300
+    return type(found) is type(known)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,14 @@ from legonet.ir.interpreter import GraphModule
 from legonet.ir.several import maps_given, maps_taken
 from legonet.teachers.statistics import Statistics
 
-StepCallback = Callable[[int, int, float], None]
+
+class StepCallback(Protocol):
+    """Is told how far a fit is."""
+
+    def __call__(self, step: int, steps: int, loss: float, doing: str = "", /) -> None:
+        """Take a step of a descent; or, with no step at all, what is done before one."""
+
+
 _Module = TypeVar("_Module", bound=nn.Module)
 
 IMAGES = 64  # that go through f together
@@ -83,7 +90,8 @@ class Context:
         imagined: Features that `legonet.distill.synthesis.features` made before for the same teacher;
             None: make them.
         notes: What is lacking, for people; methods add to it.
-        progress: Called with (step, steps, loss).
+        unseen: Features of given images that are not learned from; methods that spare some add them.
+        progress: Called with (step, steps, loss), and with what is done before by `tell`.
         checkpoint: Where descents leave their states; None: nowhere.
     """
 
@@ -99,8 +107,14 @@ class Context:
     device: torch.device | str
     imagined: Tensor | None = None
     notes: list[str] = field(default_factory=list)
+    unseen: list[Tensor] = field(default_factory=list)
     progress: StepCallback | None = None
     checkpoint: Checkpoint | None = None
+
+    def tell(self, doing: str) -> None:
+        """Say what is done before the steps of a descent."""
+        if self.progress:
+            self.progress(0, 0, math.nan, doing)
 
     def descent(self, *measured: list[float]) -> DescentState | None:
         """The state of the next descent, which draws from the generator and whose loss adds to some lists."""

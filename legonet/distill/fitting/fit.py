@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -10,10 +11,15 @@ from torch import Tensor
 from legonet.blocks.adapter import build_adapter_of, set_beta
 from legonet.distill.fitting.checkpoint import Checkpoint
 from legonet.distill.fitting.context import Context, Edge, StepCallback, features_of, frozen
+from legonet.distill.fitting.estimate import Estimate, expect
+from legonet.distill.fitting.initialisation import STRANGERS
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
+from legonet.plan.weak import weak
+
+FEW = 10  # images below which the first that helps is more of them
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,9 @@ def fit(
         checkpoint: Where descents leave their states.
 
     Returns:
-        The adapter in evaluation mode on the CPU, frozen.
+        The adapter in evaluation mode on the CPU, frozen. Its quality is what the method measured, and the
+        `agreement` with the teacher that is to be expected on real images, `agreement from` and `agreement
+        to`, unless there is nothing to compare on; see `legonet.distill.fitting.estimate`.
 
     Raises:
         DistillError: The adapter cannot be fitted by its method, from what is given.
@@ -87,7 +95,32 @@ def fit(
     )
     set_beta(context.adapter, _beta(context))
     quality = spec.settings.fit(context)
+    common = quality.get("residual", math.inf) <= STRANGERS
+    expected = expect(context, common) if spec.settings.needs_teacher else None
+    if expected is not None:
+        quality = quality | expected.quality()
+        _warn(context, expected)
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
+
+
+def _warn(context: Context, expected: Estimate) -> None:
+    """Note what is to be expected of a weak path, and what would help most."""
+    edge, path = context.edge, context.edge.path
+    known = edge.statistics
+    side = None if known is None else edge.meaning.one_sided(known.output_quantiles.tolist())
+    if side is not None:
+        context.notes.append(
+            f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
+            "output's offset may be wrong; record them on images that show the category and on others"
+        )
+    found = weak(
+        path,
+        expected.quality(),
+        statistics=edge.statistics is not None,
+        images=context.images is not None and len(context.images) >= FEW,
+    )
+    if found is not None:
+        context.notes.append(str(found))
 
 
 def _expect_own_statistics(edge: Edge) -> None:

@@ -5,6 +5,8 @@
    g_T in the order of g_S's (`legonet.distill.alignment`) and solve again.
 3. Where that does not help either, or the two differ in architecture, there is no common base: the adapter
    has to learn from outputs alone (`legonet.distill.fitting.refinement`).
+4. In a deep task module pseudo-gradients may have little in common though the weights are alike. Nothing is
+   reordered then; the identity is the better start.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from legonet.blocks.adapter import convolutions, set_identity
-from legonet.distill.alignment import align
+from legonet.distill.alignment import align, in_one_order
 from legonet.distill.fitting.context import Context
 from legonet.distill.least_squares import Draw, Solution, solve_adapter
 from legonet.distill.masks import Chances, Masks, Seen
@@ -42,12 +44,14 @@ class Initialisation:
         aligned: The units of g_T were reordered for it.
         common: g_S and g_T have a common base.
         alike: They are of one architecture.
+        in_order: Without a common base by the residual, their units correspond all the same.
     """
 
     residual: float | None
     aligned: bool = False
     common: bool = True
     alike: bool = True
+    in_order: bool = False
 
 
 def initialise(
@@ -87,14 +91,21 @@ def initialise(
     solved = _solve(context, *pair, masks, settings, judge)
     found = Initialisation(solved.residual)
     if solved.residual > STRANGERS:
-        found = Initialisation(solved.residual, common=False)
-    if not found.common and aligned:
+        in_order = in_one_order(context.teacher, context.student)
+        found = Initialisation(solved.residual, common=False, in_order=in_order)
+    if not found.common and not found.in_order and aligned:
         found = _align(context, pair[0], solved.residual, masks, settings, judge)
     if found.aligned:
         context.notes.append(
             f"{path}: the teacher's hidden units were reordered to match the generic module's"
         )
-    if not found.common:
+    if found.in_order:
+        context.notes.append(
+            f"{path}: pseudo-gradients of the two task modules have little in common (residual "
+            f"{found.residual:.2f}, expected less than {STRANGERS}), though their weights are alike; the "
+            "adapter learns mostly from outputs"
+        )
+    elif not found.common:
         context.notes.append(
             f"{path}: no common base: residual {found.residual:.2f}, expected less than {STRANGERS}; the "
             "generic task module and the teacher's were not fine-tuned from one network, so that the adapter "
@@ -143,8 +154,13 @@ def _solve(
     judge: Judge | None,
 ) -> Solution:
     """Solve; pseudo-gradients are in the modules' own precision, their sums and the solution in float64."""
+    drawn_before = 0
 
     def draw(count: int) -> Draw:
+        nonlocal drawn_before
+        if drawn_before < settings.draws:
+            context.tell(f"closed form, {drawn_before} of {settings.draws} draws")
+        drawn_before += count
         gradient = draw_gradient(count, student.output_shape, "uniform", context.generator)
         drawn = masks.draw(count, student.relu_shapes, context.generator)
         return Draw(gradient.to(context.device), [mask.to(context.device) for mask in drawn])

@@ -82,10 +82,6 @@ class Refinement:
         moved = found + (self._wanted - found).mean(axes, keepdim=True)
         return float(self._context.edge.meaning.disagreement(moved, self._wanted, self._scale))
 
-    def agreement(self) -> Tensor:
-        """How far each held-out feature's decision is the teacher's, in [0, 1], (batch,)."""
-        return self._context.edge.meaning.agreement(self._found(), self._wanted, self._scale)
-
     def refine(self, steps: int | None, learning_rate: float, patience: int = 1) -> None:
         """Change all weights.
 
@@ -146,6 +142,7 @@ def gather(context: Context, count: int) -> Material | None:
     if images is not None and context.features is not None and (len(images) >= FEW or imagined is None):
         if len(images) >= HELD_OUT:
             held_out.append(context.features[::HELD_OUT])
+            context.unseen.append(held_out[-1])
             images = images[_others(len(images))]
             labels = None if labels is None else labels[_others(len(labels))]
         else:

@@ -34,6 +34,7 @@ from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.adapter_layers import MAPS, bridge_layers
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
+from legonet.distill.fitting.estimate import expect_of
 from legonet.distill.fitting.fit import Fitted, Samples, fit
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
@@ -80,7 +81,7 @@ def fit_stitched(
 
     Returns:
         The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the bridge
-        misses, and `disagreement`, both on held-out images.
+        misses, and `disagreement`, both on held-out images, and the `agreement` that is to be expected.
 
     Raises:
         DistillError: Features that no convolution joins, or what the method refuses.
@@ -123,23 +124,26 @@ def fit_stitched(
     for images in _images(given, torch.cat([drawn, moved]), generator):
         features.append(features_of(f, images))
         answers.append(outputs_of(target, images))
-    agreement = _refine(
+    shown, wanted = features_of(f, held_out), outputs_of(target, held_out)
+    disagreement = _refine(
         edge,
         (adapter, student),
         (torch.cat(features), torch.cat(answers)),
-        (features_of(f, held_out), outputs_of(target, held_out)),
+        (shown, wanted),
         generator,
         progress,
         None if checkpoint is None else checkpoint.descent(generator),
     )
+    found = outputs_of(nn.Sequential(adapter, student), shown)
+    expected = expect_of(edge, wanted.cpu(), found.cpu(), common=False)
     count = len(given) + len(given_held_out)
-    shown = f"{count} given and {2 * SYNTHESISED}" if count else f"{2 * SYNTHESISED}"
+    sources = f"{count} given and {2 * SYNTHESISED}" if count else f"{2 * SYNTHESISED}"
     note = (
-        f"{edge.path}: matched at the image on {shown} synthesised images: the bridge misses {missing:.0%} "
+        f"{edge.path}: matched at the image on {sources} synthesised images: the bridge misses {missing:.0%} "
         f"of the teacher's own features; disagreement of the outputs on {len(held_out)} held-out images: "
-        f"{agreement:.3f}"
+        f"{disagreement:.3f}"
     )
-    quality = {**upper.quality, "bridge": missing, "disagreement": agreement}
+    quality = {**upper.quality, "bridge": missing, "disagreement": disagreement, **expected.quality()}
     return Fitted(adapter.requires_grad_(False).cpu().eval(), quality, [*upper.notes, note])
 
 

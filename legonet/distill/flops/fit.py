@@ -61,4 +61,6 @@ def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: boo
         joined.statistics,
     )
     fitted = 0 if none else spec.settings.cost(work)
+    if not none and spec.settings.needs_teacher:
+        fitted += work.estimated()
     return fitted if joined.own is None else fitted + stitching_operations(work, joined.category_module)

@@ -11,6 +11,8 @@ from legonet.distill.flops.synthesis import moved_operations
 from legonet.ir.notation import Layer
 from legonet.ir.sizes import Shape, Size, chain_operations
 
+ESTIMATED = 320  # features that are synthesised to see how often both decide alike
+
 
 @dataclass(frozen=True)
 class Work:
@@ -78,6 +80,10 @@ class Work:
     def synthetic(self, features: int) -> int:
         """So many features without images: half of images of anything, half drawn, which costs little."""
         return (features // 2) * self.f
+
+    def estimated(self) -> int:
+        """What the agreement on real images is estimated by, at the end of a fit."""
+        return self.synthetic(ESTIMATED) + ESTIMATED * (self.teacher + self.h + self.student)
 
     def closed_form(self, draws: int) -> int:
         """Least squares over so many draws."""

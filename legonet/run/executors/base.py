@@ -21,12 +21,13 @@ from legonet.store.blobs import BlobStore
 
 @dataclass(frozen=True)
 class Step:
-    """A job went one step further."""
+    """A job went one step further, or says what it does before its steps."""
 
     path: str
     step: int
     steps: int
     loss: float
+    doing: str = ""
 
 
 @dataclass(frozen=True)

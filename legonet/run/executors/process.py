@@ -184,7 +184,8 @@ class ProcessExecutor(Executor):
             if "pid" in message:
                 running.pid = message["pid"]
             elif "step" in message:
-                listen(Step(running.job.path, message["step"], message["steps"], message["loss"]))
+                told = (message[each] for each in ("step", "steps", "loss", "doing"))
+                listen(Step(running.job.path, *told))
             else:
                 del self._running[message["id"]]
                 self._free.append(running.slot)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import torch
 
 from legonet.distill.fitting.fit import Samples
-from legonet.errors import DistillError, LegonetError, StoreError
+from legonet.errors import DistillError, LegonetError, StoreError, first_line
 from legonet.remote.address import RemoteAddress
 from legonet.remote.store import RemoteStore
 from legonet.run.execute import FittedAdapter, execute
@@ -93,14 +93,22 @@ class RayExecutor(Executor):
         if self._ours:
             try:
                 self._begin()
-            except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-                raise StoreError(
-                    f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
-                    "such as ray://host:10001, or none for one on this machine"
-                ) from error
+            except Exception as error:  # Ray raises plain ones too, such as where a machine is too slow
+                raise StoreError(self._unreached(error)) from error
         gpus = 1 if str(device).startswith("cuda") else 0
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
         return self
+
+    def _unreached(self, error: Exception) -> str:
+        if self._address is None:
+            return (
+                f"no Ray cluster can be started on this machine ({first_line(error)}); expected one within "
+                "half a minute; try again when the machine has less to do, or use --workers without Ray"
+            )
+        return (
+            f"--address {self._address}: no Ray cluster can be reached there ({error}); expected one "
+            "such as ray://host:10001, or none for one on this machine"
+        )
 
     def _begin(self) -> None:
         """Join the cluster of the address, or start one that nobody else reaches.
@@ -141,6 +149,9 @@ class RayExecutor(Executor):
         except LegonetError as error:
             self._ended.append(Outcome(job.path, error=error))
             return
+        except ray.exceptions.RayError as error:
+            self._ended.append(Outcome(job.path, error=_lost(job.path, error), again=True))
+            return
         given = None if samples is None else samples_bytes(samples)
         blobs = [self._shipped[sha] for sha in named]
         checkpoints = None if self.checkpoints is None else str(self.checkpoints.absolute())
@@ -171,10 +182,7 @@ class RayExecutor(Executor):
         try:
             text, adapter = ray.get(reference)
         except ray.exceptions.RayError as error:
-            lost = DistillError(
-                f"{path}: its worker was lost ({type(error).__name__}); expected a result; look at Ray's log"
-            )
-            return Outcome(path, error=lost, again=True)
+            return Outcome(path, error=_lost(path, error), again=True)
         data = json.loads(text)
         if "error" in data:
             found = error_of(data)
@@ -195,6 +203,12 @@ class RayExecutor(Executor):
         self._shipped.clear()
         if self._ours:
             ray.shutdown()
+
+
+def _lost(path: str, error: Exception) -> DistillError:
+    return DistillError(
+        f"{path}: its worker was lost ({type(error).__name__}); expected a result; look at Ray's log"
+    )
 
 
 def work(order: str, samples: bytes | None, *blobs: bytes) -> tuple[str, bytes]:

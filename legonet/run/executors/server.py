@@ -96,8 +96,8 @@ def _work(order: dict[str, Any], replies: int) -> NoReturn:
         store, job = Store(order["store"]), job_of(order["job"])
         samples = None if order["samples"] is None else samples_of(Path(order["samples"]))
 
-        def step(done: int, steps: int, loss: float) -> None:
-            _say(replies, {"id": order["id"], "step": done, "steps": steps, "loss": loss})
+        def step(done: int, steps: int, loss: float, doing: str = "") -> None:
+            _say(replies, {"id": order["id"], "step": done, "steps": steps, "loss": loss, "doing": doing})
 
         checkpoints = None if order["checkpoints"] is None else Path(order["checkpoints"])
         result = execute(job, store, samples, order["device"], step, checkpoints)

@@ -88,6 +88,14 @@ class Place(Answer):
     height: float
 
 
+class Measuring(Answer):
+    """The measuring of what is built on labelled images."""
+
+    running: bool
+    data: str = Field(description="where the images come from, or came from the last time; empty: not known")
+    message: str = Field(description="why the last measuring gave no figure")
+
+
 class State(Answer):
     """The draft, and all that is known of it."""
 
@@ -109,6 +117,7 @@ class State(Answer):
     layout: dict[str, Place] = Field(description="by category:NAME, task:NAME and path")
     blocks: tuple[str, ...]
     methods: dict[str, Any] = Field(description="JSON Schema of each method's settings")
+    measuring: Measuring
     problems: tuple[ProblemData, ...] = Field(description="why a part of this is not known")
 
 

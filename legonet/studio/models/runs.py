@@ -25,6 +25,15 @@ class NewRun(Request):
     keep_going: bool = False
 
 
+class NewMeasure(Request):
+    """What is to be measured, on which labelled images."""
+
+    data: Folder = Field(
+        description="animals, or a folder in the workspace with one for each category, relative to its root"
+    )
+    paths: list[PathName] = Field(default=[], max_length=10_000, description="default: all that are built")
+
+
 class Made(Answer):
     """What was begun."""
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from legonet.studio.children import Child
-from legonet.studio.models.runs import Made, NewRun, Run, Runs
+from legonet.studio.models.runs import Made, NewMeasure, NewRun, Run, Runs
 from legonet.studio.operations import Asked, Operation, Reply
 from legonet.studio.run_log import LONGEST, event_of, lines_after
 from legonet.studio.studio import Studio
@@ -25,6 +25,11 @@ def start(studio: Studio, asked: Asked) -> Reply:
     """Start a run."""
     child = studio.runs.start(asked.body, studio.saved())
     return Reply(Made(id=child.id), {"location": f"/api/v1/runs/{child.id}"})
+
+
+def measure(studio: Studio, asked: Asked) -> Made:
+    """Measure what is built on labelled images."""
+    return Made(id=studio.measures.start(asked.body, studio.saved()).id)
 
 
 def all_runs(studio: Studio, asked: Asked) -> Runs:
@@ -89,6 +94,17 @@ async def _stream(studio: Studio, child: Child, last: int) -> AsyncIterator[str]
 
 OPERATIONS = (
     Operation("POST", "/runs", start, "Start a run", Made, NewRun, status=201, writes=True, faults=(409,)),
+    Operation(
+        "POST",
+        "/measures",
+        measure,
+        "Measure what is built on labelled images; GET /graph has the figures then",
+        Made,
+        NewMeasure,
+        status=201,
+        writes=True,
+        faults=(409,),
+    ),
     Operation("GET", "/runs", all_runs, "Runs of this network, the newest first", Runs, kind="files"),
     Operation("GET", "/runs/{id}", one, "A run", Run, kind="files"),
     Operation("POST", "/runs/{id}/stop", stop, "Interrupt a run", Run, writes=True, kind="files"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from legonet.remote.address import RemoteAddress
 from legonet.remote.download import Downloaded, download
 from legonet.remote.place import Place
 from legonet.store.blobs import sha256
+from legonet.store.settings import cache_folder
 from legonet.store.workspace import Workspace
 from legonet.teachers.models.table import find_model
 from legonet.teachers.tracing.programs import SUFFIX
@@ -44,12 +44,15 @@ class GivenModel:
         weights: The file of its weights, if it has none of its own.
         source: The address that it was fetched from, without passwords; None if it was here.
         sha256: Of the file that was fetched.
+        folder: Where that is kept until the teacher is added: the user's own, since what lies in a workspace
+            may have come with it and would be taken for what is at the address.
     """
 
     module: nn.Module
     weights: Path | None = None
     source: str | None = None
     sha256: str | None = None
+    folder: Path | None = None
 
 
 def given_model(
@@ -65,7 +68,7 @@ def given_model(
         reference: As of `legonet.teachers.models.table.find_model`, or an address.
         weights: A file, or the address of one.
         allowed: Code that may be run; of an address it has to be that.
-        workspace: Where what is fetched is kept until the teacher is added.
+        workspace: Where blocks are looked up.
         told: Called with how many bytes are there, and of how many.
 
     Raises:
@@ -86,13 +89,13 @@ def given_model(
     address, done = came
     if done.path.suffix != SUFFIX and file is None:
         file = done.path
-    return GivenModel(module, file, without_secrets(address), done.sha256)
+    return GivenModel(module, file, without_secrets(address), done.sha256, done.path.parent)
 
 
-def forget(workspace: Workspace) -> None:
+def forget(given: GivenModel) -> None:
     """Delete what was fetched: the teacher's files are in their place."""
-    with suppress(OSError, StoreError):
-        shutil.rmtree(workspace.own(workspace.fetched))
+    if given.folder is not None:
+        shutil.rmtree(given.folder, ignore_errors=True)
 
 
 def _elsewhere(
@@ -146,10 +149,11 @@ def _fetch(url: str, workspace: Workspace, told: Told) -> Downloaded:
     """A file, under a name of ours: that of an address may be anything."""
     path = url.partition("?")[0].lower()
     ending = next((each for each in _ENDINGS if path.endswith(each)), ".weights")
-    folder = workspace.own(workspace.fetched / sha256(url.encode())[:16])
+    key = sha256(f"{workspace.root.resolve()}\n{url}".encode())[:16]
+    folder = cache_folder("fetched") / key
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return download(RemoteAddress.read(url), workspace.own(folder / f"weights{ending}"), told)
+        return download(RemoteAddress.read(url), folder / f"weights{ending}", told)
     except FileNotFoundError:
         raise TeacherError(
             f"{without_secrets(url)}: no such file; expected a teacher's weights; check the address"

@@ -23,6 +23,7 @@ class TeacherSource(ABC):
     def __init__(self, name: str, cut_name: str) -> None:
         self.name = name
         self.cut_name = cut_name
+        self._locked: LockedTeacher | None = None
 
     @abstractmethod
     def cut(self) -> Cut:
@@ -81,15 +82,17 @@ class TeacherSource(ABC):
         return sha256(text.encode())
 
     def locked(self, known: LockedTeacher | None = None) -> LockedTeacher:
-        """The content hashes of the modules; the teacher is not cut again where the lock file knows them.
+        """The content hashes of the modules; the teacher is not cut again where they are known.
 
         Args:
             known: What the lock file says of this teacher.
         """
         source, statistics = self.fingerprint(), self.statistics_hash()
-        if known is not None and known.source == source:
-            return known.model_copy(update={"statistics": statistics})
+        for each in (known, self._locked):
+            if each is not None and each.source == source:
+                return each.model_copy(update={"statistics": statistics})
         parts = self.parts()
-        return LockedTeacher(
+        self._locked = LockedTeacher(
             source=source, category_module=parts.f_sha, task_module=parts.g_sha, statistics=statistics
         )
+        return self._locked

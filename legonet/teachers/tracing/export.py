@@ -28,6 +28,7 @@ from legonet.errors import TeacherError, first_line
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.cuts import needed
 from legonet.ir.graph import restricted
+from legonet.ir.recurrence import as_one_call
 from legonet.ops.shapes import show_shape
 from legonet.teachers.tracing.convert import Converter
 from legonet.teachers.tracing.earlier import forget
@@ -88,7 +89,7 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
     kept: list[str] = []
     for attempt in range(_ATTEMPTS):
         try:
-            with warnings.catch_warnings(), _quiet(), restoring(module):
+            with warnings.catch_warnings(), _quiet(), restoring(module), as_one_call():
                 warnings.simplefilter("ignore")
                 if attempt and not kept:
                     with suppress(Exception):  # one that no other batch can be given to

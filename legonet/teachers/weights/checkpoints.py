@@ -12,12 +12,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from legonet import foreign
-from legonet.blocks.libraries.table import LIBRARIES
 from legonet.errors import StoreError, TeacherError, first_line
 from legonet.graph.suggest import did_you_mean, in_lines, kind_of, listed
 from legonet.store.memory_map import map_bytes
 from legonet.store.tensors import is_pickle, read_tensors
+from legonet.teachers.models.library import with_argument
 from legonet.teachers.tracing.programs import ProgramModel
+from legonet.teachers.weights.beside import Array
 from legonet.teachers.weights.forms import expect_no_other_form, files_of
 from legonet.teachers.weights.mapped_tensors import raw_view
 from legonet.teachers.weights.naming import COUNTER, Named, in_order, named_for
@@ -147,7 +148,7 @@ def _sets(
     if not isinstance(found, Mapping) or id(found) in seen or len(above) > _DEEPEST:
         return {}
     seen.add(id(found))
-    tensors = {key: value for key, value in found.items() if isinstance(value, StoredTensor | Tensor)}
+    tensors = {key: value for key, value in found.items() if isinstance(value, StoredTensor | Array | Tensor)}
     if tensors and not any(isinstance(value, Mapping) for value in found.values()):
         return {".".join(above): tensors}  # numbers beside them are such as an epoch
     sets: dict[str, Mapping[Any, Any]] = {}
@@ -177,6 +178,19 @@ def listed_keys(found: Mapping[Any, Any]) -> str:
     """The first keys of a mapping, for messages."""
     keys = [str(key) for key in list(found)[:5]]
     return f"the keys {', '.join(keys)}" if keys else "nothing"
+
+
+class OtherModelError(TeacherError):
+    """Weights are another model's.
+
+    Args:
+        message: The whole report.
+        width: The number of classes that the weights have, if that is all that differs.
+    """
+
+    def __init__(self, message: str, width: int | None) -> None:
+        super().__init__(message)
+        self.width = width
 
 
 def fill_from(
@@ -276,13 +290,15 @@ def fill(
     shapes = {name: value.shape for name, value in (*weights.items(), *named.items())}
     problems += [f"not expected: {name} {list(shapes[name])}" for name in unexpected] + wrong
     if problems:
-        advice = _advice(model, bool(missing or unexpected))
+        width = None if missing or unexpected else _width(named, expected)
+        advice = _advice(model, width)
         if in_order(weights, expected) is not None:
             advice += ", or take them in the file's order, in which all shapes are the model's: --by-order"
-        raise TeacherError(
+        raise OtherModelError(
             f"{where}: the weights are of another model: {len(missing)} missing, {len(unexpected)} not "
             f"expected, {len(wrong)} of another shape; expected those of {label}; {advice}\n"
-            f"{in_lines(problems)}"
+            f"{in_lines(problems)}",
+            width,
         )
     _load(module, named, expected, scratch)
     notes = [f"of the names {each}" for each in found.notes]
@@ -299,12 +315,20 @@ def _load(
     module.load_state_dict(given, strict=False, assign=True)
 
 
-def _advice(model: str | None, other_names: bool) -> str:
+def _width(named: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> int | None:
+    """What the weights have instead of the model's number of classes, if they differ by nothing else."""
+    shapes = [(named[name].shape, value.shape) for name, value in expected.items() if name in named]
+    wrong = [(found, own) for found, own in shapes if found != own]
+    widths = {found[:1] for found, _ in wrong}
+    if len(widths) != 1 or any(len(found) == 0 or found[1:] != own[1:] for found, own in wrong):
+        return None
+    return widths.pop()[0]
+
+
+def _advice(model: str | None, width: int | None) -> str:
     choose = "choose the model that they were trained in"
-    library = model is not None and model.partition(":")[0] in LIBRARIES
-    if other_names or not library:
-        return choose
-    return f"{choose}: a file in blocks/ with `builder: {model}` and its `arguments`, such as num_classes"
+    other = None if width is None else with_argument(str(model), "num_classes", width)
+    return choose if other is None else f"{choose}, such as {other}"
 
 
 def _best(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], module: nn.Module) -> Named:

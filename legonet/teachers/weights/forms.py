@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from legonet import foreign
 from legonet.errors import TeacherError
+from legonet.graph.in_parts import counted
 
 INDEX = ".index.json"
+_MOST_VALUES = 500_000
 # What a folder of Hugging Face's libraries has its weights in, the first that is there.
 _IN_FOLDERS = (
     "model.safetensors",
@@ -57,15 +58,15 @@ def files_of(path: Path, place: str, *, follow: bool = True) -> list[Path] | Non
     if not path.name.endswith(INDEX):
         return None
     try:
-        index = json.loads(foreign.read(path, foreign.INDEX, where=place, follow=follow))
+        index = counted(foreign.read(path, foreign.INDEX, where=place, follow=follow), _MOST_VALUES)
         names = index["weight_map"].values()
         files = sorted({path.with_name(name) for name in names})  # refuses names with folders in them
+        missing = [file.name for file in files if not file.is_file()]
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise TeacherError(
             f"{place}: is no index of weights; expected a `weight_map` from names to files beside it; "
             "download it again"
         ) from error
-    missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
         raise TeacherError(
             f"{place}: names {', '.join(missing[:5]) or 'no files'}, which are not there; expected all "

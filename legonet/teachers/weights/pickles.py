@@ -35,6 +35,18 @@ class Mark(NamedTuple):
     value: Any
 
 
+class Stateful:
+    """What a table makes that a pickle goes on to describe, by a state."""
+
+    def set_state(self, state: Any) -> None:
+        """Take what the pickle says; it is of any kind.
+
+        Raises:
+            ValueError: It is no state of this.
+        """
+        raise NotImplementedError
+
+
 Table = Mapping[str, "Maker | Mark"]
 
 
@@ -151,9 +163,10 @@ class _Machine:
         self.push(maker.make(*arguments))
 
     def build(self) -> None:
-        """A state of the object below, such as the versions of a state dict's modules: left out."""
-        self.pop()
-        self.top(object)
+        """A state of the object below; left out, but for what the table makes, as versions of modules are."""
+        state, target = self.pop(), self.top(object)
+        if isinstance(target, Stateful):
+            target.set_state(state)
 
     def append(self, values: list[Any]) -> None:
         self.top(list).extend(values)

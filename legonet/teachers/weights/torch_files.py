@@ -21,7 +21,7 @@ from torch import Tensor
 
 from legonet.ir.graph import LARGEST
 from legonet.ir.modules import DTYPES
-from legonet.teachers.weights.beside import beside
+from legonet.teachers.weights.beside import Array, beside
 from legonet.teachers.weights.mapped_tensors import part_of
 from legonet.teachers.weights.pickles import Maker, Mark, Table, as_dict, as_set, read_pickle
 from legonet.teachers.weights.scratch import Scratch
@@ -90,12 +90,14 @@ class TorchFile:
     _little: bool = True
     _ready: dict[tuple[str, int], memoryview] = field(default_factory=dict, repr=False)
 
-    def tensor(self, name: str, stored: StoredTensor) -> Tensor:
-        """A tensor of the file, in mapped memory.
+    def tensor(self, name: str, stored: StoredTensor | Array) -> Tensor:
+        """A tensor of the file, in mapped memory; of an array of NumPy's, a copy.
 
         Raises:
             ValueError: It is no plain one, or reaches beyond its storage.
         """
+        if isinstance(stored, Array):
+            return _of_array(name, stored)
         if stored.odd:
             raise ValueError(f"{name} is {stored.odd}: save plain tensors")
         item = stored.dtype.itemsize
@@ -133,6 +135,13 @@ class TorchFile:
                 room[:] = np.frombuffer(memory[: size // item * item], f"u{item}").byteswap().view(np.uint8)
             return room.data
         return memory
+
+
+def _of_array(name: str, array: Array) -> Tensor:
+    values = array.values(name)
+    if values.dtype.kind == "u" and values.dtype.itemsize > 1:
+        raise ValueError(f"{name} is an array of {values.dtype}: save plain tensors")
+    return torch.from_numpy(values)
 
 
 def read_zip(memory: memoryview, scratch: Scratch) -> TorchFile:

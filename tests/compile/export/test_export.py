@@ -54,6 +54,8 @@ def test_onnx_as_a_user_reads_it(exported: dict[str, Path], app: CompiledNetwork
     session = onnxruntime.InferenceSession(exported["app.onnx"], providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
     assert names == [path.name for path in app.paths]
+    assert [each.shape for each in session.get_inputs()] == [["batch", 3, 6, 6]]
+    assert {each.shape[0] for each in session.get_outputs()} == {"batch"}
     images = torch.rand(batch, 3, 6, 6)
     outputs = session.run(names, {"images": images.numpy()})
     expect_same(dict(zip(names, map(torch.from_numpy, outputs), strict=True)), app, images)

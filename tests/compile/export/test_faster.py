@@ -204,7 +204,7 @@ def test_a_compiler_that_fails(app: CompiledNetwork, tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "option"), [("app", "aot"), ("app.onnx", "aot"), ("app.pt2", "int8")])
+@pytest.mark.parametrize(("name", "option"), [("app", "aot"), ("app.onnx", "aot"), ("app", "int8")])
 def test_each_has_its_ending(app: CompiledNetwork, tmp_path: Path, name: str, option: str) -> None:
     with pytest.raises(ExportError, match=f"found {option}, which is of "):
         export(app, tmp_path / name, aot=option == "aot", int8=option == "int8")

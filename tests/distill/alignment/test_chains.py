@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.blocks.build import leaves, lowered
-from legonet.distill.alignment import Alignment, align
+from legonet.distill.alignment import Alignment, align, in_one_order
 from legonet.teachers.statistics import record
 
 
@@ -195,3 +195,16 @@ def test_other_channels_at_the_cut_do_not_matter() -> None:
 )
 def test_other_architectures_are_not_aligned(other: nn.Sequential) -> None:
     assert align(lowered(other), lowered(task_module()), (4, 8, 8)) is None
+
+
+@pytest.mark.parametrize("name", ["classifier", "segmenter"])
+def test_units_correspond_after_fine_tuning_and_not_in_another_order(name: str) -> None:
+    chain = {"classifier": classifier, "segmenter": segmenter}[name]()
+    generator = torch.Generator().manual_seed(3)
+    tuned = copy.deepcopy(chain)
+    with torch.no_grad():
+        for each in tuned.parameters():
+            each.add_(0.2 * each.std(correction=0) * torch.randn(each.shape, generator=generator))
+    assert in_one_order(lowered(tuned), lowered(chain))
+    assert not in_one_order(lowered(shuffled(tuned, generator)[0]), lowered(chain))
+    assert not in_one_order(lowered(classifier()), lowered(segmenter()))

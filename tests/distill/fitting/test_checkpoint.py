@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -39,7 +42,7 @@ class Stopped(BaseException):
 
 
 def stop_at(step: int | None) -> StepCallback:
-    def progress(done: int, steps: int, loss: float) -> None:
+    def progress(done: int, steps: int, loss: float, doing: str = "") -> None:
         if step is not None and done == step + 1:
             raise Stopped
 
@@ -68,7 +71,7 @@ def expect_the_same_bits(fitting: Fit, folder: Path, steps: tuple[int, ...] = (1
             fitting(stop_at(step), Checkpoint(folder, KEY))
         assert list(folder.iterdir()) != []
     seen: list[int] = []
-    again = fitting(lambda done, *_: seen.append(done), Checkpoint(folder, KEY))
+    again = fitting(lambda done, *_: seen.append(done) if done else None, Checkpoint(folder, KEY))
     assert again.quality == wanted.quality
     states = again.adapter.state_dict(), wanted.adapter.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
@@ -155,6 +158,62 @@ def test_a_damaged_state_is_not_gone_on_from(tmp_path: Path, place: int) -> None
     assert losses == wanted
     assert torch.equal(again.weight, module.weight)
     assert kept.notes == [f"{file}: the state of a descent was damaged; the descent began anew"]
+
+
+def _forged(file: Path, change: Callable[[dict[str, Any], dict[str, Tensor]], object]) -> None:
+    """A state as a stranger writes it: whole by its sha256, and of this job."""
+    written = file.read_bytes()[64:]
+    size = int.from_bytes(written[:8], "little")
+    data = json.loads(json.loads(written[8 : 8 + size])["__metadata__"]["legonet"])
+    tensors = safetensors.torch.load(written)
+    change(data, tensors)
+    forged = safetensors.torch.save(tensors, {"legonet": json.dumps(data)})
+    file.write_bytes(hashlib.sha256(forged).hexdigest().encode() + forged)
+
+
+FORGED: dict[str, Callable[[dict[str, Any], dict[str, Tensor]], object]] = {
+    "steps": lambda data, tensors: data.update(steps=-1),
+    "no steps": lambda data, tensors: data.pop("steps"),
+    "losses": lambda data, tensors: data.update(losses=["low"] * data["steps"]),
+    "measured": lambda data, tensors: data.update(measured=[[1.0]]),
+    "rate": lambda data, tensors: data.update({"learning rate": 10**400}),
+    "schedule": lambda data, tensors: data["schedule"].update(optimizer=5),
+    "no schedule": lambda data, tensors: data.update(schedule=None),
+    "tensors": lambda data, tensors: tensors.pop("exp_avg.0"),
+    "another name": lambda data, tensors: tensors.update({"parameter.x": torch.zeros(1)}),
+    "shape": lambda data, tensors: tensors.update({"exp_avg.0": torch.zeros(7)}),
+    "type": lambda data, tensors: tensors.update({"parameter.0": torch.zeros(1, 3, dtype=torch.long)}),
+    "generator": lambda data, tensors: tensors.update(generator=torch.zeros(5, dtype=torch.uint8)),
+}
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)
+def test_a_forged_state_is_not_gone_on_from(
+    change: Callable[[dict[str, Any], dict[str, Tensor]], object], tmp_path: Path
+) -> None:
+    """And leaves nothing changed: the descent ends with the bits of one that found none."""
+    module, wanted = line()
+    with pytest.raises(Stopped):
+        line(Checkpoint(tmp_path, KEY), stop=3)
+    (file,) = tmp_path.iterdir()
+    _forged(file, change)
+    kept = Checkpoint(tmp_path, KEY)
+    again, losses = line(kept)
+    assert losses == wanted
+    assert torch.equal(again.weight, module.weight)
+    assert kept.notes == [f"{file}: is no state of this descent; the descent began anew"]
+
+
+@pytest.mark.usefixtures("always")
+def test_a_state_that_is_no_mapping(tmp_path: Path) -> None:
+    _, wanted = line()
+    with pytest.raises(Stopped):
+        line(Checkpoint(tmp_path, KEY), stop=3)
+    (file,) = tmp_path.iterdir()
+    forged = safetensors.torch.save({"generator": torch.zeros(1)}, {"legonet": "[]"})
+    file.write_bytes(hashlib.sha256(forged).hexdigest().encode() + forged)
+    assert line(Checkpoint(tmp_path, KEY))[1] == wanted
 
 
 @pytest.mark.usefixtures("always")

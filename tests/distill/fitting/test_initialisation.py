@@ -14,6 +14,7 @@ from legonet.distill.fitting.fit import Samples, fit
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
+from legonet.methods.auto import Auto
 from legonet.methods.closed_form import ClosedForm
 from legonet.teachers.statistics import record
 from tests.distill.conftest import chain
@@ -65,7 +66,7 @@ def another_architecture(edge: Edge) -> Edge:
 def test_one_base_needs_nothing_more(edge: Edge) -> None:
     fitted = fit(with_statistics(edge), SPEC)
     assert fitted.quality["residual"] < 1e-4
-    assert fitted.notes == []
+    assert all("negative alone" in note for note in fitted.notes)
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -92,6 +93,26 @@ def test_masks_of_synthesised_features(edge: Edge) -> None:
         "statistics; run `legonet teacher record`"
     ]
     assert any("which units pass is drawn at random (keep = 0.5)" in note for note in fit(edge, spec).notes)
+
+
+def test_where_only_pseudo_gradients_differ_it_starts_from_the_identity(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a deep task module they may, though the weights are alike."""
+    monkeypatch.setattr("legonet.distill.fitting.initialisation.STRANGERS", 0.0)
+    monkeypatch.setattr(
+        "legonet.distill.fitting.initialisation.align", lambda *_: pytest.fail("the units correspond already")
+    )
+    alike = with_teacher(edge, copy.deepcopy(edge.teacher_module))
+    with torch.no_grad():
+        alike.teacher_module.tensor("10.weight").mul_(1.1)
+    fitted = fit(
+        with_statistics(alike), Adapter(kernel=3, activation="none", method=Auto(name="auto", steps=1))
+    )
+    assert any("though their weights are alike" in note for note in fitted.notes)
+    assert not any("no common base" in note for note in fitted.notes)
+    middle = fitted.adapter.tensor("conv1.weight")[:, :, 1, 1]
+    torch.testing.assert_close(middle, torch.eye(4), atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("make", [strangers, another_architecture])

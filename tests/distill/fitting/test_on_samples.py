@@ -50,7 +50,7 @@ def distance(edge: Edge, fitted: nn.Module, images: torch.Tensor) -> float:
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_the_loss_falls(edge: Edge, method: Method) -> None:
     losses: list[float] = []
-    fitted = fit(edge, adapter(method), samples(), progress=lambda step, steps, loss: losses.append(loss))
+    fitted = fit(edge, adapter(method), samples(), progress=lambda step, steps, loss, *_: losses.append(loss))
     assert sum(losses[-10:]) < 0.98 * sum(losses[:10])
     assert fitted.quality["loss"] < sum(losses[:10]) / 10
     assert not any(parameter.requires_grad for parameter in fitted.adapter.parameters())

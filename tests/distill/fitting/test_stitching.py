@@ -48,7 +48,7 @@ def test_what_is_linear_is_found_without_images(known: Edge) -> None:
     own = chain(*layers_of(known.category_module), nn.Conv2d(4, 4, 3, padding=1))
     same = replace(known, teacher_module=known.task_module)
     fitted = fit_stitched(same, own.requires_grad_(False), SPEC)
-    assert set(fitted.quality) == {"bridge", "disagreement"}
+    assert set(fitted.quality) == {"bridge", "disagreement", "agreement", "agreement from", "agreement to"}
     assert fitted.quality["bridge"] < 0.02  # but for the ridge
     assert disagreement(same, own, fitted.adapter) < 0.1
 

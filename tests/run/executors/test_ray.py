@@ -71,3 +71,31 @@ def test_a_network_in_memory_cannot_be_shared() -> None:
 
     with pytest.raises(StoreError, match="no folder to be shared"):
         RayExecutor(shared=True).open(MemoryStore())
+
+
+def test_a_cluster_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray raises a plain Exception where its processes take longer than it waits."""
+    from legonet.run.executors.ray import RayExecutor
+
+    def begin(self: RayExecutor) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen.")
+
+    monkeypatch.setattr(RayExecutor, "_begin", begin)
+    with pytest.raises(StoreError, match=r"can be started on this machine \(The current node timed out"):
+        RayExecutor().open(MemoryStore())
+
+
+def test_a_job_that_nobody_takes_is_told_and_tried_again(
+    ray: Executor, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as where the object store is full."""
+    import ray as library
+
+    def full(value: object) -> None:
+        raise library.exceptions.ObjectStoreFullError("full")
+
+    monkeypatch.setattr(library, "put", full)
+    ray.submit(make_job())
+    (outcome,) = finish(ray)
+    assert outcome.again
+    assert "its worker was lost (ObjectStoreFullError)" in str(outcome.error)

@@ -25,3 +25,9 @@ def drag(page: Page, from_: str, to: str, *, let_go: bool = True) -> None:
 
 def expect_panel(page: Page, heading: str) -> None:
     expect(page.locator(".panel h2")).to_have_text(heading)
+
+
+def half_way(page: Page) -> None:
+    """Wait until some of a job's steps are done."""
+    begun = page.locator('.job [role=progressbar][aria-valuenow]:not([aria-valuenow="0"])')
+    expect(begun).to_be_visible(timeout=240_000)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-PATIENCE = 30_000  # milliseconds, on a machine that does much else
+PATIENCE = 60_000  # milliseconds, on a machine that does much else
 expect.set_options(timeout=PATIENCE)
 WIDE, PHONE = (1400, 860), (400, 800)
 

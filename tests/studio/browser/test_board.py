@@ -214,6 +214,50 @@ def test_a_file_that_others_changed_is_not_written_over(page: Page, studio: Stud
     expect(brick(page, "owl:classify")).to_have_count(0)
 
 
+def test_a_block_is_dragged_to_where_its_teacher_is_wanted(page: Page) -> None:
+    page.get_by_role("heading", name="Blocks").click()
+    block = page.get_by_role("button", name="cat-classify", exact=True).last
+    block.drag_to(brick(page, "category:owl"))
+    expect(page.get_by_role("heading", name="Add a teacher")).to_be_visible()
+    expect(page.get_by_label("A block, or torchvision:NAME")).to_have_value("cat-classify")
+    expect(page.get_by_role("radio", name="pool1")).to_be_visible()  # the model is looked into at once
+    expect(page.get_by_label("Category")).to_have_value("owl")
+    expect(page.get_by_label("Task")).to_have_value("")
+    page.get_by_role("link", name="Board").click()
+    page.get_by_role("heading", name="Blocks").click()
+    block.drag_to(page.locator(".react-flow__pane"), target_position={"x": 300, "y": 500})
+    expect(page.get_by_role("radio", name="pool1")).to_be_visible()
+    expect(page.get_by_label("Category")).to_have_value("")
+
+
+def test_what_the_palette_lists_is_dragged_onto_bricks(page: Page, studio: Studio) -> None:
+    owl = page.locator(".brick-item", has_text="owl")
+    owl.drag_to(brick(page, "task:classify"))
+    expect_panel(page, "owl → classify")
+    assert studio.edges()["owl:classify"]["state"] == "open"
+    page.locator(".brick-item", has_text="pose").drag_to(brick(page, "category:cat"))
+    expect(page.locator(".notice-problem")).to_contain_text("channels")  # as connect says it
+    assert "cat:pose" not in studio.edges()
+
+
+def test_weights_are_dropped_on_the_board(page: Page, studio: Studio) -> None:
+    file = studio.file.parent / "teachers" / "cat-classify.safetensors"
+    transfer = page.evaluate_handle(
+        """bytes => {
+            const given = new DataTransfer();
+            given.items.add(new File([new Uint8Array(bytes)], "mine.safetensors"));
+            return given;
+        }""",
+        list(file.read_bytes()),
+    )
+    task = brick(page, "task:classify")
+    task.dispatch_event("dragover", {"dataTransfer": transfer})
+    expect(task.locator(".aim-legal")).to_be_visible()
+    task.dispatch_event("drop", {"dataTransfer": transfer})
+    expect(page.locator(".drop")).to_contain_text("mine.safetensors")
+    expect(page.get_by_text("What is in it")).to_be_visible()
+
+
 def test_names_of_strangers_are_text(opened: Opened, studio: Studio) -> None:
     evil = "<img src=x onerror=document.title=1>"
     studio.again(studio.text.replace("  cow: {}", f"  cow: {{label: '{evil}'}}"))

@@ -26,6 +26,7 @@ INTERFACES: dict[str, type[BaseModel]] = {
     "Teacher": graph.TeacherBrick,
     "Edge": graph.Edge,
     "Point": graph.Place,
+    "Measuring": graph.Measuring,
     "State": graph.State,
     "Target": graph.Target,
     "Diff": graph.Diff,

@@ -12,10 +12,10 @@ from playwright.sync_api import expect
 from legonet.demo import grow
 from legonet.graph.load import load_graph
 from legonet.graph.lock import lock_path, read_lock
-from tests.studio.browser.board import brick, drag, expect_panel
+from tests.studio.browser.board import brick, drag, expect_panel, half_way
 from tests.studio.browser.conftest import PHONE, Opened, Studio, end, start
 
-FITTED = 120_000
+FITTED = 240_000
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,11 @@ def test_the_demos_last_command_leads_to_a_new_connection(opened: Opened, studio
     expect(brick(page, "cat:segment")).to_contain_text("to be fitted")
     expect(step).to_contain_text("cat → segment is ready to be fitted")  # and nothing else is
     step.get_by_role("button", name="Fit", exact=True).click()
+    half_way(page)  # it is fitted here, and not taken over from what the demo has fitted
     expect(page.locator("section.run-done")).to_be_visible(timeout=FITTED)
+    expect(page.locator(".job .pill.job-done")).to_have_text("fitted")
+    expect(page.locator(".quality")).to_contain_text("agrees with its teacher")
+    expect(page.locator(".quality")).to_contain_text("measured", timeout=FITTED)  # by itself
     page.get_by_role("button", name="Try an image").click()
     answer = page.locator(".answer", has_text="cat → segment")
     expect(answer.locator(".mask")).to_have_count(2, timeout=FITTED)

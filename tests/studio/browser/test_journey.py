@@ -16,7 +16,7 @@ from tests.studio.browser.board import brick, drag, expect_panel
 from tests.studio.browser.conftest import ROOT, Opened, Studio, end, start
 
 PICTURE = "LEGONET_STUDIO_PICTURE"
-FITTED = 120_000
+FITTED = 240_000
 
 
 def legonet(*arguments: str, folder: Path) -> None:

@@ -39,6 +39,7 @@ def test_it_is_not_cut_again_where_the_lock_knows_it(
     locked = source.locked()
     monkeypatch.setattr(FileTeacher, "parts", None)
     assert source.locked(locked) == locked
+    assert source.locked() == locked  # it has cut it before
 
 
 def test_a_model_is_cut_once_while_its_block_stays(source: FileTeacher, graph_file: Path) -> None:

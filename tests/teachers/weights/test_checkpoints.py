@@ -20,7 +20,7 @@ from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import build_graph
 from legonet.teachers.tracing.outputs import Chosen
 from legonet.teachers.tracing.trace import trace
-from legonet.teachers.weights.checkpoints import fill, read_checkpoint
+from legonet.teachers.weights.checkpoints import OtherModelError, fill, read_checkpoint
 from legonet.teachers.weights.pickles import read_pickle
 from legonet.teachers.weights.torch_files import _table
 
@@ -146,8 +146,12 @@ def test_weights_of_another_model_are_listed() -> None:
 
 def test_a_head_of_another_width_needs_arguments() -> None:
     state = prefixed("") | {"1.bias": torch.zeros(5)}
-    with pytest.raises(TeacherError, match=r"`builder: torchvision:net` and its `arguments`, such as num_cl"):
+    with pytest.raises(OtherModelError, match=r"such as torchvision:net\(num_classes=5\)\n") as caught:
         fill(model(), state, model="torchvision:net")
+    assert caught.value.width == 5
+    with pytest.raises(OtherModelError, match="choose the model that they were trained in\n") as caught:
+        fill(model(), state | {"0.bias": torch.zeros(7)}, model="torchvision:net")
+    assert caught.value.width is None
     with pytest.raises(TeacherError, match="those of mynet:make; choose the model that they were trained in"):
         fill(model(), state, model="mynet:make")
 
@@ -238,6 +242,74 @@ def test_the_values_of_what_lies_beside_weights() -> None:
         data = memoryview(pickle.dumps(content, protocol))
         found, _ = read_pickle(data, _table(), lambda _: None)
         assert found == [0.1, 0.5, -3, 7, True, "größe", "i2", "a/b", {}]
+
+
+ARRAYS = {
+    "rows": np.arange(6, dtype="f4").reshape(2, 3),
+    "columns": np.asfortranarray(np.arange(6, dtype="f8").reshape(2, 3)),
+    "other order": np.arange(6, dtype=">i4"),
+    "truth": np.array([True, False]),
+    "half": np.float16([1.5]),
+    "none": np.zeros((0, 3), "f4"),
+    "one": np.array(2.5),
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_the_values_of_arrays(protocol: int) -> None:
+    found, _ = read_pickle(memoryview(pickle.dumps(ARRAYS, protocol)), _table(), lambda _: None)
+    assert found.keys() == ARRAYS.keys()
+    for name, array in found.items():
+        values = array.values(name)
+        np.testing.assert_array_equal(values, ARRAYS[name])
+        assert values.dtype == ARRAYS[name].dtype.newbyteorder("=")
+        assert values.flags.c_contiguous
+    scalar, _ = read_pickle(
+        memoryview(pickle.dumps(np.array([3], ">i4")[0], protocol)), _table(), lambda _: None
+    )
+    assert scalar == 3
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "old"])
+def test_arrays_as_weights_and_beside_them(new: bool, tmp_path: Path) -> None:
+    state = {name: value.numpy() for name, value in model().state_dict().items()}
+    torch.save(state, tmp_path / "arrays.pt", _use_new_zipfile_serialization=new)
+    content = {"state_dict": prefixed(""), "means": ARRAYS["rows"], "names": np.array(["a", "b"])}
+    torch.save(content, tmp_path / "beside.pt", _use_new_zipfile_serialization=new)
+    for file in ("arrays.pt", "beside.pt"):
+        filled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+        fill(filled, read_checkpoint(tmp_path / file))
+        assert all(
+            torch.equal(filled.state_dict()[name], each) for name, each in model().state_dict().items()
+        )
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ((1, (9,), np.dtype("f4"), False, b"\0" * 8), "damaged"),
+        ((1, (2**40, 2**40), np.dtype("f4"), False, b""), "damaged"),
+        ((1, (-1,), np.dtype("f4"), False, b""), "damaged"),
+        ((1, (2,), np.dtype("f4"), False, [1.0, 2.0]), "damaged"),
+        ((1, (1,) * 33, np.dtype("f4"), False, b"\0" * 4), "damaged"),
+        ((1, (2,), np.dtype("O"), False, [1, 2]), "without plain numbers"),
+        ((1, (2,), "f4", False, b"\0" * 8), "without plain numbers"),
+    ],
+)
+def test_arrays_that_lie(state: tuple[object, ...], words: str, tmp_path: Path) -> None:
+    class Lying:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (*np.zeros(1).__reduce__()[:2], state)
+
+    torch.save({"0.weight": Lying()}, tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match=f"0.weight is an array of NumPy's .*{words}"):
+        read_checkpoint(tmp_path / "w.pt")
+
+
+def test_arrays_of_code_are_refused(tmp_path: Path) -> None:
+    torch.save({"0.weight": torch.zeros(1), "run": np.array([Run()], dtype=object)}, tmp_path / "w.pt")
+    with pytest.raises(TeacherError, match="eval"):
+        read_checkpoint(tmp_path / "w.pt")
 
 
 def test_names_that_are_code_are_still_refused(tmp_path: Path) -> None:

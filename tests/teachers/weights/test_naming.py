@@ -187,6 +187,7 @@ def test_folders_and_shards(form: str, tmp_path: Path) -> None:
         ({"weight_map": {"a": "gone.safetensors"}}, "names gone.safetensors, which are not there"),
         ({"weight_map": {"a": "../up.safetensors"}}, "is no index of weights"),
         ({"weight_map": 3}, "is no index of weights"),
+        ({"weight_map": {"a": "x" * 5000}}, "is no index of weights"),
         ([], "is no index of weights"),
     ],
 )

@@ -18,8 +18,16 @@ interface Kept {
 let kept: Kept = { state: null, said: null, busy: false };
 const listeners = new Set<() => void>();
 
+/** Milliseconds until the draft is read again while figures of it are being measured. */
+const MEASURED_AFTER = 2500;
+let looking = 0;
+
 function keep(change: Partial<Kept>): void {
   kept = { ...kept, ...change };
+  if (change.state) {
+    clearTimeout(looking);
+    if (change.state.measuring.running) looking = window.setTimeout(() => (queue = queue.then(refresh)), MEASURED_AFTER);
+  }
   for (const listener of listeners) listener();
 }
 
@@ -48,6 +56,16 @@ export function refuse(error: unknown): void {
 
 export function hush(): void {
   if (kept.said) keep({ said: null });
+}
+
+/** Has what is built measured on labelled images; the draft is read again until that is done. */
+export async function measure(data: string, paths: string[]): Promise<void> {
+  try {
+    await post("measures", { data, paths });
+    await refresh();
+  } catch (error) {
+    refuse(error);
+  }
 }
 
 export async function refresh(): Promise<void> {

@@ -15,6 +15,11 @@ export function percent(part: number, digits = 1): string {
   return `${(part * 100).toFixed(digits)} %`;
 }
 
+/** A measured figure: a fraction in percent, else a number such as a distance. */
+export function measured(value: number): string {
+  return value <= 1 ? percent(value) : figure(value);
+}
+
 export function figure(value: number): string {
   return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(3)).toLocaleString("en");
 }

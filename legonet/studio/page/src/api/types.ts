@@ -101,6 +101,12 @@ export interface Point {
 
 export type Schema = Record<string, unknown>;
 
+export interface Measuring {
+  running: boolean;
+  data: string;
+  message: string;
+}
+
 export interface State {
   file: string;
   name: string;
@@ -125,6 +131,7 @@ export interface State {
   layout: Record<string, Point>;
   blocks: string[];
   methods: Record<string, Schema>;
+  measuring: Measuring;
   problems: Problem[];
 }
 

@@ -6,6 +6,7 @@ import { edit, refuse, useDraft } from "../store";
 import { offersOf, useFound } from "../teachers/found";
 import { Canvas } from "./Canvas";
 import { colourOf } from "./colours";
+import { useDrops } from "./drops";
 import { MATRIX_FROM, type Aim, type Shown } from "./flow";
 import { Matrix } from "./Matrix";
 import { NextStep } from "./NextStep";
@@ -59,11 +60,12 @@ export function Board() {
     if (known && !known.legal) return refuse(new Error(known.message));
     if (await edit({ op: "connect", path })) choose(path);
   };
-  const common = { state, shown, targets, choose, connect };
+  const { over, handlers } = useDrops({ read_only: state.read_only, connect, choose });
+  const common = { state, shown: over && !from ? { ...shown, aims: new Map<string, Aim>([[over, "legal"]]) } : shown, targets, choose, connect };
   return (
     <div class={`board ${chosen ? "with-choice" : ""}`}>
-      <Palette state={state} query={query} search={search} chosen={chosen} choose={choose} lit={lit} light={light} />
-      <section class="table" aria-label={matrix ? "Matrix of connections" : "Board of bricks"}>
+      <Palette state={state} query={query} search={search} chosen={chosen} choose={choose} lit={lit} light={light} begin={begin} />
+      <section class={`table ${over === null ? "" : "over"}`} {...handlers} aria-label={matrix ? "Matrix of connections" : "Board of bricks"}>
         <div class="view-switch" role="group" aria-label="Shown as">
           <button aria-pressed={!matrix} onClick={() => showMatrix(false)}>Bricks</button>
           <button aria-pressed={matrix} onClick={() => showMatrix(true)}>Matrix</button>

@@ -4,6 +4,7 @@ import type { State, Target } from "../api/types";
 import { refuse } from "../store";
 import type { Chosen } from "./Board";
 import { EDGE_TYPES, NODE_TYPES } from "./bricks";
+import { joined } from "./drops";
 import { nodesOf, wiresOf, type BoardNode, type Shown, type Wire } from "./flow";
 
 /** Room for what lies over the board: the switch above, the next step below. */
@@ -16,14 +17,6 @@ interface Props {
   choose: (chosen: Chosen) => void;
   connect: (path: string) => Promise<void>;
   begin: (from: string | null) => void;
-}
-
-/** `category:cat` and `task:classify`, in any order, as a path. */
-function pathOf(one: string | null | undefined, other: string | null | undefined): string | null {
-  const ends = [one ?? "", other ?? ""];
-  const category = ends.find((end) => end.startsWith("category:"));
-  const task = ends.find((end) => end.startsWith("task:"));
-  return category && task ? `${category.slice(9)}:${task.slice(5)}` : null;
 }
 
 export function Canvas({ state, shown, targets, choose, connect, begin }: Props) {
@@ -41,12 +34,12 @@ export function Canvas({ state, shown, targets, choose, connect, begin }: Props)
     if (now?.type === "select") choose(now.id);
   };
   const legal = (connection: Connection | Wire) => {
-    const target = targets.get(pathOf(connection.source, connection.target) ?? "");
+    const target = targets.get(joined(connection.source, connection.target) ?? "");
     return target !== undefined && (target.legal || target.connected);
   };
   const ended = (_event: unknown, connection: FinalConnectionState) => {
     begin(null);
-    const path = pathOf(connection.fromNode?.id, connection.toNode?.id);
+    const path = joined(connection.fromNode?.id, connection.toNode?.id);
     if (!path) return;
     const target = targets.get(path);
     if (target && !target.legal && !target.connected) refuse(new Error(target.message));

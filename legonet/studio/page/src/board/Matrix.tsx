@@ -41,7 +41,7 @@ export function Matrix({ state, shown, targets, choose, connect }: Props) {
             </th>
             {columns.map((task) => (
               <th key={task.name} scope="col" class={shown.selected === `task:${task.name}` ? "selected" : ""}>
-                <button onClick={() => choose(`task:${task.name}`)}>{task.name}</button>
+                <button data-id={`task:${task.name}`} onClick={() => choose(`task:${task.name}`)}>{task.name}</button>
               </th>
             ))}
           </tr>
@@ -50,7 +50,7 @@ export function Matrix({ state, shown, targets, choose, connect }: Props) {
           {rows.map((category, y) => (
             <tr key={category.name}>
               <th scope="row" class={shown.selected === `category:${category.name}` ? "selected" : ""}>
-                <button onClick={() => choose(`category:${category.name}`)}>{category.name}</button>
+                <button data-id={`category:${category.name}`} onClick={() => choose(`category:${category.name}`)}>{category.name}</button>
               </th>
               {columns.map((task, x) => {
                 const path = `${category.name}:${task.name}`;
@@ -60,6 +60,7 @@ export function Matrix({ state, shown, targets, choose, connect }: Props) {
                   <td key={task.name} class={shown.selected === path ? "selected" : ""}>
                     <button
                       data-at={`${y},${x}`}
+                      data-id={path}
                       tabIndex={y === Math.min(row, rows.length - 1) && x === Math.min(column, columns.length - 1) ? 0 : -1}
                       class={classOf(edge, target)}
                       style={shown.colours.has(path) ? { "--mark": shown.colours.get(path)! } : undefined}

@@ -5,6 +5,7 @@ import { go } from "../route";
 import { shape } from "../words";
 import type { Chosen } from "./Board";
 import { colourOf } from "./colours";
+import { dragged } from "./drops";
 
 interface Props {
   state: State;
@@ -14,13 +15,14 @@ interface Props {
   choose: (chosen: Chosen) => void;
   lit: string | null;
   light: (application: string | null) => void;
+  begin: (from: string | null) => void;
 }
 
-export function Palette({ state, query, search, chosen, choose, lit, light }: Props) {
+export function Palette({ state, query, search, chosen, choose, lit, light, begin }: Props) {
   const [open, show] = useState(false);
   const wanted = query.trim().toLowerCase();
   const hit = (...names: string[]) => names.some((name) => name.toLowerCase().includes(wanted));
-  const item = (id: string) => ({ id, chosen: chosen === id, choose });
+  const item = (id: string) => ({ id, chosen: chosen === id, choose, drag: state.read_only ? {} : dragged(id, begin) });
   const applications = Object.keys(state.applications);
   return (
     <aside class={`palette ${open ? "open" : ""}`} aria-label="Palette">
@@ -74,9 +76,10 @@ export function Palette({ state, query, search, chosen, choose, lit, light }: Pr
           ))}
         </Group>
         <Group name="Blocks" closed>
+          <li class="hint">What a trained model is built like. Drag one to the board to add a teacher of it.</li>
           {state.blocks.filter((name) => hit(name)).map((name) => (
             <li key={name}>
-              <button class="teacher-item" disabled={state.read_only} title="Add a teacher of this architecture" onClick={() => go("teachers", { model: name })}>
+              <button class="teacher-item block-item" disabled={state.read_only} title="Drag it to the board, or click, to add a teacher of this architecture" onClick={() => go("teachers", { model: name })} {...dragged(`block:${name}`)}>
                 {name}
               </button>
             </li>
@@ -103,10 +106,10 @@ function Group({ name, add, closed = false, children }: { name: string; add?: ()
   );
 }
 
-function Item({ id, chosen, choose, children }: { id: string; chosen: boolean; choose: (chosen: Chosen) => void; children: preact.ComponentChildren }) {
+function Item({ id, chosen, choose, drag, children }: { id: string; chosen: boolean; choose: (chosen: Chosen) => void; drag: Partial<ReturnType<typeof dragged>>; children: preact.ComponentChildren }) {
   return (
     <li>
-      <button class="brick-item" aria-pressed={chosen} onClick={() => choose(id)}>
+      <button class="brick-item" aria-pressed={chosen} onClick={() => choose(id)} {...drag}>
         {children}
       </button>
     </li>

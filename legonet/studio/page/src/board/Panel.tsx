@@ -73,6 +73,7 @@ function Overview({ state }: PanelProps) {
           </li>
         ))}
       </ul>
+      {state.measuring.running && <p class="soft" role="status">What is built is being measured on labelled images …</p>}
       {state.problems.length > 0 && (
         <ul class="problems">
           {state.problems.map((problem, at) => (

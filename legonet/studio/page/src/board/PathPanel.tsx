@@ -1,9 +1,10 @@
+import { useState } from "preact/hooks";
 import type { Adapter, Edge } from "../api/types";
 import { Bar, Choice, Fact, Facts } from "../parts/fields";
 import { go } from "../route";
 import { fit } from "../runs/fit";
-import { edit } from "../store";
-import { duration, figure, isReady, MEANING, percent } from "../words";
+import { edit, measure } from "../store";
+import { duration, isReady, MEANING, measured, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
 import { OfferedTeacher } from "./OfferedTeacher";
 import type { PanelProps } from "./Panel";
@@ -28,6 +29,7 @@ export function PathPanel({ state, edge, choose, offers }: PanelProps & { edge: 
       </p>
       {offer ? <OfferedTeacher state={state} offer={offer} /> : edge.reason && <p class="soft">{edge.reason}</p>}
       <Measured edge={edge} />
+      <Measure key={edge.path} state={state} edge={edge} />
       {edge.adapter && <AdapterFields state={state} edge={edge} fixed={fixed} />}
       <Facts>
         {edge.teacher && (
@@ -95,11 +97,41 @@ function Measured({ edge }: { edge: Edge }) {
           <span>
             {edge.measure || "error"}, {name}
           </span>
-          <b>{value <= 1 ? percent(value) : figure(value)}</b>
+          <b>{measured(value)}</b>
           {value <= 1 && <Bar share={value} label={`${edge.measure || "error"}, ${name}`} />}
         </div>
       ))}
     </section>
+  );
+}
+
+/** Kinds of outputs that folders of images have labels for. */
+const MEASURABLE = new Set(["binary", "classes", "mask"]);
+
+/** What was not measured yet is measured by one click, on a folder of labelled images. */
+function Measure({ state, edge }: { state: Draft; edge: Edge }) {
+  const { running, data, message } = state.measuring;
+  const [folder, setFolder] = useState(data || "images");
+  const kind = state.tasks.find((each) => each.name === edge.task)?.kind ?? "";
+  if (state.read_only || edge.error !== null || !isReady(edge.state) || !MEASURABLE.has(kind)) return null;
+  if (running) return <p class="soft" role="status">Measured figures are on their way …</p>;
+  return (
+    <details class="more measure-it">
+      <summary>Measure it on labelled images</summary>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void measure(folder.trim(), [edge.path]);
+        }}
+      >
+        <label class="field">
+          <span>Folder in the workspace, with one for each category</span>
+          <input required value={folder} spellcheck={false} onInput={(event) => setFolder(event.currentTarget.value)} />
+        </label>
+        <button disabled={state.dirty} title={state.dirty ? "Save first" : undefined}>Measure</button>
+      </form>
+      {message && <p class="problem">{message}</p>}
+    </details>
   );
 }
 

@@ -17,6 +17,7 @@ export function Diff() {
       <div class="page-head">
         <h2>{answer?.entries.length ? count(answer.entries.length, "entry differs", "entries differ") : "What would be saved"}</h2>
         <div class="view-switch still" role="group" aria-label="Compared with">
+          <span class="soft" aria-hidden="true">Compared with</span>
           {(["disk", "head"] as const).map((each) => (
             <button key={each} aria-pressed={against === each} onClick={() => compare(each)}>
               {names[each]}

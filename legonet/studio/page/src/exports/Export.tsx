@@ -139,7 +139,7 @@ function Card({ made, open = false }: { made: Made; open?: boolean }) {
         <small>
           {made.paths.length <= 3 ? made.paths.join(", ") : `${made.paths.length} connections`}
           {made.bytes !== null && `, ${bytes(made.bytes)}`}
-          {made.difference !== null && `, read again: outputs differ by at most ${made.difference.toExponential(1)}`}
+          {made.difference !== null && `, read again: outputs ${made.difference ? `differ by at most ${made.difference.toExponential(1)}` : "are the same"}`}
         </small>
         {made.state === "done" && <button class={open ? "primary" : ""} onClick={() => void download()}>Download</button>}
       </div>

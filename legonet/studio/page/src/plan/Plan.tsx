@@ -1,11 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { PlannedEdge, Plans } from "../api/types";
+import type { Edge, PlannedEdge, Plans } from "../api/types";
 import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
 import { edit, useDraft } from "../store";
-import { count, duration, figure, percent } from "../words";
+import { count, duration, figure, measured, percent } from "../words";
 
 const ACTIONS: Record<PlannedEdge["action"], string> = {
   add: "fit",
@@ -53,11 +53,13 @@ export function Plan() {
   const samples = Object.fromEntries(labelled.map((edge) => [edge.path, folders[edge.path]!.trim()]));
   const all = chosen.length === jobs.length && !labelled.length;
   const start = () => fit(state.dirty, { only: all ? [] : wanted.map((edge) => edge.path), samples });
+  const known = new Map(state.edges.map((edge) => [edge.path, edge]));
   const row = (edge: PlannedEdge) => (
     <Row
       key={lineOf(edge)}
       edge={edge}
       before={before.get(lineOf(edge))}
+      known={known.get(edge.path)}
       folder={edge.action === "open" && !state.read_only ? { name: folders[edge.path] ?? "", set: (name) => setFolders({ ...folders, [edge.path]: name }) } : undefined}
       choice={jobs.includes(edge) ? { on: wanted.includes(edge), fits: fits.has(edge.path) && (!only || edge.path === only), flip: () => leave(flipped(left, edge.path)) } : undefined}
     />
@@ -131,7 +133,7 @@ export function Plan() {
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
           <summary>{count(calm.length, "connection")} {calm.length === 1 ? "stays" : "stay"} as {calm.length === 1 ? "it is" : "they are"}</summary>
-          <Table label="What stays as it is">{calm.map(row)}</Table>
+          <Table label="What stays as it is" last="Known of it">{calm.map(row)}</Table>
         </details>
       )}
     </div>
@@ -158,7 +160,7 @@ function changed(edge: PlannedEdge, before: Map<string, PlannedEdge>): boolean {
   return before.size > 0 && before.get(lineOf(edge))?.action !== edge.action;
 }
 
-function Table({ label, children }: { label: string; children: preact.ComponentChildren }) {
+function Table({ label, last = "Takes", children }: { label: string; last?: string; children: preact.ComponentChildren }) {
   return (
     <table class="list" aria-label={label}>
       <thead>
@@ -167,7 +169,7 @@ function Table({ label, children }: { label: string; children: preact.ComponentC
           <th scope="col">Connection</th>
           <th scope="col">To do</th>
           <th scope="col">Why</th>
-          <th scope="col" class="number">Takes</th>
+          <th scope="col" class="number">{last}</th>
         </tr>
       </thead>
       <tbody>{children}</tbody>
@@ -178,11 +180,12 @@ function Table({ label, children }: { label: string; children: preact.ComponentC
 interface RowProps {
   edge: PlannedEdge;
   before: PlannedEdge | undefined;
+  known: Edge | undefined;
   folder?: { name: string; set: (name: string) => void };
   choice?: { on: boolean; fits: boolean; flip: () => void };
 }
 
-function Row({ edge, before, folder, choice }: RowProps) {
+function Row({ edge, before, known, folder, choice }: RowProps) {
   const other = before?.action ?? "nothing";
   const differs = (before?.action ?? null) !== edge.action;
   return (
@@ -209,8 +212,23 @@ function Row({ edge, before, folder, choice }: RowProps) {
       </td>
       <td class="number" title={edge.cost?.basis}>
         {choice && (edge.cost?.seconds != null ? duration(edge.cost.seconds) : "not known")}
+        {(edge.action === "keep" || edge.action === "native") && known && <Known edge={known} />}
       </td>
     </tr>
+  );
+}
+
+/** The estimate, and beside it what was measured. */
+function Known({ edge }: { edge: Edge }) {
+  return (
+    <>
+      {edge.agreement !== null && <span title="Estimated">agrees {percent(edge.agreement, 0)}</span>}
+      {edge.error !== null && (
+        <small title="Measured on labelled images">
+          {edge.measure || "error"} {measured(edge.error)}
+        </small>
+      )}
+    </>
   );
 }
 

@@ -6,7 +6,7 @@ import { Bar, Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { refresh, refuse, useDraft } from "../store";
-import { count, duration, figure, percent } from "../words";
+import { count, duration, figure, isReady, measured, percent } from "../words";
 import { fit } from "./fit";
 
 const READ_EVERY = 300;
@@ -27,9 +27,10 @@ export function Runs() {
   if (!answer) return <p class="waiting">Reading the runs …</p>;
   if (!id) {
     const jobs = state.edges.filter((edge) => edge.state === "planned" || edge.state === "refit").length;
+    const known = state.edges.some((edge) => edge.connected && isReady(edge.state));
     return (
-      <Empty title="Nothing has been fitted yet">
-        <p>{jobs ? `${count(jobs, "connection")} ${jobs === 1 ? "waits" : "wait"} to be fitted.` : "Connect a category to a task on the board first."}</p>
+      <Empty title={known ? "No run of this network yet" : "Nothing has been fitted yet"}>
+        <p>{!jobs && known ? "What is fitted was fitted elsewhere. Connect a category to a task, and see here how it is fitted." : jobs ? `${count(jobs, "connection")} ${jobs === 1 ? "waits" : "wait"} to be fitted.` : "Connect a category to a task on the board first."}</p>
         {jobs > 0 && !state.read_only ? (
           <button class="primary big" onClick={() => void fit(state.dirty)}>Fit</button>
         ) : (
@@ -212,10 +213,10 @@ function Quality({ job, edge }: { job: Job; edge: Edge | undefined }) {
       )}
       {edge?.error != null && (
         <p>
-          {edge.measure || "error"} <b>{percent(edge.error)}</b>
+          {edge.measure || "error"} <b>{measured(edge.error)}</b>
           <small>
             {" "}
-            measured{edge.teacher_error !== null && `; its teacher ${percent(edge.teacher_error)}`}
+            measured{edge.teacher_error !== null && `; its teacher ${measured(edge.teacher_error)}`}
           </small>
         </p>
       )}

@@ -6,6 +6,7 @@ import { refuse, save, say, take, useDraft } from "../store";
 import { bytes, count } from "../words";
 import { Cuts } from "./Cuts";
 import { bring, offersOf, useFound } from "./found";
+import { takeUp } from "./handed";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.\-]*$/; // as an attribute it is read with the flag v
 
@@ -60,6 +61,11 @@ export function Teachers() {
     if (offer) setModel(offer.model);
     if (offer || model) await look(offer?.model ?? model, next);
   };
+  useEffect(() => {
+    const file = takeUp();
+    if (file) void up(file);
+    else if (model && !given.get("weights")) void look(model);
+  }, []);
   const asked = found.find((each) => each.file === given.get("weights"));
   useEffect(() => {
     if (asked && !held) void choose(asked);
@@ -69,7 +75,9 @@ export function Teachers() {
     if (!wanted.trim()) return;
     work("Looking into the model …");
     try {
-      setInspected(await post<Inspected>("inspect", { model: wanted.trim(), example_shape: shape, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) }));
+      const found = await post<Inspected>("inspect", { model: wanted.trim(), example_shape: shape, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) });
+      setInspected(found);
+      setModel(found.model); // with the arguments that its weights ask for
     } catch (error) {
       refuse(error);
     } finally {
@@ -141,7 +149,7 @@ export function Teachers() {
             }}
           >
             <label class="field">
-              <span>A block, or torchvision:NAME, timm:NAME</span>
+              <span>A block, or torchvision:NAME, timm:NAME, with arguments if it has any</span>
               <input list="blocks" required value={model} placeholder={state.blocks[0] ?? "torchvision:resnet18"} spellcheck={false} onInput={(event) => setModel(event.currentTarget.value)} />
             </label>
             <datalist id="blocks">
@@ -259,13 +267,15 @@ function CutAndNames({ state, inspected, held, ...asked }: Last) {
   );
 }
 
-/** The cut that is asked for, else the good one whose features the network knows already, else the first good one. */
+/** The cut that is asked for, else the good one whose features the network knows already, else the one in the middle of the work. */
 function usual(state: State, { cuts }: Inspected, asked = ""): Cut | undefined {
   const same = cuts.find((each) => each.module === asked || each.names.includes(asked));
   if (same) return same;
   const ports = new Set([...state.categories, ...state.tasks].map((each) => String(each.port)));
   const good = cuts.filter((each) => each.recommended);
-  return good.findLast((each) => ports.has(String(each.shape))) ?? good[0] ?? cuts[0];
+  const known = good.findLast((each) => ports.has(String(each.shape)));
+  const unlike = ({ operations: [below, above] }: Cut) => Math.abs(below - above);
+  return known ?? (good.length ? good : cuts).toSorted((one, other) => unlike(one) - unlike(other))[0];
 }
 
 function changes(category: string, task: string, knowsCategory: boolean, knowsTask: boolean): string {

@@ -124,6 +124,8 @@ function Words({ seen }: { seen: Seen }) {
         ))}
       </ul>
     );
+  const { label, share } = result;
+  if (typeof label === "string" && typeof share === "number") return <p class="said">{label}, {percent(share)} of the image</p>;
   return <p class="said">{seen.text}</p>;
 }
 
