@@ -19,8 +19,8 @@ from legonet.run.executors import EXECUTORS
 ROOT = Path(legonet.__file__).parent
 # Names that say nothing else anywhere. Others are words of other things too: there, imports are looked at.
 DISTINCT = {
-    *("boxes", "classes", "distillation", "embedding", "inversion", "jacobian", "keypoints", "multilabel"),
-    *("ordinary", "ray", "stems"),
+    *("distillation", "embedding", "inversion", "jacobian", "keypoints", "multilabel", "ordinary", "ray"),
+    "stems",
 }
 # Files that write graphs of operations themselves, or look for a pattern of some.
 GRAPHS = {
