@@ -98,7 +98,7 @@ def test_every_process_is_started_without_the_working_folder() -> None:
 # Places that open a file otherwise than by `legonet.foreign`, and why they may.
 OPENED = {
     "legonet/cli/completion.py": "a start file of the user's own shell",
-    "legonet/cli/teacher.py": "statistics that were written a moment ago",
+    "legonet/cli/teacher/record.py": "statistics that were written a moment ago",
     "legonet/data/crops.py": "photos that come with legonet",
     "legonet/data/silhouettes.py": "a file that comes with legonet",
     "legonet/data/pictures.py": "a file that foreign has opened",
