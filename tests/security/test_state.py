@@ -109,6 +109,7 @@ OPENED = {
     "legonet/remote/download.py": "the user's own folder",
     "legonet/remote/objects.py": "a part of a blob, in a folder that was confined",
     "legonet/remote/place.py": "files of fsspec, bounded",
+    "legonet/remote/ssh.py": "files of a remote, read in bounded parts",
     "legonet/render/html.py": "files of the package",
     "legonet/run/executors/process.py": "a folder of the run's own, and /proc",
     "legonet/run/executors/wire.py": "likewise",
@@ -118,6 +119,7 @@ OPENED = {
     "legonet/store/sqlite_files.py": "a journal that was looked at first",
     "legonet/store/workspace.py": "examples that come with legonet",
     "legonet/studio/children.py": "new files",
+    "legonet/studio/measuring.py": "weights that come with legonet",
     "legonet/teachers/models/names.py": "an installed module, or one that the user allows",
 }
 
