@@ -13,11 +13,12 @@ from legonet.errors import BlockError
 from legonet.ir import interpreter
 from legonet.ir.flops import FlopCounter
 from legonet.ir.interpreter import GraphModule, function_of, result_shapes
-from legonet.ir.sizes import shapes_of, size_of
+from legonet.ir.sizes import output_shape, shapes_of, size_of
+from legonet.ops import recurrence
 from legonet.ops.row import Row
 from legonet.ops.table import ROWS, register_operation
 from legonet.registration import registered_modules
-from tests.ops.calls import CALLS, Arguments, Step, X, model
+from tests.ops.calls import CALLS, MAP, NOTHING, Arguments, Step, X, model
 
 SHAPED = [name for name, row in ROWS.items() if row.shape is not None]
 FLIPPED = Step("flip", X, [2])
@@ -41,8 +42,15 @@ def features(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
 def test_every_row_with_a_shape_is_called() -> None:
     others = {"bitwise_and.Tensor", "bitwise_not", "bitwise_or.Tensor", "div.Tensor_mode"}
     others |= {"logical_and", "logical_not", "logical_or"}  # as comparisons, of truth values
+    others |= {*NOTHING, "full", "ones", "zeros", *(row.name for row in recurrence.ROWS)}  # elsewhere
     assert set(SHAPED) - others <= set(CALLS)
     assert {name for name, row in ROWS.items() if row.per_channel or row.fresh or row.linear} <= set(CALLS)
+
+
+@pytest.mark.parametrize("name", sorted(set(SHAPED) & set(NOTHING)))
+def test_shapes_of_what_follows_no_value(name: str) -> None:
+    module = model(name, NOTHING[name])
+    assert output_shape(module.graph, MAP) == tuple(module(features(MAP)).shape[1:])
 
 
 @pytest.mark.parametrize("name", sorted(set(SHAPED) & set(CALLS)))
