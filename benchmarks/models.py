@@ -205,8 +205,8 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     )
     if not chosen:
         return begun
-    halves = _cut(found.graph, chosen[len(chosen) // 2], shape).parts
-    return _joined(*(_through_bytes(part, state) for part in halves), images, wanted, begun)
+    below, above = _cut(found.graph, chosen[len(chosen) // 2], shape).parts
+    return _joined(_through_bytes(below, state), _through_bytes(above, state), images, wanted, begun)
 
 
 def _joined(f: GraphModule, g: GraphModule, images: Tensor, wanted: Tensor, begun: Outcome) -> Outcome:
@@ -247,7 +247,8 @@ def compiled(f: GraphModule, g: GraphModule, shape: tuple[int, ...], output: Ten
     app = join(paths, build_graph(lower({})), {"c": f}, {}, {"t": g}, CompileOptions(), shape)
     names = tuple(map(str, range(output.shape[1])))
     outputs = {"c:t": OutputSignature(VectorOutput(kind="vector", names=names), "c")}
-    app.signature = Signature("models", shape, None, None, outputs)
+    channels, height, width = shape
+    app.signature = Signature("models", (channels, height, width), None, None, outputs)
     return app
 
 

@@ -55,9 +55,9 @@ def at_once(
             own = weights[number * each : (number + 1) * each]
             rows = steps.flatten(0, 1)
             for weight, takes in zip((own[0], own[1]), (rows, given.flatten(0, 1)), strict=True):
-                takes[:, : weight.shape[1]] @ weight.T
+                torch.mm(takes[:, : weight.shape[1]], weight.T)
             if len(own) in (3, 5):  # a projection
-                rows.new_empty(rows.shape[0], own[-1].shape[1]) @ own[-1].T
+                torch.mm(rows.new_empty(rows.shape[0], own[-1].shape[1]), own[-1].T)
         steps = given
     return (steps.transpose(0, 1) if batch_first else steps, *(state.clone() for state in begun))
 

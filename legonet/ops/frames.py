@@ -268,7 +268,8 @@ class Layers:
                 for number, (direction, part) in enumerate(zip(row, above.chunk(len(row), -1), strict=True))
             ]
             count -= len(row)
-            above = sum(below for below, _ in found)
+            above, *others = [below for below, _ in found]
+            above = sum(others, above)
             first = [states for _, states in found] + first
         return self._of_data(above, [torch.stack(each) for each in zip(*first, strict=True)])
 

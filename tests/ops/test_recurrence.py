@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from legonet.distill.pullback import Pullback
 from legonet.errors import BlockError
@@ -17,7 +18,7 @@ from legonet.ir.flops import FlopCounter
 from legonet.ir.graph import INPUT, ModelGraph, Operation, TensorSpec
 from legonet.ir.interpreter import build_graph
 from legonet.ir.recurrence import as_one_call, at_once
-from legonet.ops.call import Call, Data
+from legonet.ops.call import Call, Data, Extent
 from legonet.ops.pullbacks import transposed
 from legonet.ops.table import ROWS
 from legonet.teachers.tracing.evaluation import evaluating
@@ -78,7 +79,7 @@ def expect_transposed(call: Call) -> None:
 def test_a_layer(name: str, known: str) -> None:
     torch.manual_seed(0)
     for layers, both, batch_first, bias in product([1, 2], *[[False, True]] * 3):
-        expect_layer(name, known, layers, both, batch_first, bias)
+        expect_layer(name, known, layers, bool(both), bool(batch_first), bool(bias))
 
 
 def expect_layer(name: str, known: str, layers: int, both: bool, batch_first: bool, bias: bool) -> None:
@@ -108,6 +109,13 @@ def test_a_cell(name: str, bias: bool, known: str) -> None:
     states = [nominal((ROWS_, HIDDEN), known) for _ in range(1 + name.startswith("lstm"))]
     begin = states if len(states) > 1 else states[0]
     expect_transposed(call_of(name, [nominal((ROWS_, SIZE), known), begin, *weights]))
+    extents = [Extent(tuple(each.shape)) for each in weights]
+    row, given = ROWS[name], [Extent((ROWS_, HIDDEN)) for _ in states]
+    call = call_of(name, [Extent((ROWS_, SIZE)), given if len(given) > 1 else given[0], *extents])
+    assert row.shape is not None
+    assert row.flops is not None
+    assert row.shape(call) == ([(ROWS_, HIDDEN)] * 2 if len(given) > 1 else (ROWS_, HIDDEN))
+    assert row.flops(call, (ROWS_, HIDDEN)) == 2 * ROWS_ * sum(each.numel() for each in weights[:2])
 
 
 def test_projections_are_left_to_automatic_differentiation() -> None:
@@ -165,7 +173,7 @@ def steps_taken(frames: int, monkeypatch: pytest.MonkeyPatch) -> int:
     """Calls of torch while a model is taken in, sized and prepared for pullbacks, but for those of steps."""
     count = 0
 
-    class Counter(torch.utils._python_dispatch.TorchDispatchMode):
+    class Counter(TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             nonlocal count
             count += 1

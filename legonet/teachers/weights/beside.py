@@ -71,7 +71,7 @@ class Array(Stateful):
         fits = fits and isinstance(data, bytes | bytearray)
         if not fits or len(data) != prod(shape) * found.itemsize:
             raise ValueError(f"{name} is an array of NumPy's that is damaged")
-        numbers = np.frombuffer(data, found).reshape(shape, order=self._order)
+        numbers = np.frombuffer(data, found).reshape(shape, order="F" if self._order == "F" else "C")
         return np.array(numbers, found.newbyteorder("="), order="C")
 
 

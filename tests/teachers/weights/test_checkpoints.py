@@ -249,7 +249,7 @@ ARRAYS = {
     "columns": np.asfortranarray(np.arange(6, dtype="f8").reshape(2, 3)),
     "other order": np.arange(6, dtype=">i4"),
     "truth": np.array([True, False]),
-    "half": np.float16([1.5]),
+    "half": np.array([1.5], "f2"),
     "none": np.zeros((0, 3), "f4"),
     "one": np.array(2.5),
 }
