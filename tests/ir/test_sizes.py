@@ -71,7 +71,7 @@ def test_operations_of_a_graph() -> None:
     graph = ModelGraph(
         {"a": Operation("a", "conv2d", arguments, {})}, "a", {"w": TensorSpec((4, 3, 3, 3), "float32")}
     )
-    assert size_of(graph, (3, 8, 8)) == (2 * 6 * 6 * 4 * 27, (4, 6, 6), 1, ())
+    assert size_of(graph, (3, 8, 8)) == (2 * 6 * 6 * 4 * 27, (4, 6, 6), 1, (), ())
 
 
 @given(_of("max-pool", **WINDOW) | _of("avg-pool", **WINDOW), st.integers(1, 8), st.integers(1, 8))
