@@ -62,21 +62,25 @@ class Boxes(Result):
 
     def overlay(self, photo: Image) -> Image:
         """Draw the boxes over the image, each label in a colour."""
-        from PIL import ImageDraw
+        from PIL import ImageDraw, ImageFont
 
-        drawn = photo.convert("RGB")
-        brush, width = ImageDraw.Draw(drawn), max(1, round(min(photo.size) / 100))
+        drawn, side = photo.convert("RGB"), min(photo.size)
+        brush, width = ImageDraw.Draw(drawn), max(1, round(side / 100))
+        font = ImageFont.load_default(max(10, side / 20))
         labels = sorted({each.label for each in self.boxes})
         for each in reversed(self.boxes):  # the likeliest on top
             colour = COLOURS[labels.index(each.label) % len(COLOURS)]
             brush.rectangle(each[2:], outline=colour, width=width)
-            if min(photo.size) >= _WRITTEN:
-                brush.text(
-                    (each.left + 2 * width, each.top + width), f"{each.label} {each.score:.0%}", colour
-                )
+            if side >= _WRITTEN:
+                words = f" {each.label} {each.score:.0%} "
+                _, above, _, _ = brush.textbbox((each.left, each.top), words, font, anchor="lb")
+                corner = each.left, each.top + max(0.0, -above)  # above the box where there is room
+                brush.rectangle(brush.textbbox(corner, words, font, anchor="lb"), fill=colour)
+                brush.text(corner, words, "black" if sum(colour) > _BRIGHT else "white", font, anchor="lb")
         return drawn
 
 
+_BRIGHT = 450  # sum of a colour's parts above which words on it are black
 _WRITTEN = 128  # pixels of a photo's shorter side below which no words fit into boxes
 
 
