@@ -120,7 +120,7 @@ METHODS = {
         "unadapted",
         "verify",
     ],
-    "Plan": ["by_path", "changes", "data", "jobs", "text"],
+    "Plan": ["by_path", "changes", "data", "jobs", "text", "timed"],
     "RunOptions": ["chosen_executor", "limited", "wants"],
 }
 CLASSES = [name for name in PUBLIC if isinstance(getattr(legonet, name), type)]

@@ -107,7 +107,8 @@ def test_what_is_chosen(run: Run, graph: Path) -> None:
 
 def test_progress_for_machines(run: Run, graph: Path) -> None:
     lines = [json.loads(line) for line in run("transplant", graph, "--progress", "json").out.splitlines()]
-    assert [(line["path"], line["state"]) for line in lines[:-1]] == [
+    told = [line for line in lines[:-1] if line["state"] != "step"]  # as many as the machine is slow
+    assert [(line["path"], line["state"]) for line in told] == [
         (path, state) for path in JOBS for state in ("started", "done")
     ]
     assert [each["path"] for each in lines[-1]["fitted"]] == JOBS

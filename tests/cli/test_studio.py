@@ -64,7 +64,7 @@ def test_it_serves_until_it_is_told_to_stop(graph: Path) -> None:
         (["--token", "short"], "expected 32 letters and digits or more"),
         (["--token", "with spaces and signs, however long it is"], "expected 32 letters and digits"),
         (["--host", "203.0.113.1", "--token", "a" * 32], "203.0.113.1:0: cannot be listened to"),
-        (["--figures", "nothing.json"], "nothing.json: no figures"),
+        (["--figures", "nothing.json"], "nothing.json: no such file"),
     ],
 )
 def test_what_it_refuses(run: Run, graph: Path, options: list[str], found: str) -> None:

@@ -209,7 +209,7 @@ def test_another_module_of_a_known_category(run: Callable[..., Any], graph: Path
     given = arguments(graph, name="cat-3", weights="other.pt", task="tell")
     done = run(*given, "--allow-code", CODE)
     assert "teachers.cat-3: its category module is another one than that of cat, so that it" in done.out
-    assert "choose on_conflict variant" in done.out
+    assert "make it a variant (--on-conflict variant" in done.out
     assert run("validate", graph).status == 0
 
 

@@ -41,6 +41,7 @@ def test_commands(
         assert name == "legonet"
         assert main(arguments) == 0, capsys.readouterr().err
         printed = capsys.readouterr().out.replace(str(tmp_path), "/home/me")
+        printed = re.sub(r"^! .*weak path.*\n", "", printed, flags=re.MULTILINE)  # of teachers at random
         assert printed == output, command
 
 

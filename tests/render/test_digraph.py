@@ -56,7 +56,8 @@ def test_what_is_built_has_figures(network: legonet.Network) -> None:
     network.connect("dog", "classify", kernel=1, method={"name": "closed-form", "draws": 4, "matching": 0})
     network.transplant(progress=None)
     edge = network.to_networkx().edges["category/dog", "task/classify", "dog:classify"]
-    assert (edge["state"], edge["figures"]) == ("built", network.lock.adapters["dog:classify"].quality)
+    assert edge["state"] == "weak"  # of random weights, and nothing was matched
+    assert edge["figures"] == network.lock.adapters["dog:classify"].quality
     assert edge["sha256"] == network.lock.adapters["dog:classify"].adapter
 
 

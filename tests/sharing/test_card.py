@@ -55,7 +55,8 @@ def _shas(network: legonet.Network) -> list[str]:
 
 def test_people_read_it(pushed: ModelCard, tmp_path: Path) -> None:
     text = pushed.text
-    assert "| dog:classify | binary | fitted | 1×1 · closed-form, seed 0 |" in text
+    state = "fitted, but weak: under 90 % agreement expected"
+    assert f"| dog:classify | binary | {state} | 1×1 · closed-form, seed 0 |" in text
     assert "| dog-v1 | dog:classify | cat-v1, cut after pool1 | CC-BY-4.0 | https://example.org/dog |" in text
     assert "![zoo: categories, adapters and tasks](network.svg)" in text
     picture = (tmp_path / "remote" / "network.svg").read_text(encoding="utf-8")

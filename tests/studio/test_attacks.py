@@ -169,6 +169,12 @@ def test_a_strangers_run_is_shown_and_no_more(client: TestClient, studio: Studio
         '{"path": "a:b", "state": "step", "step": -1, "steps": 1e9, "loss": "no", "quality": {"x": []}}'
     ]
     (folder / "output").write_text("\n".join(lines) + "\n")
+    unmarked = client.get(f"/api/v1/runs/{folder.name}")  # nobody here started it
+    assert (unmarked.status_code, client.get("/api/v1/runs").json()["runs"]) == (404, [])
+    mark = studio.workspace.found_out(f"studio/runs/{folder.name}")
+    assert mark is not None
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     run = client.get(f"/api/v1/runs/{folder.name}").json()
     assert (run["state"], run["message"].startswith("root:")) == ("lost", False)
     assert run["jobs"][-1]["path"] == "a:b"

@@ -17,8 +17,13 @@ from legonet.studio.studio import Studio
 
 def _at_work(studio: Studio) -> tuple[str, BufferedWriter]:
     """A run that never ends: this process holds its lock."""
-    folder: Path = studio.workspace.state("studio", "runs", "20260101-000000-00000000")
+    id_ = "20260101-000000-00000000"
+    folder: Path = studio.workspace.state("studio", "runs", id_)
     folder.mkdir(parents=True)
+    mark = studio.workspace.found_out(f"studio/runs/{id_}")
+    assert mark is not None
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     (folder / "asked.json").write_text(json.dumps({"graph": "zoo", "paths": ["a:b"], "pid": 0}))
     (folder / "output").write_text('{"path": "a:b", "state": "started", "time": 1.0}\n')
     file = (folder / "alive").open("xb")
@@ -35,7 +40,8 @@ def test_a_stream_ends_with_its_studio(client: TestClient, studio: Studio) -> No
 
     listener = threading.Thread(target=listen)
     listener.start()
-    while not studio.streams:
+    end = time.monotonic() + 30
+    while not studio.streams and time.monotonic() < end:
         time.sleep(0.01)
     assert client.get(f"/api/v1/runs/{name}").json()["state"] == "running"
     studio.close()

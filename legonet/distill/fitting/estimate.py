@@ -153,8 +153,8 @@ def as_recorded(student: Tensor, teacher: Tensor, quantiles: Tensor) -> float:
         errors, near = (found - wanted).flatten()[::step], wanted.flatten()[::step]
         values = _at_even_levels(known).to(near)[:, None]
         weights = -((values - near) / (NEAR * near.std().clamp_min(1e-12))).square() / 2
-        same = ((values + errors > 0) == (values > 0)).to(near)
-        parts.append(float((weights.softmax(1) * same).sum(1).mean()))
+        same = ((values + errors > 0) == (values > 0)) | (values == 0)  # which decides nothing
+        parts.append(float((weights.softmax(1) * same.to(near)).sum(1).mean()))
     return sum(parts) / len(parts)
 
 
