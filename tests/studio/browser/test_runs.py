@@ -20,7 +20,7 @@ from tests.studio.browser.conftest import Opened, Studio
 if TYPE_CHECKING:
     from torch import Tensor
 
-SLOW = "adapters:\n  dog:classify: {kernel: 1, method: {name: back-distillation, steps: 1200}}\n\nteachers:"
+SLOW = "adapters:\n  dog:classify: {kernel: 1, method: {name: back-distillation, steps: 6000}}\n\nteachers:"
 FITTED = 240_000  # milliseconds, on a machine that does much else
 
 
@@ -60,7 +60,7 @@ def test_a_run_goes_on_after_reload_stop_and_kill(opened: Opened, studio: Studio
     expect(page.locator("section.run-done")).to_be_visible(timeout=FITTED)
     expect(page.locator(".job")).to_contain_text("dog → classify")
     expect(page.locator(".history li")).to_have_count(3)
-    assert studio.edges()["dog:classify"]["state"] == "built"
+    assert studio.edges()["dog:classify"]["state"] == "weak"  # of random weights
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def fitted(opened: Opened, studio: Studio) -> Page:
     """Another file of the same network, all of which has been fitted from the board."""
     studio.again()
     page = opened(studio)
-    if not all(edge["state"] in ("built", "native") for edge in studio.edges().values()):
+    if not all(edge["state"] in ("built", "weak", "native") for edge in studio.edges().values()):
         page.locator(".next-step").get_by_role("button", name="Fit", exact=True).click()
         expect(page.locator("section.run-done")).to_be_visible(timeout=FITTED)
     return page
