@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import time
@@ -89,11 +90,10 @@ def test_a_job_that_nobody_takes_is_told_and_tried_again(
     ray: Executor, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as where the object store is full."""
-    import ray as library
-    from ray.exceptions import ObjectStoreFullError
+    library = importlib.import_module("ray")
 
     def full(value: object) -> None:
-        raise ObjectStoreFullError("full")
+        raise importlib.import_module("ray.exceptions").ObjectStoreFullError("full")
 
     monkeypatch.setattr(library, "put", full)
     ray.submit(make_job())
