@@ -180,7 +180,8 @@ def test_what_a_result_says_and_draws() -> None:
     drawn = boxes.overlay(photo)
     assert (drawn.getpixel((50, 20)), drawn.getpixel((30, 120))) == COLOURS[:2]
     assert drawn.getpixel((150, 60)) == (0, 0, 0)
-    assert np.asarray(drawn.crop((12, 22, 80, 40))).any()  # its words
+    assert drawn.getpixel((11, 18)) == COLOURS[0]  # its words stand on its colour, above the box
+    assert np.asarray(drawn.crop((10, 9, 80, 19)))[..., 2].max() > 200
     assert photo.getbbox() is None
 
 
