@@ -16,7 +16,6 @@ import subprocess
 import tempfile
 import time
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 import legonet
+from benchmarks.at_once import model
 from benchmarks.kill_points import Counter
 from legonet.distill.fitting import checkpoint
 from legonet.errors import LegonetError
@@ -103,7 +102,7 @@ class Kills:
             network.add_task("classify", {"kind": "binary"}, {"kernel": 1, "method": method})
             for number, category in enumerate(("cat", "dog", "cow")):
                 network.add_teacher(
-                    f"{category}-v1", _model(number), category=category, task="classify", cut="pool1"
+                    f"{category}-v1", model(number), category=category, task="classify", cut="pool1"
                 )
             network.save(graph)
 
@@ -310,21 +309,6 @@ def text_of(rows: Sequence[Row]) -> str:
         lines.append((row.what, str(row.times), ends, str(row.same), str(row.left)))
     return "\n".join(
         [*columns(lines, right=(1, 3, 4)), *(f"{row.what}: {fault}" for row in rows for fault in row.faults)]
-    )
-
-
-def _model(seed: int) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        OrderedDict(
-            conv1=nn.Conv2d(3, 4, 3, padding=1),
-            relu1=nn.ReLU(),
-            pool1=nn.MaxPool2d(2),
-            conv2=nn.Conv2d(4, 6, 3, padding=1),
-            relu2=nn.ReLU(),
-            flatten=nn.Flatten(),
-            fc=nn.Linear(96, 1),
-        )
     )
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from legonet.errors import LegonetWarning
     from legonet.evaluate import Evaluation, Measurement
     from legonet.graph.method import Method
-    from legonet.graph.output import Result
+    from legonet.graph.result import Result
     from legonet.methods import register_method
     from legonet.network import Network
     from legonet.ops.row import Row
@@ -119,7 +119,7 @@ _WHERE = {
     "Prediction": "legonet.compile.predict:Prediction",
     "Predictions": "legonet.compile.predict:Predictions",
     "Progress": "legonet.run.runner:Progress",
-    "Result": "legonet.graph.output:Result",
+    "Result": "legonet.graph.result:Result",
     "Row": "legonet.ops.row:Row",
     "Run": "legonet.run.runner:Run",
     "RunOptions": "legonet.run.options:RunOptions",

@@ -12,7 +12,7 @@ from legonet.errors import DataError
 
 if TYPE_CHECKING:
     from legonet.data.photos import Photo
-    from legonet.graph.output import Result
+    from legonet.graph.result import Result
 
 
 class DrawnFiles:

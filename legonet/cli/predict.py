@@ -18,7 +18,7 @@ from legonet.progress import open_bars
 from legonet.terminal import in_one_line
 
 if TYPE_CHECKING:
-    from legonet.graph.output import Result
+    from legonet.graph.result import Result
 
     Show = Callable[[str, str, Result, dict[str, str]], None]
 

@@ -32,7 +32,7 @@ from legonet.compile.schedule import (
 from legonet.compile.shown import compiled_html
 from legonet.compile.signature import Signature
 from legonet.errors import DataError
-from legonet.graph.output import Result
+from legonet.graph.result import Result
 from legonet.graph.suggest import listed
 from legonet.ir.interpreter import GraphModule
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from legonet.data.photos import Images, Photo, find_photos, how_many
 from legonet.data.pictures import check_shape
 from legonet.errors import DataError, LegonetWarning, SelectError
-from legonet.graph.output import Result
+from legonet.graph.result import Result
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.notebook import escape, page, picture, table, title
 from legonet.progress import Auto, open_bars

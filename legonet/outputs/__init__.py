@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from legonet.graph.output import OUTPUTS, Output, Result
+from legonet.graph.output import OUTPUTS, Output
+from legonet.graph.result import Result
 from legonet.outputs.binary import BinaryOutput
 from legonet.outputs.boxes import Box, Boxes, BoxesOutput
 from legonet.outputs.classes import Classes, ClassesOutput

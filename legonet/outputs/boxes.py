@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label, Model, Number, Positive, Size
-from legonet.graph.output import Output, Result, Shape, in_words
+from legonet.graph.output import Output, Shape, in_words
+from legonet.graph.result import Result
 from legonet.outputs.results import COLOURS
 
 if TYPE_CHECKING:

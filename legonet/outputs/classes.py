@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label, Name, Positive
-from legonet.graph.output import Output, Result, Shape, in_words
+from legonet.graph.output import Output, Shape, in_words
+from legonet.graph.result import Result
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from legonet.graph.fields import LARGEST, Positive, Size
-from legonet.graph.output import Output, Result, Shape
+from legonet.graph.output import Output, Shape
+from legonet.graph.result import Result
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from legonet.graph.fields import Array, Label
-from legonet.graph.output import Result, Shape, in_words
+from legonet.graph.output import Shape, in_words
+from legonet.graph.result import Result
 from legonet.outputs.signs import Signs
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from legonet.graph.output import Result
+from legonet.graph.result import Result
 from legonet.notebook import bar, escape
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from legonet.data.photos import Photo
-from legonet.graph.output import Result
+from legonet.graph.result import Result
 from legonet.serve.images import size_of
 
 

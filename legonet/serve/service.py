@@ -12,7 +12,7 @@ from legonet.compile.predict import results_of
 from legonet.data.photos import Photo
 from legonet.data.pictures import check_shape
 from legonet.errors import DataError, Problem
-from legonet.graph.output import Result
+from legonet.graph.result import Result
 from legonet.serve.answers import answer_data
 from legonet.serve.batcher import Batcher, Bounds, BusyError, whole_seconds
 from legonet.serve.images import Upload, read_photos, size_of

@@ -19,7 +19,7 @@ from legonet.compile.predict import predict_each
 from legonet.data.photos import Photo
 from legonet.errors import DataError, LegonetError
 from legonet.graph.lock import dump_lock
-from legonet.graph.output import Result
+from legonet.graph.result import Result
 from legonet.store.blobs import sha256
 from legonet.studio.drafted import Drafted
 from legonet.studio.models.trial import PathResult, Predicted, Said

@@ -11,7 +11,8 @@ import torch
 
 from legonet.compile.photos import ending_of
 from legonet.errors import DataError
-from legonet.graph.output import OUTPUTS, Output, Result
+from legonet.graph.output import OUTPUTS, Output
+from legonet.graph.result import Result
 from legonet.graph.schema import Input
 from tests.outputs.kinds import EXAMPLES
 

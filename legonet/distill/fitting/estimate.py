@@ -79,8 +79,9 @@ def expect(context: Context, common: bool) -> Estimate | None:
     alike = torch.cat(spared) if spared else torch.zeros(0)
     if features is None:
         return estimate(0.5, 0, UNRECORDED, float(alike.sum()), len(alike)) if len(alike) else None
-    given = context.features
-    answers = None if given is None or len(given) < ENOUGH else outputs_of(context.teacher, given).cpu()
+    given, answers = context.features, None
+    if given is not None and len(given) >= ENOUGH and _recorded(context.edge) is None:
+        answers = outputs_of(context.teacher, given).cpu()
     return expect_of(context.edge, *_outputs(context, features), common, alike, answers)
 
 
@@ -176,17 +177,20 @@ def _alike(edge: Edge, wanted: Tensor, found: Tensor) -> Tensor:
     return edge.meaning.agreement(found, wanted, output_scale(wanted)).float()
 
 
+def _recorded(edge: Edge) -> Tensor | None:
+    """The quantiles of the teacher's outputs, where its owner recorded them."""
+    known = edge.statistics
+    return None if known is None or not len(known.output_quantiles) else known.output_quantiles
+
+
 def _quantiles(edge: Edge, answers: Tensor | None) -> Tensor | None:
     """Of the teacher's outputs on real images, where each decides by its sign, and to both sides."""
     if not edge.meaning.by_sign:
         return None
-    if edge.statistics is not None and len(edge.statistics.output_quantiles):
-        found = edge.statistics.output_quantiles
-    elif answers is not None:
+    found = _recorded(edge)
+    if found is None and answers is not None:
         found = quantiles_of_outputs(answers)
-    else:
-        return None
-    return None if edge.meaning.one_sided(found.tolist()) is not None else found
+    return None if found is None or edge.meaning.one_sided(found.tolist()) is not None else found
 
 
 def _quantile(places: list[float], weights: list[float], part: float) -> float:

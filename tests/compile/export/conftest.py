@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import legonet
 from legonet.blocks.build import lowered
 from legonet.blocks.rescale import Rescale
 from legonet.compile.assemble import join
@@ -62,3 +63,17 @@ def app() -> CompiledNetwork:
 @pytest.fixture(scope="session")
 def make() -> Callable[..., CompiledNetwork]:
     return make_app
+
+
+@pytest.fixture(scope="module")
+def large() -> CompiledNetwork:
+    """A network with weights that are worth it, that resizes photos itself, and scores and marks."""
+    torch.manual_seed(0)
+    network = legonet.Network("zoo", (3, 16, 16), mean=[0.5] * 3, std=[0.25] * 3)
+    trunk = [nn.Conv2d(3, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    head = [nn.Conv2d(48, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3)]
+    network.add_teacher("t", nn.Sequential(*trunk, *head), category="cat", task="kind", cut="2")
+    marker = [nn.ConvTranspose2d(48, 24, 3, padding=1), nn.Conv2d(24, 2, 1)]
+    model = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.ReLU(), *marker)
+    network.add_teacher("m", model, category="dog", task="mark", cut="1")
+    return network.compile()

@@ -13,9 +13,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from torch import nn
 
-import legonet
 from legonet.compile import export as exports
 from legonet.compile import options
 from legonet.compile.export import export, int8
@@ -25,20 +23,6 @@ from legonet.compile.export.int8 import STEPS, _weights
 from legonet.compile.export.onnx import load_onnx, write_onnx
 from legonet.compile.network import CompiledNetwork
 from legonet.errors import DataError, ExportError
-
-
-@pytest.fixture(scope="module")
-def large() -> CompiledNetwork:
-    """A network with weights that are worth it, that resizes photos itself, and scores and marks."""
-    torch.manual_seed(0)
-    network = legonet.Network("zoo", (3, 16, 16), mean=[0.5] * 3, std=[0.25] * 3)
-    trunk = [nn.Conv2d(3, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    head = [nn.Conv2d(48, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3)]
-    network.add_teacher("t", nn.Sequential(*trunk, *head), category="cat", task="kind", cut="2")
-    marker = [nn.ConvTranspose2d(48, 24, 3, padding=1), nn.Conv2d(24, 2, 1)]
-    model = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.ReLU(), *marker)
-    network.add_teacher("m", model, category="dog", task="mark", cut="1")
-    return network.compile()
 
 
 @pytest.fixture(scope="module")

@@ -9,27 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import fx, nn
+from torch import fx
 
-import legonet
 from legonet.compile.export import Exported, export, int8_pt2
 from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
 from legonet.errors import ExportError
-
-
-@pytest.fixture(scope="module")
-def large() -> CompiledNetwork:
-    """A network with weights that are worth it, that resizes photos itself, and scores and marks."""
-    torch.manual_seed(0)
-    network = legonet.Network("zoo", (3, 16, 16), mean=[0.5] * 3, std=[0.25] * 3)
-    trunk = [nn.Conv2d(3, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    head = [nn.Conv2d(48, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3)]
-    network.add_teacher("t", nn.Sequential(*trunk, *head), category="cat", task="kind", cut="2")
-    marker = [nn.ConvTranspose2d(48, 24, 3, padding=1), nn.Conv2d(24, 2, 1)]
-    model = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.ReLU(), *marker)
-    network.add_teacher("m", model, category="dog", task="mark", cut="1")
-    return network.compile()
 
 
 @pytest.fixture(scope="module")
