@@ -143,7 +143,8 @@ class BuiltNetwork(Design):
 
         journal = Journal(None if self._workspace is None else self._workspace.journal_path)
         known = self._planned, self._pace
-        return Project(self.graph, self.store, self._sources, journal, self._workspace, *known)
+        folder = Path() if self.path is None else self.path.parent
+        return Project(self.graph, self.store, self._sources, journal, self._workspace, *known, folder)
 
     def compile(
         self,

@@ -209,6 +209,11 @@ class Graph(Model):
     applications: dict[Name, Annotated[tuple[PathName, ...], Field(min_length=1), Array]] = Field(
         default={}, description="named choices of paths"
     )
+    proxies: FilePath | None = Field(
+        default=None,
+        description="a folder of photos, relative to the graph file, whatever they show; adapters that are "
+        "fitted without images, or from few, learn from crops of at most 64 of them, too",
+    )
     remote: Address | None = Field(
         default=None,
         description="where `legonet push` and `legonet pull` keep it, once you have allowed that place",

@@ -42,6 +42,7 @@ class Facts:
         samples: Fingerprint of the samples given for a path. A path without an entry is kept with the
             samples that it was fitted with, but fitted again without any.
         labelled: Paths whose samples have labels.
+        proxies: The content hash of the photos that the graph names.
         fitted: Stored adapters that the lock does not name, by key: orphans, and those of a run that was cut
             short before it could write the lock.
     """
@@ -50,4 +51,5 @@ class Facts:
     stored: frozenset[str] = frozenset()
     samples: Mapping[str, str] = field(default_factory=dict)
     labelled: frozenset[str] = frozenset()
+    proxies: str | None = None
     fitted: Mapping[str, StoredAdapter] = field(default_factory=dict)

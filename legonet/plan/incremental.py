@@ -54,7 +54,7 @@ def standing(before: Before, graph: Graph, lock: Lock, facts: Facts, given: Give
         given: Who gives each module of the graph.
     """
     old = before.graph
-    if old.input != graph.input:
+    if old.input != graph.input or before.facts.proxies != facts.proxies:
         return NOTHING
     teachers = _changed(old.teachers, graph.teachers) | _changed(before.facts.teachers, facts.teachers)
     paths = _changed(old.adapters, graph.adapters) | _changed(before.lock.adapters, lock.adapters)

@@ -105,6 +105,8 @@ class SharedInputs:
             "method": canonical(settings.key_settings()),
             "seed": str(spec.seed),
         }
+        if self._facts.proxies is not None:
+            inputs["proxies"] = self._facts.proxies
         if taken != image:
             inputs["task module's input"] = canonical(taken.model_dump(mode="json"))
         return Shared(giver, generic.task_module, settings.name, fingerprint(inputs), inputs)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from legonet.data.proxies import photos_of
 from legonet.distill.fitting.checkpoint import Checkpoint
 from legonet.distill.fitting.context import Edge, StepCallback
 from legonet.distill.fitting.fit import Samples, fit
@@ -132,6 +133,7 @@ def load_edge(job: Job, store: BlobStore) -> Edge:
         input=job.input,
         statistics=statistics_of(store, job.statistics, job.path),
         generic_statistics=statistics_of(store, job.generic_statistics, job.path),
+        proxies=() if job.proxies is None else photos_of(store.get(job.proxies), job.path),
     )
 
 

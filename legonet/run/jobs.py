@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from legonet.graph.lock import LockedTeacher
 from legonet.graph.output import Output
@@ -32,6 +32,7 @@ class Job:
         statistics: The teacher's statistics, if its owner recorded them.
         generic_statistics: The statistics of the teacher that gave g_S, likewise.
         donor_input: The image that the donor module sees; None if it is the same.
+        proxies: The user's photos of anything, if the graph names any.
     """
 
     path: str
@@ -47,18 +48,23 @@ class Job:
     statistics: str | None = None
     generic_statistics: str | None = None
     donor_input: Input | None = None
+    proxies: str | None = None
 
 
-def make_jobs(graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher]) -> list[Job]:
+def make_jobs(
+    graph: Graph, plan: Plan, teachers: Mapping[str, LockedTeacher], proxies: str | None = None
+) -> list[Job]:
     """One job for each adapter that the plan lists, in its order.
 
     Args:
         graph: The graph that the plan was made for.
         plan: What to do.
         teachers: The teachers, as `legonet.run.prepare.lock_teachers` found them.
+        proxies: The content hash of the photos that the graph names.
     """
     given = givers(graph)
-    return [_job(graph, given, edge.path, edge.teacher, teachers, edge.key or "") for edge in plan.jobs]
+    jobs = [_job(graph, given, edge.path, edge.teacher, teachers, edge.key or "") for edge in plan.jobs]
+    return [replace(job, proxies=proxies) for job in jobs]
 
 
 def make_job(graph: Graph, path: str, teacher: str | None, teachers: Mapping[str, LockedTeacher]) -> Job:
@@ -111,6 +117,8 @@ def blobs_of(jobs: Iterable[Job]) -> set[str]:
     named: set[str] = set()
     for job in jobs:
         named |= {job.category_module, job.task_module, job.donor_module}
-        maybe = (job.teacher_module, job.own_category_module, job.statistics, job.generic_statistics)
+        maybe = (
+            job.teacher_module, job.own_category_module, job.statistics, job.generic_statistics, job.proxies,
+        )  # fmt: skip
         named |= {sha for sha in maybe if sha is not None}
     return named

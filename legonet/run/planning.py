@@ -65,6 +65,7 @@ def make_plan(
     crossing: Callable[[str], Crossing],
     before: Before | None = None,
     measured: Pace | None = None,
+    proxies: str | None = None,
 ) -> PlannedNetwork:
     """Plan what is to be built.
 
@@ -78,6 +79,7 @@ def make_plan(
         crossing: A teacher's cut, by its name.
         before: An earlier plan of this network, where there is one at hand.
         measured: How fast this machine is, where that was measured.
+        proxies: The content hash of the photos that the graph names.
 
     Raises:
         LegonetError: A teacher's files cannot be read.
@@ -85,7 +87,7 @@ def make_plan(
     teachers = lock_teachers(sources, lock)
     lock = without_doubtful(lock, journal)
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
-    known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled)
+    known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled, proxies)
     count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
     history = replace(journal.history(), count=count, measured=measured)
     plan = diff(graph, lock, known, history, before)

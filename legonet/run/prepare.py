@@ -58,6 +58,7 @@ def facts(
     store: BlobStore,
     samples: Mapping[str, str],
     labelled: frozenset[str] = frozenset(),
+    proxies: str | None = None,
 ) -> Facts:
     """What the plan depends on besides graph and lock.
 
@@ -67,6 +68,7 @@ def facts(
         store: Asked for the adapters that the lock names.
         samples: Fingerprints of the samples that are given, by path.
         labelled: Paths whose samples have labels.
+        proxies: The content hash of the photos that the graph names.
     """
     known = {
         name: TeacherFacts(each.category_module, each.task_module, each.statistics)
@@ -75,7 +77,7 @@ def facts(
     stored = frozenset(
         each.adapter for each in lock.adapters.values() if store.looks_whole(each.adapter, "adapter")
     )
-    return Facts(known, stored, samples, labelled)
+    return Facts(known, stored, samples, labelled, proxies)
 
 
 def lock_modules(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from legonet.errors import DamagedError, SelectError, StoreError
@@ -18,6 +19,7 @@ from legonet.run.journal import Journal
 from legonet.run.pace import read_pace
 from legonet.run.planning import PlannedNetwork, SampleFacts, make_plan
 from legonet.run.prepare import Sources, mend_blobs, store_blobs
+from legonet.run.proxies import Proxies
 from legonet.store.blobs import BlobStore
 from legonet.store.locks import RunLock
 from legonet.store.workspace import Workspace
@@ -39,6 +41,7 @@ class Project:
         workspace: None for a network in memory.
         before: An earlier plan of it, which the next one may go on from.
         pace: How fast this machine is, where that was measured and there is no workspace to keep it.
+        folder: The folder that paths in the graph are relative to.
     """
 
     graph: Graph
@@ -48,6 +51,7 @@ class Project:
     workspace: Workspace | None = None
     before: Before | None = None
     pace: Pace | None = None
+    folder: Path = Path()
 
     def plan(
         self, lock: Lock, sample_facts: SampleFacts | None = None, graph: Graph | None = None
@@ -70,7 +74,12 @@ class Project:
             ports.crossing,
             self.before,
             self.pace or read_pace(self.workspace),
+            self.proxies().sha(lock.adapters),
         )
+
+    def proxies(self) -> Proxies:
+        """The photos of anything that the graph names."""
+        return Proxies(self.graph, self.folder, self.workspace)
 
     def alone(
         self, wait: bool = False, told: Callable[[str], None] | None = None

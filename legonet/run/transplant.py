@@ -105,7 +105,9 @@ def transplant(
         order = ordered(found.graph, found.plan.jobs, options)
         wanted = {edge.path for edge in order}
         _expect_bridges(project, found.graph, replace(found.plan, edges=tuple(order)))
-        jobs = [job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path in wanted]
+        proxies = project.proxies().put(project.store) if order else None
+        made = make_jobs(found.graph, found.plan, found.teachers, proxies)
+        jobs = [job for job in made if job.path in wanted]
         if run_lock is not None:
             run_lock.needs(_needs(found.plan, jobs, built))
         mended = mend_blobs(blobs_of(jobs), project.sources, found.teachers, project.store)

@@ -57,7 +57,8 @@ def open_project(graph: Graph, teachers: Teachers) -> tuple[Project, Lock]:
     path, workspace = teachers.path, teachers.workspace
     workspace.own(lock_path(path.absolute()))
     journal = Journal(workspace.journal_path)
-    project = Project(graph, workspace.store, teachers.of(graph), journal, workspace)
+    folder = path.absolute().parent
+    project = Project(graph, workspace.store, teachers.of(graph), journal, workspace, folder=folder)
     return project, read_lock(lock_path(path))
 
 

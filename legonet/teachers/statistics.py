@@ -21,6 +21,7 @@ from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 from legonet.ir.rows import taken_apart
 from legonet.ir.several import maps_taken
+from legonet.teachers.mixture import CROWD, FEWER, mixture
 
 SHARE = 0.25  # of the weights' bytes: what the statistics may take at most
 # The limit is there so that statistics are no copy of the images. Of a mean over all of them no image can
@@ -29,13 +30,10 @@ SHARE = 0.25  # of the weights' bytes: what the statistics may take at most
 FLOOR = 2**16
 COPIED = 0.1
 COMPONENTS = 16  # of the mixture, at most
-CROWD = 8  # images that a component is of, at least: none shows a single one
-FEWER = 4  # there are at least so many images for each factor
-FACTORS = 64  # at most
+FACTORS = 256  # at most
+MIXED = 0.25  # of the room for maps: what the mixing of channels may take
 QUANTILES = 33
 KEPT = 2**29  # bytes of features that are in memory for the mixture; of more, a random choice
-_COORDINATES = 16  # leading principal components by which images are sorted into components
-_ROUNDS = 25  # of k-means
 
 
 def allowance(*modules: nn.Module) -> int:
@@ -56,7 +54,10 @@ class Statistics:
             that are its own; (rank, channels, height, width).
         component: Whose each factor is, (rank,).
         rest: The variance of each channel that the factors leave, (components, channels).
-        smoothness: How far that agrees between neighbouring positions: their correlation, (channels,).
+        mixing: What the factors leave is noise of variance 1 in independent channels, mixed: a matrix
+            (channels, channels) with rows of norm 1 for each map that crosses; none in older files and where
+            there was no room.
+        smoothness: How far that noise agrees between neighbouring positions: its correlation, (channels,).
         quantiles: Of each channel over images and positions at `levels`, from the least to the greatest
             value, (channels, number); none in files of older versions.
         activity: How often each unit is active, in [0, 1], for each ReLU of g_T, bottom first.
@@ -75,6 +76,7 @@ class Statistics:
     rest: Tensor
     smoothness: Tensor
     quantiles: Tensor
+    mixing: list[Tensor] = field(default_factory=list)
     activity: list[Tensor] = field(default_factory=list)
     output_mean: Tensor = field(default_factory=lambda: torch.zeros(0))
     output_std: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -137,16 +139,19 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
     activity = [(total / count).float() for total in active]
     maps = kept.features()
     pixels = maps[0].numel()
-    channels = sum(each.shape[1] for each in taken_apart(maps, several))
-    fixed = 2 * channels * (COMPONENTS + QUANTILES) + sum(each.numel() for each in activity) + 4096
+    channels = [each.shape[1] for each in taken_apart(maps, several)]
+    fixed = 2 * sum(channels) * (COMPONENTS + QUANTILES) + sum(each.numel() for each in activity) + 4096
     room = limit - fixed
+    matrices = sum(each * (each + 4) for each in channels)
+    mixed = matrices <= MIXED * room
+    room -= matrices * mixed
     if room < 2 * pixels:
         room = min(FLOOR, int(COPIED * 2 * len(maps) * pixels))
     components, rank = _ranks(len(maps), room // pixels)
     return Statistics(
         images=count,
         norm=norm / count,
-        **_mixture(maps, components, rank, several),
+        **mixture(maps, components, rank, several, mixed),
         quantiles=torch.cat(
             [_quantiles(each.transpose(0, 1).flatten(1)) for each in taken_apart(maps, several)]
         ),
@@ -207,89 +212,6 @@ def _ranks(images: int, maps: int) -> tuple[int, int]:
     """How many components and factors there are, where there is room for so many maps."""
     components = max(1, min(COMPONENTS, images // (2 * CROWD), maps * 3 // 4))
     return components, max(0, min(FACTORS, images // FEWER, maps - components))
-
-
-def _mixture(maps: Tensor, components: int, rank: int, several: Maps | None) -> dict[str, Tensor]:
-    """A mixture of low-rank Gaussians: images sorted by k-means, principal components within each."""
-    labels = _sorted(maps, components)
-    shares, means, factors, owners, rests = [], [], [], [], []
-    beside = maps.new_zeros(sum(each.shape[1] for each in taken_apart(maps, several)))
-    # Factors are shared out by how many images a component has.
-    for index in range(int(labels.max()) + 1):
-        own = maps[labels == index]
-        mean = own.mean(0)
-        found = _low_rank(own - mean, round(rank * len(own) / len(maps)))
-        pairs = list(zip(taken_apart(own - mean, several), taken_apart(found, several), strict=True))
-        left = torch.cat(
-            [moved.square().mean((0, 2, 3)) - known.square().sum(0).mean((1, 2)) for moved, known in pairs]
-        )
-        beside += len(own) * torch.cat(
-            [_beside(moved).mean(0) - _beside(known).sum(0) for moved, known in pairs]
-        )
-        shares.append(len(own) / len(maps))
-        means.append(mean)
-        factors.append(found)
-        owners += [index] * len(found)
-        rests.append(left.clamp_min(0))
-    smoothness = beside / len(maps) / (torch.tensor(shares) @ torch.stack(rests)).clamp_min(1e-12)
-    return {
-        "smoothness": smoothness.clamp(0, 1),
-        "shares": torch.tensor(shares),
-        "means": torch.stack(means),
-        "factors": torch.cat(factors),
-        "component": torch.tensor(owners, dtype=torch.long),
-        "rest": torch.stack(rests),
-    }
-
-
-def _beside(maps: Tensor) -> Tensor:
-    """What neighbouring positions have in common: the mean of their products, (batch, channels)."""
-    pairs = [
-        (maps.narrow(axis, 0, size - 1) * maps.narrow(axis, 1, size - 1)).mean((2, 3))
-        for axis, size in ((2, maps.shape[2]), (3, maps.shape[3]))
-        if size > 1
-    ]
-    return torch.stack(pairs).mean(0) if pairs else maps.new_zeros(maps.shape[:2])
-
-
-def _sorted(maps: Tensor, components: int) -> Tensor:
-    """To which of at most so many components each image belongs; none has fewer images than `CROWD`.
-
-    Source: k-means on the leading principal components, Lloyd, Least squares quantization in PCM (1982).
-    """
-    if components == 1:
-        return torch.zeros(len(maps), dtype=torch.long)
-    flat = (maps - maps.mean(0)).flatten(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        left, values, _ = torch.svd_lowrank(flat, q=min(_COORDINATES + 8, *flat.shape), niter=4)
-        places = (left * values)[:, :_COORDINATES]
-        centres = places[torch.randperm(len(places))[:components]]
-    for _ in range(_ROUNDS):
-        labels = torch.cdist(places, centres).argmin(1)
-        counts = labels.bincount(minlength=len(centres))
-        if counts.min() < CROWD:  # the smallest is dissolved, and its images go to their next one
-            centres = centres[torch.arange(len(centres)) != counts.argmin()]
-            continue
-        centres = torch.stack([places[labels == each].mean(0) for each in range(len(centres))])
-    while True:
-        labels = torch.cdist(places, centres).argmin(1)
-        counts = labels.bincount(minlength=len(centres))
-        if counts.min() >= CROWD or len(centres) == 1:
-            return labels
-        centres = centres[torch.arange(len(centres)) != counts.argmin()]
-
-
-def _low_rank(centred: Tensor, rank: int) -> Tensor:
-    """The leading principal components of whole feature maps, each scaled by its standard deviation."""
-    flat = centred.flatten(1) / len(centred) ** 0.5
-    rank = min(rank, len(flat) // FEWER)
-    if rank == 0:
-        return flat.new_zeros(0, *centred.shape[1:])
-    with torch.random.fork_rng(devices=[]):  # a full decomposition would take minutes
-        torch.manual_seed(0)
-        _, values, vectors = torch.svd_lowrank(flat, q=min(rank + 10, *flat.shape), niter=8)
-    return (vectors * values).T[:rank].reshape(-1, *centred.shape[1:])
 
 
 def levels(number: int) -> Tensor:

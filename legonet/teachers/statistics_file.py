@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from typing import Any
 
 import safetensors.torch
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from legonet.errors import StoreError, TeacherError
@@ -34,6 +37,8 @@ def dump_statistics(statistics: Statistics) -> bytes:
         "output.std": statistics.output_std,
         "output.quantiles": statistics.output_quantiles,
     }
+    for index, mixing in enumerate(statistics.mixing):
+        tensors |= _bytes(f"mixing.{index}", mixing)
     for index, activity in enumerate(statistics.activity):
         tensors[f"activity.{index}"] = (activity * 255).round().to(torch.uint8)
     header = {"format": FORMAT, "version": VERSION, "images": statistics.images, "norm": statistics.norm}
@@ -114,7 +119,11 @@ def _expect_shapes(found: Statistics) -> None:
         (found.output_std.shape, outputs),
         (found.output_quantiles.shape[:-1], outputs),
     )
-    if any(tuple(shape) != wanted for shape, wanted in expected):
+    each_map = found.maps or (tuple(map_shape),)
+    if found.mixing:
+        matrices = [(shape[0], shape[0]) for shape in each_map]
+        expected += (([tuple(each.shape) for each in found.mixing], matrices),)
+    if any(tuple(shape) != tuple(wanted) for shape, wanted in expected):
         raise ValueError("tensors that do not fit each other")
     if (
         found.component.numel()
@@ -125,13 +134,14 @@ def _expect_shapes(found: Statistics) -> None:
         raise ValueError("shares of no images")
     values = (
         found.means, found.factors, found.rest, found.smoothness, found.quantiles,
-        found.output_mean, found.output_std, found.output_quantiles, found.shares,
+        found.output_mean, found.output_std, found.output_quantiles, found.shares, *found.mixing,
     )  # fmt: skip
     if not all(map(math.isfinite, (found.norm, *(float(each.sum()) for each in values)))):
         raise ValueError("numbers that are not finite")
 
 
-def _mixture(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _mixture(tensors: dict[str, Tensor]) -> dict[str, Any]:
+    matrices = sum(re.fullmatch(r"mixing\.\d+", name) is not None for name in tensors)
     return {
         "shares": tensors["shares"].float(),
         "means": _numbers(tensors, "means"),
@@ -141,6 +151,7 @@ def _mixture(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         "smoothness": tensors["smoothness"].float(),
         "quantiles": tensors["quantiles"].float(),
         "output_quantiles": tensors["output.quantiles"].float(),
+        "mixing": [F.normalize(_numbers(tensors, f"mixing.{index}")) for index in range(matrices)],
     }
 
 

@@ -48,6 +48,7 @@ class Edge:
         input: The images that f takes, if they are known.
         statistics: Statistics of the teacher (f and g_T), if its owner recorded them.
         generic_statistics: Statistics of the teacher that gave g_S, if its owner recorded them.
+        proxies: Photos of anything that the user has, (3, height, width) in [0, 1], of any size.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Edge:
     input: Input | None = None
     statistics: Statistics | None = None
     generic_statistics: Statistics | None = None
+    proxies: tuple[Tensor, ...] = ()
 
     @property
     def given(self) -> Maps:

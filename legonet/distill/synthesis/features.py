@@ -5,7 +5,7 @@ A mixture measures better than any single source (docs/method.md).
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 import torch
 from torch import Tensor
@@ -44,8 +44,7 @@ def synthesise_features(
     """
     generator = torch.Generator().manual_seed(seed)
     count = affordable(count, edge.source)
-    whole = sum(share for _, share in TABLE.values())
-    found = (make(edge, -(-count * share // whole), generator, device) for make, share in TABLE.values())
+    found = (make(edge, ceil(count * share), generator, device) for make, share in TABLE.values())
     parts = [each for each in found if each is not None]
     if not parts:
         return None

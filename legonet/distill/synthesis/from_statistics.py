@@ -56,11 +56,16 @@ def _by_map(channels: Tensor, statistics: Statistics, axis: int = 0) -> Sequence
 def _noise(statistics: Statistics, count: int, generator: torch.Generator) -> list[Tensor]:
     """For each map noise of variance 1 whose neighbouring positions are correlated as recorded.
 
-    It is filtered by (a, 1, a); the correlation is 2a / (1 + 2a²), and at most 0.7.
+    It is filtered by (a, 1, a); the correlation is 2a / (1 + 2a²), and at most 0.7. Then its channels are
+    mixed, where the owner recorded how.
     """
     shapes = statistics.maps or (statistics.means.shape[1:],)
     smooth = _by_map(statistics.smoothness, statistics)
-    return [_noise_of(shape, each, count, generator) for shape, each in zip(shapes, smooth, strict=True)]
+    noise = [_noise_of(shape, each, count, generator) for shape, each in zip(shapes, smooth, strict=True)]
+    if not statistics.mixing:
+        return noise
+    pairs = zip(noise, statistics.mixing, strict=True)
+    return [torch.einsum("ndhw,cd->nchw", each, mixing) for each, mixing in pairs]
 
 
 def _noise_of(shape: Shape, smoothness: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -53,7 +53,7 @@ def joined(base: Graph, ours: Graph, theirs: Graph) -> tuple[Graph, list[tuple[s
         was, mine, now = (getattr(each, section) for each in (base, ours, theirs))
         changes[section], found = _entries(was, mine, now)
         clashes += [(section, name) for name in found]
-    for key in ("name", "input", "remote"):
+    for key in ("name", "input", "proxies", "remote"):
         was, mine, now = (getattr(each, key) for each in (base, ours, theirs))
         changes[key] = now if mine == was else mine
         if mine != was != now != mine:
