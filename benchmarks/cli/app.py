@@ -10,6 +10,7 @@ from benchmarks.cli import (
     compile,  # noqa: A004 - the command's name
     fuzz,
     kills,
+    large,
     messages,
     models,
     paper,
@@ -52,6 +53,7 @@ app.command("photos")(photos.photos)
 app.command("fuzz")(fuzz.fuzz)
 app.command("kills")(kills.kills)
 app.command("cells")(cells.cells)
+app.command("large")(large.large)
 
 
 @app.callback()
