@@ -41,6 +41,8 @@ class Network(BuiltNetwork):
         input_shape: The shape of images, (channels, height, width), of categories that name no other.
         mean: One number per channel, which is subtracted from an image in [0, 1]; default: none is.
         std: One number per channel, by which the image is divided after that; default: it is not.
+        resize: How a photo of another size becomes an image: `fit`, `crop`, `pad` or `squash`.
+        interpolation: How photos are resized: `bilinear`, `bicubic` or `nearest`.
 
     Attributes:
         graph: What the network is.

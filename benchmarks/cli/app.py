@@ -21,6 +21,7 @@ from benchmarks.cli import (
     scale,
     scenes,
     serve,
+    shapes,
     sides,
     speed,
 )
@@ -54,6 +55,7 @@ app.command("fuzz")(fuzz.fuzz)
 app.command("kills")(kills.kills)
 app.command("cells")(cells.cells)
 app.command("large")(large.large)
+app.command("shapes")(shapes.shapes)
 
 
 @app.callback()
