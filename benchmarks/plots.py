@@ -64,7 +64,7 @@ STYLE: Any = {
 PERCENT = (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
-def _styled(draw: Callable[Given, bytes]) -> Callable[Given, bytes]:
+def styled(draw: Callable[Given, bytes]) -> Callable[Given, bytes]:
     """Draw in the style of all plots, and leave matplotlib's settings as they were."""
 
     @wraps(draw)
@@ -81,7 +81,7 @@ def _styled(draw: Callable[Given, bytes]) -> Callable[Given, bytes]:
     return styled
 
 
-@_styled
+@styled
 def plot_errors(summaries: Sequence[Summary], experiment: str) -> bytes:
     """Error over the number of images, one panel for each adapter, one line for each method.
 
@@ -90,7 +90,7 @@ def plot_errors(summaries: Sequence[Summary], experiment: str) -> bytes:
         experiment: its name.
     """
     adapters = list(EXPERIMENTS[experiment].adapters)
-    figure, panels = _figure(len(adapters), width=4.4, height=3.6, share=True)
+    figure, panels = figure_of(len(adapters), width=4.4, height=3.6, share=True)
     mine = [each for each in summaries if each.experiment == experiment]
     for panel, adapter in zip(panels, adapters, strict=True):
         panel.set_title(adapter)
@@ -107,7 +107,7 @@ def plot_errors(summaries: Sequence[Summary], experiment: str) -> bytes:
     figure.legend(
         list(entries.values()), list(entries), loc="outside upper center", ncols=-(-len(entries) // rows)
     )
-    return _svg(figure)
+    return svg(figure)
 
 
 def _legend(panel: Axes) -> list[tuple[Any, str]]:
@@ -171,7 +171,7 @@ def _percent_axis(panel: Axes) -> None:
     panel.set_axisbelow(True)
 
 
-@_styled
+@styled
 def plot_components(points: Mapping[str, NDArray[Any]], labels: NDArray[Any], category: str) -> bytes:
     """The paper's Figure 4: principal components of the last hidden features, one panel for each method.
 
@@ -182,7 +182,7 @@ def plot_components(points: Mapping[str, NDArray[Any]], labels: NDArray[Any], ca
 
     Source: arXiv:1804.10272, figure 4.
     """
-    figure, panels = _figure(len(points), width=2.1, height=2.5)
+    figure, panels = figure_of(len(points), width=2.1, height=2.5)
     for panel, (method, places) in zip(panels, points.items(), strict=True):
         panel.set_title(method, fontsize=9)
         for label, colour, name in ((0, "#d55e00", "other"), (1, "#0072b2", category)):
@@ -194,10 +194,10 @@ def plot_components(points: Mapping[str, NDArray[Any]], labels: NDArray[Any], ca
     figure.supxlabel("first component", fontsize=9)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=2, markerscale=2)
-    return _svg(figure)
+    return svg(figure)
 
 
-@_styled
+@styled
 def plot_costs(costs: Sequence[TimedFit], rates: Mapping[str, float]) -> bytes:
     """Seconds of the closed form over its operations, beside what matrix products reach.
 
@@ -205,7 +205,7 @@ def plot_costs(costs: Sequence[TimedFit], rates: Mapping[str, float]) -> bytes:
         costs: as `python -m benchmarks speed` found them.
         rates: of the machine, operations per second by name.
     """
-    figure, (panel,) = _figure(1, width=5.6, height=4.0)
+    figure, (panel,) = figure_of(1, width=5.6, height=4.0)
     varied = {"draws": ("#0072b2", "o"), "channels": ("#d55e00", "s")}
     for name, (colour, marker) in varied.items():
         chosen = sorted((each for each in costs if each.varied == name), key=lambda each: each.operations)
@@ -239,10 +239,11 @@ def plot_costs(costs: Sequence[TimedFit], rates: Mapping[str, float]) -> bytes:
     panel.tick_params(which="minor", size=0)
     panel.grid(color="#d0d7de", linewidth=0.5)
     figure.legend(loc="outside upper center", ncols=2)
-    return _svg(figure)
+    return svg(figure)
 
 
-def _figure(columns: int, width: float, height: float, share: bool = False) -> tuple[Drawing, list[Axes]]:
+def figure_of(columns: int, width: float, height: float, share: bool = False) -> tuple[Drawing, list[Axes]]:
+    """A figure of panels side by side, each of so many inches."""
     from matplotlib.figure import Figure as Drawing
 
     figure = Drawing(figsize=(width * columns, height), layout="constrained")
@@ -250,7 +251,8 @@ def _figure(columns: int, width: float, height: float, share: bool = False) -> t
     return figure, list(axes[0])
 
 
-def _svg(figure: Drawing) -> bytes:
+def svg(figure: Drawing) -> bytes:
+    """A figure as an SVG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "legonet"})
     lines = buffer.getvalue().decode().split("\n")

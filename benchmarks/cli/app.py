@@ -9,6 +9,7 @@ from benchmarks.cli import (
     cells,
     compile,  # noqa: A004 - the command's name
     fuzz,
+    ideas,
     kills,
     large,
     messages,
@@ -56,6 +57,7 @@ app.command("kills")(kills.kills)
 app.command("cells")(cells.cells)
 app.command("large")(large.large)
 app.command("shapes")(shapes.shapes)
+app.command("ideas")(ideas.ideas)
 
 
 @app.callback()

@@ -14,7 +14,7 @@ from benchmarks.cli.app import app
 
 NAMES = [
     "at-once", "paper", "speed", "serve", "scale", "compile", "report", "models", "saving", "sides",
-    "peers", "scenes", "messages", "photos", "fuzz", "kills", "cells", "large", "shapes",
+    "peers", "scenes", "messages", "photos", "fuzz", "kills", "cells", "large", "shapes", "ideas",
 ]  # fmt: skip
 
 
