@@ -18,6 +18,7 @@ from torch import Tensor
 
 from legonet.distill.alignment import Alignment
 from legonet.distill.fitting.context import FEATURES
+from legonet.distill.memory import together
 from legonet.distill.synthesis.sampling import Shape, draw_masks
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
@@ -68,7 +69,7 @@ class Seen:
     def of(cls, module: GraphModule, features: Tensor) -> Seen:
         """What a task module does with features (batch, channels, height, width)."""
         parts: list[list[Tensor]] = []
-        for part in features.split(FEATURES):
+        for part in features.split(together(features, FEATURES)):
             active: list[Tensor] = []
             with torch.no_grad():
                 observed(module, part, lambda units, found=active: found.append((units > 0).cpu()))

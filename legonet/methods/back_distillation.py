@@ -107,7 +107,7 @@ class BackDistillation(Method):
             value = weight * difference.square().flatten(1).sum(1).mean()
             if features is not None and labels is not None:
                 chosen = torch.randint(len(features), (self.batch,), generator=generator).to(device)
-                scores = context.student(adapter(features[chosen]))
+                scores = context.output(features[chosen])
                 value = value + edge.meaning.task_loss(scores, labels[chosen])
             return value
 

@@ -54,7 +54,7 @@ class Distillation(Method):
 
         def loss() -> Tensor:
             chosen = choose(context, len(features), self.batch)
-            output = context.student(context.adapter(features[chosen]))
+            output = context.output(features[chosen])
             value = meaning.soft_loss(output, wanted[chosen], self.temperature)
             if labels is not None and self.task_loss:
                 value = value + meaning.task_loss(output, labels[chosen])

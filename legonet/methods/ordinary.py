@@ -53,7 +53,7 @@ class Ordinary(Method):
 
         def loss() -> Tensor:
             chosen = choose(context, len(features), self.batch)
-            output = context.student(context.adapter(features[chosen]))
+            output = context.output(features[chosen])
             return context.edge.meaning.task_loss(output, labels[chosen])
 
         return {"loss": optimise_on_samples(context, loss, self.steps, self.learning_rate)}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
+from legonet.distill.memory import in_parts, kept_together, together
 from legonet.distill.pullback import Shape
 from legonet.graph.output import Maps, Output
 from legonet.graph.schema import Input
@@ -113,6 +115,18 @@ class Context:
     progress: StepCallback | None = None
     checkpoint: Checkpoint | None = None
 
+    def output(self, features: Tensor) -> Tensor:
+        """The path's output for features (batch, …) at the cut, to be differentiated.
+
+        Of a batch that takes much memory, parts are computed again when their gradients are wanted.
+        """
+        return in_parts(lambda each: self.student(self.adapter(each)), features, self._kept)
+
+    @cached_property
+    def _kept(self) -> int:
+        edge = self.edge
+        return kept_together((self.adapter.graph, edge.source), (self.student.graph, edge.target))
+
     def tell(self, doing: str) -> None:
         """Say what is done before the steps of a descent."""
         if self.progress:
@@ -139,6 +153,12 @@ def features_of(f: nn.Module, images: Tensor) -> Tensor:
 
 
 def outputs_of(module: nn.Module, inputs: Tensor, batch: int = FEATURES) -> Tensor:
-    """Give a module's output for (batch, …) inputs, computed in batches, without gradients."""
+    """Give a module's output for (batch, …) inputs, computed in batches, without gradients.
+
+    Args:
+        module: Whose.
+        inputs: All of them.
+        batch: How many go through it together, at most; fewer of large ones.
+    """
     with torch.no_grad():
-        return torch.cat([module(each) for each in inputs.split(batch)])
+        return torch.cat([module(each) for each in inputs.split(together(inputs, batch))])

@@ -72,7 +72,7 @@ def match_outputs(context: Context, features: Tensor, steps: int, batch: int = 6
 
     def loss() -> Tensor:
         chosen = torch.randint(len(fitted), (batch,), generator=context.generator).to(features.device)
-        return mismatch(student(adapter(fitted[chosen])), wanted[chosen], scale)
+        return mismatch(context.output(fitted[chosen]), wanted[chosen], scale)
 
     def descend() -> None:
         state = context.descent()

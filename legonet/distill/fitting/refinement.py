@@ -113,10 +113,10 @@ class Refinement:
             chosen.append((known[index], answers[index]))
         features, wanted = (torch.cat(each) for each in zip(*chosen, strict=True))
         meaning = context.edge.meaning
-        value = meaning.disagreement(context.student(context.adapter(features)), wanted, self._scale)
+        value = meaning.disagreement(context.output(features), wanted, self._scale)
         if material.labelled is not None and material.labels is not None:
             index = self._choose(len(material.labels), BATCH // 2)
-            output = context.student(context.adapter(material.labelled[index]))
+            output = context.output(material.labelled[index])
             value = value + LABELS * meaning.task_loss(output, material.labels[index])
         return value
 

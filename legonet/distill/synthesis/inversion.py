@@ -15,17 +15,20 @@ import torch
 from torch import Tensor, nn
 
 from legonet.data.leaves import leaves_images
+from legonet.distill.fitting.context import outputs_of
 from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
+from legonet.distill.memory import in_parts, kept_together
 from legonet.distill.synthesis.activation_matching import ActivationMismatch
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
 
 LEARNING_RATE = 0.02  # in units of the image's range
+GROUP = 32  # images that are moved together, at least
 
 
 def invert(
-    f: nn.Module,
+    f: GraphModule,
     teacher: GraphModule,
     given: Input,
     statistics: Statistics | None,
@@ -50,6 +53,13 @@ def invert(
     Returns:
         Normalised images (count, channels, height, width).
     """
+    shape = tuple(given.shape)
+    kept = kept_together((f.graph, shape))
+    group = max(GROUP, kept)
+    if count > group:  # more do not fit into memory: each group shows the recorded activities by itself
+        sizes = [min(group, count - begin) for begin in range(0, count, group)]
+        made = (invert(f, teacher, given, statistics, each, generator, device, beside) for each in sizes)
+        return torch.cat(list(made))
     channels = given.shape[0]
     mean = torch.tensor(given.mean or (0.0,) * channels, device=device).view(-1, 1, 1)
     std = torch.tensor(given.std or (1.0,) * channels, device=device).view(-1, 1, 1)
@@ -57,14 +67,15 @@ def invert(
     if statistics is None:
         return (images - mean) / std
     with torch.no_grad():
-        activation_mismatch = ActivationMismatch(f((images - mean) / std), teacher, statistics)
+        seen = outputs_of(f, (images - mean) / std)
+        activation_mismatch = ActivationMismatch(seen, teacher, statistics)
     images.requires_grad_()
     modules = [f] if beside is None else [f, beside]
     optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
         optimiser.zero_grad(set_to_none=True)
         for below in modules:  # one after the other: less memory
-            activation_mismatch(below((images - mean) / std)).backward()
+            activation_mismatch(in_parts(below, (images - mean) / std, kept)).backward()
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)
