@@ -57,8 +57,8 @@ def test_it_agrees_better_than_its_start_on_images_never_seen(moved: Edge) -> No
 
 def test_too_great_a_learning_rate_is_found_out(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("legonet.methods.auto.LEARNING_RATE", 1.0)
-    monkeypatch.setattr("legonet.methods.auto.SLOWER", 1000)
-    fitted = fit(moved, SPEC)
+    monkeypatch.setattr("legonet.methods.auto.SLOWER", 300)
+    fitted = fit(moved, Adapter(method=Auto(name="auto", steps=60, imagined=200)))
     assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
 
 
