@@ -183,7 +183,7 @@ def _measure(
     with torch.no_grad():
         shapes = [tuple(each.below(split.test.images[:1]).shape[1:]) for each in (teacher, generic)]
     edge = Edge(
-        f"{own}:{other}", teacher.below, generic.above, teacher.above, *shapes,
+        f"{own}:{other}", teacher.below, generic.above, teacher.above, shapes[0], shapes[1],
         BinaryOutput(kind="binary"), Input(shape=(3, side, side), mean=(MEAN,) * 3, std=(STD,) * 3),
         _recorded(teacher, split.train), _recorded(generic, cells(other, side).train),
     )  # fmt: skip

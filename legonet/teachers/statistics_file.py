@@ -155,7 +155,7 @@ def _mixture(tensors: dict[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _single(tensors: dict[str, Tensor]) -> dict[str, Any]:
     """Version 1 had one Gaussian, and no quantiles."""
     mean, factors = tensors["mean"].float(), tensors["factors"].float()
     left = tensors["variance"] - factors.square().sum(0).mean((1, 2))
