@@ -18,6 +18,7 @@ from tests.order import Files, long_first
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from legonet.demo.table import Row
     from legonet.network import Network
 
 settings.register_profile("legonet", deadline=None)  # no test depends on how fast a machine is
@@ -153,6 +154,15 @@ def built(make_model: Callable[..., nn.Sequential], tmp_path_factory: pytest.Tem
 def workspace(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     hurry(monkeypatch)
     return Path(shutil.copytree(built, tmp_path / "workspace"))
+
+
+@pytest.fixture(scope="session")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
+    """The folder of a demo of four teachers, which tests copy before they change it, and what it measured."""
+    from legonet.demo.grow import run_demo
+
+    folder = tmp_path_factory.mktemp("grown") / "demo"
+    return folder, run_demo(folder, quiet=True, arrivals=4)
 
 
 @pytest.fixture
