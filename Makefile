@@ -9,7 +9,8 @@ demo: $(VENV)/.demo
 	$(BIN)/legonet demo build/demo
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto  # one thread for each worker
+	# One thread for each worker. What children import is compiled once, wherever bytecode is switched off.
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -16,8 +16,10 @@ from hypothesis import settings
 from tests.order import Files, long_first
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from torch import Tensor, nn
 
+    from legonet.demo.table import Row
     from legonet.network import Network
 
 settings.register_profile("legonet", deadline=None)  # no test depends on how fast a machine is
@@ -153,6 +155,38 @@ def built(make_model: Callable[..., nn.Sequential], tmp_path_factory: pytest.Tem
 def workspace(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     hurry(monkeypatch)
     return Path(shutil.copytree(built, tmp_path / "workspace"))
+
+
+@pytest.fixture(scope="session")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
+    """The folder of a demo of four teachers, which tests copy before they change it, and what it measured."""
+    from legonet.demo.grow import run_demo
+
+    folder = tmp_path_factory.mktemp("grown") / "demo"
+    return folder, run_demo(folder, quiet=True, arrivals=4)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a window; the build that never has one takes a third of the time."""
+    from playwright.sync_api import sync_playwright
+
+    # Debian's come first: another one may be called so on PATH.
+    debian = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
+    names = (*debian, "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("needs Chromium")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    options += [
+        "--disable-component-update",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -18,15 +18,19 @@ LONG = (
     "cli",
     "benchmarks",
 )
-TOGETHER = ("handbook",)  # folders whose files share what takes long to make
+TOGETHER = {  # what begins so shares what takes long to make
+    "tests/handbook/": "handbook",
+    "tests/demo/": "demo",
+    "tests/studio/browser/test_demo.py": "demo",
+}
 
 
 class Files(LoadScopeScheduling):
-    """A file's tests run in one process, one after the other, and so do those of some folders."""
+    """A file's tests run in one process, one after the other, and so do those of some files together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return next((name for name in TOGETHER if file.startswith(f"tests/{name}/")), file)
+        return next((name for begin, name in TOGETHER.items() if file.startswith(begin)), file)
 
 
 def long_first(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,14 +52,17 @@ def _named(file: Path) -> Iterator[str]:
             yield node.module.removeprefix("legonet.").replace(".", "/")
 
 
-NAMED = {str(file.relative_to(ROOT)): set(_named(file)) for file in ROOT.rglob("*.py")}
+@cache
+def _all_named() -> dict[str, set[str]]:
+    """What each file of the package names."""
+    return {str(file.relative_to(ROOT)): set(_named(file)) for file in ROOT.rglob("*.py")}
 
 
 def elsewhere(kind: str, room: str) -> set[str]:
     """The files outside its room that name a kind."""
     said = {f"{room}/{kind.replace('-', '_')}"}
     said |= {kind} if kind in DISTINCT or "-" in kind or room == "ops" else set()
-    return {file for file, named in NAMED.items() if named & said and not file.startswith(f"{room}/")}
+    return {file for file, named in _all_named().items() if named & said and not file.startswith(f"{room}/")}
 
 
 @pytest.mark.parametrize(

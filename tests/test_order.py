@@ -1,4 +1,4 @@
-"""Tests of a file share a process, and so do those of folders that share what takes long; long ones begin."""
+"""Tests of a file share a process, and so do those of files that share what takes long; long ones begin."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def test_what_shares_something_stays_together() -> None:
     assert scope(None, "tests/graph/test_load.py::TestA::test_b") == "tests/graph/test_load.py"
     sites = {scope(None, f"tests/handbook/{name}.py::test_a") for name in ("test_site", "test_questions")}
     assert len(sites) == 1
+    assert scope(None, "tests/demo/test_grow.py::a") == scope(None, "tests/studio/browser/test_demo.py::b")
 
 
 def test_long_ones_come_first_and_the_others_stay_in_order() -> None:

@@ -133,7 +133,7 @@ def fields(kind: type) -> set[str]:
 
 def members(kind: type) -> dict[str, Any]:
     """What a class adds, itself or by bases that are not public themselves, that is public and no field."""
-    own = [kind, *(base for base in kind.__mro__[1:] if base.__name__ == "BuiltNetwork")]
+    own = [kind, *(base for base in kind.__mro__[1:] if base.__name__ in ("BuiltNetwork", "DrawnNetwork"))]
     found = {name: each for base in reversed(own) for name, each in vars(base).items()}
     known = fields(kind)
     return {name: each for name, each in found.items() if not name.startswith("_") and name not in known}

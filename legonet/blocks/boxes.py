@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import nms
 
 from legonet.blocks.photo import scales_of, sizes_of
 
@@ -85,6 +84,8 @@ class Decode(nn.Module):
         The boxes of all images go through torchvision's suppression at once, so that a batch may have any
         size: images stand one below the other, labels beside each other, and none touches another.
         """
+        from torchvision.ops import nms  # which takes as long to import as torch
+
         labels, count = chances.shape[2], min(self.CANDIDATES, chances.shape[1] * chances.shape[2])
         scores, index = chances.flatten(1).topk(count)
         place, label = index // labels, index % labels

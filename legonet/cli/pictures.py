@@ -56,7 +56,7 @@ class DrawnFiles:
         from legonet.store.plain_files import write_file
 
         image = photo.picture()
-        drawn = result.alone(*image.size) if self.kind == "mask" else result.overlay(image)
+        drawn = result.alone(image.size) if self.kind == "mask" else result.overlay(image)
         if drawn is None:
             return None
         mirrored = self._mirrored(Path(photo.name))

@@ -60,19 +60,18 @@ class Result(ABC):
         colour = (on_black * (255 / np.maximum(alpha, 1))).clip(0, 255)
         return Image.fromarray(np.concatenate([colour, alpha], axis=2).round().astype(np.uint8))
 
-    def alone(self, width: int, height: int) -> Image | None:
-        """Draw it without its image: its picture, or what it draws over black, such as boxes.
+    def alone(self, size: tuple[int, int]) -> Image | None:
+        """Draw it as a file of its own: its picture, or what it draws over black, such as boxes.
 
         Args:
-            width: Of the image, in pixels.
-            height: Likewise.
+            size: Width and height of its image in pixels.
 
         Returns:
             None where there is nothing to draw.
         """
         from PIL import Image
 
-        return self.picture() or self.overlay(Image.new("RGB", (width, height)))
+        return self.picture() or self.overlay(Image.new("RGB", size))
 
     def html(self) -> str:
         """Return its text for a page; a kind may add to it what its numbers look like."""

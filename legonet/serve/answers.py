@@ -65,7 +65,7 @@ def answer_data(
 def _result(result: Result, drawn: tuple[int, int] | None) -> dict[str, Any]:
     """The result's data, and its picture for a photo of that height and width."""
     data = _finite(result.data())
-    picture = None if drawn is None else result.alone(drawn[1], drawn[0])
+    picture = None if drawn is None else result.alone((drawn[1], drawn[0]))
     if picture is not None:
         file = io.BytesIO()
         picture.save(file, "PNG")

@@ -18,13 +18,13 @@ from legonet.render.view import make_view
 from legonet.sharing.push import CARD, Local
 
 if TYPE_CHECKING:
-    from legonet.built import BuiltNetwork
+    from legonet.drawn import DrawnNetwork
 
 PICTURE = "network.svg"
 DRAWN = 200  # pairs of categories and tasks at most
 
 
-def read_local(network: BuiltNetwork) -> Local:
+def read_local(network: DrawnNetwork) -> Local:
     """A network as it is in its files.
 
     Raises:
@@ -49,7 +49,7 @@ def read_local(network: BuiltNetwork) -> Local:
     return Local(project, network.lock, file, make)
 
 
-def _sizes(network: BuiltNetwork, lock: Lock, blobs: Mapping[str, int]) -> dict[str, PathSize]:
+def _sizes(network: DrawnNetwork, lock: Lock, blobs: Mapping[str, int]) -> dict[str, PathSize]:
     """What each path takes that is built, as far as its modules are here."""
 
     @cache

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
-from legonet.demo.grow import pictures, run_demo, studio_command
-from legonet.demo.table import ORDINARY_SAMPLES, write_tables
+from legonet.demo.grow import YOURS, pictures, run_demo, studio_command
+from legonet.demo.table import ORDINARY_SAMPLES, Row, write_tables
 from legonet.errors import StoreError
 from legonet.graph.editing.edit import add_entries
 from legonet.network import Network
@@ -15,9 +16,10 @@ from legonet.store.workspace import Workspace
 from legonet.studio.found import found_weights
 
 
-def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    rows = run_demo(folder, quiet=True, arrivals=4)
+def test_four_teachers_become_one_network_that_works_on_new_images(
+    grown: tuple[Path, list[Row]], tmp_path: Path
+) -> None:
+    folder, rows = grown
     by_name = {(row.path, row.measure): row for row in rows}
     assert list(by_name) == [
         ("dog:classify", "error"),
@@ -69,8 +71,9 @@ def test_four_teachers_become_one_network_that_works_on_new_images(tmp_path: Pat
     like = {each.file: each.like for each in found}
     assert like["teachers/cat-segment.safetensors"] == {"segment": "dog-segment"}
     entry = network.graph.teachers["cat-segment"].model_dump(mode="json", exclude_defaults=True)
-    Path(graph).write_text(add_entries(Path(graph).read_text(), {"teachers": {"cat-segment": entry}}))
-    planned = Network.load(graph).plan().by_path["cat:segment"]
+    brought = Path(shutil.copytree(folder, tmp_path / "demo")) / YOURS
+    brought.write_text(add_entries(brought.read_text(), {"teachers": {"cat-segment": entry}}))
+    planned = Network.load(brought).plan().by_path["cat:segment"]
     assert planned.action == "add"
     assert planned.key != last.key  # it is fitted there, and not taken over from the store
 

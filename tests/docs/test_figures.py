@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from benchmarks.agreement import read_judged
+from benchmarks.peers.run import Row, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,3 +31,85 @@ def test_as_many_architectures_were_tried_as_the_table_has() -> None:
     rows = re.findall(r"^\| [a-z_]+:\S+ \|", (ROOT / "docs/results/models.md").read_text(), re.MULTILINE)
     assert len(rows) == len(outcomes)
     assert found("docs/teachers.md", r"\[(\d+) architectures\]\(results/models.md\)") == [str(len(outcomes))]
+
+
+def kept(name: str) -> Any:
+    """What a benchmark has kept."""
+    return json.loads((ROOT / "docs" / "results" / name).read_text(encoding="utf-8"))
+
+
+def rows(page: str) -> list[str]:
+    """The rows of a page's tables, without what makes words bold."""
+    lines = (ROOT / page).read_text(encoding="utf-8").replace("**", "").splitlines()
+    return [line for line in lines if line.startswith("|")]
+
+
+def test_the_peers_are_those_that_were_measured() -> None:
+    for line in table([Row(**each) for each in kept("peers.json")]).splitlines():
+        assert line in rows("docs/peers.md")
+
+
+def test_the_scenes_are_those_that_were_measured() -> None:
+    found = {(each["path"], each["images"]): each for each in kept("scenes.json")}
+    worst = {0: 0.0, 10: 0.0}
+    for path in dict.fromkeys(path for path, _ in found):
+        none, ten = found[path, 0], found.get((path, 10))
+        native = none["unadapted"] == none["teacher"]
+        cells = [f"{none['teacher']:.1%}", "native" if native else f"{none['unadapted']:.1%}"]
+        cells += [f"{none['path_accuracy']:.1%}", "native" if ten is None else f"{ten['path_accuracy']:.1%}"]
+        assert f"| {path} | {' | '.join(cells)} |" in rows("docs/outputs.md")
+        for each in filter(None, (none, ten)):
+            lost = 100 * (each["teacher"] - each["path_accuracy"])
+            worst[each["images"]] = max(worst[each["images"]], lost)
+    for page in ("README.md", "docs/outputs.md"):
+        assert found_once(page, r"within ([\d.]+) points of (?:each|its) teacher") == f"{worst[0]:.1f}"
+    assert found_once("docs/outputs.md", r"ten scenes cow is ([\d.]+) points below") == f"{worst[10]:.1f}"
+
+
+def found_once(page: str, pattern: str) -> str:
+    (only,) = found(page, pattern)
+    return only
+
+
+def test_arrivals_that_keep_their_module_are_those_that_were_measured() -> None:
+    found: dict[tuple[str, int], list[dict[str, float]]] = {}
+    for each in kept("keep.json"):
+        found.setdefault((each["category"], each["images"]), []).append(each)
+    for (category, images), fits in found.items():
+        cells = [f"{100 * fits[0]['teacher']:.1f}"]
+        for name in ("keep", "variant"):
+            errors = [100 * each[name] for each in fits]
+            single = f" ({', '.join(f'{each:.1f}' for each in errors)})" if len(errors) > 1 else ""
+            cells.append(f"{fmean(errors):.1f}{single}")
+        cells.append(f"{fmean(each['bridge'] for each in fits):.0%}")
+        assert f"| {category} | {images} | {' | '.join(cells)} |" in rows("docs/planning.md")
+
+
+def test_compiled_models_of_libraries_are_those_that_were_measured() -> None:
+    figures = {each["measure"]: each["value"] for each in kept("compile.json")["figures"]}
+    models = {name.partition(",")[0] for name in figures if "the plain model's time" in name}
+    assert len(models) == 6
+    for model in models:
+        cells = [
+            f"{figures[f'{model}, one path, batch {batch}: of {beside}']:.2f}"
+            for beside in ("the time of the expert's network", "the plain model's time")
+            for batch in (1, 16)
+        ]
+        assert f"| {model} | {' | '.join(cells)} |" in rows("docs/compiler.md")
+
+
+def test_the_method_says_how_many_intervals_held() -> None:
+    judged = read_judged(ROOT / "docs" / "results" / "agreement.jsonl")
+    held = sum(each.held for each in judged)
+    assert f"{held} of {len(judged)}" in (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+
+
+def test_the_cells_are_those_that_were_measured() -> None:
+    """A row of the method's page for each fit without an image; points above the teacher."""
+    for each in kept("cells.json"):
+        if not each["images"]:
+            above = {name: each["found"][name] - right for name, right in each["teacher"].items()}
+            cells = f"{100 * above['error']:+.1f} | {100 * above['balanced']:+.1f} | {above['auc']:+.3f}"
+            agrees = f"{100 * each['agreement']:.1f} %"
+            begin = f"| {each['path']}, {each['teachers']} | {cells} | {agrees}"
+            assert [line for line in rows("docs/method.md") if line.startswith(begin)], begin

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
+from legonet.distill.fitting import on_samples
+from tests.conftest import hurry
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs" / "notebooks").glob("*.ipynb"))
+whole = on_samples.optimise_on_samples
+
+
+def few_steps(context: Any, loss: Any, steps: int, learning_rate: float) -> float:
+    """The same descent, cut short."""
+    return whole(context, loss, min(steps, 20), learning_rate)
 
 
 def cells(file: Path) -> list[dict[str, Any]]:
@@ -38,8 +47,13 @@ def test_there_are_three() -> None:
     assert [each.stem for each in NOTEBOOKS] == ["how_many_images", "ship_an_application", "two_teachers"]
 
 
+@pytest.mark.parametrize("effort", ["little", pytest.param("whole", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-def test_it_runs(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs(file: Path, effort: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it shows is of the right kinds; figures are not looked at, so that fits may take little effort."""
+    if effort == "little":
+        hurry(monkeypatch)
+        monkeypatch.setattr(on_samples, "optimise_on_samples", few_steps)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     names: dict[str, Any] = {"__name__": "__main__"}

@@ -10,6 +10,7 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,8 +22,10 @@ from handbook.places import relinked
 from handbook.toml import text_of
 from legonet.graph.json_schema import graph_schema
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def page(site: Path, place: str) -> str:
@@ -142,27 +145,21 @@ def address(site: Path) -> Iterator[str]:
     thread.join()
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
-def test_it_is_read_offline(address: str, width: int, scheme: str) -> None:
+def test_it_is_read_offline(browser: Browser, address: str, width: int, scheme: str) -> None:
     """No request leaves the site, nothing fails, and no page is wider than the screen."""
-    from playwright.sync_api import sync_playwright
-
     asked: list[str] = []
     failed: list[str] = []
-    with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # pyright: ignore[reportArgumentType]
-        tab = context.new_page()
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("response", lambda each: failed.extend([each.url] if each.status >= 400 else []))
-        tab.on("pageerror", lambda error: failed.append(str(error)))
-        for place in ("", "glance/", "notebooks/two_teachers/", "method/", "reference/entries/"):
-            tab.goto(address + place)
-            assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
-        dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 28)"
-        assert dark == (scheme == "dark")
-        browser.close()
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # pyright: ignore[reportArgumentType]
+    tab = context.new_page()
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("response", lambda each: failed.extend([each.url] if each.status >= 400 else []))
+    tab.on("pageerror", lambda error: failed.append(str(error)))
+    for place in ("", "glance/", "notebooks/two_teachers/", "method/", "reference/entries/"):
+        tab.goto(address + place)
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+    dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 28)"
+    assert dark == (scheme == "dark")
+    context.close()
     assert [url for url in asked if not re.match(rf"{address}|data:", url)] == []
     assert failed == []

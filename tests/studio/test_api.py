@@ -317,8 +317,9 @@ def test_samples(client: TestClient, studio: Studio) -> None:
         assert client.get(f"/api/v1/samples/{name}").status_code == 404
 
 
-@pytest.mark.parametrize("form", ["pt2", "folder"])
+@pytest.mark.parametrize("form", ["folder", pytest.param("pt2", marks=pytest.mark.slow)])
 def test_exports(workspace: Path, ended: Ended, form: str) -> None:
+    """Those of the page are read again, and compared, in `browser/test_runs.py`."""
     with client_of(Studio(workspace / "graphs" / "zoo.yaml")) as client:
         made = client.post("/api/v1/exports", json={"paths": ["dog:classify"], "form": form})
         assert made.status_code == 201, made.text

@@ -213,7 +213,6 @@ _IMPORTS = {
     "math": "import math\n",
     "OrderedDict": "from collections import OrderedDict\n",
     "F": "import torch.nn.functional as F\n",
-    "nms": "from torchvision.ops import nms\n",
 }
 """Lines of the head that not every file needs, by the word that needs them."""
 
@@ -232,7 +231,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.ops import nms
 '''
 
 _CHANNELS_LAST = """\

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,26 +10,14 @@ import pytest
 
 pytest.importorskip("playwright", reason="the extra dev has playwright")
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from legonet.graph.schema import Graph
 from legonet.plan.plan import PlannedEdge
 from legonet.render.formats import draw
 
-OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 400, "height": 800}
 HOSTILE = "<img src=x onerror=alert(1)> & \"more\" 'of' it"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*OPTIONS])
-        yield browser
-        browser.close()
 
 
 def network(categories: int, tasks: int) -> Graph:

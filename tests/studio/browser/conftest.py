@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 if TYPE_CHECKING:
     from torch import nn
 
 ROOT = Path(__file__).parents[3]
-OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PATIENCE = 60_000  # milliseconds, on a machine that does much else
 expect.set_options(timeout=PATIENCE)
 WIDE, PHONE = (1400, 860), (400, 800)
@@ -56,24 +54,6 @@ class Studio:
         """The file as it was, or with another text, and no draft."""
         self.file.write_text(self.text if text is None else text)
         self.ask("reload", {})
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    # Debian's comes first: another one may be called so on PATH.
-    names = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip("needs Chromium")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*OPTIONS, *CAMERA])
-        yield browser
-        browser.close()
 
 
 def start(file: Path, *options: str) -> Studio:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from legonet.demo import grow
+from legonet.demo.table import Row
 from legonet.graph.load import load_graph
 from legonet.graph.lock import lock_path, read_lock
 from tests.studio.browser.board import brick, drag, expect_panel, half_way
@@ -19,12 +21,9 @@ FITTED = 240_000
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """Where the demo of four teachers ends; what it compares itself with takes long, and is not looked at."""
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grow, "_ordinary", lambda *_: {})
-        grow.run_demo(folder, quiet=True, arrivals=4)
+def studio(grown: tuple[Path, list[Row]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """Where the demo of four teachers ends."""
+    folder = Path(shutil.copytree(grown[0], tmp_path_factory.mktemp("demo") / "demo"))
     _, command, graph, *options = shlex.split(grow.invitation(folder).rpartition(": ")[2])
     assert command == "studio"
     studio = start(Path(graph), *options)

@@ -164,7 +164,7 @@ def read_folder(file: Path, images: Tensor) -> dict[str, Tensor]:
     [
         ("PyTorch", "network.pt2", read_pt2),
         ("ONNX", "network.onnx", read_onnx),
-        ("Folder", "network.zip", read_folder),
+        pytest.param("Folder", "network.zip", read_folder, marks=pytest.mark.slow),  # also by tests/studio
     ],
     ids=["pt2", "onnx", "folder"],
 )
