@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from legonet.distill.flops.refinement import refinement_operations
+from legonet.distill.flops.closed_form import RIDGES
+from legonet.distill.flops.refinement import (
+    descent_operations,
+    held_out,
+    material_operations,
+    tries_expected,
+)
 from legonet.distill.flops.work import Work
 from legonet.graph.fields import Number, Positive
 from legonet.graph.method import Method
@@ -70,10 +77,32 @@ class Auto(Method):
         return {"steps": 400, "imagined": 512} | self.model_dump(mode="json")
 
     def cost(self, work: Work) -> int:
-        """The starts, the features to learn from, and the refinement."""
-        starts = len(MASKS) if self.start is None else 1
-        known = starts * work.closed_form(DRAWS) + work.synthetic(self.features)
-        return known + refinement_operations(work, self.steps, self.features)
+        """The features to learn from, the starts, and the refinement, which may be done again."""
+        return self._material(work) + self._starts(work) + self._refined(work, self.tries)
+
+    @property
+    def tries(self) -> int:
+        """How many refinements there are at most."""
+        return TRIES if self.learning_rate is None else 1
+
+    def _material(self, work: Work) -> int:
+        features = work.affordable(self.features)
+        return work.synthetic(features) + material_operations(work, features)
+
+    def _refined(self, work: Work, tries: int, patience: int = 1) -> int:
+        once = descent_operations(work, self.steps, work.affordable(self.features), patience)
+        return round(tries_expected(tries) * once)
+
+    def _starts(self, work: Work) -> int:
+        """Those that are tried, each judged with every ridge and at its end, and so is the identity."""
+        features = work.affordable(self.features)
+        solved, seen = work.closed_form(DRAWS, len(RIDGES)), work.images + features
+        judged = work.judged(held_out(work, features))
+        if self.start is None:
+            starts = len(MASKS) * (solved + (len(RIDGES) + 1) * judged) + 2 * judged
+            return starts + seen * work.teacher * MASKS.count("imagined")
+        masks = seen * work.teacher if self.start.masks == "imagined" else 0
+        return work.closed_form(self.start.draws) + masks + judged
 
     def fit(self, context: Context) -> dict[str, float]:
         """Fit by what there is: the modules alone, statistics, images, labels.
@@ -94,6 +123,7 @@ class Auto(Method):
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
 
+        context.begin(lambda w: (self._material(w), self._starts(w) + self._refined(w, self.tries)))
         context.tell(f"{self.features:,} features to learn from")
         context = replace(context, imagined=synthetic_features(context, self.features))
         material = gather(context, self.features)
@@ -121,10 +151,16 @@ class Auto(Method):
         """Set the adapter to the best start."""
         from legonet.distill.fitting.initialisation import initialise, set_identities
 
+        def stage(work: Work, starts: int, done: int) -> tuple[float, float]:
+            each = self._starts(work) / starts
+            return each, each * (starts - done - 1) + self._refined(work, self.tries)
+
         if self.start is not None:
+            context.begin(partial(stage, starts=1, done=0))
             return initialise(context, self.start, self.features)
         random, found = copy.deepcopy(context.adapter.state_dict()), []
         for masks in MASKS:
+            context.begin(partial(stage, starts=len(MASKS), done=len(found)))
             context.adapter.load_state_dict(random)
             notes: list[str] = []
             begin = initialise(
@@ -148,8 +184,14 @@ class Auto(Method):
     def _refine(self, context: Context, refinement: Refinement, kept: _Kept, begin: Initialisation) -> None:
         patience = 1 if begin.common or begin.in_order else PATIENCE
         rate = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
-        for attempt in range(TRIES if self.learning_rate is None else 1):
+
+        def stage(work: Work, tries: int) -> tuple[float, float]:
+            once = self._refined(work, 1, patience)
+            return once, self._refined(work, tries, patience) - once
+
+        for attempt in range(self.tries):
             context.adapter.load_state_dict(kept.states["start"])
+            context.begin(partial(stage, tries=self.tries - attempt))
             refinement.refine(self.steps, rate / SLOWER**attempt, patience)
             if kept.offer("refined"):
                 return

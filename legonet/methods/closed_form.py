@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from legonet.distill.flops.matching import matching_operations
 from legonet.distill.flops.work import Work
 from legonet.graph.fields import Natural
 from legonet.graph.method import Method
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 IMAGINED = 256  # features whose masks are drawn
 SYNTHESISED = 256  # features drawn from the statistics, to match outputs on
-BATCH = 64  # of the matching
 PATIENCE = 6  # times as many steps without a common base
 
 
@@ -30,12 +30,18 @@ class ClosedForm(Solving, Method):
 
     def cost(self, work: Work) -> int:
         """The solution, masks that are not drawn but found, and the matching."""
+        return self._solved(work) + self._matched(work)
+
+    def _solved(self, work: Work) -> int:
         operations = work.closed_form(self.draws)
         if self.masks == "imagined":
-            operations += work.synthetic(IMAGINED) + (IMAGINED + work.images) * work.teacher
-        if self.matching:
-            operations += work.images * work.f
-        return operations + self.matching * BATCH * work.step
+            features = work.affordable(IMAGINED)
+            operations += work.synthetic(features) + (features + work.images) * work.teacher
+        return operations
+
+    def _matched(self, work: Work, patience: int = 1) -> int:
+        steps = patience * self.matching
+        return matching_operations(work, SYNTHESISED, steps) if steps else 0
 
     def fit(self, context: Context) -> dict[str, float]:
         """Set the adapter to the closed form; see `legonet.distill.least_squares` for the formula.
@@ -52,6 +58,7 @@ class ClosedForm(Solving, Method):
         from legonet.distill.fitting.initialisation import initialise
         from legonet.distill.fitting.matching import known_features, match_outputs
 
+        context.begin(lambda work: (self._solved(work), self._matched(work)))
         begin = initialise(context, self, IMAGINED)
         quality = {} if begin.residual is None else {"residual": begin.residual}
         if not self.matching:
@@ -63,5 +70,6 @@ class ClosedForm(Solving, Method):
                 "image was given; run `legonet teacher record`, or give some images"
             )
             return quality
-        steps = self.matching if begin.common else PATIENCE * self.matching
-        return quality | {"mismatch": match_outputs(context, known, steps, BATCH)}
+        patience = 1 if begin.common else PATIENCE
+        context.begin(lambda work: (self._matched(work, patience), 0))
+        return quality | {"mismatch": match_outputs(context, known, patience * self.matching)}

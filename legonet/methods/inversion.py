@@ -28,9 +28,15 @@ class Inversion(Method):
     )
 
     def cost(self, work: Work) -> int:
-        """Synthesised images, their features, and the steps on these."""
-        known = work.inverted(self.images) + self.images * work.f
-        return known + self.steps * self.batch * work.step_of_gradients(self.weight)
+        """Synthesised images, the features of all, the teacher's answers, and the steps on these."""
+        return self._material(work) + self._matched(work)
+
+    def _material(self, work: Work) -> int:
+        shown = self.images + work.images
+        return work.inverted(self.images) + work.images * work.f + shown * work.teacher
+
+    def _matched(self, work: Work) -> int:
+        return self.steps * self.batch * work.step_of_gradients(self.weight)
 
     def fit(self, context: Context) -> dict[str, float]:
         """Synthesise images from the teacher, then match outputs and real gradients; no image is needed.
@@ -62,9 +68,12 @@ class Inversion(Method):
                 f"{edge.path}: the synthesised images stay as they were drawn: the teacher has no "
                 "statistics; run `legonet teacher record`"
             )
+        context.begin(lambda work: (self._material(work), self._matched(work)))
+        context.tell(f"{self.images:,} images to learn from")
         features = inverted_features(context, edge.input, self.images)
         if context.features is not None:
             features = torch.cat([context.features, features])
+        context.begin(lambda work: (self._matched(work), 0))
         return match_gradients(
             context, features, None, self.steps, self.learning_rate, self.batch, self.weight
         )

@@ -27,9 +27,9 @@ class Jacobian(Method):
     task_loss: bool = Field(default=True, description="add the task loss where samples have labels")
 
     def cost(self, work: Work) -> int:
-        """Steps on the features of the images, which are computed once."""
+        """Steps on the features of the images, which are computed and answered by the teacher once."""
         steps = self.steps * min(self.batch, work.images)
-        return work.images * work.f + steps * work.step_of_gradients(self.weight)
+        return work.images * (work.f + work.teacher) + steps * work.step_of_gradients(self.weight)
 
     def fit(self, context: Context) -> dict[str, float]:
         """Match outputs and real gradients; see `legonet.distill.fitting.losses.value_and_jacobian`.

@@ -12,16 +12,17 @@ import torch
 from legonet.data.proxies import photos_of
 from legonet.distill.fitting.checkpoint import Checkpoint
 from legonet.distill.fitting.context import Edge, StepCallback
-from legonet.distill.fitting.fit import Samples, fit
+from legonet.distill.fitting.count import joined
+from legonet.distill.fitting.fit import Samples, fit, given_in
 from legonet.distill.fitting.stitching import fit_stitched
-from legonet.distill.flops.fit import Joined, fit_operations
+from legonet.distill.flops.fit import fit_operations
 from legonet.errors import DistillError
 from legonet.graph.lock import Lock
 from legonet.graph.schema import Input
 from legonet.graph.subgraph import concerning
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import blob_graph, load_module, write_module
-from legonet.ir.sizes import output_shape, size_of
+from legonet.ir.sizes import output_shape
 from legonet.run.jobs import Job, blobs_of, make_job
 from legonet.run.project import Project, expect_teacher
 from legonet.store.blobs import BlobStore
@@ -89,28 +90,12 @@ def execute(
         ) from error
     data = write_module("adapter", fitted.adapter)
     notes = fitted.notes if checkpoint is None else [*fitted.notes, *checkpoint.notes]
-    given = (0, False) if samples is None else (len(samples.images), samples.labels is not None)
     operations = None
     with suppress(Exception):  # no estimate is worth the loss of a fit
-        operations = fit_operations(_joined(job, edge, own), job.adapter, *given)
+        same = job.teacher_module == job.task_module
+        operations = fit_operations(joined(edge, own, same), job.adapter, *given_in(samples))
     seconds = time.monotonic() - begin
     return FittedAdapter(job.path, data, fitted.quality, seconds, notes, operations=operations)
-
-
-def _joined(job: Job, edge: Edge, own: GraphModule | None) -> Joined:
-    """What was joined, as far as operations depend on it."""
-    f = size_of(edge.category_module.graph, job.input.shape)
-    below = None if own is None else size_of(own.graph, job.input.shape)
-    return Joined(
-        f,
-        size_of(edge.task_module.graph, edge.target),
-        size_of(edge.teacher_module.graph, (below or f).gives),
-        edge.target,
-        below,
-        job.teacher_module == job.task_module,
-        edge.statistics is not None,
-        edge.taken,
-    )
 
 
 def load_edge(job: Job, store: BlobStore) -> Edge:

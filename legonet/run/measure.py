@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from legonet.blocks.adapter import build_adapter_of
 from legonet.blocks.adapter_layers import adapter_chains
@@ -23,6 +24,7 @@ from legonet.store.blobs import MemoryStore
 
 SECONDS = 1.0
 WARM_UP = 2  # steps in which memory is got and kernels are chosen
+FRESH = 8  # steps on the same images: a fit computes features, and what the teacher answers, once for many
 
 
 class Measured(NamedTuple):
@@ -40,7 +42,7 @@ class Measured(NamedTuple):
 
 
 def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
-    """Do steps for a while as fits do: images through f, then outputs are matched.
+    """Do steps for a while as fits do: outputs are matched, and now and then images go through f.
 
     Their operations are counted by the formulas of the estimate that the pace is for, not by torch's counter.
 
@@ -81,19 +83,23 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
         chains,
     )
 
-    def step() -> None:
+    def look() -> tuple[Tensor, Tensor | None]:
         with torch.no_grad():
             features = f(images)
-            wanted = None if own is None else teacher(features)
+            return features, None if own is None else teacher(features)
+
+    def step(features: Tensor, wanted: Tensor | None) -> None:
         output = student(adapter(features))
         loss = output.square() if wanted is None else (output - wanted).square()
         loss.mean().backward()
 
-    operations = BATCH * (work.f + work.step + (0 if own is None else work.teacher))
+    seen, steps, operations = look(), 0, 0
     for _ in range(WARM_UP):
-        step()
-    before, begin, steps = time.monotonic() - started, time.monotonic(), 0
+        step(*seen)
+    before, begin = time.monotonic() - started, time.monotonic()
     while not steps or time.monotonic() - begin < seconds:
-        step()
-        steps += 1
-    return Measured(operations * steps, time.monotonic() - begin, before)
+        step(*seen)
+        steps, operations = steps + 1, operations + BATCH * work.step
+        if steps % FRESH == 0:
+            seen, operations = look(), operations + BATCH * (work.f + (0 if own is None else work.teacher))
+    return Measured(operations, time.monotonic() - begin, before)

@@ -347,9 +347,10 @@ class _Loop:
 
     def _step(self, step: Step) -> None:
         if step.doing:
+            self._clocks[step.path].reach(step.part)
             self._tell(step.path, "step", doing=step.doing)
             return
-        self._clocks[step.path].step(step.step, step.steps)
+        self._clocks[step.path].step(step.step, step.steps, step.part)
         self._tell(step.path, "step", step.step, step.steps, step.loss)
 
     def _tell(

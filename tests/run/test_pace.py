@@ -54,7 +54,7 @@ def test_steps_through_the_modules_are_counted_and_timed(fresh: Path) -> None:
     assert seconds > 0
     assert begin > 0
     more, longer, _ = measure(*parts(network), 0.05)
-    assert more % once == 0
+    assert more > once
     assert longer >= 0.05
     assert not network.store.path("a" * 64).parent.parent.exists(), "nothing is kept"  # type: ignore[attr-defined]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
+from legonet.distill.flops.meter import Meter
+from legonet.distill.flops.work import Work
 from legonet.distill.memory import in_parts, kept_together, together
 from legonet.distill.pullback import Shape
 from legonet.graph.output import Maps, Output
@@ -24,8 +27,18 @@ from legonet.teachers.statistics import Statistics
 class StepCallback(Protocol):
     """Is told how far a fit is."""
 
-    def __call__(self, step: int, steps: int, loss: float, doing: str = "", /) -> None:
-        """Take a step of a descent; or, with no step at all, what is done before one."""
+    def __call__(
+        self, step: int, steps: int, loss: float, doing: str = "", part: float | None = None, /
+    ) -> None:
+        """Take a step of a descent; or, with no step at all, what is done before one.
+
+        Args:
+            step: How many are done.
+            steps: Of the descent.
+            loss: At this step.
+            doing: What is done, in words.
+            part: The part that is done of the whole fit; None where nothing tells.
+        """
 
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -97,6 +110,8 @@ class Context:
         unseen: Features of given images that are not learned from; methods that spare some add them.
         progress: Called with (step, steps, loss), and with what is done before by `tell`.
         checkpoint: Where descents leave their states; None: nowhere.
+        work: The operations of the fit's parts; None where they cannot be counted.
+        meter: How far the fit is, of these.
     """
 
     edge: Edge
@@ -114,6 +129,8 @@ class Context:
     unseen: list[Tensor] = field(default_factory=list)
     progress: StepCallback | None = None
     checkpoint: Checkpoint | None = None
+    work: Work | None = None
+    meter: Meter = field(default_factory=Meter)
 
     def output(self, features: Tensor) -> Tensor:
         """The path's output for features (batch, …) at the cut, to be differentiated.
@@ -127,10 +144,24 @@ class Context:
         edge = self.edge
         return kept_together((self.adapter.graph, edge.source), (self.student.graph, edge.target))
 
-    def tell(self, doing: str) -> None:
-        """Say what is done before the steps of a descent."""
+    def begin(self, stage: Callable[[Work], tuple[float, float]]) -> None:
+        """Begin a stage of the fit.
+
+        Args:
+            stage: Tells the operations of it, and of the method's stages after it.
+        """
+        if self.work is not None:
+            self.meter.begin(*stage(self.work))
+
+    def tell(self, doing: str, within: float = 0.0) -> None:
+        """Say what is done before the steps of a descent.
+
+        Args:
+            doing: In words.
+            within: The part that is done of the stage.
+        """
         if self.progress:
-            self.progress(0, 0, math.nan, doing)
+            self.progress(0, 0, math.nan, doing, self.meter.part(within))
 
     def descent(self, *measured: list[float]) -> DescentState | None:
         """The state of the next descent, which draws from the generator and whose loss adds to some lists."""

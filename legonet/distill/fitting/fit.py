@@ -11,6 +11,7 @@ from torch import Tensor
 from legonet.blocks.adapter import build_adapter_of, set_beta
 from legonet.distill.fitting.checkpoint import Checkpoint
 from legonet.distill.fitting.context import Context, Edge, StepCallback, features_of, frozen
+from legonet.distill.fitting.count import Given, metered, metered_fit
 from legonet.distill.fitting.estimate import Estimate, expect
 from legonet.distill.fitting.initialisation import STRANGERS
 from legonet.distill.pullback import Pullback
@@ -28,6 +29,11 @@ class Samples:
 
     images: Tensor
     labels: Tensor | None = None
+
+
+def given_in(samples: Samples | None) -> Given:
+    """How many images there are, and whether with labels."""
+    return (0, False) if samples is None else (len(samples.images), samples.labels is not None)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ def fit(
         frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
     images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
+    work, meter = metered_fit(edge, spec, given_in(samples))
     context = Context(
         edge=edge,
         category_module=f,
@@ -90,8 +97,10 @@ def fit(
         imagined=None if imagined is None else imagined.to(device),
         generator=torch.Generator().manual_seed(spec.seed),
         device=device,
-        progress=progress,
+        progress=metered(progress, meter),
         checkpoint=checkpoint,
+        work=work,
+        meter=meter,
     )
     set_beta(context.adapter, _beta(context))
     quality = spec.settings.fit(context)

@@ -20,6 +20,7 @@ import torch
 from legonet.blocks.adapter import convolutions, set_identity
 from legonet.distill.alignment import align, in_one_order
 from legonet.distill.fitting.context import Context
+from legonet.distill.flops.closed_form import RIDGES
 from legonet.distill.least_squares import Draw, Solution, solve_adapter
 from legonet.distill.masks import Chances, Masks, Seen
 from legonet.distill.pullback import Pullback, alike, expect_same_output
@@ -30,7 +31,6 @@ from legonet.ir.interpreter import GraphModule
 
 # Residuals of task modules from one base are 0.1 to 0.5, of strangers 0.9 to 1.1 (docs/method.md).
 STRANGERS = 0.8
-RIDGES = (1e-6, 0.1, 1.0)  # that are tried where there is something to judge by
 
 Judge = Callable[[], float]
 
@@ -159,7 +159,8 @@ def _solve(
     def draw(count: int) -> Draw:
         nonlocal drawn_before
         if drawn_before < settings.draws:
-            context.tell(f"closed form, {drawn_before} of {settings.draws} draws")
+            within = drawn_before / settings.draws
+            context.tell(f"closed form, {drawn_before} of {settings.draws} draws", within)
         drawn_before += count
         gradient = draw_gradient(count, student.output_shape, "uniform", context.generator)
         drawn = masks.draw(count, student.relu_shapes, context.generator)

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
+from legonet.distill.flops.matching import BATCH, HELD_OUT
 from legonet.distill.synthesis.sources.drawn import drawn
 from legonet.outputs.losses import mismatch
 
 LEARNING_RATE = 1e-3
-HELD_OUT = 4  # one feature in so many is held out
 
 
 def known_features(context: Context, synthesised: int) -> Tensor | None:
@@ -45,7 +45,7 @@ def known_features(context: Context, synthesised: int) -> Tensor | None:
     return known[torch.randperm(len(known), generator=generator).to(context.device)]
 
 
-def match_outputs(context: Context, features: Tensor, steps: int, batch: int = 64) -> float:
+def match_outputs(context: Context, features: Tensor, steps: int, batch: int = BATCH) -> float:
     """Bring the student's outputs to the teacher's, in place.
 
     A quarter of the features is held out; where the new adapter agrees no better with the teacher on

@@ -20,13 +20,11 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import optimise
-from legonet.distill.flops.refinement import BATCH, refinement_steps
+from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, refinement_steps
 from legonet.distill.synthesis.augment import augmented_features, share_of_given
 from legonet.distill.synthesis.features import synthetic_features
 from legonet.ir.sizes import size_of
 
-HELD_OUT = 5  # one feature in so many is held out
-FEW = 40  # given images are held out too from this number on
 HALF = 5  # given images that take half of a batch, the imagined ones the other half
 LABELS = 0.1  # weight of the task loss
 

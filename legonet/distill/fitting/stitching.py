@@ -22,6 +22,7 @@ Source: legonet.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -34,8 +35,9 @@ from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
 from legonet.blocks.adapter_layers import MAPS, bridge_layers
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
+from legonet.distill.fitting.count import metered, metered_stitching, scaled
 from legonet.distill.fitting.estimate import expect_of
-from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.fitting.fit import Fitted, Samples, fit, given_in
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
@@ -96,11 +98,16 @@ def fit_stitched(
             f"{edge.path}: the category module gives features of shape {shapes[0]}, the teacher's own "
             f"{shapes[1]}; expected feature maps (channels, height, width) of both; {MAPS}"
         )
-    if upper is None and _same(edge.task_module, edge.teacher_module):
+    same = _same(edge.task_module, edge.teacher_module)
+    before, steps = metered_stitching(edge, own_category_module, spec, given_in(samples), same)
+    if upper is None and same:
         upper = Fitted(build_graph(lower({})), {})
     elif upper is None:
         on_own = replace(edge, category_module=own_category_module, source=shapes[1])
-        upper = fit(on_own, spec, samples, device, progress, checkpoint=checkpoint)
+        above = None if progress is None else scaled(progress, before.part(0.0))
+        upper = fit(on_own, spec, samples, device, above, checkpoint=checkpoint)
+    if progress is not None:
+        progress(0, 0, math.nan, "matching at the image", before.part(0.0))
     f, own, student, teacher = (
         frozen(module, device)
         for module in (edge.category_module, own_category_module, edge.task_module, edge.teacher_module)
@@ -131,7 +138,7 @@ def fit_stitched(
         (torch.cat(features), torch.cat(answers)),
         (shown, wanted),
         generator,
-        progress,
+        metered(progress, steps),
         None if checkpoint is None else checkpoint.descent(generator),
     )
     found = outputs_of(nn.Sequential(adapter, student), shown)

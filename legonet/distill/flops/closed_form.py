@@ -9,6 +9,7 @@ from legonet.ir.notation import AdaptiveAvgPool, Conv, Layer, Upsample
 from legonet.ir.sizes import Shape, chain_operations
 
 GRAM_BLOCK = 192  # rows of the Gram matrix that are computed together
+RIDGES = (1e-6, 0.1, 1.0)  # that are tried where there is something to judge by
 CHECKED = 32  # fresh draws for the residual, at most; a quarter of those of the fit
 
 
@@ -23,7 +24,7 @@ def windows_read(kernel: int, window: int) -> int:
 
 
 def closed_form_operations(
-    adapter: Mapping[str, Layer], source: Shape, once: int, draws: int, windows: set[int]
+    adapter: Mapping[str, Layer], source: Shape, once: int, draws: int, windows: set[int], ridges: int = 1
 ) -> int:
     """About how many operations the closed form takes: pullbacks, normal equations, and their solution.
 
@@ -33,6 +34,7 @@ def closed_form_operations(
         once: Operations of one pass through g_S and g_T; a pullback takes as many.
         draws: For the normal equations; those for the residual come on top.
         windows: Of the poolings that g_S and g_T begin with.
+        ridges: How many are tried: so many solutions.
     """
     first = next(each for each in adapter.values() if isinstance(each, Conv))
     resampled = any(isinstance(each, AdaptiveAvgPool | Upsample) for each in adapter.values())
@@ -42,7 +44,7 @@ def closed_form_operations(
     rows = draws * prod(source[1:]) // window**2
     block = GRAM_BLOCK
     gram = sum(min(block, read - begin) * (read - begin) for begin in range(0, read, block))
-    solved = 2 * rows * (gram + read * taken) + unknown**3 // 3 + 2 * unknown**2 * taken
+    solved = 2 * rows * (gram + read * taken) + ridges * (unknown**3 // 3 + 2 * unknown**2 * taken)
     lowest = 2 * prod(source[1:]) * unknown * taken  # what it solves for is only pulled through to be checked
     above = chain_operations(adapter, source) - lowest
     return (draws + checked(draws)) * (once + above) + checked(draws) * lowest + solved

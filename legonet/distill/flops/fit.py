@@ -7,6 +7,7 @@ from typing import NamedTuple
 from legonet.blocks.adapter_layers import adapter_chains
 from legonet.distill.flops.stitching import stitching_operations
 from legonet.distill.flops.work import Work
+from legonet.graph.method import Method
 from legonet.graph.output import Maps
 from legonet.graph.schema import Adapter
 from legonet.ir.sizes import Shape, Size
@@ -36,6 +37,27 @@ class Joined(NamedTuple):
     taken: Maps = ()
 
 
+def work_of(joined: Joined, spec: Adapter, images: int = 0, labelled: bool = False) -> Work:
+    """What the fit above a bridge, or without one, has to work with; see `fit_operations`."""
+    below = joined.own or joined.category_module
+    none = joined.own is not None and joined.same
+    chains = [] if none else adapter_chains(spec, below.parts, joined.taken or (joined.target,))
+    return Work(
+        below,
+        joined.task_module,
+        joined.teacher_module,
+        tuple(zip(chains, below.parts, strict=False)),
+        images,
+        labelled,
+        joined.statistics,
+    )
+
+
+def closing_operations(work: Work, method: Method) -> int:
+    """Of what ends a fit by any method: the agreement with the teacher is estimated, where there is one."""
+    return work.estimated() if method.needs_teacher else 0
+
+
 def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: bool = False) -> int:
     """About how many operations the fit of an adapter takes.
 
@@ -48,19 +70,7 @@ def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: boo
     Raises:
         BlockError: No adapter joins the two.
     """
-    below = joined.own or joined.category_module
     none = joined.own is not None and joined.same
-    chains = [] if none else adapter_chains(spec, below.parts, joined.taken or (joined.target,))
-    work = Work(
-        below,
-        joined.task_module,
-        joined.teacher_module,
-        tuple(zip(chains, below.parts, strict=False)),
-        images,
-        labelled,
-        joined.statistics,
-    )
-    fitted = 0 if none else spec.settings.cost(work)
-    if not none and spec.settings.needs_teacher:
-        fitted += work.estimated()
+    work = work_of(joined, spec, images, labelled)
+    fitted = 0 if none else spec.settings.cost(work) + closing_operations(work, spec.settings)
     return fitted if joined.own is None else fitted + stitching_operations(work, joined.category_module)

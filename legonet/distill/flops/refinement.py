@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 from legonet.distill.flops.work import Work
 
 BATCH = 32
@@ -9,6 +11,10 @@ STEPS = 300
 LEAST = 60  # steps, however large the modules are
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
+HELD_OUT = 5  # one feature in so many is held out
+FEW = 40  # given images are held out too from this number on
+COPIES = 16  # of a given image, at most
+ENOUGH = 6400  # given images that need no copies
 BUDGET = (
     6 * 10**12
 )  # operations of a refinement; of small modules it takes less, of the largest `LEAST` steps
@@ -28,7 +34,33 @@ def refinement_steps(step: int, steps: int | None, images: int, patience: int = 
     return round(affordable * min(MOST, 1 + images / MANY))
 
 
-def refinement_operations(work: Work, steps: int | None, features: int) -> int:
-    """Of the teacher's answers to all features, and of the steps."""
+def copies(images: int) -> int:
+    """How many there are of each given image, itself among them; the fewer images, the more."""
+    return max(1, min(COPIES, ENOUGH // images))
+
+
+def tries_expected(tries: int) -> float:
+    """How many of at most so many tries are counted beforehand.
+
+    The first that makes the adapter better is the last, which only a fit finds out. The middle of one and all
+    of them, by their ratio: of up to four it is never wrong by more than two times.
+    """
+    return sqrt(tries)
+
+
+def held_out(work: Work, features: int) -> int:
+    """How many features the adapter is judged by."""
+    return (features + (work.images if work.images >= FEW else 0)) // HELD_OUT
+
+
+def material_operations(work: Work, features: int) -> int:
+    """Of the copies of given images, and of the teacher's answers to them and to all features."""
+    given = work.images * copies(work.images) if work.images else 0
+    return given * work.f + (features + given) * work.teacher
+
+
+def descent_operations(work: Work, steps: int | None, features: int, patience: int = 1) -> int:
+    """Of the steps of one refinement, and of judging what came of it."""
     batch = BATCH + (BATCH // 2 if work.labelled else 0)
-    return features * work.teacher + refinement_steps(work.step, steps, work.images) * batch * work.step
+    made = refinement_steps(work.step, steps, work.images, patience)
+    return made * batch * work.step + work.judged(held_out(work, features))

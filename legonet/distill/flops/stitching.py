@@ -31,4 +31,10 @@ def stitching_operations(work: Work, category_module: Size) -> int:
         moved += moved_operations(SYNTHESISED, category_module.operations + bridge, work.teacher)
     seen = work.images + 2 * SYNTHESISED + JOINED
     answered = seen * (category_module.operations + work.f + work.teacher)
-    return solved + moved + answered + STEPS * BATCH * (work.step + 3 * bridge)
+    return solved + moved + answered + refined_operations(work, category_module)
+
+
+def refined_operations(work: Work, category_module: Size) -> int:
+    """Of the steps at its end, in which the bridge and what stands above it learn together."""
+    bridge = chain_operations(bridge_layers(category_module.gives, work.source), category_module.gives)
+    return STEPS * BATCH * (work.step + 3 * bridge)

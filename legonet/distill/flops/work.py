@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from legonet.distill.flops.closed_form import closed_form_operations
-from legonet.distill.flops.synthesis import moved_operations
+from legonet.distill.flops.synthesis import affordable, moved_operations, recoloured_operations
 from legonet.ir.notation import Layer
 from legonet.ir.sizes import Shape, Size, chain_operations
 
@@ -72,24 +72,35 @@ class Work:
             return self.step + self.teacher
         return 5 * self.student + 6 * self.h + 2 * self.teacher
 
+    def judged(self, features: int) -> int:
+        """The path's outputs on so many features, to see how near they are to the teacher's."""
+        return features * (self.h + self.student)
+
     def inverted(self, images: int) -> int:
         """So many images that are moved until the teacher knows them, and their features."""
         moved = moved_operations(images, self.f, self.teacher) if self.statistics else 0
         return images * self.f + moved
 
     def synthetic(self, features: int) -> int:
-        """So many features without images: half of images of anything, half drawn, which costs little."""
-        return (features // 2) * self.f
+        """So many features without images: half of images of anything, half drawn; all are recoloured."""
+        features = self.affordable(features)
+        recoloured = recoloured_operations(features, self.source) if self.statistics else 0
+        return features // 2 * self.f + recoloured
+
+    def affordable(self, features: int) -> int:
+        """So many features, or as many as there is memory for."""
+        return affordable(features, self.source)
 
     def estimated(self) -> int:
         """What the agreement on real images is estimated by, at the end of a fit."""
-        return self.synthetic(ESTIMATED) + ESTIMATED * (self.teacher + self.h + self.student)
+        features = self.affordable(ESTIMATED)
+        return self.synthetic(features) + features * self.teacher + self.judged(features)
 
-    def closed_form(self, draws: int) -> int:
-        """Least squares over so many draws."""
+    def closed_form(self, draws: int, ridges: int = 1) -> int:
+        """Least squares over so many draws, solved with so many ridges."""
         windows = {self.task_module.window, self.teacher_module.window}
         once = self.student + self.teacher
         return sum(
-            closed_form_operations(layers, source, 0 if number else once, draws, windows)
+            closed_form_operations(layers, source, 0 if number else once, draws, windows, ridges)
             for number, (layers, source) in enumerate(self.adapter)
         )

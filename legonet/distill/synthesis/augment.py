@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from legonet.distill.fitting.context import Context, features_of
+from legonet.distill.flops.refinement import copies
 
-COPIES = 16  # of an image, at most
-ENOUGH = 6400  # images that need no copies
 SHIFT = 16  # an image is shifted by up to a part in so many of its side
 COLOUR = 0.1  # standard deviation of a channel's gain and offset
 
@@ -25,8 +24,8 @@ def augmented_features(context: Context, images: Tensor) -> Tensor:
     Returns:
         (copies · batch, channels, height, width) at the cut.
     """
-    copies = max(1, min(COPIES, ENOUGH // len(images)))
-    changed = [images, *(_changed(images, context.generator) for _ in range(copies - 1))]
+    others = copies(len(images)) - 1
+    changed = [images, *(_changed(images, context.generator) for _ in range(others))]
     return torch.cat([features_of(context.category_module, each) for each in changed])
 
 

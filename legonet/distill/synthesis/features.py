@@ -5,17 +5,16 @@ A mixture measures better than any single source (docs/method.md).
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil
 
 import torch
 from torch import Tensor
 
 from legonet.distill.fitting.context import Context, Edge, features_of
+from legonet.distill.flops.synthesis import affordable
 from legonet.distill.synthesis.inversion import invert
 from legonet.distill.synthesis.sources import TABLE
 from legonet.graph.schema import Input
-
-MEMORY = 2**28  # bytes that all features may take; fewer are made of large ones
 
 
 def synthetic_features(context: Context, count: int) -> Tensor | None:
@@ -50,11 +49,6 @@ def synthesise_features(
         return None
     imagined = torch.cat(parts)
     return imagined[torch.randperm(len(imagined), generator=generator).to(device)]
-
-
-def affordable(count: int, shape: tuple[int, ...]) -> int:
-    """So many features of a shape, or as many as there is memory for."""
-    return max(1, min(count, MEMORY // (4 * prod(shape))))
 
 
 def inverted_features(context: Context, given: Input, count: int) -> Tensor:

@@ -21,13 +21,23 @@ from legonet.store.blobs import BlobStore
 
 @dataclass(frozen=True)
 class Step:
-    """A job went one step further, or says what it does before its steps."""
+    """A job went one step further, or says what it does before its steps.
+
+    Attributes:
+        path: Of the job.
+        step: How many are done.
+        steps: Of its descent.
+        loss: At this step.
+        doing: What it does, in words.
+        part: The part that is done of the whole job; None where nothing tells.
+    """
 
     path: str
     step: int
     steps: int
     loss: float
     doing: str = ""
+    part: float | None = None
 
 
 @dataclass(frozen=True)

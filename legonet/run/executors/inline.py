@@ -27,8 +27,8 @@ class InlineExecutor(Executor):
         return outcomes
 
     def _do(self, job: Job, samples: Samples | None, listen: Listener) -> Outcome:
-        def step(done: int, steps: int, loss: float, doing: str = "") -> None:
-            listen(Step(job.path, done, steps, loss, doing))
+        def step(done: int, steps: int, loss: float, doing: str = "", part: float | None = None) -> None:
+            listen(Step(job.path, done, steps, loss, doing, part))
 
         try:
             result = execute(job, self.store, samples, self.device, step, self.checkpoints)

@@ -184,7 +184,7 @@ class ProcessExecutor(Executor):
             if "pid" in message:
                 running.pid = message["pid"]
             elif "step" in message:
-                told = (message[each] for each in ("step", "steps", "loss", "doing"))
+                told = (message[each] for each in ("step", "steps", "loss", "doing", "part"))
                 listen(Step(running.job.path, *told))
             else:
                 del self._running[message["id"]]

@@ -97,8 +97,9 @@ def _work(order: dict[str, Any], replies: int) -> NoReturn:
         store, job = Store(order["store"]), job_of(order["job"])
         samples = None if order["samples"] is None else samples_of(Path(order["samples"]))
 
-        def step(done: int, steps: int, loss: float, doing: str = "") -> None:
-            _say(replies, {"id": order["id"], "step": done, "steps": steps, "loss": loss, "doing": doing})
+        def step(done: int, steps: int, loss: float, doing: str = "", part: float | None = None) -> None:
+            told = {"step": done, "steps": steps, "loss": loss, "doing": doing, "part": part}
+            _say(replies, {"id": order["id"], **told})
 
         checkpoints = None if order["checkpoints"] is None else Path(order["checkpoints"])
         result = execute(job, store, samples, order["device"], step, checkpoints)

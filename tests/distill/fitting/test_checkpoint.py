@@ -42,7 +42,7 @@ class Stopped(BaseException):
 
 
 def stop_at(step: int | None) -> StepCallback:
-    def progress(done: int, steps: int, loss: float, doing: str = "") -> None:
+    def progress(done: int, steps: int, loss: float, doing: str = "", part: float | None = None) -> None:
         if step is not None and done == step + 1:
             raise Stopped
 

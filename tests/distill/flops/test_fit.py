@@ -108,15 +108,17 @@ def test_windows_are_of_no_use_to_an_adapter_that_resamples() -> None:
 def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # refined however good it is
     monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
+    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
     spec = Adapter.model_validate({"kernel": 3, "method": method})
     with Counted() as counter:
         fit(known, spec, given())
     estimate = fit_operations(joined(known), spec, 24, True)
-    assert estimate == pytest.approx(counter.operations, rel=0.35)
+    assert estimate == pytest.approx(counter.operations, rel=0.2)
 
 
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     patched(monkeypatch, "stitching", "STEPS", 20)
+    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)
     patched(monkeypatch, "stitching", "SYNTHESISED", 48)
     patched(monkeypatch, "stitching", "JOINED", 128)
     own = chain(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
