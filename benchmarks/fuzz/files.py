@@ -1,27 +1,22 @@
-"""The foreign formats that are fuzzed: a good file of each, what reads it, and what is made of it."""
+"""Files that people write and pass on: graphs, blocks, plans, journals, statistics, images, drops."""
 
 from __future__ import annotations
 
 import io
 import json
-import pickle
 import random
 import re
 import sqlite3
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from PIL import Image
-from torch import nn
 
-from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
-from benchmarks.fuzz_states import state_formats
+from benchmarks.fuzz.format import Format
+from benchmarks.fuzz.mutations import header_mutant, json_mutant, mutant, text_mutant
 
 _BUILDER = (
     b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\narguments: {num_classes: 3, %s}\n"
@@ -31,41 +26,15 @@ _BUILDERS = (
     (b"timm:resnet10t", b"act_layer: relu, drop_rate: 0.5"),
 )
 _DROP = b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_conflict: keep, quality: 0.5}\n"
-CANARY = "canary"  # a file that exists only if code of a mutant ran
-
-
-@dataclass(frozen=True)
-class Format:
-    """One format.
-
-    Attributes:
-        suffix: Of its files.
-        seeds: Good files.
-        mutate: Makes a mutant of one.
-        read: What legonet does with such a file, as far as it goes without a user who allows more.
-        share: How many mutants it gets, relative to the others.
-    """
-
-    suffix: str
-    seeds: list[bytes]
-    mutate: Callable[[bytes, random.Random], bytes]
-    read: Callable[[Path], Any]
-    share: float = 1.0
 
 
 def formats(folder: Path) -> dict[str, Format]:
-    """All formats.
-
-    Args:
-        folder: For files that making the seeds takes; code of mutants would write `CANARY` there.
-    """
-    torch.manual_seed(0)
-    graph = Path(__file__).parents[1] / "graphs" / "animals.yaml"
+    """By name. What making the seeds takes goes into the folder."""
+    graph = Path(__file__).parents[2] / "graphs" / "animals.yaml"
     text = graph.read_bytes()
     shipped = sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]
     named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
     blocks = [*named, *(_BUILDER % each for each in _BUILDERS)]
-    gadgets = _gadgets(folder / CANARY)
     found = {
         "graph.yaml": Format(".yaml", [text], text_mutant, _read_graph),
         "graph.json": Format(".json", [_as_json(text)], json_mutant, _read_graph),
@@ -77,23 +46,13 @@ def formats(folder: Path) -> dict[str, Format]:
             ".yaml", [b"/home/me/zoo: [pack.models:make, cat.pt2]\n"], text_mutant, _read_text
         ),
         "journal": Format(".sqlite", [_journal(folder)], _journal_mutant(folder), _read_journal),
-        "statistics": Format(".safetensors", [_statistics()], _header_mutant, _read_statistics),
-        "weights.safetensors": Format(".safetensors", [_tensors()], _header_mutant, _read_weights),
-        "weights.pt": Format(".pt", [_saved(True)], _zip_mutant(gadgets), _read_weights, 2.0),
-        "weights-old.pt": Format(".pt", [_saved(False)], _old_mutant(gadgets), _read_weights, 2.0),
-        "program.pt2": Format(".pt2", [_program()], _zip_mutant(gadgets), _read_weights, 0.5),
-        "module-blob": Format("", [_blob()], _header_mutant, _read_blob),
+        "statistics": Format(".safetensors", [_statistics()], header_mutant, _read_statistics),
         "drop": Format(".yaml", [_DROP], text_mutant, _read_drop),
     }
     for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "ICO", "TGA", "EPS", "JPEG2000", "AVIF"):
         if seed := _picture(kind):
             found[f"image.{kind.lower()}"] = Format(f".{kind.lower()}", [seed], mutant, _read_image, 0.5)
-    return found | {name: Format(*each) for name, each in state_formats().items()}
-
-
-def model() -> nn.Module:
-    """What weights are for."""
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
+    return found
 
 
 def _read_graph(path: Path) -> None:
@@ -153,21 +112,6 @@ def _read_statistics(path: Path) -> None:
     from legonet.teachers.statistics_file import parse_statistics
 
     parse_statistics(foreign.read(path, foreign.STATISTICS), str(path))
-
-
-def _read_weights(path: Path) -> None:
-    from legonet.teachers.weights.checkpoints import fill_from
-
-    with torch.device("meta"):
-        target = model()
-    fill_from(target, path, "teachers.cat", "model")
-
-
-def _read_blob(path: Path) -> None:
-    from legonet.ir.modules import load_module
-    from legonet.ir.sizes import shapes_of
-
-    shapes_of(load_module(path).graph, (1, 8, 8))
 
 
 def _read_image(path: Path) -> None:
@@ -331,89 +275,9 @@ def _statistics() -> bytes:
     )
 
 
-def _tensors() -> bytes:
-    return safetensors.torch.save(dict(model().state_dict()), {"format": "pt"})
-
-
-def _saved(new: bool) -> bytes:
-    file = io.BytesIO()
-    torch.save({"state_dict": model().state_dict(), "epoch": 3}, file, _use_new_zipfile_serialization=new)
-    return file.getvalue()
-
-
-def _program() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("p/archive_format", "pt2")
-        archive.writestr("p/data.pkl", pickle.dumps({"a": 1}, 2))
-    return file.getvalue()
-
-
-def _blob() -> bytes:
-    from legonet.blocks.build import lowered
-    from legonet.ir.modules import write_module
-
-    return write_module("category-module", lowered(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval()))
-
-
 def _picture(kind: str) -> bytes:
     picture, file = Image.effect_noise((32, 24), 64).convert("RGB"), io.BytesIO()
     picture.getexif()[0x0112] = 6
     with suppress(OSError, KeyError):  # this Pillow cannot write it
         picture.save(file, kind)
     return file.getvalue()
-
-
-def _header_mutant(seed: bytes, choose: random.Random) -> bytes:
-    """Mutants of a safetensors file: half of them of its header as JSON, with its length put right."""
-    if choose.random() < 0.5:
-        return mutant(seed, choose)
-    size = int.from_bytes(seed[:8], "little")
-    header = json_mutant(seed[8 : 8 + size], choose)
-    return len(header).to_bytes(8, "little") + header + seed[8 + size :]
-
-
-def _zip_mutant(gadgets: list[bytes]) -> Callable[[bytes, random.Random], bytes]:
-    def mutate(seed: bytes, choose: random.Random) -> bytes:
-        """Half of the mutants are of the pickle inside, in an archive that is whole."""
-        if choose.random() < 0.4:
-            return mutant(seed, choose)
-        file = io.BytesIO()
-        method = choose.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-        with zipfile.ZipFile(io.BytesIO(seed)) as old, zipfile.ZipFile(file, "w", method) as new:
-            for name in old.namelist():
-                data = old.read(name)
-                if name.endswith("/data.pkl"):
-                    data = choose.choice(gadgets) if choose.random() < 0.2 else mutant(data, choose)
-                new.writestr(name, data)
-        return file.getvalue()
-
-    return mutate
-
-
-def _old_mutant(gadgets: list[bytes]) -> Callable[[bytes, random.Random], bytes]:
-    def mutate(seed: bytes, choose: random.Random) -> bytes:
-        return choose.choice(gadgets) if choose.random() < 0.1 else mutant(seed, choose)
-
-    return mutate
-
-
-def _gadgets(canary: Path) -> list[bytes]:
-    """Pickles that make a file where they are run."""
-    calls = (
-        ("builtins", "open", (str(canary), "w")),
-        ("os", "system", (f"touch {canary}",)),
-        ("subprocess", "getoutput", (f"touch {canary}",)),
-        ("builtins", "exec", (f"open({str(canary)!r}, 'w')",)),
-        ("torch.storage", "_load_from_bytes", (b"",)),
-        ("pathlib", "Path.touch", (str(canary),)),
-    )
-    return [each for call in calls for each in _called(*call)]
-
-
-def _called(module: str, name: str, arguments: tuple[Any, ...]) -> Iterator[bytes]:
-    given = pickle.dumps(arguments, 2)[2:-1]
-    yield b"\x80\x02" + f"c{module}\n{name}\n".encode() + given + b"R."
-    names = b"".join(b"\x8c" + bytes([len(each)]) + each.encode() for each in (module, name))
-    yield b"\x80\x04" + names + b"\x93" + given + b"R."
-    yield b"\x80\x02" + f"c{module}\n{name}\n".encode() + given + b"\x81}b."
