@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import nn
 
 from benchmarks.fuzz.format import Format
 from benchmarks.fuzz.mutations import header_mutant, json_mutant, mutant, text_mutant
@@ -30,23 +31,25 @@ _DROP = b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_confli
 
 def formats(folder: Path) -> dict[str, Format]:
     """By name. What making the seeds takes goes into the folder."""
-    graph = Path(__file__).parents[2] / "graphs" / "animals.yaml"
-    text = graph.read_bytes()
-    shipped = sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]
+    root = Path(__file__).parents[2]
+    graphs = [each.read_bytes() for each in sorted(root.glob("graphs/*.yaml"))]
+    shipped = sorted(root.glob("blocks/*.yaml"))[:4]
     named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
     blocks = [*named, *(_BUILDER % each for each in _BUILDERS)]
     found = {
-        "graph.yaml": Format(".yaml", [text], text_mutant, _read_graph),
-        "graph.json": Format(".json", [_as_json(text)], json_mutant, _read_graph),
+        "graph.yaml": Format(".yaml", graphs, text_mutant, _read_graph),
+        "graph.json": Format(".json", [_as_json(each) for each in graphs], json_mutant, _read_graph),
         "lock": Format(".lock.json", [_lock()], json_mutant, _read_lock),
         "plan": Format(".plan", [_plan()], json_mutant, _read_plan),
         "block.yaml": Format(".yaml", blocks, text_mutant, _read_block),
-        "block.json": Format(".json", [_operations()], json_mutant, _read_block, 2.0),
+        "block.json": Format(".json", [_operations(), _recurrent()], json_mutant, _read_block, 2.0),
         "permissions": Format(
             ".yaml", [b"/home/me/zoo: [pack.models:make, cat.pt2]\n"], text_mutant, _read_text
         ),
         "journal": Format(".sqlite", [_journal(folder)], _journal_mutant(folder), _read_journal),
-        "statistics": Format(".safetensors", [_statistics()], header_mutant, _read_statistics),
+        "statistics": Format(
+            ".safetensors", [_statistics(), _statistics(several=True)], header_mutant, _read_statistics
+        ),
         "drop": Format(".yaml", [_DROP], text_mutant, _read_drop),
     }
     for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "ICO", "TGA", "EPS", "JPEG2000", "AVIF"):
@@ -203,6 +206,24 @@ def _known_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
+def _recurrent() -> bytes:
+    from legonet.blocks.files import block_text
+    from legonet.blocks.schema import Block
+    from legonet.teachers.tracing.trace import trace
+
+    class Frames(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read = nn.LSTM(8, 4, 2, batch_first=True, bidirectional=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.read(x[:, 0])[0][:, -1]
+
+    graph = trace(Frames().eval(), (1, 8, 8)).graph
+    head = {"legonet-block": 1, "name": "mutant", "input": [1, 8, 8]}
+    return block_text(Block.model_validate(head | graph.entry()))[1].encode()
+
+
 def _journal(folder: Path) -> bytes:
     from legonet.plan.plan import PlannedEdge
     from legonet.run.journal import JobRecord, Journal
@@ -251,18 +272,20 @@ def _journal_mutant(folder: Path) -> Callable[[bytes, random.Random], bytes]:
     return mutate
 
 
-def _statistics() -> bytes:
+def _statistics(several: bool = False) -> bytes:
+    """Of one map at the cut, or of two that cross in a row."""
     from legonet.teachers.statistics import Statistics
     from legonet.teachers.statistics_file import dump_statistics
 
     one, two = torch.ones(1), torch.ones(2)
+    shape = (40,) if several else (2, 4, 4)
     return dump_statistics(
         Statistics(
             images=3,
             norm=1.0,
             shares=one.clone(),
-            means=torch.zeros(1, 2, 4, 4),
-            factors=torch.ones(1, 2, 4, 4),
+            means=torch.zeros(1, *shape),
+            factors=torch.ones(1, *shape),
             component=torch.zeros(1, dtype=torch.long),
             rest=torch.ones(1, 2),
             smoothness=two / 2,
@@ -271,6 +294,7 @@ def _statistics() -> bytes:
             output_mean=one.clone(),
             output_std=one.clone(),
             output_quantiles=torch.linspace(-1, 1, 5).view(1, 5),
+            maps=((1, 4, 4), (1, 4, 6)) if several else (),
         )
     )
 

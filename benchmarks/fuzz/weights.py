@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
@@ -21,10 +22,11 @@ from benchmarks.fuzz.mutations import header_mutant, mutant
 def formats(folder: Path) -> dict[str, Format]:
     """By name. Code of mutants would write `CANARY` into the folder."""
     gadgets = _gadgets(folder / CANARY)
+    new, old = ([_saved(each), _arrays(each)] for each in (True, False))
     return {
         "weights.safetensors": Format(".safetensors", [_tensors()], header_mutant, _read_weights),
-        "weights.pt": Format(".pt", [_saved(True)], _zip_mutant(gadgets), _read_weights, 2.0),
-        "weights-old.pt": Format(".pt", [_saved(False)], _old_mutant(gadgets), _read_weights, 2.0),
+        "weights.pt": Format(".pt", new, _zip_mutant(gadgets), _read_weights, 2.0),
+        "weights-old.pt": Format(".pt", old, _old_mutant(gadgets), _read_weights, 2.0),
         "program.pt2": Format(".pt2", [_program()], _zip_mutant(gadgets), _read_weights, 0.5),
         "module-blob": Format("", [_blob()], header_mutant, _read_blob),
     }
@@ -57,6 +59,17 @@ def _tensors() -> bytes:
 def _saved(new: bool) -> bytes:
     file = io.BytesIO()
     torch.save({"state_dict": model().state_dict(), "epoch": 3}, file, _use_new_zipfile_serialization=new)
+    return file.getvalue()
+
+
+def _arrays(new: bool) -> bytes:
+    """Of whoever kept NumPy's arrays: of several orders of bytes, and beside tensors."""
+    file, held = io.BytesIO(), dict[str, Any]()
+    for number, (name, value) in enumerate(model().state_dict().items()):
+        array = value.numpy()
+        held[name] = (value, array, array.astype(array.dtype.newbyteorder(">")))[number % 3]
+    kept = {"model": held, "mean": np.float64(0.5), "names": np.array(["cat", "dog"]), "at": np.arange(3)}
+    torch.save(kept, file, _use_new_zipfile_serialization=new)
     return file.getvalue()
 
 
