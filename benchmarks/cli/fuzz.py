@@ -25,7 +25,7 @@ def fuzz(
     Each is read within limits of time and memory. The exit status is 1 if one was not accepted or refused by
     a message within them.
     """
-    from benchmarks.fuzz import run_fuzz, table
+    from benchmarks.fuzz.run import run_fuzz, table
 
     found = run_fuzz(count, seed, only, keep, say)
     print_found(found.data(), table(found), as_json)

@@ -18,8 +18,9 @@ def kills(
 
     The other ways get their share of the kills. The exit status is 1 if one did not.
     """
-    from benchmarks.kills import kills, text_of
+    from benchmarks.kills.rows import text_of
+    from benchmarks.kills.run import run_kills
 
-    rows = kills(points, seed, only, say)
+    rows = run_kills(points, seed, only, say)
     print(text_of(rows))
     return int(any(row.faults for row in rows))

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import random
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,9 +18,11 @@ from legonet.errors import LegonetError, StoreError, first_line
 from legonet.remote import patience
 from legonet.remote.address import RemoteAddress
 from legonet.remote.place import Place
+from legonet.remote.room import expect_room
 from legonet.store.plain_files import write_file
 
-LARGEST = 64 * 2**30  # bytes
+LARGEST = 64 * 2**30  # bytes of a file whose length is told before it comes
+UNTOLD = 2 * 2**30  # bytes of one whose length nobody tells
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def download(
     place = Place(address)
     size, mark = _state(place)
     if size is not None and size > LARGEST:
-        raise _too_large(address, size)
+        raise _too_large(address, size, size)
     part, about = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.json")
     known = {"address": hashlib.sha256(address.url.encode()).hexdigest(), "size": size, "mark": mark}
     if mark is None or _read(about) != known:  # another file by now, or one that nothing tells apart
@@ -87,25 +88,15 @@ def _read(about: Path) -> Any:
 def _fill(place: Place, part: Path, size: int | None, told: Callable[[int, int | None], None]) -> None:
     address, attempt = place.address, 0
     pause = patience.FIRST_PAUSE
-    if size is not None and (free := shutil.disk_usage(part.parent).free) < size:
-        raise StoreError(
-            f"{address.shown}: has {size / 2**20:,.0f} MiB, and {part.parent} has room for "
-            f"{free / 2**20:,.0f}; expected more room; make some"
-        )
+    if size is not None:
+        expect_room(part.parent, size, address.shown)
     while True:
         begin = part.stat().st_size if part.exists() else 0
         error = _more(place, part, begin, size, told)
         end = part.stat().st_size if part.exists() else 0
-        if end > LARGEST or (size is not None and end > size):
+        if end > (UNTOLD if size is None else size):
             part.unlink()
-            raise (
-                _too_large(address, end)
-                if end > LARGEST
-                else StoreError(
-                    f"{address.shown}: sent more than the {size:,} bytes that it said; expected a file "
-                    "that stays as it is; run the command again"
-                )
-            )
+            raise _too_large(address, end, size)
         if error is None and (size is None or end == size):
             return
         attempt = 1 if end > begin else attempt + 1
@@ -129,7 +120,7 @@ def _more(
 ) -> Exception | None:
     """Bring what comes in one go; what ended it, if not the file's end."""
     done = begin
-    most = (LARGEST if size is None else size) + 1 - begin
+    most = (UNTOLD if size is None else size) + 1 - begin
     with part.open("ab") as file:
         try:
             for piece in place.pieces("", begin, most, size):
@@ -143,8 +134,18 @@ def _more(
     return None
 
 
-def _too_large(address: RemoteAddress, size: int) -> StoreError:
+def _too_large(address: RemoteAddress, found: int, told: int | None) -> StoreError:
+    if told is None:
+        return StoreError(
+            f"{address.shown}: has more than {UNTOLD / 2**30:,.0f} GiB; its server does not tell how many; "
+            "expected a length (Content-Length), or less; fetch it yourself, and name the file"
+        )
+    if found > LARGEST:
+        return StoreError(
+            f"{address.shown}: has {found / 2**30:,.1f} GiB; expected at most {LARGEST / 2**30:,.0f} GiB; is "
+            "this a file of weights?"
+        )
     return StoreError(
-        f"{address.shown}: has {size / 2**30:,.1f} GiB or more; expected at most {LARGEST / 2**30:,.0f} "
-        "GiB; is this a file of weights?"
+        f"{address.shown}: sent more than the {told:,} bytes that it said; expected a file that stays as it "
+        "is; run the command again"
     )

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from gcsfs.core import GCSFileSystem
 
+from legonet.remote.bounded import BoundedResponse
+
 # Without the decorator that waits a minute, and logs tracebacks.
 _request = getattr(GCSFileSystem._request, "__wrapped__", GCSFileSystem._request)
 
@@ -16,6 +18,9 @@ class GoogleFiles(GCSFileSystem):
     """Buckets of Google's storage."""
 
     protocol = "gs", "gcs"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(session_kwargs={"response_class": BoundedResponse}, **options)
 
     async def _request(self, *args: Any, **options: Any) -> Any:
         if isinstance(data := options.get("data"), bytes):

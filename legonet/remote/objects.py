@@ -20,6 +20,7 @@ from legonet.errors import StoreError
 from legonet.graph.fields import SHA256_PATTERN
 from legonet.remote import patience
 from legonet.remote.place import Place
+from legonet.remote.room import expect_room
 from legonet.store.blobs import Pieces, sha256
 
 try:
@@ -125,7 +126,7 @@ class Objects:
         """
         with _alone(file) as target:
             for _ in range(2):
-                self._fill(sha, size, target)
+                self._fill(sha, size, target, file.parent)
                 target.seek(0)
                 if hashlib.file_digest(target, "sha256").hexdigest() == sha:
                     return
@@ -133,7 +134,7 @@ class Objects:
         file.unlink(missing_ok=True)
         raise self._wrong(sha, "its bytes", "are others than its name says")
 
-    def _fill(self, sha: str, size: int | None, target: BufferedRandom) -> None:
+    def _fill(self, sha: str, size: int | None, target: BufferedRandom, folder: Path) -> None:
         if size is None or size <= PART:
             try:
                 data = self._object(sha, LARGEST_PART if size is None else size)
@@ -147,7 +148,9 @@ class Objects:
                 self._told(len(data))
                 return
         start, there = 0, target.seek(0, 2)
-        for own, length in self._index(sha, size):
+        parts = self._index(sha, size)
+        expect_room(folder, sum(length for _, length in parts) - there, self._shown(sha))
+        for own, length in parts:
             if start + length > there:
                 target.seek(start)
                 target.write(self._part(own, length))

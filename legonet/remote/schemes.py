@@ -40,13 +40,7 @@ class Scheme:
     at_once: int = 8
 
 
-_S3 = Scheme(
-    "s3",
-    "s3fs",
-    swap="etag",
-    # One mechanism tries again, and tells of it: ours.
-    options={"config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20}},
-)
+_S3 = Scheme("s3", "s3fs", swap="etag", opener="legonet.remote.s3:S3Files")
 _GOOGLE = Scheme("gcs", "gcsfs", swap="generation", opener="legonet.remote.google:GoogleFiles")
 _HTTP = Scheme(
     "http",

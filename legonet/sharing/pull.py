@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -19,6 +18,7 @@ from legonet.remote.consent import choose, remember
 from legonet.remote.manifest import POINTER, look
 from legonet.remote.origin import RemoteOrigin
 from legonet.remote.place import Place
+from legonet.remote.room import expect_room
 from legonet.remote.together import together
 from legonet.sharing.join import join, note
 from legonet.sharing.push import blobs_of_paths
@@ -89,19 +89,9 @@ def _fetch(
             done = min(total, done + count)
             bars.show("", "fetching", total=max(1, total) / 2**20, done=done / 2**20, state="MiB")
 
-    _expect_room(store, total, place)
+    advice = "fetch some paths only (--path), or make room"
+    expect_room(store.folder, total, place.shown, advice)
     store.origin = RemoteOrigin(place, held, told)
     for _ in together(store.fill, lacking, place.address.scheme.at_once):
         pass
     return len(lacking), total, len(wanted) - len(lacking)
-
-
-def _expect_room(store: Store, total: int, remote: Place) -> None:
-    folder = store.folder.absolute()
-    place = next(each for each in (folder, *folder.parents) if each.exists())
-    free = shutil.disk_usage(place).free
-    if total > free:
-        raise StoreError(
-            f"{remote.shown}: {total / 2**20:,.0f} MiB are to be fetched, and {place} has room for "
-            f"{free / 2**20:,.0f}; expected more room; fetch some paths only (--path), or make room"
-        )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.kills.rows import Row
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,3 +27,17 @@ def test_a_few_kills(way: str, points: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the same afterwards" in done.stderr
+    if way == "a run":
+        assert f"{points} killed" in done.stdout
+
+
+def test_a_point_that_no_run_reached_is_no_kill() -> None:
+    """Else a table of 200 would say so of runs that were over before."""
+    row = Row("a run, at a write")
+    for status in (0, -9, 0):
+        assert row.lacks(2)
+        row.ended(status)
+    assert (row.killed, row.times) == (1, 3)
+    row.ended(0)
+    assert not row.lacks(2)
+    assert row.faults == ["only 1 of 2 were killed"]

@@ -73,8 +73,8 @@ def test_a_file_of_unknown_size_has_an_end_too(http, tmp_path: Path, monkeypatch
     (tmp_path / "www" / "cat.pt").write_bytes(DATA)
     monkeypatch.setattr(module, "_state", lambda place: (None, None))
     assert download(RemoteAddress.read(f"{http.url}/cat.pt"), tmp_path / "x").sha256 == SHA
-    monkeypatch.setattr(module, "LARGEST", 2**20)
-    with pytest.raises(StoreError, match="is this a file of weights"):
+    monkeypatch.setattr(module, "UNTOLD", 2**20)
+    with pytest.raises(StoreError, match="its server does not tell how many"):
         download(RemoteAddress.read(f"{http.url}/cat.pt"), tmp_path / "y")
     assert not (tmp_path / "y.part").exists()
 

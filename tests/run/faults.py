@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import legonet
-from benchmarks.kill_points import CHANGES, WRITES, Counter
+from benchmarks.kills.points import CHANGES, WRITES, Counter
 from legonet.errors import LegonetError
 from legonet.graph.lock import lock_path
 from legonet.run.execute import FittedAdapter

@@ -7,6 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from legonet.graph.lock import lock_path
+
+# What is imported after `legonet` itself, installed or not: torch tries some that are not.
+NAMES = (
+    "torch",
+    "numpy",
+    "json",
+    "yaml",
+    "pydantic",
+    "safetensors",
+    "typer",
+    "rich",
+    "triton",
+    "logging",
+    "ray",
+)
+
 
 @pytest.fixture
 def canary(tmp_path: Path) -> Path:
@@ -33,3 +50,14 @@ def untouched(beside: Path) -> Callable[[], bool]:
 
     before = content()
     return lambda: content() == before
+
+
+@pytest.fixture
+def trapped(workspace: Path, canary: Path) -> Path:
+    """A workspace with such modules, to be worked in; its adapters are to be fitted."""
+    for name in NAMES:
+        text = f"open({str(canary)!r}, 'a').write({name!r})\nraise ImportError('a trap')\n"
+        (workspace / f"{name}.py").write_text(text)
+    lock_path(workspace / "graphs" / "zoo.yaml").unlink()
+    (workspace / ".legonet" / "journal.sqlite").unlink(missing_ok=True)
+    return workspace

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz_guided import read, readers
+from benchmarks.fuzz.guided import read, readers
 
 CORPUS = Path(__file__).with_name("corpus")
 

@@ -11,10 +11,11 @@ import pytest
 
 pytest.importorskip("resource")
 
-from benchmarks import fuzz
-from benchmarks.fuzz import Fuzzed, run_fuzz, table
-from benchmarks.fuzz_formats import CANARY, Format, formats
-from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
+from benchmarks.fuzz import run as fuzz
+from benchmarks.fuzz.format import CANARY, Format
+from benchmarks.fuzz.formats import formats
+from benchmarks.fuzz.mutations import json_mutant, mutant, text_mutant
+from benchmarks.fuzz.run import Fuzzed, run_fuzz, table
 
 
 def test_every_format_is_accepted_or_refused() -> None:

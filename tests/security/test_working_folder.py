@@ -10,35 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from legonet.graph.lock import lock_path
-
-# What is imported after `legonet` itself, installed or not: torch tries some that are not.
-NAMES = (
-    "torch",
-    "numpy",
-    "json",
-    "yaml",
-    "pydantic",
-    "safetensors",
-    "typer",
-    "rich",
-    "triton",
-    "logging",
-    "ray",
-)
 EXTRA = ("onnx", "tensorboard", "sitecustomize_of_theirs")
 Legonet = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def trapped(workspace: Path, canary: Path) -> Path:
-    """A workspace with such modules, to be worked in; its adapters are to be fitted."""
-    for name in NAMES:
-        text = f"open({str(canary)!r}, 'a').write({name!r})\nraise ImportError('a trap')\n"
-        (workspace / f"{name}.py").write_text(text)
-    lock_path(workspace / "graphs" / "zoo.yaml").unlink()
-    (workspace / ".legonet" / "journal.sqlite").unlink(missing_ok=True)
-    return workspace
 
 
 @pytest.fixture
@@ -97,8 +70,8 @@ def test_watching(run: Legonet, canary: Path, trapped: Path) -> None:
 @pytest.mark.usefixtures("at_once")
 def test_workers_of_a_script_that_python_was_given_as_text(run: Legonet, canary: Path, trapped: Path) -> None:
     """Its own working folder is first on its path; that of its workers is not."""
-    for name in NAMES:  # which the script itself would run
-        (trapped / f"{name}.py").rename(trapped / f"{name}.trap")
+    for trap in trapped.glob("*.py"):  # which the script itself would run
+        trap.rename(trap.with_suffix(".trap"))
     script = """if True:
         import legonet
         from pathlib import Path

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the readers: `python -m benchmarks.fuzz_guided NAME [FOLDER] [-OPTION …]`.
+"""Coverage-guided fuzzing of the readers: `python -m benchmarks.fuzz.guided NAME [FOLDER] [-OPTION …]`.
 
 NAME is yaml, json, safetensors or checkpoint; FOLDER, such as tests/security/corpus/yaml, holds inputs to
 begin with and takes new ones; options are libFuzzer's, such as `-max_total_time=3600`. It ends at the first
@@ -17,38 +17,37 @@ from pathlib import Path
 
 from legonet.errors import LegonetError
 
-_CORPUS = Path(__file__).parents[1] / "tests" / "security" / "corpus"
+_CORPUS = Path(__file__).parents[2] / "tests" / "security" / "corpus"
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - a file of each input is made there
 
 
 @cache
 def readers() -> dict[str, tuple[str, tuple[Callable[[Path], object], ...]]]:
     """What is fuzzed, by name: the ending of such files, and all that read them."""
-    from benchmarks import fuzz_formats as formats
-    from benchmarks import fuzz_states as states
+    from benchmarks.fuzz import files, remotes, servers, state, weights
     from legonet.blocks.files import read_block
     from legonet.graph.load import load_graph
 
     return {
-        "yaml": (".yaml", (load_graph, read_block, formats._read_drop)),
+        "yaml": (".yaml", (load_graph, read_block, files._read_drop)),
         "json": (
             ".json",
             (
                 load_graph,
                 read_block,
-                formats._read_lock,
-                formats._read_plan,
-                states._read_manifest,
-                states._read_record,
-                states._read_edits,
-                states._read_figures,
+                files._read_lock,
+                files._read_plan,
+                remotes._read_manifest,
+                remotes._read_record,
+                servers._read_edits,
+                state._read_figures,
             ),
         ),
         "safetensors": (
             ".safetensors",
-            (formats._read_weights, formats._read_statistics, formats._read_blob),
+            (weights._read_weights, files._read_statistics, weights._read_blob),
         ),
-        "checkpoint": (".pt", (formats._read_weights,)),
+        "checkpoint": (".pt", (weights._read_weights,)),
     }
 
 

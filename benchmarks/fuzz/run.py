@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fuzz_formats import CANARY, Format, formats
+from benchmarks.fuzz.format import CANARY, Format
+from benchmarks.fuzz.formats import formats
 from legonet.errors import LegonetError, first_line
 from legonet.tables import columns
 

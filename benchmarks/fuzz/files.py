@@ -1,27 +1,23 @@
-"""The foreign formats that are fuzzed: a good file of each, what reads it, and what is made of it."""
+"""Files that people write and pass on: graphs, blocks, plans, journals, statistics, images, drops."""
 
 from __future__ import annotations
 
 import io
 import json
-import pickle
 import random
 import re
 import sqlite3
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from PIL import Image
 from torch import nn
 
-from benchmarks.fuzz_mutations import json_mutant, mutant, text_mutant
-from benchmarks.fuzz_states import state_formats
+from benchmarks.fuzz.format import Format
+from benchmarks.fuzz.mutations import header_mutant, json_mutant, mutant, text_mutant
 
 _BUILDER = (
     b"legonet-block: 1\nname: mutant\ninput: [3, 32, 32]\nbuilder: %s\narguments: {num_classes: 3, %s}\n"
@@ -31,69 +27,35 @@ _BUILDERS = (
     (b"timm:resnet10t", b"act_layer: relu, drop_rate: 0.5"),
 )
 _DROP = b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_conflict: keep, quality: 0.5}\n"
-CANARY = "canary"  # a file that exists only if code of a mutant ran
-
-
-@dataclass(frozen=True)
-class Format:
-    """One format.
-
-    Attributes:
-        suffix: Of its files.
-        seeds: Good files.
-        mutate: Makes a mutant of one.
-        read: What legonet does with such a file, as far as it goes without a user who allows more.
-        share: How many mutants it gets, relative to the others.
-    """
-
-    suffix: str
-    seeds: list[bytes]
-    mutate: Callable[[bytes, random.Random], bytes]
-    read: Callable[[Path], Any]
-    share: float = 1.0
 
 
 def formats(folder: Path) -> dict[str, Format]:
-    """All formats.
-
-    Args:
-        folder: For files that making the seeds takes; code of mutants would write `CANARY` there.
-    """
-    torch.manual_seed(0)
-    graph = Path(__file__).parents[1] / "graphs" / "animals.yaml"
-    text = graph.read_bytes()
-    shipped = sorted(graph.parents[1].glob("blocks/*.yaml"))[:4]
+    """By name. What making the seeds takes goes into the folder."""
+    root = Path(__file__).parents[2]
+    graphs = [each.read_bytes() for each in sorted(root.glob("graphs/*.yaml"))]
+    shipped = sorted(root.glob("blocks/*.yaml"))[:4]
     named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
     blocks = [*named, *(_BUILDER % each for each in _BUILDERS)]
-    gadgets = _gadgets(folder / CANARY)
     found = {
-        "graph.yaml": Format(".yaml", [text], text_mutant, _read_graph),
-        "graph.json": Format(".json", [_as_json(text)], json_mutant, _read_graph),
+        "graph.yaml": Format(".yaml", graphs, text_mutant, _read_graph),
+        "graph.json": Format(".json", [_as_json(each) for each in graphs], json_mutant, _read_graph),
         "lock": Format(".lock.json", [_lock()], json_mutant, _read_lock),
         "plan": Format(".plan", [_plan()], json_mutant, _read_plan),
         "block.yaml": Format(".yaml", blocks, text_mutant, _read_block),
-        "block.json": Format(".json", [_operations()], json_mutant, _read_block, 2.0),
+        "block.json": Format(".json", [_operations(), _recurrent()], json_mutant, _read_block, 2.0),
         "permissions": Format(
             ".yaml", [b"/home/me/zoo: [pack.models:make, cat.pt2]\n"], text_mutant, _read_text
         ),
         "journal": Format(".sqlite", [_journal(folder)], _journal_mutant(folder), _read_journal),
-        "statistics": Format(".safetensors", [_statistics()], _header_mutant, _read_statistics),
-        "weights.safetensors": Format(".safetensors", [_tensors()], _header_mutant, _read_weights),
-        "weights.pt": Format(".pt", [_saved(True)], _zip_mutant(gadgets), _read_weights, 2.0),
-        "weights-old.pt": Format(".pt", [_saved(False)], _old_mutant(gadgets), _read_weights, 2.0),
-        "program.pt2": Format(".pt2", [_program()], _zip_mutant(gadgets), _read_weights, 0.5),
-        "module-blob": Format("", [_blob()], _header_mutant, _read_blob),
+        "statistics": Format(
+            ".safetensors", [_statistics(), _statistics(several=True)], header_mutant, _read_statistics
+        ),
         "drop": Format(".yaml", [_DROP], text_mutant, _read_drop),
     }
     for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "ICO", "TGA", "EPS", "JPEG2000", "AVIF"):
         if seed := _picture(kind):
             found[f"image.{kind.lower()}"] = Format(f".{kind.lower()}", [seed], mutant, _read_image, 0.5)
-    return found | {name: Format(*each) for name, each in state_formats().items()}
-
-
-def model() -> nn.Module:
-    """What weights are for."""
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))
+    return found
 
 
 def _read_graph(path: Path) -> None:
@@ -153,21 +115,6 @@ def _read_statistics(path: Path) -> None:
     from legonet.teachers.statistics_file import parse_statistics
 
     parse_statistics(foreign.read(path, foreign.STATISTICS), str(path))
-
-
-def _read_weights(path: Path) -> None:
-    from legonet.teachers.weights.checkpoints import fill_from
-
-    with torch.device("meta"):
-        target = model()
-    fill_from(target, path, "teachers.cat", "model")
-
-
-def _read_blob(path: Path) -> None:
-    from legonet.ir.modules import load_module
-    from legonet.ir.sizes import shapes_of
-
-    shapes_of(load_module(path).graph, (1, 8, 8))
 
 
 def _read_image(path: Path) -> None:
@@ -259,6 +206,24 @@ def _known_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
+def _recurrent() -> bytes:
+    from legonet.blocks.files import block_text
+    from legonet.blocks.schema import Block
+    from legonet.teachers.tracing.trace import trace
+
+    class Frames(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read = nn.LSTM(8, 4, 2, batch_first=True, bidirectional=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.read(x[:, 0])[0][:, -1]
+
+    graph = trace(Frames().eval(), (1, 8, 8)).graph
+    head = {"legonet-block": 1, "name": "mutant", "input": [1, 8, 8]}
+    return block_text(Block.model_validate(head | graph.entry()))[1].encode()
+
+
 def _journal(folder: Path) -> bytes:
     from legonet.plan.plan import PlannedEdge
     from legonet.run.journal import JobRecord, Journal
@@ -307,18 +272,20 @@ def _journal_mutant(folder: Path) -> Callable[[bytes, random.Random], bytes]:
     return mutate
 
 
-def _statistics() -> bytes:
+def _statistics(several: bool = False) -> bytes:
+    """Of one map at the cut, or of two that cross in a row."""
     from legonet.teachers.statistics import Statistics
     from legonet.teachers.statistics_file import dump_statistics
 
     one, two = torch.ones(1), torch.ones(2)
+    shape = (40,) if several else (2, 4, 4)
     return dump_statistics(
         Statistics(
             images=3,
             norm=1.0,
             shares=one.clone(),
-            means=torch.zeros(1, 2, 4, 4),
-            factors=torch.ones(1, 2, 4, 4),
+            means=torch.zeros(1, *shape),
+            factors=torch.ones(1, *shape),
             component=torch.zeros(1, dtype=torch.long),
             rest=torch.ones(1, 2),
             smoothness=two / 2,
@@ -327,33 +294,9 @@ def _statistics() -> bytes:
             output_mean=one.clone(),
             output_std=one.clone(),
             output_quantiles=torch.linspace(-1, 1, 5).view(1, 5),
+            maps=((1, 4, 4), (1, 4, 6)) if several else (),
         )
     )
-
-
-def _tensors() -> bytes:
-    return safetensors.torch.save(dict(model().state_dict()), {"format": "pt"})
-
-
-def _saved(new: bool) -> bytes:
-    file = io.BytesIO()
-    torch.save({"state_dict": model().state_dict(), "epoch": 3}, file, _use_new_zipfile_serialization=new)
-    return file.getvalue()
-
-
-def _program() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("p/archive_format", "pt2")
-        archive.writestr("p/data.pkl", pickle.dumps({"a": 1}, 2))
-    return file.getvalue()
-
-
-def _blob() -> bytes:
-    from legonet.blocks.build import lowered
-    from legonet.ir.modules import write_module
-
-    return write_module("category-module", lowered(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval()))
 
 
 def _picture(kind: str) -> bytes:
@@ -362,58 +305,3 @@ def _picture(kind: str) -> bytes:
     with suppress(OSError, KeyError):  # this Pillow cannot write it
         picture.save(file, kind)
     return file.getvalue()
-
-
-def _header_mutant(seed: bytes, choose: random.Random) -> bytes:
-    """Mutants of a safetensors file: half of them of its header as JSON, with its length put right."""
-    if choose.random() < 0.5:
-        return mutant(seed, choose)
-    size = int.from_bytes(seed[:8], "little")
-    header = json_mutant(seed[8 : 8 + size], choose)
-    return len(header).to_bytes(8, "little") + header + seed[8 + size :]
-
-
-def _zip_mutant(gadgets: list[bytes]) -> Callable[[bytes, random.Random], bytes]:
-    def mutate(seed: bytes, choose: random.Random) -> bytes:
-        """Half of the mutants are of the pickle inside, in an archive that is whole."""
-        if choose.random() < 0.4:
-            return mutant(seed, choose)
-        file = io.BytesIO()
-        method = choose.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-        with zipfile.ZipFile(io.BytesIO(seed)) as old, zipfile.ZipFile(file, "w", method) as new:
-            for name in old.namelist():
-                data = old.read(name)
-                if name.endswith("/data.pkl"):
-                    data = choose.choice(gadgets) if choose.random() < 0.2 else mutant(data, choose)
-                new.writestr(name, data)
-        return file.getvalue()
-
-    return mutate
-
-
-def _old_mutant(gadgets: list[bytes]) -> Callable[[bytes, random.Random], bytes]:
-    def mutate(seed: bytes, choose: random.Random) -> bytes:
-        return choose.choice(gadgets) if choose.random() < 0.1 else mutant(seed, choose)
-
-    return mutate
-
-
-def _gadgets(canary: Path) -> list[bytes]:
-    """Pickles that make a file where they are run."""
-    calls = (
-        ("builtins", "open", (str(canary), "w")),
-        ("os", "system", (f"touch {canary}",)),
-        ("subprocess", "getoutput", (f"touch {canary}",)),
-        ("builtins", "exec", (f"open({str(canary)!r}, 'w')",)),
-        ("torch.storage", "_load_from_bytes", (b"",)),
-        ("pathlib", "Path.touch", (str(canary),)),
-    )
-    return [each for call in calls for each in _called(*call)]
-
-
-def _called(module: str, name: str, arguments: tuple[Any, ...]) -> Iterator[bytes]:
-    given = pickle.dumps(arguments, 2)[2:-1]
-    yield b"\x80\x02" + f"c{module}\n{name}\n".encode() + given + b"R."
-    names = b"".join(b"\x8c" + bytes([len(each)]) + each.encode() for each in (module, name))
-    yield b"\x80\x04" + names + b"\x93" + given + b"R."
-    yield b"\x80\x02" + f"c{module}\n{name}\n".encode() + given + b"\x81}b."

@@ -159,3 +159,12 @@ _BYTES: tuple[Callable[[bytearray, random.Random], None], ...] = (
     _repeat,
     _move,
 )
+
+
+def header_mutant(seed: bytes, choose: random.Random) -> bytes:
+    """Mutants of a safetensors file: half of them of its header as JSON, with its length put right."""
+    if choose.random() < 0.5:
+        return mutant(seed, choose)
+    size = int.from_bytes(seed[:8], "little")
+    header = json_mutant(seed[8 : 8 + size], choose)
+    return len(header).to_bytes(8, "little") + header + seed[8 + size :]

@@ -1,0 +1,1 @@
+"""Runs are killed in many ways; the next one that nothing disturbs ends with the same bytes as ever."""
