@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.architectures import build, list_models
+from benchmarks.architectures import build, family_of, list_models
 from benchmarks.bounded import StoppedError, bounded
 from benchmarks.pushforward import push_forward
 from legonet.compile.assemble import join
@@ -309,7 +309,7 @@ def run_models(
     told: Callable[[Outcome], None] = lambda _: None,
     again: bool = False,
 ) -> list[Outcome]:
-    """Try all models, the smallest first; those that the file has with exports are not tried again.
+    """Try all models, of each family the smallest first; what the file has with exports is not tried again.
 
     Args:
         file: of JSON lines, one for each model; each is written as soon as it is known.
@@ -321,9 +321,8 @@ def run_models(
     known = {(each.group, each.name): each for each in read_outcomes(file)}
     outcomes = []
     weights = {pair: outcome.parameters for pair, outcome in known.items()}  # of what was never tried, 0
-    for group, name in sorted(list_models(groups), key=lambda pair: weights.get(pair, 0)):
-        if only not in name:
-            continue
+    pairs = [pair for pair in list_models(groups) if only in pair[1]]
+    for group, name in smallest_first(sorted(pairs, key=lambda pair: weights.get(pair, 0))):
         outcome = known.get((group, name))
         if outcome is None or not _finished(outcome) or (again and not outcome.passed):
             outcome = tried(group, name)
@@ -333,6 +332,15 @@ def run_models(
         told(outcome)
         outcomes.append(outcome)
     return outcomes
+
+
+def smallest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first model of each family, then all others, in the order given."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    pairs = list(pairs)
+    for group, name in pairs:
+        first.setdefault((group, family_of(group, name)), (group, name))
+    return list(dict.fromkeys([*first.values(), *pairs]))
 
 
 def _finished(outcome: Outcome) -> bool:
