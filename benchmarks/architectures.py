@@ -124,6 +124,20 @@ def list_models(groups: Iterable[str] = ()) -> list[tuple[str, str]]:
     ]
 
 
+def family_of(group: str, name: str) -> str:
+    """What members of one family share: the library's code, for all its sizes.
+
+    Of torchvision's classifiers the file that they are in; of segmentation models the architecture, or the
+    encoder of a U-Net; of transformers the type of the configuration; else each is its own.
+    """
+    library, _, model = name.partition(":")
+    if group == "classification":
+        return f"{library}:{torchvision.models.get_model_builder(model).__module__.rpartition('.')[2]}"
+    if group == "transformers":
+        return name.rpartition(":")[0]
+    return name.removesuffix("/resnet18")
+
+
 def _installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 

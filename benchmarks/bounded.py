@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -19,7 +19,13 @@ class StoppedError(Exception):
     """The process was stopped, or it ended without an answer."""
 
 
-def bounded(function: Callable[..., Result], *arguments: Any, seconds: int, memory: int) -> Result:
+def bounded(
+    function: Callable[..., Result],
+    *arguments: Any,
+    seconds: int,
+    memory: int,
+    imported: Sequence[str] = (),
+) -> Result:
     """Call a function in a process of its own, with one thread.
 
     Args:
@@ -27,12 +33,15 @@ def bounded(function: Callable[..., Result], *arguments: Any, seconds: int, memo
         arguments: Its arguments, which can be pickled, as its result can.
         seconds: Of the processor, after which the process is killed.
         memory: Bytes of addresses that it may have.
+        imported: Modules that the parent imports too, where they are installed, once for all processes.
 
     Raises:
         StoppedError: It did not end in time, or ended without an answer.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])  # has an effect before the first call only
+    context.set_forkserver_preload(
+        [function.__module__, *imported]
+    )  # has an effect before the first call only
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(there, function, arguments, seconds, memory), daemon=True)
     process.start()

@@ -6,6 +6,7 @@ limits of time and memory. `python -m benchmarks models` runs it.
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.architectures import build, list_models
+from benchmarks.architectures import build, family_of, list_models
 from benchmarks.bounded import StoppedError, bounded
 from benchmarks.pushforward import push_forward
 from legonet.compile.assemble import join
@@ -32,6 +33,7 @@ from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.modules import load_module, raw_tensor
+from legonet.ir.sizes import output_shape
 from legonet.ir.split import Cut, cut_at
 from legonet.outputs.vector import VectorOutput
 from legonet.store.modules import dump_module
@@ -40,16 +42,27 @@ from legonet.teachers.cut_points import CutPoint, list_cut_points
 from legonet.teachers.cutting import resolve
 from legonet.teachers.tracing.evaluation import evaluating
 from legonet.teachers.tracing.export import export
-from legonet.teachers.tracing.outputs import chosen_output, parts_of
+from legonet.teachers.tracing.outputs import Chosen, chosen_output, parts_of
+from legonet.teachers.tracing.verify import expect_same
 
 CUTS = (0.25, 0.5, 0.75)  # of the multiplications lie below
 DRAWS = 2
-CLOSE = 1e-3  # ⟨G, J x⟩ and ⟨Jᵀ G, x⟩ in single precision, relative to ‖Jᵀ G‖ ‖x‖
+CLOSE = 1e-6  # ⟨G, J x⟩ and ⟨Jᵀ G, x⟩ in double precision, relative to ‖Jᵀ G‖ ‖x‖
 ROUNDED = 1e-4  # of the largest output: what default compilation may change
 SIZES = (64, 96, 128, 224, 256, 299, 384, 512)  # the first that a model takes
 LARGEST = 700e6  # weights; what is larger does not fit beside its copies into 16 GB
 FORMATS = {"folder": "app", "pt2": "app.pt2", "onnx": "app.onnx"}
 SECONDS, MEMORY = 600, 12 * 2**30  # that one model may take
+IMPORTED = (  # what takes seconds to import, once for all models' processes
+    "torch._dynamo",
+    "torch.onnx._internal.exporter._core",
+    "onnxscript._framework_apis.torch_2_5",
+    "onnxruntime",
+    "timm",
+    "segmentation_models_pytorch",
+    "transformers.modeling_utils",
+    "ultralytics.nn.tasks",
+)
 
 
 @dataclass(frozen=True)
@@ -181,12 +194,16 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     state = {**model.state_dict(), **found.constants}
     cuts = list_cut_points(found.graph, shape, begun.name)
     chosen = list(_spread(cuts))
+    if chosen:  # as users' models are compared, in batches of several sizes
+        middle = _cut(found.graph, chosen[len(chosen) // 2], shape)
+        real = {name: state[name] for name in middle.graph.tensors}
+        expect_same(model, found, middle, real, shape, Chosen(output))
     same, pulled, reason = True, True, ""
     for cut in chosen:
         f, g = (_through_bytes(part, state) for part in _cut(found.graph, cut, shape).parts)
         with torch.no_grad():
             same &= torch.equal(g(f(images)), wanted)
-        apart = pullback_error(g, cut.shape)
+        apart = pullback_error(g, output_shape(f.graph, shape))
         if not apart < CLOSE:
             pulled, reason = False, f"pullback at {cut.name} is {apart:.1e} from its reference"
     if not same:
@@ -205,7 +222,7 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
     )
     if not chosen:
         return begun
-    below, above = _cut(found.graph, chosen[len(chosen) // 2], shape).parts
+    below, above = middle.parts
     return _joined(_through_bytes(below, state), _through_bytes(above, state), images, wanted, begun)
 
 
@@ -271,14 +288,18 @@ def _through_bytes(operations: ModelGraph, state: dict[str, Tensor]) -> GraphMod
 
 
 def pullback_error(module: GraphModule, shape: tuple[int, ...]) -> float:
-    """|⟨G, J x⟩ − ⟨Jᵀ G, x⟩| / (‖Jᵀ G‖ ‖x‖); see `benchmarks.pushforward`."""
+    """|⟨G, J x⟩ − ⟨Jᵀ G, x⟩| / (‖Jᵀ G‖ ‖x‖), in float64; NaN where Jᵀ G is zero.
+
+    Models that were never trained have pullbacks of 1e-20 and less, whose squares float32 does not hold.
+    See `benchmarks.pushforward`.
+    """
+    module = copy.deepcopy(module).double()
     pull, generator = Pullback(module, shape), torch.Generator().manual_seed(2)
-    gradient = torch.randn(DRAWS, *pull.output_shape, generator=generator)
-    x = torch.randn(DRAWS, *shape, generator=generator)
+    gradient = torch.randn(DRAWS, *pull.output_shape, generator=generator, dtype=torch.float64)
+    x = torch.randn(DRAWS, *shape, generator=generator, dtype=torch.float64)
     below = pull(gradient)
     up = (push_forward(pull, module, x) * gradient).sum()
-    scale = (below.norm() * x.norm()).clamp_min(1e-30)
-    return float((up - (below * x).sum()).abs() / scale)
+    return float((up - (below * x).sum()).abs() / (below.norm() * x.norm()))
 
 
 def run_models(
@@ -288,7 +309,7 @@ def run_models(
     told: Callable[[Outcome], None] = lambda _: None,
     again: bool = False,
 ) -> list[Outcome]:
-    """Try all models; those that the file has with exports are not tried again.
+    """Try all models, of each family the smallest first; what the file has with exports is not tried again.
 
     Args:
         file: of JSON lines, one for each model; each is written as soon as it is known.
@@ -299,9 +320,9 @@ def run_models(
     """
     known = {(each.group, each.name): each for each in read_outcomes(file)}
     outcomes = []
-    for group, name in list_models(groups):
-        if only not in name:
-            continue
+    weights = {pair: outcome.parameters for pair, outcome in known.items()}  # of what was never tried, 0
+    pairs = [pair for pair in list_models(groups) if only in pair[1]]
+    for group, name in smallest_first(sorted(pairs, key=lambda pair: weights.get(pair, 0))):
         outcome = known.get((group, name))
         if outcome is None or not _finished(outcome) or (again and not outcome.passed):
             outcome = tried(group, name)
@@ -313,6 +334,15 @@ def run_models(
     return outcomes
 
 
+def smallest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first model of each family, then all others, in the order given."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    pairs = list(pairs)
+    for group, name in pairs:
+        first.setdefault((group, family_of(group, name)), (group, name))
+    return list(dict.fromkeys([*first.values(), *pairs]))
+
+
 def _finished(outcome: Outcome) -> bool:
     """Whether it was tried to the end, or to what is wrong with it."""
     return bool(outcome.exports or outcome.reason)
@@ -321,7 +351,7 @@ def _finished(outcome: Outcome) -> bool:
 def tried(group: str, name: str) -> Outcome:
     """Try one model in a process of its own; what stops that is its reason."""
     try:
-        return bounded(measure, group, name, seconds=SECONDS, memory=MEMORY)
+        return bounded(measure, group, name, seconds=SECONDS, memory=MEMORY, imported=IMPORTED)
     except StoppedError as error:
         return Outcome(name, group, words=False, reason=str(error))
 

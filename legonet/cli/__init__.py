@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -17,6 +18,7 @@ from legonet.cli.app import app
 from legonet.errors import LegonetError, LegonetWarning
 from legonet.terminal import printable_streams
 
+_EXTRA = re.compile(r"extra arguments?.* \((\S+:\S+?)[ )]")
 DONE, INPUT_AT_FAULT, BUG, INTERRUPTED = 0, 1, 3, 130
 
 
@@ -76,12 +78,21 @@ def _run(command: Any, name: str, arguments: list[str] | None) -> int:
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "show"):
             error.show()  # pyright: ignore[reportAttributeAccessIssue]  # a usage error of the command line
+            _tell_option(error)
             return INPUT_AT_FAULT
         import traceback
 
         traceback.print_exc()
         print("This is a bug in legonet; please report it with the lines above.", file=sys.stderr)
         return BUG
+
+
+def _tell_option(error: Any) -> None:
+    """Say where a path belongs that was given as an argument."""
+    options = getattr(getattr(error.ctx, "command", None), "params", ())
+    found = _EXTRA.search(error.format_message())
+    if found and any("--path" in each.opts for each in options):
+        print(f"Paths are chosen by an option: --path {found[1]}", file=sys.stderr)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
@@ -68,6 +69,8 @@ class GivenImages:
             foreign.opened(path, foreign.IMAGE, follow=True).close()
         except DataError as error:
             self.tell(error)
+            if re.fullmatch(r"[\w-]+:[\w-]+", str(path)):
+                print(f"Paths are chosen by an option: --path {path}", file=sys.stderr)
             return False
         return True
 

@@ -31,6 +31,7 @@ from legonet.ops.table import ROWS
 INPUT = "input"
 LONGEST_NAME = 512
 LARGEST = 2**62 - 1  # no number of elements may be larger, so that torch can count their bytes
+UNLIKELY = 10_007  # images of a batch by which shapes are told: a size that no other axis is likely to have
 DEEPEST = 16  # lists in lists that an argument may have
 LONGEST_LIST = 10_000  # values of an argument
 MOST_STEPS = 20_000  # of a model, and its tensors; the largest that torchvision and timm build have 5,000

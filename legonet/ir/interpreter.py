@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from legonet.errors import BlockError, first_line
 from legonet.graph.suggest import kind_of, listed
-from legonet.ir.graph import INPUT, ModelGraph, Operation
+from legonet.ir.graph import INPUT, UNLIKELY, ModelGraph, Operation
 from legonet.ir.recurrence import shaped
 from legonet.ops.table import ROWS, is_placed
 
@@ -225,13 +225,12 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
     Raises:
         BlockError: The operations cannot take an input of this shape.
     """
-    batch = 7  # a number that no other axis is likely to have
     model = build_graph(graph, "meta")
     values: dict[str, Any] = {}
     shapes: dict[str, tuple[int, ...]] = {INPUT: tuple(input_shape)}
     with torch.no_grad():
         try:
-            values[INPUT] = torch.empty((batch, *input_shape), device="meta")
+            values[INPUT] = torch.empty((UNLIKELY, *input_shape), device="meta")
         except RuntimeError as error:
             raise BlockError(f"{where}: {first_line(error)}; expected images that memory holds") from error
         for step in graph.steps.values():
@@ -249,7 +248,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
                     "shape, or trace it again"
                 ) from error
             values[step.name] = value
-            if isinstance(value, Tensor) and value.ndim and value.shape[0] == batch:
+            if isinstance(value, Tensor) and value.ndim and value.shape[0] == UNLIKELY:
                 shapes[step.name] = tuple(value.shape[1:])
     if graph.output not in shapes:
         raise BlockError(

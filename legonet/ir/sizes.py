@@ -12,15 +12,13 @@ from typing import Any, NamedTuple
 from legonet.errors import BlockError, first_line
 from legonet.graph.output import Maps
 from legonet.ir.cuts import following, rectifiers
-from legonet.ir.graph import INPUT, LARGEST, ModelGraph, Operation, Shape
+from legonet.ir.graph import INPUT, LARGEST, UNLIKELY, ModelGraph, Operation, Shape
 from legonet.ir.lowering import lower
 from legonet.ir.notation import Layers, expectation
 from legonet.ir.several import maps_given
 from legonet.ops.call import Call, Extent
 from legonet.ops.shapes import extents, show_shape
 from legonet.ops.table import ROWS
-
-_BATCH = 10_007  # a size that no other axis is likely to have
 
 
 class Size(NamedTuple):
@@ -128,7 +126,7 @@ def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> M
     Raises:
         BlockError: As of `output_shape`.
     """
-    known = _walk(graph, tuple(input_shape), where, _BATCH)
+    known = _walk(graph, tuple(input_shape), where, UNLIKELY)
     if known is None:
         from legonet.ir.interpreter import result_shapes
 
@@ -136,7 +134,7 @@ def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> M
     found = {
         name: each.shape[1:]
         for name, each in known.results.items()
-        if isinstance(each, Extent) and each.shape[:1] == (_BATCH,)
+        if isinstance(each, Extent) and each.shape[:1] == (UNLIKELY,)
     }
     if graph.output not in found:
         raise BlockError(
@@ -179,6 +177,12 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
         except Exception as error:  # rules are for what a model that runs has; what does not raises anything
             raise _unfit(graph, name, below, where, error) from error
     return _Known(known, flops)
+
+
+def crosses_batch(graph: ModelGraph, input_shape: Shape) -> bool:
+    """Whether a result has the batch as two of its axes, as products of images by images have."""
+    shapes = shapes_of(graph, input_shape).values()
+    return any(size % UNLIKELY == 0 for shape in shapes for size in shape)
 
 
 def _nothing(*_: Any) -> None:

@@ -60,8 +60,20 @@ def output_of(shape: Shape, input_shape: Shape, where: str) -> dict[str, Any]:
     *first, last = sorted(known, key=len)  # the simplest first
     raise TeacherError(
         f"{where}: its output has shape {show_shape(shape)}; expected {', '.join(first)}, or {last}; name "
-        f"the steps that it lacks, such as {_lacks(shape, (height, width))}"
+        f"the steps that it lacks, such as {_lacks(shape, (height, width))}{_declared(shape)}"
     )
+
+
+def _declared(shape: Shape) -> str:
+    """How a task is said to give such an output as it is, where a kind of output may."""
+    if len(shape) == 3:
+        names = ", ".join([*(f"n{number}" for number in range(min(shape[0], 3))), "…"][: shape[0]])
+        kind = f"{{kind: map, names: [{names}], size: [{shape[1]}, {shape[2]}]}}"
+    elif len(shape) == 2:
+        kind = "{kind: boxes, levels: […]}"  # of a detector
+    else:
+        return ""
+    return f"; or write into the graph file what it means, such as `tasks: {{NAME: {{output: {kind}}}}}`"
 
 
 def _lacks(shape: Shape, size: tuple[int, ...]) -> str:

@@ -33,6 +33,8 @@ def photos(tmp_path: Path) -> Path:
         ("plan", "Missing argument 'GRAPH'"),
         ("plan {graph} --jsno", "No such option: --jsno"),
         ("plan {graph} {graph}", "unexpected extra argument"),
+        ("compile {graph} dog:classify -o app", "Paths are chosen by an option: --path dog:classify"),
+        ("predict {graph} dog:classify", "Paths are chosen by an option: --path dog:classify"),
         ("plan none.yaml", "none.yaml: no such file; expected a graph file"),
         ("plan {folder}", "a folder; expected a graph file"),
         ("plan {photos}/broken.png", "broken.png:1:1: byte 0x89 is not UTF-8"),

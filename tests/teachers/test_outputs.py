@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from ruamel.yaml import YAML
 
 from legonet.errors import TeacherError
 from legonet.graph.output import OUTPUTS, Output
@@ -36,6 +39,13 @@ def test_expected(meaning: Output, shape: tuple[int, ...]) -> None:
 def test_a_guess_fits_what_it_was_made_from(shape: tuple[int, ...]) -> None:
     meaning = OUTPUTS.read(output_of(shape, SHAPE, "teachers.cat"))
     assert meaning.shape(SHAPE) == shape
+
+
+def test_maps_of_another_size_are_declared() -> None:
+    with pytest.raises(TeacherError) as caught:
+        output_of((3, 16, 32), SHAPE, "teachers.cat")
+    (declared,) = re.findall(r"output: (\{.*\})\}\}`", str(caught.value))
+    assert OUTPUTS.read(YAML(typ="safe").load(declared)).shape(SHAPE) == (3, 16, 32)
 
 
 @pytest.mark.parametrize("shape", [(), (1, 4, 8), (2, 3), (1, 1, 1)])

@@ -58,11 +58,13 @@ class Module:
 
     @cached_property
     def is_chain(self) -> bool:
-        """Whether it only hands on what each module inside it gives to the next."""
+        """Whether it only hands on the one tensor that each module inside it gives to the next."""
         calls = [each for each in self.body if isinstance(each, Inner)]
-        if len(calls) != len(self.body) or len(self.inner) != len(calls) or len(self.inputs) != 1:
+        if len(calls) != len(self.body) or len(self.inner) != len(calls):
             return False
         values = [self.inputs, *(each.results for each in calls)]
+        if any(len(each) != 1 for each in values[:-1]):  # which nn.Sequential cannot hand on
+            return False
         return [each.arguments for each in calls] == values[:-1] and values[-1] == self.outputs
 
     @cached_property

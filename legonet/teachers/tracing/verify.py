@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from legonet.errors import TeacherError
 from legonet.ir.graph import ModelGraph
 from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.sizes import crosses_batch
 from legonet.ir.split import Cut
 from legonet.teachers.tracing.evaluation import evaluating
 from legonet.teachers.tracing.outputs import Chosen
@@ -54,10 +55,17 @@ def expect_same(
     plain = {name: value.to(place).contiguous() for name, value in state.items()}
     reordered = found.reordered or not all(value.is_contiguous() for value in state.values())
     parts, largest = [_with(plain, half) for half in cut.parts], 0.0
+    crosses = crosses_batch(found.graph, input_shape)
     for batch in BATCHES:
         images = torch.randn(batch, *input_shape, generator=torch.Generator().manual_seed(batch)).to(place)
         wanted = _given(module, images, output)
         _expect_finite(wanted, cut.where)
+        if batch > 1 and (crosses or _follows_others(module, images, output, wanted)):
+            raise TeacherError(
+                f"{cut.where}: what it gives for an image changes with the other images of the batch; "
+                "expected the same whatever they are; keep statistics (`track_running_stats=True`), and "
+                "leave out what computes along axis 0"
+            )
         with torch.no_grad():
             got = parts[1](parts[0](images))
         if torch.equal(got, wanted):
@@ -86,6 +94,14 @@ def _given(module: nn.Module, images: Tensor, output: Chosen) -> Tensor:
     """What the model gives; it may write into its images."""
     with torch.no_grad(), evaluating(module):
         return output(module(images.clone())).float()
+
+
+def _follows_others(module: nn.Module, images: Tensor, output: Chosen, wanted: Tensor) -> bool:
+    """Whether the output for the first image changes with the others of the batch, and with nothing else."""
+    others = torch.cat([images[:1], images[1:].flip(-1) + 1])
+    if torch.equal(_given(module, others, output)[:1], wanted[:1]):
+        return False
+    return torch.equal(_given(module, images, output), wanted)
 
 
 def _computes(module: nn.Module, images: Tensor, wanted: Tensor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,6 +166,34 @@ def test_a_module_that_is_called_twice(tmp_path: Path) -> None:
     written.expect_same((3, 6, 6))
     assert written.text.count("self.conv = nn.Conv2d(3, 3, 1)") == 1
     assert written.text.count("self.conv(") == 2
+
+
+class Branching(nn.Module):
+    """Takes and gives two maps, as a stage of CrossViT and HRNet does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine, self.coarse = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 3, 2, 1)
+
+    def forward(self, maps: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        fine, coarse = maps
+        return self.fine(fine).relu(), self.coarse(fine) + coarse
+
+
+class Split(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x, x[..., ::2, ::2]
+
+
+class Summed(nn.Module):
+    def forward(self, maps: tuple[Tensor, Tensor]) -> Tensor:
+        return maps[0].mean((2, 3)) + maps[1].mean((2, 3))
+
+
+def test_modules_that_hand_on_several_tensors(tmp_path: Path) -> None:
+    stages = nn.Sequential(Split(), Branching(), Branching())
+    model = nn.Sequential(OrderedDict(stages=stages, head=Summed()))
+    write(taken_in(model, (3, 8, 8)), (3, 8, 8), tmp_path / "app").expect_same((3, 8, 8))
 
 
 def test_a_weight_of_two_modules_is_their_parent_s(tmp_path: Path) -> None:

@@ -69,3 +69,27 @@ def test_more_than_rounding_is_refused(weights: bool) -> None:
         TeacherError, match=r"it gives other outputs when it is called again .* leave out what"
     ):
         together(last(model) if weights else model)
+
+
+class Mixing(nn.Module):
+    """Attends along the batch, as one attention pooling of timm does where there is one head."""
+
+    def __init__(self, axis: int, product: bool = False) -> None:
+        super().__init__()
+        self.stem, self.head, self.axis, self.product = nn.Conv2d(3, 4, 8, 8), nn.Linear(4, 2), axis, product
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).relu().mean((2, 3))
+        if self.product:  # of equal rows here, so that no number shows it
+            x = x + (0 * x @ x.transpose(-1, -2)).softmax(-1) @ (0 * x)
+        return self.head(x * (1 + x.softmax(self.axis)))
+
+
+def test_images_of_a_batch_are_on_their_own() -> None:
+    torch.manual_seed(0)
+    together(Mixing(1))
+    norm = nn.BatchNorm2d(4, track_running_stats=False)  # of the batch, in evaluation too
+    statistics = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), norm)
+    for model, cut in ((Mixing(0), "relu"), (Mixing(1, product=True), "relu"), (statistics, "1")):
+        with pytest.raises(TeacherError, match=r"changes with the other images of the batch; .*_stats"):
+            from_module(NewTeacher("net", model, "cat", "classify", cut), SHAPE)
