@@ -23,6 +23,8 @@ from legonet.distill.synthesis.sampling import Shape, draw_masks
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.observe import observed
 
+MEMORY = 2**28  # bytes that the masks of single features may take
+
 
 class Masks(Protocol):
     """Draws masks, and follows its units where they are put in another order."""
@@ -74,6 +76,8 @@ class Seen:
             with torch.no_grad():
                 observed(module, part, lambda units, found=active: found.append((units > 0).cpu()))
             parts.append(active)
+            if sum(each.nbytes for units in parts for each in units) > MEMORY:
+                break  # those of so many features are enough to choose from
         return cls([torch.cat(each) for each in zip(*parts, strict=True)])
 
     def draw(self, count: int, shapes: Sequence[Shape], generator: torch.Generator) -> list[Tensor]:

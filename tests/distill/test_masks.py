@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -28,6 +29,18 @@ def test_seen_masks_are_those_of_one_feature(lively_edge: Edge) -> None:
     chance = Chances([each.float().mean(0) for each in seen.active]).draw(5, pull.relu_shapes, generator())
     for mask in torch.cat([each.flatten(1) for each in chance], 1):
         assert not (whole == mask).all(1).any()
+
+
+def test_of_many_features_as_many_masks_are_kept_as_memory_allows(
+    lively_edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = torch.randn(40, *lively_edge.source).relu()
+    whole = Seen.of(lively_edge.teacher_module, features)
+    monkeypatch.setattr("legonet.distill.masks.FEATURES", 8)
+    monkeypatch.setattr("legonet.distill.masks.MEMORY", sum(each[:12].nbytes for each in whole.active))
+    few = Seen.of(lively_edge.teacher_module, features)
+    for kept, known in zip(few.active, whole.active, strict=True):
+        assert torch.equal(kept, known[:16])
 
 
 def test_with_the_masks_of_a_feature_the_pullback_is_the_jacobian_there(lively_edge: Edge) -> None:
