@@ -21,12 +21,14 @@ class JobCost(NamedTuple):
         basis: Where the numbers come from, in words.
         operations: How many operations it takes, two for each multiplication with its addition; None where
             they cannot be counted.
+        passes: The same as passes of one example through the task module.
     """
 
     seconds: float | None
     memory: int | None
     basis: str
     operations: int | None = None
+    passes: int | None = None
 
 
 class Took(NamedTuple):
@@ -105,6 +107,7 @@ class History:
         every: How fast all of them were; None without any.
         measured: How fast this machine was in a second of a fit; looked at where no job tells more.
         count: The operations of a fit.
+        once: Those of one example's pass through the path's task module.
     """
 
     paths: Mapping[tuple[str, str], Took] = field(default_factory=dict)
@@ -112,6 +115,7 @@ class History:
     every: Pace | None = None
     measured: Pace | None = None
     count: Count = _unknown
+    once: Count = _unknown
     _at_a_pace: dict[tuple[str, int | None], JobCost | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -139,6 +143,12 @@ class History:
             method: The method by which the adapter is fitted.
             teacher: The path's teacher.
         """
+        cost, once = self._cost(path, method, teacher), self.once(path, teacher)
+        if cost is None or not cost.operations or not once:
+            return cost
+        return cost._replace(passes=-(-cost.operations // once))
+
+    def _cost(self, path: str, method: str, teacher: str | None) -> JobCost | None:
         operations, own = self.count(path, teacher), self.paths.get((path, method))
         times = operations / own.operations if own is not None and operations and own.operations else 1.0
         if own is not None and times <= REACH:

@@ -178,7 +178,8 @@ def cost_text(cost: JobCost) -> str:
     """What a job takes, as people read it: time, operations, memory."""
     parts = [] if cost.seconds is None else [duration(cost.seconds)]
     if cost.operations is not None:
-        parts.append(operations_text(cost.operations))
+        passes = "" if cost.passes is None else f" ({cost.passes:,} passes)"
+        parts.append(operations_text(cost.operations) + passes)
     if cost.memory is not None:
         parts.append(f"{cost.memory / 2**20:,.0f} MiB")
     return ", ".join(parts)

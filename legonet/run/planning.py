@@ -89,7 +89,7 @@ def make_plan(
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
     known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled, proxies)
     count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
-    history = replace(journal.history(), count=count, measured=measured)
+    history = replace(journal.history(), count=count, once=count.once, measured=measured)
     plan = diff(graph, lock, known, history, before)
     before = Before(graph, lock, known, plan)
     if plan.jobs:
