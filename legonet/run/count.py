@@ -75,7 +75,7 @@ class OperationCount:
             self._counts[key] = _count(joined, spec, at is None, *given)
         return self._counts[key]
 
-    def once(self, path: str, teacher: str | None) -> int | None:  # noqa: ARG002 - asked as a count is
+    def once(self, path: str, teacher: str | None) -> int | None:
         """Of one example's pass through the path's task module; None where its size is not known."""
         giver = self._crossing(self._given.tasks[path.partition(":")[2]])
         return None if giver is None else giver.above.operations

@@ -62,7 +62,7 @@ class TestPlan:
             f"+  dog:classify  add     auto  {cost}  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {cost}  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 781 MFLOP. How long that takes on this machine, the first of them will tell.",
+            "2 to add; about 783 MFLOP. How long that takes on this machine, the first of them will tell.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()
