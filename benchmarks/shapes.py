@@ -28,7 +28,7 @@ SHAPES = ("disc", "square", "triangle", "cross", "ring")
 OWN, OTHER = "disc", "square"
 SIDE, CUT = 64, "layer2"
 TRAINED, RECORDED, TESTED = 2000, 400, 1000
-ROUNDS = {"base": 4, "teacher": 2}
+ROUNDS = {"base": 12, "teacher": 6}
 LEARNING_RATE = 1e-3
 _BATCH = 50
 
