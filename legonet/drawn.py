@@ -187,9 +187,9 @@ class DrawnNetwork(Design):
         from legonet.bricks.built import ports_of
         from legonet.render.digraph import to_networkx
 
-        plan = self.plan()
+        plan, project = self.plan(), self.project()
         shapes = {
-            kind: {name: ports_of(self, kind, name) for name in getattr(self.graph, kind)}
+            kind: {name: ports_of(project, kind, name) for name in getattr(self.graph, kind)}
             for kind in ("categories", "tasks")
         }
         return to_networkx(self.graph, self.lock, plan, self.ports(plan), shapes)

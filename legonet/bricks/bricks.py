@@ -31,7 +31,8 @@ class Bricks:
     @property
     def ports(self) -> dict[str, tuple[int, ...] | None]:
         """The shape that each category gives, or each task takes; None where there is no teacher."""
-        return {name: ports_of(self.network, self.kind, name) for name in self.names}
+        project = self.network.project()
+        return {name: ports_of(project, self.kind, name) for name in self.names}
 
     def _repr_html_(self) -> str:
         from legonet.notebook import page, table, title

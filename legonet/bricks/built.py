@@ -13,21 +13,22 @@ from legonet.ops.shapes import show_shape
 from legonet.plan.plan import PlannedEdge
 from legonet.run.planning import PlannedNetwork
 from legonet.run.prepare import lock_modules
+from legonet.run.project import Project
 
 
-def ports_of(network: ModularNetwork, kind: str, name: str) -> tuple[int, ...] | None:
+def ports_of(project: Project, kind: str, name: str) -> tuple[int, ...] | None:
     """The shape that a category gives or a task takes: that at the cut of the teacher that gives its module.
 
     Args:
-        network: Where it is.
+        project: Of the network where it is.
         kind: `categories` or `tasks`.
         name: Of the brick.
 
     Returns:
         Without the batch; None without a teacher.
     """
-    teacher = getattr(givers(network.graph), kind)[name]
-    return None if teacher is None else network.project().port_finder()(teacher).shape
+    teacher = getattr(givers(project.graph), kind)[name]
+    return None if teacher is None else project.port_finder()(teacher).shape
 
 
 def expect_built(network: ModularNetwork, paths: Sequence[str]) -> None:
@@ -79,7 +80,8 @@ def _lacking(network: ModularNetwork, edge: PlannedEdge) -> str:
     if edge.action != "open":
         return not_built(edge)
     category, task = split_path(edge.path)
-    gives, takes = ports_of(network, "categories", category), ports_of(network, "tasks", task)
+    project = network.project()
+    gives, takes = ports_of(project, "categories", category), ports_of(project, "tasks", task)
     names = f'"{category}", "{task}"'
     advice = f'net.add_teacher(…, category="{category}", task="{task}", …)'
     if gives is not None and takes is not None:

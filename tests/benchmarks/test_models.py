@@ -29,7 +29,9 @@ from legonet.ops.table import ROWS
 from legonet.teachers.tracing.export import export
 
 
-@pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])
+@pytest.mark.parametrize(
+    "name", ["torchvision:squeezenet1_1", pytest.param("torchvision:mnasnet0_5", marks=pytest.mark.slow)]
+)
 def test_a_slice(name: str) -> None:
     outcome = measure("classification", name)
     assert outcome.passed, outcome.reason

@@ -11,8 +11,8 @@ from legonet.network import Network
 
 
 @pytest.fixture
-def built(network: Network) -> Network:
-    network.transplant()
+def built(fitted: Network) -> Network:
+    network = fitted
     data = network.graph.model_dump(mode="json", exclude_none=True)
     data["applications"] = {"pets": ["dog:classify", "cat:classify"], "farm": ["cow:classify"]}
     network.graph = type(network.graph).model_validate(data)

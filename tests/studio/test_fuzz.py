@@ -21,7 +21,7 @@ from legonet.web.guard import Rules
 from tests.studio.conftest import TOKEN
 from tests.web.fuzzing import fuzz, tell
 
-FEW, MANY = 8, 400  # requests of each operation; 10,000 and more in all
+FEW, MANY = 4, 400  # requests of each operation; 10,000 and more in all
 EVERY = [(each.method, PREFIX + each.path.replace(":path}", "}")) for each in OPERATIONS]
 UNASKED: Any = [ignored_auth]  # a token is asked for in test_attacks
 # A wrong part of a form may be none when it is sent, such as an empty list.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from legonet.graph.lock import lock_path, read_lock
@@ -79,6 +80,7 @@ def test_a_run_to_its_end(client: TestClient, studio: Studio, zoo: Path, ended: 
         assert runs[0]["jobs"] == run["jobs"]
 
 
+@pytest.mark.slow  # the page does it too, in `browser/test_runs.py`
 def test_stopped_and_gone_on_with(client: TestClient, studio: Studio, zoo: Path, ended: Ended) -> None:
     """A run that waits for nothing but its start is interrupted; a new one does what was left."""
     path = client.post("/api/v1/runs", json={}).headers["location"]

@@ -38,6 +38,9 @@ def studio(animals: Path) -> Iterator[Studio]:
     text = re.sub(r"^  sheep-segment:.*\n", "", animals.read_text(), flags=re.MULTILINE)
     text = text.replace(", sheep:segment]", "]")
     assert "sheep-segment" not in text
+    mask = '    output: {kind: mask, labels: ["{category}"]}\n'
+    assert mask in text  # whose adapters take no time here; the demo's is fitted as people's are
+    text = text.replace(mask, f"{mask}    adapter: {{method: {{name: closed-form, draws: 8}}}}\n")
     animals.write_text(text)
     for file in animals.parent.glob("teachers/sheep-segment.*"):
         file.unlink()
