@@ -270,8 +270,14 @@ function CutAndNames({ state, inspected, held, ...asked }: Last) {
 
 /** The cut that is asked for, else the good one whose features the network knows already, else the one in the middle of the work. */
 function usual(state: State, { cuts }: Inspected, { category, task }: Names, asked = ""): Cut | undefined {
-  const same = cuts.find((each) => each.module === asked || each.names.includes(asked));
-  if (same) return same;
+  const near = state.teachers.toSorted((one, other) => nearness(other) - nearness(one));
+  function nearness(each: Names) {
+    return 2 * Number(each.category === category) + Number(each.task === task);
+  }
+  for (const place of [asked, ...near.map((each) => each.cut)]) {
+    const same = cuts.find((each) => each.module === place || each.names.includes(place));
+    if (same) return same;
+  }
   const here = portOf(state, category, task);
   const ports = new Set((here ? [here] : [...state.categories, ...state.tasks].map((each) => each.port)).map(String));
   const good = cuts.filter((each) => each.recommended);
@@ -297,10 +303,13 @@ function changes(state: State, category: string, task: string, cut: Cut | undefi
   const owner = named(state.categories, category);
   const user = named(state.tasks, task);
   const port = portOf(state, category, task);
-  const other = port && cut && String(port) !== String(cut.shape) ? shape(cut.shape) : "";
+  // Tokens and vectors become maps when they arrive: only maps can be compared before.
+  const other = port?.length === 3 && cut?.shape.length === 3 && String(port) !== String(cut.shape) ? shape(cut.shape) : "";
   if (!owner && !user) return `the category ${category} and the task ${task} are new; this teacher gives both, so they fit together as they are.`;
   if (!owner) return `the category ${category} is new; an adapter will join it to ${task}${other && `, from ${other} to ${shape(port)}`}, and all else stays as it is.`;
-  const bridged = other && ` ${category} stays cut where it gives ${shape(port)}. This teacher would be cut where it gives ${other}: the two are matched at the image, which takes longer and is less like the teacher than one cut for both.`;
+  const bridged = other
+    ? ` ${category} stays cut where it gives ${shape(port)}. This teacher would be cut where it gives ${other}: the two are matched at the image, which takes longer and is less like the teacher than one cut for both.`
+    : ` Where its part below the cut is another than ${category}'s, the two are matched at the image.`;
   if (!user) return `the task ${task} is new; an adapter will join ${category} to it unless this teacher gave ${category} too.${bridged}`;
   return `no brick; it shows how ${category} → ${task} is fitted, and all else stays as it is.${bridged}`;
 }
