@@ -74,7 +74,9 @@ def test_keep_below_an_adapter_of_its_own(network: Network, make_model: Callable
     quality = {each.path: each.quality for each in result.results}
     assert set(quality["cat:mark"]) == {"residual", "bridge", "disagreement"} | EXPECTED
     (weak,) = [each for job in result.results for each in job.notes if "cat:mark: a weak path" in each]
-    assert f"on {quality['cat:mark']['agreement']:.0%} of images" in weak, "of the whole path, not of its part"
+    assert f"on {quality['cat:mark']['agreement']:.0%} of images" in weak, (
+        "of the whole path, not of its part"
+    )
     adapter = blob_graph(network.store.get(network.lock.adapters["cat:mark"].adapter))
     assert list(adapter.steps)[:3] == ["bridge", "bridge_relu", "rescale"]
 

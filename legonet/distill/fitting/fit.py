@@ -14,6 +14,7 @@ from legonet.distill.fitting.context import Context, Edge, StepCallback, feature
 from legonet.distill.fitting.count import Given, metered, metered_fit
 from legonet.distill.fitting.estimate import Estimate, expect
 from legonet.distill.fitting.initialisation import STRANGERS
+from legonet.distill.flops.meter import Meter
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
@@ -86,7 +87,8 @@ def fit(
         frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
     images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
-    work, meter = metered_fit(edge, spec, given_in(samples), whole)
+    listens = progress is not None
+    work, meter = metered_fit(edge, spec, given_in(samples), whole) if listens else (None, Meter())
     context = Context(
         edge=edge,
         category_module=f,

@@ -101,7 +101,7 @@ def test_the_picture_of_the_readme(opened: Opened, tmp_path: Path) -> None:
         page = opened(studio, size=(1400, 860), device_scale_factor=1.25)
         brick(page, "cat:segment").click()
         expect_panel(page, "cat → segment")
-        expect(page.get_by_text("on their way")).to_have_count(0, timeout=FITTED)  # figures measured by itself
+        expect(page.get_by_text("on their way")).to_have_count(0, timeout=FITTED)  # measured figures
         page.screenshot(path=ROOT / "docs" / "studio.png")
     finally:
         end(studio)
