@@ -65,7 +65,7 @@ class BackDistillation(Method):
 
     def cost(self, work: Work) -> int:
         """A pullback takes as many operations as a pass; with labels each step is one of training too."""
-        once = work.student + work.teacher + 3 * work.h + (work.step if work.labelled else 0)
+        once = work.student + work.teacher + work.trained + (work.step if work.labelled else 0)
         return self.steps * self.batch * once
 
     def fit(self, context: Context) -> dict[str, float]:

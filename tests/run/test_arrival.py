@@ -58,7 +58,7 @@ def test_keep_matches_the_two_at_the_image(
     assert [each.path for each in result.results] == ["cat:mark"]
     assert set(result.results[0].quality) == {"bridge", "disagreement"} | EXPECTED
     assert result.results[0].quality["bridge"] < 0.5  # of random features much is linear in each other
-    note = result.results[0].notes[-1]
+    (note,) = [each for each in result.results[0].notes if "matched at the image" in each]
     assert ("80 given and 128" if given else " 128") + " synthesised images" in note
     assert network.lock.categories["cat"].module == f
     assert {path: network.lock.adapters[path] for path in before} == before
@@ -73,6 +73,10 @@ def test_keep_below_an_adapter_of_its_own(network: Network, make_model: Callable
     result = network.transplant(options=None)
     quality = {each.path: each.quality for each in result.results}
     assert set(quality["cat:mark"]) == {"residual", "bridge", "disagreement"} | EXPECTED
+    (weak,) = [each for job in result.results for each in job.notes if "cat:mark: a weak path" in each]
+    assert f"on {quality['cat:mark']['agreement']:.0%} of images" in weak, (
+        "of the whole path, not of its part"
+    )
     adapter = blob_graph(network.store.get(network.lock.adapters["cat:mark"].adapter))
     assert list(adapter.steps)[:3] == ["bridge", "bridge_relu", "rescale"]
 

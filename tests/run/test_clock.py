@@ -62,3 +62,36 @@ def test_another_descent_begins_anew(hands: list[float]) -> None:
     hands[0] += 3
     clock.step(2, 5)
     assert clock.left(50.0) == 9.0
+
+
+@pytest.mark.parametrize("expected", [0.0, 50.0, 100.0, 200.0])  # of a job that takes 100 seconds
+def test_a_start_that_takes_most_is_followed_by_its_share(hands: list[float], expected: float) -> None:
+    clock = Clock()
+    for second in range(100):
+        hands[0] = 100.0 + second
+        clock.reach(second / 100)
+        if second >= 10:
+            left = clock.left(expected)
+            assert left is not None
+            assert 0.5 <= left / (100 - second) <= 2.0, (second, left)
+
+
+def test_what_comes_after_a_descent_is_part_of_what_is_left(hands: list[float]) -> None:
+    clock = Clock()
+    for step in range(1, 51):
+        hands[0] += 1
+        clock.step(step, 50, 0.2 + 0.4 * step / 50)  # the job's parts: 20 s before, 50 s of steps, 50 s after
+    assert clock.left(120.0) == pytest.approx(50.0)
+    clock.reach(0.6)
+    for step in range(1, 11):
+        hands[0] += 1
+        clock.step(step, 50, 0.2 + 0.8 * step / 50)  # another try of the same, of which more may follow
+    assert clock.left(120.0) == pytest.approx(40.0)
+
+
+def test_parts_that_do_not_grow_say_nothing(hands: list[float]) -> None:
+    clock = Clock()
+    for step in (1, 11):
+        clock.step(step, 100, 0.5)
+        hands[0] += 10
+    assert clock.left(0.0) == 89.0

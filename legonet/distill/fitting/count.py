@@ -35,11 +35,11 @@ def joined(edge: Edge, own: GraphModule | None = None, same: bool = False) -> Jo
     return Joined(f, student, teacher, edge.target, own_size, same, recorded, edge.taken)
 
 
-def metered_fit(edge: Edge, spec: Adapter, given: Given) -> tuple[Work | None, Meter]:
+def metered_fit(edge: Edge, spec: Adapter, given: Given, whole: bool) -> tuple[Work | None, Meter]:
     """The parts of a fit, and what follows it through them; neither where they cannot be counted."""
     with suppress(Exception):  # no estimate is worth the loss of a fit
         work = work_of(joined(edge), spec, *given)
-        closing = closing_operations(work, spec.settings)
+        closing = closing_operations(work, spec.settings) if whole else 0
         return work, Meter(spec.settings.cost(work) + closing, closing)
     return None, Meter()
 

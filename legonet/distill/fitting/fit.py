@@ -14,6 +14,7 @@ from legonet.distill.fitting.context import Context, Edge, StepCallback, feature
 from legonet.distill.fitting.count import Given, metered, metered_fit
 from legonet.distill.fitting.estimate import Estimate, expect
 from legonet.distill.fitting.initialisation import STRANGERS
+from legonet.distill.flops.meter import Meter
 from legonet.distill.pullback import Pullback
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
@@ -53,6 +54,7 @@ def fit(
     progress: StepCallback | None = None,
     imagined: Tensor | None = None,
     checkpoint: Checkpoint | None = None,
+    whole: bool = True,
 ) -> Fitted:
     """Fit the adapter of one edge.
 
@@ -65,6 +67,7 @@ def fit(
         imagined: What `legonet.distill.synthesis.features.synthesise_features` made for this edge,
             where several adapters are fitted to one teacher; default: made anew.
         checkpoint: Where descents leave their states.
+        whole: The adapter is all of the path's, so that what is to be expected of the path can be told.
 
     Returns:
         The adapter in evaluation mode on the CPU, frozen. Its quality is what the method measured, and the
@@ -84,7 +87,8 @@ def fit(
         frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)
     )
     images = None if samples is None or len(samples.images) == 0 else samples.images.to(device)
-    work, meter = metered_fit(edge, spec, given_in(samples))
+    listens = progress is not None
+    work, meter = metered_fit(edge, spec, given_in(samples), whole) if listens else (None, Meter())
     context = Context(
         edge=edge,
         category_module=f,
@@ -105,31 +109,30 @@ def fit(
     set_beta(context.adapter, _beta(context))
     quality = spec.settings.fit(context)
     common = quality.get("residual", math.inf) <= STRANGERS
-    expected = expect(context, common) if spec.settings.needs_teacher else None
+    expected = expect(context, common) if whole and spec.settings.needs_teacher else None
     if expected is not None:
         quality = quality | expected.quality()
-        _warn(context, expected)
+        context.notes.extend(remarks(edge, expected, given_in(samples)[0]))
     return Fitted(context.adapter.requires_grad_(False).cpu().eval(), quality, context.notes)
 
 
-def _warn(context: Context, expected: Estimate) -> None:
-    """Note what is to be expected of a weak path, and what would help most."""
-    edge, path = context.edge, context.edge.path
-    known = edge.statistics
+def remarks(edge: Edge, expected: Estimate, images: int) -> list[str]:
+    """What people should know of what is to be expected of a path, and what would help most.
+
+    Args:
+        edge: The path, and what is known of its teacher.
+        expected: Of the whole path.
+        images: How many were given.
+    """
+    path, known, found = edge.path, edge.statistics, []
     side = None if known is None else edge.meaning.one_sided(known.output_quantiles.tolist())
     if side is not None:
-        context.notes.append(
+        found.append(
             f"{path}: the teacher's statistics are of images that it calls {side} alone, so that the "
             "output's offset may be wrong; record them on images that show the category and on others"
         )
-    found = weak(
-        path,
-        expected.quality(),
-        statistics=edge.statistics is not None,
-        images=context.images is not None and len(context.images) >= FEW,
-    )
-    if found is not None:
-        context.notes.append(str(found))
+    mark = weak(path, expected.quality(), statistics=known is not None, images=images >= FEW)
+    return found if mark is None else [*found, str(mark)]
 
 
 def _expect_own_statistics(edge: Edge) -> None:

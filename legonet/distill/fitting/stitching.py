@@ -37,7 +37,7 @@ from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
 from legonet.distill.fitting.count import metered, metered_stitching, scaled
 from legonet.distill.fitting.estimate import expect_of
-from legonet.distill.fitting.fit import Fitted, Samples, fit, given_in
+from legonet.distill.fitting.fit import Fitted, Samples, fit, given_in, remarks
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
@@ -105,7 +105,7 @@ def fit_stitched(
     elif upper is None:
         on_own = replace(edge, category_module=own_category_module, source=shapes[1])
         above = None if progress is None else scaled(progress, before.part(0.0))
-        upper = fit(on_own, spec, samples, device, above, checkpoint=checkpoint)
+        upper = fit(on_own, spec, samples, device, above, checkpoint=checkpoint, whole=False)
     if progress is not None:
         progress(0, 0, math.nan, "matching at the image", before.part(0.0))
     f, own, student, teacher = (
@@ -150,8 +150,9 @@ def fit_stitched(
         f"of the teacher's own features; disagreement of the outputs on {len(held_out)} held-out images: "
         f"{disagreement:.3f}"
     )
+    notes = [*upper.notes, note, *remarks(edge, expected, count)]
     quality = {**upper.quality, "bridge": missing, "disagreement": disagreement, **expected.quality()}
-    return Fitted(adapter.requires_grad_(False).cpu().eval(), quality, [*upper.notes, note])
+    return Fitted(adapter.requires_grad_(False).cpu().eval(), quality, notes)
 
 
 def _split(images: Tensor) -> tuple[Tensor, Tensor]:

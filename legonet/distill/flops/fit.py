@@ -72,5 +72,7 @@ def fit_operations(joined: Joined, spec: Adapter, images: int = 0, labelled: boo
     """
     none = joined.own is not None and joined.same
     work = work_of(joined, spec, images, labelled)
-    fitted = 0 if none else spec.settings.cost(work) + closing_operations(work, spec.settings)
-    return fitted if joined.own is None else fitted + stitching_operations(work, joined.category_module)
+    fitted = 0 if none else spec.settings.cost(work)
+    if joined.own is None:
+        return fitted + closing_operations(work, spec.settings)
+    return fitted + stitching_operations(work, joined.category_module)

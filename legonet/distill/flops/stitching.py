@@ -37,4 +37,4 @@ def stitching_operations(work: Work, category_module: Size) -> int:
 def refined_operations(work: Work, category_module: Size) -> int:
     """Of the steps at its end, in which the bridge and what stands above it learn together."""
     bridge = chain_operations(bridge_layers(category_module.gives, work.source), category_module.gives)
-    return STEPS * BATCH * (work.step + 3 * bridge)
+    return STEPS * BATCH * (2 * work.student + 3 * work.h + 2 * bridge)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from legonet.distill.flops.closed_form import closed_form_operations
 from legonet.distill.flops.synthesis import affordable, moved_operations, recoloured_operations
-from legonet.ir.notation import Layer
+from legonet.ir.notation import Conv, Layer
 from legonet.ir.sizes import Shape, Size, chain_operations
 
 ESTIMATED = 320  # features that are synthesised to see how often both decide alike
@@ -61,10 +61,21 @@ class Work:
         """Operations of the adapter for one feature."""
         return sum(chain_operations(layers, source) for layers, source in self.adapter)
 
+    @cached_property
+    def trained(self) -> int:
+        """One feature through h and back; no gradient is asked for below its first convolution."""
+        first = (
+            chain_operations(
+                {"first": next(each for each in layers.values() if isinstance(each, Conv))}, source
+            )
+            for layers, source in self.adapter
+        )
+        return 3 * self.h - sum(first)
+
     @property
     def step(self) -> int:
         """One feature of a step that trains h below g_S."""
-        return 2 * self.student + 3 * self.h
+        return 2 * self.student + self.trained
 
     def step_of_gradients(self, weight: float) -> int:
         """One feature of a step that matches outputs, and gradients too if these have a weight."""

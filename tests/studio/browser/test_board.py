@@ -19,6 +19,7 @@ def test_dragging_connects_and_what_may_be_connected_lights_up(page: Page, studi
     expect(brick(page, "task:classify").locator(".aim-legal")).to_be_visible()
     page.mouse.up()
     expect_panel(page, "owl → classify")
+    expect(brick(page, "owl:classify")).to_contain_text("closed-form")  # as the task says, before any plan
     assert studio.edges()["owl:classify"]["state"] == "open"
     assert studio.file.read_text() == studio.text  # nothing is written before Save
     page.get_by_role("button", name="Save", exact=True).click()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.studio.browser.board import brick, drag, expect_panel
 from tests.studio.browser.conftest import ROOT, Opened, Studio, end, start
@@ -49,6 +49,13 @@ def studio(animals: Path) -> Iterator[Studio]:
     end(studio)
 
 
+def nothing_recommended(route: Route) -> None:
+    """As of a model whose good cuts are others than those of the network."""
+    answer = route.fetch()
+    cuts = [each | {"recommended": each["module"] == "pool1"} for each in answer.json()["cuts"]]
+    route.fulfill(response=answer, json=answer.json() | {"cuts": cuts})
+
+
 def test_a_stranger_connects_teaches_fits_and_tries(opened: Opened, studio: Studio) -> None:
     page = opened(studio)
     drag(page, "category:sheep", "task:segment")
@@ -57,6 +64,7 @@ def test_a_stranger_connects_teaches_fits_and_tries(opened: Opened, studio: Stud
     page.get_by_role("button", name="Add its teacher").click()
     page.locator("input[type=file]").set_input_files(ROOT / "graphs/teachers/sheep-segment.safetensors")
     expect(page.get_by_text("What is in it")).to_be_visible()
+    page.route("**/api/v1/inspect", nothing_recommended)
     page.get_by_role("button", name="vgg-slim-fcn", exact=True).click()
     expect(
         page.get_by_role("radio", name="relu3_3")
@@ -96,6 +104,7 @@ def test_the_picture_of_the_readme(opened: Opened, tmp_path: Path) -> None:
         page = opened(studio, size=(1400, 860), device_scale_factor=1.25)
         brick(page, "cat:segment").click()
         expect_panel(page, "cat → segment")
+        expect(page.get_by_text("on their way")).to_have_count(0, timeout=FITTED)  # measured figures
         page.screenshot(path=ROOT / "docs" / "studio.png")
     finally:
         end(studio)

@@ -1,6 +1,6 @@
 /** Figures and states in words. */
 
-import type { EdgeState, Shape } from "./api/types";
+import type { Adapter, EdgeState, Shape } from "./api/types";
 
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "";
@@ -33,6 +33,12 @@ export function bytes(size: number): string {
 
 export function shape(port: Shape): string {
   return port ? port.join(" × ") : "shape not known yet";
+}
+
+/** The method by which an adapter is to be fitted. */
+export function methodOf(adapter: Adapter | null): string {
+  const method = adapter?.method;
+  return typeof method === "string" ? method : String(method?.["name"] ?? "auto");
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {

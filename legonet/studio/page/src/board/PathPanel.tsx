@@ -4,7 +4,7 @@ import { Bar, Choice, Fact, Facts } from "../parts/fields";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { edit, measure } from "../store";
-import { duration, isReady, MEANING, measured, percent } from "../words";
+import { duration, isReady, MEANING, measured, methodOf, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
 import { OfferedTeacher } from "./OfferedTeacher";
 import type { PanelProps } from "./Panel";
@@ -140,7 +140,7 @@ type Draft = PanelProps["state"];
 function AdapterFields({ state, edge, fixed }: { state: Draft; edge: Edge; fixed: boolean }) {
   const adapter = edge.adapter!;
   const set = (settings: Partial<Adapter>) => void edit({ op: "connect", path: edge.path, settings });
-  const method = typeof adapter.method === "string" ? adapter.method : String(adapter.method?.["name"] ?? "auto");
+  const method = methodOf(adapter);
   return (
     <fieldset class="adapter" disabled={fixed}>
       <legend>Adapter</legend>

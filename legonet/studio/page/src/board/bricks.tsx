@@ -3,7 +3,7 @@
 import { BaseEdge, Handle, Position, type EdgeProps, type NodeProps } from "@xyflow/react";
 import { memo } from "preact/compat";
 import { Brick } from "../parts/Brick";
-import { isReady, MEANING, percent, shape } from "../words";
+import { isReady, MEANING, methodOf, percent, shape } from "../words";
 import type { BoardNode, Wire } from "./flow";
 
 type Of<Type extends BoardNode["type"]> = NodeProps<Extract<BoardNode, { type: Type }>>;
@@ -43,7 +43,7 @@ function words(edge: Of<"path">["data"]["edge"]): string {
   if (edge.state === "native") return "fits as it is";
   const kernel = edge.adapter?.kernel ?? 3;
   const depth = edge.adapter?.depth ?? 1;
-  return `${kernel}×${kernel}${depth > 1 ? ` ·${depth} deep` : ""} · ${edge.method || "auto"}`;
+  return `${kernel}×${kernel}${depth > 1 ? ` ·${depth} deep` : ""} · ${edge.method || methodOf(edge.adapter)}`;
 }
 
 /** What is known of a path: how often it agrees with its teacher, or what is to happen to it. */

@@ -94,7 +94,7 @@ export function Plan() {
             <b>{wanted.length ? figure(wanted.length) : "None"} of {jobs.length + labelled.length} chosen</b>
             <span class="soft">
               {wanted.length > unknown && `about ${duration(seconds)}`}
-              {unknown > 0 && `${wanted.length > unknown ? ", and " : ""}${unknown} of unknown time`}
+              {unknown > 0 && (wanted.length > unknown ? `, and ${figure(unknown)} of which it is not known yet` : "how long is not known yet")}
             </span>
           </div>
           <label class="field inline">
@@ -211,7 +211,7 @@ function Row({ edge, before, known, folder, choice }: RowProps) {
         )}
       </td>
       <td class="number" title={edge.cost?.basis}>
-        {choice && (edge.cost?.seconds != null ? duration(edge.cost.seconds) : "not known")}
+        {choice && (edge.cost?.seconds != null ? duration(edge.cost.seconds) : "not known yet")}
         {(edge.action === "keep" || edge.action === "native") && known && <Known edge={known} />}
       </td>
     </tr>

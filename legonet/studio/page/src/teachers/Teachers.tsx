@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { post, send } from "../api/client";
-import type { Cut, Edit, Found, Inspected, State, Upload } from "../api/types";
+import type { Cut, Edit, Found, Inspected, Shape, State, Upload } from "../api/types";
 import { go, useRoute } from "../route";
 import { refuse, save, say, take, useDraft } from "../store";
-import { bytes, count } from "../words";
+import { bytes, count, shape } from "../words";
 import { Cuts } from "./Cuts";
 import { bring, offersOf, useFound } from "./found";
 import { takeUp } from "./handed";
@@ -32,7 +32,7 @@ export function Teachers() {
   const [inspected, setInspected] = useState<Inspected | null>(null);
   const [busy, work] = useState("");
   const [over, hover] = useState(false);
-  const shape = state.graph.input?.shape ?? null;
+  const example = state.graph.input?.shape ?? null;
 
   const up = async (picked: File | undefined) => {
     if (!picked) return;
@@ -75,7 +75,7 @@ export function Teachers() {
     if (!wanted.trim()) return;
     work("Looking into the model …");
     try {
-      const found = await post<Inspected>("inspect", { model: wanted.trim(), example_shape: shape, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) });
+      const found = await post<Inspected>("inspect", { model: wanted.trim(), example_shape: example, ...(weights && (weights.upload ? { upload: weights.upload.upload } : { weights: weights.name })) });
       setInspected(found);
       setModel(found.model); // with the arguments that its weights ask for
     } catch (error) {
@@ -200,14 +200,15 @@ interface Last {
 }
 
 function CutAndNames({ state, inspected, held, ...asked }: Last) {
-  const [cut, setCut] = useState(() => usual(state, inspected, held?.cut)?.module ?? "");
+  const [cut, setCut] = useState(() => usual(state, inspected, asked, held?.cut)?.module ?? "");
   const [category, setCategory] = useState(asked.category);
   const [task, setTask] = useState(asked.task);
   const [name, setName] = useState("");
   const [adding, add] = useState(false);
   const called = name || (category && task ? `${category}-${task}` : "");
   const known = { category: state.categories.some((each) => each.name === category), task: state.tasks.some((each) => each.name === task) };
-  const change = useMemo(() => changes(category, task, known.category, known.task), [category, task, known.category, known.task]);
+  const chosen = inspected.cuts.find((each) => each.module === cut);
+  const change = useMemo(() => changes(state, category, task, chosen), [state, category, task, chosen]);
   const upload = held?.upload;
   // A teacher is an edit of the draft where its files are here; a library's model has to be made a block first.
   const foreign = held && !upload && !state.blocks.includes(inspected.model);
@@ -268,21 +269,49 @@ function CutAndNames({ state, inspected, held, ...asked }: Last) {
 }
 
 /** The cut that is asked for, else the good one whose features the network knows already, else the one in the middle of the work. */
-function usual(state: State, { cuts }: Inspected, asked = ""): Cut | undefined {
-  const same = cuts.find((each) => each.module === asked || each.names.includes(asked));
-  if (same) return same;
-  const ports = new Set([...state.categories, ...state.tasks].map((each) => String(each.port)));
+function usual(state: State, { cuts }: Inspected, { category, task }: Names, asked = ""): Cut | undefined {
+  const near = state.teachers.toSorted((one, other) => nearness(other) - nearness(one));
+  function nearness(each: Names) {
+    return 2 * Number(each.category === category) + Number(each.task === task);
+  }
+  for (const place of [asked, ...near.map((each) => each.cut)]) {
+    const same = cuts.find((each) => each.module === place || each.names.includes(place));
+    if (same) return same;
+  }
+  const here = portOf(state, category, task);
+  const ports = new Set((here ? [here] : [...state.categories, ...state.tasks].map((each) => each.port)).map(String));
   const good = cuts.filter((each) => each.recommended);
-  const known = good.findLast((each) => ports.has(String(each.shape)));
+  const fits = (each: Cut) => ports.has(String(each.shape));
+  const known = good.findLast(fits) ?? cuts.findLast((each) => each.end && fits(each)) ?? cuts.findLast(fits);
   const unlike = ({ operations: [below, above] }: Cut) => Math.abs(below - above);
   return known ?? (good.length ? good : cuts).toSorted((one, other) => unlike(one) - unlike(other))[0];
 }
 
-function changes(category: string, task: string, knowsCategory: boolean, knowsTask: boolean): string {
-  if (!knowsCategory && !knowsTask) return `the category ${category} and the task ${task} are new; this teacher gives both, so they fit together as they are.`;
-  if (!knowsCategory) return `the category ${category} is new; an adapter will join it to ${task}, and all else stays as it is.`;
-  if (!knowsTask) return `the task ${task} is new; an adapter will join ${category} to it unless this teacher gave ${category} too.`;
-  return `no brick; it shows how ${category} → ${task} is fitted, and all else stays as it is.`;
+interface Names {
+  category: string;
+  task: string;
+}
+
+const named = (bricks: { name: string; port: Shape }[], name: string) => bricks.find((each) => each.name === name);
+
+/** The features that are passed where a teacher is to come: those of its category, else those that its task takes. */
+function portOf(state: State, category: string, task: string): Shape {
+  return named(state.categories, category)?.port ?? named(state.tasks, task)?.port ?? null;
+}
+
+function changes(state: State, category: string, task: string, cut: Cut | undefined): string {
+  const owner = named(state.categories, category);
+  const user = named(state.tasks, task);
+  const port = portOf(state, category, task);
+  // Tokens and vectors become maps when they arrive: only maps can be compared before.
+  const other = port?.length === 3 && cut?.shape.length === 3 && String(port) !== String(cut.shape) ? shape(cut.shape) : "";
+  if (!owner && !user) return `the category ${category} and the task ${task} are new; this teacher gives both, so they fit together as they are.`;
+  if (!owner) return `the category ${category} is new; an adapter will join it to ${task}${other && `, from ${other} to ${shape(port)}`}, and all else stays as it is.`;
+  const bridged = other
+    ? ` ${category} stays cut where it gives ${shape(port)}. This teacher would be cut where it gives ${other}: the two are matched at the image, which takes longer and is less like the teacher than one cut for both.`
+    : ` Where its part below the cut is another than ${category}'s, the two are matched at the image.`;
+  if (!user) return `the task ${task} is new; an adapter will join ${category} to it unless this teacher gave ${category} too.${bridged}`;
+  return `no brick; it shows how ${category} → ${task} is fitted, and all else stays as it is.${bridged}`;
 }
 
 function Named({ label, value, set, options, list, placeholder, optional = false }: { label: string; value: string; set: (value: string) => void; options: string[]; list: string; placeholder: string; optional?: boolean }) {

@@ -1,6 +1,6 @@
 import type { PathResult, Prediction, Seen } from "../api/types";
 import { Bar } from "../parts/fields";
-import { percent } from "../words";
+import { figure, percent } from "../words";
 
 /** What each path says of the image, beside its teacher. */
 export function Answers({ answer, url, name }: { answer: Prediction; url: string; name: string }) {
@@ -124,9 +124,30 @@ function Words({ seen }: { seen: Seen }) {
         ))}
       </ul>
     );
+  const numbers = numbersOf(result);
+  if (numbers.length)
+    return (
+      <ul class="shares">
+        {numbers.slice(0, NUMBERS).map(([name, value]) => (
+          <li key={name}>
+            <span>{name}</span>
+            <b>{figure(value)}</b>
+          </li>
+        ))}
+        {numbers.length > NUMBERS && <li class="soft">and {figure(numbers.length - NUMBERS)} more</li>}
+      </ul>
+    );
   const { label, share } = result;
   if (typeof label === "string" && typeof share === "number") return <p class="said">{label}, {percent(share)} of the image</p>;
   return <p class="said">{seen.text}</p>;
+}
+
+/** A table of more would hide the other answers. */
+const NUMBERS = 12;
+
+function numbersOf({ values }: Record<string, unknown>): [string, number][] {
+  if (!values || typeof values !== "object") return [];
+  return Object.entries(values).filter((each): each is [string, number] => typeof each[1] === "number");
 }
 
 function sharesOf(result: Record<string, unknown>): [string, number][] {
