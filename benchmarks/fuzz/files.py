@@ -46,7 +46,7 @@ def formats(folder: Path) -> dict[str, Format]:
         "permissions": Format(
             ".yaml", [b"/home/me/zoo: [pack.models:make, cat.pt2]\n"], text_mutant, _read_text
         ),
-        "journal": Format(".sqlite", [_journal(folder)], _journal_mutant(folder), _read_journal),
+        "journal": Format(".sqlite", [journal(folder)], _journal_mutant(folder), _read_journal),
         "statistics": Format(
             ".safetensors", [_statistics(), _statistics(several=True)], header_mutant, _read_statistics
         ),
@@ -224,16 +224,17 @@ def _recurrent() -> bytes:
     return block_text(Block.model_validate(head | graph.entry()))[1].encode()
 
 
-def _journal(folder: Path) -> bytes:
+def journal(folder: Path) -> bytes:
+    """A journal of one job; it is made in the folder."""
     from legonet.plan.plan import PlannedEdge
     from legonet.run.journal import JobRecord, Journal
 
     path = folder / "seed.sqlite"
-    journal = Journal(path)
-    run = journal.begin("zoo")
+    made = Journal(path)
+    run = made.begin("zoo")
     edge = PlannedEdge("dog:classify", "add", "new", key="a" * 64, method="auto")
-    journal.job(run, JobRecord(edge, "done", 1.5, {"loss": 0.5}, ("note",), "b" * 64, 1, 2**20, 10**9))
-    journal.end(run, "done")
+    made.job(run, JobRecord(edge, "done", 1.5, {"loss": 0.5}, ("note",), "b" * 64, 1, 2**20, 10**9))
+    made.end(run, "done")
     return path.read_bytes()
 
 
