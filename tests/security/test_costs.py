@@ -52,14 +52,12 @@ def test_the_place_of_a_mistake_is_not_looked_for_in_a_large_lock(
     path.write_text("[" * 2000)
     with pytest.raises(GraphError, match="nested deeper"):
         read_lock(path)
-    monkeypatch.setattr(written, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(written, "MOST_VALUES", 1000)
     monkeypatch.setattr(written.json_text, "compose", None)
-    with pytest.raises(
-        GraphError, match=r"0\.0 MiB that are none; expected a lock file as legonet writes it"
-    ):
+    with pytest.raises(GraphError, match=r"0\.0 MiB that are none; expected a lock file"):
         read_lock(path)
     for before, line in (("", 1), ("{\n  ", None), ("{\n", 2)):
-        path.write_text(f"{before}<<<<<<< HEAD\n" + " " * 2000)
+        path.write_text(f"{before}<<<<<<< HEAD\n" + "[" * 2000)
         said = f"zoo.lock.json:{line}:1: a merge conflict; " if line else "that are none"
         with pytest.raises(GraphError, match=said):
             read_lock(path)

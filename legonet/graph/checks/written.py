@@ -10,9 +10,10 @@ from legonet import foreign
 from legonet.errors import GraphError, Problem
 from legonet.graph.checks.structure import explain
 from legonet.graph.fields import FORMAT
+from legonet.graph.in_parts import MOST_VALUES, values_in
 from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import Finding, located
-from legonet.graph.reading.source import LARGEST_FILE, conflict_in, decode
+from legonet.graph.reading.source import conflict_in, decode
 
 
 def newer(data: Any, model: type[BaseModel]) -> Finding | None:
@@ -45,7 +46,7 @@ def first_problem(data: bytes, source: str, what: str, model: type[BaseModel], r
         model: The model that should hold it.
         remedy: What to do, unless the first problem says it: a merge conflict, or a newer format.
     """
-    if len(data) > LARGEST_FILE:  # to look for the place in it would cost more than a file may
+    if values_in(data) + data.count(b"\n") > MOST_VALUES:  # to look for the place costs more than a file may
         found = f"{len(data) / foreign.MIB:,.1f} MiB that are none"
         return conflict_in(data, source, what) or GraphError.of(
             Problem(found, f"expected a {what} as legonet writes it", remedy, source)
