@@ -18,6 +18,9 @@ def fuzz(
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where mutants are kept that should be looked at.")
     ] = None,
+    costly: Annotated[
+        bool, typer.Option("--costly", help="No mutants, but files that cost as much as they can, each once.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Read damaged and hostile files of every format, and count how that ends.
@@ -27,6 +30,6 @@ def fuzz(
     """
     from benchmarks.fuzz.run import run_fuzz, table
 
-    found = run_fuzz(count, seed, only, keep, say)
+    found = run_fuzz(count, seed, only, keep, say, costly)
     print_found(found.data(), table(found), as_json)
     return 0 if found.clean else 1

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import nn
 
 from benchmarks.fuzz.format import Format
 from benchmarks.fuzz.mutations import header_mutant, json_mutant, mutant, text_mutant
@@ -46,7 +45,7 @@ def formats(folder: Path) -> dict[str, Format]:
         "permissions": Format(
             ".yaml", [b"/home/me/zoo: [pack.models:make, cat.pt2]\n"], text_mutant, _read_text
         ),
-        "journal": Format(".sqlite", [_journal(folder)], _journal_mutant(folder), _read_journal),
+        "journal": Format(".sqlite", [journal(folder)], _journal_mutant(folder), _read_journal),
         "statistics": Format(
             ".safetensors", [_statistics(), _statistics(several=True)], header_mutant, _read_statistics
         ),
@@ -207,33 +206,36 @@ def _known_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _recurrent() -> bytes:
-    from legonet.blocks.files import block_text
-    from legonet.blocks.schema import Block
-    from legonet.teachers.tracing.trace import trace
-
-    class Frames(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.read = nn.LSTM(8, 4, 2, batch_first=True, bidirectional=True)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.read(x[:, 0])[0][:, -1]
-
-    graph = trace(Frames().eval(), (1, 8, 8)).graph
+    zeros = {"op": "zeros", "args": [[1, {"batch": 1}, 4]], "kwargs": {"dtype": {"dtype": "float32"}}}
+    shapes = {"w": [16, 8], "u": [16, 4], "b": [16], "c": [16]}
+    weights = [{"tensor": f"read.{name}"} for name in shapes]
+    state = [{"ref": "h"}, {"ref": "c"}]
+    call = [{"ref": "frames"}, state, weights, True, 1, 0.0, False, False, True]
+    steps = [
+        {"name": "frames", "op": "select.int", "args": [{"ref": "input"}, 1, 0]},
+        {"name": "h", **zeros},
+        {"name": "c", **zeros},
+        {"name": "read", "op": "lstm.input", "args": call},
+        {"name": "read.0", "op": "getitem", "args": [{"ref": "read"}, 0]},
+        {"name": "last", "op": "select.int", "args": [{"ref": "read.0"}, 1, -1]},
+    ]
+    tensors = {f"read.{name}": {"shape": shape} for name, shape in shapes.items()}
+    operations = {"steps": steps, "output": "last", "tensors": tensors}
     head = {"legonet-block": 1, "name": "mutant", "input": [1, 8, 8]}
-    return block_text(Block.model_validate(head | graph.entry()))[1].encode()
+    return json.dumps(head | {"operations": operations}).encode()
 
 
-def _journal(folder: Path) -> bytes:
+def journal(folder: Path) -> bytes:
+    """A journal of one job; it is made in the folder."""
     from legonet.plan.plan import PlannedEdge
     from legonet.run.journal import JobRecord, Journal
 
     path = folder / "seed.sqlite"
-    journal = Journal(path)
-    run = journal.begin("zoo")
+    made = Journal(path)
+    run = made.begin("zoo")
     edge = PlannedEdge("dog:classify", "add", "new", key="a" * 64, method="auto")
-    journal.job(run, JobRecord(edge, "done", 1.5, {"loss": 0.5}, ("note",), "b" * 64, 1, 2**20, 10**9))
-    journal.end(run, "done")
+    made.job(run, JobRecord(edge, "done", 1.5, {"loss": 0.5}, ("note",), "b" * 64, 1, 2**20, 10**9))
+    made.end(run, "done")
     return path.read_bytes()
 
 

@@ -15,12 +15,13 @@ import signal
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz.bombs import bombs
 from benchmarks.fuzz.format import CANARY, Format
 from benchmarks.fuzz.formats import formats
 from legonet.errors import LegonetError, first_line
@@ -78,6 +79,7 @@ def run_fuzz(
     only: str = "",
     keep: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
+    costly: bool = False,
 ) -> Fuzzed:
     """Read mutants of all formats.
 
@@ -87,6 +89,7 @@ def run_fuzz(
         only: Formats with this in their names.
         keep: A folder for mutants that were neither accepted nor refused.
         say: Called with a line about each format.
+        costly: Read no mutants, but files that cost as much as they can, each once.
     """
     found = Fuzzed(seed)
     say(f"seed {seed}")
@@ -97,20 +100,25 @@ def run_fuzz(
         (beside / "file").write_text("as it was")
         work = folder / "work"
         work.mkdir()
-        chosen = {name: each for name, each in formats(work).items() if only in name}
-        shares = sum(each.share for each in chosen.values())
-        for name, each in chosen.items():
-            numbers = range(max(1, round(count * each.share / shares)))
-            found.counts[name] = _format(name, each, numbers, work, found, keep)
-            shown = ", ".join(
-                f"{found.counts[name][key]} {key}" for key in OUTCOMES if found.counts[name][key]
-            )
-            say(f"{name}: {shown}")
+        known = formats(work)
+        chosen: Iterable[tuple[str, Format]] = known.items()
+        if costly:
+            chosen, count = bombs(known, work), 0
+        shares = sum(each.share for name, each in known.items() if only in name)
+        for name, each in chosen:
+            if only in name:
+                numbers = range(max(1, round(count * each.share / (shares or 1))))
+                found.counts[name] = _format(name, each, numbers, work, found, keep)
+                say(f"{name}: {_shown(found.counts[name])}")
         if [each.name for each in beside.iterdir()] != ["file"] or (
             beside / "file"
         ).read_text() != "as it was":
             found.findings.append(Finding("all", -1, "canary", "the folder beside is not as it was"))
     return found
+
+
+def _shown(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[key]} {key}" for key in OUTCOMES if counts[key])
 
 
 def table(found: Fuzzed) -> str:

@@ -22,7 +22,7 @@ from benchmarks.fuzz.mutations import header_mutant, mutant
 def formats(folder: Path) -> dict[str, Format]:
     """By name. Code of mutants would write `CANARY` into the folder."""
     gadgets = _gadgets(folder / CANARY)
-    new, old = ([_saved(each), _arrays(each)] for each in (True, False))
+    new, old = ([saved(each), _arrays(each)] for each in (True, False))
     return {
         "weights.safetensors": Format(".safetensors", [_tensors()], header_mutant, _read_weights),
         "weights.pt": Format(".pt", new, _zip_mutant(gadgets), _read_weights, 2.0),
@@ -56,7 +56,8 @@ def _tensors() -> bytes:
     return safetensors.torch.save(dict(model().state_dict()), {"format": "pt"})
 
 
-def _saved(new: bool) -> bytes:
+def saved(new: bool) -> bytes:
+    """A checkpoint of torch.save, of the new form or the old."""
     file = io.BytesIO()
     torch.save({"state_dict": model().state_dict(), "epoch": 3}, file, _use_new_zipfile_serialization=new)
     return file.getvalue()

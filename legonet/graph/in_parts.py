@@ -25,9 +25,14 @@ def counted(data: bytes, most: int | None = None) -> Any:
     Raises:
         ValueError: It is none, or has more of them.
     """
-    if sum(map(data.count, (b",", b"{", b"["))) > (most or MOST_VALUES):
+    if values_in(data) > (most or MOST_VALUES):
         raise ValueError("too many values")
     return from_json(data)
+
+
+def values_in(data: bytes) -> int:
+    """How many values a text of JSON may have at most, but for one."""
+    return sum(map(data.count, (b",", b"{", b"[")))
 
 
 def validated(model: type[_Model], data: Any) -> _Model:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from legonet import foreign
 from legonet.errors import PlanError
 from legonet.graph.checks.written import first_problem
 from legonet.graph.fields import FORMAT
+from legonet.graph.in_parts import counted, validated
 from legonet.plan.plan import Action, Plan, PlannedEdge
 from legonet.plan.reasons import short
 
@@ -91,7 +92,7 @@ class _File(BaseModel):
 
     version: Annotated[Literal[1], Field(alias=PLAN_KEY, description=FORMAT)]
     file: str
-    edges: list[_Edge]
+    edges: Annotated[list[_Edge], FailFast()]
     samples: dict[str, str] = {}
 
 
@@ -127,8 +128,8 @@ def read_plan(path: Path) -> PlanFile:
     """
     try:
         data = foreign.read(path, foreign.PLAN, follow=True)
-        file = _File.model_validate_json(data.removeprefix(codecs.BOM_UTF8))
-    except ValidationError as error:
+        file = validated(_File, counted(data.removeprefix(codecs.BOM_UTF8)))
+    except ValueError as error:  # pydantic's are
         found = first_problem(data, str(path), "plan file", _File, _REMEDY)
         raise PlanError(str(found), found.problems) from error
     edges: dict[tuple[str, bool], tuple[Action, str | None]] = {}

@@ -312,7 +312,7 @@ def test_reading_takes_no_longer_than_people_wait(as_json: bool, monkeypatch: py
     for reader in ("yaml", "json_text"):
         monkeypatch.setattr(f"legonet.graph.reading.{reader}.MOST_SECONDS", -1.0)
     text = "[" + ",".join(["1"] * 3000) + "]"
-    with pytest.raises(GraphError, match="takes longer than 5 s to read; expected a file that people wrote"):
+    with pytest.raises(GraphError, match="takes longer than 4 s to read; expected a file that people wrote"):
         parse_graph(text, "zoo.yaml", as_json)
 
 

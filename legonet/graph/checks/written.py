@@ -6,12 +6,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from legonet import foreign
 from legonet.errors import GraphError, Problem
 from legonet.graph.checks.structure import explain
 from legonet.graph.fields import FORMAT
+from legonet.graph.in_parts import MOST_VALUES, values_in
 from legonet.graph.reading import json_text
 from legonet.graph.reading.findings import Finding, located
-from legonet.graph.reading.source import decode
+from legonet.graph.reading.source import conflict_in, decode
 
 
 def newer(data: Any, model: type[BaseModel]) -> Finding | None:
@@ -44,6 +46,11 @@ def first_problem(data: bytes, source: str, what: str, model: type[BaseModel], r
         model: The model that should hold it.
         remedy: What to do, unless the first problem says it: a merge conflict, or a newer format.
     """
+    if values_in(data) + data.count(b"\n") > MOST_VALUES:  # to look for the place costs more than a file may
+        found = f"{len(data) / foreign.MIB:,.1f} MiB that are none"
+        return conflict_in(data, source, what) or GraphError.of(
+            Problem(found, f"expected a {what} as legonet writes it", remedy, source)
+        )
     try:
         plain, positions = json_text.compose(decode(data, source, what, limit=len(data)), source).or_raise()
     except GraphError as error:

@@ -29,7 +29,8 @@ from legonet.graph.reading.positions import KeyPath, Place, Positions, printable
 from legonet.graph.reading.scalars import BadNumberError, json_number
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
+# Possessive: else each letter of a text that is not closed is kept as a place to go back to.
+_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WORD = re.compile(r"[A-Za-z0-9_.+-]+")
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -55,11 +56,11 @@ def compose(text: str, source: str) -> Parsed:
 
 class _Composer:
     def __init__(self, text: str, source: str) -> None:
+        self.until = process_time() + MOST_SECONDS
         self.text = text
         self.source = source
         self.at = 0
         self.nodes = 0
-        self.until = process_time() + MOST_SECONDS
         self.path: list[str | int] = []
         self.problems: list[Finding] = []
         self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]

@@ -16,6 +16,7 @@ LARGEST_FILE = foreign.GRAPH.largest or 0  # bytes
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _CONFLICT = re.compile(r"^<{7} .*$", re.MULTILINE)
 _CONFLICT_END = re.compile(r"^>{7} .*$", re.MULTILINE)
+_KEEP = "keep what is right of both sides, and remove the lines <<<, === and >>>"
 _RESOLVE = {
     "lock file": "take either side whole (git checkout --ours FILE, or --theirs), then run `legonet plan`",
     "plan file": "make the plan again",
@@ -97,11 +98,29 @@ def decode(data: str | bytes, source: str, what: str = "graph file", limit: int 
     return text
 
 
+def conflict_in(data: bytes, source: str, what: str) -> GraphError | None:
+    """The error about bytes, too many to be decoded for it, that git could not merge, if they are such.
+
+    Args:
+        data: The file's bytes.
+        source: The file's name for messages.
+        what: What the file should be.
+    """
+    mark = b"<<<<<<< "
+    start = 0 if data.startswith(mark) else data.find(b"\n" + mark) + 1
+    if not data.startswith(mark, start):
+        return None
+    advice = _RESOLVE.get(what, _KEEP)
+    expected = f"expected a {what} that is merged"
+    line = data.count(b"\n", 0, start) + 1
+    return GraphError.of(Problem("a merge conflict", expected, advice, source, line, 1))
+
+
 def _conflict(text: str, start: int, source: str, what: str) -> GraphError:
     """The error about a file that git could not merge."""
     end = _CONFLICT_END.search(text, start)
     until = f", up to line {_after(text[: end.start()])[0]}" if end else ""
-    advice = _RESOLVE.get(what, "keep what is right of both sides, and remove the lines <<<, === and >>>")
+    advice = _RESOLVE.get(what, _KEEP)
     expected = f"expected a {what} that is merged"
     return GraphError.of(Problem(f"a merge conflict{until}", expected, advice, source, *_after(text[:start])))
 

@@ -106,6 +106,7 @@ def _stand_ins(text: str) -> dict[str, str]:
 
 class _Composer:
     def __init__(self, parser: Any, text: str, source: str) -> None:
+        self.until = process_time() + MOST_SECONDS
         stand_ins = _stand_ins(text)
         self.written = str.maketrans({new: old for old, new in stand_ins.items()})
         self.parser = parser(_PLAIN_NOW.sub(lambda match: stand_ins[match.group()], text))
@@ -119,7 +120,6 @@ class _Composer:
         self.depth = 0
         self.nodes = 0
         self.aliased = 0
-        self.until = process_time() + MOST_SECONDS
 
     def document(self) -> Parsed:
         data, root = None, Place(1, 1, 0, 0)
