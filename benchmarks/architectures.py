@@ -199,6 +199,7 @@ def _of_transformers(name: str) -> nn.Module:
             key.startswith("num_hidden") and _taps(config)
         ):
             setattr(config, key, value)
+    config.architectures = config.architectures or []  # where a type has several classes, the first is made
     owner = library.AutoBackbone if purpose == "Backbone" else getattr(library, f"AutoModelFor{purpose}")
     return owner.from_config(config)
 

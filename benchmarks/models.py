@@ -324,7 +324,7 @@ def run_models(
     pairs = [pair for pair in list_models(groups) if only in pair[1]]
     for group, name in smallest_first(sorted(pairs, key=lambda pair: weights.get(pair, 0))):
         outcome = known.get((group, name))
-        if outcome is None or not _finished(outcome) or (again and not outcome.passed):
+        if outcome is None or not finished(outcome) or (again and not outcome.passed):
             outcome = tried(group, name)
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a") as lines:
@@ -343,7 +343,7 @@ def smallest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return list(dict.fromkeys([*first.values(), *pairs]))
 
 
-def _finished(outcome: Outcome) -> bool:
+def finished(outcome: Outcome) -> bool:
     """Whether it was tried to the end, or to what is wrong with it."""
     return bool(outcome.exports or outcome.reason)
 
@@ -371,57 +371,3 @@ def write_outcomes(file: Path) -> list[Outcome]:
     outcomes = read_outcomes(file)
     write_file(file, "".join(json.dumps(asdict(each)) + "\n" for each in outcomes).encode())
     return outcomes
-
-
-def write_table(outcomes: Iterable[Outcome]) -> str:
-    """The outcomes as Markdown: how many of each group went well, then a row for each model."""
-    outcomes = list(outcomes)
-    lines = [
-        "# Models that nobody here wrote",
-        "",
-        "Made by `python -m benchmarks models --results docs/results`. Seconds are of one thread of a busy "
-        "machine. Models of segmentation_models_pytorch, transformers and ultralytics are tried where those "
-        "are installed.",
-        "",
-        "| group | models | taken in, cut, put together | compiled | exported | all of it "
-        "| else said in words |",
-        "| --- | --: | --: | --: | --: | --: | --: |",
-    ]
-    for group in dict.fromkeys(each.group for each in outcomes):
-        inside = [each for each in outcomes if each.group == group]
-        tried = [each for each in inside if _finished(each)]
-        failed = [each for each in tried if not each.passed]
-        counts = [
-            f"{sum(each.same and each.pulled for each in inside)} of {len(inside)}",
-            *(
-                f"{sum(getattr(each, what) for each in tried)} of {len(tried)}"
-                for what in ("joins", "exported", "passed")
-            ),
-            f"{sum(each.words for each in failed)} of {len(failed)}",
-        ]
-        lines.append(f"| {group} | {len(inside)} | {' | '.join(counts)} |")
-    lines += [
-        "",
-        "Traced with random weights, cut where about a quarter, a half and three quarters of the "
-        "multiplications lie below, saved, loaded and put together again: *same* says that the output has "
-        "the same bits; *pulled*, that the pullback is finite and passes the dot-product test against its "
-        "surrogate network; *compiled*, by how much of the largest output the middle cut's parts, compiled "
-        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled; "
-        "empty where that was not tried yet: run the command again, with `--group`, and it is.",
-        "",
-        "| model | group | side | weights | operations | places | same | pulled | tracing | compiled "
-        "| exports | reason |",
-        "| --- | --- | --: | --: | --: | --: | --- | --- | --: | --: | --- | --- |",
-    ]
-    for each in outcomes:
-        same, pulled = ("yes" if value else "no" for value in (each.same, each.pulled))
-        made = ", ".join(
-            "no" if isinstance(found, str) else f"{found:.0e}" for found in each.exports.values()
-        )
-        lines.append(
-            f"| {each.name} | {each.group} | {each.side or ''} | {each.parameters / 1e6:.1f} M | "
-            f"{each.operations} | {each.places} | {same} | {pulled} | {each.seconds:.1f} s | "
-            f"{'' if each.compiled is None else f'{each.compiled:.0e}'} | {made} | "
-            f"{each.reason.replace('|', ' ')} |"
-        )
-    return "\n".join(lines) + "\n"

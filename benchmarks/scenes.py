@@ -35,6 +35,7 @@ from legonet.graph.load import load_graph
 from legonet.graph.output import Output
 from legonet.network import Network
 from legonet.outputs.boxes import BoxesOutput
+from legonet.run.options import RunOptions
 from legonet.store.workspace import shipped_folder
 
 GRAPH = Path("graphs/scenes.yaml")
@@ -111,7 +112,13 @@ def _first(category: str) -> int:
 
 
 def run_scenes(
-    graph: Path, effort: Effort, images: Sequence[int], say: Say, split: Split = "test"
+    graph: Path,
+    effort: Effort,
+    images: Sequence[int],
+    say: Say,
+    split: Split = "test",
+    draws: int = 1,
+    only: Sequence[str] = (),
 ) -> list[Row]:
     """Train what is not there, merge from so many labelled scenes of each category, and measure.
 
@@ -121,16 +128,21 @@ def run_scenes(
         images: Numbers of scenes that adapters are fitted from, such as 0.
         say: Told of what is done.
         split: Which scenes are measured on.
+        draws: Times that scenes are drawn to fit from; each time is measured.
+        only: Paths; default: all.
     """
     make_teachers(graph, effort, say)
     rows = []
     for count in images:
-        network = Network.load(graph)
-        paths = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
-        samples = {path: _scenes(path, "train", 1, count) for path in paths[1:]} if count else None
-        network.transplant(samples)
-        found = network.evaluate({path: _scenes(path, split, 0, None) for path in paths}).rows
-        rows += rows_of(found, paths[0], count, POINTS_WITH_IMAGES if count else POINTS)
+        for draw in range(1, 1 + (draws if count else 1)):
+            network = Network.load(graph)
+            first, *taught = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
+            taught = [path for path in taught if not only or path in only]
+            samples = {path: _scenes(path, "train", draw, count) for path in taught} if count else None
+            network.transplant(samples, options=RunOptions(only=tuple(taught)))
+            paths = [first, *taught] if not count and (not only or first in only) else taught
+            found = network.evaluate({path: _scenes(path, split, 0, None) for path in paths}).rows
+            rows += rows_of(found, first, count, POINTS_WITH_IMAGES if count else POINTS, draw)
     return rows
 
 

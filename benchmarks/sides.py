@@ -64,6 +64,7 @@ class Row:
         path_accuracy: Of the path.
         images: That the adapter was fitted from.
         points: That the path may be below its teacher.
+        draw: Which draw of images it was fitted from.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Row:
     path_accuracy: float
     images: int
     points: int = POINTS
+    draw: int = 1
 
     @property
     def met(self) -> bool:
@@ -139,14 +141,16 @@ def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> l
     return rows
 
 
-def rows_of(found: Iterable[Measurement], native: str, count: int, points: int = POINTS) -> Iterator[Row]:
+def rows_of(
+    found: Iterable[Measurement], native: str, count: int, points: int = POINTS, draw: int = 1
+) -> Iterator[Row]:
     """Rows of what was measured; the native path, which has no adapter, is there once: without images."""
     for row in found:
         if count and row.path == native:
             continue
         assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
         images = 0 if row.path == native else count
-        yield Row(row.path, row.teacher, row.unadapted, row.transplanted, images, points)
+        yield Row(row.path, row.teacher, row.unadapted, row.transplanted, images, points, draw)
 
 
 def _few(path: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:

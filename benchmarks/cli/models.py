@@ -32,7 +32,8 @@ def models(
     """
     from dataclasses import asdict
 
-    from benchmarks.models import Outcome, run_models, write_outcomes, write_table
+    from benchmarks.models import Outcome, run_models, write_outcomes
+    from benchmarks.models_table import write_table
     from legonet.store.plain_files import write_file
 
     def tell(outcome: Outcome) -> None:

@@ -17,6 +17,8 @@ def scenes(
     graph: Graph = Path("graphs/scenes.yaml"),
     images: Counts = None,
     split: Split = "test",
+    draws: Annotated[int, typer.Option(min=1, help="Times that labelled scenes are drawn.")] = 1,
+    path: Annotated[list[str] | None, typer.Option(help="Only these paths; default: all.")] = None,
     results: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where rows are kept, as JSON.")
     ] = None,
@@ -34,7 +36,7 @@ def scenes(
     from benchmarks.scenes import Effort, draw, run_scenes
     from benchmarks.sides import table
 
-    found = run_scenes(graph, Effort(), images or [0], say, split_of(split))
+    found = run_scenes(graph, Effort(), images or [0], say, split_of(split), draws, path or ())
     rows = [asdict(row) for row in found]
     if results is not None:
         results.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

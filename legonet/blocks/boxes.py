@@ -94,8 +94,13 @@ class Decode(nn.Module):
         image = torch.ones_like(label[:, :1]).cumsum(0) - 1
         apart = torch.stack([label * side, (image * side).expand_as(label)], 2).repeat(1, 1, 2)
         likely = (scores > self.CERTAIN).flatten().nonzero()[:, 0]
-        kept = nms((corners + apart).flatten(0, 1)[likely], scores.flatten()[likely], self.overlap)
-        left = torch.zeros_like(scores).flatten().index_fill(0, likely[kept], 1.0).view_as(scores)
+        # torch.export takes torchvision's suppression to leave two boxes at least: so two stand outside.
+        two = torch.tensor([[-2.0, -2, -1, -1], [-4, -4, -3, -3]], dtype=scores.dtype, device=scores.device)
+        boxes = torch.cat([two, (corners + apart).flatten(0, 1)[likely]])
+        kept = nms(boxes, torch.cat([two[:, 0], scores.flatten()[likely]]), self.overlap)
+        kept = torch.cat([torch.arange(2, device=scores.device), likely + 2])[kept]
+        left = torch.cat([torch.zeros_like(two[:, 0]), torch.zeros_like(scores).flatten()])
+        left = left.index_fill(0, kept, 1.0)[2:].view_as(scores)
         scores, order = (scores * left).topk(min(self.most, count))
         boxes = torch.cat([corners, label[..., None].to(corners.dtype)], 2)
         boxes = boxes.gather(1, order[..., None].expand(-1, -1, 5))

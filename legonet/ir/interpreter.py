@@ -7,6 +7,7 @@ bit; its state dict has the original's names. It needs neither the original's cl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
@@ -225,7 +226,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
     Raises:
         BlockError: The operations cannot take an input of this shape.
     """
-    model = build_graph(graph, "meta")
+    model = sketched(graph)
     values: dict[str, Any] = {}
     shapes: dict[str, tuple[int, ...]] = {INPUT: tuple(input_shape)}
     with torch.no_grad():
@@ -233,7 +234,7 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
             values[INPUT] = torch.empty((UNLIKELY, *input_shape), device="meta")
         except RuntimeError as error:
             raise BlockError(f"{where}: {first_line(error)}; expected images that memory holds") from error
-        for step in graph.steps.values():
+        for step in model.graph.steps.values():
             function, features = bound(step, "meta"), values[INPUT]
             arguments = [model.resolve(each, values.__getitem__, features) for each in step.arguments]
             keywords = {
@@ -261,6 +262,18 @@ def bound(step: Operation, device: torch.device | str) -> Callable[..., Any]:
     """The function of a step; what makes a tensor of its own makes it on the device."""
     function = shaped(step.function, function_of(step.function))
     return partial(function, device=device) if is_placed(step.function) else function
+
+
+def sketched(graph: ModelGraph) -> GraphModule:
+    """A model on the meta device, for its shapes and costs: its views ask for no order of memory.
+
+    The meta device puts what some operations give into another order than processors do.
+    """
+    free = {
+        name: replace(step, function=ROWS[step.function].any_layout or step.function)
+        for name, step in graph.steps.items()
+    }
+    return build_graph(replace(graph, steps=free), "meta")
 
 
 def part(module: GraphModule, graph: ModelGraph) -> GraphModule:

@@ -76,9 +76,9 @@ def _measured(graph: ModelGraph, shape: Shape) -> Size:
     import torch
 
     from legonet.ir.flops import FlopCounter
-    from legonet.ir.interpreter import build_graph
+    from legonet.ir.interpreter import sketched
 
-    module = build_graph(graph, "meta")
+    module = sketched(graph)
     try:
         with torch.no_grad(), FlopCounter() as counter:
             output = module(torch.empty((1, *shape), device="meta"))

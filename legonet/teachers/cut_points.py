@@ -19,7 +19,7 @@ from legonet.graph.suggest import listed
 from legonet.ir.cuts import NOWHERE, cut_points, following, names_of
 from legonet.ir.flops import FlopCounter
 from legonet.ir.graph import ModelGraph, Operation, Shape
-from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.interpreter import GraphModule, sketched
 from legonet.ir.sizes import shapes_of
 from legonet.teachers.feature_maps import crossing_maps
 
@@ -70,7 +70,7 @@ def list_cut_points(graph: ModelGraph, input_shape: Shape, where: str = "model")
         BlockError: The model does not take such an input.
     """
     shapes = shapes_of(graph, input_shape, where)
-    costs, weights = _costs(build_graph(graph, "meta"), input_shape), _weights(graph)
+    costs, weights = _costs(sketched(graph), input_shape), _weights(graph)
     several = _several(graph, costs, shapes)
     names = names_of(graph, [*cut_points(graph), *several])
     most, all_weights = sum(costs.values()), sum(weights.values())

@@ -21,9 +21,10 @@ from benchmarks.models import (
     pullback_error,
     read_outcomes,
     run_models,
+    smallest_first,
     write_outcomes,
-    write_table,
 )
+from benchmarks.models_table import write_table
 from legonet.ir.interpreter import build_graph
 from legonet.ops.table import ROWS
 from legonet.teachers.tracing.export import export
@@ -92,6 +93,13 @@ def test_the_list() -> None:
     assert groups.count("segmentation") == 6
     assert len(set(TIMM)) == len(TIMM) >= 120
     assert groups.count("heads") == groups.count("detection") == 12
+
+
+def test_each_family_comes_first_with_its_first_member() -> None:
+    names = ["resnet18", "resnet34", "vgg11", "resnet50", "vgg13", "swin_t"]
+    pairs = [("classification", f"torchvision:{name}") for name in names]
+    found = [name.partition(":")[2] for _, name in smallest_first(pairs)]
+    assert found == ["resnet18", "vgg11", "swin_t", "resnet34", "resnet50", "vgg13"]
 
 
 class Detector(nn.Module):

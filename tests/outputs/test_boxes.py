@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import batched_nms
 
@@ -113,6 +113,29 @@ def test_of_boxes_that_overlap_the_likelier_stays() -> None:
     assert decode(most=2).suppressed(corners[None], chances[None])[0, :, 4].tolist() == pytest.approx(
         [0.9, 0.7]
     )
+
+
+class Suppress(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.decode = decode(most=5)
+
+    def forward(self, corners: Tensor, chances: Tensor) -> Tensor:
+        return self.decode.suppressed(corners, chances)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # torchvision's, of its own
+def test_a_program_takes_photos_of_no_box_and_of_one() -> None:
+    """torch.export takes suppression to leave two at least, and refused all that had fewer."""
+    corners, chances = torch.tensor([[0.0, 0, 9, 9], [20, 20, 30, 30]]), torch.zeros(2, 2)
+    size = {0: torch.export.Dim("batch", min=1)}
+    example = (corners.expand(3, 2, 4), chances.expand(3, 2, 2))
+    program = torch.export.export(Suppress(), example, dynamic_shapes=(size, size)).module()
+    for boxes in range(3):
+        chances[:boxes, 0] = 0.5
+        found = program(corners[None], chances[None])
+        assert torch.equal(found, Suppress()(corners[None], chances[None]))
+        assert int((found[..., 5] >= 0).sum()) == boxes
 
 
 @pytest.mark.parametrize("images", [1, 7])

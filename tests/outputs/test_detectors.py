@@ -16,6 +16,7 @@ from torchvision.models.detection.ssd import SSD, SSDHead
 from torchvision.ops import FeaturePyramidNetwork, batched_nms
 
 import legonet
+from legonet.compile.network import CompiledNetwork
 from legonet.outputs.boxes import Boxes
 
 SIDE, CHANNELS = 64, 32
@@ -321,3 +322,15 @@ def test_suppression_is_part_of_exports(name: str, detector: legonet.Network, tm
     with torch.no_grad():
         few, best = detector.graph.tasks["find"].output.apart, app(photos[:1])
     assert few(best, wanted[:1]) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # torch's, of its own
+@pytest.mark.parametrize("name", ["app.pt2", "app.onnx"])
+def test_weights_of_8_bits_find_nearly_the_same(name: str, detector: legonet.Network, tmp_path: Path) -> None:
+    app = detector.compile("thing:find")
+    assert isinstance(app, CompiledNetwork)
+    done = legonet.export(app, tmp_path / name, int8=True)
+    assert done.beside is not None
+    assert done.size < done.beside.plain_size
+    assert 0.9 < done.beside.agreement["thing:find"] <= 1
+    assert 0 < done.difference <= 1

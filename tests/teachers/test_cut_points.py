@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.errors import TeacherError
+from legonet.ir.interpreter import result_shapes
 from legonet.teachers.cut_points import at_fraction, list_cut_points
 from legonet.teachers.tracing.trace import trace
 
@@ -68,3 +69,24 @@ def test_a_fraction_says_what_it_reached() -> None:
     bare = trace(nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, 1)).eval(), (3, 8, 8)).graph
     with pytest.raises(TeacherError, match=r"cut 0\.5: no place has weights below and above it; .*: 0, 1"):
         at_fraction(bare, (3, 8, 8), 0.5, "model")
+
+
+class Laid(nn.Module):
+    """Its weights are channels last, and so are its maps, of which a view takes the pixels one by one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.body, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(4 * 16, 2)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.body(self.stem(images).relu())
+        return self.head(maps.permute(0, 2, 3, 1).view(maps.shape[0], -1))
+
+
+def test_an_order_of_memory_is_no_matter_of_costs() -> None:
+    graph = trace(Laid().eval(), (3, 8, 8)).graph
+    assert "view" in {step.function for step in graph.steps.values()}
+    cuts = list_cut_points(graph, (3, 8, 8))
+    assert sum(cuts[0].operations) == 36 * 27 * 4 + 16 * 36 * 4 + 64 * 2
+    assert result_shapes(graph, (3, 8, 8), "model")[graph.output] == (2,)

@@ -55,8 +55,14 @@ def load_aot(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     paths = list(json.loads(module.loader.get_metadata()[CARD])["outputs"])
 
     def run(images: Tensor) -> Mapping[str, Tensor]:
-        with torch.no_grad():
-            output = module(images)
+        try:
+            with torch.no_grad():
+                output = module(images)
+        except RuntimeError as error:  # of boxes, whose number it takes to be bounded, and the like
+            raise ExportError(
+                f"{path.name}: the machine code does not take {len(images)} images ({first_line(error)}); "
+                "expected that it takes any; leave aot out"
+            ) from error
         return {paths[0]: output} if isinstance(output, Tensor) else output
 
     return run

@@ -35,7 +35,8 @@ class Beside:
         images: How many images both were compared on.
         given: Whether somebody gave them; else they were noise.
         agreement: By path, the part of the images, or of their pixels or numbers, that both decide alike.
-        difference: The largest difference of any output, as a share of the largest output, or of 1.
+        difference: The largest difference of any output, as a share of the largest output, or of 1, which a
+            box counts that one of them lacks.
     """
 
     plain_size: int
@@ -87,9 +88,9 @@ def weigh(run: Run, plain: Run, plain_size: int, network: CompiledNetwork, image
     for path, value in wanted.items():
         meaning = network.signature.outputs[path].meaning
         apart = meaning.apart(found[path], value)
-        if not math.isfinite(apart):
+        if not found[path].isfinite().all():
             raise ExportError(f"{path}: found outputs that are no numbers; leave int8 out, and report it")
-        difference = max(difference, apart)
+        difference = max(difference, min(apart, 1.0) if math.isinf(apart) else apart)
         agreement[path] = float(meaning.alike(found[path], value, output_scale(value)).mean())
     one = given[:1]
     fast, slow = _milliseconds((lambda: run(one), lambda: plain(one)))

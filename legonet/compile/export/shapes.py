@@ -12,7 +12,7 @@ from legonet.compile.build import Place
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.schedule import find_module
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
-from legonet.ir.interpreter import build_graph
+from legonet.ir.interpreter import sketched
 
 BATCH = 1009  # a prime number, which no other axis is likely to have
 
@@ -55,7 +55,7 @@ def result_shapes(graph: ModelGraph, shape: Shape) -> dict[str, Shape]:
         found.update(_shapes(step.keywords, keywords))
 
     with torch.no_grad():
-        build_graph(graph, "meta").run(torch.empty((BATCH, *shape), device="meta"), see)
+        sketched(graph).run(torch.empty((BATCH, *shape), device="meta"), see)
     return found
 
 

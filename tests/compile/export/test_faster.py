@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,12 @@ from legonet.compile import export as exports
 from legonet.compile import options
 from legonet.compile.export import export, int8
 from legonet.compile.export.aot import load_aot
-from legonet.compile.export.beside import Beside
+from legonet.compile.export.beside import Beside, weigh
 from legonet.compile.export.int8 import STEPS, _weights
 from legonet.compile.export.onnx import load_onnx, write_onnx
 from legonet.compile.network import CompiledNetwork
 from legonet.errors import DataError, ExportError
+from legonet.outputs.boxes import BoxesOutput, Level
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +174,39 @@ def test_machine_code_computes_the_same(large: CompiledNetwork, tmp_path: Path) 
     inductor = torch._inductor
     card = json.loads(inductor.aoti_load_package(str(done.path)).loader.get_metadata()["legonet"])
     assert list(card["outputs"]) == ["cat:kind", "dog:mark"]
+
+
+def test_machine_code_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a detector, of whose boxes torch's compiler bounds the number."""
+
+    class Code:
+        loader = SimpleNamespace(get_metadata=lambda: {"legonet": '{"outputs": {"cat:find": {}}}'})
+
+        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("Expected u0 <= 3600 but received 7477")
+
+    monkeypatch.setattr("torch._inductor.aoti_load_package", lambda _: Code())
+    with pytest.raises(
+        ExportError, match=r"app\.pt2: the machine code does not take 4 images .* leave aot out"
+    ):
+        load_aot(Path("app.pt2"))(torch.zeros(4, 3, 8, 8))
+
+
+def test_boxes_that_one_form_lacks_are_counted() -> None:
+    meaning = BoxesOutput(kind="boxes", levels=(Level(size=(2, 2), stride=4),))
+    outputs = {"cat:find": SimpleNamespace(meaning=meaning)}
+    network: Any = SimpleNamespace(signature=SimpleNamespace(outputs=outputs), input_shape=(3, 8, 8))
+    box, none = [0.0, 0, 4, 4, 0.9, 0], [0.0, 0, 0, 0, 0, -1]
+    other = [4.0, 4, 8, 8, 0.5, 0]
+
+    def boxes(*rows: list[float]) -> Callable[[torch.Tensor], dict[str, torch.Tensor]]:
+        return lambda images: {"cat:find": torch.tensor(rows).expand(len(images), 2, 6)}
+
+    beside = weigh(boxes(box, none), boxes(box, other), 1, network, None)
+    assert 0 < beside.agreement["cat:find"] < 1
+    assert weigh(boxes(none, none), boxes(box, other), 1, network, None).difference == 1.0
+    with pytest.raises(ExportError, match="no numbers"):
+        weigh(boxes([math.nan] * 6, none), boxes(box, other), 1, network, None)
 
 
 def test_without_a_compiler(app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
