@@ -107,7 +107,7 @@ def test_the_method_says_how_many_intervals_held() -> None:
 def test_the_cells_are_those_that_were_measured() -> None:
     """A row of the method's page for each fit without an image; points above the teacher."""
     for each in kept("cells.json"):
-        if not each["images"]:
+        if each["images"] == 0:
             above = {name: each["found"][name] - right for name, right in each["teacher"].items()}
             cells = f"{100 * above['error']:+.1f} | {100 * above['balanced']:+.1f} | {above['auc']:+.3f}"
             agrees = f"{100 * each['agreement']:.1f} %"
