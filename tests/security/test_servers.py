@@ -174,7 +174,7 @@ def test_no_request_to_a_server_gets_out(
     network = legonet.load(clone / "graphs" / "zoo.yaml").compile()
     with TestClient(guarded(network), "http://127.0.0.1:8000", raise_server_exceptions=False) as client:
         for text in _texts(beside):
-            for sent in (
+            requests: tuple[dict[str, Any], ...] = (
                 {"json": {"images": [text]}},
                 {"json": {"images": [{"data": text, "name": text}]}},
                 {"json": {"images": [f"data:image/png;base64,{text}"], "paths": [text]}},
@@ -183,7 +183,8 @@ def test_no_request_to_a_server_gets_out(
                 {"files": {"image": (text, evil)}},
                 {"content": file.getvalue(), "headers": {"content-type": "application/octet-stream"}},
                 {"content": evil, "headers": {"content-type": "application/octet-stream"}},
-            ):
+            )
+            for sent in requests:
                 answer = client.post("/api/v1/predict", **sent)
                 assert answer.status_code < 500, (sent, answer.text)
                 assert OWN not in answer.text, sent
