@@ -289,7 +289,7 @@ class Network(BuiltNetwork):
         project, load, save = self.project(), self._read_lock, self._save_lock
         with open_bars(None if callable(progress) else progress) as bars:
 
-            def show(step: int, steps: int, loss: float, _: str = "") -> None:
+            def show(step: int, steps: int, loss: float, *_: object) -> None:
                 if callable(progress):
                     progress(step, steps, loss)
                     return

@@ -106,7 +106,7 @@ def _descend(folder: Path, steps: int) -> list[str]:
     kept = checkpoint.Checkpoint(folder, _SHA)
     state = kept.descent(generator)
 
-    def cut(done: int, total: int, loss: float, doing: str = "", /) -> None:
+    def cut(done: int, *_: object) -> None:
         if done == steps:
             raise InterruptedError
 

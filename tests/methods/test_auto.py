@@ -62,6 +62,12 @@ def test_too_great_a_learning_rate_is_found_out(moved: Edge, monkeypatch: pytest
     assert fitted.quality["disagreement"] < fitted.quality["disagreement at the start"]
 
 
+def test_however_many_images_are_given_it_fits(moved: Edge) -> None:
+    """So many that no batch would have room for anything else."""
+    spec = Adapter(method=Auto(name="auto", steps=2, imagined=20))
+    assert fit(moved, spec, Samples(images(400))).quality["disagreement"] >= 0
+
+
 def test_another_start_and_learning_rate(moved: Edge) -> None:
     start = Solving(masks="imagined", ridge=0.1, draws=64)
     spec = Adapter(method=Auto(name="auto", steps=60, imagined=60, learning_rate=1e-3, start=start))

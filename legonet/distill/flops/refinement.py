@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from math import sqrt
 
+from legonet.distill.flops.synthesis import affordable
 from legonet.distill.flops.work import Work
+from legonet.ir.sizes import Shape
 
 BATCH = 32
 STEPS = 300
@@ -34,9 +36,14 @@ def refinement_steps(step: int, steps: int | None, images: int, patience: int = 
     return round(affordable * min(MOST, 1 + images / MANY))
 
 
-def copies(images: int) -> int:
-    """How many there are of each given image, itself among them; the fewer images, the more."""
-    return max(1, min(COPIES, ENOUGH // images))
+def copies(images: int, shape: Shape) -> int:
+    """How many there are of each given image, itself among them; the fewer images and the smaller, the more.
+
+    Args:
+        images: How many are given.
+        shape: Of the features of one.
+    """
+    return max(1, min(COPIES, affordable(ENOUGH, shape) // images))
 
 
 def tries_expected(tries: int) -> float:
@@ -55,7 +62,7 @@ def held_out(work: Work, features: int) -> int:
 
 def material_operations(work: Work, features: int) -> int:
     """Of the copies of given images, and of the teacher's answers to them and to all features."""
-    given = work.images * copies(work.images) if work.images else 0
+    given = work.images * copies(work.images, work.source) if work.images else 0
     return given * work.f + (features + given) * work.teacher
 
 

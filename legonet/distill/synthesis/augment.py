@@ -24,7 +24,7 @@ def augmented_features(context: Context, images: Tensor) -> Tensor:
     Returns:
         (copies · batch, channels, height, width) at the cut.
     """
-    others = copies(len(images)) - 1
+    others = copies(len(images), context.edge.source) - 1
     changed = [images, *(_changed(images, context.generator) for _ in range(others))]
     return torch.cat([features_of(context.category_module, each) for each in changed])
 
@@ -71,12 +71,12 @@ def share_of_given(context: Context, batch: int, half: int, imagined: bool) -> i
         context: The fit under way.
         batch: Features in all.
         half: Given images that take half of it.
-        imagined: There are imagined features.
+        imagined: There are imagined features; one is in every batch.
     """
     if context.images is None:
         return 0
     images = len(context.images)
-    return round(batch * images / (images + half)) if imagined else batch
+    return min(batch - 1, round(batch * images / (images + half))) if imagined else batch
 
 
 def _changed(images: Tensor, generator: torch.Generator) -> Tensor:
