@@ -115,16 +115,18 @@ class NormalEquations:
             The weight (channels_out, channels_in, kernel, kernel) in float64.
         """
         gram, right = self._spread()
-        scale = gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+        diagonal = gram.diagonal().clone()
+        scale = diagonal.mean().clamp_min(torch.finfo(torch.float64).tiny)
         gram.diagonal().add_(max(ridge, 1e-14) * scale)
         solution = torch.cholesky_solve(right, torch.linalg.cholesky(gram))
+        gram.diagonal().copy_(diagonal)  # in place: of wide cuts the matrix takes most of the memory
         # A patch is read as by a convolution; the pullback is the transposed one: turn the kernel round.
         weight = solution.unflatten(0, (self.kernel, self.kernel, self.channels_out)).flip(0, 1)
         return weight.permute(2, 3, 0, 1).contiguous()
 
     def _spread(self) -> tuple[Tensor, Tensor]:
         """The Gram matrix and the right-hand side of positions."""
-        gram, right = self._gram.clone(), self._right
+        gram, right = self._gram, self._right
         for begin in range(BLOCK, len(gram), BLOCK):
             gram[begin:, begin - BLOCK : begin] = gram[begin - BLOCK : begin, begin:].T
         if self.window == 1:
