@@ -49,6 +49,7 @@ class Cost(Answer):
     memory: int | None = Field(description="bytes at its peak")
     basis: str = Field(description="where the numbers come from, in words")
     operations: int | None
+    passes: int | None = Field(description="the same as passes of one example through the task module")
 
 
 class Health(Answer):

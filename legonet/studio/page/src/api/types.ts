@@ -54,6 +54,7 @@ export interface Cost {
   seconds: number | null;
   memory: number | null;
   operations: number | null;
+  passes: number | null;
   basis: string;
 }
 
