@@ -105,6 +105,9 @@ def _chosen(folder: Path) -> list[Path]:
     files = list(islice(walk_images(folder, problems.append), 0, None, step))
     if problems:
         raise problems[0]
+    for each in files:  # a workspace may be a stranger's, and show what lies elsewhere
+        if each.is_symlink():
+            raise DataError(f"{each}: a link; expected a photo that lies there itself; copy it")
     return files
 
 

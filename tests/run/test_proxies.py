@@ -92,6 +92,17 @@ def test_it_stays_in_the_workspace(graph: Path) -> None:
         graph.write_text(graph.read_text().replace(f"proxies: {outside}", "proxies: anything"))
 
 
+def test_no_link_is_followed(graph: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "private.png", 9)
+    (graph.parent / "anything" / "0.png").symlink_to(tmp_path / "private.png")
+    with pytest.raises(LegonetError, match=r"0\.png: a link; expected a photo"):
+        Network.load(graph).plan()
+    (graph.parent / "anything" / "0.png").unlink()
+    (graph.parent / "anything" / "elsewhere").symlink_to(tmp_path)
+    assert all(tmp_path / "private.png" != each for each in proxies_module._chosen(graph.parent / "anything"))
+    assert len(proxies_module._chosen(graph.parent / "anything")) == 2
+
+
 def test_of_many_some_are_read(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxies_module, "MOST", 3)
     for index in range(7):
