@@ -270,8 +270,9 @@ def sketched(graph: ModelGraph) -> GraphModule:
     The meta device puts what some operations give into another order than processors do.
     """
     free = {
-        name: replace(step, function=ROWS[step.function].any_layout or step.function)
+        name: replace(step, function=(row and row.any_layout) or step.function)
         for name, step in graph.steps.items()
+        for row in [ROWS.get(step.function)]  # none of a form that overwrites
     }
     return build_graph(replace(graph, steps=free), "meta")
 

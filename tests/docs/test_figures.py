@@ -50,9 +50,9 @@ def test_the_peers_are_those_that_were_measured() -> None:
 
 
 def test_the_scenes_are_those_that_were_measured() -> None:
-    found = {(each["path"], each["images"]): each for each in kept("scenes.json")}
+    found = {(each["path"], each["images"]): each for each in reversed(kept("scenes.json"))}  # first draws
     worst = {0: 0.0, 10: 0.0}
-    for path in dict.fromkeys(path for path, _ in found):
+    for path in dict.fromkeys(path for path, _ in reversed(found)):
         none, ten = found[path, 0], found.get((path, 10))
         native = none["unadapted"] == none["teacher"]
         cells = [f"{none['teacher']:.1%}", "native" if native else f"{none['unadapted']:.1%}"]
@@ -63,7 +63,7 @@ def test_the_scenes_are_those_that_were_measured() -> None:
             worst[each["images"]] = max(worst[each["images"]], lost)
     for page in ("README.md", "docs/outputs.md"):
         assert found_once(page, r"within ([\d.]+) points of (?:each|its) teacher") == f"{worst[0]:.1f}"
-    assert found_once("docs/outputs.md", r"ten scenes cow is ([\d.]+) points below") == f"{worst[10]:.1f}"
+    assert found_once("docs/outputs.md", r"cow is ([\d.]+) points below") == f"{worst[10]:.1f}"
 
 
 def found_once(page: str, pattern: str) -> str:
