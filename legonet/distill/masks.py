@@ -71,12 +71,14 @@ class Seen:
     def of(cls, module: GraphModule, features: Tensor) -> Seen:
         """What a task module does with features (batch, channels, height, width)."""
         parts: list[list[Tensor]] = []
+        taken = 0
         for part in features.split(together(features, FEATURES)):
             active: list[Tensor] = []
             with torch.no_grad():
                 observed(module, part, lambda units, found=active: found.append((units > 0).cpu()))
             parts.append(active)
-            if sum(each.nbytes for units in parts for each in units) > MEMORY:
+            taken += sum(each.nbytes for each in active)
+            if taken > MEMORY:
                 break  # those of so many features are enough to choose from
         return cls([torch.cat(each) for each in zip(*parts, strict=True)])
 

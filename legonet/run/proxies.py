@@ -53,9 +53,9 @@ class Proxies:
                 return known.pop()
             raise self._missing()
         files = _chosen(folder)
-        seen = _fingerprint(files)
-        if self._known().get("seen") == seen:
-            return str(self._known()["sha256"])
+        seen, known = _fingerprint(files), self._known()
+        if known.get("seen") == seen and isinstance(known.get("sha256"), str):
+            return str(known["sha256"])
         found = sha256(_bundle(files))
         if self._file is not None:
             with suppress(StoreError):  # found again next time

@@ -53,8 +53,7 @@ def invert(
     Returns:
         Normalised images (count, channels, height, width).
     """
-    shape = tuple(given.shape)
-    kept = kept_together((f.graph, shape))
+    kept = kept_together((f.graph, given.shape))
     group = max(GROUP, kept)
     if count > group:  # more do not fit into memory: each group shows the recorded activities by itself
         sizes = [min(group, count - begin) for begin in range(0, count, group)]
@@ -66,9 +65,7 @@ def invert(
     images = leaves_images(count, given.shape, generator).to(device)
     if statistics is None:
         return (images - mean) / std
-    with torch.no_grad():
-        seen = outputs_of(f, (images - mean) / std)
-        activation_mismatch = ActivationMismatch(seen, teacher, statistics)
+    activation_mismatch = ActivationMismatch(outputs_of(f, (images - mean) / std), teacher, statistics)
     images.requires_grad_()
     modules = [f] if beside is None else [f, beside]
     optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
