@@ -95,6 +95,12 @@ NARROW: Mapping[str, int] = {
     "intermediate_size": 128,
 }
 
+# Where the defaults make no model.
+CONFIGURED: Mapping[str, Mapping[str, Any]] = {
+    "beit:SemanticSegmentation": {"out_indices": [3, 5, 7, 11]},
+    "convnext:Backbone": {"hidden_sizes": [96, 192, 384, 768]},
+}
+
 # By the name of the file that describes it.
 ULTRALYTICS = _words("""
     yolov3-tiny yolov5n yolov6n yolov8n yolov8n-cls yolov8n-obb yolov8n-pose yolov8n-seg yolov9t yolov10n
@@ -193,10 +199,10 @@ def _of_segmentation_models(name: str) -> nn.Module:
 def _of_transformers(name: str) -> nn.Module:
     kind, _, purpose = name.partition(":")
     library = importlib.import_module("transformers")
-    config = library.AutoConfig.for_model(kind)
+    config = library.AutoConfig.for_model(kind, **CONFIGURED.get(f"{kind}:{purpose}", {}))
     for key, value in NARROW.items():
         if isinstance(getattr(config, key, None), int) and not (
-            key.startswith("num_hidden") and _taps(config)
+            key.startswith("num_hidden") and (purpose == "Backbone" or _taps(config))
         ):
             setattr(config, key, value)
     config.architectures = config.architectures or []  # where a type has several classes, the first is made
@@ -206,7 +212,7 @@ def _of_transformers(name: str) -> nn.Module:
 
 def _taps(config: Any) -> bool:
     """Whether a configuration says which layers are read, so that their number has to stay."""
-    return len(getattr(config, "out_indices", None) or ()) > 1
+    return any(len(getattr(config, name, None) or ()) > 1 for name in ("out_indices", "backbone_out_indices"))
 
 
 def _of_ultralytics(name: str) -> nn.Module:

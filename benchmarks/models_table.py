@@ -48,10 +48,11 @@ def write_table(outcomes: Iterable[Outcome]) -> str:
         "",
         "Traced with random weights, cut where about a quarter, a half and three quarters of the "
         "multiplications lie below, saved, loaded and put together again: *same* says that the output has "
-        "the same bits; *pulled*, that the pullback is finite and passes the dot-product test against its "
-        "surrogate network; *compiled*, by how much of the largest output the middle cut's parts, compiled "
-        "by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what was compiled; "
-        "empty where that was not tried yet: run the command again, with `--group`, and it is.",
+        "the same bits, or by how much of the largest output it is rounded otherwise, where legonet says so "
+        "to the one who adds it; *pulled*, that the pullback is finite and passes the dot-product test "
+        "against its surrogate network; *compiled*, by how much of the largest output the middle cut's "
+        "parts, compiled by default, differ; *exports*, likewise of plain Python, .pt2 and ONNX from what "
+        "was compiled; empty where that was not tried yet: run the command again, with `--group`, and it is.",
         "",
         "| model | group | side | weights | operations | places | same | pulled | tracing | compiled "
         "| exports | reason |",
@@ -59,6 +60,7 @@ def write_table(outcomes: Iterable[Outcome]) -> str:
     ]
     for each in outcomes:
         same, pulled = ("yes" if value else "no" for value in (each.same, each.pulled))
+        same = f"{each.rounding:.0e}" if each.same and each.rounding else same
         made = ", ".join(
             "no" if isinstance(found, str) else f"{found:.0e}" for found in each.exports.values()
         )

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.functional import jvp
@@ -69,7 +68,8 @@ def _surrogate(call: Call, masked: bool) -> Callable[..., Any]:
     if call.operation == "hardsigmoid":  # torch has no second derivative of it
         return lambda t: t / 6
     if call.operation == "scaled_dot_product_attention":
-        return lambda *t: call.at([torch.zeros_like(t[0]), torch.zeros_like(t[1]), t[2]])
+        # A mask that follows the image, as of positions relative to a query, is 0 like the query.
+        return lambda q, k, v, *mask: call.at([0 * q, 0 * k, v, *(0 * each for each in mask)])
     if call.operation == "amax":
         return lambda t: t.mean(call.argument(1), keepdim=call.argument(2, False))
     if call.operation == "max.dim":  # its second result, the places, follows no value

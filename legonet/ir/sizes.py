@@ -167,7 +167,7 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
             if shape is None:
                 return None
             for each in shape if isinstance(shape, list) else [shape]:
-                if min(each, default=1) < 1:
+                if min(each, default=1) < (1 if below else 0):  # some decoders join maps without a channel
                     raise ValueError(f"it would give {show_shape(each[1:])}, which is nothing")
                 if prod(each) > LARGEST:
                     raise ValueError(f"it would give {show_shape(each[1:])}, more than any memory holds")
@@ -182,7 +182,7 @@ def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Kno
 def crosses_batch(graph: ModelGraph, input_shape: Shape) -> bool:
     """Whether a result has the batch as two of its axes, as products of images by images have."""
     shapes = shapes_of(graph, input_shape).values()
-    return any(size % UNLIKELY == 0 for shape in shapes for size in shape)
+    return any(size and size % UNLIKELY == 0 for shape in shapes for size in shape)
 
 
 def _nothing(*_: Any) -> None:

@@ -89,3 +89,9 @@ def test_linear_layers_change_the_last_axis(shape: tuple[int, ...]) -> None:
     layers = layers_from_data({"linear": {"type": "linear", "in": 6, "out": 4}, "relu": {"type": "relu"}})
     assert output_shape(lower(layers), shape) == (*shape[:-1], 4)
     assert size_of(lower(layers), shape).operations == counted(build_layers(layers), shape)
+
+
+def test_nothing_is_left_of_an_image() -> None:
+    part = Operation("part", "slice.Tensor", ({"ref": INPUT}, 2, 4, 4), {})
+    with pytest.raises(BlockError, match=r"it would give .*, which is nothing"):
+        output_shape(ModelGraph({"part": part}, "part", {}), (3, 4, 4))

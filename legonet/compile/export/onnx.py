@@ -15,28 +15,49 @@ from torch import Tensor
 from legonet.compile.export.pt2 import exported_program
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
-from legonet.errors import ExportError
+from legonet.errors import ExportError, first_line
 from legonet.ir.recurrence import as_one_call
 
 CARD = "legonet"
+_ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 
 
 def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it: one input, `images`, one output per path, the signature among the metadata."""
     with warnings.catch_warnings(), as_one_call():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
-        made = torch.onnx.export(
-            exported_program(network),
-            (),
-            input_names=["images"],
-            output_names=list(signature.outputs),
-            dynamo=True,
-            verbose=False,
-        )
+        program = exported_program(network).run_decompositions({_ATTENTION: _spelled_out})
+        try:
+            made = torch.onnx.export(
+                program,
+                (),
+                input_names=["images"],
+                output_names=list(signature.outputs),
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            raise ExportError(
+                f"{path}: torch's exporter cannot say it in ONNX ({first_line(_first_cause(error))}); "
+                "expected operations that it has words for; choose a .pt2 or a folder"
+            ) from error
     assert made is not None  # noqa: S101 - it is only None when it writes a file itself
     _name_axes(made)
     made.model.metadata_props[CARD] = json.dumps(signature.data())
     made.save(path)
+
+
+def _spelled_out(query: Tensor, *others: Any, **named: Any) -> Any:
+    """Attention as products and a softmax, for what torch's exporter does not take: other than four axes."""
+    if query.ndim == 4:
+        return NotImplemented  # it stays as it is
+    return torch.ops.aten._scaled_dot_product_attention_math.default(query, *others, **named)[0]
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _name_axes(made: torch.onnx.ONNXProgram) -> None:

@@ -8,16 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from legonet.compile.assemble import join
 from legonet.compile.export import export
-from legonet.compile.network import CompiledNetwork, CompiledPath
-from legonet.compile.normalise import Normalise
-from legonet.compile.options import CompileOptions
-from legonet.compile.signature import OutputSignature, Signature
-from legonet.ir.interpreter import build_graph
-from legonet.ir.split import cut_at
-from legonet.outputs.vector import VectorOutput
-from legonet.teachers.tracing.export import export as taken_in
+from legonet.compile.network import CompiledNetwork
+from tests.compile.export.models import compiled
 
 SHAPE = (1, 4, 9)
 
@@ -39,19 +32,7 @@ class Lines(nn.Module):
 @pytest.fixture(scope="module")
 def network() -> CompiledNetwork:
     torch.manual_seed(0)
-    model = Lines()
-    found = taken_in(model, SHAPE)
-    state = {**model.state_dict(), **found.constants}
-    halves = []
-    for graph in cut_at(found.graph, "stem").parts:
-        half = build_graph(graph)
-        half.load_state_dict({name: state[name] for name in graph.tensors})
-        halves.append(half)
-    paths, stage = (CompiledPath("c", "t", native=True),), Normalise((0.5,), (0.25,))
-    app = join(paths, stage, {"c": halves[0]}, {}, {"t": halves[1]}, CompileOptions(), SHAPE)
-    outputs = {"c:t": OutputSignature(VectorOutput(kind="vector", names=("a", "b")), "c")}
-    app.signature = Signature("lines", SHAPE, (0.5,), (0.25,), outputs)
-    return app
+    return compiled(Lines(), SHAPE, "stem")
 
 
 @pytest.mark.parametrize("name", ["app.pt2", "app.onnx", "app"])

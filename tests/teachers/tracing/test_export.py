@@ -16,6 +16,7 @@ from legonet.errors import TeacherError
 from legonet.ir.cuts import cut_points
 from legonet.ir.graph import ModelGraph, graph_from_data
 from legonet.ir.interpreter import GraphModule, build_graph
+from legonet.ir.sizes import crosses_batch, output_shape
 from legonet.ir.split import cut_at
 from legonet.teachers.cut_points import at_fraction, list_cut_points
 from legonet.teachers.cutting import resolve
@@ -216,6 +217,24 @@ class Autocast(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         with torch.autocast(device_type="cpu", dtype=torch.bfloat16):
             return images @ images.transpose(2, 3)
+
+
+class WithoutFeatures(nn.Module):
+    """A decoder that joins what its encoder has of each size, which of one is nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 2, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        nothing = torch.empty(images.shape[0], 0, 16, 16, device=images.device)
+        return self.head(torch.cat([self.stem(images).relu(), nothing], 1))
+
+
+def test_a_map_without_a_channel() -> None:
+    found = expect_the_same(WithoutFeatures(), SHAPE)
+    assert output_shape(found.graph, SHAPE) == (2, 16, 16)
+    assert not crosses_batch(found.graph, SHAPE)
 
 
 def test_one_of_several_outputs() -> None:
