@@ -28,7 +28,7 @@ SHAPES = ("disc", "square", "triangle", "cross", "ring")
 OWN, OTHER = "disc", "square"
 SIDE, CUT = 64, "layer2"
 TRAINED, RECORDED, TESTED = 2000, 400, 1000
-ROUNDS = {"base": 12, "teacher": 6}
+ROUNDS = {"base": 20, "teacher": 10}
 LEARNING_RATE = 1e-3
 _BATCH = 50
 
@@ -86,7 +86,8 @@ def shapes(count: int, seed: int, positive: str | None = None) -> tuple[Tensor, 
         u = (x * math.cos(turn) + y * math.sin(turn)) / radius
         v = (y * math.cos(turn) - x * math.sin(turn)) / radius
         edge = (_distance(SHAPES[kind], u, v) * radius * SIDE / 2).clamp(-0.5, 0.5) + 0.5
-        inside, outside = chance[4:7].view(3, 1, 1), chance[7:10].view(3, 1, 1)
+        inside = chance[4:7].view(3, 1, 1)
+        outside = (inside + 0.25 + 0.5 * chance[7:10].view(3, 1, 1)) % 1  # no channel has the same of both
         images[index] = inside + (outside - inside) * edge
     images += 0.05 * torch.randn(images.shape, generator=generator)
     return images.clamp(0, 1), kinds
