@@ -222,8 +222,9 @@ class _Kept:
 
 def _note(context: Context, material: Material, kept: _Kept) -> str:
     sources = []
-    if material.imagined is not None:
-        sources.append(f"{len(material.imagined)} synthesised features")
+    synthesised = sum(len(each) for each in (material.imagined, material.drawn) if each is not None)
+    if synthesised:
+        sources.append(f"{synthesised} synthesised features")
     if context.features is not None:
         labelled = "labelled" if material.labelled is not None else "unlabelled"
         sources.append(f"{len(context.features)} {labelled} images")

@@ -96,7 +96,7 @@ def test_the_rows_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(bench, "exports", lambda *given: iter(()))
     said: list[str] = []
-    figures = bench.run_models(Effort(side=32, batches=(1, 2), repeats=3), "resnet-18", said.append)
+    figures = bench.run_models(Effort(side=32, batches=(1, 2), repeats=1), "resnet-18", said.append)
     assert [figure.target for figure in figures] == [1.0, 0.9, 1.0, 0.9, 1.03, 1.8, 1.0]
     assert [figure.bound for figure in figures] == ["at most"] * 5 + ["at least"] * 2
     assert all("ResNet-18" in figure.measure and "of 32x32" in figure.measure for figure in figures)

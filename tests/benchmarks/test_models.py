@@ -30,9 +30,8 @@ from legonet.ops.table import ROWS
 from legonet.teachers.tracing.export import export
 
 
-@pytest.mark.parametrize(
-    "name", ["torchvision:squeezenet1_1", pytest.param("torchvision:mnasnet0_5", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # one of timm is tried below
+@pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:mnasnet0_5"])
 def test_a_slice(name: str) -> None:
     outcome = measure("classification", name)
     assert outcome.passed, outcome.reason

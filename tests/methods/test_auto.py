@@ -10,6 +10,7 @@ from legonet.data.leaves import leaves_images
 from legonet.distill.fitting import refinement
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import Fitted, Samples, fit
+from legonet.distill.flops.refinement import besides
 from legonet.distill.synthesis.features import synthesise_features
 from legonet.graph.schema import Adapter, Input, Solving
 from legonet.methods.auto import Auto
@@ -129,6 +130,23 @@ def test_few_images_are_not_spared(moved: Edge, monkeypatch: pytest.MonkeyPatch)
     assert len(many.given) == 16 * 32
     assert many.labels is not None
     assert torch.equal(many.labels, (torch.arange(40) % 2)[torch.arange(40) % 5 != 0])
+
+
+def test_many_more_are_drawn_where_there_are_statistics(moved: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    gather = refinement.gather
+    monkeypatch.setattr(refinement, "gather", lambda *args: seen.append(gather(*args)) or seen[-1])
+    monkeypatch.setattr(refinement, "AT_ONCE", 50)
+    fitted = fit(moved, SPEC)
+    fit(dataclasses.replace(moved, statistics=None), SPEC)
+    with_statistics, without = seen
+    assert len(with_statistics.imagined) == 48  # of 60 a fifth is held out
+    assert len(with_statistics.drawn) == 3 * 60
+    assert len(with_statistics.drawn.unique(dim=0)) == 3 * 60
+    assert any("learned from 228 synthesised features" in note for note in fitted.notes)
+    assert without.drawn is None
+    monkeypatch.setattr("legonet.distill.flops.synthesis.MEMORY", 4 * 70 * moved.source[0] * 8 * 8)
+    assert besides(60, (moved.source[0], 8, 8)) == 10
 
 
 def test_images_without_anything_recorded(moved: Edge) -> None:

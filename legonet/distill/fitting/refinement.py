@@ -1,6 +1,7 @@
 """Refinement of an adapter by what the teacher answers, and the features that it learns from.
 
-All weights descend on features of every source and those of the images given, along
+All weights descend on features of every source, many more that are drawn from the teacher's statistics, and
+those of the images given, along
 
     disagreement(y_S, y_T)  +  0.1 L(y_S, y*)
 
@@ -20,12 +21,15 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import optimise
-from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, refinement_steps
+from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, besides, refinement_steps
 from legonet.distill.synthesis.augment import augmented_features, share_of_given
 from legonet.distill.synthesis.features import synthetic_features
+from legonet.distill.synthesis.sources.drawn import drawn
 from legonet.ir.sizes import size_of
 
 HALF = 5  # given images that take half of a batch, the imagined ones the other half
+BESIDES_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
+AT_ONCE = 800  # features that are drawn together
 LABELS = 0.1  # weight of the task loss
 
 
@@ -35,6 +39,7 @@ class Material:
 
     Attributes:
         imagined: Of nothing; None without statistics and f's input.
+        drawn: From statistics alone, and many, so that an adapter learns none of them by heart; None without.
         given: Of the images given and of their copies; None without any.
         labelled: Of the images given, where they have labels.
         labels: Theirs.
@@ -42,6 +47,7 @@ class Material:
     """
 
     imagined: Tensor | None
+    drawn: Tensor | None
     given: Tensor | None
     labelled: Tensor | None
     labels: Tensor | None
@@ -64,10 +70,15 @@ class Refinement:
         student = size_of(context.student.graph, edge.target).operations
         self._step = 2 * student + 3 * size_of(context.adapter.graph, edge.source).operations
         self._images = 0 if context.images is None else len(context.images)
-        self._known = [each for each in (material.given, material.imagined) if each is not None]
+        given = share_of_given(context, BATCH, HALF, material.imagined is not None)
+        drawn = 0 if material.drawn is None else (BATCH - given) // BESIDES_SHARE
+        sources = (material.given, material.imagined, material.drawn)
+        shares = (given, BATCH - given - drawn, drawn)
+        learned = [
+            (each, share) for each, share in zip(sources, shares, strict=True) if each is not None and share
+        ]
+        self._known, self._shares = zip(*learned, strict=True)
         self._answers = [outputs_of(context.teacher, each) for each in self._known]
-        share = share_of_given(context, BATCH, HALF, material.imagined is not None)
-        self._shares = [each for each in (share, BATCH - share) if each]
 
     def judge(self) -> float:
         """Disagreement with the teacher on the held-out features."""
@@ -133,8 +144,9 @@ def gather(context: Context, count: int) -> Material | None:
         None where there is nothing.
     """
     imagined, images, labels = synthetic_features(context, count), context.images, context.labels
-    held_out = []
+    besides_those, held_out = None, []
     if imagined is not None:
+        besides_those = _drawn(context, besides(len(imagined), context.edge.source))
         held_out.append(imagined[::HELD_OUT])
         imagined = imagined[_others(len(imagined))]
     if images is not None and context.features is not None and (len(images) >= FEW or imagined is None):
@@ -149,7 +161,15 @@ def gather(context: Context, count: int) -> Material | None:
         return None
     given = None if images is None else augmented_features(context, images)
     labelled = None if given is None or labels is None or images is None else given[: len(images)]
-    return Material(imagined, given, labelled, labels, torch.cat(held_out))
+    return Material(imagined, besides_those, given, labelled, labels, torch.cat(held_out))
+
+
+def _drawn(context: Context, count: int) -> Tensor | None:
+    """Features from the teacher's statistics, some at a time: each channel's values are sorted."""
+    parts = [min(AT_ONCE, count - done) for done in range(0, count, AT_ONCE)]
+    found = [drawn(context.edge, each, context.generator, context.device) for each in parts]
+    known = [each for each in found if each is not None]
+    return torch.cat(known) if known else None
 
 
 def _others(count: int) -> Tensor:

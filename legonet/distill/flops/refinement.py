@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from legonet.distill.flops.synthesis import affordable
+from legonet.distill.flops.synthesis import affordable, recoloured_operations
 from legonet.distill.flops.work import Work
 from legonet.ir.sizes import Shape
 
@@ -13,6 +13,7 @@ STEPS = 300
 LEAST = 60  # steps, however large the modules are
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
+BESIDES = 3  # times as many features are drawn besides those of all sources, where there are statistics
 HELD_OUT = 5  # one feature in so many is held out
 FEW = 40  # given images are held out too from this number on
 COPIES = 16  # of a given image, at most
@@ -46,6 +47,16 @@ def copies(images: int, shape: Shape) -> int:
     return max(1, min(COPIES, affordable(ENOUGH, shape) // images))
 
 
+def besides(features: int, shape: Shape) -> int:
+    """How many features are drawn from statistics besides, as far as there is memory for all.
+
+    Args:
+        features: Of all sources.
+        shape: Of one.
+    """
+    return max(0, affordable((1 + BESIDES) * features, shape) - features)
+
+
 def tries_expected(tries: int) -> float:
     """How many of at most so many tries are counted beforehand.
 
@@ -61,9 +72,11 @@ def held_out(work: Work, features: int) -> int:
 
 
 def material_operations(work: Work, features: int) -> int:
-    """Of the copies of given images, and of the teacher's answers to them and to all features."""
+    """Of the copies of given images, what is drawn besides, and the teacher's answers to all of it."""
     given = work.images * copies(work.images, work.source) if work.images else 0
-    return given * work.f + (features + given) * work.teacher
+    drawn = besides(features, work.source) if work.statistics else 0
+    drawing = recoloured_operations(drawn, work.source)
+    return given * work.f + drawing + (features + drawn + given) * work.teacher
 
 
 def descent_operations(work: Work, steps: int | None, features: int, patience: int = 1) -> int:

@@ -97,13 +97,14 @@ def recoloured(features: Tensor, statistics: Statistics) -> Tensor:
 
 def _recoloured(features: Tensor, quantiles: Tensor) -> Tensor:
     values = features.transpose(0, 1).flatten(1)
-    steps, rows = quantiles.shape[1] - 1, []
-    for row, known in zip(values, quantiles, strict=True):  # one channel after the other: less memory
-        level = row.argsort().argsort().to(row.dtype) / max(1, len(row) - 1)
-        places = torch.acos(1 - 2 * level) * (steps / math.pi)  # as `legonet.teachers.statistics.levels`
-        below = places.floor().clamp(max=steps - 1)
-        known, index = known.to(row.dtype), below.long()
-        rows.append(torch.lerp(known[index], known[index + 1], places - below))
+    steps, rows, most = quantiles.shape[1] - 1, [], max(1, values.shape[1] - 1)
+    level = torch.arange(values.shape[1]).to(values.dtype) / most
+    places = torch.acos(1 - 2 * level) * (steps / math.pi)  # as `legonet.teachers.statistics.levels`
+    below = places.floor().clamp(max=steps - 1)
+    index = below.long()
+    for row, known in zip(values, quantiles.to(values.dtype), strict=True):  # one by one: less memory
+        ascending = torch.lerp(known[index], known[index + 1], places - below)
+        rows.append(torch.empty_like(row).scatter_(0, row.argsort(), ascending))
     return torch.stack(rows).unflatten(1, (len(features), *features.shape[2:])).transpose(0, 1).contiguous()
 
 
