@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,8 @@ def _tried(model: nn.Module, output: str | None, begun: Outcome) -> Outcome:
         rounding = max(rounding, apart)
         apart = pullback_error(g, output_shape(f.graph, shape))
         if not apart < CLOSE:
-            pulled, reason = False, f"pullback at {cut.name} is {apart:.1e} from its reference"
+            what = "zero or not finite" if isnan(apart) else f"{apart:.1e} from its reference"
+            pulled, reason = False, f"pullback at {cut.name} is {what}"
     if not same:
         reason = f"put together again it differs by {rounding:.1e} of the largest output, which is not said"
     if not chosen:
@@ -304,13 +306,26 @@ def pullback_error(module: GraphModule, shape: tuple[int, ...]) -> float:
     Models that were never trained have pullbacks of 1e-20 and less, whose squares float32 does not hold.
     See `benchmarks.pushforward`.
     """
-    module = copy.deepcopy(module).double()
+    double = build_graph(_in_double(module.graph)).double()
+    double.load_state_dict(module.state_dict())
+    module = double
     pull, generator = Pullback(module, shape), torch.Generator().manual_seed(2)
     gradient = torch.randn(DRAWS, *pull.output_shape, generator=generator, dtype=torch.float64)
     x = torch.randn(DRAWS, *shape, generator=generator, dtype=torch.float64)
     below = pull(gradient)
     up = (push_forward(pull, module, x) * gradient).sum()
     return float((up - (below * x).sum()).abs() / (below.norm() * x.norm()))
+
+
+def _in_double(graph: ModelGraph) -> ModelGraph:
+    """The graph that makes numbers of its own, such as an LSTM's first state, in float64."""
+    steps = {
+        name: replace(step, keywords={**step.keywords, "dtype": {"dtype": "float64"}})
+        if step.keywords.get("dtype") == {"dtype": "float32"}
+        else step
+        for name, step in graph.steps.items()
+    }
+    return replace(graph, steps=steps)
 
 
 def run_models(
