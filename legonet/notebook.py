@@ -99,7 +99,7 @@ def text(lines: str) -> str:
 
 
 def diagram(svg: str) -> str:
-    """A drawing that legonet made, which keeps its tooltips; where it would be too small to read, it scrolls."""
+    """A drawing that legonet made, which keeps its tooltips; it scrolls where it would be too small."""
     width = re.search(r'<svg\b[^>]*?\swidth="([\d.]+)pt"', svg)
     least = "" if width is None else f"min-width:{READABLE * float(width[1]):.0f}pt"
     sized = svg.replace("<svg", f'<svg style="{least}"', 1)

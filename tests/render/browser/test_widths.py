@@ -14,8 +14,9 @@ from legonet.notebook import diagram, page
 from legonet.render.html import inline
 
 ROOT = Path(__file__).parents[3]
-SMALLEST = """() => Math.min(...[...document.querySelectorAll("svg text")].filter(each => each.textContent.trim()).map(each =>
-    parseFloat(getComputedStyle(each).fontSize) * each.getScreenCTM().a))"""
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("svg text")]
+    .filter(each => each.textContent.trim())
+    .map(each => parseFloat(getComputedStyle(each).fontSize) * each.getScreenCTM().a))"""
 PICTURE = """() => { const img = document.querySelector("img"); return img.clientWidth / img.naturalWidth }"""
 
 
