@@ -94,7 +94,9 @@ class Auto(Method):
         features = work.affordable(self.features)
         return work.synthetic(features) + material_operations(work, features)
 
-    def _refined(self, work: Work, tries: int, patience: int = 1) -> int:
+    def _refined(self, work: Work, tries: int, patience: int | None = None) -> int:
+        if patience is None:  # strangers of one architecture are found out by the closed form alone
+            patience = 1 if work.alike else PATIENCE
         once = descent_operations(work, self.steps, work.affordable(self.features), patience)
         return round(tries_expected(tries) * once)
 
@@ -103,6 +105,8 @@ class Auto(Method):
         features = work.affordable(self.features)
         solved, seen = work.closed_form(DRAWS, len(RIDGES)), work.images + features
         judged = work.judged(held_out(work, features))
+        if not work.alike:
+            return (3 if self.start is None else 1) * judged
         if self.start is None:
             starts = len(MASKS) * (solved + (len(RIDGES) + 1) * judged) + 2 * judged
             return starts + seen * work.teacher * MASKS.count("imagined")
