@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+READABLE = 0.85  # of its size; a drawing is shown no smaller
 
 _LIGHT = "--ink:#1a1a1a;--soft:#5a5a5a;--line:#e0e0e0;--bar:#0072b2;--empty:#e6e6e6;--filter:none"
 _DARK = (
@@ -38,7 +41,7 @@ border:0;border-bottom:1px solid var(--line);background:none;color:var(--ink)}}
 .legonet .n,.legonet td.n{{min-width:3em}}
 .legonet th{{font-weight:600;color:var(--soft)}}
 .legonet .n{{text-align:right;font-variant-numeric:tabular-nums}}
-.legonet .diagram svg{{max-width:max(100%,560px);height:auto;filter:var(--filter)}}
+.legonet .diagram svg{{max-width:100%;height:auto;filter:var(--filter)}}
 .legonet .diagram svg polygon[stroke="none"],.legonet .diagram svg polygon[stroke="transparent"]{{fill:none}}
 .legonet .photos{{display:flex;flex-wrap:wrap;gap:14px}}
 .legonet .photo{{width:160px;overflow-wrap:anywhere}}
@@ -96,8 +99,11 @@ def text(lines: str) -> str:
 
 
 def diagram(svg: str) -> str:
-    """A drawing that legonet made, which keeps its tooltips."""
-    return f'<div class="diagram scroll">{svg}</div>'
+    """A drawing that legonet made, which keeps its tooltips; it scrolls where it would be too small."""
+    width = re.search(r'<svg\b[^>]*?\swidth="([\d.]+)pt"', svg)
+    least = "" if width is None else f"min-width:{READABLE * float(width[1]):.0f}pt"
+    sized = svg.replace("<svg", f'<svg style="{least}"', 1)
+    return f'<div class="diagram scroll">{sized}</div>'
 
 
 def bar(share: float) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -24,7 +27,7 @@ from legonet.graph.schema import Solving
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from legonet.distill.fitting.context import Context
+    from legonet.distill.fitting.context import Context, StepCallback
     from legonet.distill.fitting.initialisation import Initialisation
     from legonet.distill.fitting.refinement import Material, Refinement
 
@@ -36,6 +39,8 @@ EXACT = 1e-6  # disagreement at which there is nothing left to learn
 DRAWS = 128
 MASKS: tuple[Literal["recorded", "imagined"], ...] = ("recorded", "imagined")
 PATIENCE = 3  # times as many steps without a common base
+AHEAD = 8  # steps whose mean loss tells that a refinement is ahead of its start,
+FORESEEN = 0.2  # once this part of it, in which its rate rises to its greatest, is done
 
 
 class Auto(Method):
@@ -89,7 +94,9 @@ class Auto(Method):
         features = work.affordable(self.features)
         return work.synthetic(features) + material_operations(work, features)
 
-    def _refined(self, work: Work, tries: int, patience: int = 1) -> int:
+    def _refined(self, work: Work, tries: int, patience: int | None = None) -> int:
+        if patience is None:  # strangers of one architecture are found out by the closed form alone
+            patience = 1 if work.alike else PATIENCE
         once = descent_operations(work, self.steps, work.affordable(self.features), patience)
         return round(tries_expected(tries) * once)
 
@@ -98,6 +105,8 @@ class Auto(Method):
         features = work.affordable(self.features)
         solved, seen = work.closed_form(DRAWS, len(RIDGES)), work.images + features
         judged = work.judged(held_out(work, features))
+        if not work.alike:
+            return (3 if self.start is None else 1) * judged
         if self.start is None:
             starts = len(MASKS) * (solved + (len(RIDGES) + 1) * judged) + 2 * judged
             return starts + seen * work.teacher * MASKS.count("imagined")
@@ -192,7 +201,9 @@ class Auto(Method):
         for attempt in range(self.tries):
             context.adapter.load_state_dict(kept.states["start"])
             context.begin(partial(stage, tries=self.tries - attempt))
-            refinement.refine(self.steps, rate / SLOWER**attempt, patience)
+            last = partial(context.begin, partial(stage, tries=1))
+            progress = _foreseeing(context, kept.judged["start"], last)
+            refinement.refine(self.steps, rate / SLOWER**attempt, patience, progress)
             if kept.offer("refined"):
                 return
 
@@ -218,6 +229,31 @@ class _Kept:
         if self.judged[name] < self.judged[self.name]:
             self.name = name
         return self.name == name
+
+
+def _foreseeing(context: Context, start: float, last: Callable[[], None]) -> StepCallback | None:
+    """The context's callback, which finds out while a refinement lasts that no further one will be needed.
+
+    Args:
+        context: The fit under way.
+        start: Disagreement at the start, on features that are not learned from.
+        last: Called once the refinement is ahead of it.
+    """
+    told, losses = context.progress, deque[float](maxlen=AHEAD)
+    if told is None:
+        return None
+    known = False
+
+    def tell(step: int, steps: int, loss: float, doing: str = "", part: float | None = None) -> None:
+        nonlocal known
+        losses.append(loss)
+        if not known and AHEAD < step < steps and FORESEEN * steps <= step and fmean(losses) < start:
+            known = True
+            last()
+            context.tell("refining; no further try is needed", step / steps)  # the pace is taken anew
+        told(step, steps, loss, doing, part)
+
+    return tell
 
 
 def _note(context: Context, material: Material, kept: _Kept) -> str:

@@ -204,6 +204,9 @@ class TestTeacherRecord:
         line, note = outcome.out.splitlines()
         assert re.fullmatch(rf"{re.escape(str(target))}: \d+ images of 'dog' and others, \d+ KiB", line)
         assert note.startswith("  note: all but a few scores are ")  # of a teacher that learned nothing
+        assert note.endswith(
+            f"see whether `input` in {graph_file} has the mean and std that it was trained with"
+        )
         assert target.stat().st_size * 4 <= target.with_name("dog-v1.safetensors").stat().st_size
         assert "statistics changed from none to" in run("plan", graph_file).out
 

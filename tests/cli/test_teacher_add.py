@@ -228,6 +228,7 @@ def test_it_may_be_traced_with_other_images(run: Callable[..., Any], graph: Path
         ({"model": "torchvision:resnet81"}, "torchvision has no model 'resnet81'"),
         ({"model": "vgg-slum"}, "Did you mean 'vgg-slim'?"),
         ({"model": "mynets:make"}, "no module 'mynets'; expected package.module:function"),
+        ({"model": "mynets:make"}, "; correct it, or put your own into /"),
         ({"cut": "7"}, "cut '7' is no module and no operation"),
         ({"key": "ema"}, "has no 'ema'; its sets of weights are state_dict"),
         ({"model": "os.path:getcwd"}, "model os.path:getcwd: would run code of os.path"),

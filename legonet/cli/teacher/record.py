@@ -52,4 +52,7 @@ def record(
         meaning = network.graph.tasks[network.graph.teachers[name].task].output
         side = one_sided(Path(path).read_bytes(), meaning)
         if side:
-            print(f"  note: all but a few scores are {side}: {ADVICE}")
+            print(
+                f"  note: all but a few scores are {side}: {ADVICE}. If they were, see whether `input` in "
+                f"{graph} has the mean and std that it was trained with"
+            )

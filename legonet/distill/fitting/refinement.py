@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from legonet.distill.fitting.context import Context, outputs_of
+from legonet.distill.fitting.context import Context, StepCallback, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import optimise
 from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, besides, refinement_steps
@@ -91,13 +91,20 @@ class Refinement:
         moved = found + (self._wanted - found).mean(axes, keepdim=True)
         return float(self._context.edge.meaning.disagreement(moved, self._wanted, self._scale))
 
-    def refine(self, steps: int | None, learning_rate: float, patience: int = 1) -> None:
+    def refine(
+        self,
+        steps: int | None,
+        learning_rate: float,
+        patience: int = 1,
+        progress: StepCallback | None = None,
+    ) -> None:
         """Change all weights.
 
         Args:
             steps: Of Adam without images, more with some; None: as many as the modules' size allows.
             learning_rate: The greatest of its one cycle.
             patience: Times the steps, where they can be afforded.
+            progress: Called with (step, steps, loss).
         """
         context = self._context
         optimise(
@@ -106,7 +113,7 @@ class Refinement:
             refinement_steps(self._step, steps, self._images, patience),
             learning_rate,
             cycle=True,
-            progress=context.progress,
+            progress=progress,
             state=context.descent(),
         )
 

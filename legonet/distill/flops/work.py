@@ -56,6 +56,11 @@ class Work:
         """Operations of the teacher's task module, g_T, for one feature."""
         return self.teacher_module.operations
 
+    @property
+    def alike(self) -> bool:
+        """Whether the ReLUs of both task modules have the same shapes; else there is no closed form."""
+        return self.task_module.rectified == self.teacher_module.rectified
+
     @cached_property
     def h(self) -> int:
         """Operations of the adapter for one feature."""

@@ -27,9 +27,10 @@ def _find(reference: str, lookup: Lookup) -> nn.Module:
         spec = find_module(module)
         found, hint = no_module(module, LIBRARIES) if spec is None else no_function(spec, name)
         if found and module not in sys.modules:
+            mine = f", or put your own into {allowed or Path.cwd()}" if spec is None else ""
             raise TeacherError(
                 f"model {reference}: {found}; expected package.module:function, a block, or a model of "
-                f"{' or '.join(LIBRARIES)}; correct it.{hint}"
+                f"{' or '.join(LIBRARIES)}; correct it{mine}.{hint}"
             )
         if allowed is None:
             raise TeacherError(

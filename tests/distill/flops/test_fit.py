@@ -116,6 +116,23 @@ def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPa
     assert estimate == pytest.approx(counter.operations, rel=0.15)
 
 
+def test_a_fit_between_architectures_descends_longer_and_solves_nothing(
+    known: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
+    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
+    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    images = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(7))
+    other = chain(nn.Conv2d(4, 12, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(12 * 64, 1))
+    own = record(known.category_module, other, [images], 10**6)
+    strangers = replace(known, teacher_module=other, statistics=own)
+    spec = Adapter.model_validate({"kernel": 3, "method": METHODS[0]})
+    with Counted() as counter:
+        fit(strangers, spec, given())
+    estimate = fit_operations(joined(strangers), spec, 24, True)
+    assert estimate == pytest.approx(counter.operations, rel=0.15)
+
+
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     patched(monkeypatch, "stitching", "STEPS", 20)
     monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -73,6 +74,35 @@ def test_another_try_is_told_as_such(known: Edge, monkeypatch: pytest.MonkeyPatc
         more = tries_expected(3 - number) - 1
         assert 1 - each[-1] >= 12 * step * more, "so many more are expected"
     assert tries[0][-1] < tries[1][-1] < tries[2][-1] < 1
+
+
+def test_no_further_try_is_counted_once_a_refinement_is_ahead(
+    known: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legonet.methods.auto.EXACT", -9.0)
+    spec = Adapter.model_validate({"kernel": 3, "method": {"name": "auto", "steps": 40, "imagined": 16}})
+
+    def told(start: float) -> tuple[list[float], list[str]]:
+        """The parts done at each step of the one refinement, and what was said in it."""
+        judged = iter((start, start - 1))
+        monkeypatch.setattr("legonet.distill.fitting.refinement.Refinement.judge", lambda _: next(judged))
+        steps: list[float] = []
+        words: list[str] = []
+
+        def progress(step: int, steps_: int, loss: float, doing: str = "", part: float | None = None) -> None:
+            steps.append(part or 0.0) if step else words.append(doing)
+
+        fit(known, spec, progress=progress)
+        return steps[-40:], [each for each in words if "no further try" in each]
+
+    (ahead, said), (behind, silent) = told(100.0), told(-1.0)  # no loss is above the one, or below the other
+    step, more = behind[1] - behind[0], tries_expected(3) - 1
+    assert ahead[:7] == pytest.approx(behind[:7]), "a few steps tell nothing"
+    assert [now - then for then, now in pairwise(ahead) if now - then > 2 * step] == [
+        pytest.approx((1 + 40 * more) * step, rel=0.1)
+    ], "all at once"
+    assert ahead[-1] - behind[-1] == pytest.approx(40 * more * step, rel=0.1)
+    assert (len(said), silent) == (1, [])
 
 
 def test_a_fit_on_a_bridge_tells_it_too(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
