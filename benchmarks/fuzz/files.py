@@ -28,11 +28,11 @@ _BUILDERS = (
 _GRAPH = b"""\
 legonet: 1
 name: mutant
-input: {shape: [3, 32, 32], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], resize: crop, interpolation: bicubic}
+input: {shape: [3, 32, 32], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], resize: crop}
 proxies: photos
 remote: s3://bucket/zoo
 categories:
-  cat: {label: Cat, teacher: cat-v1, input: {shape: [1, 8, 8]}}
+  cat: {label: Cat, teacher: cat-v1, input: {shape: [1, 8, 8], interpolation: bicubic}}
 tasks:
   classify:
     output: {kind: binary}

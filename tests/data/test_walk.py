@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_folders_in_each_other_deeper_than_python_calls(tmp_path: Path) -> None:
-    """A clone may hold such: a path is as long as its system lets it be, and each folder's name one letter."""
+    """A clone may hold such: a path may be long, and each of its names one letter."""
     here = os.open(tmp_path, os.O_RDONLY)
     for _ in range(1200):
         os.mkdir("a", dir_fd=here)

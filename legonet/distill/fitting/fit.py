@@ -16,7 +16,6 @@ from legonet.distill.fitting.estimate import Estimate, expect
 from legonet.distill.fitting.initialisation import STRANGERS
 from legonet.distill.flops.meter import Meter
 from legonet.distill.recorded import expect_own
-from legonet.errors import DistillError
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
 from legonet.plan.weak import weak
