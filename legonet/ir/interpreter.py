@@ -315,7 +315,13 @@ def _parameters(operation: str) -> tuple[int, int, dict[str, str]]:
     given = function_of(operation)._schema.arguments
     positional = [each for each in given if not each.kwarg_only]
     needed = sum(not each.has_default_value() for each in positional)
-    return needed, len(positional), {each.name: str(each.type) for each in given}
+    return needed, len(positional), {each.name: _kind(each) for each in given}
+
+
+def _kind(parameter: Any) -> str:
+    """As torch's schema says it; of what torch counts, such as types of numbers, what is counted."""
+    real = str(parameter.real_type)
+    return real if any(each in real for each in _COUNTED) else str(parameter.type)
 
 
 def _expect_arguments(step: Operation) -> None:
@@ -335,7 +341,13 @@ def _expect_arguments(step: Operation) -> None:
     given = {**dict(zip(names, step.arguments, strict=False)), **step.keywords}
     for name, value in given.items():
         text, several = isinstance(value, str), isinstance(value, list | tuple)
-        if (text and "str" not in names[name]) or (several and names[name] in _ONE_TENSOR):
+        counted = value is not None and any(each in names[name] for each in _COUNTED)
+        named = isinstance(value, Mapping) and "dtype" in value and "ScalarType" in names[name]
+        if (
+            (text and "str" not in names[name])
+            or (several and names[name] in _ONE_TENSOR)
+            or (counted and not named)
+        ):
             raise BlockError(
                 f"{step.name}: {step.function} has {kind_of(value)} as '{name}'; expected {names[name]}; "
                 "trace the model again"
@@ -343,6 +355,12 @@ def _expect_arguments(step: Operation) -> None:
 
 
 _ONE_TENSOR = ("Tensor", "Optional[Tensor]")
+_COUNTED = (
+    "ScalarType",
+    "Layout",
+    "MemoryFormat",
+    "QScheme",
+)  # torch looks numbers up unchecked, and dies
 
 
 def _frees(graph: ModelGraph) -> dict[str, list[str]]:

@@ -87,8 +87,13 @@ def step(op: str, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         block(step("getitem", X, 2**62)),
         block(step("pad", X, [2**62] * 4)),
         block(step("mean.dim", X, [99])),
-        block(step("relu", X), w={"shape": [1] * 65}),
-        block(step("relu", X), w={"shape": [2**62] * 60}),
+        block(step("to.dtype", X, -1)),
+        block(step("to.dtype", X, 6)),
+        block(step("contiguous", X, memory_format=99)),
+        block(step("softmax.int", X, 1, 2**31)),
+        block(step("zeros", [1, {"batch": 1}], dtype=-1)),
+        block(step("add.Tensor", X, {"tensor": "w"}), w={"shape": [1] * 65}),
+        block(step("add.Tensor", X, {"tensor": "w"}), w={"shape": [2**62] * 60}),
     ],
 )
 def test_blocks_of_operations_that_no_torch_takes(data: dict[str, Any], tmp_path: Path) -> None:
