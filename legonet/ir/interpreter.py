@@ -104,13 +104,25 @@ class GraphModule(Holder):
         Args:
             features: (batch, …).
             observe: Called with each operation and its arguments, before it is computed.
+
+        Raises:
+            BlockError: Torch does not compute one of the operations: what their shapes tell is not all.
         """
         values: list[Any] = [None] * (len(self._calls) + 1)
-        values[0] = features
-        for place, (call, frees) in enumerate(self._calls, 1):
-            values[place] = call(values, observe)
-            for free in frees:
-                values[free] = None
+        values[0], place = features, 0
+        try:
+            for place, (call, frees) in enumerate(self._calls, 1):
+                values[place] = call(values, observe)
+                for free in frees:
+                    values[free] = None
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            step = list(self.graph.steps.values())[place - 1]
+            raise BlockError(
+                f"{step.name}: {step.function} cannot be computed: {first_line(error)}; expected an "
+                "operation as `legonet teacher add` writes it; bring the model in again"
+            ) from error
         return values[self._places[self.graph.output]]
 
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:

@@ -49,7 +49,7 @@ def seen(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     found: dict[str, bool] = {}
 
     def note(file: Path) -> None:
-        path = Path(os.path.abspath(file))
+        path = file.parent.resolve() / file.name
         if path.is_relative_to(workspace) and path.relative_to(workspace).parts[0] in ("graphs", "blocks"):
             name = path.relative_to(workspace).as_posix()
             found[name] = found.get(name, True) and held(workspace)
