@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from legonet.errors import DistillError, first_line
+from legonet.errors import DistillError, LegonetError, first_line
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def passing() -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, LegonetError):
         raise
     except RuntimeError as error:
         raise DistillError(
