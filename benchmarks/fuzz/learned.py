@@ -36,7 +36,7 @@ def _edge() -> Edge:
     from legonet.graph.schema import Input
     from legonet.outputs.binary import BinaryOutput
 
-    def g() -> nn.Module:
+    def g() -> nn.Sequential:
         layers = nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 1)
         return nn.Sequential(*layers).eval()
 

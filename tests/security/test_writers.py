@@ -15,6 +15,7 @@ import legonet
 from legonet.cli import main
 from legonet.graph.lock import lock_path
 from legonet.run.finetune import Tuning
+from legonet.run.samples import GivenSamples
 from legonet.store import locks
 from legonet.store.workspace import Workspace
 
@@ -83,7 +84,7 @@ def _run(root: Path) -> None:
 
 def _tuned(root: Path) -> None:
     images = torch.rand(24, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    given = dict.fromkeys(("cat:classify", "dog:classify", "cow:classify"), (images, None))
+    given: dict[str, GivenSamples] = {f"{each}:classify": (images, None) for each in ("cat", "dog", "cow")}
     legonet.load(root / ZOO).finetune(Tuning(task="classify", steps=2, tolerance=10.0), given)
 
 
