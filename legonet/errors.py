@@ -110,6 +110,10 @@ class BlockError(LegonetError):
     """A block definition is not valid, or a model cannot be described as a block."""
 
 
+class ComputeError(BlockError, RuntimeError):
+    """An operation of a block that torch does not compute; torch's own error is its cause."""
+
+
 class TeacherError(LegonetError):
     """A teacher's weights, cut or statistics do not fit."""
 

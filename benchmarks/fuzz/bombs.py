@@ -67,7 +67,9 @@ def _all() -> Iterator[tuple[str, str, Make]]:
         yield "weights.pt", what, partial(_zipped, data)
     yield "weights.pt", "records that are unpacked", _unpacked
     yield "weights.pt", "records that are many", _many_records
-    yield "journal", "a note of 256 MiB", _journal
+    yield "journal", "a note of 256 MiB", partial(_journal, 1, 256 * MIB)
+    yield "journal", "notes of 1 MiB", partial(_journal, 250, MIB - 100)
+    yield "journal", "notes of 64 KiB", partial(_journal, 4000, MIB // 16)
     yield "image.png", "70 million pixels", partial(_png, 8000, 8750, 16, 6)
     yield "image.png", "text", _png_of_text
     yield "image.bmp", "70 million pixels", _bmp
@@ -263,7 +265,7 @@ def _many_records() -> Iterator[bytes]:
     yield _archive({f"m/data/{number}": b"" for number in range(80_000)}, zipfile.ZIP_STORED)
 
 
-def _journal() -> Iterator[bytes]:
+def _journal(jobs: int, size: int) -> Iterator[bytes]:
     import tempfile
 
     from benchmarks.fuzz.files import journal
@@ -272,7 +274,9 @@ def _journal() -> Iterator[bytes]:
         path = Path(folder) / "journal.sqlite"
         path.write_bytes(journal(Path(folder)))
         with sqlite3.connect(path) as base:
-            base.execute("UPDATE jobs SET notes = ?, quality = ?", ("[" + "[]," * (85 * MIB) + "1]", "{}"))
+            base.execute("UPDATE jobs SET notes = ?, quality = ?", ("[" + "[]," * (size // 3) + "1]", "{}"))
+            for _ in range(jobs - 1):
+                base.execute("INSERT INTO jobs SELECT * FROM jobs LIMIT 1")
         base.close()
         yield path.read_bytes()
 

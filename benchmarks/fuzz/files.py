@@ -25,13 +25,33 @@ _BUILDERS = (
     (b"torchvision:squeezenet1_1", b"dropout: 0.5"),
     (b"timm:resnet10t", b"act_layer: relu, drop_rate: 0.5"),
 )
+_GRAPH = b"""\
+legonet: 1
+name: mutant
+input: {shape: [3, 32, 32], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], resize: crop}
+proxies: photos
+remote: s3://bucket/zoo
+categories:
+  cat: {label: Cat, teacher: cat-v1, input: {shape: [1, 8, 8], interpolation: bicubic}}
+tasks:
+  classify:
+    output: {kind: binary}
+    choose: best
+    adapter: {depth: 2, hidden: 8, activation: none, method: {name: closed-form, masks: imagined}}
+adapters: {"cat:classify": {kernel: 1, channels: [2, 2], rescale: false, seed: 3}}
+teachers:
+  cat-v1:
+    {category: cat, task: classify, model: net, weights: cat.pt, statistics: cat.safetensors, cut: pool1,
+     output: out | mean 2 3, quality: 0.5, licence: MIT, source: the hub, source_sha256: "SHA"}
+applications: {all: ["cat:classify"]}
+""".replace(b"SHA", b"a" * 64)
 _DROP = b"{category: cat, task: classify, model: vgg-slim, cut: pool2, on_conflict: keep, quality: 0.5}\n"
 
 
 def formats(folder: Path) -> dict[str, Format]:
     """By name. What making the seeds takes goes into the folder."""
     root = Path(__file__).parents[2]
-    graphs = [each.read_bytes() for each in sorted(root.glob("graphs/*.yaml"))]
+    graphs = [*(each.read_bytes() for each in sorted(root.glob("graphs/*.yaml"))), _GRAPH]
     shipped = sorted(root.glob("blocks/*.yaml"))[:4]
     named = [re.sub(rb"(?m)^name: .*", b"name: mutant", each.read_bytes()) for each in shipped]
     blocks = [*named, *(_BUILDER % each for each in _BUILDERS)]

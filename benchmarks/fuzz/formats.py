@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.fuzz import files, remotes, servers, state, weights
+from benchmarks.fuzz import files, learned, remotes, servers, state, weights
 from benchmarks.fuzz.format import Format
 
 
@@ -18,4 +18,4 @@ def formats(folder: Path) -> dict[str, Format]:
     """
     torch.manual_seed(0)
     of_people = files.formats(folder) | weights.formats(folder)
-    return of_people | remotes.formats() | state.formats() | servers.formats()
+    return of_people | learned.formats() | remotes.formats() | state.formats() | servers.formats()

@@ -36,6 +36,11 @@ class Row:
         """How many of the runs were over at once."""
         return self.ends.get("killed", 0)
 
+    @property
+    def ended_how(self) -> str:
+        """Such as `10 killed, 2 refused`."""
+        return ", ".join(f"{count} {name}" for name, count in self.ends.items())
+
     def ended(self, status: int) -> None:
         """Count how a run ended."""
         known = {0: "whole", REFUSED: "refused", -signal.SIGKILL: "killed"}
@@ -59,8 +64,7 @@ def text_of(rows: Sequence[Row]) -> str:
     """What came of it, as a table of Markdown, and the faults."""
     lines = [("what is killed, and when", "times", "how the run ended", "the same bytes afterwards", "left")]
     for row in rows:
-        ends = ", ".join(f"{count} {name}" for name, count in row.ends.items())
-        lines.append((row.what, str(row.times), ends, str(row.same), str(row.left)))
+        lines.append((row.what, str(row.times), row.ended_how, str(row.same), str(row.left)))
     return "\n".join(
         [*columns(lines, right=(1, 3, 4)), *(f"{row.what}: {fault}" for row in rows for fault in row.faults)]
     )

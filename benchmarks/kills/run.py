@@ -54,5 +54,6 @@ def run_kills(points: int, seed: int, only: str, say: Callable[[str], None] = la
                     row.what += f" (not tried: {error.name} is not installed)"
                 rows.append(row)
                 took = time.monotonic() - begin
-                say(f"{row.what}: {row.times} times, {row.same} the same afterwards, {took:.0f} s")
+                said = f"{row.what}: {row.times} times ({row.ended_how}), {row.same} the same afterwards"
+            say(f"{said}, {row.left} left, {took:.0f} s")
     return rows

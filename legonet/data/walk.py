@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from legonet.errors import DataError
@@ -40,26 +41,47 @@ def walk_images(folder: Path, tell: Problem) -> Iterator[Path]:
 
 def count_images(folder: Path) -> int:
     """How many images `walk_images` would find, of folders that can be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return sum(count_images(Path(each)) if _is_folder(each) else _is_image(each) for each in entries)
-    except OSError:
-        return 0
+    count, folders = 0, [str(folder)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for each in entries:
+                if _is_folder(each):
+                    folders.append(each.path)
+                else:
+                    count += _is_image(each)
+    return count
 
 
 def _below(folder: Path, tell: Problem) -> Iterator[Path]:
+    """Folders may lie in each other deeper than Python calls functions."""
+    above = [(folder, _names(folder))]
+    while above:
+        folder, names = above[-1]
+        try:
+            name = next(names, None)
+        except OSError as error:
+            tell(
+                DataError(
+                    f"{folder}: cannot be read ({error.strerror or error}); expected a folder of images"
+                )
+            )
+            name = None
+        if name is None:
+            above.pop()
+        elif name.endswith("/"):
+            above.append((folder / name, _names(folder / name)))
+        else:
+            yield folder / name
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """All names of `_next`, in order."""
     last, more = "", True
-    try:
-        while more:
-            names = _next(folder, last)
-            more = len(names) == HELD
-            for last in names:
-                if last.endswith("/"):
-                    yield from _below(folder / last, tell)
-                else:
-                    yield folder / last
-    except OSError as error:
-        tell(DataError(f"{folder}: cannot be read ({error.strerror or error}); expected a folder of images"))
+    while more:
+        names = _next(folder, last)
+        more = len(names) == HELD
+        yield from names
+        last = names[-1] if names else ""
 
 
 def _next(folder: Path, last: str) -> list[str]:

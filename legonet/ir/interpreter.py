@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from legonet.errors import BlockError, first_line
-from legonet.graph.suggest import kind_of, listed
+from legonet.errors import BlockError, ComputeError, LegonetError, first_line
+from legonet.ir.functions import expect_arguments, function_of
 from legonet.ir.graph import INPUT, UNLIKELY, ModelGraph, Operation
 from legonet.ir.recurrence import shaped
 from legonet.ops.table import ROWS, is_placed
@@ -104,18 +104,30 @@ class GraphModule(Holder):
         Args:
             features: (batch, …).
             observe: Called with each operation and its arguments, before it is computed.
+
+        Raises:
+            ComputeError: Torch does not compute one of the operations: what their shapes tell is not all.
         """
         values: list[Any] = [None] * (len(self._calls) + 1)
-        values[0] = features
-        for place, (call, frees) in enumerate(self._calls, 1):
-            values[place] = call(values, observe)
-            for free in frees:
-                values[free] = None
+        values[0], place = features, 0
+        try:
+            for place, (call, frees) in enumerate(self._calls, 1):
+                values[place] = call(values, observe)
+                for free in frees:
+                    values[free] = None
+        except (torch.OutOfMemoryError, LegonetError):
+            raise
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            step = list(self.graph.steps.values())[place - 1]
+            raise ComputeError(
+                f"{step.name}: {step.function} cannot be computed: {first_line(error)}; expected an "
+                "operation as `legonet teacher add` writes it; bring the model in again"
+            ) from error
         return values[self._places[self.graph.output]]
 
     def _call(self, step: Operation) -> Callable[[list[Any], Observe | None], Any]:
         """A step that looks nothing up by name: from the results so far to its own."""
-        _expect_arguments(step)
+        expect_arguments(step)
         function, placed = shaped(step.function, function_of(step.function)), is_placed(step.function)
         fixed, refs, tensors, nested = self._sorted(step.arguments)
         keywords = dict(step.keywords)
@@ -284,65 +296,6 @@ def part(module: GraphModule, graph: ModelGraph) -> GraphModule:
         (own, last), (held, key) = made._owners[name], module._owners[name]
         own[last] = held[key]
     return made
-
-
-def _given(features: Any) -> Any:
-    return features
-
-
-def _part(values: Any, index: int) -> Any:
-    return values[index]
-
-
-_OWN = {"getitem": _part, **{row.name: _given for row in ROWS.values() if row.inert}}
-"""Operations that are not ATen's, or do nothing outside training."""
-
-
-def function_of(operation: str) -> Callable[..., Any]:
-    """The function that computes an operation."""
-    if operation in _OWN:
-        return _OWN[operation]
-    packet, _, overload = operation.partition(".")
-    return getattr(getattr(torch.ops.aten, packet), overload or "default")
-
-
-@cache
-def _parameters(operation: str) -> tuple[int, int, dict[str, str]]:
-    """How many arguments by position an operation needs and takes, and which by name: their types."""
-    if operation in _OWN:
-        count = 2 if operation == "getitem" else 1
-        return count, count, {}
-    given = function_of(operation)._schema.arguments
-    positional = [each for each in given if not each.kwarg_only]
-    needed = sum(not each.has_default_value() for each in positional)
-    return needed, len(positional), {each.name: str(each.type) for each in given}
-
-
-def _expect_arguments(step: Operation) -> None:
-    """Refuse arguments of another number than the operation takes, or of other names or kinds.
-
-    Raises:
-        BlockError: They are.
-    """
-    needed, most, names = _parameters(step.function)
-    found, unknown = len(step.arguments), sorted(step.keywords.keys() - names.keys())
-    if found > most or found + len(step.keywords) < needed or unknown:
-        by_name = f" and {listed(sorted(step.keywords))}" if step.keywords else ""
-        raise BlockError(
-            f"{step.name}: {step.function} has {found} arguments{by_name}; expected {needed} to {most}, of "
-            f"{listed(sorted(names)) or 'no names'}; trace the model again"
-        )
-    given = {**dict(zip(names, step.arguments, strict=False)), **step.keywords}
-    for name, value in given.items():
-        text, several = isinstance(value, str), isinstance(value, list | tuple)
-        if (text and "str" not in names[name]) or (several and names[name] in _ONE_TENSOR):
-            raise BlockError(
-                f"{step.name}: {step.function} has {kind_of(value)} as '{name}'; expected {names[name]}; "
-                "trace the model again"
-            )
-
-
-_ONE_TENSOR = ("Tensor", "Optional[Tensor]")
 
 
 def _frees(graph: ModelGraph) -> dict[str, list[str]]:

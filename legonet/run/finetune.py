@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from legonet.blocks.device import find_device
 from legonet.distill.fitting.context import StepCallback
 from legonet.distill.fitting.finetune import Judgement, TunedPath, finetune
+from legonet.distill.recorded import expect_own
 from legonet.distill.synthesis.inversion import invert
 from legonet.errors import SelectError
 from legonet.graph.lock import Lock
@@ -19,6 +20,7 @@ from legonet.graph.select import meaning_of, split_path
 from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.interpreter import GraphModule
 from legonet.ir.modules import load_module, write_module
+from legonet.ir.sizes import output_shape
 from legonet.notebook import page, table, title
 from legonet.plan.plan import Plan
 from legonet.run.execute import statistics_of
@@ -249,6 +251,8 @@ class _Loader:
             teacher = nn.Sequential(*parts)
             if images is None or len(images) < LEAST:
                 statistics = statistics_of(self._store, own.statistics, name)
+                features = output_shape(parts[0].graph, self._graph.input_of(category).shape, where=name)
+                expect_own(statistics, parts[1], features, name)
                 generator = torch.Generator().manual_seed(tuning.seed)
                 images, labels = (
                     invert(

@@ -40,6 +40,8 @@ _TYPES: dict[str, Any] = {
     "adapter": str | None,
 }
 MOST_SECONDS = 5.0  # of one look into a file that anybody may have made
+LONGEST = 2**20  # bytes of one value; sqlite refuses to read a longer one
+MOST_TEXT = 2**22  # characters that one look takes in
 _BROKEN = (sqlite3.Error, ValueError)  # ValueError: a complaint of sqlite that quotes what is no text
 _AT_ONCE = 500  # variables of one query
 MOST_NOTES = 50  # of a job that are shown
@@ -190,7 +192,7 @@ class Journal:
             "state": record.state,
             "seconds": record.seconds,
             "quality": json.dumps(dict(record.quality)),
-            "notes": json.dumps(list(record.notes)),
+            "notes": json.dumps([bounded(each) for each in record.notes[:MOST_NOTES]]),
             "adapter": record.adapter,
             "seed": record.seed,
             "memory": record.memory,
@@ -275,15 +277,16 @@ class Journal:
             ) as base:
                 _bound(base)
                 base.text_factory = _text
-                return [row for each in values for row in base.execute(query, tuple(each)).fetchall()]
+                return list(_so_far(row for each in values for row in base.execute(query, tuple(each))))
         except _BROKEN:
             return []
 
 
 def _bound(database: sqlite3.Connection) -> None:
-    """No statement takes for ever, whatever views and triggers a file brings along."""
+    """No statement takes for ever or gives more than memory holds, whatever a file brings along."""
     end = time.monotonic() + MOST_SECONDS
     database.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
     database.execute("PRAGMA trusted_schema = OFF")
 
 
@@ -296,7 +299,18 @@ def _is_sound(database: sqlite3.Connection) -> bool:
         return True
     cursor = database.execute("SELECT * FROM jobs ORDER BY rowid DESC LIMIT ?", (REMEMBERED,))
     types = [_TYPES.get(column[0], object) for column in cursor.description]
-    return all(isinstance(value, kind) for row in cursor for value, kind in zip(row, types, strict=True))
+    rows = _so_far(cursor)
+    return all(isinstance(value, kind) for row in rows for value, kind in zip(row, types, strict=True))
+
+
+def _so_far(rows: Iterable[tuple]) -> Iterator[tuple]:
+    """Rows until they hold more text than a look takes in."""
+    taken = 0
+    for row in rows:
+        taken += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if taken > MOST_TEXT:
+            return
+        yield row
 
 
 def _text(data: bytes) -> str:

@@ -47,7 +47,7 @@ class Proxies:
         if self._graph.proxies is None:
             return None
         folder = self._folder()
-        if not folder.is_dir():
+        if not _is_there(folder):
             known = {each.inputs[_INPUT] for each in built.values() if _INPUT in each.inputs}
             if len(known) == 1:
                 return known.pop()
@@ -71,7 +71,7 @@ class Proxies:
         if self._graph.proxies is None:
             return None
         folder = self._folder()
-        if not folder.is_dir():
+        if not _is_there(folder):
             raise self._missing()
         return store.put(_bundle(_chosen(folder)))
 
@@ -96,6 +96,13 @@ class Proxies:
             if isinstance(data, dict):
                 return data
         return {}
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # a name that no system takes
+        return False
 
 
 def _chosen(folder: Path) -> list[Path]:

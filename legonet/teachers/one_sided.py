@@ -16,6 +16,7 @@ ADVICE = (
     "network will meet, images that show the category and images that do not"
 )
 _FORMATS = {"F16": "e", "F32": "f"}
+_MOST = 2**20  # values, which are made into numbers of Python
 
 
 def one_sided(data: bytes, meaning: Output) -> str | None:
@@ -35,5 +36,7 @@ def one_sided(data: bytes, meaning: Output) -> str | None:
     if raw is None or raw.dtype not in _FORMATS or len(raw.shape) != 2:
         return None
     outputs, number = raw.shape
+    if outputs * number > _MOST:
+        return None
     values = struct.unpack(f"<{outputs * number}{_FORMATS[raw.dtype]}", raw.data)
     return meaning.one_sided([values[row * number : (row + 1) * number] for row in range(outputs)])

@@ -20,6 +20,10 @@ from legonet.teachers.weights.mapped_tensors import raw_view
 FORMAT = "legonet-statistics"
 VERSION = 2
 _LARGEST = 2**31  # a side of a map
+_COMPONENTS = 256  # a byte names one
+_FACTORS = 2**14  # many times what any version writes; each drawn feature has a number for each
+_QUANTILES = 2**12  # of one channel or output, likewise
+_NORM = 1e30  # of features in float32, whose squares are summed
 _STEPS = 127  # of a map's greatest value
 
 
@@ -68,8 +72,8 @@ def parse_statistics(data: bytes, where: str) -> Statistics:
         tensors = {name: raw_view(raw) for name, raw in file.tensors.items()}
         count = sum(name.startswith("activity.") for name in tensors)
         found = Statistics(
-            images=int(header["images"]),
-            norm=float(header["norm"]),
+            images=header["images"],
+            norm=header["norm"],
             **(_mixture(tensors) if header["version"] == VERSION else _single(tensors)),
             activity=[tensors[f"activity.{index}"].float() / 255 for index in range(count)],
             output_mean=tensors["output.mean"].float(),
@@ -125,19 +129,40 @@ def _expect_shapes(found: Statistics) -> None:
         expected += (([tuple(each.shape) for each in found.mixing], matrices),)
     if any(tuple(shape) != tuple(wanted) for shape, wanted in expected):
         raise ValueError("tensors that do not fit each other")
+    if components > _COMPONENTS or len(found.factors) > _FACTORS or len(outputs) != 1:
+        raise ValueError("more than anybody records")
+    if any(not (number == 0 or 2 <= number <= _QUANTILES) for number in _numbers_of_quantiles(found)):
+        raise ValueError("quantiles of no distribution")
     if (
         found.component.numel()
         and not 0 <= int(found.component.min()) <= int(found.component.max()) < components
     ):
         raise ValueError("a component that is not there")
-    if not bool((found.shares >= 0).all()) or not float(found.shares.sum()) > 0:
+    if not float(found.shares.sum()) > 0:
         raise ValueError("shares of no images")
+    _expect_values(found)
+
+
+def _numbers_of_quantiles(found: Statistics) -> tuple[int, int]:
+    return found.quantiles.shape[-1], found.output_quantiles.shape[-1]
+
+
+def _expect_values(found: Statistics) -> None:
+    """What is counted, a norm, a variance or a part of something is no number below zero."""
+    if type(found.images) is not int or not 0 < found.images < 2**53:
+        raise ValueError("a number of images that is none")
+    if type(found.norm) not in (int, float) or not 0 <= found.norm <= _NORM:
+        raise ValueError("a norm that is none")
     values = (
-        found.means, found.factors, found.rest, found.smoothness, found.quantiles,
-        found.output_mean, found.output_std, found.output_quantiles, found.shares, *found.mixing,
+        found.means, found.factors, found.quantiles, found.output_mean, found.output_quantiles, *found.mixing,
     )  # fmt: skip
-    if not all(map(math.isfinite, (found.norm, *(float(each.sum()) for each in values)))):
+    natural = found.shares, found.rest, found.smoothness, found.output_std, *found.activity
+    if not all(math.isfinite(float(each.sum())) for each in (*values, *natural)):
         raise ValueError("numbers that are not finite")
+    if any(bool((each < 0).any()) for each in natural) or any(
+        bool((each > 1).any()) for each in found.activity
+    ):
+        raise ValueError("numbers below zero, or parts of more than all")
 
 
 def _mixture(tensors: dict[str, Tensor]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,20 @@ def test_a_folder_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatc
     assert found == ["a.png", "b-.bmp", "c.jpeg", "é.png"]
     assert problems == [f"{root / 'b'}: cannot be read (Permission denied); expected a folder of images"]
     assert count_images(root) == 4
+
+
+def test_folders_in_each_other_deeper_than_python_calls(tmp_path: Path) -> None:
+    """A clone may hold such: a path may be long, and each of its names one letter."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("a", dir_fd=here)
+        below = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("1.png", os.O_CREAT, dir_fd=here))
+    os.close(here)
+    try:
+        assert count_images(tmp_path) == 1
+        assert walk(tmp_path) == ([f"{'a/' * 1200}1.png"], [])
+    finally:  # nor does Python delete them
+        subprocess.run(["rm", "-r", str(tmp_path / "a")], check=True)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legonet.ir.interpreter import function_of
+from legonet.ir.functions import function_of
 from legonet.ops.call import Call, Extent
 from legonet.ops.shapes import axes, broadcast, inferred
 from legonet.ops.table import ROWS

@@ -12,7 +12,8 @@ import torch
 from legonet.errors import BlockError
 from legonet.ir import interpreter
 from legonet.ir.flops import FlopCounter
-from legonet.ir.interpreter import GraphModule, function_of, result_shapes
+from legonet.ir.functions import function_of
+from legonet.ir.interpreter import GraphModule, result_shapes
 from legonet.ir.sizes import shapes_of, size_of
 from legonet.ops import recurrence
 from legonet.ops.row import Row

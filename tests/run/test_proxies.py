@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 
 from legonet.errors import LegonetError
+from legonet.graph.load import load_graph
 from legonet.network import Network
 from legonet.run import proxies as proxies_module
+from legonet.run.proxies import Proxies
+from legonet.store.workspace import Workspace
 from tests.run.faults import copy
 
 AUTO = "method: {name: auto, steps: 2, imagined: 16}"
@@ -82,6 +85,15 @@ def test_a_folder_that_is_not_there_is_told(graph: Path) -> None:
     (graph.parent / "anything").mkdir()
     with pytest.raises(LegonetError, match="holds no image"):
         Network.load(graph).plan()
+
+
+def test_a_name_that_no_system_takes_is_told(graph: Path) -> None:
+    loaded = load_graph(graph).graph.model_copy(update={"proxies": "a" * 300})
+    proxies = Proxies(loaded, graph.parent, Workspace(graph.parents[1]))
+    with pytest.raises(LegonetError, match="proxies: no folder"):
+        proxies.sha({})
+    with pytest.raises(LegonetError, match="proxies: no folder"):
+        proxies.put(Workspace(graph.parents[1]).store)
 
 
 def test_it_stays_in_the_workspace(graph: Path) -> None:

@@ -13,15 +13,20 @@ import torch
 from PIL import Image
 from torch import nn
 
+import legonet
 from legonet.blocks.build import build_block
 from legonet.blocks.files import read_block
 from legonet.blocks.schema import Block
 from legonet.cli.images import LONGEST_LINE, GivenImages
+from legonet.compile.export import export
 from legonet.data import pictures
 from legonet.data.pictures import read_image
+from legonet.distill.fitting.losses import value_and_jacobian
+from legonet.distill.fitting.optimise import optimise
 from legonet.errors import (
     BlockError,
     DataError,
+    DistillError,
     GraphError,
     LegonetError,
     PlanError,
@@ -31,7 +36,7 @@ from legonet.errors import (
 from legonet.graph.load import load_graph, parse_graph
 from legonet.graph.lock import read_lock
 from legonet.graph.schema import Input, Teacher
-from legonet.ir.interpreter import build_graph
+from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.modules import load_module
 from legonet.ir.sizes import shapes_of, size_of
 from legonet.plan.plan_file import is_plan, read_plan
@@ -87,8 +92,13 @@ def step(op: str, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         block(step("getitem", X, 2**62)),
         block(step("pad", X, [2**62] * 4)),
         block(step("mean.dim", X, [99])),
-        block(step("relu", X), w={"shape": [1] * 65}),
-        block(step("relu", X), w={"shape": [2**62] * 60}),
+        block(step("to.dtype", X, -1)),
+        block(step("to.dtype", X, 6)),
+        block(step("contiguous", X, memory_format=99)),
+        block(step("softmax.int", X, 1, 2**31)),
+        block(step("zeros", [1, {"batch": 1}], dtype=-1)),
+        block(step("add.Tensor", X, {"tensor": "w"}), w={"shape": [1] * 65}),
+        block(step("add.Tensor", X, {"tensor": "w"}), w={"shape": [2**62] * 60}),
     ],
 )
 def test_blocks_of_operations_that_no_torch_takes(data: dict[str, Any], tmp_path: Path) -> None:
@@ -96,6 +106,51 @@ def test_blocks_of_operations_that_no_torch_takes(data: dict[str, Any], tmp_path
     (tmp_path / "odd.json").write_text(json.dumps(data))
     with pytest.raises(LegonetError):
         _used(tmp_path / "odd.json")
+
+
+COMPUTED_BY_NONE: dict[str, dict[str, Any]] = {
+    "softmax of integers": step("softmax.int", X, 1, {"dtype": "int64"}),
+    "one number for a size": step("adaptive_avg_pool2d", X, 3),
+    "a size of three": step("upsample_bilinear2d.vec", X, [1, 1, 1], False, None),
+}
+
+
+def module_of(*steps: dict[str, Any]) -> GraphModule:
+    graph = Block.model_validate(block(*steps)).architecture
+    assert graph is not None
+    shapes_of(graph, (3, 8, 8))
+    return build_graph(graph)
+
+
+@pytest.mark.parametrize("what", COMPUTED_BY_NONE)
+def test_operations_whose_shapes_are_right_and_that_torch_does_not_compute(what: str) -> None:
+    """The shapes of a block are known without computing it: what else is wrong shows when it is run."""
+    module = module_of(COMPUTED_BY_NONE[what])
+    with pytest.raises(BlockError, match=r"^x: .* cannot be computed: .*bring the model in again"):
+        module(torch.zeros(2, 3, 8, 8))
+
+
+def test_an_export_says_so_too(workspace: Path) -> None:
+    network = legonet.load(workspace / "graphs" / "zoo.yaml").compile("cat:classify")
+    odd = module_of(COMPUTED_BY_NONE["one number for a size"])._calls[0][0]
+    for each in network.modules():
+        if isinstance(each, GraphModule) and each._calls:
+            each._calls[0] = (odd, [])
+    with pytest.raises(BlockError, match="cannot be computed"):
+        export(network, workspace / "app.pt2")
+    assert not (workspace / "app.pt2").exists()
+
+
+def test_modules_that_let_no_gradient_through() -> None:
+    module = module_of(
+        {"name": "cut", "op": "to.dtype", "args": [X, {"dtype": "int64"}]},
+        {"name": "x", "op": "to.dtype", "args": [{"ref": "cut"}, {"dtype": "float32"}]},
+    )
+    below = nn.Conv2d(3, 3, 1)
+    with pytest.raises(DistillError, match=r"no gradient passes through the modules \(element 0"):
+        optimise(below, lambda: module(below(torch.rand(1, 3, 8, 8))).mean(), 1, 0.1)
+    with pytest.raises(DistillError, match="no gradient passes"):
+        value_and_jacobian(module, module, torch.rand(2, 3, 8, 8), 1.0, 1.0, torch.Generator())
 
 
 @pytest.mark.parametrize("text", ["4", "null", '"text"', "[]", "[[1, 2]]"])

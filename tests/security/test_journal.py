@@ -10,7 +10,7 @@ import pytest
 
 from legonet.plan.facts import StoredAdapter
 from legonet.plan.plan import PlannedEdge
-from legonet.run.journal import JobRecord, Journal
+from legonet.run.journal import MOST_NOTES, JobRecord, Journal
 
 KEY, SHA = "a" * 64, "b" * 64
 
@@ -96,6 +96,43 @@ def test_a_view_that_never_ends_is_cut_short(path: Path, monkeypatch: pytest.Mon
     assert journal.history().estimate("dog:classify", "auto") is None
     journal.end(journal.begin("zoo"), "done")
     assert path.with_name("journal.sqlite.damaged").is_file()
+
+
+def test_a_value_that_is_longer_than_any_note_is_not_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of 256 MiB takes seconds to read, and becomes gigabytes of lists."""
+    changed(path, f"UPDATE jobs SET notes = '[{'[],' * 1000}1]'")  # noqa: S608
+    assert Journal(path).notes_of([KEY]) == {KEY: ()}
+    monkeypatch.setattr("legonet.run.journal.LONGEST", 2000)
+    journal = Journal(path)
+    assert journal.notes_of([KEY]) == {}
+    journal.end(journal.begin("zoo"), "done")
+    assert path.with_name("journal.sqlite.damaged").is_file()
+
+
+def test_values_that_are_very_many_are_read_so_far(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        changed(path, "INSERT INTO jobs SELECT * FROM jobs LIMIT 1")
+    (whole,) = Journal(path).runs("zoo", 5)
+    assert len(whole.jobs) == 4
+    monkeypatch.setattr("legonet.run.journal.MOST_TEXT", 100)
+    (some,) = Journal(path).runs("zoo", 5)
+    assert 0 < len(some.jobs) < 4
+    journal = Journal(path)
+    journal.end(journal.begin("zoo"), "done")
+    assert not journal.notes
+
+
+def test_what_is_noted_can_be_read_again(path: Path) -> None:
+    journal, edge = Journal(path), PlannedEdge("cow:classify", "add", "new", key="c" * 64, method="auto")
+    run = journal.begin("zoo")
+    journal.job(run, JobRecord(edge, "done", 1.0, notes=("x" * 10**6,) * 100))
+    journal.end(run, "done")
+    assert len(Journal(path).notes_of(["c" * 64])["c" * 64]) == MOST_NOTES
+    again = Journal(path)
+    again.end(again.begin("zoo"), "done")
+    assert not again.notes
 
 
 @pytest.mark.parametrize("schema", ["CAST(X'43FFFE' AS TEXT)", "'CREATE'", "X'00'"])

@@ -104,6 +104,8 @@ def export(
             f"{path}: a folder of something else; expected a new or an empty one; choose another"
         )
     network = network.eval()
+    with torch.no_grad():  # what torch cannot compute is told by the operation's name, not by an exporter
+        network.by_path(torch.zeros(1, *(network.input_shape or (1, 1, 1))))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:

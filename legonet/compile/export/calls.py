@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from legonet.errors import ExportError
+from legonet.ir.functions import function_of
 from legonet.ir.graph import Operation
-from legonet.ir.interpreter import function_of
 from legonet.ops.spelling import Given
 from legonet.ops.table import row_of
 

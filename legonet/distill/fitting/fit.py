@@ -15,8 +15,7 @@ from legonet.distill.fitting.count import Given, metered, metered_fit
 from legonet.distill.fitting.estimate import Estimate, expect
 from legonet.distill.fitting.initialisation import STRANGERS
 from legonet.distill.flops.meter import Meter
-from legonet.distill.pullback import Pullback
-from legonet.errors import DistillError
+from legonet.distill.recorded import expect_own
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
 from legonet.plan.weak import weak
@@ -77,7 +76,9 @@ def fit(
     Raises:
         DistillError: The adapter cannot be fitted by its method, from what is given.
     """
-    _expect_own_statistics(edge)
+    expect_own(edge.statistics, edge.teacher_module, edge.source, edge.path)
+    generic = edge.generic_statistics, edge.task_module, edge.target, edge.path
+    expect_own(*generic, "the generic task module's teacher")
     if spec.activation is None:
         spec = spec.model_copy(update={"activation": "none" if _has_signs(edge) else "relu"})
     with torch.random.fork_rng(devices=[]):
@@ -133,23 +134,6 @@ def remarks(edge: Edge, expected: Estimate, images: int) -> list[str]:
         )
     mark = weak(path, expected.quality(), statistics=known is not None, images=images >= FEW)
     return found if mark is None else [*found, str(mark)]
-
-
-def _expect_own_statistics(edge: Edge) -> None:
-    """Refuse statistics that were recorded at another cut, or of another architecture."""
-    for statistics, module, shape, whose in (
-        (edge.statistics, edge.teacher_module, edge.source, "the teacher"),
-        (edge.generic_statistics, edge.task_module, edge.target, "the generic task module's teacher"),
-    ):
-        if statistics is None:
-            continue
-        recorded = tuple(statistics.mean.shape), [tuple(each.shape) for each in statistics.activity]
-        if recorded != (tuple(shape), Pullback(module, shape).relu_shapes):
-            raise DistillError(
-                f"{edge.path}: the statistics of {whose} are of features {recorded[0]} and "
-                f"{len(recorded[1])} ReLUs; expected features {tuple(shape)} and the ReLUs above its cut; "
-                "they were recorded at another cut: run `legonet teacher record`"
-            )
 
 
 def _has_signs(edge: Edge) -> bool:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from legonet.distill.gradients import passing
 from legonet.outputs.losses import mismatch
 
 __all__ = ["mismatch", "output_scale", "value_and_jacobian"]
@@ -48,8 +49,9 @@ def value_and_jacobian(
     with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
         output, wanted = student(x), teacher(x)
     signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1
-    (target,) = torch.autograd.grad(wanted, x, signs)
-    (found,) = torch.autograd.grad(output, x, signs, create_graph=True)
+    with passing():
+        (target,) = torch.autograd.grad(wanted, x, signs)
+        (found,) = torch.autograd.grad(output, x, signs, create_graph=True)
     apart = (found - target).square().sum() / target.square().sum().clamp_min(1e-12)
     wanted = wanted.detach()
     return mismatch(output, wanted, scale) + weight * apart, output, wanted

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from legonet.distill.fitting.checkpoint import DescentState
 from legonet.distill.fitting.context import StepCallback
+from legonet.distill.gradients import passing
 
 
 def optimise(
@@ -51,7 +52,8 @@ def optimise(
     for step in range(done, steps):
         value = loss()
         optimiser.zero_grad(set_to_none=True)
-        value.backward()
+        with passing():
+            value.backward()
         optimiser.step()
         if schedule is not None:
             schedule.step()

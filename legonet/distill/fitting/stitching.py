@@ -42,6 +42,7 @@ from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
 from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
 from legonet.distill.pullback import Shape
+from legonet.distill.recorded import expect_own
 from legonet.distill.synthesis.augment import cutmix, mixed_batch
 from legonet.distill.synthesis.inversion import invert
 from legonet.errors import DistillError
@@ -98,6 +99,7 @@ def fit_stitched(
             f"{edge.path}: the category module gives features of shape {shapes[0]}, the teacher's own "
             f"{shapes[1]}; expected feature maps (channels, height, width) of both; {MAPS}"
         )
+    expect_own(edge.statistics, edge.teacher_module, shapes[1], edge.path)
     same = _same(edge.task_module, edge.teacher_module)
     before, steps = metered_stitching(edge, own_category_module, spec, given_in(samples), same)
     if upper is None and same:

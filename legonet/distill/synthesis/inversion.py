@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from legonet.data.leaves import leaves_images
 from legonet.distill.fitting.context import outputs_of
 from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
+from legonet.distill.gradients import passing
 from legonet.distill.memory import in_parts, kept_together
 from legonet.distill.synthesis.activation_matching import ActivationMismatch
 from legonet.graph.schema import Input
@@ -72,7 +73,9 @@ def invert(
     for _ in range(STEPS):
         optimiser.zero_grad(set_to_none=True)
         for below in modules:  # one after the other: less memory
-            activation_mismatch(in_parts(below, (images - mean) / std, kept)).backward()
+            loss = activation_mismatch(in_parts(below, (images - mean) / std, kept))
+            with passing():
+                loss.backward()
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from legonet.errors import TeacherError
 from legonet.graph.suggest import did_you_mean, listed
+from legonet.ir.functions import function_of
 from legonet.ir.graph import ModelGraph, Operation
-from legonet.ir.interpreter import function_of
 from legonet.teachers.tracing.traced import Traced
 
 # What a step makes of its numbers: the operation and its arguments after the first; how many it takes.

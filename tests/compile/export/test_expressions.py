@@ -12,8 +12,9 @@ from torch import Tensor
 
 from legonet.compile.export.expressions import expression, literal
 from legonet.compile.export.wrap import wrapped
+from legonet.ir.functions import function_of
 from legonet.ir.graph import Operation
-from legonet.ir.interpreter import bound, constant, function_of
+from legonet.ir.interpreter import bound, constant
 from legonet.ops.spelling import FUNCTIONAL, METHOD, OPERATORS, SPREAD, TORCH
 from legonet.ops.table import ROWS
 from tests.ops.calls import CALLS as ONE_CALL
