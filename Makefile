@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 
 test: check
 	# One thread for each worker. What children import is compiled once, wherever bytecode is switched off.
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

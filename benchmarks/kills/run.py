@@ -55,5 +55,5 @@ def run_kills(points: int, seed: int, only: str, say: Callable[[str], None] = la
                 rows.append(row)
                 took = time.monotonic() - begin
                 said = f"{row.what}: {row.times} times ({row.ended_how}), {row.same} the same afterwards"
-            say(f"{said}, {row.left} left, {took:.0f} s")
+                say(f"{said}, {row.left} left, {took:.0f} s")
     return rows

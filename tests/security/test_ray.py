@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("ray")
+
 from legonet.run.executors.ray import RayExecutor
 from legonet.store.blobs import MemoryStore
 
-pytest.importorskip("ray")
 # As the kernel writes it, in the order of the machine's bytes: 127.0.0.1, the same in a socket of IPv6, ::1.
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own

@@ -28,7 +28,7 @@ from legonet.distill.synthesis.sources.drawn import drawn
 from legonet.ir.sizes import size_of
 
 HALF = 5  # given images that take half of a batch, the imagined ones the other half
-BESIDES_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
+MORE_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
 AT_ONCE = 800  # features that are drawn together
 LABELS = 0.1  # weight of the task loss
 
@@ -71,9 +71,9 @@ class Refinement:
         self._step = 2 * student + 3 * size_of(context.adapter.graph, edge.source).operations
         self._images = 0 if context.images is None else len(context.images)
         given = share_of_given(context, BATCH, HALF, material.imagined is not None)
-        drawn = 0 if material.drawn is None else (BATCH - given) // BESIDES_SHARE
+        more = 0 if material.drawn is None else (BATCH - given) // MORE_SHARE
         sources = (material.given, material.imagined, material.drawn)
-        shares = (given, BATCH - given - drawn, drawn)
+        shares = (given, BATCH - given - more, more)
         learned = [
             (each, share) for each, share in zip(sources, shares, strict=True) if each is not None and share
         ]
@@ -151,9 +151,9 @@ def gather(context: Context, count: int) -> Material | None:
         None where there is nothing.
     """
     imagined, images, labels = synthetic_features(context, count), context.images, context.labels
-    besides_those, held_out = None, []
+    many, held_out = None, []
     if imagined is not None:
-        besides_those = _drawn(context, besides(len(imagined), context.edge.source))
+        many = _many(context, besides(len(imagined), context.edge.source))
         held_out.append(imagined[::HELD_OUT])
         imagined = imagined[_others(len(imagined))]
     if images is not None and context.features is not None and (len(images) >= FEW or imagined is None):
@@ -168,10 +168,10 @@ def gather(context: Context, count: int) -> Material | None:
         return None
     given = None if images is None else augmented_features(context, images)
     labelled = None if given is None or labels is None or images is None else given[: len(images)]
-    return Material(imagined, besides_those, given, labelled, labels, torch.cat(held_out))
+    return Material(imagined, many, given, labelled, labels, torch.cat(held_out))
 
 
-def _drawn(context: Context, count: int) -> Tensor | None:
+def _many(context: Context, count: int) -> Tensor | None:
     """Features from the teacher's statistics, some at a time: each channel's values are sorted."""
     parts = [min(AT_ONCE, count - done) for done in range(0, count, AT_ONCE)]
     found = [drawn(context.edge, each, context.generator, context.device) for each in parts]
