@@ -18,7 +18,7 @@ from legonet.ir.graph import ModelGraph, Shape
 from legonet.ir.sizes import shapes_of
 
 TOGETHER = 2**25  # bytes of inputs that go through a module together
-KEPT = 2**29  # bytes of results that a descent keeps of a batch
+KEPT = 2**30  # bytes of results that a descent keeps of a batch
 
 
 def together(inputs: Tensor, most: int) -> int:
@@ -39,6 +39,8 @@ def kept_together(*modules: tuple[ModelGraph, Shape]) -> int:
 def in_parts(path: Callable[[Tensor], Tensor], features: Tensor, most: int) -> Tensor:
     """A path's outputs with their gradients, of at most so many features at a time.
 
+    What the last part keeps is used up first, so that it alone need not be computed again.
+
     Args:
         path: What is differentiated; it draws nothing at random.
         features: (batch, …).
@@ -49,4 +51,6 @@ def in_parts(path: Callable[[Tensor], Tensor], features: Tensor, most: int) -> T
     """
     if len(features) <= most:
         return path(features)
-    return torch.cat([checkpoint(path, each, use_reentrant=False) for each in features.split(most)])
+    before, last = features[:-most], features[-most:]
+    again = [checkpoint(path, each, use_reentrant=False) for each in before.split(most)]
+    return torch.cat([*again, path(last)])

@@ -14,6 +14,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from legonet.distill.flops.closed_form import RIDGES
 from legonet.distill.flops.refinement import (
+    compared,
     descent_operations,
     held_out,
     material_operations,
@@ -104,7 +105,7 @@ class Auto(Method):
         """Those that are tried, each judged with every ridge and at its end, and so is the identity."""
         features = work.affordable(self.features)
         solved, seen = work.closed_form(DRAWS, len(RIDGES)), work.images + features
-        judged = work.judged(held_out(work, features))
+        judged = work.judged(compared(held_out(work, features), work.judged(1)))
         if not work.alike:
             return (3 if self.start is None else 1) * judged
         if self.start is None:

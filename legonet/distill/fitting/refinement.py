@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, StepCallback, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import optimise
-from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, besides, refinement_steps
+from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, besides, compared, refinement_steps
 from legonet.distill.synthesis.augment import augmented_features, share_of_given
 from legonet.distill.synthesis.features import synthetic_features
 from legonet.distill.synthesis.sources.drawn import drawn
@@ -68,7 +68,9 @@ class Refinement:
         self._scale = output_scale(self._wanted)
         edge = context.edge
         student = size_of(context.student.graph, edge.target).operations
-        self._step = 2 * student + 3 * size_of(context.adapter.graph, edge.source).operations
+        adapter = size_of(context.adapter.graph, edge.source).operations
+        self._step = 2 * student + 3 * adapter
+        self._apart = -(-len(material.held_out) // compared(len(material.held_out), student + adapter))
         self._images = 0 if context.images is None else len(context.images)
         given = share_of_given(context, BATCH, HALF, material.imagined is not None)
         more = 0 if material.drawn is None else (BATCH - given) // MORE_SHARE
@@ -87,9 +89,9 @@ class Refinement:
 
     def judge_start(self) -> float:
         """The same but for the outputs' offset, which pseudo-gradients do not see."""
-        found, axes = self._found(), [0, *range(2, self._wanted.ndim)]
-        moved = found + (self._wanted - found).mean(axes, keepdim=True)
-        return float(self._context.edge.meaning.disagreement(moved, self._wanted, self._scale))
+        found, wanted = self._found(self._apart), self._wanted[:: self._apart]
+        moved = found + (wanted - found).mean([0, *range(2, wanted.ndim)], keepdim=True)
+        return float(self._context.edge.meaning.disagreement(moved, wanted, self._scale))
 
     def refine(
         self,
@@ -117,10 +119,10 @@ class Refinement:
             state=context.descent(),
         )
 
-    def _found(self) -> Tensor:
-        return outputs_of(
-            nn.Sequential(self._context.adapter, self._context.student), self._material.held_out
-        )
+    def _found(self, apart: int = 1) -> Tensor:
+        """The path's outputs on every so many of the held-out features."""
+        path = nn.Sequential(self._context.adapter, self._context.student)
+        return outputs_of(path, self._material.held_out[::apart])
 
     def _loss(self) -> Tensor:
         context, material, chosen = self._context, self._material, []

@@ -15,6 +15,8 @@ MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
 BESIDES = 3  # times as many features are drawn besides those of all sources, where there are statistics
 HELD_OUT = 5  # one feature in so many is held out
+STARTING = 64  # held-out features that starts are compared on at least,
+COMPARING = 10**11  # and operations that it may take for each, so that large modules have no more
 FEW = 40  # given images are held out too from this number on
 COPIES = 16  # of a given image, at most
 ENOUGH = 6400  # given images that need no copies
@@ -69,6 +71,16 @@ def tries_expected(tries: int) -> float:
 def held_out(work: Work, features: int) -> int:
     """How many features the adapter is judged by."""
     return (features + (work.images if work.images >= FEW else 0)) // HELD_OUT
+
+
+def compared(held_out: int, once: int) -> int:
+    """On how many of the held-out features starts are compared.
+
+    Args:
+        held_out: How many there are.
+        once: Operations of the path for one.
+    """
+    return min(held_out, max(STARTING, COMPARING // max(1, once)))
 
 
 def material_operations(work: Work, features: int) -> int:

@@ -116,6 +116,23 @@ def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPa
     assert estimate == pytest.approx(counter.operations, rel=0.15)
 
 
+def test_starts_of_large_modules_are_compared_on_few_features(
+    known: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
+    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
+    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    spec = Adapter.model_validate({"kernel": 3, "method": {**METHODS[0], "imagined": 400}})
+    every = fit_operations(joined(known), spec, 0, False)
+    monkeypatch.setattr("legonet.distill.flops.refinement.COMPARING", 1)
+    monkeypatch.setattr("legonet.distill.flops.refinement.STARTING", 8)  # of 80
+    with Counted() as counter:
+        fit(known, spec, None)
+    estimate = fit_operations(joined(known), spec, 0, False)
+    assert estimate < 0.9 * every
+    assert estimate == pytest.approx(counter.operations, rel=0.1)
+
+
 def test_a_fit_between_architectures_descends_longer_and_solves_nothing(
     known: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
