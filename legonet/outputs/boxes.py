@@ -248,9 +248,10 @@ class BoxesOutput(Output):
 
         Labels that no image has are not counted; without any object there is nothing to measure, which is 0.
         """
-        from legonet.outputs.detection import RIGHT, average_precision
+        from legonet.outputs.average_precision import average_precisions
+        from legonet.outputs.detection import RIGHT
 
-        known = [average_precision(output, labels, label) for label in range(len(self.labels))]
+        known = average_precisions(output, labels, len(self.labels))
         values = [each for each in known if each is not None]
         return {f"AP@{RIGHT:g}": sum(values) / len(values) if values else 0.0}
 
