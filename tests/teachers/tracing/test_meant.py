@@ -11,7 +11,7 @@ from torch.nn import functional
 from torchvision.transforms import Normalize
 
 from legonet.errors import TeacherError
-from tests.teachers.tracing.test_plain import SHAPE, expect_taken_in, teacher
+from tests.teachers.tracing.test_plain import expect_taken_in, teacher
 
 PROTOTYPES = torch.rand(5, 4, generator=torch.Generator().manual_seed(0))
 HALF = torch.tensor([True, False, True, False])
