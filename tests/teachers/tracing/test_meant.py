@@ -124,9 +124,20 @@ def scripted_inside() -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 4, 3), torch.jit.script(nn.ReLU()))
 
 
+class Detector(Net):
+    """As those of torchvision: what it gives follows the values of boxes."""
+
+    __module__ = "torchvision.models.detection.fcos"
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = self.conv(images)
+        return found[found.amax((1, 2, 3)) > 0.5] if found.max() > 0.5 else found
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Detector(torch.relu), "Detector is a detector, .* give its `backbone` .*, or a module of"),
         (prepared, r"cat\.1: it is prepared for quantisation \(FakeQuantize\); .* before it was prepared"),
         (scripted_inside, r"cat\.1: it is a TorchScript model; expected the Python model"),
         (ByName, r"takes no argument but by name, pixel_values; .* self\.model\(pixel_values=images\)"),
