@@ -60,7 +60,8 @@ class Kinship:
 def _sample_of(source: TeacherSource, name: str) -> Sample:
     with suppress(LegonetError, OSError):  # it is told when it is cut
         content = source.content()
-        tensors = read_tensors(mapped(content, name), name).tensors if isinstance(content, Path) else content
+        data = mapped(content, name) if isinstance(content, Path) else content
+        tensors = data if isinstance(data, Mapping) else read_tensors(data, name).tensors
         matrices = [
             (key, each) for key, each in tensors.items() if len(each.shape) > 1 and each.dtype in _FORMS
         ]

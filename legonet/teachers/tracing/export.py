@@ -210,6 +210,8 @@ def _reason(error: Exception) -> str:
         return _CONDITION
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
         return _BATCH_ONLY
+    if "unhashable" in text and "SymInt" in text:
+        return "it keeps something by the number of images, which may be any"
     return first_line(error)
 
 

@@ -37,8 +37,8 @@ class InFloat32(TorchFunctionMode):
     ) -> Any:
         if _TO_TYPE.get(func) in self._types:
             func = Tensor.float
-        args, kwargs = pytree.tree_map_only(torch.dtype, self._meant, (args, dict(kwargs or {})))
-        return func(*args, **kwargs)
+        given, named = pytree.tree_map_only(torch.dtype, self._meant, (args, kwargs or {}))
+        return func(*given, **named)
 
     def _meant(self, kind: torch.dtype) -> torch.dtype:
         return torch.float32 if kind in self._types else kind

@@ -124,6 +124,14 @@ def scripted_inside() -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 4, 3), torch.jit.script(nn.ReLU()))
 
 
+class Keyed(Net):
+    """Keeps what it computed by the whole shape that it saw."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        x, kept = self.conv(images), dict[torch.Size, float]()
+        return x * kept.setdefault(x.shape, 2.0)
+
+
 class Detector(Net):
     """As those of torchvision: what it gives follows the values of boxes."""
 
@@ -137,6 +145,7 @@ class Detector(Net):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Keyed(torch.relu), r"at .*test_meant\.py:\d+: it keeps something by the number of images"),
         (lambda: Detector(torch.relu), "Detector is a detector, .* give its `backbone` .*, or a module of"),
         (prepared, r"cat\.1: it is prepared for quantisation \(FakeQuantize\); .* before it was prepared"),
         (scripted_inside, r"cat\.1: it is a TorchScript model; expected the Python model"),
