@@ -214,7 +214,7 @@ ROWS = (
     *rows("lt.Scalar lt.Tensor", shape=broadcast_shape, python="<"),
     Row("bitwise_and.Tensor", shape=broadcast_shape, python="&"),
     Row("bitwise_or.Tensor", shape=broadcast_shape, python="|"),
-    Row("bitwise_xor.Tensor", shape=broadcast_shape, python="^"),
+    Row("bitwise_xor.Tensor", shape=broadcast_shape, python=TORCH),
     *rows(
         "bitwise_not floor logical_and logical_not logical_or logical_xor round sign",
         shape=broadcast_shape,
