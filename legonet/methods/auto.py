@@ -18,6 +18,7 @@ from legonet.distill.flops.refinement import (
     descent_operations,
     held_out,
     material_operations,
+    patience_expected,
     tries_expected,
 )
 from legonet.distill.flops.work import Work
@@ -96,10 +97,10 @@ class Auto(Method):
         return work.synthetic(features) + material_operations(work, features)
 
     def _refined(self, work: Work, tries: int, patience: int | None = None) -> int:
-        if patience is None:  # strangers of one architecture are found out by the closed form alone
-            patience = 1 if work.alike else PATIENCE
-        once = descent_operations(work, self.steps, work.affordable(self.features), patience)
-        return round(tries_expected(tries) * once)
+        times = patience_expected(work, PATIENCE) if patience is None else patience
+        once = descent_operations(work, self.steps, work.affordable(self.features), times)
+        # Without a common base the start is so poor that the first try makes it better.
+        return round((tries_expected(tries) if times == 1 else 1) * once)
 
     def _starts(self, work: Work) -> int:
         """Those that are tried, each judged with every ridge and at its end, and so is the identity."""
@@ -109,7 +110,8 @@ class Auto(Method):
         if not work.alike:
             return (3 if self.start is None else 1) * judged
         if self.start is None:
-            starts = len(MASKS) * (solved + (len(RIDGES) + 1) * judged) + 2 * judged
+            tried = len(MASKS) + work.strangers  # once more with the units in order, where they are not
+            starts = tried * (solved + (len(RIDGES) + 1) * judged) + 2 * judged
             return starts + seen * work.teacher * MASKS.count("imagined")
         masks = seen * work.teacher if self.start.masks == "imagined" else 0
         return work.closed_form(self.start.draws) + masks + judged

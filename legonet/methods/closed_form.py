@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from legonet.distill.flops.matching import matching_operations
+from legonet.distill.flops.refinement import patience_expected
 from legonet.distill.flops.work import Work
 from legonet.graph.fields import Natural
 from legonet.graph.method import Method
@@ -39,8 +40,9 @@ class ClosedForm(Solving, Method):
             operations += work.synthetic(features) + (features + work.images) * work.teacher
         return operations
 
-    def _matched(self, work: Work, patience: int = 1) -> int:
-        steps = patience * self.matching
+    def _matched(self, work: Work, patience: int | None = None) -> int:
+        times = patience_expected(work, PATIENCE) if patience is None else patience
+        steps = round(times * self.matching)
         return matching_operations(work, SYNTHESISED, steps) if steps else 0
 
     def fit(self, context: Context) -> dict[str, float]:

@@ -169,9 +169,13 @@ ROWS = (
     Row("tanh", **_SMOOTH, python=TORCH, layer=plain("nn.Tanh")),
     Row("log_sigmoid", **_SMOOTH),
     *rows(
-        "asinh atan clamp_max cos cosh erf erfc exp exp2 expm1 log1p sin sinh tan", **_SMOOTH, python=TORCH
+        "asinh atan clamp_max cos cosh erf erfc exp exp2 expm1 log1p sin sinh tan",
+        **_SMOOTH,
+        python=TORCH,
     ),
-    *rows("log log10 log2 reciprocal rsqrt sqrt", **_AT_ONE, python=TORCH),
+    *rows("digamma lgamma log log10 log2 reciprocal rsqrt sqrt", **_AT_ONE, python=TORCH),
+    *rows("atan2 hypot", **{**_AT_ONE, **_COMBINED, "per_channel": False}, python=TORCH),
+    Row("logaddexp", **{**_SMOOTH, **_COMBINED, "per_channel": False}, python=TORCH),
     Row("pow.Scalar", **_POWER, units=alignment.combined),
     Row("pow.Tensor_Tensor", **_POWER, units=alignment.combined, python=_spell_power),
     Row("glu", transposed, nominal.computed, POINT, _halved, units=_halves_units, python=FUNCTIONAL),
@@ -185,7 +189,7 @@ ROWS = (
         "std_mean.correction std_mean.dim var_mean.correction var_mean.dim",
         **{**_SIZE, "nominal": _sized},
     ),
-    Row("linalg_norm", **_SIZE),
+    *rows("linalg_matrix_norm linalg_matrix_norm.str_ord linalg_norm", **_SIZE),
     Row("linalg_vector_norm", **_SIZE, units=partial(alignment.reduced, place=2, kept=3), python=_spell_norm),
     Row("norm.ScalarOpt_dim", **_SIZE, units=partial(alignment.reduced, place=2, kept=3)),
     *rows(
@@ -205,13 +209,19 @@ ROWS = (
     *rows("eq.Scalar eq.Tensor", shape=broadcast_shape, python="=="),
     *rows("ne.Scalar ne.Tensor", shape=broadcast_shape, python="!="),
     *rows("ge.Scalar ge.Tensor", shape=broadcast_shape, python=">="),
-    Row("gt.Scalar", shape=broadcast_shape, python=">"),
-    Row("le.Scalar", shape=broadcast_shape, python="<="),
+    *rows("gt.Scalar gt.Tensor", shape=broadcast_shape, python=">"),
+    *rows("le.Scalar le.Tensor", shape=broadcast_shape, python="<="),
     *rows("lt.Scalar lt.Tensor", shape=broadcast_shape, python="<"),
     Row("bitwise_and.Tensor", shape=broadcast_shape, python="&"),
     Row("bitwise_or.Tensor", shape=broadcast_shape, python="|"),
+    Row("bitwise_xor.Tensor", shape=broadcast_shape, python=TORCH),
     *rows(
-        "bitwise_not floor logical_and logical_not logical_or round sign", shape=broadcast_shape, python=TORCH
+        "bitwise_not floor logical_and logical_not logical_or logical_xor round sign",
+        shape=broadcast_shape,
+        python=TORCH,
     ),
-    *rows("div.Tensor_mode floor_divide fmod.Scalar remainder.Scalar", shape=broadcast_shape),
+    *rows(
+        "div.Tensor_mode floor_divide fmod.Scalar fmod.Tensor remainder.Scalar remainder.Tensor",
+        shape=broadcast_shape,
+    ),
 )

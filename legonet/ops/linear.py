@@ -150,6 +150,7 @@ ROWS = (
     *rows("bilinear dot einsum inner mv outer", **_PRODUCT, python=TORCH),
     *rows("cross linalg_cross tensordot", **_PRODUCT),
     Row("cosine_similarity", _cosine, nominal.zero, f"product rule: {POINT}; features have size 1"),
+    *rows("cdist pairwise_distance", pull=transposed, nominal=nominal.computed, source=POINT),
     Row("baddbmm", transposed, nominal.affine, f"product rule: {POINT}", python=TORCH),
     Row("embedding", units=alignment.looked_up, python=_embedding),
 )

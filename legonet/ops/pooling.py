@@ -95,6 +95,31 @@ def _ordered(call: Call, gradient: Gradient, place: int, kept: int | None = None
     return [(share / data.shape[axis]).expand(data.shape)]
 
 
+def _greatest_so_far(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """The greatest of those before it along an axis as their mean."""
+    import torch
+
+    axis = call.argument(1, name="dim")
+
+    def mean(data: Tensor) -> Tensor:
+        count = torch.arange(1, data.shape[axis] + 1, dtype=data.dtype, device=data.device)
+        return data.cumsum(axis) / count.view(-1, *[1] * (data.ndim - 1 - axis % data.ndim))
+
+    return replaced(call, mean, first(gradient))
+
+
+def _scattered(call: Call, gradient: Gradient) -> list[Tensor | None]:
+    """What the greatest or least is put in places as the mean of all that comes to each."""
+    how, keywords = call.argument(4, name="reduce"), dict(call.keywords)
+    arguments = list(call.arguments)
+    if how in ("amax", "amin"):
+        if len(arguments) > 4:
+            arguments[4] = "mean"
+        else:
+            keywords["reduce"] = "mean"
+    return transposed(Call(call.name, call.operation, call.function, arguments, keywords), gradient)
+
+
 def _unpooled(call: Call, gradient: Gradient) -> list[Tensor | None]:
     """Unpooling to where maxima were, each place of a window as likely: the mean of G over the window."""
     import torch.nn.functional as F
@@ -211,6 +236,8 @@ ROWS = (
     Row("max_unpool2d", _unpooled, nominal.zero, "the mean over windows"),
     *rows("aminmax median.dim", pull=partial(_ordered, place=1, kept=2), **_ORDERED),
     *rows("kthvalue quantile.scalar", pull=partial(_ordered, place=2, kept=3), **_ORDERED),
+    *rows("cummax cummin", pull=_greatest_so_far, **_ORDERED),
+    Row("scatter_reduce.two", pull=_scattered, **_ORDERED),
     Row("sort", pull=partial(_ordered, place=1), **_ORDERED),
     Row("topk", pull=partial(_ordered, place=2), **_ORDERED),
     *rows(

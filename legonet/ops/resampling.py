@@ -86,10 +86,10 @@ ROWS = (
     Row("_upsample_bicubic2d_aa.vec", **_RESAMPLED, python=_spell_resized("bicubic", antialias="True")),
     *rows(
         """
-        affine_grid_generator col2im diff fft_fft fft_fft2 fft_fftn fft_ifft fft_ifft2 fft_ifftn fft_irfft
-        fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn grid_sampler imag index_add real scatter.value
-        scatter_add upsample_linear1d.vec upsample_nearest1d.vec upsample_trilinear3d.vec
-        _upsample_nearest_exact2d.vec
+        affine_grid_generator col2im complex cumulative_trapezoid.dx diff fft_fft fft_fft2 fft_fftn fft_ifft
+        fft_ifft2 fft_ifftn fft_irfft fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn grid_sampler imag
+        index_add index_fill.int_Scalar nanmean real scatter.value scatter_add trapz.dx upsample_linear1d.vec
+        upsample_nearest1d.vec upsample_trilinear3d.vec _upsample_nearest_exact2d.vec
         """,
         **_LINEAR,
     ),

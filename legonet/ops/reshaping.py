@@ -344,8 +344,9 @@ ROWS = (
     Row("view_as_complex", **_UNALIGNED, any_layout=""),
     *rows(
         """
-        diagonal fft_fftshift fft_ifftshift fliplr flipud hstack im2col index_put mH mT ravel reflection_pad1d
-        replication_pad1d resolve_conj resolve_neg rot90 scatter.src view_as_real vstack
+        diag_embed diagonal fft_fftshift fft_ifftshift fliplr flipud hstack im2col index_copy index_put mH mT
+        ravel reflection_pad1d replication_pad1d resolve_conj resolve_neg rot90 scatter.src view_as_real
+        vstack
         """,
         **_UNALIGNED,
     ),

@@ -26,6 +26,7 @@ class OperationCount:
         crossing: A teacher's cut, by its name.
         images: How many are given, by path.
         labelled: Paths whose images have labels.
+        strangers: Whether two teachers of one architecture have no weights in common, by their names.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class OperationCount:
         crossing: Callable[[str], Crossing],
         images: Mapping[str, int],
         labelled: frozenset[str],
+        strangers: Callable[[str, str], bool],
     ) -> None:
         self._graph, self._teachers, self._find = graph, teachers, crossing
-        self._images, self._labelled = images, labelled
+        self._images, self._labelled, self._are_strangers = images, labelled, strangers
         self._crossings: dict[str | None, Crossing | None] = {None: None}
         self._counts: dict[tuple[object, ...], int | None] = {}
 
@@ -68,12 +70,21 @@ class OperationCount:
         statistics = at is not None and at.statistics is not None
         spec = self._graph.adapters.get(path) or self._graph.tasks[task].adapter
         given = self._images.get(path, 0), path in self._labelled
-        key = id(f), id(g), id(own), id(spec), at is None, bridged, same, statistics, given
+        apart = teacher is not None and self._strangers(g_giver or "", teacher, g, own)
+        key = id(f), id(g), id(own), id(spec), at is None, bridged, same, statistics, given, apart
         if key not in self._counts:
             below = own.below if bridged else None
-            joined = Joined(f.below, g.above, own.above, g.port.shape, below, same, statistics, g.port.maps)
+            joined = Joined(
+                f.below, g.above, own.above, g.port.shape, below, same, statistics, g.port.maps, apart
+            )
             self._counts[key] = _count(joined, spec, at is None, *given)
         return self._counts[key]
+
+    def _strangers(self, giver: str, teacher: str, g: Crossing, own: Crossing) -> bool:
+        """Whether g_S and g_T are of one architecture and nothing else; files are looked into."""
+        if giver == teacher or g.above.rectified != own.above.rectified:
+            return False
+        return self._are_strangers(giver, teacher)
 
     def once(self, path: str, teacher: str | None) -> int | None:
         """Of one example's pass through the path's task module; None where its size is not known."""

@@ -18,6 +18,7 @@ from legonet.run.journal import Journal
 from legonet.run.prepare import Sources, facts, lock_teachers, without_doubtful
 from legonet.store.blobs import BlobStore
 from legonet.teachers.crossing import Crossing
+from legonet.teachers.kinship import Kinship
 from legonet.teachers.one_sided import ADVICE, one_sided
 
 _LOOKED_AT = 100  # files of statistics
@@ -88,7 +89,10 @@ def make_plan(
     lock = without_doubtful(lock, journal)
     graph = settled(graph, lock, {name: each.task_module for name, each in teachers.items()})
     known = facts(teachers, lock, store, sample_facts.fingerprints, sample_facts.labelled, proxies)
-    count = OperationCount(graph, teachers, crossing, sample_facts.images, sample_facts.labelled)
+    kinship = Kinship(sources.__getitem__)
+    count = OperationCount(
+        graph, teachers, crossing, sample_facts.images, sample_facts.labelled, kinship.strangers
+    )
     history = replace(journal.history(), count=count, once=count.once, measured=measured)
     plan = diff(graph, lock, known, history, before)
     before = Before(graph, lock, known, plan)

@@ -317,6 +317,15 @@ class TestInit:
         assert run("init", tmp_path / "pets", "--empty").status == 0
         assert "name: pets\n" in (tmp_path / "pets" / "graphs" / "pets.yaml").read_text()
 
+    def test_what_it_writes_is_valid_and_has_an_image_of_each(self, run: Run, tmp_path: Path) -> None:
+        assert run("init", tmp_path).status == 0
+        graphs = sorted((tmp_path / "graphs").glob("*.yaml"))
+        assert graphs
+        assert run("validate", *graphs).status == 0
+        categories = legonet.load(graphs[0]).graph.categories
+        assert {file.parent.name for file in (tmp_path / "images").glob("*/*.png")} == set(categories)
+        assert ".legonet/" in (tmp_path / ".gitignore").read_text().splitlines()
+
     def test_what_comes_next(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         assert run("init").out.splitlines()[-1] == "Next: legonet plan graphs/animals.yaml"

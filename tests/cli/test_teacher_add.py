@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ class Net(nn.Module):
 
 
 CODE = "mynet:make"
+SCRIPT = io.BytesIO()
+with zipfile.ZipFile(SCRIPT, "w") as archive:
+    archive.writestr("net/constants.pkl", b"")
 
 
 @pytest.fixture
@@ -182,6 +187,11 @@ def test_an_output_that_lacks_a_step(run: Callable[..., Any], graph: Path) -> No
     [
         ("w.pt", b"PK", "model w.pt: is a file of weights; expected what builds the model: .*--weights w.pt"),
         ("hub/config.json", b"{}", "model hub: is a folder of Hugging Face's, with weights and no code;"),
+        (
+            "s.pt",
+            SCRIPT.getvalue(),
+            "model s.pt: is a TorchScript file, which can run code; .*state_dict",
+        ),
         ("m.onnx", b"", "model m.onnx: is an ONNX file; .*give the PyTorch model that it was exported from"),
     ],
 )

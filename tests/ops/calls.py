@@ -83,7 +83,14 @@ EXACT: dict[str, tuple[Arguments, tuple[int, ...]]] = {
         name: ([X], MAP)
         for name in ("fliplr", "flipud", "mT", "mH", "nan_to_num", "resolve_conj", "resolve_neg")
     },
+    "complex": ([X, FLIPPED], MAP),
+    "cumulative_trapezoid.dx": ([X], MAP),
+    "diag_embed": ([X], MAP),
     "hstack": ([[X, FLIPPED]], MAP),
+    "index_copy": ([X, 1, index(2, 0, 1, 3), FLIPPED], MAP),
+    "index_fill.int_Scalar": ([X, 1, index(2, 0), 0.5], MAP),
+    "nanmean": ([X, [2]], MAP),
+    "trapz.dx": ([X], MAP),
     **{name: ([X, [1, 2]], LINE) for name in ("reflection_pad1d", "replication_pad1d")},
     "_upsample_nearest_exact2d.vec": ([X, [9, 11], None], MAP),
     "adaptive_avg_pool1d": ([X, [3]], LINE),
@@ -180,15 +187,15 @@ EXACT: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     "where.self": ([MASK, X, FLIPPED], MAP),
 }
 SMOOTH: dict[str, Arguments] = {
-    **{
-        name: [X]
-        for name in ("asinh", "atan", "cosh", "erfc", "exp2", "expm1", "log10", "log2", "sinh", "tan")
-    },
+    **{name: [X] for name in words("asinh atan cosh digamma erfc exp2 expm1 lgamma log10 log2 sinh tan")},
     **{name: [X, 1] for name in ("cumprod", "logcumsumexp", "prod.dim_int")},
     "logsumexp": [X, [1]],
     **{name: [X] for name in ("cos", "erf", "exp", "hardsigmoid", "log", "log1p", "log_sigmoid")},
     **{name: [X] for name in ("reciprocal", "rsqrt", "sigmoid", "sin", "sqrt", "tanh")},
     **{name: [X, 1] for name in ("glu", "log_softmax.int", "softmax.int")},
+    **{name: [X, FLIPPED] for name in ("atan2", "hypot", "logaddexp")},
+    "cdist": [X, Step("expand", Weight(1, 4, 5, 8), [BATCH, -1, -1, -1])],
+    "pairwise_distance": [X, Weight(8)],
     "clamp_max": [X, 2.0],
     "pow.Scalar": [2.5, X],
 }
@@ -211,6 +218,12 @@ CALLED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     "outer": ([PAIR, Weight(5)], (1,)),
 }
 """Linear in one of their arguments, which no model of test_pullbacks.py calls."""
+
+
+def _thirds(x: torch.Tensor) -> torch.Tensor:
+    return torch.stack([(x[:, 0] + x[:, 0] + x[:, 2]) / 3, (x[:, 1] + x[:, 1] + x[:, 3]) / 3], 1)
+
+
 Surrogate = Callable[[torch.Tensor], torch.Tensor]
 POOLED = Step("max_pool2d_with_indices", X, [2, 2])
 SURROGATES: dict[str, tuple[Arguments, tuple[int, ...], Surrogate]] = {
@@ -220,6 +233,21 @@ SURROGATES: dict[str, tuple[Arguments, tuple[int, ...], Surrogate]] = {
         [X, Weight(value=torch.full((4, 1, 1), 3.0).double())],
         MAP,
         lambda x: x.sum(1) / 2,
+    ),
+    **{
+        name: ([X, 2], MAP, lambda x: x.cumsum(2) / torch.arange(1, 7).view(6, 1))
+        for name in ("cummax", "cummin")
+    },
+    "scatter_reduce.two": (
+        [
+            X,
+            1,
+            Step("expand", Weight(value=torch.tensor([0, 1, 0, 1]).view(1, 4, 1, 1)), [BATCH, -1, 6, 8]),
+            X,
+            "amax",
+        ],
+        MAP,
+        lambda x: torch.cat([_thirds(x), x[:, 2:]], 1),
     ),
     "kthvalue": ([X, 2, 1, True], MAP, lambda x: x.mean(1, keepdim=True)),
     "max_pool2d_with_indices": ([X, [2, 2]], MAP, lambda x: functional.avg_pool2d(x, 2)),
@@ -241,6 +269,10 @@ SURROGATES: dict[str, tuple[Arguments, tuple[int, ...], Surrogate]] = {
     "pow.Tensor_Tensor": ([Weight(value=torch.full((8,), 3.0).double()), X], MAP, lambda x: x * log(3)),
 }
 SIZES: dict[str, Step] = {
+    **{
+        name: Step(name, X, which, [2, 3], True)
+        for name, which in (("linalg_matrix_norm", 2), ("linalg_matrix_norm.str_ord", "fro"))
+    },
     "abs": Step("abs", X),
     "linalg_norm": Step("linalg_norm", X, None, [2], True),
     "norm.ScalarOpt_dim": Step("norm.ScalarOpt_dim", X, 2, [2], True),
@@ -258,9 +290,9 @@ SIZES: dict[str, Step] = {
 """What measures features: 1, whatever they are, so that nothing follows it."""
 SEVERAL = words(
     """
-    adaptive_max_pool1d adaptive_max_pool2d aminmax chunk kthvalue max.dim max_pool2d_with_indices median.dim
-    min.dim sort split.Tensor split.sizes split_with_sizes tensor_split.indices tensor_split.sections topk
-    unbind.int
+    adaptive_max_pool1d adaptive_max_pool2d aminmax chunk cummax cummin kthvalue max.dim
+    max_pool2d_with_indices median.dim min.dim sort split.Tensor split.sizes split_with_sizes
+    tensor_split.indices tensor_split.sections topk unbind.int
     """
 )
 
@@ -280,7 +312,16 @@ COMPARED: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     **{name: ([X, 0.25], MAP) for name in ("fmod.Scalar", "ne.Scalar", "remainder.Scalar")},
     **{
         name: ([X, Weight(4, 1, 8)], MAP)
-        for name in ("eq.Tensor", "floor_divide", "ge.Tensor", "lt.Tensor", "maximum", "ne.Tensor")
+        for name in (
+            "eq.Tensor",
+            "floor_divide",
+            "ge.Tensor",
+            "gt.Tensor",
+            "le.Tensor",
+            "lt.Tensor",
+            "maximum",
+            "ne.Tensor",
+        )
     },
     "adaptive_max_pool2d": ([X, [2, 3]], MAP),
     "amax": ([X, [2, -1], True], MAP),
@@ -338,7 +379,9 @@ def model(function: str, arguments: Arguments) -> GraphModule:
         result = call("permute", [result, [1, 0, 2, 3]])
     if function in ("mean", "sum", "dot"):  # over everything, the batch included
         result = call("expand", [result, [BATCH, 1]])
-    if function == "view_as_complex" or (function.startswith("fft_") and not function.endswith(NOT_COMPLEX)):
+    if function in ("complex", "view_as_complex") or (
+        function.startswith("fft_") and not function.endswith(NOT_COMPLEX)
+    ):
         result = call("view_as_real", [call("resolve_conj", [result])])
     specs = {name: TensorSpec(tuple(each.shape), _dtype(each), True) for name, each in weights.items()}
     built = build_graph(ModelGraph(steps, result["ref"], specs))

@@ -47,8 +47,21 @@ def features(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
 
 
 def test_every_row_with_a_shape_is_called() -> None:
-    others = {"bitwise_and.Tensor", "bitwise_not", "bitwise_or.Tensor", "div.Tensor_mode"}
-    others |= {"logical_and", "logical_not", "logical_or"}  # as comparisons, of truth values
+    others = {
+        "bitwise_and.Tensor",
+        "bitwise_not",
+        "bitwise_or.Tensor",
+        "bitwise_xor.Tensor",
+        "div.Tensor_mode",
+    }
+    others |= {
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "logical_xor",
+        "fmod.Tensor",
+        "remainder.Tensor",
+    }  # as comparisons, of truth values
     others |= {row.name for row in recurrence.ROWS}
     assert set(SHAPED) - others <= set(SIZED)  # recurrent ones are in test_recurrence.py
     assert {name for name, row in ROWS.items() if row.per_channel or row.fresh or row.linear} <= set(CALLS)

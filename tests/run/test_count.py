@@ -87,6 +87,36 @@ def test_what_no_adapter_joins_is_not_known(make_model: Callable[..., nn.Module]
     assert job.cost is None
 
 
+@pytest.mark.parametrize("method", [METHODS[2], {"name": "closed-form", "draws": 8, "matching": 2}])
+def test_strangers_of_one_architecture_take_longer(
+    make_model: Callable[..., nn.Module], method: dict[str, object], tmp_path: Path
+) -> None:
+    """Which a plan sees in their weights, in memory and in files, without torch."""
+    cat, known = make_model(0), {"task": "classify", "cut": "pool1"}
+    kin, strangers = (legonet.Network("zoo", (3, 8, 8)) for _ in range(2))
+    for network, seed in ((kin, 0), (strangers, 1)):
+        network.add_task("classify", {"kind": "binary"}, {"kernel": 3, "method": method})
+        network.add_teacher("cat", cat, category="cat", **known)  # type: ignore[arg-type]
+        model = make_model(seed)
+        for each in model.parameters():
+            each.data += 0.01
+        network.add_teacher("dog", model, category="dog", **known)  # type: ignore[arg-type]
+    few, many = (network.plan().jobs[0].cost for network in (kin, strangers))
+    assert few is not None
+    assert many is not None
+    assert few.operations
+    assert many.operations
+    assert many.operations > 1.2 * few.operations
+    code = (
+        "import sys, legonet; (job,) = legonet.load(sys.argv[1]).plan().jobs; "
+        "print(job.cost.operations); sys.exit('torch' in sys.modules)"
+    )
+    for network, wanted in ((kin, few), (strangers, many)):
+        saved = network.save(tmp_path / f"{wanted.operations}" / "graphs" / "zoo.yaml")
+        done = subprocess.run([sys.executable, "-c", code, str(saved)], check=True, stdout=subprocess.PIPE)
+        assert int(done.stdout) == wanted.operations
+
+
 def test_a_plan_of_chains_imports_no_torch(fresh: Path) -> None:
     code = (
         "import sys, legonet; plan = legonet.load(sys.argv[1]).plan(); "

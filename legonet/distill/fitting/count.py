@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from legonet.distill.alignment import in_one_order
 from legonet.distill.fitting.context import Edge, StepCallback
 from legonet.distill.flops.fit import Joined, closing_operations, fit_operations, work_of
 from legonet.distill.flops.meter import Meter
@@ -32,7 +33,8 @@ def joined(edge: Edge, own: GraphModule | None = None, same: bool = False) -> Jo
     student = size_of(edge.task_module.graph, edge.target)
     teacher = size_of(edge.teacher_module.graph, below.gives)
     recorded, own_size = edge.statistics is not None, None if own is None else below
-    return Joined(f, student, teacher, edge.target, own_size, same, recorded, edge.taken)
+    apart = student.rectified == teacher.rectified and not in_one_order(edge.teacher_module, edge.task_module)
+    return Joined(f, student, teacher, edge.target, own_size, same, recorded, edge.taken, apart)
 
 
 def metered_fit(edge: Edge, spec: Adapter, given: Given, whole: bool) -> tuple[Work | None, Meter]:

@@ -25,6 +25,7 @@ class Joined(NamedTuple):
         same: g_T is g_S, so that nothing stands above that match.
         statistics: The teacher's owner recorded them.
         taken: The maps in the row that g_S takes, if it takes several.
+        strangers: g_S and g_T are of one architecture, and their weights are not alike.
     """
 
     category_module: Size
@@ -35,6 +36,7 @@ class Joined(NamedTuple):
     same: bool = False
     statistics: bool = False
     taken: Maps = ()
+    strangers: bool = False
 
 
 def work_of(joined: Joined, spec: Adapter, images: int = 0, labelled: bool = False) -> Work:
@@ -50,6 +52,7 @@ def work_of(joined: Joined, spec: Adapter, images: int = 0, labelled: bool = Fal
         images,
         labelled,
         joined.statistics,
+        joined.strangers,
     )
 
 

@@ -25,7 +25,7 @@ BUDGET = (
 )  # operations of a refinement; of small modules it takes less, of the largest `LEAST` steps
 
 
-def refinement_steps(step: int, steps: int | None, images: int, patience: int = 1) -> int:
+def refinement_steps(step: int, steps: int | None, images: int, patience: float = 1) -> int:
     """How many steps a refinement has.
 
     Args:
@@ -68,6 +68,25 @@ def tries_expected(tries: int) -> float:
     return sqrt(tries)
 
 
+_BETWEEN = 2 / 3
+
+
+def patience_expected(work: Work, patience: int) -> float:
+    """How many times the steps are counted beforehand, of a method that is patient without a common base.
+
+    The weights of strangers are known to have nothing in common; whether their pseudo-gradients have, only
+    the closed form finds out, and in task modules of few layers they often do. So what is between one and all
+    is counted, a little nearer to all.
+
+    Args:
+        work: Of the fit.
+        patience: Times the steps, without a common base.
+    """
+    if work.related:
+        return 1.0
+    return patience**_BETWEEN if work.strangers else patience
+
+
 def held_out(work: Work, features: int) -> int:
     """How many features the adapter is judged by."""
     return (features + (work.images if work.images >= FEW else 0)) // HELD_OUT
@@ -91,7 +110,7 @@ def material_operations(work: Work, features: int) -> int:
     return given * work.f + drawing + (features + drawn + given) * work.teacher
 
 
-def descent_operations(work: Work, steps: int | None, features: int, patience: int = 1) -> int:
+def descent_operations(work: Work, steps: int | None, features: int, patience: float = 1) -> int:
     """Of the steps of one refinement, and of judging what came of it."""
     batch = BATCH + (BATCH // 2 if work.labelled else 0)
     made = refinement_steps(work.step, steps, work.images, patience)

@@ -26,6 +26,7 @@ class Work:
         images: How many are given.
         labelled: Whether with labels.
         statistics: Whether the teacher's owner recorded them.
+        strangers: Whether both task modules are of one architecture, and their weights are not alike.
     """
 
     category_module: Size
@@ -35,6 +36,12 @@ class Work:
     images: int = 0
     labelled: bool = False
     statistics: bool = False
+    strangers: bool = False
+
+    @property
+    def related(self) -> bool:
+        """Whether both task modules have a common base, as far as is known beforehand."""
+        return self.alike and not self.strangers
 
     @property
     def source(self) -> Shape:

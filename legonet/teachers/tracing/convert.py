@@ -29,6 +29,22 @@ _CHECKS = frozenset(
 )
 # What takes a tensor only to know its numbers' type and its place.
 _NEW = frozenset(["new_zeros", "new_ones", "new_full", "new_empty"])
+# Other names of the same operation.
+_ALSO = {
+    "absolute": "abs", "adjoint": "mH", "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2",
+    "clip": "clamp", "concatenate": "concat", "fix": "trunc", "linalg_matmul": "matmul", "negative": "neg",
+    "row_stack": "vstack", "special_digamma": "digamma", "special_erf": "erf", "special_erfc": "erfc",
+    "special_exp2": "exp2", "special_expit": "sigmoid",
+    "special_expm1": "expm1", "special_gammaln": "lgamma", "special_log1p": "log1p",
+    "special_logsumexp": "logsumexp", "special_psi": "digamma",
+    **{
+        f"{long}.{form}": f"{short}.{form}"
+        for long, short in {
+            "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
+        }.items()
+        for form in ("Scalar", "Tensor")
+    },
+}  # fmt: skip
 _EMPTY = {"empty.memory_format": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 _CASTS = frozenset(("to.dtype", "to.device", "to.dtype_layout", "to.other", "_to_copy", "type_as"))
 _DROPPED = frozenset(("device", "pin_memory", "layout", "memory_format", "non_blocking", "copy", "out"))
@@ -47,6 +63,7 @@ class Converter:
         self._steps: dict[str, Operation] = {}
         self._tensors: dict[str, TensorSpec] = {}
         self._constants: dict[str, Tensor] = {}
+        self._laid_anew = False  # whether a constant is kept in another order of memory than the model's
         self._as_kept: dict[str, dict[str, str]] = {}  # each of both, as an argument
         # What each node has become: an argument in JSON, or a constant that is known already.
         self._values: dict[fx.Node, Any] = {}
@@ -84,7 +101,7 @@ class Converter:
                 return Traced(
                     ModelGraph(self._steps, last, self._tensors),
                     self._constants,
-                    any(map(_reorders, self._graph.nodes)),
+                    any(map(_reorders, self._graph.nodes)) or self._laid_anew,
                     " and ".join(types),
                 )
         raise AssertionError("a graph without output")
@@ -113,7 +130,10 @@ class Converter:
         self._values[node] = self._kept(target, tensor, kind == InputKind.BUFFER, target)
 
     def _call(self, node: fx.Node) -> None:
-        if isinstance(node.meta.get("val"), int | SymInt) or node.meta.get("val") is None:
+        if function_name(node) == "item" and node.args[0] in self._known:
+            self._values[node] = self._known[node.args[0]].item()  # type: ignore[index]
+            return
+        if isinstance(node.meta.get("val"), int | SymInt | torch.SymBool) or node.meta.get("val") is None:
             return  # a size, which is read where it is used, or a check that gives nothing
         name = function_name(node)
         packet = name.split(".")[0]
@@ -126,7 +146,7 @@ class Converter:
         elif packet in _CASTS or name in _CASTS:
             self._cast(node)
         else:
-            self._add(node, _EMPTY.get(name, name))
+            self._add(node, _EMPTY.get(name) or _ALSO.get(name, name))
 
     def _same(self, node: fx.Node, source: Any) -> None:
         if source in self._known:
@@ -173,14 +193,31 @@ class Converter:
             self._step(node, "to.dtype", (self._argument(node.args[0], node), dtype), {})
 
     def _add(self, node: fx.Node, name: str) -> None:
+        if not isinstance(node.target, torch._ops.OpOverload) and name != "getitem":
+            raise self._error(node, f"'{name}', which no operation on tensors is")
         if name not in ROWS:
             known = "legonet's list (legonet.register_operation adds functions of tensors)"
             raise self._error(node, f"the operation '{name}' is not on {known}")
-        arguments = tuple(self._argument(each, node) for each in node.args)
+        given = self._places(node) if name == "index.Tensor" else node.args
+        arguments = tuple(self._argument(each, node) for each in given)
         keywords = {
             key: self._argument(each, node) for key, each in node.kwargs.items() if key not in _DROPPED
         }
         self._step(node, name, arguments, keywords)
+
+    def _places(self, node: fx.Node) -> list[Any]:
+        """The arguments of an index, with places instead of truth values that are constants."""
+        source, indices = node.args
+        found: list[Any] = []
+        for each in indices:  # type: ignore[union-attr]
+            value = getattr(each, "meta", {}).get("val")
+            if not isinstance(value, Tensor) or value.dtype != torch.bool:
+                found.append(each)
+            elif each in self._known:
+                found += [self._constant(node, places) for places in self._known[each].nonzero(as_tuple=True)]
+            else:
+                raise self._error(node, "an index by truth values, of which nobody knows how many are true")
+        return [source, found]
 
     def _step(
         self, node: fx.Node, function: str, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -222,6 +259,8 @@ class Converter:
             if name not in DTYPES:
                 raise self._error(node, f"numbers of type {name}")
             return {"dtype": name}
+        if isinstance(value, dict):
+            return value
         if isinstance(value, float) and math.isinf(value):
             return {"infinity": 1 if value > 0 else -1}
         if value is None or isinstance(value, bool | int | float | str):
@@ -240,12 +279,12 @@ class Converter:
                 return int(expression)
             symbol, *others = expression.free_symbols
             factor = expression / symbol
-            if not others and factor.is_Integer:
+            if not others and factor.is_Integer and not str(symbol).startswith("u"):
                 return {"batch": int(factor)}
         raise self._error(node, f"a number that follows the input's size, {value}")
 
-    def _constant(self, node: fx.Node) -> dict[str, str]:
-        value = self._known[node]
+    def _constant(self, node: fx.Node, value: Any = None) -> dict[str, str]:
+        value = self._known[node] if value is None else value
         if not isinstance(value, Tensor) or value.numel() > LARGEST_CONSTANT:
             raise self._error(node, "a constant that is no tensor, or too large a one")
         for name, known in self._constants.items():
@@ -253,6 +292,7 @@ class Converter:
                 return self._as_kept[name]
         name = f"{_FOLDER}.{len(self._constants)}"
         self._constants[name] = value.clone().contiguous()
+        self._laid_anew |= not value.is_contiguous()
         return self._kept(name, value, True, _module(node))
 
     def _kept(self, name: str, tensor: Tensor, buffer: bool, place: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 import torch
@@ -33,13 +33,15 @@ from legonet.ops.shapes import show_shape
 from legonet.teachers.tracing.convert import Converter
 from legonet.teachers.tracing.earlier import forget
 from legonet.teachers.tracing.evaluation import evaluating, line_of, restoring
+from legonet.teachers.tracing.meant import Detached, known_constants
 from legonet.teachers.tracing.outputs import names_in, parts_of
 from legonet.teachers.tracing.programs import ProgramModel, expect_input
 from legonet.teachers.tracing.traced import Traced
 
 BATCH = 2  # images while tracing; any number but one, which torch.export would take as fixed
-_ATTEMPTS = 3  # once for what earlier calls left, once for dataclasses that torch does not know
+_ATTEMPTS = 4  # once for what earlier calls left, for dataclasses that torch does not know, for constants
 _BATCH_ONLY = "it computes for one batch size only (len(x) makes it so; x.shape[0] does not)"
+_CONDITION = "a condition or a loop follows the values of a tensor"
 _UNKNOWN_TYPE = "in output, which is not a known type"
 
 
@@ -87,9 +89,17 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
     example = torch.zeros(BATCH, *input_shape, device=place)
     sizes: Any = {0: Dim("batch", min=1)}
     kept: list[str] = []
+    constants: Any = nullcontext
     for attempt in range(_ATTEMPTS):
         try:
-            with warnings.catch_warnings(), _quiet(), restoring(module), as_one_call():
+            with (
+                warnings.catch_warnings(),
+                _quiet(),
+                restoring(module),
+                as_one_call(),
+                constants(),
+                Detached(),
+            ):
                 warnings.simplefilter("ignore")
                 if attempt and not kept:
                     with suppress(Exception):  # one that no other batch can be given to
@@ -100,7 +110,10 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
         except Exception as error:  # whatever a model's own code raises
             known = _registered(module, example) if _UNKNOWN_TYPE in str(error) else False
             follows_batch = not attempt and _reason(error) == _BATCH_ONLY
-            if attempt + 1 < _ATTEMPTS and (known or follows_batch):
+            follows_constant = _reason(error) == _CONDITION and constants is nullcontext
+            if follows_constant:
+                constants = known_constants
+            if attempt + 1 < _ATTEMPTS and (known or follows_batch or follows_constant):
                 continue
             raise _refusal(module, input_shape, where, error, kept) from error
     raise AssertionError("the last attempt raises")
@@ -119,11 +132,15 @@ def _expect_one_input(module: nn.Module, where: str) -> bool:
     ]
     by_place = [each for each in parameters if each.kind not in (each.KEYWORD_ONLY, each.VAR_KEYWORD)]
     if len(needed) > 1 or not by_place or [by_place[0].name] < needed:
-        what = f"{len(needed)} arguments, {listed(needed, ' and ')}" if needed else "no argument"
+        what = f"{len(needed)} arguments, {listed(needed, ' and ')}" if len(needed) > 1 else "no argument"
+        passed = "images, …"
+        if len(needed) == 1 or any(each.kind == each.VAR_KEYWORD for each in parameters):
+            what = f"no argument but by name, {needed[0]}" if needed else "no argument but by name"
+            passed = f"{needed[0] if needed else 'name'}=images"
         raise TeacherError(
             f"{where}: the forward pass of {type(module).__name__} takes {what}; expected images alone; "
             "give a module that takes those and passes the others on: `def forward(self, images): "
-            "return self.model(images, …)`"
+            f"return self.model({passed})`"
         )
     return by_place[0].kind == inspect.Parameter.VAR_POSITIONAL
 
@@ -190,9 +207,11 @@ def _quiet() -> Iterator[None]:
 def _reason(error: Exception) -> str:
     text = str(error)
     if "data-dependent" in text or "GuardOnDataDependent" in type(error).__name__:
-        return "a condition or a loop follows the values of a tensor"
+        return _CONDITION
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
         return _BATCH_ONLY
+    if "unhashable" in text and "SymInt" in text:
+        return "it keeps something by the number of images, which may be any"
     return first_line(error)
 
 

@@ -54,6 +54,8 @@ def function_name(node: fx.Node) -> str:
     """The name of a call's function, such as `conv2d` or `add.Tensor`."""
     if node.target is operator.getitem:
         return "getitem"
+    if not isinstance(node.target, torch._ops.OpOverload):  # of Python, or of torch.func
+        return getattr(node.target, "__name__", str(node.target))
     return str(node.target).removeprefix("aten.").removesuffix(".default")
 
 
@@ -84,6 +86,10 @@ def _replace(graph: fx.Graph, node: fx.Node) -> None:
                 current[other] = _call(graph, other.target, arguments, other.kwargs, other)
             return current[other]
 
+        if len(current) > 1 and _written_after(node, [*later, *_shown(node)], order):
+            owner = list(current)[-1]  # what is written next has to reach it too
+            current = {owner: current[owner]}
+            seen_again(written)
         for other, users in later.items():
             for user in users:
                 user.replace_input_with(other, seen_again(other))
@@ -149,6 +155,16 @@ def _shown(node: fx.Node) -> list[fx.Node]:
     for each in found:
         found += [user for user in each.users if _viewed(user) is each]
     return found
+
+
+def _written_after(node: fx.Node, shown: list[fx.Node], order: dict[fx.Node, int]) -> bool:
+    """Whether a call behind a node writes into one of those that show the same memory."""
+    return any(
+        order.get(user, -1) > order[node] and writes(user) and user.args[0] is each
+        for each in shown
+        for user in each.users
+        if user.op == "call_function"
+    )
 
 
 def _put(graph: fx.Graph, node: fx.Node, view: fx.Node, base: fx.Node, value: fx.Node) -> fx.Node:

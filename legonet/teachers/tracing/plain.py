@@ -8,7 +8,7 @@ here, before anything is run. The model itself gets its own state back afterward
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from legonet.errors import TeacherError
 from legonet.graph.suggest import kind_of, listed
 from legonet.teachers.tracing.evaluation import evaluating, restoring
+from legonet.teachers.tracing.meant import InFloat32
 from legonet.teachers.tracing.programs import ProgramModel
 
 # What wraps a model without changing what it computes, by the class's name, since some need other packages;
@@ -82,8 +83,10 @@ def plain(given: nn.Module, where: str) -> Iterator[PlainModel]:
             notes.append(f"{listed(folded)} kept as the tensors that their parametrizations compute")
         types = _to_float32(module)
         if types:
-            notes.append(f"its weights were converted from {listed(types, ' and ')} to float32")
-        yield PlainModel(module, tuple(notes))
+            names = [str(each).removeprefix("torch.") for each in types]
+            notes.append(f"its weights were converted from {listed(names, ' and ')} to float32")
+        with InFloat32(types) if types else nullcontext():
+            yield PlainModel(module, tuple(notes))
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -111,16 +114,22 @@ def _unwrap_inside(module: nn.Module) -> list[str]:
 
 
 def _expect_plain(module: Any, where: str) -> None:
-    if isinstance(module, torch.jit.ScriptModule):
-        raise TeacherError(
-            f"{where}: it is a TorchScript model; expected the Python model that it was made from; build "
-            "that one, and give it the weights of `scripted.state_dict()`"
-        )
     if not isinstance(module, nn.Module):
         raise TeacherError(f"{where}: it is {kind_of(module)}; expected an nn.Module; give the model itself")
     for name, each in module.named_modules():
         place = f"{where}.{name}" if name else where
-        if ".quantized." in f"{type(each).__module__}." or ".ao.nn.quantizable" in type(each).__module__:
+        if isinstance(each, torch.jit.ScriptModule):
+            raise TeacherError(
+                f"{place}: it is a TorchScript model; expected the Python model that it was made from; build "
+                "that one, and give it the weights of `scripted.state_dict()`"
+            )
+        kind = f"{type(each).__module__}."
+        if kind.startswith(("torch.ao.quantization.fake_quantize.", "torch.ao.quantization.observer.")):
+            raise TeacherError(
+                f"{place}: it is prepared for quantisation ({type(each).__name__}); expected floating-point "
+                "weights alone; give the model as it was before it was prepared, with these weights"
+            )
+        if ".quantized." in kind or ".ao.nn.quantizable" in kind:
             raise TeacherError(
                 f"{place}: it is quantised ({type(each).__name__}); expected floating-point weights; give "
                 "the model from before it was quantised"
@@ -189,16 +198,16 @@ def _parametrized(owner: nn.Module) -> list[str]:
     return list(owner.parametrizations) if parametrize.is_parametrized(owner) else []  # type: ignore[arg-type]
 
 
-def _to_float32(module: nn.Module) -> list[str]:
+def _to_float32(module: nn.Module) -> list[torch.dtype]:
     """Convert all other floating-point tensors; gives the types that there were."""
-    types: dict[str, None] = {}
+    types: dict[torch.dtype, None] = {}
     known: dict[int, Tensor] = {}  # a tensor that several modules share stays one
     for owner in module.modules():
         for held in (owner._parameters, owner._buffers):
             for key, tensor in held.items():
                 if tensor is None or not tensor.is_floating_point() or tensor.dtype == torch.float32:
                     continue
-                types[str(tensor.dtype).removeprefix("torch.")] = None
+                types[tensor.dtype] = None
                 if id(tensor) not in known:
                     value = tensor.detach().float()
                     known[id(tensor)] = (

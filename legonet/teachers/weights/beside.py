@@ -20,6 +20,21 @@ _FORMS = {
     "u4": "<I", "u2": "<H", "u1": "<B", "b1": "<?",
 }  # fmt: skip
 MOST_AXES = 32  # of an array
+# What cannot be a part of the weights, of Python and of libraries for options.
+_LEFT_OUT = """
+    datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone decimal.Decimal
+    fractions.Fraction uuid.UUID builtins.range builtins.slice __builtin__.range __builtin__.xrange
+    __builtin__.slice omegaconf.base.ContainerMetadata omegaconf.base.Metadata omegaconf.nodes.AnyNode
+    omegaconf.nodes.BooleanNode omegaconf.nodes.FloatNode omegaconf.nodes.IntegerNode
+    omegaconf.nodes.PathNode omegaconf.nodes.StringNode
+"""
+_MAPPINGS = """
+    argparse.Namespace types.SimpleNamespace omegaconf.dictconfig.DictConfig omegaconf.listconfig.ListConfig
+    yacs.config.CfgNode fvcore.common.config.CfgNode easydict.EasyDict addict.addict.Dict
+    lightning.fabric.utilities.data.AttributeDict lightning_fabric.utilities.data.AttributeDict
+    pytorch_lightning.utilities.parsing.AttributeDict lightning.pytorch.utilities.parsing.AttributeDict
+"""
+_TYPES = "bool dict float int list long object str tuple unicode"  # that options are declared as
 _PATHS = ("PurePath", "PurePosixPath", "PureWindowsPath", "Path", "PosixPath", "WindowsPath")
 
 
@@ -110,8 +125,11 @@ def _path(*parts: Any) -> str:
 def beside() -> dict[str, Maker | Mark]:
     """The names, and what they stand for."""
     table: dict[str, Maker | Mark] = {
-        "argparse.Namespace": Maker(dict),
-        "types.SimpleNamespace": Maker(dict),
+        **{name: Maker(lambda *_: None) for name in _LEFT_OUT.split()},
+        **{name: Maker(lambda *_: {}) for name in _MAPPINGS.split()},
+        **{f"{place}.{name}": Mark(name) for place in ("builtins", "__builtin__") for name in _TYPES.split()},
+        "typing.Any": Mark("Any"),
+        "collections.deque": Maker(lambda items=(), *_: list(items)),
         "numpy.dtype": Maker(_kind),
         "numpy.ndarray": Mark("ndarray"),
         "__builtin__.bytes": Maker(_no_bytes),

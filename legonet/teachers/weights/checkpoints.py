@@ -93,7 +93,7 @@ def open_checkpoint(
         return _unwrapped(path, place, lambda: read_zip(memory, scratch), key, tell)
     if is_pickle(memory[:9]):
         return _unwrapped(path, place, lambda: read_old(memory, scratch), key, tell)
-    expect_no_other_form(bytes(memory[:64]), place)
+    expect_no_other_form(bytes(memory[:512]), place)
     try:
         tensors = read_tensors(memory, str(path)).tensors
     except StoreError as error:

@@ -23,6 +23,16 @@ _OTHERS = (
     (b"\x1f\x8b", "compressed by gzip", "unpack it with `gunzip`"),
     (b"<!doctype", "a page of the web", "download the file itself, by its link for raw files"),
     (b"<html", "a page of the web", "download the file itself, by its link for raw files"),
+    (b"<?xml", "a page of XML, as servers tell errors", "download the file again"),
+    (b'{"', "a text of JSON", "give the file of weights that belongs to it"),
+    (b"bzh", "compressed by bzip2", "unpack it with `bunzip2`"),
+    (b"\xfd7zxz", "compressed by xz", "unpack it with `unxz`"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it with `unzstd`"),
+    (b"7z\xbc\xaf", "a 7z archive", "unpack it"),
+    (b"rar!", "a RAR archive", "unpack it"),
+    (b"\x89png", "a picture", "name the file of weights"),
+    (b"\xff\xd8\xff", "a picture", "name the file of weights"),
+    (b"\x93numpy", "one array of NumPy's", "save the model's state_dict()"),
     (b"\x89hdf", "an HDF5 file, as Keras writes", "convert it to PyTorch's names and save those"),
     (b"gguf", "a GGUF file", "give the PyTorch weights that it was made from"),
 )
@@ -34,8 +44,10 @@ def expect_no_other_form(start: bytes, place: str) -> None:
     Raises:
         TeacherError: It is a known form of something else.
     """
-    for begins, what, advice in _OTHERS:
-        if start.lower().startswith(begins):
+    text = start.lower().removeprefix(b"\xef\xbb\xbf").lstrip()
+    known = ((b"ustar", "a tar archive", "unpack it"),) if start[257:262] == b"ustar" else _OTHERS
+    for begins, what, advice in known:
+        if start.lower().startswith(begins) or text.startswith(begins) or known is not _OTHERS:
             raise TeacherError(
                 f"{place}: is {what}; expected a safetensors file, or a checkpoint of torch.save; {advice}"
             )

@@ -1,8 +1,8 @@
 """Which tensor of a file is which of a model, as scripts, wrappers and older versions name them.
 
-A prefix before all names is taken off, or put on where the model is the wrapped one; `_orig_mod` is dropped
-wherever it stands; names that PyTorch has changed are read under both. What a file has beside the model is
-left out only if it cannot be a part of it. Nothing is guessed from shapes alone.
+A prefix before all names is taken off, or put on where the model is the wrapped one; what wrappers put
+between is dropped wherever it stands; names that PyTorch has changed are read under both. What a file has
+beside the model is left out only if it cannot be a part of it. Nothing is guessed from shapes alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+# What torch.compile, checkpointing and sharding put between.
+_BETWEEN = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 COUNTER = "num_batches_tracked"
 # Copies that are kept beside the weights: other ones come first.
 _AVERAGES = ("ema", "teacher", "momentum", "target", "average")
@@ -29,8 +31,9 @@ _COMPUTED = (
     "total_ops",
     "total_params",
 )
-# Endings that changed their name; each is read as the other where that fits more of the model.
+# What changed its name, or is a wrapper's; each is read as the other where that fits more of the model.
 _RENAMED: tuple[tuple[str, str], ...] = (
+    (r"\.module\.", "."),
     (r"\.gamma$", ".weight"),
     (r"\.beta$", ".bias"),
     (r"\.weight_g$", ".parametrizations.weight.original0"),
@@ -65,8 +68,9 @@ def named_for(
         expected: The model's names.
         renames: Patterns of older names and what they became, as the model's own class knows them.
     """
-    inside, plain = _without_compiled(expected), _without_compiled(weights)
-    notes = ["`_orig_mod` was dropped"] if any(name != found for found, name in plain.items()) else []
+    inside, plain = _without_wrappers(expected), _without_wrappers(weights)
+    between = [each for each in _BETWEEN if any(each in name.split(".") for name in weights)]
+    notes = [f"`{each}` was dropped" for each in between]
     best, prefix, own = _aligned(plain, inside)
     for pattern, new in (*renames, *_RENAMED):
         if best == len(inside):
@@ -94,9 +98,9 @@ def named_for(
     return Named(tensors, tuple(left_out), tuple(notes))
 
 
-def _without_compiled(names: Iterable[str]) -> dict[str, str]:
-    """Names without what torch.compile puts between, with the ones that they were."""
-    return {".".join(part for part in name.split(".") if part != "_orig_mod"): name for name in names}
+def _without_wrappers(names: Iterable[str]) -> dict[str, str]:
+    """Names without what wrappers put between, with the ones that they were."""
+    return {".".join(part for part in name.split(".") if part not in _BETWEEN): name for name in names}
 
 
 def _aligned(given: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[int, str, str]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from math import prod
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ MOST_AXES = 64
 _PLAIN = frozenset(DTYPES.values())
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_PROTOCOL = 1001
+_ANOTHER = "it is a pickle of something else than torch.save wrote"
 _OTHER_ARCHIVES = {
     "archive_format": "a file of torch.export, which is a model: give it as that",
     "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
@@ -172,10 +174,13 @@ def read_old(memory: memoryview, scratch: Scratch) -> TorchFile:
     """
     at, head = 0, []
     for _ in range(3):  # a number that tells such files, the format's version, the machine
-        found, at = read_pickle(memory[:LARGEST_PICKLE], {}, _nothing, at)
+        try:
+            found, at = read_pickle(memory[:LARGEST_PICKLE], {}, _nothing, at)
+        except UnpicklingError as error:
+            raise ValueError(_ANOTHER) from error
         head.append(found)
     if head[:2] != [_OLD_MAGIC, _OLD_PROTOCOL] or not isinstance(head[2], dict):
-        raise ValueError("it is a pickle of something else than torch.save wrote")
+        raise ValueError(_ANOTHER)
     sizes = dict[str, int]()
 
     def storage_of(persistent: Any) -> Storage:
@@ -260,6 +265,10 @@ def _of_type(maker: Any, kind: Any, arguments: Any, *rest: Any) -> Any:
     return maker.make(*arguments)
 
 
+def _bytes(data: Any = b"", *rest: Any) -> bytes:
+    return bytes(data) if isinstance(data, bytes) else b""
+
+
 def _encoded(text: str = "", encoding: str = "latin1", *rest: Any) -> bytes:
     """How Python 2's protocols write bytes."""
     return text.encode("utf-8" if encoding == "utf-8" else "latin-1")
@@ -304,10 +313,6 @@ def _table() -> Table:
         "collections.OrderedDict": Maker(as_dict),
         "collections.Counter": Maker(as_dict),
         "collections.defaultdict": Maker(lambda kind=None, items=(): as_dict(items)),
-        "builtins.set": Maker(as_set),
-        "__builtin__.set": Maker(as_set),
-        "builtins.complex": Maker(lambda real=0.0, imaginary=0.0: complex(real, imaginary)),
-        "builtins.bytearray": Maker(lambda data=b"", *rest: bytes(data) if isinstance(data, bytes) else b""),
         "_codecs.encode": Maker(_encoded),
         "torch.Size": Maker(tuple),
         "torch.device": Maker(lambda *where: ":".join(map(str, where))),
@@ -321,6 +326,10 @@ def _table() -> Table:
         "torch._utils._rebuild_parameter": Maker(_parameter),
         "torch._utils._rebuild_parameter_with_state": Maker(_parameter),
     }
+    for place in ("builtins", "__builtin__"):
+        table[f"{place}.set"] = table[f"{place}.frozenset"] = Maker(as_set)
+        table[f"{place}.complex"] = Maker(lambda real=0.0, imaginary=0.0: complex(real, imaginary))
+        table[f"{place}.bytearray"] = Maker(_bytes)
     for name, odd in _ODD.items():
         table[f"torch._utils.{name}"] = Maker(lambda *rest, odd=odd: StoredTensor(odd))
     for place in ("torch", "torch.cuda", "torch.storage"):

@@ -121,7 +121,9 @@ def _entries(directory: bytes) -> dict[str, _Entry]:
         named = at + 46
         extra, at = named + lengths[0], named + sum(lengths)
         size, packed, start = _wide([size, packed, start], directory[extra : extra + lengths[1]])
-        name = directory[named:extra].decode("utf-8", "replace").partition("/")[2]
+        _, folder, name = directory[named:extra].decode("utf-8", "replace").partition("/")
+        if not folder:
+            raise ValueError("it is a zip file of something else")
         if flags & 1:
             raise ValueError("it is encrypted")
         if name in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -148,6 +149,32 @@ def test_a_fit_between_architectures_descends_longer_and_solves_nothing(
         fit(strangers, spec, given())
     estimate = fit_operations(joined(strangers), spec, 24, True)
     assert estimate == pytest.approx(counter.operations, rel=0.15)
+
+
+@pytest.mark.parametrize("common", [True, False], ids=["in common", "nothing in common"])
+@pytest.mark.parametrize("method", METHODS[:2], ids=["auto", "closed-form"])
+def test_a_fit_between_strangers_of_one_architecture(
+    known: Edge, method: dict[str, Any], common: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they learn longer is found out in the fit; what is foretold is within two times of both."""
+    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
+    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
+    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    monkeypatch.setattr("legonet.distill.fitting.initialisation.STRANGERS", 0.9 if common else 0.5)
+    generator = torch.Generator().manual_seed(11)
+    other = copy.deepcopy(known.teacher_module)
+    for each in other.parameters():
+        each.data.copy_(torch.randn(each.shape, generator=generator) * each.abs().mean())
+    images = torch.rand(64, 3, 16, 16, generator=generator)
+    strangers = replace(
+        known, teacher_module=other, statistics=record(known.category_module, other, [images], 10**6)
+    )
+    settings = method | ({"steps": 60} if "steps" in method else {})
+    spec = Adapter.model_validate({"kernel": 3, "method": settings})
+    with Counted() as counter:
+        fit(strangers, spec, given())
+    estimate = fit_operations(joined(strangers)._replace(strangers=True), spec, 24, True)
+    assert 0.5 < estimate / counter.operations < 2
 
 
 def test_matching_at_the_image(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,19 @@ def sizes(x: Tensor, w: Tensor) -> Tensor:
     return x.relu_() + mask
 
 
+def written_again(x: Tensor, w: Tensor) -> Tensor:
+    for channel in range(2):
+        x[:, channel].sub_(0.5).div_(0.2)
+    part = x[:, 2:]
+    part += 1
+    inner = part[:, 1]
+    inner.mul_(3)
+    part.neg_()
+    kept = part * 1
+    part.relu_()
+    return x + inner.unsqueeze(1) + kept.sum(1, keepdim=True)
+
+
 class Model(nn.Module):
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
@@ -76,7 +89,7 @@ class Model(nn.Module):
 
 @pytest.mark.parametrize(
     "function",
-    [slices, weight_clone, views_of_views, part_kept_before, copied, sizes],
+    [slices, weight_clone, views_of_views, part_kept_before, copied, sizes, written_again],
     ids=lambda each: each.__name__,
 )
 def test_writes(function: Callable[[Tensor, Tensor], Tensor]) -> None:

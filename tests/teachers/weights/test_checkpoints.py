@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import collections
+import datetime
+import decimal
+import fractions
 import pickle
+import sys
 import types
+import uuid
 import warnings
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -112,7 +118,7 @@ def test_what_is_no_weights(tmp_path: Path) -> None:
 
 def test_files_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "page").write_text("<!DOCTYPE html><title>Not found</title>")
-    np.savez(tmp_path / "numpy", weight=np.zeros(3))
+    np.savez(tmp_path / "numpy", weight=np.zeros(3), bias=np.zeros(3))
     torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.zeros(1, 2),)), tmp_path / "program.pt2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, of TorchScript's age
@@ -214,6 +220,25 @@ class Run:
         return eval, ("1 + 1",)
 
 
+class DictConfig(dict[str, Any]):
+    """As options of omegaconf are pickled: by a name, a state, and that of its parts."""
+
+    __module__, __qualname__ = "omegaconf.dictconfig", "DictConfig"
+
+    def __init__(self) -> None:
+        self._content = {"lr": 0.1}
+
+
+@pytest.fixture
+def _omegaconf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name that a pickle is written with; there is nothing of it when it is read."""
+    package, module = types.ModuleType("omegaconf"), types.ModuleType("omegaconf.dictconfig")
+    module.DictConfig = DictConfig  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "omegaconf", package)
+    monkeypatch.setitem(sys.modules, "omegaconf.dictconfig", module)
+
+
+@pytest.mark.usefixtures("_omegaconf")
 @pytest.mark.parametrize("new", [True, False], ids=["zip", "old"])
 def test_what_people_save_beside_weights_is_read_without_their_code(new: bool, tmp_path: Path) -> None:
     extras = {
@@ -224,6 +249,12 @@ def test_what_people_save_beside_weights_is_read_without_their_code(new: bool, t
         "numbers": [np.float32(0.5), np.int64(-3), np.bool_(True), np.float16(2)],
         "text": np.str_("cat"),
         "dtype": np.dtype("float32"),
+        "ended": [datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), datetime.timedelta(hours=3)],
+        "kinds": [complex(1, 2), slice(0, 3), range(4), frozenset({1}), bytearray(b"a"), torch.Size([2])],
+        "exact": [decimal.Decimal("0.1"), fractions.Fraction(1, 3), uuid.uuid4()],
+        "losses": collections.deque([0.5], 3),
+        "types": [int, float, str, bool, list, dict, Any],
+        "config": DictConfig(),
     }
     content = {"state_dict": prefixed("module."), **extras}
     torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=new)

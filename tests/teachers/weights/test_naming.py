@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -50,6 +52,20 @@ FORMS: dict[str, tuple[dict[str, Tensor], list[str]]] = {
     "compiled inside": (
         {name.replace("stem.", "stem._orig_mod."): value for name, value in state().items()},
         ["of the names `_orig_mod` was dropped"],
+    ),
+    "parallel inside": (
+        {name.replace("stem.", "stem.module."): value for name, value in state().items()},
+        ["of the names `.module.` was read as `.`"],
+    ),
+    "sharded": (
+        {
+            name.replace("stem.", "_fsdp_wrapped_module.stem._checkpoint_wrapped_module."): value
+            for name, value in state().items()
+        },
+        [
+            f"of the names `{each}` was dropped"
+            for each in ("_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+        ],
     ),
     "another head": (state() | {"aux.weight": EXTRA}, ["aux.weight left out, no part of Net"]),
     "buffers of the library": (
@@ -212,6 +228,17 @@ def test_a_folder_without_weights(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08\x00rest", "is compressed by gzip.*gunzip"),
         (b"<HTML><body>", "is a page of the web.*download the file itself"),
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
+        (b"\xef\xbb\xbf\n <!DOCTYPE html>", "is a page of the web"),
+        (b'\n{"error": "not found"}', "is a text of JSON"),
+        (b"<?xml version='1.0'?><Error>", "is a page of XML, as servers tell errors"),
+        (b"BZh91AY", "compressed by bzip2; .*bunzip2"),
+        (b"\xfd7zXZ\0", "compressed by xz; .*unxz"),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd; .*unzstd"),
+        (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; .*unpack it"),
+        (b"net.pt".ljust(257, b"\0") + b"ustar\0", "is a tar archive; .*unpack it"),
+        (b"\x89PNG\r\n\x1a\n", "is a picture; .*name the file of weights"),
+        (b"\x93NUMPY\x01\0", r"is one array of NumPy's; .*state_dict\(\)"),
+        (pickle.dumps({"a": np.zeros(2)}), "a pickle of something else than torch.save wrote"),
     ],
 )
 def test_what_a_file_really_is(content: bytes, message: str, tmp_path: Path) -> None:
