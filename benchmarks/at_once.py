@@ -26,7 +26,6 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-import torch._dynamo  # which optimisers import: once here, and not in each child
 from torch import nn
 
 import legonet
