@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
+import importlib.util
 import shutil
 import sys
 from collections import OrderedDict
@@ -176,6 +178,29 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
 
     folder = tmp_path_factory.mktemp("grown") / "demo"
     return folder, run_demo(folder, quiet=True, arrivals=4)
+
+
+@functools.cache
+def _words_of_onnx() -> Any:
+    from onnxscript._framework_apis import torch_2_5
+
+    return torch_2_5.get_torchlib_ops()
+
+
+@pytest.fixture(scope="module")
+def exports_once() -> Iterator[None]:
+    """What exports would make anew is made once: torch's program of a network, and its exporter's table."""
+    from legonet.compile.export import onnx, pt2
+
+    exported_program = functools.cache(pt2.exported_program)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pt2, onnx):
+            patch.setattr(module, "exported_program", exported_program)
+        if importlib.util.find_spec("onnxscript"):
+            from torch.onnx._internal.exporter import _registration
+
+            patch.setattr(_registration.onnxscript_apis, "get_torchlib_ops", _words_of_onnx)
+        yield
 
 
 @pytest.fixture(scope="module")

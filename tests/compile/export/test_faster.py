@@ -29,6 +29,9 @@ from legonet.errors import DataError, ExportError
 from legonet.outputs.boxes import BoxesOutput, Level
 
 
+pytestmark = pytest.mark.usefixtures("exports_once")
+
+
 @pytest.fixture(scope="module")
 def plain(large: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxscript")

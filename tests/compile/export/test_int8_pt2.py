@@ -17,6 +17,9 @@ from legonet.compile.network import CompiledNetwork
 from legonet.errors import ExportError
 
 
+pytestmark = pytest.mark.usefixtures("exports_once")
+
+
 @pytest.fixture(scope="module")
 def plain(large: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert large.signature is not None
