@@ -67,7 +67,7 @@ class Outcome:
 def model(seed: int) -> nn.Sequential:
     """A teacher with random weights."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         layers: OrderedDict[str, nn.Module] = OrderedDict(
             conv1=nn.Conv2d(3, 4, 3, padding=1),
             relu1=nn.ReLU(),
