@@ -62,7 +62,7 @@ def test_a_method(module: Callable[..., ModuleType], network: Any) -> None:
         planned = {each.path: each for each in network.plan({"dog:classify": (images, None)})}["dog:classify"]
         assert planned.method == "regression"
         assert planned.cost.operations
-        options = RunOptions(only=["dog:classify"], executor=executor)
+        options = RunOptions(only=["dog:classify"], executor=executor, workers=2)
         (result,) = network.transplant({"dog:classify": (images, None)}, options=options).results
         return result.quality["loss"]
 
