@@ -106,11 +106,12 @@ def images() -> Tensor:
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Fit with little effort: what these networks are made for is not how good an adapter is."""
     for name, value in {
-        "synthesis.inversion.STEPS": 2,
-        "flops.refinement.STEPS": 20,
-        "flops.refinement.LEAST": 2,
+        "distill.synthesis.inversion.STEPS": 2,
+        "distill.flops.refinement.STEPS": 20,
+        "distill.flops.refinement.LEAST": 2,
+        "methods.auto.IMAGINED": 160,
     }.items():
-        patch.setattr(f"legonet.distill.{name}", value)
+        patch.setattr(f"legonet.{name}", value)
 
 
 def zoo(make_model: Callable[..., nn.Sequential]) -> Network:
