@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.order import Files, long_first
 
@@ -25,14 +25,29 @@ if TYPE_CHECKING:
     from legonet.demo.table import Row
     from legonet.network import Network
 
-settings.register_profile("legonet", deadline=None)  # no test depends on how fast a machine is
-settings.load_profile("legonet")
+# No test depends on how fast a machine is.
+settings.register_profile("few", deadline=None, max_examples=30)
+settings.register_profile("many", deadline=None)
 
 SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _slow(config: pytest.Config) -> bool:
+    return config.option.markexpr == "slow"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("many" if _slow(config) else "few")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is tried at random is tried a few times, and with `-m slow` as often as hypothesis would."""
+    if _slow(config):
+        for item in items:
+            if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+                item.add_marker("slow")
     long_first(items)
 
 

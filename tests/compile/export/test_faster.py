@@ -28,7 +28,6 @@ from legonet.compile.network import CompiledNetwork
 from legonet.errors import DataError, ExportError
 from legonet.outputs.boxes import BoxesOutput, Level
 
-
 pytestmark = pytest.mark.usefixtures("exports_once")
 
 
