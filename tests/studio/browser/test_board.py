@@ -178,6 +178,7 @@ def test_the_plan_follows_the_unsaved_edit(page: Page, studio: Studio) -> None:
     expect(page.get_by_role("heading", level=2)).to_have_text("2 connections to fit")
     page.get_by_role("checkbox", name="Fit cow:classify").uncheck()
     expect(page.locator(".do")).to_contain_text("1 of 2 chosen")
+    expect(page.locator(".do")).not_to_contain_text("about under")
     expect(page.get_by_role("button", name="Save and fit")).to_be_enabled()
     page.get_by_label("Time to spend").fill("soon")
     expect(page.get_by_role("button", name="Save and fit")).to_be_disabled()

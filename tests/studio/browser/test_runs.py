@@ -92,6 +92,8 @@ def fitted(opened: Opened, studio: Studio) -> Page:
 def test_from_fit_to_an_image_without_a_word(fitted: Page, studio: Studio, tmp_path: Path) -> None:
     page = fitted
     expect(page.locator(".job")).to_have_count(2)
+    assert page.locator(".job .note").count()
+    assert "dog:classify" not in page.locator(".jobs").inner_text()  # its notes stand below its name
     page.get_by_role("button", name="Try an image").click()
     page.locator(".sample").first.click()
     expect(page.locator(".answer")).to_have_count(4, timeout=FITTED)
