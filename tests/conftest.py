@@ -193,7 +193,9 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
     from legonet.demo.grow import run_demo
 
     folder = tmp_path_factory.mktemp("grown") / "demo"
-    return folder, run_demo(folder, quiet=True, arrivals=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("legonet.methods.auto.IMAGINED", 400)  # enough for what is asked of its figures
+        return folder, run_demo(folder, quiet=True, arrivals=4)
 
 
 @functools.cache
@@ -213,9 +215,8 @@ def exports_once() -> Iterator[None]:
         for module in (pt2, onnx):
             patch.setattr(module, "exported_program", exported_program)
         if importlib.util.find_spec("onnxscript"):
-            from torch.onnx._internal.exporter import _registration
-
-            patch.setattr(_registration.onnxscript_apis, "get_torchlib_ops", _words_of_onnx)
+            exporter = "torch.onnx._internal.exporter._registration.onnxscript_apis"
+            patch.setattr(f"{exporter}.get_torchlib_ops", _words_of_onnx)
         yield
 
 

@@ -70,10 +70,12 @@ def _name_axes(made: torch.onnx.ONNXProgram) -> None:
 
 
 def load_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    """Load it with onnxruntime; outputs by path."""
+    """Load it with onnxruntime, on as many threads as torch has; outputs by path."""
     import onnxruntime
 
-    session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options: Any = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()  # its others would wait by spinning
+    session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
 
     def run(images: Tensor) -> Mapping[str, Tensor]:
