@@ -7,7 +7,7 @@ import re
 import signal
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,26 +38,38 @@ def children(studio: Studio) -> list[int]:
     return found
 
 
-def held(studio: Studio) -> int:
-    """The run's process, which stands still once a tenth is done: it lasts, and costs nothing."""
-    end = time.monotonic() + FITTED / 1000
-    while not (found := children(studio)):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    (child,) = found
-    said = Path(f"/proc/{child}/fd/1")
-    while not re.search(rb'"step": 1\d\d,', said.read_bytes()):
-        time.sleep(0.02)
-    os.kill(child, signal.SIGSTOP)
-    return child
+@pytest.fixture
+def held(studio: Studio) -> Iterator[Callable[[], int]]:
+    """Lets the run's process stand still once a tenth is done: it lasts, and costs nothing; gives its id."""
+
+    known = set[int]()
+
+    def hold() -> int:
+        end = time.monotonic() + FITTED / 1000
+        while not (found := children(studio)):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        (child,) = found
+        said = Path(f"/proc/{child}/fd/1")
+        while not re.search(rb'"step": 1\d\d,', said.read_bytes()):
+            time.sleep(0.02)
+        os.kill(child, signal.SIGSTOP)
+        known.add(child)
+        return child
+
+    yield hold
+    for child in known.intersection(children(studio)):  # of a test that failed meanwhile
+        os.killpg(child, signal.SIGKILL)
 
 
-def test_a_run_goes_on_after_reload_stop_and_kill(opened: Opened, studio: Studio) -> None:
+def test_a_run_goes_on_after_reload_stop_and_kill(
+    opened: Opened, studio: Studio, held: Callable[[], int]
+) -> None:
     studio.again(studio.text.replace("teachers:", SLOW, 1))
     page = opened(studio)
     brick(page, "dog:classify").click()
     page.get_by_role("button", name="Fit this").click()
-    child = held(studio)
+    child = held()
     half_way(page)
     page.reload()
     half_way(page)
@@ -70,7 +82,7 @@ def test_a_run_goes_on_after_reload_stop_and_kill(opened: Opened, studio: Studio
     expect(page.locator("section.run-stopped")).to_be_visible()
     assert studio.edges()["dog:classify"]["state"] == "planned"
     go_on.click()
-    child = held(studio)
+    child = held()
     half_way(page)
     os.killpg(os.getpgid(child), signal.SIGKILL)
     expect(page.locator("section.run-lost, section.run-failed")).to_be_visible(timeout=FITTED)
