@@ -193,9 +193,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
     from legonet.demo.grow import run_demo
 
     folder = tmp_path_factory.mktemp("grown") / "demo"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("legonet.methods.auto.IMAGINED", 400)  # enough for what is asked of its figures
-        return folder, run_demo(folder, quiet=True, arrivals=4)
+    return folder, run_demo(folder, quiet=True, arrivals=4)
 
 
 @functools.cache
