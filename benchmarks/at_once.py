@@ -26,7 +26,6 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-import torch._dynamo  # which optimisers import: once here, and not in each child
 from torch import nn
 
 import legonet
@@ -68,7 +67,7 @@ class Outcome:
 def model(seed: int) -> nn.Sequential:
     """A teacher with random weights."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         layers: OrderedDict[str, nn.Module] = OrderedDict(
             conv1=nn.Conv2d(3, 4, 3, padding=1),
             relu1=nn.ReLU(),

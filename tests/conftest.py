@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
+import importlib.util
 import shutil
 import sys
 from collections import OrderedDict
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.order import Files, long_first
 
@@ -23,14 +25,29 @@ if TYPE_CHECKING:
     from legonet.demo.table import Row
     from legonet.network import Network
 
-settings.register_profile("legonet", deadline=None)  # no test depends on how fast a machine is
-settings.load_profile("legonet")
+# No test depends on how fast a machine is.
+settings.register_profile("few", deadline=None, max_examples=30)
+settings.register_profile("many", deadline=None)
 
 SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _slow(config: pytest.Config) -> bool:
+    return config.option.markexpr == "slow"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("many" if _slow(config) else "few")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is tried at random is tried a few times, and with `-m slow` as often as hypothesis would."""
+    if _slow(config):
+        for item in items:
+            if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+                item.add_marker("slow")
     long_first(items)
 
 
@@ -104,11 +121,12 @@ def images() -> Tensor:
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Fit with little effort: what these networks are made for is not how good an adapter is."""
     for name, value in {
-        "synthesis.inversion.STEPS": 2,
-        "flops.refinement.STEPS": 20,
-        "flops.refinement.LEAST": 2,
+        "distill.synthesis.inversion.STEPS": 2,
+        "distill.flops.refinement.STEPS": 20,
+        "distill.flops.refinement.LEAST": 2,
+        "methods.auto.IMAGINED": 160,
     }.items():
-        patch.setattr(f"legonet.distill.{name}", value)
+        patch.setattr(f"legonet.{name}", value)
 
 
 def zoo(make_model: Callable[..., nn.Sequential]) -> Network:
@@ -176,6 +194,28 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
 
     folder = tmp_path_factory.mktemp("grown") / "demo"
     return folder, run_demo(folder, quiet=True, arrivals=4)
+
+
+@functools.cache
+def _words_of_onnx() -> Any:
+    from onnxscript._framework_apis import torch_2_5
+
+    return torch_2_5.get_torchlib_ops()
+
+
+@pytest.fixture(scope="module")
+def exports_once() -> Iterator[None]:
+    """What exports would make anew is made once: torch's program of a network, and its exporter's table."""
+    from legonet.compile.export import onnx, pt2
+
+    exported_program = functools.cache(pt2.exported_program)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pt2, onnx):
+            patch.setattr(module, "exported_program", exported_program)
+        if importlib.util.find_spec("onnxscript"):
+            exporter = "torch.onnx._internal.exporter._registration.onnxscript_apis"
+            patch.setattr(f"{exporter}.get_torchlib_ops", _words_of_onnx)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -53,21 +53,22 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         METHODS.remove(name)
 
 
-@pytest.mark.parametrize("executor", ["inline", "process"])
-def test_a_method(module: Callable[..., ModuleType], network: Any, executor: str) -> None:
+def test_a_method(module: Callable[..., ModuleType], network: Any) -> None:
     module("A method", "regression_example")
     images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
-    def quality(steps: int) -> float:
+    def quality(steps: int, executor: str) -> float:
         network.connect("dog", "classify", adapter={"method": {"name": "regression", "steps": steps}})
         planned = {each.path: each for each in network.plan({"dog:classify": (images, None)})}["dog:classify"]
         assert planned.method == "regression"
         assert planned.cost.operations
-        options = RunOptions(only=["dog:classify"], executor=executor)
+        options = RunOptions(only=["dog:classify"], executor=executor, workers=2)
         (result,) = network.transplant({"dog:classify": (images, None)}, options=options).results
         return result.quality["loss"]
 
-    assert quality(40) < quality(1)
+    few = quality(1, "inline")
+    assert quality(40, "inline") < few
+    assert quality(41, "process") < few
 
 
 def test_an_executor(module: Callable[..., ModuleType], network: Any) -> None:

@@ -41,7 +41,6 @@ class Judge:
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.chance = folder, random.Random(f"kills {seed}")  # noqa: S311 - to be repeated
         torch.ones((), requires_grad=True).backward()  # autograd starts here, so that children can fit
-        torch.optim.Adam([torch.ones(())])  # imports for seconds, here once and not in every child
         self.quick = self._made("quick", steps=12)
         self.slow = self._made("slow", steps=300)
         self._whole: dict[Path, object] = {}

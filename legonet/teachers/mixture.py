@@ -88,7 +88,7 @@ def _sorted(maps: Tensor, components: int) -> Tensor:
         return torch.zeros(len(maps), dtype=torch.long)
     flat = (maps - maps.mean(0)).flatten(1)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         left, values, _ = torch.svd_lowrank(flat, q=min(_COORDINATES + 8, *flat.shape), niter=4)
         places = (left * values)[:, :_COORDINATES]
         centres = places[torch.randperm(len(places))[:components]]
@@ -114,7 +114,7 @@ def _low_rank(centred: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     if rank == 0:
         return flat.new_zeros(0, *centred.shape[1:]), centred
     with torch.random.fork_rng(devices=[]):  # a full decomposition would take minutes
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         _, values, vectors = torch.svd_lowrank(flat, q=min(rank + 10, *flat.shape), niter=8)
     vectors = vectors[:, :rank]
     factors = (vectors * values[:rank] / len(flat) ** 0.5).T

@@ -19,6 +19,7 @@ from legonet.compile.export import export
 from legonet.compile.export.folder import load_folder
 from legonet.compile.export.onnx import load_onnx
 from legonet.compile.export.pt2 import load_pt2
+from legonet.compile.network import CompiledNetwork
 from legonet.compile.prepare import prepared
 from legonet.errors import DataError, TeacherError
 from legonet.graph.schema import Input
@@ -132,15 +133,29 @@ IMAGES = {
 }
 
 
-@pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> legonet.Network:
-    hurry(monkeypatch)
+def farm() -> legonet.Network:
     made = legonet.Network("farm", (3, 8, 8), mean=MEAN, std=[0.5] * 3)
     for seed, (category, image) in enumerate(IMAGES.items()):
         teacher = model(seed, image["shape"][0])
         made.add_teacher(category, teacher, category=category, task="see", cut="cut", image=image)
     made.connect("cow", "see", {"kernel": 1})  # or its adapter and the dog's were the same bytes
     return made
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> legonet.Network:
+    hurry(monkeypatch)
+    return farm()
+
+
+@pytest.fixture(scope="module")
+def app() -> CompiledNetwork:
+    """It, fitted and compiled."""
+    network = farm()
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        network.transplant()
+    return network.compile()
 
 
 def alone(category: str, seed: int, photos: Tensor) -> Tensor:
@@ -164,9 +179,7 @@ class TestNetwork:
                 torch.testing.assert_close(each, wanted[path], rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(outputs["cat:see"], alone("cat", 0, photos), rtol=1e-4, atol=1e-5)
 
-    def test_what_two_categories_see_alike_is_made_once(self, network: legonet.Network) -> None:
-        network.transplant()
-        app = network.compile()
+    def test_what_two_categories_see_alike_is_made_once(self, app: CompiledNetwork) -> None:
         assert len(app.resizes) == 3  # the dog's is the pig's
         assert set(app.normalise) == {"dog", "pig"}  # the cow's images are not normalised
 
@@ -178,15 +191,14 @@ class TestNetwork:
         for name, each in photos.items():
             torch.testing.assert_close(outputs[f"{name}:see"], whole(each)[f"{name}:see"])
 
+    @pytest.mark.usefixtures("exports_once")
     @pytest.mark.parametrize("name", ["app.pt2", "app.onnx", "app"])
     def test_exports_take_photos_too(
-        self, network: legonet.Network, photo: Tensor, tmp_path: Path, name: str
+        self, app: CompiledNetwork, photo: Tensor, tmp_path: Path, name: str
     ) -> None:
         if name.endswith("onnx"):
             pytest.importorskip("onnxscript")
             onnx = pytest.importorskip("onnx")
-        network.transplant()
-        app = network.compile()
         export(app, tmp_path / name)
         run = LOADERS[Path(name).suffix](tmp_path / name)
         for photos in (photo, torch.rand(3, 3, 8, 8), torch.rand(2, 3, 5, 90)):

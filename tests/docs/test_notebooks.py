@@ -23,6 +23,11 @@ def few_steps(context: Any, loss: Any, steps: int, learning_rate: float) -> floa
     return whole(context, loss, min(steps, 20), learning_rate)
 
 
+def few_times(count: int) -> range:
+    """Steps of a training, and seeds."""
+    return range(min(count, 2))
+
+
 def cells(file: Path) -> list[dict[str, Any]]:
     """The cells with code."""
     found = json.loads(file.read_text(encoding="utf-8"))["cells"]
@@ -51,12 +56,13 @@ def test_there_are_three() -> None:
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_it_runs(file: Path, effort: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it shows is of the right kinds; figures are not looked at, so that fits may take little effort."""
+    names: dict[str, Any] = {"__name__": "__main__"}
     if effort == "little":
         hurry(monkeypatch)
         monkeypatch.setattr(on_samples, "optimise_on_samples", few_steps)
+        names["range"] = few_times
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    names: dict[str, Any] = {"__name__": "__main__"}
     try:
         for cell in cells(file):
             said = shown("".join(cell["source"]), names)

@@ -136,7 +136,7 @@ def documents(draw: st.DrawFn) -> Any:
     return data
 
 
-@pytest.mark.parametrize("examples", [200, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [60, pytest.param(1500, marks=pytest.mark.slow)])
 def test_schema_models_and_explanations_agree(examples: int):
     health = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

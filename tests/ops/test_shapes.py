@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from legonet.ir.functions import function_of
@@ -161,7 +161,6 @@ def by_arithmetic(name: str, arguments: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", DRAWN)
-@settings(max_examples=60)
 @given(st.data())
 def test_any_arguments(name: str, data: st.DataObject) -> None:
     arguments = data.draw(DRAWN[name])

@@ -234,7 +234,7 @@ def test_hostile_labels_are_only_text(make_graph, label):
     assert nodes == plain
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     label=st.text(min_size=1, max_size=60) | st.text('\\"<>&;#[]{}/*-\n NGEThlrn', min_size=1, max_size=30),
     reason=st.text(max_size=60) | st.text('\\"<>&;#[]{}/*-\n NGEThlrn', max_size=30),

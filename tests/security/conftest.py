@@ -61,3 +61,23 @@ def trapped(workspace: Path, canary: Path) -> Path:
     lock_path(workspace / "graphs" / "zoo.yaml").unlink()
     (workspace / ".legonet" / "journal.sqlite").unlink(missing_ok=True)
     return workspace
+
+
+def fits_by(method: str, trapped: Path) -> None:
+    """Let adapters of its task be fitted by a method."""
+    file = trapped / "graphs" / "zoo.yaml"
+    text = file.read_text()
+    assert text.count("output: {kind: binary}") == 1
+    file.write_text(text.replace("output:", f"adapter: {{kernel: 1, method: {method}}}, output:"))
+
+
+@pytest.fixture
+def briefly(trapped: Path) -> None:
+    """Adapters are fitted by what fits them usually, in few steps."""
+    fits_by("{name: auto, steps: 4, imagined: 32}", trapped)
+
+
+@pytest.fixture
+def at_once(trapped: Path) -> None:
+    """Adapters take no time to fit, where what is imported for a longer fit is looked at elsewhere."""
+    fits_by("{name: closed-form, draws: 2, masks: random}", trapped)

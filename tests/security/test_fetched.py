@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
@@ -107,11 +108,16 @@ def test_nothing_is_appended_to_what_a_link_leads_to(
     assert untouched()
 
 
+@functools.cache
+def zeros() -> bytes:
+    """Little that becomes much."""
+    return gzip.compress(bytes(2**28))
+
+
 class _Astray(BaseHTTPRequestHandler):
     """Leads to files of this machine, and sends little that becomes much."""
 
     canary: Path
-    zeros = gzip.compress(bytes(2**28))
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -132,11 +138,11 @@ class _Astray(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(self.zeros)))
+        self.send_header("Content-Length", str(len(zeros())))
         self.end_headers()
         if self.command == "GET":
             try:
-                self.wfile.write(self.zeros)
+                self.wfile.write(zeros())
             except OSError:  # whoever asked has left
                 return
 
@@ -166,7 +172,7 @@ def test_a_server_leads_to_no_file_of_this_machine_and_not_in_circles(
 
 
 def test_what_is_packed_is_taken_as_it_is(astray: str, tmp_path: Path) -> None:
-    place = Place(RemoteAddress.read(f"{astray}/zeros"))
+    place, wanted = Place(RemoteAddress.read(f"{astray}/zeros")), zeros()
     tracemalloc.start()
     try:
         data = place.read("legonet.json", 2**20)
@@ -174,4 +180,4 @@ def test_what_is_packed_is_taken_as_it_is(astray: str, tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     done = download(RemoteAddress.read(f"{astray}/zeros"), tmp_path / "weights.pt")
-    assert done.path.read_bytes() == data == _Astray.zeros
+    assert done.path.read_bytes() == data == wanted

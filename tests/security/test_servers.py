@@ -217,6 +217,7 @@ def begin(trapped: Path) -> Iterator[Callable[..., str]]:
         process.communicate()
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_studio_in_a_trapped_workspace(begin: Callable[..., str], canary: Path) -> None:
     """It, and the runs that it starts."""
     url = begin("studio", "graphs/zoo.yaml", "--no-browser")

@@ -30,20 +30,11 @@ def run(trapped: Path) -> Legonet:
     return run
 
 
-@pytest.fixture
-def at_once(trapped: Path) -> None:
-    """Adapters take no time to fit, where what is imported for a longer fit is looked at elsewhere."""
-    file = trapped / "graphs" / "zoo.yaml"
-    adapter = "adapter: {kernel: 1, method: {name: closed-form, draws: 2, masks: random}}, "
-    text = file.read_text()
-    assert text.count("output: {kind: binary}") == 1
-    file.write_text(text.replace("output:", f"{adapter}output:"))
-
-
 FITTED = "2 fitted."
 TRANSPLANT = ("-m", "legonet", "transplant", "graphs/zoo.yaml")
 
 
+@pytest.mark.usefixtures("briefly")
 @pytest.mark.parametrize("more", [(), ("--workers", "2")], ids=["inline", "process"])
 def test_a_run(run: Legonet, canary: Path, more: tuple[str, ...]) -> None:
     done = run(*TRANSPLANT, *more)
@@ -52,6 +43,7 @@ def test_a_run(run: Legonet, canary: Path, more: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("briefly")
 def test_a_run_with_ray(run: Legonet, canary: Path) -> None:
     pytest.importorskip("ray")
     done = run(*TRANSPLANT, "--executor", "ray")

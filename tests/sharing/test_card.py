@@ -133,6 +133,7 @@ def test_plans_diagrams_and_graphs_show_licences(zoo: Path, tmp_path: Path) -> N
     assert network.to_networkx().nodes["teacher/dog-v1"]["licence"] == "CC-BY-4.0"
 
 
+@pytest.mark.usefixtures("exports_once")
 def test_exports_carry_the_licences_of_what_they_are_made_of(zoo: Path, tmp_path: Path) -> None:
     network = legonet.load(zoo)
     expected = {

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from legonet.graph.json_schema import graph_schema
 from legonet.studio.children import Children
 from legonet.studio.studio import Studio
 from tests.studio.conftest import COMMENT, client_of
@@ -61,6 +62,10 @@ def test_the_state_says_what_is_there(client: TestClient, zoo: Path) -> None:
     }
     assert (state["dirty"], state["changed_outside"], state["problems"]) == (False, False, [])
     assert {"auto", "closed-form"} <= set(state["methods"])
+
+
+def test_the_schema_is_that_of_graph_files(client: TestClient) -> None:
+    assert client.get("/api/v1/schema").json() == graph_schema()
 
 
 def test_edits_are_a_draft_until_they_are_saved(client: TestClient, zoo: Path) -> None:

@@ -82,7 +82,7 @@ def fit(
     if spec.activation is None:
         spec = spec.model_copy(update={"activation": "none" if _has_signs(edge) else "relu"})
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
+        torch.default_generator.manual_seed(spec.seed)
         adapter = build_adapter_of(spec, edge.given, edge.taken, edge.path)
     f, student, teacher = (
         frozen(module, device) for module in (edge.category_module, edge.task_module, edge.teacher_module)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from legonet.distill.fitting.adam import Adam
 from legonet.distill.fitting.checkpoint import DescentState
 from legonet.distill.fitting.context import StepCallback
 from legonet.distill.gradients import passing
@@ -45,7 +46,7 @@ def optimise(
     parameters = [each.requires_grad_() for name, each in module.named_parameters() if name.endswith(only)]
     if not parameters:
         return []
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    optimiser = Adam(parameters, lr=learning_rate)
     schedule = _schedule(optimiser, steps, learning_rate, decay, cycle)
     losses: list[float] = []
     done = 0 if state is None else state.restore(optimiser, schedule, losses)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from legonet.data.leaves import leaves_images
+from legonet.distill.fitting.adam import Adam
 from legonet.distill.fitting.context import outputs_of
 from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
 from legonet.distill.gradients import passing
@@ -69,7 +70,7 @@ def invert(
     activation_mismatch = ActivationMismatch(outputs_of(f, (images - mean) / std), teacher, statistics)
     images.requires_grad_()
     modules = [f] if beside is None else [f, beside]
-    optimiser = torch.optim.Adam([images], lr=LEARNING_RATE)
+    optimiser = Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
         optimiser.zero_grad(set_to_none=True)
         for below in modules:  # one after the other: less memory

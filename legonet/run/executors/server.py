@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-import torch._dynamo  # by torch.optim at its first use, which takes nearly as long as torch itself
 
 from legonet.graph.atomic import write_atomically
 from legonet.run.execute import execute

@@ -27,7 +27,9 @@ FILES = {"model.py", "weights.safetensors", "card.json", "README.md"}
 
 
 @pytest.fixture(scope="module")
-def exported(app: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def exported(
+    app: CompiledNetwork, exports_once: None, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("exported")
     return {name: export(app, folder / name).path for name in FORMATS}
 

@@ -28,6 +28,8 @@ from legonet.compile.network import CompiledNetwork
 from legonet.errors import DataError, ExportError
 from legonet.outputs.boxes import BoxesOutput, Level
 
+pytestmark = pytest.mark.usefixtures("exports_once")
+
 
 @pytest.fixture(scope="module")
 def plain(large: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:

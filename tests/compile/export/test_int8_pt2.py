@@ -16,6 +16,8 @@ from legonet.compile.export.pt2 import CARD, load_pt2, write_pt2
 from legonet.compile.network import CompiledNetwork
 from legonet.errors import ExportError
 
+pytestmark = pytest.mark.usefixtures("exports_once")
+
 
 @pytest.fixture(scope="module")
 def plain(large: CompiledNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:

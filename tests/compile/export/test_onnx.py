@@ -15,6 +15,8 @@ from tests.compile.export.models import compiled
 
 SHAPE = (1, 4, 12)
 
+pytestmark = pytest.mark.usefixtures("exports_once")
+
 
 class Attends(nn.Module):
     """Attention between columns, in windows: (batch, windows, heads, columns, numbers) or fewer axes.

@@ -14,6 +14,8 @@ from tests.compile.export.models import compiled
 
 SHAPE = (1, 4, 9)
 
+pytestmark = pytest.mark.usefixtures("exports_once")
+
 
 class Lines(nn.Module):
     """Reads an image column by column."""

@@ -177,7 +177,6 @@ def expected(edit: Edit, data: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_edits_change_what_they_name_and_their_inverses_take_them_back(seed: int, count: int):
     rng = random.Random(seed)

@@ -167,7 +167,7 @@ class TestProcesses:
         assert outcome.result is not None
 
     def test_left_it_holds_nothing(self, store: BlobStore, make_job: Callable[..., Job]) -> None:
-        with ProcessExecutor(workers=1).open(store) as executor:
+        with ProcessExecutor(workers=2).open(store) as executor:
             executor.submit(make_job(adapter=ENDLESS), samples())
             pid = self.pid(executor)
             folder = Path(executor._folder.name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 from playwright.sync_api import Page, expect
 
@@ -15,6 +17,10 @@ def saved(page: Page) -> None:
 
 
 def test_dragging_connects_and_what_may_be_connected_lights_up(page: Page, studio: Studio) -> None:
+    for each in ("category:owl", "task:classify"):  # they fit together, as their studs show
+        studs = brick(page, each).locator(".studs")
+        expect(studs).to_have_attribute("title", "port 4 × 4 × 4")
+        expect(studs.locator("i")).to_have_count(2)
     drag(page, "category:owl", "task:classify", let_go=False)
     expect(brick(page, "task:classify").locator(".aim-legal")).to_be_visible()
     page.mouse.up()
@@ -178,6 +184,7 @@ def test_the_plan_follows_the_unsaved_edit(page: Page, studio: Studio) -> None:
     expect(page.get_by_role("heading", level=2)).to_have_text("2 connections to fit")
     page.get_by_role("checkbox", name="Fit cow:classify").uncheck()
     expect(page.locator(".do")).to_contain_text("1 of 2 chosen")
+    expect(page.locator(".do")).not_to_contain_text("about under")
     expect(page.get_by_role("button", name="Save and fit")).to_be_enabled()
     page.get_by_label("Time to spend").fill("soon")
     expect(page.get_by_role("button", name="Save and fit")).to_be_disabled()
@@ -196,8 +203,18 @@ def test_the_difference_is_shown_and_saved_with_every_comment(page: Page, studio
     page.get_by_role("link", name="Diff").click()
     expect(page.locator(".unified .added", has_text="owl:classify")).to_be_visible()
     expect(page.locator(".diff-graph .line.change-added")).to_have_count(1)
+    folder = studio.file.parent
+    who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    for words in (("init", "-q"), ("add", studio.file.name), (*who, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    page.get_by_role("button", name="git's HEAD").click()
+    expect(
+        page.locator(".unified", has_text="HEAD").locator(".added", has_text="owl:classify")
+    ).to_be_visible()
+    shutil.rmtree(folder / ".git")
     page.locator(".do").get_by_role("button", name="Save").click()
     saved(page)
+    page.get_by_role("button", name="the file", exact=True).click()
     expect(page.get_by_role("heading", name="The draft is the same as the file")).to_be_visible()
     assert set(studio.text.splitlines()) <= set(studio.file.read_text().splitlines())
 

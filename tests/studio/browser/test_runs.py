@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from tests.studio.browser.conftest import Opened, Studio
 if TYPE_CHECKING:
     from torch import Tensor
 
-SLOW = "adapters:\n  dog:classify: {kernel: 1, method: {name: back-distillation, steps: 6000}}\n\nteachers:"
+SLOW = "adapters:\n  dog:classify: {kernel: 1, method: {name: back-distillation, steps: 1000}}\n\nteachers:"
 FITTED = 240_000  # milliseconds, on a machine that does much else
 
 
@@ -37,23 +38,52 @@ def children(studio: Studio) -> list[int]:
     return found
 
 
-def test_a_run_goes_on_after_reload_stop_and_kill(opened: Opened, studio: Studio) -> None:
+@pytest.fixture
+def held(studio: Studio) -> Iterator[Callable[[], int]]:
+    """Lets the run's process stand still once a tenth is done: it lasts, and costs nothing; gives its id."""
+
+    known = set[int]()
+
+    def hold() -> int:
+        end = time.monotonic() + FITTED / 1000
+        while not (found := children(studio)):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        (child,) = found
+        said = Path(f"/proc/{child}/fd/1")
+        while not re.search(rb'"step": 1\d\d,', said.read_bytes()):
+            time.sleep(0.02)
+        os.kill(child, signal.SIGSTOP)
+        known.add(child)
+        return child
+
+    yield hold
+    for child in known.intersection(children(studio)):  # of a test that failed meanwhile
+        os.killpg(child, signal.SIGKILL)
+
+
+def test_a_run_goes_on_after_reload_stop_and_kill(
+    opened: Opened, studio: Studio, held: Callable[[], int]
+) -> None:
     studio.again(studio.text.replace("teachers:", SLOW, 1))
     page = opened(studio)
     brick(page, "dog:classify").click()
     page.get_by_role("button", name="Fit this").click()
+    child = held()
     half_way(page)
     page.reload()
     half_way(page)
     expect(page.get_by_role("heading", name="Fitting")).to_be_visible()
+    expect(page.locator(".job small")).to_contain_text(re.compile(r"loss \d"))
     page.get_by_role("button", name="Stop").click()
+    os.kill(child, signal.SIGCONT)
     go_on = page.get_by_role("button", name="Go on")
     expect(go_on).to_be_visible(timeout=FITTED)
     expect(page.locator("section.run-stopped")).to_be_visible()
     assert studio.edges()["dog:classify"]["state"] == "planned"
     go_on.click()
+    child = held()
     half_way(page)
-    (child,) = children(studio)
     os.killpg(os.getpgid(child), signal.SIGKILL)
     expect(page.locator("section.run-lost, section.run-failed")).to_be_visible(timeout=FITTED)
     go_on.click()
@@ -77,6 +107,8 @@ def fitted(opened: Opened, studio: Studio) -> Page:
 def test_from_fit_to_an_image_without_a_word(fitted: Page, studio: Studio, tmp_path: Path) -> None:
     page = fitted
     expect(page.locator(".job")).to_have_count(2)
+    assert page.locator(".job .note").count()
+    assert "dog:classify" not in page.locator(".jobs").inner_text()  # its notes stand below its name
     page.get_by_role("button", name="Try an image").click()
     page.locator(".sample").first.click()
     expect(page.locator(".answer")).to_have_count(4, timeout=FITTED)

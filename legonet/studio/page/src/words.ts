@@ -11,6 +11,16 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** How long something takes, as far as it is known beforehand. */
+export function about(seconds: number): string {
+  return seconds < 1 ? duration(seconds) : `about ${duration(seconds)}`;
+}
+
+/** What is noted of a path, where it stands below the path's name. */
+export function noted(path: string, note: string): string {
+  return note.startsWith(`${path}: `) ? note.slice(path.length + 2) : note;
+}
+
 export function percent(part: number, digits = 1): string {
   return `${(part * 100).toFixed(digits)} %`;
 }

@@ -2,7 +2,7 @@ import type { State } from "../api/types";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { bring, type Offer } from "../teachers/found";
-import { count, duration } from "../words";
+import { about, count } from "../words";
 
 /** One sentence about where the network stands, and the one button that leads on. */
 export function NextStep({ state, offers }: { state: State; offers: Offer[] }) {
@@ -21,7 +21,7 @@ export function NextStep({ state, offers }: { state: State; offers: Offer[] }) {
     lead = <button class="primary" onClick={() => go("teachers")}>Add a teacher</button>;
   } else if (jobs.length && !state.read_only) {
     const first = jobs.length === 1 ? jobs[0]!.path.replace(":", " → ") : count(jobs.length, "connection");
-    text = `${first} ${jobs.length === 1 ? "is" : "are"} ready to be fitted${known ? `, about ${duration(seconds)}` : ""}.`;
+    text = `${first} ${jobs.length === 1 ? "is" : "are"} ready to be fitted${known ? `, ${about(seconds)}` : ""}.`;
     lead = (
       <>
         <button onClick={() => go("plan")}>See the plan</button>

@@ -4,7 +4,7 @@ import { Bar, Choice, Fact, Facts } from "../parts/fields";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { edit, measure } from "../store";
-import { duration, isReady, MEANING, measured, methodOf, percent } from "../words";
+import { duration, isReady, MEANING, measured, methodOf, noted, percent } from "../words";
 import { MethodSettings } from "./MethodSettings";
 import { OfferedTeacher } from "./OfferedTeacher";
 import type { PanelProps } from "./Panel";
@@ -43,7 +43,7 @@ export function PathPanel({ state, edge, choose, offers }: PanelProps & { edge: 
       {edge.notes.length > 0 && (
         <ul class="notes">
           {edge.notes.map((note, at) => (
-            <li key={at}>{note}</li>
+            <li key={at}>{noted(edge.path, note)}</li>
           ))}
         </ul>
       )}

@@ -5,7 +5,7 @@ import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
 import { edit, useDraft } from "../store";
-import { count, duration, figure, measured, percent } from "../words";
+import { about, count, duration, figure, measured, percent } from "../words";
 
 const ACTIONS: Record<PlannedEdge["action"], string> = {
   add: "fit",
@@ -93,7 +93,7 @@ export function Plan() {
           <div>
             <b>{wanted.length ? figure(wanted.length) : "None"} of {jobs.length + labelled.length} chosen</b>
             <span class="soft">
-              {wanted.length > unknown && `about ${duration(seconds)}`}
+              {wanted.length > unknown && about(seconds)}
               {unknown > 0 && (wanted.length > unknown ? `, and ${figure(unknown)} of which it is not known yet` : "how long is not known yet")}
             </span>
           </div>
@@ -122,7 +122,7 @@ export function Plan() {
       {answer.after.offers.map((offer) => (
         <p key={offer.task} class="note">
           {offer.teacher} is recorded better than {offer.giver}, which gives {offer.task}. To take it, {count(offer.refits, "adapter")} would be fitted again
-          {offer.seconds !== null && `, about ${duration(offer.seconds)}`}.{" "}
+          {offer.seconds !== null && `, ${about(offer.seconds)}`}.{" "}
           {!state.read_only && (
             <button class="link" onClick={() => void edit({ op: "change", section: "tasks", name: offer.task, entry: { ...state.graph.tasks?.[offer.task], teacher: offer.teacher } })}>
               Take it

@@ -6,7 +6,7 @@ import { Bar, Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
 import { go, useRoute } from "../route";
 import { refresh, refuse, useDraft } from "../store";
-import { count, duration, figure, isReady, measured, percent } from "../words";
+import { about, count, duration, figure, isReady, measured, noted, percent } from "../words";
 import { fit } from "./fit";
 
 const READ_EVERY = 300;
@@ -111,7 +111,7 @@ function One({ id, ended }: { id: string; ended: () => void }) {
         <p class="soft">
           {when(run.started)}
           {run.finished && `, took ${duration(run.finished - run.started)}`}
-          {run.state === "running" && left > 0 && `, about ${duration(left)} left`}
+          {run.state === "running" && left > 0 && `, ${about(left)} left`}
         </p>
       </div>
       {run.state === "running" && <Bar share={share(jobs)} label="The whole run" tone="whole" />}
@@ -189,7 +189,7 @@ function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
       {job.message && <p class="problem">{job.message}</p>}
       {job.state === "done" && <Quality job={job} edge={edge} />}
       {job.notes.map((note, at) => (
-        <p key={at} class="note">{note}</p>
+        <p key={at} class="note">{noted(job.path, note)}</p>
       ))}
     </li>
   );
