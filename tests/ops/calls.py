@@ -187,7 +187,10 @@ EXACT: dict[str, tuple[Arguments, tuple[int, ...]]] = {
     "where.self": ([MASK, X, FLIPPED], MAP),
 }
 SMOOTH: dict[str, Arguments] = {
-    **{name: [X] for name in words("asinh atan cosh digamma erfc exp2 expm1 lgamma log10 log2 sinh tan")},
+    **{
+        name: [X]
+        for name in sorted(words("asinh atan cosh digamma erfc exp2 expm1 lgamma log10 log2 sinh tan"))
+    },
     **{name: [X, 1] for name in ("cumprod", "logcumsumexp", "prod.dim_int")},
     "logsumexp": [X, [1]],
     **{name: [X] for name in ("cos", "erf", "exp", "hardsigmoid", "log", "log1p", "log_sigmoid")},
