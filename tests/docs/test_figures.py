@@ -50,20 +50,23 @@ def test_the_peers_are_those_that_were_measured() -> None:
 
 
 def test_the_scenes_are_those_that_were_measured() -> None:
-    found = {(each["path"], each["images"]): each for each in reversed(kept("scenes.json"))}  # first draws
+    found = kept("scenes.json")
     worst = {0: 0.0, 10: 0.0}
-    for path in dict.fromkeys(path for path, _ in reversed(found)):
-        none, ten = found[path, 0], found.get((path, 10))
+    for path in dict.fromkeys(each["path"] for each in found):
+        (none,), ten = (
+            [each for each in found if (each["path"], each["images"]) == (path, n)] for n in worst
+        )
         native = none["unadapted"] == none["teacher"]
         cells = [f"{none['teacher']:.1%}", "native" if native else f"{none['unadapted']:.1%}"]
-        cells += [f"{none['path_accuracy']:.1%}", "native" if ten is None else f"{ten['path_accuracy']:.1%}"]
+        cells += [f"{none['path_accuracy']:.1%}"]
+        cells += [", ".join(f"{each['path_accuracy']:.1%}" for each in ten) if ten else "native"]
         assert f"| {path} | {' | '.join(cells)} |" in rows("docs/outputs.md")
-        for each in filter(None, (none, ten)):
-            lost = 100 * (each["teacher"] - each["path_accuracy"])
-            worst[each["images"]] = max(worst[each["images"]], lost)
+        for draws in filter(None, ([none], ten)):
+            lost = fmean(100 * (each["teacher"] - each["path_accuracy"]) for each in draws)
+            worst[draws[0]["images"]] = max(worst[draws[0]["images"]], lost)
     for page in ("README.md", "docs/outputs.md"):
         assert found_once(page, r"within ([\d.]+) points of (?:each|its) teacher") == f"{worst[0]:.1f}"
-    assert found_once("docs/outputs.md", r"cow is ([\d.]+) points below") == f"{worst[10]:.1f}"
+    assert found_once("docs/outputs.md", r"means are at most ([\d.]+) below") == f"{worst[10]:.1f}"
 
 
 def found_once(page: str, pattern: str) -> str:
