@@ -27,7 +27,7 @@ from legonet.distill.synthesis.features import synthetic_features
 from legonet.distill.synthesis.sources.drawn import drawn
 from legonet.ir.sizes import size_of
 
-HALF = 5  # given images that take half of a batch, the imagined ones the other half
+HALF = 50  # given images that take half of a batch, the imagined ones the other half
 MORE_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
 AT_ONCE = 800  # features that are drawn together
 LABELS = 0.1  # weight of the task loss
