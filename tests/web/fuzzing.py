@@ -34,7 +34,7 @@ def fuzz(
         unasked: Checks of schemathesis that are left out, beside that what is rightly formed is taken.
     """
     schemathesis: Any = pytest.importorskip("schemathesis")
-    from schemathesis.specs.openapi.checks import positive_data_acceptance
+    from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
     modes = [schemathesis.GenerationMode.POSITIVE]
     modes += [schemathesis.GenerationMode.NEGATIVE] if wrong else []
@@ -51,6 +51,8 @@ def fuzz(
         def ask(case: Any) -> None:
             # What is rightly formed may be refused: random bytes are no image, a draft is what it is.
             checks = [positive_data_acceptance, *unasked]
+            if any(value in (None, [], {}) for value in (case.query or {}).values()):
+                checks.append(negative_data_rejection)  # what is wrong is not sent
             answer = case.call_and_validate(headers=headers, excluded_checks=checks)
             SEEN[answer.status_code] += 1
             assert answer.status_code < 500
