@@ -68,6 +68,13 @@ def patched(monkeypatch: pytest.MonkeyPatch, part: str, name: str, value: int) -
         monkeypatch.setattr(f"{module}.{name}", value)
 
 
+def count_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One refinement, however good the start is, and nothing foretold that torch does not count."""
+    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
+    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
+    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting
+
+
 def given() -> Samples:
     images = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     return Samples(images, torch.arange(24) % 2)
@@ -107,9 +114,7 @@ def test_windows_are_of_no_use_to_an_adapter_that_resamples() -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"])
 def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)  # refined however good it is
-    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
-    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    count_all(monkeypatch)
     spec = Adapter.model_validate({"kernel": 3, "method": method})
     with Counted() as counter:
         fit(known, spec, given())
@@ -120,9 +125,7 @@ def test_a_fit(known: Edge, method: dict[str, Any], monkeypatch: pytest.MonkeyPa
 def test_starts_of_large_modules_are_compared_on_few_features(
     known: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
-    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
-    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    count_all(monkeypatch)
     spec = Adapter.model_validate({"kernel": 3, "method": {**METHODS[0], "imagined": 400}})
     every = fit_operations(joined(known), spec, 0, False)
     monkeypatch.setattr("legonet.distill.flops.refinement.COMPARING", 1)
@@ -137,9 +140,7 @@ def test_starts_of_large_modules_are_compared_on_few_features(
 def test_a_fit_between_architectures_descends_longer_and_solves_nothing(
     known: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
-    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
-    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    count_all(monkeypatch)
     images = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(7))
     other = chain(nn.Conv2d(4, 12, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(12 * 64, 1))
     own = record(known.category_module, other, [images], 10**6)
@@ -157,9 +158,7 @@ def test_a_fit_between_strangers_of_one_architecture(
     known: Edge, method: dict[str, Any], common: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether they learn longer is found out in the fit; what is foretold is within two times of both."""
-    monkeypatch.setattr("legonet.methods.auto.EXACT", 0.0)
-    monkeypatch.setattr("legonet.methods.auto.TRIES", 1)
-    monkeypatch.setattr("legonet.distill.flops.synthesis.VALUE", 0)  # sorting, which torch does not count
+    count_all(monkeypatch)
     monkeypatch.setattr("legonet.distill.fitting.initialisation.STRANGERS", 0.9 if common else 0.5)
     generator = torch.Generator().manual_seed(11)
     other = copy.deepcopy(known.teacher_module)
