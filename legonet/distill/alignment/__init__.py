@@ -27,10 +27,9 @@ from legonet.ir.graph import INPUT, ModelGraph
 from legonet.ir.interpreter import GraphModule
 from legonet.ops.call import Shape
 from legonet.ops.table import ROWS
+from legonet.teachers.kinship import ALIKE
 
 __all__ = ["Alignment", "Order", "Permuted", "Symmetry", "align", "in_one_order"]
-
-ALIKE = 0.5  # cosine of weights above which units correspond
 
 
 @dataclass(frozen=True)
