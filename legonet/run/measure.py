@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ from torch import Tensor
 from legonet.blocks.adapter import build_adapter_of
 from legonet.blocks.adapter_layers import adapter_chains
 from legonet.distill.fitting.context import frozen
-from legonet.distill.flops.refinement import BATCH
+from legonet.distill.fitting.precision import in_sixteen_bits
+from legonet.distill.flops.refinement import BATCH, is_large
 from legonet.distill.flops.work import Work
 from legonet.distill.gradients import passing
 from legonet.errors import LegonetError
@@ -89,13 +91,17 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
             features = f(images)
             return features, None if own is None else teacher(features)
 
+    def path(features: Tensor) -> Tensor:
+        return student(adapter(features))
+
     def step(features: Tensor, wanted: Tensor | None) -> None:
-        output = student(adapter(features))
+        output = taken(features)
         loss = output.square() if wanted is None else (output - wanted).square()
         with passing():
             loss.mean().backward()
 
     seen, steps, operations = look(), 0, 0
+    taken = in_sixteen_bits(path, seen[0], math.inf) if is_large(work.step) else path
     for _ in range(WARM_UP):
         step(*seen)
     before, begin = time.monotonic() - started, time.monotonic()

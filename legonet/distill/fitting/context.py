@@ -183,11 +183,11 @@ def features_of(f: nn.Module, images: Tensor) -> Tensor:
     return outputs_of(f, images, IMAGES)
 
 
-def outputs_of(module: nn.Module, inputs: Tensor, batch: int = FEATURES) -> Tensor:
+def outputs_of(module: Callable[[Tensor], Tensor], inputs: Tensor, batch: int = FEATURES) -> Tensor:
     """Give a module's output for (batch, …) inputs, computed in batches, without gradients.
 
     Args:
-        module: Whose.
+        module: Whose, or a path.
         inputs: All of them.
         batch: How many go through it together, at most; fewer of large ones.
     """

@@ -14,6 +14,7 @@ its pseudo-gradients, as in Hinton et al., arXiv:1503.02531.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,16 @@ from torch import Tensor, nn
 from legonet.distill.fitting.context import Context, StepCallback, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import optimise
-from legonet.distill.flops.refinement import BATCH, FEW, HELD_OUT, besides, compared, refinement_steps
+from legonet.distill.fitting.precision import Compute, in_sixteen_bits
+from legonet.distill.flops.refinement import (
+    BATCH,
+    FEW,
+    HELD_OUT,
+    besides,
+    compared,
+    is_large,
+    refinement_steps,
+)
 from legonet.distill.synthesis.augment import augmented_features, share_of_given
 from legonet.distill.synthesis.features import synthetic_features
 from legonet.distill.synthesis.sources.drawn import drawn
@@ -82,14 +92,25 @@ class Refinement:
         self._known, self._shares = zip(*learned, strict=True)
         self._answers = [outputs_of(context.teacher, each) for each in self._known]
 
+    @cached_property
+    def _path(self) -> Compute:
+        """The path where it is differentiated, or starts are compared."""
+        if not is_large(self._step):
+            return self._context.output
+        spread = float(self._answers[0].std(correction=0))
+        return in_sixteen_bits(self._context.output, self._known[0], spread)
+
     def judge(self) -> float:
-        """Disagreement with the teacher on the held-out features."""
-        found = self._context.edge.meaning.disagreement(self._found(), self._wanted, self._scale)
+        """Disagreement with the teacher on the held-out features, in float32."""
+        path = nn.Sequential(self._context.adapter, self._context.student)
+        found = outputs_of(path, self._material.held_out)
+        found = self._context.edge.meaning.disagreement(found, self._wanted, self._scale)
         return max(0.0, float(found))  # of equal outputs, a rounding error below 0
 
     def judge_start(self) -> float:
         """The same but for the outputs' offset, which pseudo-gradients do not see."""
-        found, wanted = self._found(self._apart), self._wanted[:: self._apart]
+        found = outputs_of(self._path, self._material.held_out[:: self._apart])
+        wanted = self._wanted[:: self._apart]
         moved = found + (wanted - found).mean([0, *range(2, wanted.ndim)], keepdim=True)
         return float(self._context.edge.meaning.disagreement(moved, wanted, self._scale))
 
@@ -119,11 +140,6 @@ class Refinement:
             state=context.descent(),
         )
 
-    def _found(self, apart: int = 1) -> Tensor:
-        """The path's outputs on every so many of the held-out features."""
-        path = nn.Sequential(self._context.adapter, self._context.student)
-        return outputs_of(path, self._material.held_out[::apart])
-
     def _loss(self) -> Tensor:
         context, material, chosen = self._context, self._material, []
         for known, answers, count in zip(self._known, self._answers, self._shares, strict=True):
@@ -131,10 +147,10 @@ class Refinement:
             chosen.append((known[index], answers[index]))
         features, wanted = (torch.cat(each) for each in zip(*chosen, strict=True))
         meaning = context.edge.meaning
-        value = meaning.disagreement(context.output(features), wanted, self._scale)
+        value = meaning.disagreement(self._path(features), wanted, self._scale)
         if material.labelled is not None and material.labels is not None:
             index = self._choose(len(material.labels), BATCH // 2)
-            output = context.output(material.labelled[index])
+            output = self._path(material.labelled[index])
             value = value + LABELS * meaning.task_loss(output, material.labels[index])
         return value
 

@@ -39,6 +39,15 @@ def refinement_steps(step: int, steps: int | None, images: int, patience: float 
     return round(affordable * min(MOST, 1 + images / MANY))
 
 
+def is_large(step: int) -> bool:
+    """Whether modules are so large that there are fewer steps.
+
+    Args:
+        step: Operations of one feature of one step.
+    """
+    return BUDGET // (BATCH * max(1, step)) < STEPS
+
+
 def copies(images: int, shape: Shape) -> int:
     """How many there are of each given image, itself among them; the fewer images and the smaller, the more.
 
