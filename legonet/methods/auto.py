@@ -18,6 +18,8 @@ from legonet.distill.flops.refinement import (
     descent_operations,
     held_out,
     material_operations,
+    moving_expected,
+    moving_operations,
     patience_expected,
     tries_expected,
 )
@@ -85,7 +87,7 @@ class Auto(Method):
 
     def cost(self, work: Work) -> int:
         """The features to learn from, the starts, and the refinement, which may be done again."""
-        return self._material(work) + self._starts(work) + self._refined(work, self.tries)
+        return self._material(work) + self._starts(work) + self._descended(work)
 
     @property
     def tries(self) -> int:
@@ -101,6 +103,10 @@ class Auto(Method):
         once = descent_operations(work, self.steps, work.affordable(self.features), times)
         # Without a common base the start is so poor that the first try makes it better.
         return round((tries_expected(tries) if times == 1 else 1) * once)
+
+    def _descended(self, work: Work) -> int:
+        """The refinement, and the images that are moved for strangers."""
+        return self._refined(work, self.tries) + moving_expected(work, self.steps, PATIENCE)
 
     def _starts(self, work: Work) -> int:
         """Those that are tried, each judged with every ridge and at its end, and so is the identity."""
@@ -135,7 +141,7 @@ class Auto(Method):
         from legonet.distill.fitting.refinement import Refinement, gather
         from legonet.distill.synthesis.features import synthetic_features
 
-        context.begin(lambda w: (self._material(w), self._starts(w) + self._refined(w, self.tries)))
+        context.begin(lambda w: (self._material(w), self._starts(w) + self._descended(w)))
         context.tell(f"{self.features:,} features to learn from")
         context = replace(context, imagined=synthetic_features(context, self.features))
         material = gather(context, self.features)
@@ -165,7 +171,7 @@ class Auto(Method):
 
         def stage(work: Work, starts: int, done: int) -> tuple[float, float]:
             each = self._starts(work) / starts
-            return each, each * (starts - done - 1) + self._refined(work, self.tries)
+            return each, each * (starts - done - 1) + self._descended(work)
 
         if self.start is not None:
             context.begin(partial(stage, starts=1, done=0))
@@ -201,6 +207,13 @@ class Auto(Method):
             once = self._refined(work, 1, patience)
             return once, self._refined(work, tries, patience) - once
 
+        def moving(work: Work) -> tuple[float, float]:
+            return moving_operations(work, self.steps, patience), self._refined(work, self.tries, patience)
+
+        if patience > 1:
+            context.begin(moving)
+            context.tell("images that the teacher knows")
+            refinement.learn_from_moved(self.steps, patience)
         for attempt in range(self.tries):
             context.adapter.load_state_dict(kept.states["start"])
             context.begin(partial(stage, tries=self.tries - attempt))

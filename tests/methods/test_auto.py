@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -10,13 +11,14 @@ from legonet.data.leaves import leaves_images
 from legonet.distill.fitting import refinement
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import Fitted, Samples, fit
-from legonet.distill.flops.refinement import besides
+from legonet.distill.flops.refinement import FEWEST, MOVED, besides, moved_images
+from legonet.distill.synthesis import features
 from legonet.distill.synthesis.features import synthesise_features
 from legonet.graph.schema import Adapter, Input, Solving
 from legonet.methods.auto import Auto
 from legonet.methods.closed_form import ClosedForm
 from legonet.teachers.statistics import record
-from tests.distill.conftest import chain
+from tests.distill.conftest import chain, enliven, layers_of, task_module
 
 SPEC = Adapter(method=Auto(name="auto", steps=60, imagined=60))
 ALONE = Adapter(method=ClosedForm(name="closed-form", matching=0))
@@ -196,3 +198,54 @@ def test_weak_paths_and_one_sided_statistics_are_named(moved: Edge) -> None:
     weak = fit(strange, Adapter(method=Auto(name="auto", steps=1, imagined=60)))
     assert weak.quality["agreement"] < 0.9
     assert any("a weak path" in note and "ten images of the category" in note for note in weak.notes)
+
+
+def _strangers(edge: Edge) -> Edge:
+    """The teacher's task part is of other random weights than the generic one."""
+    torch.manual_seed(21)
+    other = chain(*layers_of(task_module(9)))
+    enliven(other, torch.Generator().manual_seed(21))
+    found = record(edge.category_module, other, [images(200)], 10**5)
+    return dataclasses.replace(edge, teacher_module=other, statistics=found)
+
+
+def test_strangers_learn_from_images_that_the_teacher_knows_too(
+    moved: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    invert = features.invert
+    monkeypatch.setattr(
+        features, "invert", lambda *given, **named: made.append(invert(*given, **named)) or made[-1]
+    )
+    spec = Adapter(method=Auto(name="auto", steps=300, imagined=60))
+    strangers = _strangers(moved)
+    fit(moved, spec)
+    assert not made  # those of one base need none
+    for unknown in ({"statistics": None}, {"input": None}):
+        fit(dataclasses.replace(strangers, **unknown), SPEC)
+    assert not made
+    told: list[str] = []
+    batches = []
+    refine = refinement.Refinement.refine
+
+    def tell(step: int, steps: int, loss: float, doing: str = "", part: float | None = None, /) -> None:
+        told.append(doing)
+
+    def look(this: refinement.Refinement, *given: Any) -> None:
+        batches.append([(len(known), share) for known, share in zip(this._known, this._shares, strict=True)])
+        refine(this, *given)
+
+    monkeypatch.setattr(refinement.Refinement, "refine", look)
+    fit(strangers, spec, Samples(images(50)), progress=tell)
+    assert "images that the teacher knows" in told
+    (shown,) = made
+    assert FEWEST <= len(shown) <= MOVED
+    given, imagined, drawn, theirs = batches[0]
+    assert [share for _, share in (given, imagined, drawn, theirs)] == [16, 4, 4, 8]
+    assert theirs[0] == 16 * len(shown)  # copies of each
+
+
+def test_moving_images_takes_less_than_the_steps() -> None:
+    assert moved_images(10, 10**9) == MOVED
+    assert moved_images(20, 30 * FEWEST) == FEWEST
+    assert moved_images(20, 30 * FEWEST - 1) == 0

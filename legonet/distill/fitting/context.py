@@ -137,7 +137,9 @@ class Context:
 
         Of a batch that takes much memory, parts are computed again when their gradients are wanted.
         """
-        return in_parts(lambda each: self.student(self.adapter(each)), features, self._kept)
+        half = torch.is_autocast_enabled(features.device.type)
+        kept = self._kept * (2 if half else 1)
+        return in_parts(lambda each: self.student(self.adapter(each)), features, kept)
 
     @cached_property
     def _kept(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from legonet.distill.flops.synthesis import affordable, recoloured_operations
+from legonet.distill.flops.synthesis import affordable, moved_operations, recoloured_operations
 from legonet.distill.flops.work import Work
 from legonet.ir.sizes import Shape
 
@@ -20,6 +20,8 @@ COMPARING = 10**11  # and operations that it may take for each, so that large mo
 FEW = 40  # given images are held out too from this number on
 COPIES = 16  # of a given image, at most
 ENOUGH = 6400  # given images that need no copies
+MOVED = 400  # images that are moved until the teacher knows them, between strangers,
+FEWEST = 40  # and how many at least, in fewer operations than the steps take
 BUDGET = (
     6 * 10**12
 )  # operations of a refinement; of small modules it takes less, of the largest `LEAST` steps
@@ -94,6 +96,49 @@ def patience_expected(work: Work, patience: int) -> float:
     if work.related:
         return 1.0
     return patience**_BETWEEN if work.strangers else patience
+
+
+def moved_images(once: int, descent: int) -> int:
+    """How many images are moved until the teacher knows them, for modules that have no common base.
+
+    Args:
+        once: Operations of moving one of them.
+        descent: Of all steps of the refinement.
+    """
+    count = min(MOVED, 2 * descent // max(1, 3 * once))
+    return count if count >= FEWEST else 0
+
+
+_MOVING = 0.15
+
+
+def moving_expected(work: Work, steps: int | None, patience: int) -> int:
+    """What is counted beforehand of `moving_operations`.
+
+    Args:
+        work: Of the fit; whether strangers by their weights have no common base, only the fit finds out.
+        steps: Of the refinement, if they are set.
+        patience: Times the steps, without a common base.
+    """
+    if work.related:
+        return 0
+    return round((_MOVING if work.strangers else 1) * moving_operations(work, steps, patience))
+
+
+def moving_operations(work: Work, steps: int | None, patience: int) -> int:
+    """Of moving images, and of the features of all copies and the teacher's answers to them.
+
+    Args:
+        work: Of the fit.
+        steps: Of the refinement, if they are set.
+        patience: Times the steps.
+    """
+    if not work.statistics:
+        return 0
+    descent = refinement_steps(work.step, steps, 0, patience) * BATCH * work.step
+    images = moved_images(moved_operations(1, work.f, work.teacher), descent)
+    copied = images * copies(images, work.source) if images else 0
+    return moved_operations(images, work.f, work.teacher) + copied * (work.f + work.teacher)
 
 
 def held_out(work: Work, features: int) -> int:

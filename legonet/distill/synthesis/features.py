@@ -12,6 +12,7 @@ from torch import Tensor
 
 from legonet.distill.fitting.context import Context, Edge, features_of
 from legonet.distill.flops.synthesis import affordable
+from legonet.distill.synthesis.augment import augmented_features
 from legonet.distill.synthesis.inversion import invert
 from legonet.distill.synthesis.sources import TABLE
 from legonet.graph.schema import Input
@@ -49,6 +50,24 @@ def synthesise_features(
         return None
     imagined = torch.cat(parts)
     return imagined[torch.randperm(len(imagined), generator=generator).to(device)]
+
+
+def moved_features(context: Context, count: int) -> Tensor | None:
+    """Features of images that were moved until the teacher knows them, and of their copies.
+
+    Args:
+        context: The fit under way.
+        count: How many images.
+
+    Returns:
+        (copies · count, channels, height, width); None where f's input or the statistics are unknown.
+    """
+    given, statistics = context.edge.input, context.edge.statistics
+    if given is None or statistics is None:
+        return None
+    f, generator = context.category_module, context.generator
+    images = invert(f, context.teacher, given, statistics, count, generator, context.device)
+    return augmented_features(context, images)
 
 
 def inverted_features(context: Context, given: Input, count: int) -> Tensor:
