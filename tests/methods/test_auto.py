@@ -11,7 +11,7 @@ from legonet.data.leaves import leaves_images
 from legonet.distill.fitting import refinement
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import Fitted, Samples, fit
-from legonet.distill.flops.refinement import FEWEST, MOVED, besides, moved_images
+from legonet.distill.flops.refinement import BUDGET, FEWEST, MOVED, besides, moved_images
 from legonet.distill.synthesis import features
 from legonet.distill.synthesis.features import synthesise_features
 from legonet.graph.schema import Adapter, Input, Solving
@@ -249,3 +249,4 @@ def test_moving_images_takes_less_than_the_steps() -> None:
     assert moved_images(10, 10**9) == MOVED
     assert moved_images(20, 30 * FEWEST) == FEWEST
     assert moved_images(20, 30 * FEWEST - 1) == 0
+    assert moved_images(BUDGET // FEWEST, 10 * BUDGET) == 0  # of large modules there are none

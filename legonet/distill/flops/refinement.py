@@ -105,7 +105,7 @@ def moved_images(once: int, descent: int) -> int:
         once: Operations of moving one of them.
         descent: Of all steps of the refinement.
     """
-    count = min(MOVED, 2 * descent // max(1, 3 * once))
+    count = min(MOVED, 2 * min(descent, BUDGET) // max(1, 3 * once))
     return count if count >= FEWEST else 0
 
 
