@@ -163,7 +163,8 @@ def ends(cuts: list[CutPoint]) -> list[CutPoint]:
 
 
 def _ends(step: Operation, names: list[str]) -> bool:
-    return not step.module or step.module in names
+    """Whether a module ends there: its last call may be of a part that it called before, such as a ReLU."""
+    return not step.module or step.module in names or len(names) > 1
 
 
 def _with_recommended(cuts: list[CutPoint]) -> list[CutPoint]:
