@@ -40,8 +40,8 @@
   svg.setAttribute("aria-label", "Picture of the network; arrow keys go from part to part, Enter shows details");
 
   function said(id) {
-    const row = rows.get(id), state = row.dataset.state;
-    return state ? `path ${id}, ${state}` : id.replace("/", " ");
+    const said = rows.get(id).querySelector("td .state");
+    return said ? `path ${id}, ${said.textContent}` : id.replace("/", " ");
   }
 
   // what belongs together
@@ -165,8 +165,8 @@
   }
   function begin() {
     measure();
-    const w = svg.clientWidth * 1.1; // letters that can be read
-    look(base.w < 2 * svg.clientWidth ? base : { w, x: w < wide ? left : left + (wide - w) / 2, y: top });
+    const w = svg.clientWidth * 0.95; // letters that can be read
+    look(base.w < 1.3 * svg.clientWidth ? base : { w, x: w < wide ? left : left + (wide - w) / 2, y: top });
   }
   document.documentElement.classList.add("live");
   begin();

@@ -64,7 +64,7 @@ class Measures:
         if asked.data != ANIMALS:
             paths = _with_folder(drafted, Path(self._source(asked.data)), paths)
         if not paths:
-            found = f"no built path of theirs has labelled images in {asked.data}"
+            found = f"none of these built paths has labelled images in {asked.data}"
             raise refuse(422, found, "expected scores, masks or classes, and a folder for each category")
         return self._started(asked.data, drafted, paths[:MOST])
 

@@ -12,7 +12,8 @@ from legonet.graph.output import Output
 from legonet.store.tensors import read_tensors
 
 ADVICE = (
-    "where the teacher changes its mind is not known, so that adapters may set it wrong; record images such as "
+    "where the teacher changes its mind is not known, so that adapters may set it wrong; record images such "
+    "as "
     "the network will meet, some that show the category and some that do not (`images` of add_teacher, or "
     "`legonet teacher record`)"
 )

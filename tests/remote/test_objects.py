@@ -120,7 +120,7 @@ def test_wrong_bytes_are_refused_and_asked_for_again(http, tmp_path: Path) -> No
     assert fetched(place, tmp_path / "blob", sha, 5) == small
     assert http.count("GET") == 3
     http.fault = lambda method, path: lambda body: b"smell"
-    with pytest.raises(StoreError, match=r"asked for 3 times, are others than its name says"):
+    with pytest.raises(StoreError, match=r"asked for 3 times, do not match its name"):
         fetched(place, tmp_path / "other", sha, 5)
     assert (tmp_path / "other").read_bytes() == b""
 

@@ -86,7 +86,9 @@ def test_a_fraction_says_what_it_reached() -> None:
             f"{fraction:.0%}"
         )
     bare = trace(nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, 1)).eval(), (3, 8, 8)).graph
-    with pytest.raises(TeacherError, match=r"cut 0\.5: no place has weights below and above it; .*: 0, 1"):
+    with pytest.raises(
+        TeacherError, match=r"found no place for the cut 0\.5 that has weights below and above it; .*: 0, 1"
+    ):
         at_fraction(bare, (3, 8, 8), 0.5, "model")
 
 

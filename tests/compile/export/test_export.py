@@ -152,7 +152,7 @@ def test_outputs_that_differ(
     app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: float
 ) -> None:
     moved(monkeypatch, by)
-    with pytest.raises(ExportError, match=r"app: its outputs differ by "):
+    with pytest.raises(ExportError, match=r"app: its outputs differ from the network's by "):
         export(app, tmp_path / "app")
     assert list(tmp_path.iterdir()) == []
 

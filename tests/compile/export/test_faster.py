@@ -118,7 +118,7 @@ class TestInt8:
                     each.CopyFrom(numpy_helper.from_array(2 * numpy_helper.to_array(each), each.name))
 
         monkeypatch.setattr(int8, "_store", wrong)
-        with pytest.raises(ExportError, match="is not what weights of 8 bits give"):
+        with pytest.raises(ExportError, match="are not those of its weights, rounded to 8 bits"):
             int8.write_int8(plain, tmp_path / "app.onnx")
 
     def test_no_image_to_compare_on(

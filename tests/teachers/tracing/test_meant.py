@@ -155,7 +155,10 @@ class Detector(Net):
             lambda: Net(lambda x: x[x > 0]),
             r"an index by truth values, .* at .*test_meant\.py:\d+; .* rewrite",
         ),
-        (lambda: Net(torch.vmap(lambda x: x * 2)), r"'_add_batch_dim', which no operation on tensors is, at"),
+        (
+            lambda: Net(torch.vmap(lambda x: x * 2)),
+            r"'_add_batch_dim', which is not an operation on tensors is, at",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore")  # torch's quantisation is deprecated, and people have such models
