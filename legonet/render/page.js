@@ -151,7 +151,8 @@
   svg.removeAttribute("width");
   svg.removeAttribute("height");
   function measure() {
-    const width = svg.clientWidth, height = Math.max(208, Math.min((width * high) / wide, Math.max(innerHeight * 0.68, 320)));
+    const width = svg.clientWidth, whole = wide < 1.3 * width ? (width * high) / wide : high;
+    const height = Math.max(208, Math.min(whole, Math.max(innerHeight * 0.68, 320)));
     svg.style.height = `${height}px`;
     const w = Math.max(wide, (high * width) / height), h = (w * height) / width;
     base = { w, h, x: left + (wide - w) / 2, y: top + (high - h) / 2 };
@@ -165,7 +166,7 @@
   }
   function begin() {
     measure();
-    const w = svg.clientWidth * 0.95; // letters that can be read
+    const w = svg.clientWidth * 0.93; // letters that can be read
     look(base.w < 1.3 * svg.clientWidth ? base : { w, x: w < wide ? left : left + (wide - w) / 2, y: top });
   }
   document.documentElement.classList.add("live");
