@@ -114,7 +114,7 @@
     details.append(items);
   }
 
-  // search, states, plan or built
+  // search, states, views
   const search = one("input[type=search]"), states = all("input[name=state]"), views = all("input[name=view]");
   const texts = new Map([...rows].map(([id, row]) => [id, row.textContent.toLowerCase()]));
   function sift() {
@@ -147,7 +147,7 @@
 
   // pan and zoom
   const { x: left, y: top, width: wide, height: high } = svg.viewBox.baseVal;
-  let base, at; // all of the picture, and what is seen: parts of it of the stage's shape
+  let base, at; // all of the picture, and what is seen of it
   svg.removeAttribute("width");
   svg.removeAttribute("height");
   function measure() {
@@ -166,7 +166,7 @@
   }
   function begin() {
     measure();
-    const w = svg.clientWidth * 0.93; // letters that can be read
+    const w = svg.clientWidth * 0.93; // readable
     look(base.w < 1.3 * svg.clientWidth ? base : { w, x: w < wide ? left : left + (wide - w) / 2, y: top });
   }
   document.documentElement.classList.add("live");

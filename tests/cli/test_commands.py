@@ -268,7 +268,7 @@ class TestRender:
         assert "2 as one batch" in text
         assert "cow" not in text
         refused = run("render", graph_file, "--compiled", "-o", tmp_path / "calls.html")
-        assert "expects svg, png, pdf or dot" in refused.err
+        assert "for a drawing; expected svg, png, pdf or dot" in refused.err
 
     def test_some_paths(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
         target = tmp_path / "new" / "folder" / "dog.dot"

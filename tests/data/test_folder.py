@@ -135,7 +135,10 @@ def test_a_missing_root(tmp_path):
 
 
 def test_a_root_without_folders(tmp_path):
-    assert message(tmp_path) == f"{tmp_path}: holds no folders; expected one for each category, such as cat/"
+    assert (
+        message(tmp_path)
+        == f"{tmp_path}: holds no folders; expected one for each category, such as cat/; make them"
+    )
 
 
 def test_an_empty_category(root):

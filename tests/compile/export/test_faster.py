@@ -207,7 +207,7 @@ def test_boxes_that_one_form_lacks_are_counted() -> None:
     beside = weigh(boxes(box, none), boxes(box, other), 1, network, None)
     assert 0 < beside.agreement["cat:find"] < 1
     assert weigh(boxes(none, none), boxes(box, other), 1, network, None).difference == 1.0
-    with pytest.raises(ExportError, match="no numbers"):
+    with pytest.raises(ExportError, match="NaN or infinite"):
         weigh(boxes([math.nan] * 6, none), boxes(box, other), 1, network, None)
 
 

@@ -157,7 +157,7 @@ class Detector(Net):
         ),
         (
             lambda: Net(torch.vmap(lambda x: x * 2)),
-            r"'_add_batch_dim', which is not an operation on tensors is, at",
+            r"'_add_batch_dim', which is not an operation on tensors, at",
         ),
     ],
 )

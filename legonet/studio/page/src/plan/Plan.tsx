@@ -134,7 +134,7 @@ export function Plan() {
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
           <summary>{count(calm.length, "connection")} {calm.length === 1 ? "stays" : "stay"} as {calm.length === 1 ? "it is" : "they are"}</summary>
-          <Table label="What stays as it is" last="Known of it">{calm.map(row)}</Table>
+          <Table label="What stays as it is" last="What is known">{calm.map(row)}</Table>
         </details>
       )}
     </div>
