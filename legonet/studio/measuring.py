@@ -159,7 +159,7 @@ class Looked:
         if not self.children:
             return Measuring(running=False, data="", message="")
         newest, _, rows = self.children[0]
-        said = "" if rows is None or rows else newest.errors() or "its process ended without a word"
+        said = "" if rows is None or rows else newest.errors() or "its process ended without saying why"
         return Measuring(running=rows is None, data=str(newest.asked.get("data", ""))[:500], message=said)
 
 

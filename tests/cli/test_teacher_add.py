@@ -186,7 +186,7 @@ def test_an_output_that_lacks_a_step(run: Callable[..., Any], graph: Path) -> No
     ("name", "content", "message"),
     [
         ("w.pt", b"PK", "model w.pt: is a file of weights; expected what builds the model: .*--weights w.pt"),
-        ("hub/config.json", b"{}", "model hub: is a folder of Hugging Face's, with weights and no code;"),
+        ("hub/config.json", b"{}", "model hub: is a Hugging Face folder, with weights and no code;"),
         (
             "s.pt",
             SCRIPT.getvalue(),

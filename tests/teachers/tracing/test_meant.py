@@ -145,7 +145,7 @@ class Detector(Net):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Keyed(torch.relu), r"at .*test_meant\.py:\d+: it keeps something by the number of images"),
+        (lambda: Keyed(torch.relu), r"at .*test_meant\.py:\d+: it keeps values for one number of images"),
         (lambda: Detector(torch.relu), "Detector is a detector, .* give its `backbone` .*, or a module of"),
         (prepared, r"cat\.1: it is prepared for quantisation \(FakeQuantize\); .* before it was prepared"),
         (scripted_inside, r"cat\.1: it is a TorchScript model; expected the Python model"),
