@@ -43,7 +43,7 @@ MESSAGES = (  # of refusals that are no fault: somebody else was quicker, or is 
     "is there already",
     "not fitted; expected every path",
     "got worse by more than",
-    "not as it was planned",
+    "has changed since it was planned",
 )
 
 

@@ -7,7 +7,8 @@ printed. Values that it has at run time stand in braces.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ CALLS = {
     "unread",
 }
 """Functions whose text people read, besides errors; `append` counts where it is of `notes`."""
+RETURNED = re.compile(r"(Error|Problem|Finding)\b")
+"""What functions return whose calls hold a message's text too."""
 
 
 class Message(NamedTuple):
@@ -46,28 +49,35 @@ class Message(NamedTuple):
 
 def messages(folder: Path = SOURCE) -> Iterator[Message]:
     """Find the messages in the files of a package, in the order of its files and lines."""
-    for file in sorted(folder.rglob("*.py")):
-        if "examples" in file.parts:
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+    files = [file for file in sorted(folder.rglob("*.py")) if "examples" not in file.parts]
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    makers = CALLS | {name for tree in trees.values() for name in _makers(tree)}
+    for file, tree in trees.items():
         found = [
             Message(f"{file.relative_to(folder.parent)}:{node.lineno}", kind, text)
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and (kind := _kind(node))
+            if isinstance(node, ast.Call) and (kind := _kind(node, makers))
             for text in [_text(node)]
             if " " in text.strip()
         ]
         yield from sorted(dict.fromkeys(found), key=lambda each: int(each.place.rpartition(":")[2]))
 
 
-def _kind(call: ast.Call) -> str:
+def _makers(tree: ast.Module) -> Iterator[str]:
+    """Functions that make an error of what they are given."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.returns and RETURNED.search(ast.unparse(node.returns)):
+            yield node.name
+
+
+def _kind(call: ast.Call, makers: Set[str]) -> str:
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     if name == "append" and isinstance(function, ast.Attribute):
         return (
             "note" if "notes" in ast.unparse(function.value) or "said" in ast.unparse(function.value) else ""
         )
-    return name if name in CALLS or name.endswith("Error") else ""
+    return name if name in makers or name.endswith("Error") else ""
 
 
 def _text(call: ast.Call) -> str:

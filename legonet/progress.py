@@ -273,7 +273,9 @@ def open_bars(progress: Auto | None = "auto", stream: TextIO | None = None) -> B
     if progress != "auto":
         from legonet.errors import SelectError
 
-        raise SelectError(f"progress: found {progress!r}; expected 'auto', or None to show nothing")
+        raise SelectError(
+            f"progress: found {progress!r}; expected 'auto', a function, or None to show nothing; choose one"
+        )
     if _in_notebook():
         return Notebook()
     return Terminal() if console(stderr=True).is_terminal else Lines(stream)

@@ -138,7 +138,7 @@ class TestAddTeacher:
         [
             ({"name": "cat-v1"}, GraphError, "teachers.cat-v1: is there already"),
             ({"category": "cat"}, GraphError, "cat:classify has the teacher cat-v1 already"),
-            ({"cut": "pool"}, TeacherError, "cut 'pool' is no module and .* Did you mean 'pool1'"),
+            ({"cut": "pool"}, TeacherError, "cut 'pool' is neither a module nor .* Did you mean 'pool1'"),
             ({"cut": "fc2"}, TeacherError, "cut 'fc2' is the model's output"),
             ({"name": "a b"}, GraphError, "teachers"),
             ({"category": "a:b", "task": "new"}, GraphError, "categories"),
@@ -159,7 +159,7 @@ class TestAddTeacher:
             (
                 {"images": torch.rand(4, 2, 9, 9)},
                 DataError,
-                r"teachers.fox-v1: images of shape \(4, 2, 9, 9\)",
+                r"teachers.fox-v1: found images of shape \(4, 2, 9, 9\)",
             ),
             ({"images": torch.full((4, 3, 8, 8), 255)}, DataError, "values from 255 to 255"),
             ({"images": torch.rand(0, 3, 8, 8)}, DataError, "no image"),

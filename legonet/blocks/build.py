@@ -97,8 +97,8 @@ def leaves(module: nn.Module) -> list[tuple[str, nn.Module]]:
     """
     if not isinstance(module, nn.Sequential):
         raise BlockError(
-            f"{type(module).__name__}: is no chain; expected an nn.Sequential of layers; choose a teacher "
-            "that is one"
+            f"{type(module).__name__}: is not a chain of layers; expected an nn.Sequential; choose a "
+            "teacher that is one"
         )
     return list(_leaves(module, ""))
 
@@ -125,7 +125,8 @@ def chain_layers(module: nn.Sequential) -> dict[str, Layer]:
             raise BlockError(f"{name}: {type(leaf).__name__} with {error}") from error
         if layer is None:
             raise BlockError(
-                f"{name}: {type(leaf).__name__} is no known layer; expected one of {', '.join(KINDS)}"
+                f"{name}: {type(leaf).__name__} is not among the known layers; expected one of "
+                f"{', '.join(KINDS)}; choose a teacher of those"
             )
         layers[name] = layer
     return layers

@@ -214,12 +214,14 @@ def _problems(data: dict[str, Any]) -> Iterator[Finding]:
     """Find values that have the right form but do not fit each other; what is broken is passed over."""
     layers, builder = data.get("layers"), data.get("builder")
     if layers is None and builder is None:
-        yield Finding((), "neither 'layers' nor 'builder'", "expected one of them", "add it")
+        yield Finding((), "found neither 'layers' nor 'builder'", "expected one of them", "add it")
     if layers is not None and builder is not None:
-        yield Finding(("builder",), "beside 'layers'", "expected one of them", "remove the other", at="key")
+        yield Finding(
+            ("builder",), "found beside 'layers'", "expected one of the two", "remove the other", at="key"
+        )
     if data.get("arguments") and builder is None:
         yield Finding(
-            ("arguments",), "arguments of no 'builder'", "expected them with one", "remove them", at="key"
+            ("arguments",), "found without a 'builder'", "expected beside one", "remove them", at="key"
         )
     if isinstance(layers, dict) and layers:
         yield from _layer_problems(layers)

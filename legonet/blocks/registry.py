@@ -146,7 +146,9 @@ def _describe_adaptive(module: nn.AdaptiveAvgPool2d) -> dict[str, Any]:
 
 def _describe_flatten(module: nn.Flatten) -> dict[str, Any]:
     if (module.start_dim, module.end_dim) != (1, -1):
-        raise ValueError(f"axes {module.start_dim} to {module.end_dim}; only 1 to -1 are known")
+        raise ValueError(
+            f"axes {module.start_dim} to {module.end_dim}; only 1 to -1, all but the batch, are known"
+        )
     return {}
 
 

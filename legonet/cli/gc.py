@@ -29,7 +29,10 @@ def gc(
     from legonet.store.workspace import Workspace
 
     if not place.exists():
-        raise StoreError(f"{place}: no such file or folder; expected a graph file or a folder of a workspace")
+        raise StoreError(
+            f"{place}: no such file or folder; expected a graph file or a folder of a workspace; check the "
+            "path"
+        )
     workspace = Workspace.find(place / "any" if place.is_dir() else place)
     look = delete_orphans if delete else find_orphans
     orphans = look(workspace, seconds_of("--age", age, or_none=True))

@@ -74,8 +74,8 @@ class DrawnFiles:
         whole = absolute.relative_to(absolute.anchor)
         if (self._base / whole).exists():
             raise DataError(
-                f"{image}: its {self.kind} would have the name of that of {self._base / whole}; expected "
-                "images of which none repeats another's whole path; predict them by a run of their own"
+                f"{image}: its {self.kind} would overwrite that of {self._base / whole}; expected images "
+                "whose paths differ; predict this folder in a run of its own"
             )
         return whole
 

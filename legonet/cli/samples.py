@@ -21,9 +21,13 @@ def folders_of(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         path, _, folder = text.partition("=")
         if not folder:
-            raise DataError(f"--samples {text}: expected PATH=FOLDER, such as cat:classify=photos")
+            raise DataError(
+                f"--samples: found {text}; expected PATH=FOLDER, such as cat:classify=photos; correct it"
+            )
         if path in folders:
-            raise DataError(f"--samples {text}: {path} is given twice; expected one folder for each path")
+            raise DataError(
+                f"--samples: found {path} twice; expected one folder for each path; leave one out"
+            )
         folders[path] = folder
     return folders
 

@@ -78,7 +78,7 @@ def _look(box: Inbox, options: RunOptions, device: str, wait: bool = False) -> i
     names = [drop.name for drop in box.changing()] if wait else []
     if names:
         print(
-            f"  {', '.join(names)}: changed a moment ago; looked at again in {inbox.SETTLED:.0f} s",
+            f"  {', '.join(names)}: changed a moment ago; will be looked at again in {inbox.SETTLED:.0f} s",
             flush=True,
         )
         time.sleep(inbox.SETTLED)
@@ -99,7 +99,7 @@ def _take(box: Inbox, drop: Drop, options: RunOptions, device: str) -> bool:
         print(f"! {drop.name}: rejected: {error}", flush=True)
         return False
     except OSError as error:  # a file that is gone or cannot be read now is looked at again
-        print(f"! {drop.name}: {error.filename}: {error.strerror or error}; looked at again", flush=True)
+        print(f"! {drop.name}: {error.filename}: {error.strerror or error}; will be tried again", flush=True)
         return False
     except Exception as error:
         print(f"! {drop.name}: rejected: {_bug(error)}", flush=True)

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 SIZES = ("height", "width")  # of photos, which may have any
 
+_BY_HAND = "found a network joined by hand; expected one that net.compile gave; compile it so"
+
 
 @dataclass(frozen=True)
 class CompiledPath:
@@ -281,7 +283,7 @@ class CompiledNetwork(nn.Module):
             DataError: The shape of images is not known, since the network was joined by hand.
         """
         if self.input_shape is None:
-            raise DataError("warm_up: found a network joined by hand; expected one that net.compile gave")
+            raise DataError(f"warm_up: {_BY_HAND}")
         begin = time.perf_counter()
         with torch.inference_mode():
             for batch in batches or (1,):
@@ -302,7 +304,7 @@ class CompiledNetwork(nn.Module):
             DataError: The network was joined by hand, so that nobody knows what its outputs mean.
         """
         if self.signature is None:
-            raise DataError("results: found a network joined by hand; expected one that net.compile gave")
+            raise DataError(f"results: {_BY_HAND}")
         with torch.no_grad():
             outputs = self.by_path(images)
         signatures = self.signature.outputs

@@ -147,7 +147,9 @@ def turned(
         DataError: An argument is out of range, or the silhouettes' package is missing or damaged.
     """
     if category not in (*CATEGORIES, "base"):
-        raise DataError(f"animals: no category {category!r}; expected one of {', '.join(CATEGORIES)}")
+        raise DataError(
+            f"animals: no category {category!r}; expected one of {', '.join(CATEGORIES)}; choose one"
+        )
     count = _check(split, seed, size, count)
     rng = generator(seed, split, category, part_of=1)
     kinds = np.full(count, ANIMALS.index(category)) if category != "base" else _cycle(rng, OTHERS, count)
@@ -162,13 +164,15 @@ def turned(
 
 def _check(split: str, seed: int, size: int, count: int | None) -> int:
     if split not in SPLITS:
-        raise DataError(f"animals: no split {split!r}; expected one of {', '.join(SPLITS)}")
+        raise DataError(f"animals: no split {split!r}; expected one of {', '.join(SPLITS)}; choose one")
     if seed < 0:
-        raise DataError(f"animals: seed {seed}; expected 0 or more")
+        raise DataError(f"animals: found the seed {seed}; expected 0 or more; choose another")
     if not _SIZES[0] <= size <= _SIZES[1]:
-        raise DataError(f"animals: size {size}; expected {_SIZES[0]} to {_SIZES[1]} pixels")
+        raise DataError(
+            f"animals: found the size {size}; expected {_SIZES[0]} to {_SIZES[1]} pixels; choose one"
+        )
     if count is not None and count < 1:
-        raise DataError(f"animals: count {count}; expected 1 or more images")
+        raise DataError(f"animals: found the count {count}; expected 1 or more images; choose another")
     return COUNTS[split] if count is None else count
 
 

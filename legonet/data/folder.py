@@ -57,12 +57,17 @@ class FolderImages(Dataset):
         self.shape = check_shape(self.image.shape)
         self.masks = masks
         if not self.root.is_dir():
-            raise DataError(f"{self.root}: no such folder; expected one folder of images for each category")
+            raise DataError(
+                f"{self.root}: no such folder; expected one that holds a folder of images for each category; "
+                "check the path"
+            )
         folders = sorted(
             entry for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
         )
         if not folders:
-            raise DataError(f"{self.root}: holds no folders; expected one for each category, such as cat/")
+            raise DataError(
+                f"{self.root}: holds no folders; expected one for each category, such as cat/; make them"
+            )
         self.names = tuple(folder.name for folder in folders)
         if positive is not None and positive not in self.names:
             raise DataError(
@@ -116,7 +121,9 @@ def _images(folder: Path) -> list[Path]:
     )
     images = [file for file in pictures if not file.stem.endswith(MASK)]
     if not images:
-        raise DataError(f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}")
+        raise DataError(
+            f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}; put some there"
+        )
     known = {_mask_of(file) for file in images}
     for file in pictures:
         if file.stem.endswith(MASK) and file not in known:

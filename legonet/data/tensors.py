@@ -33,18 +33,19 @@ def check_images(images: Any, where: str, image: Input) -> Tensor:
     if not isinstance(images, Tensor):
         return _gathered(images, where, image)
     if images.ndim and not len(images):
-        raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
+        raise DataError(f"{where}: found no image; expected at least one; give some, or leave them out")
     given = images.shape[1] if images.ndim == 4 and 0 not in images.shape else None
     if given != shape[0] and {given, shape[0]} != {1, 3}:
         raise DataError(
-            f"{where}: images of shape {tuple(images.shape)}; {expected}, or of another height and width"
+            f"{where}: found images of shape {tuple(images.shape)}; {expected}, or of another height and "
+            "width"
         )
     images = images.detach().cpu().float()
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 1):
         raise DataError(
-            f"{where}: values from {low:.3g} to {high:.3g}; expected images in [0, 1], which the network "
-            "normalises itself; divide bytes by 255"
+            f"{where}: found values from {low:.3g} to {high:.3g}; expected images in [0, 1], which the "
+            "network normalises itself; divide bytes by 255"
         )
     return images
 
@@ -58,5 +59,5 @@ def _gathered(images: Any, where: str, image: Input) -> Tensor:
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
     if not found:
-        raise DataError(f"{where}: no image; expected at least one; leave them out to do without")
+        raise DataError(f"{where}: found no image; expected at least one; give some, or leave them out")
     return torch.stack(found)

@@ -67,13 +67,15 @@ class VocImages(Dataset):
             DataError: An argument is out of range, VOC is not there, or no image shows the category.
         """
         if category not in CATEGORIES:
-            raise DataError(f"VOC: no category {category!r}; expected one of {', '.join(CATEGORIES)}")
+            raise DataError(
+                f"VOC: no category {category!r}; expected one of {', '.join(CATEGORIES)}; choose one"
+            )
         if split not in _SPLITS:
-            raise DataError(f"VOC: no split {split!r}; expected one of {', '.join(_SPLITS)}")
+            raise DataError(f"VOC: no split {split!r}; expected one of {', '.join(_SPLITS)}; choose one")
         if year not in _YEARS:
-            raise DataError(f"VOC: no year {year!r}; expected one of {', '.join(_YEARS)}")
+            raise DataError(f"VOC: no year {year!r}; expected one of {', '.join(_YEARS)}; choose one")
         if seed < 0:
-            raise DataError(f"VOC: seed {seed}; expected 0 or more")
+            raise DataError(f"VOC: found the seed {seed}; expected 0 or more; choose another")
         self.shape = check_shape(shape)
         self.index = CATEGORIES.index(category) + 1
         images, masks = _listed(Path(root), year, split)
@@ -81,7 +83,8 @@ class VocImages(Dataset):
         positives, others = np.flatnonzero(shows), np.flatnonzero(~shows)
         if not len(positives):
             raise DataError(
-                f"{root}: no image of VOC{year} {split} shows a {category}; expected at least one"
+                f"{root}: no image of VOC{year} {split} shows a {category}; expected at least one; choose "
+                "another"
             )
         rng = np.random.default_rng(seed)
         negatives = rng.choice(others, size=min(len(positives), len(others)), replace=False)

@@ -36,7 +36,11 @@ def walk_images(folder: Path, tell: Problem) -> Iterator[Path]:
         none = False
         yield image
     if none:
-        tell(DataError(f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}"))
+        tell(
+            DataError(
+                f"{folder}: holds no image; expected files ending in {', '.join(EXTENSIONS)}; put some there"
+            )
+        )
 
 
 def count_images(folder: Path) -> int:
@@ -62,7 +66,8 @@ def _below(folder: Path, tell: Problem) -> Iterator[Path]:
         except OSError as error:
             tell(
                 DataError(
-                    f"{folder}: cannot be read ({error.strerror or error}); expected a folder of images"
+                    f"{folder}: cannot be read ({error.strerror or error}); expected a folder of images; "
+                    "check its permissions"
                 )
             )
             name = None

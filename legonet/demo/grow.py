@@ -111,7 +111,7 @@ def _clear(folder: Path) -> None:
         return
     if not (folder / MARKER).is_file():
         raise StoreError(
-            f"{folder}: holds something else than a demo; expected a new folder or an earlier "
+            f"{folder}: holds something other than a demo; expected a new folder or an earlier "
             "demo's; choose another one"
         )
     shutil.rmtree(folder)

@@ -31,7 +31,7 @@ LARGEST_SIZE = 65_536
 def _integral(value: Any) -> Any:
     """JSON Schema counts 1.0 as an integer; so does the loader. A bool is no integer in either."""
     if isinstance(value, bool):  # a Literal would take True for 1
-        raise ValueError("a bool is no integer")
+        raise ValueError("a bool is not an integer")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

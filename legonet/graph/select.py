@@ -248,7 +248,7 @@ def _path(path: str, known: Collection[str], graph: Graph) -> str:
         there = f"'{category}' has {listed(others)}" if others else f"'{category}' has no teacher"
         raise SelectError(
             f"{graph.name}: {path}: no teacher of category '{category}' and task '{task}'; {there}; "
-            "add a teacher that connects them, or name it under `adapters` to fit it from labelled samples"
+            "add a teacher of both, or write the path under `adapters` to fit it from labelled samples"
         )
     return path
 

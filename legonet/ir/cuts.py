@@ -171,7 +171,7 @@ def find_step(graph: ModelGraph, cut: str, *, where: str = "teacher") -> str:
     known = cut_points(graph)
     names = {*known, *(prefix for name in known for prefix in _prefixes(graph.steps[name].module))}
     raise CutError(
-        f"{where}: cut '{cut}' is no module and no operation that its output follows; expected one of "
+        f"{where}: cut '{cut}' is neither a module nor an operation that its output follows; expected one of "
         f"{listed(_called(graph, known))}.{did_you_mean(cut, sorted(names))}"
     )
 

@@ -202,7 +202,7 @@ def graph_from_data(data: Any) -> ModelGraph:
                 raise ValueError(f"{step.name}: takes the tensor '{tensor}', which is not listed")
         steps[step.name] = step
     if not isinstance(data["output"], str) or data["output"] not in steps:
-        raise ValueError(f"output: '{data['output']}' is no operation")
+        raise ValueError(f"output: '{data['output']}' is not an operation")
     unused = set(tensors) - {name for step in steps.values() for name in step.tensors()}
     if unused:
         raise ValueError(f"tensors: no operation takes {listed(sorted(unused))}")
@@ -227,7 +227,7 @@ def _tensor(name: str, data: Any) -> TensorSpec:
         raise ValueError(f"tensors.{name}: expected shape, dtype and buffer")
     shape, dtype, buffer = data["shape"], data.get("dtype", "float32"), data.get("buffer", False)
     if not isinstance(shape, list) or any(type(size) is not int or size < 0 for size in shape):
-        raise ValueError(f"tensors.{name}: its shape is no list of sizes")
+        raise ValueError(f"tensors.{name}: its shape is not a list of sizes")
     if len(shape) > MOST_AXES or any(size > LARGEST for size in shape):  # before they are multiplied
         raise ValueError(f"tensors.{name}: its shape has more numbers than any memory holds")
     if math.prod(max(size, 1) for size in shape) > LARGEST // 8:
@@ -265,11 +265,11 @@ def _check(name: str, value: Any, depth: int = 0) -> None:
         ((mark, content),) = value.items() if len(value) == 1 else ((None, None),)
         wanted = int if mark in ("batch", "infinity") else str
         if mark not in _MARKS or type(content) is not wanted or (mark == "dtype" and content not in DTYPES):
-            raise ValueError(f"{name}: {value} is no argument")
+            raise ValueError(f"{name}: {value} is not an argument")
         if isinstance(content, int) and not 0 < abs(content) <= (1 if mark == "infinity" else LARGEST):
             raise ValueError(f"{name}: {mark} has no such factor")
     elif value is not None and type(value) not in (bool, int, float, str):
-        raise ValueError(f"{name}: {value!r} is no argument")
+        raise ValueError(f"{name}: {value!r} is not an argument")
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"{name}: an argument has more than 64 bits")
     elif isinstance(value, float) and not math.isfinite(value):

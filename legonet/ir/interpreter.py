@@ -245,7 +245,9 @@ def result_shapes(graph: ModelGraph, input_shape: tuple[int, ...], where: str) -
         try:
             values[INPUT] = torch.empty((UNLIKELY, *input_shape), device="meta")
         except RuntimeError as error:
-            raise BlockError(f"{where}: {first_line(error)}; expected images that memory holds") from error
+            raise BlockError(
+                f"{where}: {first_line(error)}; expected images that fit into memory; choose a smaller input"
+            ) from error
         for step in model.graph.steps.values():
             function, features = bound(step, "meta"), values[INPUT]
             arguments = [model.resolve(each, values.__getitem__, features) for each in step.arguments]

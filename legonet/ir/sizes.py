@@ -88,7 +88,9 @@ def _measured(graph: ModelGraph, shape: Shape) -> Size:
             "traced with images like these; trace it again"
         ) from error
     if not isinstance(output, torch.Tensor) or not output.ndim:
-        raise BlockError("module: its output has no axis for the batch; choose another cut")
+        raise BlockError(
+            "module: its output has no axis for the batch; expected (batch, …); choose another cut"
+        )
     maps = maps_given(graph) or ()
     taken = _rectified(graph, shapes_of(graph, shape)) if rectifiers(graph) else ()
     return Size(counter.total, tuple(output.shape[1:]), lowest_window(graph, shape), maps, taken)

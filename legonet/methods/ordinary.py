@@ -47,8 +47,8 @@ class Ordinary(Method):
         features, labels = expect_samples(context, self.name)
         if labels is None:
             raise DistillError(
-                f"{context.edge.path}: method ordinary got samples without labels; expected one for each "
-                "image; give labels, or choose closed-form, distillation or jacobian"
+                f"{context.edge.path}: method ordinary got samples without labels; expected a label for "
+                "each image; give labels, or choose closed-form, distillation or jacobian"
             )
 
         def loss() -> Tensor:

@@ -62,7 +62,7 @@ def _permuted(call: Call) -> Shape:
     data, order = call.arguments[0].shape, call.argument(1, None, "dims")
     found = [axis(each, len(data)) for each in order]
     if sorted(found) != list(range(len(data))):
-        raise ValueError(f"{order} is no order of its {len(data)} axes")
+        raise ValueError(f"{order} does not order its {len(data)} axes")
     return tuple(data[each] for each in found)
 
 
@@ -210,7 +210,7 @@ def _shuffled(call: Call) -> Shape:
     data, factor = call.arguments[0].shape, call.argument(1, 1, "upscale_factor")
     expect_rank(data, 4)
     if data[1] % factor**2:
-        raise ValueError(f"{data[1]} channels are no multiple of {factor} x {factor}")
+        raise ValueError(f"{data[1]} channels are not a multiple of {factor} x {factor}")
     return (data[0], data[1] // factor**2, data[2] * factor, data[3] * factor)
 
 

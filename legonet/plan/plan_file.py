@@ -56,7 +56,7 @@ class PlanFile:
         differences = [each for each in found if each]
         if differences:
             raise PlanError(
-                f"{self.graph}: not as it was planned; expected what the plan was made from; {_REMEDY}\n"
+                f"{self.graph}: has changed since it was planned; expected it as it was then; {_REMEDY}\n"
                 + "\n".join(f"  {each}" for each in differences)
             )
 

@@ -40,11 +40,16 @@ class RemoteAddress:
         """
         shown, name = without_secrets(text), scheme_of(text)
         if not text.strip() or len(text) > _LONGEST or not text.isprintable():
-            raise StoreError(f"{shown[:80]!r}: no address; expected one such as s3://bucket/zoo, or a folder")
+            raise StoreError(
+                f"{shown[:80]!r}: is not an address; expected a folder, or such as s3://bucket/zoo; correct "
+                "it"
+            )
         scheme = SCHEMES.get(name)
         if scheme is None or "::" in text:
             known = ", ".join(f"{each}://" for each in SCHEMES if each)
-            raise StoreError(f"{shown}: no such kind of remote; expected a folder, or one of {known}")
+            raise StoreError(
+                f"{shown}: no such kind of remote; expected a folder, or one of {known}; correct it"
+            )
         if scheme.protocol == "file":
             path = Path(text.removeprefix("file://") if name else text).expanduser()
             folder = Path(os.path.normpath((base or Path.cwd()) / path))

@@ -108,7 +108,7 @@ def _fill(place: Place, part: Path, size: int | None, told: Callable[[int, int |
                 "cut" if error is None else address.scrubbed(f"{type(error).__name__}: {first_line(error)}")
             )
             raise StoreError(
-                f"{address.shown}: {end:,} of {'some' if size is None else f'{size:,}'} bytes came ({said}); "
+                f"{address.shown}: {end:,}{'' if size is None else f' of {size:,}'} bytes came ({said}); "
                 "expected all; run the command again: it goes on where it was"
             ) from None
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - see patience

@@ -57,8 +57,9 @@ def _marker(place: Place, name: str) -> Iterator[None]:
     while not place.make(name):
         if time.monotonic() - started > HELD:
             raise StoreError(
-                f"{place.shown}/{name}: is there for {HELD:.0f} s; expected a push to take a moment: one was "
-                "interrupted at its last step, or still is at it; delete this file there once none is"
+                f"{place.shown}/{name}: has been there for {HELD:.0f} s; expected a push to hold it for a "
+                "moment, so that one was interrupted, or is slow; once nobody is pushing, delete this "
+                "file there"
             )
         time.sleep(patience.FIRST_PAUSE)
     try:

@@ -31,7 +31,7 @@ except ImportError:  # a system without file locks: two commands there fetch the
 PART = 8 * 2**20  # bytes of an object that is sent
 LARGEST_PART = 64 * 2**20  # bytes of one that is taken
 LARGEST = 64 * 2**30  # bytes of a blob
-WRONG = 3  # attempts at an object whose bytes are others than its name says
+WRONG = 3  # attempts at an object whose bytes do not match its name
 _SHA256 = re.compile(SHA256_PATTERN)
 _LINE = 80  # bytes of an index for each of its parts, and more
 
@@ -110,7 +110,7 @@ class Objects:
             )
         data = b"".join(self._part(*part) for part in parts)
         if sha256(data) != sha:
-            raise self._wrong(sha, "the bytes of its parts", "are others than its name says")
+            raise self._wrong(sha, "the bytes of its parts", "do not match its name")
         return data
 
     def fetch(self, sha: str, size: int | None, file: Path) -> None:
@@ -132,7 +132,7 @@ class Objects:
                     return
                 target.truncate(0)  # what an earlier attempt had left, or an index that lies
         file.unlink(missing_ok=True)
-        raise self._wrong(sha, "its bytes", "are others than its name says")
+        raise self._wrong(sha, "its bytes", "do not match its name")
 
     def _fill(self, sha: str, size: int | None, target: BufferedRandom, folder: Path) -> None:
         if size is None or size <= PART:
@@ -183,7 +183,7 @@ class Objects:
             parts, fits = [], False
         total = sum(length for _, length in parts) if fits else 0
         if not fits or total > LARGEST or size not in (None, total):
-            raise self._wrong(sha, "its list of parts", "is none, or one of another blob")
+            raise self._wrong(sha, "its list of parts", "is missing or another blob's")
         return parts
 
     def _part(self, sha: str, size: int) -> bytes:
@@ -202,7 +202,7 @@ class Objects:
             if attempt < WRONG:
                 time.sleep(pause)
                 pause *= 2
-        raise self._wrong(sha, f"its bytes, asked for {WRONG} times,", "are others than its name says")
+        raise self._wrong(sha, f"its bytes, asked for {WRONG} times,", "do not match its name")
 
     def _shown(self, sha: str) -> str:
         return f"{self._place.shown}: {sha[:10]}"

@@ -151,7 +151,8 @@ class Place:
         """
         if not self.address.scheme.writable:
             raise StoreError(
-                f"{self.shown}: can only be read; expected a remote to write to; push to where it comes from"
+                f"{self.shown}: is read-only; expected a remote that can be written to; push to another "
+                "address"
             )
 
     def _write(self, name: str, data: bytes) -> None:

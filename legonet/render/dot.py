@@ -96,7 +96,8 @@ def _label(lines: tuple[Line, ...], separator: str = _NEXT_LINE) -> dict[str, st
         return {"label": line.text, "fontsize": f"{line.size:g}", "fontcolor": _TONE[line.tone]}
     written = []
     for line in lines:
-        text = escape_html(line.text) or " "
+        # Graphviz takes what is not in ASCII for wider than it is; it breaks no line by itself.
+        text = escape_html(line.text.replace("\N{NO-BREAK SPACE}", " ")) or " "
         text = f"<b>{text}</b>" if line.bold else text
         written.append(f'<font point-size="{line.size:g}" color="{_TONE[line.tone]}">{text}</font>')
     return {"label": _Html(f"<{separator.join(written)}>")}

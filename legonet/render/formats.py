@@ -86,11 +86,11 @@ def draw(
     """
     kind = _BY_NAME.get(format.lower().removeprefix("."))
     if kind is None:
-        raise RenderError(f"format {format!r}: not known; expected one of {', '.join(FORMATS)}; choose one")
+        raise RenderError(f"format: found {format!r}; expected one of {', '.join(FORMATS)}; choose one")
     view = graph if isinstance(graph, View | Drawing) else make_view(graph, lock, plan, figures)
     if isinstance(view, Drawing) and kind in ("mermaid", "markdown", "html"):
         raise RenderError(
-            f"format {format!r}: found a drawing, which expects svg, png, pdf or dot; choose one"
+            f"format: found {format!r} for a drawing; expected svg, png, pdf or dot; choose one"
         )
     # Imported here, so that a text format needs neither Graphviz nor reportlab.
     if kind == "dot":
@@ -164,6 +164,6 @@ def _write(path: Path, data: bytes) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise RenderError(
-            f"{path}: cannot be written ({error.strerror}); expected a folder with room that may be written "
-            "to; nothing was changed"
+            f"{path}: cannot be written ({error.strerror}); expected a folder with free space that may be "
+            "written to; check both; what was there is untouched"
         ) from error

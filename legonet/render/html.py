@@ -13,7 +13,8 @@ from importlib import resources
 
 from legonet.render.dark import dark_rules
 from legonet.render.graphviz import svg
-from legonet.render.view import MEANING, STATES, EdgeView, ModuleView, View, number, percent
+from legonet.render.legend import WORD
+from legonet.render.view import MEANING, STATES, EdgeView, ModuleView, State, View, number, percent
 
 _PLANNED = frozenset({"planned", "refit", "removed"})  # where a plan and what is built differ
 _RATES = frozenset({"error", "teacher", "unadapted"})
@@ -90,13 +91,18 @@ _ZOOM = (
 )
 
 
+def _word(state: State) -> str:
+    """What the drawing calls a state."""
+    return WORD[state] or state
+
+
 def _tools(view: View) -> list[str]:
     """What is of use with the script only, which shows it."""
     counts = Counter(edge.state for edge in view.edges)
     states = [
         f'<label title="{escape(MEANING[state])}">'
         f'<input type="checkbox" name="state" value="{state}" checked>'
-        f'<span class="state {state}">{state} {counts[state]}</span></label>'
+        f'<span class="state {state}">{_word(state)} {counts[state]}</span></label>'
         for state in STATES
         if counts[state]
     ]
@@ -187,7 +193,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def _state(edge: EdgeView) -> str:
-    said = f'<span class="state {edge.state}">{edge.state}</span>'
+    said = f'<span class="state {edge.state}">{_word(edge.state)}</span>'
     return f'{said}<br><span class="why">{escape(edge.reason or MEANING[edge.state])}</span>'
 
 

@@ -38,9 +38,10 @@ def add_legend(layout: Layout, view: View, left: float, *, brick: bool) -> None:
         layout.boxes.append(
             Box(f"legend:{state}", kind, x + wide / 2, y, wide, 13, words, state, MEANING[state], brick)
         )
+        x += wide + 24
+        if words and words[0].text == MEANING[state]:
+            continue  # the sample says it
         line = Line(MEANING[state], _SIZE, "soft")
-        text = Box(
-            f"legend:{state}:text", "note", x + wide + 6 + line.width / 2, y, line.width + 4, 13, (line,)
-        )
-        layout.boxes.append(text)
-        x += wide + line.width + 24
+        node, middle = f"legend:{state}:text", x - 18 + line.width / 2
+        layout.boxes.append(Box(node, "note", middle, y, line.width + 4, 13, (line,)))
+        x += line.width

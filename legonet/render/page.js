@@ -40,8 +40,8 @@
   svg.setAttribute("aria-label", "Picture of the network; arrow keys go from part to part, Enter shows details");
 
   function said(id) {
-    const row = rows.get(id), state = row.dataset.state;
-    return state ? `path ${id}, ${state}` : id.replace("/", " ");
+    const said = rows.get(id).querySelector("td .state");
+    return said ? `path ${id}, ${said.textContent}` : id.replace("/", " ");
   }
 
   // what belongs together
@@ -114,7 +114,7 @@
     details.append(items);
   }
 
-  // search, states, plan or built
+  // search, states, views
   const search = one("input[type=search]"), states = all("input[name=state]"), views = all("input[name=view]");
   const texts = new Map([...rows].map(([id, row]) => [id, row.textContent.toLowerCase()]));
   function sift() {
@@ -147,11 +147,12 @@
 
   // pan and zoom
   const { x: left, y: top, width: wide, height: high } = svg.viewBox.baseVal;
-  let base, at; // all of the picture, and what is seen: parts of it of the stage's shape
+  let base, at; // all of the picture, and what is seen of it
   svg.removeAttribute("width");
   svg.removeAttribute("height");
   function measure() {
-    const width = svg.clientWidth, height = Math.max(208, Math.min((width * high) / wide, Math.max(innerHeight * 0.68, 320)));
+    const width = svg.clientWidth, whole = wide < 1.3 * width ? (width * high) / wide : high;
+    const height = Math.max(208, Math.min(whole, Math.max(innerHeight * 0.68, 320)));
     svg.style.height = `${height}px`;
     const w = Math.max(wide, (high * width) / height), h = (w * height) / width;
     base = { w, h, x: left + (wide - w) / 2, y: top + (high - h) / 2 };
@@ -165,8 +166,8 @@
   }
   function begin() {
     measure();
-    const w = svg.clientWidth * 1.1; // letters that can be read
-    look(base.w < 2 * svg.clientWidth ? base : { w, x: w < wide ? left : left + (wide - w) / 2, y: top });
+    const w = svg.clientWidth * 0.93; // readable
+    look(base.w < 1.3 * svg.clientWidth ? base : { w, x: w < wide ? left : left + (wide - w) / 2, y: top });
   }
   document.documentElement.classList.add("live");
   begin();

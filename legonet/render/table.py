@@ -83,7 +83,7 @@ def lay_out(view: View) -> Layout:
     add_legend(layout, view, layout.bounds[0], brick=True)
     said = figures_note(view)
     if any(edge.teacher is not None for edge in view.edges):
-        said.append("below it: the method, and the teacher by its number of arrival")
+        said.append("below: the method, and the teacher by its number of arrival")
     if "open" in view.states():
         said.append(f"empty: {MEANING['open']}")
     note_box(layout, said, 0.0)

@@ -27,6 +27,7 @@ _BOLD = (
 _NARROW_LATIN = 556
 _OTHER = 667
 _WIDE = 1000
+_MARKS = {"\N{NO-BREAK SPACE}": 278, "\N{MIDDLE DOT}": 278, "\N{MULTIPLICATION SIGN}": 584}
 
 _ELLIPSIS = "…"
 
@@ -70,6 +71,8 @@ def _advance(character: str, table: tuple[int, ...]) -> int:
     code = ord(character)
     if 32 <= code <= 126:
         return table[code - 32]
+    if character in _MARKS:
+        return _MARKS[character]
     if unicodedata.combining(character):
         return 0
     if unicodedata.east_asian_width(character) in "WF":

@@ -373,8 +373,8 @@ def percent(rate: float) -> str:
 
 
 def number(value: float) -> str:
-    """A number with three significant digits."""
-    return f"{value:.3g}" if math.isfinite(value) else "–"
+    """A number with three significant digits, zeros too: figures of a column have one length."""
+    return f"{value:#.3g}".rstrip(".") if math.isfinite(value) else "–"
 
 
 assert set(STATE_OF_ACTION.values()) | FITTED == set(get_args(State)) == set(MEANING)  # noqa: S101

@@ -47,4 +47,5 @@ class RunDisplay:
             total, done = progress.steps or None, progress.step
             left = progress.left if progress.jobs == 1 else None
             self._bars.show(progress.path, doing, total=total, done=done, state=state, left=left)
-        self._bars.show(_WHOLE, "adapters", total=progress.jobs, done=self._done, left=progress.left)
+        if progress.jobs > 1:  # one says it all by itself
+            self._bars.show(_WHOLE, "adapters", total=progress.jobs, done=self._done, left=progress.left)

@@ -85,7 +85,7 @@ def execute(
             fitted = fit_stitched(edge, own, job.adapter, samples, device, progress, checkpoint)
     except torch.OutOfMemoryError as error:
         raise DistillError(
-            f"{job.path}: the memory of {device} does not suffice to fit the adapter; expected more; choose "
+            f"{job.path}: fitting the adapter takes more memory than {device} has; expected less; choose "
             "another device, fewer draws or a smaller batch"
         ) from error
     data = write_module("adapter", fitted.adapter)

@@ -192,7 +192,9 @@ def tune(
 def _paths(graph: Graph, plan: Plan, tuning: Tuning) -> list[str]:
     """The paths that use the module; all of them must be built."""
     if (tuning.task is None) == (tuning.category is None):
-        raise SelectError(f"{graph.name}: expected a task or a category to fine-tune; name one of them")
+        raise SelectError(
+            f"{graph.name}: expected either a task or a category to fine-tune; name one of them"
+        )
     what, name = ("task", tuning.task) if tuning.task is not None else ("category", tuning.category)
     known = graph.tasks if what == "task" else graph.categories
     if name not in known:

@@ -345,7 +345,7 @@ class Inbox:
         except OSError as error:
             raise StoreError(
                 f"{self.folder}: {files[0].stem} cannot be moved to {where} ({error.strerror or error}); "
-                "expected a folder that may be written to"
+                "expected a folder that may be written to; check its permissions"
             ) from error
 
 

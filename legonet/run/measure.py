@@ -64,7 +64,10 @@ def measure(project: Project, lock: Lock, seconds: float = SECONDS) -> Measured:
     costs = {edge.path: edge.cost for edge in found.plan.jobs if edge.cost is not None}
     sizes = {path: cost.operations for path, cost in costs.items() if cost.operations}
     if not sizes:
-        raise LegonetError(f"{project.graph.name}: nothing is to be fitted whose operations can be counted")
+        raise LegonetError(
+            f"{project.graph.name}: found no adapter to fit whose operations can be counted; expected one; "
+            "connect a path first"
+        )
     largest = max(sizes, key=sizes.__getitem__)
     (job,) = (job for job in make_jobs(found.graph, found.plan, found.teachers) if job.path == largest)
     started, store = time.monotonic(), MemoryStore()

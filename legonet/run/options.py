@@ -60,17 +60,19 @@ class RunOptions:
     def __post_init__(self) -> None:
         kind = EXECUTORS.get(self.chosen_executor)
         if kind is None:
-            raise SelectError(f"executor {self.executor}: expected one of {', '.join(EXECUTORS)}; choose one")
+            raise SelectError(
+                f"executor: found {self.executor}; expected one of {', '.join(EXECUTORS)}; choose one"
+            )
         if self.limited and not kind.limits:
             keep = " or ".join(name for name, each in EXECUTORS.items() if each.limits)
             raise SelectError(
-                f"executor {self.executor}: stops no job at a limit of time or memory; expected {keep}; "
+                f"executor: found {self.executor}, which keeps no limit of time or memory; expected {keep}; "
                 "choose it, or leave the limit out"
             )
         if self.remote is not None and (not kind.machines or self.shared):
             keep = " or ".join(name for name, each in EXECUTORS.items() if each.machines)
             raise SelectError(
-                f"--remote-store {without_secrets(self.remote)}: with "
+                f"--remote-store: found {without_secrets(self.remote)} with "
                 f"{'--shared-store' if self.shared else f'the executor {self.chosen_executor}'}; expected "
                 f"{keep} without a shared store; choose it, or leave the remote out"
             )
@@ -78,7 +80,7 @@ class RunOptions:
         most = None if kind.per_core is None else kind.per_core * cores
         if self.workers < 1 or (most is not None and self.workers > most):
             limit = "1 or more" if most is None else f"1 to {most}, {kind.per_core} for each of {cores} cores"
-            raise SelectError(f"--workers {self.workers}: expected {limit}; correct it")
+            raise SelectError(f"--workers: found {self.workers}; expected {limit}; correct it")
 
     @property
     def limited(self) -> bool:
@@ -156,7 +158,7 @@ def seconds_of(option: str, text: str, or_none: bool = False) -> float:
     """
     value = _number(text.strip(), _DURATIONS)
     if value is None or (value == 0 and not or_none):
-        raise SelectError(f"{option} '{text}': expected a duration such as 90s, 10m or 2h; correct it")
+        raise SelectError(f"{option}: found '{text}'; expected a duration such as 90s, 10m or 2h; correct it")
     return value
 
 
@@ -172,7 +174,7 @@ def bytes_of(option: str, text: str) -> int:
     """
     value = _number(text.strip().upper().removesuffix("B").removesuffix("I"), _SIZES)
     if value is None or value < 1:
-        raise SelectError(f"{option} '{text}': expected a size such as 800M or 4G; correct it")
+        raise SelectError(f"{option}: found '{text}'; expected a size such as 800M or 4G; correct it")
     return int(value)
 
 

@@ -71,7 +71,7 @@ def read_samples(
 def _of_pair(given: Any, where: str) -> tuple[Any, Any]:
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
         raise DataError(
-            f"{where}: {kind_of(given)}; expected (images, labels) or a dataset of such pairs; "
+            f"{where}: found {kind_of(given)}; expected (images, labels) or a dataset of such pairs; "
             "give (images, None) for images without labels"
         )
     return given[0], given[1]
@@ -82,20 +82,25 @@ def _of_dataset(given: Dataset[Any], where: str) -> tuple[Tensor, Tensor | None]
         count = len(given)  # pyright: ignore[reportArgumentType]  # not every dataset has a length
     except TypeError:
         raise DataError(
-            f"{where}: a dataset without a length; expected one that can be indexed; gather its images first"
+            f"{where}: found a dataset without a length; expected one that can be indexed; gather its images "
+            "first"
         ) from None
     items = [_item(given[index], index, where) for index in range(count)]
     if not items:
         return torch.empty(0, 1, 1, 1), None
     if len({item[0].shape for item in items}) > 1:
         shapes = sorted({tuple(item[0].shape) for item in items})
-        raise DataError(f"{where}: images of shapes {shapes[0]} and {shapes[1]}; expected one; resize them")
+        raise DataError(
+            f"{where}: found images of shapes {shapes[0]} and {shapes[1]}; expected one shape; resize them"
+        )
     images = torch.stack([item[0] for item in items])
     labels = [item[1] for item in items]
     if all(label is None for label in labels):
         return images, None
     if any(label is None for label in labels):
-        raise DataError(f"{where}: some images have no label; expected a label for each image, or for none")
+        raise DataError(
+            f"{where}: found labels for some images only; expected one for each image, or none; complete them"
+        )
     try:
         return images, torch.stack([torch.as_tensor(label) for label in labels])
     except (TypeError, ValueError, RuntimeError) as error:
@@ -119,25 +124,27 @@ def _labels(given: Any, count: int, shape: tuple[int, ...], meaning: Output, whe
         labels = torch.as_tensor(given).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{where}: labels are {kind_of(given)}; expected a tensor, or None for images without labels"
+            f"{where}: found labels as {kind_of(given)}; expected a tensor, or None for images without labels"
         ) from error
     each, most = meaning.label_shape(shape), meaning.largest_label()
     expected = (count, *each)
     if tuple(labels.shape) != expected:
         raise DataError(
-            f"{where}: labels of shape {tuple(labels.shape)} for {count} images; expected {expected}; give "
-            f"one label per image{' and pixel' if len(each) > 1 else ''}, or None"
+            f"{where}: found labels of shape {tuple(labels.shape)} for {count} images; expected {expected}; "
+            f"give one label per image{' and pixel' if len(each) > 1 else ''}, or None"
         )
     if most is None:
         labels = labels.float()
         if not bool(labels.isfinite().all()):
-            raise DataError(f"{where}: labels that are not finite; expected numbers; correct or drop them")
+            raise DataError(
+                f"{where}: found labels that are NaN or infinite; expected numbers; correct or drop them"
+            )
         return labels
     whole = labels.long()
     if not bool(((whole >= 0) & (whole <= most) & (whole == labels)).all()):
         raise DataError(
-            f"{where}: labels from {float(labels.min()):.3g} to {float(labels.max()):.3g}; expected whole "
-            f"numbers from 0 to {most}; correct them"
+            f"{where}: found labels from {float(labels.min()):.3g} to {float(labels.max()):.3g}; expected "
+            f"whole numbers from 0 to {most}; correct them"
         )
     return whole
 

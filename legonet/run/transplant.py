@@ -75,8 +75,8 @@ def transplant(
     """
     if executor is not None and options.limited:
         raise SelectError(
-            f"executor {type(executor).__name__}: given with limits of time or memory; expected it to keep "
-            "limits of its own; leave them out"
+            f"executor: found {type(executor).__name__} together with limits of time or memory; expected an "
+            "executor of one's own to keep its own limits; leave them out"
         )
     where = find_device(device)
     read = read_given(project.graph, samples or {})

@@ -20,7 +20,9 @@ from legonet.serve.options import ServeOptions
 from legonet.web.faults import FaultError, of_validation, refuse
 
 LONGEST_NAME = 200
-FULL = Problem("requests of too many bytes are being answered", advice="ask again in a second")
+FULL = Problem(
+    "the requests being answered hold as many bytes as the server takes", advice="ask again in a second"
+)
 FORMS = "multipart/form-data, application/json, application/octet-stream or image/*"
 
 
@@ -168,5 +170,7 @@ def _json(body: bytes) -> tuple[list[Upload], bool]:
         try:
             uploads.append(Upload(name, base64.b64decode(data, validate=True)))
         except (binascii.Error, ValueError) as error:
-            raise refuse(422, "no base64", "expected an image's bytes", key=f"images.{number}") from error
+            raise refuse(
+                422, "found no base64", "expected an image's bytes", key=f"images.{number}"
+            ) from error
     return uploads, found.masks

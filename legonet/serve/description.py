@@ -135,11 +135,11 @@ def _predict(options: ServeOptions) -> dict[str, Any]:
             **{
                 status: _response(words, "Faults")
                 for status, words in {
-                    "400": "The body cannot be parted, or the request not be read.",
+                    "400": "The body cannot be split into parts, or the request cannot be read.",
                     "408": "The body did not come in time.",
                     "413": "More bytes or images than are taken.",
                     "415": "A Content-Type that is not taken.",
-                    "422": "Something is no image; each such image has a problem.",
+                    "422": "Something is not an image; each such image has a problem.",
                 }.items()
             },
             "429": _later("Too many images wait already."),

@@ -295,7 +295,7 @@ class Store(BlobStore):
 
 def _check_address(sha: str, where: str) -> None:
     if not _SHA256.match(sha) or sha.endswith("\n"):
-        raise StoreError(f"{where}: {sha!r} is no address of a blob; an address has 64 digits 0-9a-f")
+        raise StoreError(f"{where}: {sha!r} is not a blob's address; expected 64 digits 0-9a-f")
 
 
 def _missing(where: str, sha: str) -> str:

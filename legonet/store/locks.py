@@ -86,7 +86,7 @@ class _FileLock(ABC):
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
             os.close(file)
-            raise OSError(errno.EINVAL, "it is no file of its own")
+            raise OSError(errno.EINVAL, "it is not a file of its own")
         return file
 
     def _try(self, file: int) -> bool:

@@ -22,8 +22,8 @@ def write_file(path: Path, data: bytes | Pieces) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written ({error.strerror or error}); expected a folder with room that may be "
-            "written to; what was there is untouched"
+            f"{path}: cannot be written ({error.strerror or error}); expected a folder with free space that "
+            "may be written to; check both; what was there is untouched"
         ) from error
 
 

@@ -143,7 +143,7 @@ def read_tensors(data: bytes | memoryview, where: str) -> TensorFile:
     header, body = _split(view, where)
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        raise _invalid(where, "its metadata are not texts by name")
+        raise _invalid(where, "its metadata is not text by name")
     tensors: dict[str, RawTensor] = {}
     spans: list[tuple[int, int, str]] = []
     for name, entry in header.items():
@@ -175,9 +175,9 @@ def _split(view: memoryview, where: str) -> tuple[dict[str, Any], memoryview]:
     try:
         header = _HEADERS.decode(bytes(view[8 : 8 + length]).decode())
     except (ValueError, RecursionError):
-        raise _invalid(where, "its header is no JSON") from None
+        raise _invalid(where, "its header is not JSON") from None
     if not isinstance(header, dict):
-        raise _invalid(where, "its header is no JSON object")
+        raise _invalid(where, "its header is not a JSON object")
     if len(header) > MOST_TENSORS:
         raise _invalid(where, f"it has {len(header):,} tensors, more than {MOST_TENSORS:,}")
     return header, view[8 + length :]
@@ -208,12 +208,13 @@ def _entry(name: str, entry: Any, where: str) -> tuple[str, tuple[int, ...], int
     if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
         raise StoreError(f"{where}: {_unknown_dtype(name, dtype)}; save the file in one of those")
     if any(type(number) is not int or not 0 <= number < 2**63 for number in (*shape, start, end)):
-        raise _invalid(where, f"tensor {name} has a shape or offset that is no natural number")
+        raise _invalid(where, f"tensor {name} has a shape or offset that is not a natural number")
     if len(shape) > MOST_AXES:
         raise _invalid(where, f"tensor {name} has {len(shape)} axes, more than {MOST_AXES}")
     if end - start != prod(shape) * ITEM_BYTES[dtype]:
         raise _invalid(
-            where, f"tensor {name} has {end - start} bytes, {dtype} of shape {list(shape)} another number"
+            where,
+            f"tensor {name} has {end - start} bytes, which {dtype} of shape {list(shape)} does not have",
         )
     if prod(max(size, 1) for size in shape) >= 2**60:  # of nothing, but torch counts with it
         raise _invalid(where, f"tensor {name} has a shape that no memory holds, {list(shape)}")

@@ -36,7 +36,7 @@ _BEGUN = """\
 {line}
 legonet: 1
 name: {name}
-# The teachers' images: channels, height, width; what each channel is made less by, then divided by.
+# The teachers' images: channels, height, width; the mean and the deviation that normalise each channel.
 input: {{shape: [3, 224, 224], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}}
 """
 _EXAMPLE = f"{GRAPHS_FOLDER}/animals.yaml"

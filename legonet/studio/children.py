@@ -161,8 +161,8 @@ class Children:
             process = _started(command, folder)
         except OSError as error:
             raise StoreError(
-                f"{folder}: cannot be written ({error.strerror or error}); expected a folder with room; "
-                "check its permissions and the free space"
+                f"{folder}: cannot be written ({error.strerror or error}); expected a folder with free "
+                "space that may be written to; check both"
             ) from error
         data = {
             **asked,

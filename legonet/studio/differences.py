@@ -66,7 +66,7 @@ def committed(path: Path) -> str:
     folder = path.absolute().parent
     where = _git(folder, "rev-parse", "--show-prefix")
     if where is None:
-        raise refuse(422, f"{path}: is in no git repository", "expected one", "compare with the disk")
+        raise refuse(422, f"{path}: is not in a git repository", "expected one", "compare with the disk")
     name = f"HEAD:{where.decode('utf-8', 'replace').strip()}{path.name}"
     size = _git(folder, "cat-file", "-s", name)
     if size is None:

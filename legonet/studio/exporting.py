@@ -84,7 +84,9 @@ class Exports:
             difference=difference if isinstance(difference, float) else None,
             explain=explanation if isinstance(explanation, dict) else None,
             table=str(data.get("table", "")),
-            message="" if alive or said is not None else child.errors() or "its process ended without a word",
+            message=""
+            if alive or said is not None
+            else child.errors() or "its process ended without saying why",
         )
 
     def file(self, child: Child) -> Path:

@@ -64,7 +64,7 @@ class Measures:
         if asked.data != ANIMALS:
             paths = _with_folder(drafted, Path(self._source(asked.data)), paths)
         if not paths:
-            found = f"no built path of theirs has labelled images in {asked.data}"
+            found = f"none of these built paths has labelled images in {asked.data}"
             raise refuse(422, found, "expected scores, masks or classes, and a folder for each category")
         return self._started(asked.data, drafted, paths[:MOST])
 
@@ -159,7 +159,7 @@ class Looked:
         if not self.children:
             return Measuring(running=False, data="", message="")
         newest, _, rows = self.children[0]
-        said = "" if rows is None or rows else newest.errors() or "its process ended without a word"
+        said = "" if rows is None or rows else newest.errors() or "its process ended without saying why"
         return Measuring(running=rows is None, data=str(newest.asked.get("data", ""))[:500], message=said)
 
 

@@ -18,7 +18,7 @@ PREFIX = "/api/v1"
 _REFERENCE = "#/components/schemas/{model}"
 _ALWAYS = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422)
 _WORDS = {
-    400: "not a request of HTTP, or a form that cannot be read",
+    400: "not an HTTP request, or a form that cannot be read",
     401: "no token, or a wrong one",
     403: "of another site, or the studio is read-only",
     404: "there is no such thing",

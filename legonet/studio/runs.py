@@ -161,7 +161,7 @@ def _state_of(child: Child, log: RunLog, alive: bool) -> tuple[RunState, str]:
         return "stopped", "stopped; a new run goes on from where it was"
     if status in (1, 3) or (status is None and errors):
         return "failed", errors
-    return "lost", errors or "its process ended without a word; a new run goes on from where it was"
+    return "lost", errors or "its process ended without saying why; a new run goes on from where it was"
 
 
 def _of_journal(run: JournalRun, held: bool) -> Run:

@@ -89,7 +89,7 @@ def expect_bridge(name: str, giver: str, known: Cut, own: Cut, image: Shape) -> 
             continue
         crosses = f"{len(maps)} maps cross" if maps else f"{show_shape(shape)} crosses"
         raise TeacherError(
-            f"teachers.{name}: its category module is another one than that of {giver}, and {crosses} at "
+            f"teachers.{name}: its category module differs from that of {giver}, and {crosses} at "
             f"'{cut.name}' of {teacher}; expected one map at both, to match the two at the image; cut both "
             "where one map crosses, train it frozen below the cut, or make it a variant (--on-conflict "
             "variant; on_conflict in Python and in drops)"

@@ -119,15 +119,17 @@ def at_fraction(graph: ModelGraph, input_shape: Shape, fraction: float, where: s
         TeacherError: The fraction is not between 0 and 1, or the model cannot be cut between its weights.
     """
     if not 0 < fraction < 1:
-        raise TeacherError(f"{where}: cut {fraction}; expected a fraction between 0 and 1, or a name")
+        raise TeacherError(
+            f"{where}: found the cut {fraction}; expected a fraction between 0 and 1, or a name; choose one"
+        )
     cuts = list_cut_points(graph, input_shape, where)
     if not cuts:
         raise TeacherError(f"{where}: {NOWHERE}")
     weighty = [cut for cut in cuts if min(cut.parameters)]
     if not weighty and any(sum(cut.parameters) for cut in cuts):
         raise TeacherError(
-            f"{where}: cut {fraction}: no place has weights below and above it; expected a category and a "
-            f"task module with weights; name the place: {listed([cut.module for cut in cuts])}"
+            f"{where}: found no place for the cut {fraction} that has weights below and above it; expected a "
+            f"category and a task module with weights; name the place: {listed([cut.module for cut in cuts])}"
         )
     good = [cut for cut in weighty or cuts if _has_places(cut)] or weighty or cuts
     found = min(ends(good), key=lambda cut: _distance(cut, fraction))
@@ -163,7 +165,8 @@ def ends(cuts: list[CutPoint]) -> list[CutPoint]:
 
 
 def _ends(step: Operation, names: list[str]) -> bool:
-    return not step.module or step.module in names
+    """Whether a module ends there: its last call may be of a part that it called before, such as a ReLU."""
+    return not step.module or step.module in names or len(names) > 1
 
 
 def _with_recommended(cuts: list[CutPoint]) -> list[CutPoint]:

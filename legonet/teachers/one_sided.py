@@ -12,8 +12,10 @@ from legonet.graph.output import Output
 from legonet.store.tensors import read_tensors
 
 ADVICE = (
-    "where the teacher changes its mind is not known, so that adapters may set it wrong; record what the "
-    "network will meet, images that show the category and images that do not"
+    "where the teacher changes its mind is not known, so that adapters may set it wrong; record images such "
+    "as "
+    "the network will meet, some that show the category and some that do not (`images` of add_teacher, or "
+    "`legonet teacher record`)"
 )
 _FORMATS = {"F16": "e", "F32": "f"}
 _MOST = 2**20  # values, which are made into numbers of Python

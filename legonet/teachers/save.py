@@ -128,8 +128,8 @@ class _Saving:
             previous = load_graph(self.path).graph
         except GraphError as error:
             raise StoreError(
-                f"{self.path}: is there already and is no valid graph file; expected no file, or one of this "
-                "network; move it away, or choose another name"
+                f"{self.path}: is there already, and is not a valid graph file; expected no file, or one of "
+                "this network; move it away, or choose another name"
             ) from error
         if previous.name != self.graph.name:
             raise StoreError(

@@ -134,7 +134,7 @@ def record(f: nn.Module, g: GraphModule, batches: Iterable[Tensor], limit: int) 
             outputs.append(output.double().cpu())
             active = [before + now for before, now in zip(active, seen, strict=True)] if active else seen
     if not count:
-        raise TeacherError("no image to record statistics on; expected at least one")
+        raise TeacherError("found no image to record statistics on; expected at least one; give some")
     output = _by_output(torch.cat(outputs))
     activity = [(total / count).float() for total in active]
     maps = kept.features()

@@ -161,7 +161,7 @@ class Guard:
             self._check_token(headers, rules.token)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
-            raise refuse(400, "Content-Length is no number")
+            raise refuse(400, "Content-Length is not a number")
         if int(length[:20]) > rules.limit(scope["path"]):
             raise _too_large(rules.limit(scope["path"]))
 

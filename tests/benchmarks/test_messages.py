@@ -32,11 +32,22 @@ def test_values_stand_in_braces(tmp_path: Path) -> None:
         'raise DataError(f"{path}: {count:,} images" + (" too few" if few else " enough"))\n'
         'self.notes.append("a note of it")\n'
         'values.append("no message")\n'
+        "def cut_short(what: str) -> DataError: ...\n"
+        'raise cut_short("its last row is missing")\n'
     )
     assert list(messages(tmp_path)) == [
         Message(f"{tmp_path.name}/a.py:1", "DataError", "{path}: {count} images too few |  enough"),
         Message(f"{tmp_path.name}/a.py:2", "note", "a note of it"),
+        Message(f"{tmp_path.name}/a.py:5", "cut_short", "its last row is missing"),
     ]
+
+
+def test_an_error_is_idiomatic(found: list[Message]) -> None:
+    """`is no chain`, `of NumPy's`: words of another language's grammar, read twice by whoever gets them."""
+    odd = re.compile(r"\b(is|are) no (?!longer|such)[a-z]|NumPy's in|else than|\bof it has\b")
+    there = re.compile(r"there (is|are) no |is no known")
+    for each in found:
+        assert not odd.search(there.sub("", each.text)), each
 
 
 def test_an_error_is_in_plain_words(found: list[Message]) -> None:

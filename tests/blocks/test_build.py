@@ -186,7 +186,7 @@ def test_builders_that_do_not_exist(builder: str, arguments: dict, message: str)
             nn.AdaptiveAvgPool2d((None, 2)),
             "output_size (None, 2) follows the input; only fixed sizes are known",
         ),
-        (nn.Flatten(0), "axes 0 to -1; only 1 to -1 are known"),
+        (nn.Flatten(0), "axes 0 to -1; only 1 to -1, all but the batch, are known"),
         (nn.BatchNorm2d(1, track_running_stats=False), "track_running_stats=False; only recorded statistics"),
         (nn.Upsample(2, mode="bicubic"), "mode 'bicubic'; bilinear and nearest are known"),
         (nn.Upsample(2, mode="bilinear", align_corners=True), "align_corners=True; only False is known"),

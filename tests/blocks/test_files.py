@@ -100,14 +100,14 @@ HEAD = "legonet-block: 1\nname: b\ninput: [3, 2, 2]\n"
     [
         ("[]", ["b.yaml: found a list of 0; expected a block, a mapping; start with 'legonet-block: 1'"]),
         ("", ["b.yaml: found nothing; expected a block, a mapping; start with 'legonet-block: 1'"]),
-        (HEAD, ["b.yaml:1:1: neither 'layers' nor 'builder'; expected one of them; add it"]),
+        (HEAD, ["b.yaml:1:1: found neither 'layers' nor 'builder'; expected one of them; add it"]),
         (
             HEAD + "builder: torchvision:vgg16\nlayers: {a: {type: relu}}\n",
-            ["b.yaml:4:1: builder: beside 'layers'; expected one of them; remove the other"],
+            ["b.yaml:4:1: builder: found beside 'layers'; expected one of the two; remove the other"],
         ),
         (
             HEAD + "layers: {a: {type: relu}}\narguments: {x: 1}\n",
-            ["b.yaml:5:1: arguments: arguments of no 'builder'; expected them with one; remove them"],
+            ["b.yaml:5:1: arguments: found without a 'builder'; expected beside one; remove them"],
         ),
         (
             "legonet-block: 2" + HEAD[16:] + "layers: {a: {type: relu}}\n",

@@ -210,6 +210,14 @@ class TestTeacherRecord:
         assert target.stat().st_size * 4 <= target.with_name("dog-v1.safetensors").stat().st_size
         assert "statistics changed from none to" in run("plan", graph_file).out
 
+    def test_files_are_named_as_the_graph_file_was(
+        self, run: Run, graph_file: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(graph_file.parent.parent)
+        graph = graph_file.relative_to(graph_file.parent.parent)
+        said = run("teacher", "record", graph, "dog-v1", "--data", photos).out
+        assert said.startswith(f"{graph.parent}/teachers/dog-v1.statistics.safetensors: ")
+
     def test_variants_and_labels_are_followed(self, run: Run, graph_file: Path, photos: Path) -> None:
         graph_file.write_text(re.sub(r"\bdog\b(?!-)", "dog@2", graph_file.read_text()))
         assert "images of 'dog' and" in run("teacher", "record", graph_file, "dog-v1", "--data", photos).out
@@ -260,7 +268,7 @@ class TestRender:
         assert "2 as one batch" in text
         assert "cow" not in text
         refused = run("render", graph_file, "--compiled", "-o", tmp_path / "calls.html")
-        assert "expects svg, png, pdf or dot" in refused.err
+        assert "for a drawing; expected svg, png, pdf or dot" in refused.err
 
     def test_some_paths(self, run: Run, graph_file: Path, tmp_path: Path) -> None:
         target = tmp_path / "new" / "folder" / "dog.dot"

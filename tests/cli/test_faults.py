@@ -39,7 +39,7 @@ def photos(tmp_path: Path) -> Path:
         ("plan {folder}", "a folder; expected a graph file"),
         ("plan {photos}/broken.png", "broken.png:1:1: byte 0x89 is not UTF-8"),
         ("transplant {graph} --device nowhere", "device nowhere: "),
-        ("transplant {graph} --samples photos", "--samples photos: expected PATH=FOLDER"),
+        ("transplant {graph} --samples photos", "--samples: found photos; expected PATH=FOLDER"),
         ("transplant {graph} --samples dog:clasify={photos}", "Did you mean 'classify'"),
         ("transplant {graph} --samples dog:classify={photos}", "photos: holds no folders"),
         ("transplant {graph} --samples dog:classify=none", "none"),

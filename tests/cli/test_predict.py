@@ -181,7 +181,7 @@ class TestMasks:
         say(repeated, photos / "dog" / "0.png", photos / "dog" / "1.png")
         outcome = run("predict", masking, "-", "--masks", tmp_path / "masks", "--jsonl")
         assert outcome.status == 1
-        assert f"its mask would have the name of that of {repeated}" in outcome.err
+        assert f"its mask would overwrite that of {repeated}" in outcome.err
         assert len(predicted(outcome.out)) == 2
 
     def test_folders_that_are_refused(self, run: Run, masking: Path, photos: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_for_machines(run: Run, zoo: Path, tmp_path: Path) -> None:
         (("pull", "ftp://host/x"), "no such kind of remote"),
         (("pull", "graphs/none.yaml"), "no network was pushed there"),
         (("push", "{zoo}"), "no remote; expected one"),
-        (("push", "{zoo}", "http://127.0.0.1:1/zoo"), "can only be read"),
+        (("push", "{zoo}", "http://127.0.0.1:1/zoo"), "is read-only"),
         (("push", "{zoo}", "{zoo}/x"), "NotADirectoryError"),
         (("push", "{zoo}", "remote", "--path", "cat:none"), "no task 'none'"),
     ],

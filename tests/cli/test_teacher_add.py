@@ -186,7 +186,7 @@ def test_an_output_that_lacks_a_step(run: Callable[..., Any], graph: Path) -> No
     ("name", "content", "message"),
     [
         ("w.pt", b"PK", "model w.pt: is a file of weights; expected what builds the model: .*--weights w.pt"),
-        ("hub/config.json", b"{}", "model hub: is a folder of Hugging Face's, with weights and no code;"),
+        ("hub/config.json", b"{}", "model hub: is a Hugging Face folder, with weights and no code;"),
         (
             "s.pt",
             SCRIPT.getvalue(),
@@ -212,13 +212,13 @@ def test_another_module_of_a_known_category(run: Callable[..., Any], graph: Path
     given = arguments(graph, name="cat-2", weights="other.pt")
     refused = run(*arguments(graph, name="cat-2", weights="other.pt"), "--allow-code", CODE)
     assert "`on_conflict` may be replace (a new version) or variant" in refused.err
-    assert "on_conflict 'often': not known" in run(*given, "--allow-code", CODE, "--on-conflict", "often").err
+    assert "on_conflict: found 'often'" in run(*given, "--allow-code", CODE, "--on-conflict", "often").err
     done = run(*given, "--allow-code", CODE, "--on-conflict", "variant")
     assert done.status == 0, done.err
     assert "added as cat@2:classify" in done.out
     given = arguments(graph, name="cat-3", weights="other.pt", task="tell")
     done = run(*given, "--allow-code", CODE)
-    assert "teachers.cat-3: its category module is another one than that of cat, so that it" in done.out
+    assert "teachers.cat-3: its category module differs from that of cat, so that it" in done.out
     assert "make it a variant (--on-conflict variant" in done.out
     assert run("validate", graph).status == 0
 
@@ -232,14 +232,14 @@ def test_it_may_be_traced_with_other_images(run: Callable[..., Any], graph: Path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cut": "blok"}, "is no module and no operation"),
+        ({"cut": "blok"}, "is neither a module nor an operation"),
         ({"weights": "none.pt"}, "none.pt: no such file; expected a file of weights"),
         ({"model": "torchvision:resnet18"}, "the weights are of another model: "),
         ({"model": "torchvision:resnet81"}, "torchvision has no model 'resnet81'"),
         ({"model": "vgg-slum"}, "Did you mean 'vgg-slim'?"),
         ({"model": "mynets:make"}, "no module 'mynets'; expected package.module:function"),
         ({"model": "mynets:make"}, "; correct it, or put your own into /"),
-        ({"cut": "7"}, "cut '7' is no module and no operation"),
+        ({"cut": "7"}, "cut '7' is neither a module nor an operation"),
         ({"key": "ema"}, "has no 'ema'; its sets of weights are state_dict"),
         ({"model": "os.path:getcwd"}, "model os.path:getcwd: would run code of os.path"),
     ],

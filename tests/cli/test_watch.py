@@ -100,7 +100,7 @@ def test_teachers_are_added_and_fitted(
         "+ cow-v1: added as cow:classify; fitting what it needs",
         "  cow:classify: fitting (1 of 1)",
         "  cow:classify: fitted",
-        "  hen-v1: changed a moment ago; looked at again in 600 s",
+        "  hen-v1: changed a moment ago; will be looked at again in 600 s",
         "? hen-v1: its files still change; left for the next look",
     ]
     assert waited == [600.0]
@@ -137,7 +137,7 @@ def test_a_new_category_sees_what_its_teacher_sees(
         ("{category: dog, task: classify, model: none, cut: pool1}", "none"),
         (
             "{category: dog, task: classify, model: cat-v1, cut: pool9}",
-            "cut 'pool9' is no module",
+            "cut 'pool9' is neither a module",
         ),
         ("{category: dog, task: mark, model: cat-v1, cut: pool1}", "task 'mark' is new"),
         (

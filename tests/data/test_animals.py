@@ -139,10 +139,10 @@ def test_each_silhouette_is_drawn_before_one_is_drawn_twice():
     [
         ({"category": "bear"}, "animals: no category 'bear'; expected one of cat, cow, dog, horse, sheep"),
         ({"split": "val"}, "animals: no split 'val'; expected one of train, validation, test"),
-        ({"seed": -1}, "animals: seed -1; expected 0 or more"),
-        ({"size": 4}, "animals: size 4; expected 8 to 1024 pixels"),
-        ({"size": 5000}, "animals: size 5000; expected 8 to 1024 pixels"),
-        ({"count": 0}, "animals: count 0; expected 1 or more images"),
+        ({"seed": -1}, "animals: found the seed -1; expected 0 or more"),
+        ({"size": 4}, "animals: found the size 4; expected 8 to 1024 pixels"),
+        ({"size": 5000}, "animals: found the size 5000; expected 8 to 1024 pixels"),
+        ({"count": 0}, "animals: found the count 0; expected 1 or more images"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -78,7 +78,7 @@ def test_the_seed_draws_the_negatives(root):
         ({"category": "zebra"}, "VOC: no category 'zebra'; expected one of aeroplane"),
         ({"split": "test"}, "VOC: no split 'test'; expected one of train, val, trainval"),
         ({"year": "2013"}, "VOC: no year '2013'; expected one of 2007"),
-        ({"seed": -1}, "VOC: seed -1; expected 0 or more"),
+        ({"seed": -1}, "VOC: found the seed -1; expected 0 or more"),
         ({"shape": (4, 8, 8)}, r"images: shape \(4, 8, 8\); expected channels"),
         ({"category": "cow"}, "no image of VOC2012 train shows a cow; expected at least one"),
         ({"split": "val"}, "VOC2012: VOC's segmentation set is not there, or incomplete"),

@@ -78,7 +78,7 @@ def test_no_image(tmp_path: Path) -> None:
     found, problems = walk(tmp_path)
     assert found == []
     assert problems == [
-        f"{tmp_path}: holds no image; expected files ending in .png, .jpg, .jpeg, .bmp, .webp"
+        f"{tmp_path}: holds no image; expected files ending in .png, .jpg, .jpeg, .bmp, .webp; put some there"
     ]
 
 
@@ -93,7 +93,10 @@ def test_a_folder_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("os.scandir", refuse)
     found, problems = walk(root)
     assert found == ["a.png", "b-.bmp", "c.jpeg", "é.png"]
-    assert problems == [f"{root / 'b'}: cannot be read (Permission denied); expected a folder of images"]
+    assert problems == [
+        f"{root / 'b'}: cannot be read (Permission denied); expected a folder of images; check its "
+        "permissions"
+    ]
     assert count_images(root) == 4
 
 

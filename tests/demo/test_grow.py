@@ -81,6 +81,6 @@ def test_four_teachers_become_one_network_that_works_on_new_images(
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".legonet").mkdir()
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(StoreError, match="holds something else than a demo"):
+    with pytest.raises(StoreError, match="holds something other than a demo"):
         run_demo(tmp_path, quiet=True)
     assert (tmp_path / "mine.txt").read_text() == "mine"

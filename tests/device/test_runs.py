@@ -104,7 +104,9 @@ def test_memory_that_does_not_suffice(
         raise torch.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr("legonet.run.execute.fit", fit)
-    with pytest.raises(DistillError, match=f"dog:classify: the memory of {device} does not suffice"):
+    with pytest.raises(
+        DistillError, match=f"dog:classify: fitting the adapter takes more memory than {device} has"
+    ):
         waiting(own).transplant({DOG: (images, None)}, device=device)
 
 

@@ -142,7 +142,7 @@ def test_the_shell(
             graph = Path("graphs/pets.yaml")
             graph.write_text(re.sub(r"shape: \[[^]]*\]", "shape: [3, 64, 64]", graph.read_text()))
     shown = [line for text in blocks("docs/shell.md", "text") for line in text.splitlines()]
-    assert len(shown) == 16
+    assert len(shown) == 15
     for line in shown:
         pattern = ".+".join(map(re.escape, line.split("…")))
         assert re.search(pattern.replace("\\ ", " +"), said), line

@@ -117,7 +117,7 @@ def test_selection():
         ("cat:clasify", "zoo: cat:clasify: no task 'clasify'; .* Did you mean 'classify'?"),
         ("cta:classify", "zoo: cta:classify: no category 'cta'; .* Did you mean 'cat'?"),
         ("cow:pose", "zoo: cow:pose: no teacher of category 'cow' and task 'pose'; 'cow' has cow:classify"),
-        ("bee:pose", "'bee' has no teacher; add a teacher that connects them"),
+        ("bee:pose", "'bee' has no teacher; add a teacher of both"),
         ("a:b:c", "not a path"),
     ],
 )

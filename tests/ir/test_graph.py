@@ -112,11 +112,11 @@ def test_a_cut_by_a_modules_name_is_what_it_gives(operations: ModelGraph) -> Non
         ),
         (
             "blok",
-            "t: cut 'blok' is no module and no operation that its output follows; expected one of stem, "
-            "block, shifted, pool, ",
+            "t: cut 'blok' is neither a module nor an operation that its output follows; expected one of "
+            "stem, block, shifted, pool, ",
         ),
         ("table", "t: cut 'table' does not lie between the input and the output; expected one of stem, "),
-        ("", "t: cut '' is no module and no operation that its output follows; expected one of "),
+        ("", "t: cut '' is neither a module nor an operation that its output follows; expected one of "),
     ],
 )
 def test_places_that_are_no_cuts(operations: ModelGraph, cut: str, message: str) -> None:
@@ -168,7 +168,7 @@ def changed(**changes: Any) -> dict[str, Any]:
     [
         ([], "expected the keys steps, output and tensors"),
         ({"steps": [], "output": "x"}, "expected the keys"),
-        (changed(output="none"), "output: 'none' is no operation"),
+        (changed(output="none"), "output: 'none' is not an operation"),
         (changed(steps=[step("a", "os.system", "ls")]), r"a: operation 'os.system' is not allowed"),
         (
             changed(steps=[step("a", "relu", ref("b")), step("b", "relu", REF)]),
@@ -178,10 +178,10 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(steps=[step("a", "relu", REF), step("a", "relu", REF)]), "a: two results have this name"),
         (changed(steps=[step("input", "relu", REF)]), "input: two results have this name"),
         (changed(steps=[step("a..b", "relu", REF)]), "expected names with single dots"),
-        (changed(steps=[step("a", "relu", {"code": "1"})]), "is no argument"),
-        (changed(steps=[step("a", "relu", {"batch": "1"})]), "is no argument"),
+        (changed(steps=[step("a", "relu", {"code": "1"})]), "is not an argument"),
+        (changed(steps=[step("a", "relu", {"batch": "1"})]), "is not an argument"),
         (changed(steps=[step("a", "relu", float("nan"))]), "is not finite"),
-        (changed(tensors={"x": {"shape": [-1]}}), "tensors.x: its shape is no list of sizes"),
+        (changed(tensors={"x": {"shape": [-1]}}), "tensors.x: its shape is not a list of sizes"),
         (changed(tensors={"x": {"shape": [1], "dtype": "object"}}), "tensors.x: dtype 'object' is not known"),
         (changed(tensors=DATA["tensors"] | {"x": {"shape": [1]}}), "tensors: no operation takes x"),
     ],
@@ -225,7 +225,7 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (changed(output=["fc"]), r"output: '\['fc'\]' is no operation"),
+        (changed(output=["fc"]), r"output: '\['fc'\]' is not an operation"),
         (changed(tensors={"x": {"shape": [1], "dtype": ["float32"]}}), "tensors.x: dtype .* is not known"),
         (
             changed(tensors={"x": {"shape": []}, "x.y.z": {"shape": []}}),
@@ -298,5 +298,5 @@ def test_too_many_results(op: str) -> None:
 
 def test_images_that_no_memory_holds() -> None:
     graph = graph_from_data({"steps": [step("a", "t", REF)], "output": "a", "tensors": {}})
-    with pytest.raises(BlockError, match=r"^m: .*expected images that memory holds"):
+    with pytest.raises(BlockError, match=r"^m: .*expected images that fit into memory"):
         output_shape(graph, (2**31, 2**31), where="m")

@@ -128,7 +128,7 @@ def test_a_dtype_that_no_blob_holds(module: GraphModule) -> None:
 
 
 def test_a_module_that_is_no_chain_of_known_layers() -> None:
-    with pytest.raises(BlockError, match=r"1\.0: GELU is no known layer; expected one of conv, "):
+    with pytest.raises(BlockError, match=r"1\.0: GELU is not among the known layers; expected one of conv, "):
         lowered(nn.Sequential(nn.ReLU(), nn.Sequential(nn.GELU())))
     with pytest.raises(BlockError, match="0: Flatten with axes 0 to -1"):
         lowered(nn.Sequential(nn.Flatten(0)))

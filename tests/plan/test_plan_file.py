@@ -76,7 +76,7 @@ def test_what_is_done_already_is_no_difference(path: Path) -> None:
     ],
 )
 def test_another_world_is_refused(path: Path, plan: Plan, message: str) -> None:
-    with pytest.raises(PlanError, match="not as it was planned") as caught:
+    with pytest.raises(PlanError, match="has changed since it was planned") as caught:
         read_plan(path).accept(plan)
     assert message in str(caught.value)
 

@@ -130,7 +130,7 @@ def test_a_server_of_files_is_read_only(http, tmp_path: Path) -> None:
     place = opened(http.url)
     assert place.read("one", 5) == b"12345"
     assert http.count("GET") == 1
-    with pytest.raises(StoreError, match="can only be read"):
+    with pytest.raises(StoreError, match="is read-only"):
         place.write("one", b"2")
     with pytest.raises(FileNotFoundError):
         place.read("two", 5)

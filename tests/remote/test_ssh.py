@@ -61,7 +61,7 @@ def test_a_push_that_was_interrupted_at_its_end_is_told(
     monkeypatch.setattr(exchange, "HELD", 0.01)
     place = Place(RemoteAddress.read(ssh.url))
     assert place.make("pointer.lock")
-    with pytest.raises(StoreError, match=r"pointer.lock: is there for .* delete this file there"):
+    with pytest.raises(StoreError, match=r"pointer.lock: has been there for .* delete this file there"):
         place.swap("pointer", None, b"1", 10)
     (ssh.folder / "pointer.lock").unlink()
     assert place.swap("pointer", None, b"1", 10)

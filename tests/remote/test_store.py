@@ -49,7 +49,7 @@ def test_a_password_does_not_travel() -> None:
 
 @pytest.mark.parametrize("executor", ["inline", "process", None])
 def test_a_run_on_one_machine_needs_none(executor: str | None) -> None:
-    with pytest.raises(SelectError, match=r"--remote-store s3://b/zoo: .*expected ray"):
+    with pytest.raises(SelectError, match=r"--remote-store: found s3://b/zoo with .*expected ray"):
         RunOptions(executor=executor, remote="s3://b/zoo")
 
 

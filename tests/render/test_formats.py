@@ -95,7 +95,7 @@ def test_an_unknown_ending_lists_the_formats(make_graph, tmp_path, name, found):
 
 
 def test_an_unknown_format_lists_the_formats(make_graph):
-    with pytest.raises(RenderError, match="format 'bmp': not known; expected one of svg, png, pdf"):
+    with pytest.raises(RenderError, match="format: found 'bmp'; expected one of svg, png, pdf"):
         draw(make_graph(), "bmp")
 
 

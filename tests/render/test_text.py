@@ -47,3 +47,9 @@ def test_fit_keeps_both_ends():
     assert fitted.startswith("a-very")
     assert fitted.endswith("v17")
     assert "…" in fitted
+
+
+def test_signs_between_words_are_as_wide_as_in_helvetica() -> None:
+    """A text that is thought wider than it is stands left of its box's middle."""
+    assert width("a\N{NO-BREAK SPACE}%", 10) == width("a %", 10)
+    assert [width(sign, 1000) for sign in "·×"] == [278, 584]  # Adobe's Helvetica.afm

@@ -174,7 +174,7 @@ def test_figures(make_graph, make_lock):
     assert (dog.figure, dog.reference) == ("1.7\N{NO-BREAK SPACE}%", "")
     assert (cat.figure, cat.reference) == ("4.1\N{NO-BREAK SPACE}%", "1.7\N{NO-BREAK SPACE}%")
     assert dict(cat.measured)["residual"] == 9.0, "a figure that is given beats the lock's"
-    assert cow.figure == "iou 0.7"
+    assert cow.figure == "iou 0.700"
 
 
 def test_numbers_that_are_none_are_a_dash():

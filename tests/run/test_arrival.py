@@ -117,7 +117,7 @@ def test_variant(network: Network, make_model: Callable[..., nn.Module], images:
 
 def test_what_is_no_word_for_a_conflict(network: Network, make_model: Callable[..., nn.Module]) -> None:
     word: Any = "often"
-    with pytest.raises(SelectError, match="'often': not known; expected keep, replace or variant"):
+    with pytest.raises(SelectError, match="found 'often'; expected keep, replace or variant"):
         network.add_teacher(
             "dog-v2", make_model(7), category="dog", task="classify", cut="pool1", on_conflict=word
         )

@@ -96,7 +96,7 @@ def test_one_job_says_what_it_does_and_for_how_long(network: legonet.Network) ->
     show = RunDisplay(bars)
     job = {"path": "cat:classify", "jobs": 1, "method": "auto"}
     show(Progress(**job, state="step", doing="closed form, 32 of 128 draws", left=60.0))
-    assert bars.texts[0] == "cat:classify by auto: closed form, 32 of 128 draws, 60 s left"
+    assert bars.texts == ["cat:classify by auto: closed form, 32 of 128 draws, 60 s left"]
     network.transplant(progress=seen.append)
     assert next(each.doing for each in seen if each.doing) == "closed form, 0 of 4 draws"
 

@@ -142,7 +142,7 @@ def test_a_category_module_on_several_tasks(
 @pytest.mark.parametrize(
     ("tuning", "message"),
     [
-        (Tuning(), "expected a task or a category"),
+        (Tuning(), "expected either a task or a category"),
         (Tuning(task="clasify"), "no task 'clasify'.*Did you mean 'classify'"),
         (Tuning(category="fox"), "no category 'fox'"),
         (Tuning(category="dog"), "category 'dog' has 1 built path; expected two or more"),

@@ -43,7 +43,7 @@ JOBS.append(job("cat:segment", "add", 3.0))
 
 @pytest.mark.parametrize("workers", [0, -1, 10**6])
 def test_workers_that_no_machine_has(workers: int) -> None:
-    with pytest.raises(SelectError, match=rf"--workers {workers}: expected 1 (or more|to \d+)"):
+    with pytest.raises(SelectError, match=rf"--workers: found {workers}; expected 1 (or more|to \d+)"):
         RunOptions(workers=workers)
 
 
@@ -84,14 +84,14 @@ def test_where_jobs_are_done(options: RunOptions, executor: str) -> None:
 
 
 def test_an_executor_that_there_is_not() -> None:
-    with pytest.raises(SelectError, match="executor cluster: expected one of inline, process, ray"):
+    with pytest.raises(SelectError, match="executor: found cluster; expected one of inline, process, ray"):
         RunOptions(executor="cluster")
 
 
 @pytest.mark.parametrize("executor", ["inline", "ray"])
 def test_limits_that_nothing_keeps_are_refused(executor: Any) -> None:
     for limit in ({"seconds": 3.0}, {"memory": 3}):
-        with pytest.raises(SelectError, match=f"executor {executor}: stops no job at a limit"):
+        with pytest.raises(SelectError, match=f"executor: found {executor}, which keeps no limit"):
             RunOptions(executor=executor, **limit)  # type: ignore[arg-type]
 
 
@@ -102,7 +102,7 @@ def test_durations_and_sizes() -> None:
     assert sizes == [5, *[2**32] * 3, 800 * 2**20]
     assert seconds_of("--age", "0s", or_none=True) == 0
     for text in ("", "ten", "3 weeks", "-1", "0", "inf", "m"):
-        with pytest.raises(SelectError, match=f"--budget '{text}': expected a duration"):
+        with pytest.raises(SelectError, match=f"--budget: found '{text}'; expected a duration"):
             seconds_of("--budget", text)
-        with pytest.raises(SelectError, match=f"--memory-limit '{text}': expected a size"):
+        with pytest.raises(SelectError, match=f"--memory-limit: found '{text}'; expected a size"):
             bytes_of("--memory-limit", text)

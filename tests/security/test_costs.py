@@ -54,11 +54,11 @@ def test_the_place_of_a_mistake_is_not_looked_for_in_a_large_lock(
         read_lock(path)
     monkeypatch.setattr(written, "MOST_VALUES", 1000)
     monkeypatch.setattr(written.json_text, "compose", None)
-    with pytest.raises(GraphError, match=r"0\.0 MiB that are none; expected a lock file"):
+    with pytest.raises(GraphError, match=r"0\.0 MiB of something else; expected a lock file"):
         read_lock(path)
     for before, line in (("", 1), ("{\n  ", None), ("{\n", 2)):
         path.write_text(f"{before}<<<<<<< HEAD\n" + "[" * 2000)
-        said = f"zoo.lock.json:{line}:1: a merge conflict; " if line else "that are none"
+        said = f"zoo.lock.json:{line}:1: a merge conflict; " if line else "of something else"
         with pytest.raises(GraphError, match=said):
             read_lock(path)
 

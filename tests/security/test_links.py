@@ -204,7 +204,7 @@ def test_state_that_is_no_file_keeps_nobody_waiting(
     (workspace / place).unlink(missing_ok=True)
     os.mkfifo(workspace / place)
     assert main(["transplant", str(graph)]) == 1
-    assert "it is no file of its own" in capsys.readouterr().err
+    assert "it is not a file of its own" in capsys.readouterr().err
 
 
 def test_a_hard_link_is_not_emptied(workspace: Path, beside: Path, untouched: Untouched) -> None:

@@ -284,6 +284,6 @@ def test_lists_without_end_are_not_made_into_values(tmp_path: Path, monkeypatch:
         look(Place(RemoteAddress.read(str(tmp_path))))
     index = tmp_path / "model.safetensors.index.json"
     index.write_bytes(b'{"weight_map": [' + b"0," * 600_000 + b"0]}")
-    with pytest.raises(TeacherError, match="is no index"):
+    with pytest.raises(TeacherError, match="is not an index"):
         files_of(index, "weights")
     assert read == []

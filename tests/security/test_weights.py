@@ -100,7 +100,7 @@ def test_a_record_that_becomes_more_than_its_directory_says(tmp_path: Path) -> N
     path = archive(tmp_path / "w.pt", bytes(5000), zipfile.ZIP_DEFLATED)
     data = path.read_bytes()
     path.write_bytes(data.replace((5000).to_bytes(4, "little"), (50).to_bytes(4, "little")))
-    with pytest.raises(TeacherError, match="has another size than its directory says"):
+    with pytest.raises(TeacherError, match="does not have the size that its directory says"):
         read_checkpoint(path)
 
 

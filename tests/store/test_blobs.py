@@ -50,7 +50,7 @@ def test_missing_blob(store: BlobStore) -> None:
 )
 def test_what_is_no_address_is_refused(store: BlobStore, address: str) -> None:
     for method in (store.get, store.has, store.path):
-        with pytest.raises(StoreError, match="is no address of a blob"):
+        with pytest.raises(StoreError, match="is not a blob's address"):
             method(address)
 
 

@@ -103,7 +103,7 @@ def test_what_could_not_be_measured_is_not_tried_again_by_itself(zoo: Path, idle
             "--path=cat:classify",
             "--path=dog:classify",
         ]
-        assert "without a word" in measured(client)["message"]
+        assert "without saying why" in measured(client)["message"]
         assert len(idle) == 1
 
 

@@ -42,6 +42,25 @@ def test_tokens_are_recommended_and_found_by_a_fraction() -> None:
     assert next(cut for cut in cuts if cut.name == place).recommended
 
 
+class Called(nn.Module):
+    """A residual block as torchvision's: one ReLU, called twice, ends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(x + self.second(self.relu(self.first(x))))
+
+
+def test_a_block_that_ends_with_a_part_called_before_is_recommended() -> None:
+    blocks = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), *(Called() for _ in range(4)))
+    model = nn.Sequential(blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
+    cuts = list_cut_points(trace(model.eval(), (3, 8, 8)).graph, (3, 8, 8))
+    assert [cut.module for cut in cuts if cut.recommended] == ["0.2", "0.3", "0.4"]
+
+
 class Lopsided(nn.Module):
     """A pooling before the first weights, and nearly all of the work in one layer."""
 
@@ -67,7 +86,9 @@ def test_a_fraction_says_what_it_reached() -> None:
             f"{fraction:.0%}"
         )
     bare = trace(nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, 1)).eval(), (3, 8, 8)).graph
-    with pytest.raises(TeacherError, match=r"cut 0\.5: no place has weights below and above it; .*: 0, 1"):
+    with pytest.raises(
+        TeacherError, match=r"found no place for the cut 0\.5 that has weights below and above it; .*: 0, 1"
+    ):
         at_fraction(bare, (3, 8, 8), 0.5, "model")
 
 

@@ -54,7 +54,7 @@ def test_a_text_is_a_name_before_it_is_a_fraction(cut: str | float, place: str) 
     layers = [nn.Conv2d(3, 3, 3) for _ in range(3)]
     graph = trace(nn.Sequential(inner, *layers, nn.ReLU()), (3, 9, 9)).graph
     assert resolve(graph, cut, (3, 9, 9), "t").name == place
-    with pytest.raises(TeacherError, match="cut '9' is no module and no operation"):
+    with pytest.raises(TeacherError, match="cut '9' is neither a module nor an operation"):
         resolve(graph, "9", (3, 9, 9), "t")
 
 
@@ -88,7 +88,7 @@ def test_a_builders_tokens_are_joined(graph: Path) -> None:
 
 def test_a_builders_cut_that_is_not_there(graph: Path) -> None:
     graph.write_text(GRAPH.replace("CUT", "blocks.00"))
-    assert "teachers.cat.cut: cut 'blocks.00' is no module" in (found := problems_of(graph))
+    assert "teachers.cat.cut: cut 'blocks.00' is neither a module" in (found := problems_of(graph))
     assert "Did you mean 'blocks.0'?" in found
     with pytest.raises(TeacherError, match=r"teachers\.cat: cut 'blocks\.00'.*Did you mean 'blocks\.0'\?"):
         legonet.load(graph).plan()

@@ -122,7 +122,7 @@ def test_a_newer_save_of_the_same_network_replaces_its_files(
             "legonet: 1\nname: farm\ninput: {shape: [3, 8, 8]}\n",
             "holds the network 'farm' already",
         ),
-        ("zoo.yaml", "notes of mine", "is there already and is no valid graph file"),
+        ("zoo.yaml", "notes of mine", "is there already, and is not a valid graph file"),
         (
             "teachers/dog-v1.safetensors",
             "another's",

@@ -46,7 +46,11 @@ def test_weights_are_not_loaded(graph_file: Path) -> None:
             "teachers.cat-v1.model: block 'cat-v1' gives (1); task classify (vector) expects (2); choose",
         ),
         ("{output: {kind: binary}}", "{output: {kind: mask}}", "task classify (mask) expects (1, 8, 8)"),
-        ("cut: pool1", "cut: pool", "teachers.cat-v1.cut: cut 'pool' is no module and no operation that"),
+        (
+            "cut: pool1",
+            "cut: pool",
+            "teachers.cat-v1.cut: cut 'pool' is neither a module nor an operation that",
+        ),
         ("cut: pool1", "cut: fc2", "teachers.cat-v1.cut: cut 'fc2' is the model's output"),
         ("shape: [3, 8, 8]", "shape: [3, 12, 12]", "teachers.cat-v1.model: the task module.fc1"),
         ("shape: [3, 8, 8]", "shape: [1, 8, 8]", "teachers.cat-v1.model: the category module.conv1_1"),

@@ -73,7 +73,7 @@ def build_model(
             )
         if _REACHES.search(argument) or not isinstance(value, _PLAIN):
             raise BlockError(
-                f"{where}: argument '{argument}' may reach for files or for what is no plain value; expected "
+                f"{where}: argument '{argument}' may reach for files, or is not a plain value; expected "
                 "numbers, texts and flags that shape the model; leave it out"
             )
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,8 @@ def record(
 
         path, count = network.record(name, images)
         size = Path(path).stat().st_size
-        print(f"{path}: {count} images of '{shown}' and others, {size / 1024:.0f} KiB")
+        shown_path = path if graph.is_absolute() else os.path.relpath(path)
+        print(f"{shown_path}: {count} images of '{shown}' and others, {size / 1024:.0f} KiB")
         meaning = network.graph.tasks[network.graph.teachers[name].task].output
         side = one_sided(Path(path).read_bytes(), meaning)
         if side:

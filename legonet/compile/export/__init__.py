@@ -126,8 +126,8 @@ def export(
                 new.replace(old)
     except OSError as error:
         raise ExportError(
-            f"{path}: cannot be written ({error.strerror or error}); expected a folder with room that may be "
-            "written to; what was there is untouched"
+            f"{path}: cannot be written ({error.strerror or error}); expected a folder with free space that "
+            "may be written to; check both; what was there is untouched"
         ) from error
     return Exported(path, size, difference, beside)
 
@@ -200,8 +200,8 @@ def _compare(network: CompiledNetwork, run: Run, path: Path) -> float:
         allowed = TOLERANCE if worst <= TOLERANCE else max(TOLERANCE, ROUNDINGS * _rounding(network, batches))
     if not worst <= allowed:
         raise ExportError(
-            f"{path}: its outputs differ by {worst:.1e}; expected at most {allowed:.0e}; compile with "
-            "`--passes none` (passes='none'), and report it"
+            f"{path}: its outputs differ from the network's by {worst:.1e}; expected at most {allowed:.0e}; "
+            "compile with `--passes none` (passes='none'), and report it"
         )
     return worst
 

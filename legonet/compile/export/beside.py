@@ -89,7 +89,10 @@ def weigh(run: Run, plain: Run, plain_size: int, network: CompiledNetwork, image
         meaning = network.signature.outputs[path].meaning
         apart = meaning.apart(found[path], value)
         if not found[path].isfinite().all():
-            raise ExportError(f"{path}: found outputs that are no numbers; leave int8 out, and report it")
+            raise ExportError(
+                f"{path}: found outputs that are NaN or infinite; expected finite ones; leave int8 out, and "
+                "report it"
+            )
         difference = max(difference, min(apart, 1.0) if math.isinf(apart) else apart)
         agreement[path] = float(meaning.alike(found[path], value, output_scale(value)).mean())
     one = given[:1]

@@ -72,7 +72,7 @@ def literal(value: Any) -> str:
             return json.dumps(value)
         case None | bool() | int() | float():
             return repr(value)
-    raise AssertionError(f"{value!r} is no argument of a graph")
+    raise AssertionError(f"{value!r} is not an argument of a graph")
 
 
 def _positional(written: list[str], arguments: Given) -> list[str]:

@@ -49,8 +49,8 @@ def write_int8(plain: Path, path: Path) -> None:
     for name, value in wanted.items():
         if not torch.allclose(found[name], value, rtol=1e-5, atol=1e-5 * float(value.abs().max())):
             raise ExportError(
-                f"{path.name}: {name} is not what weights of 8 bits give; expected the same outputs; leave "
-                "int8 out, and report it"
+                f"{path.name}: the outputs of {name} are not those of its weights, rounded to 8 bits; "
+                "expected the same; leave int8 out, and report it"
             )
 
 

@@ -69,8 +69,8 @@ def write_int8_pt2(plain: Path, path: Path) -> None:
     for name, one, other in zip(names, _values(found), _values(wanted), strict=True):
         if not torch.allclose(one, other, rtol=1e-5, atol=1e-5 * float(other.abs().max())):
             raise ExportError(
-                f"{path.name}: {name} is not what weights of 8 bits give; expected the same outputs; leave "
-                "int8 out, and report it"
+                f"{path.name}: the outputs of {name} are not those of its weights, rounded to 8 bits; "
+                "expected the same; leave int8 out, and report it"
             )
 
 

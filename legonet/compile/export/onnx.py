@@ -40,8 +40,8 @@ def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> No
             )
         except torch.onnx.errors.OnnxExporterError as error:
             raise ExportError(
-                f"{path.name}: torch's exporter cannot say it in ONNX ({first_line(_first_cause(error))}); "
-                "expected operations that it has words for; choose a .pt2 or a folder"
+                f"{path.name}: torch cannot write it as ONNX ({first_line(_first_cause(error))}); expected "
+                "operations that its exporter knows; choose a .pt2 or a folder"
             ) from error
     assert made is not None  # noqa: S101 - it is only None when it writes a file itself
     _name_axes(made)

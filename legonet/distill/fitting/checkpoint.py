@@ -100,7 +100,7 @@ class DescentState:
         try:
             self._expect(data, tensors, optimiser, schedule)
         except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError):
-            self._notes.append(f"{self._file}: is no state of this descent; the descent began anew")
+            self._notes.append(f"{self._file}: holds another descent's state; this descent began anew")
             return 0
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():

@@ -68,8 +68,8 @@ def _labels(data: dict[str, Any]) -> Iterator[Finding]:
                 yield Finding(
                     (*key, "labels_of", category),
                     f"found {len(own)} labels",
-                    f"expected {len(labels)}, as many as `labels`: a task module is shared by teachers of as "
-                    "many classes, whatever they are called",
+                    f"expected {len(labels)}, as many as `labels`, since all teachers of a task share its "
+                    "module, whatever their classes are called",
                     f"give {category}'s teacher a task of its own, which shares the category's module",
                 )
 

@@ -47,7 +47,7 @@ def first_problem(data: bytes, source: str, what: str, model: type[BaseModel], r
         remedy: What to do, unless the first problem says it: a merge conflict, or a newer format.
     """
     if values_in(data) + data.count(b"\n") > MOST_VALUES:  # to look for the place costs more than a file may
-        found = f"{len(data) / foreign.MIB:,.1f} MiB that are none"
+        found = f"{len(data) / foreign.MIB:,.1f} MiB of something else"
         return conflict_in(data, source, what) or GraphError.of(
             Problem(found, f"expected a {what} as legonet writes it", remedy, source)
         )

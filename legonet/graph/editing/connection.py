@@ -39,6 +39,6 @@ def connection(
     if edge.native:
         raise GraphError(
             f"{path}: the teacher {edge.teacher} gives both modules; expected a path that joins modules "
-            "of two teachers; compile it as it is"
+            "of two teachers; leave it as it is: it needs no adapter"
         )
     return {**adapter, **(settings or {})}

@@ -26,13 +26,13 @@ def read_on_conflict(word: str) -> OnConflict:
     for choice in get_args(OnConflict):
         if word == choice:
             return choice
-    raise SelectError(f"on_conflict '{word}': not known; expected keep, replace or variant; choose one")
+    raise SelectError(f"on_conflict: found '{word}'; expected keep, replace or variant; choose one")
 
 
 def kept_beside(giver: str) -> str:
     """What to know of a teacher whose module is not the one that its category has from another."""
     return (
-        f"its category module is another one than that of {giver}, so that it is matched at the image, which "
+        f"its category module differs from that of {giver}, so that it is matched at the image, which "
         "costs as much as some forty fits; train teachers of one category frozen below the cut, or make it a "
         "variant (--on-conflict variant; on_conflict in Python and in drops), whose paths cost as any other's"
     )

@@ -85,7 +85,10 @@ class RayExecutor(Executor):
             StoreError: No cluster can be reached, or the store has no folder that could be shared.
         """
         if self._shared and not isinstance(store, Store):
-            raise StoreError("a network in memory has no folder to be shared; expected one of a graph file")
+            raise StoreError(
+                "a network in memory has no folder to be shared; expected one of a graph file; save it "
+                "first: net.save('graphs/NAME.yaml')"
+            )
         super().open(store, device, checkpoints if self._shared else None)
         self._depot = None if self._place is None else RemoteStore(self._place)
         self._folder = str(store.folder.absolute()) if self._shared and isinstance(store, Store) else None

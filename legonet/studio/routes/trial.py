@@ -82,7 +82,12 @@ def _picture(studio: Studio, image: Any, name: Any) -> Any:
     if isinstance(image, UploadFile):
         return read_picture(image.file, (image.filename or "image")[:100])  # pyright: ignore[reportArgumentType]
     if not isinstance(name, str):
-        raise refuse(422, "no file in `image`, or one in `sample`", "expected it the other way", key="image")
+        raise refuse(
+            422,
+            "found no file in `image`, or a file in `sample`",
+            "expected a file in `image`, or a name in `sample`",
+            key="image",
+        )
     path = samples(studio.workspace, _sides(studio)).get(name)
     if path is None:
         raise refuse(404, f"no sample {name[:100]!r}", key="sample")

@@ -160,6 +160,6 @@ def _fetch(url: str, workspace: Workspace, told: Told) -> Downloaded:
         ) from None
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be written ({error.strerror or error}); expected a folder with room that "
-            "may be written to; check its permissions"
+            f"{folder}: cannot be written ({error.strerror or error}); expected a folder with free "
+            "space that may be written to; check both"
         ) from error

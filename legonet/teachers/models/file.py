@@ -26,7 +26,7 @@ def _is_file(reference: str) -> bool:
 def _find(reference: str, lookup: Lookup) -> nn.Module:
     path = Path(reference)
     if path.is_dir() and (path / "config.json").is_file():
-        what = "a folder of Hugging Face's, with weights and no code"
+        what = "a Hugging Face folder, with weights and no code"
         advice = "write a function that gives the model by its class, and give the folder as --weights"
     elif path.is_dir():
         what, advice = "a folder", "name what builds the model"

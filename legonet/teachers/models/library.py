@@ -43,8 +43,8 @@ def read_reference(reference: str) -> tuple[str, dict[str, Any]]:
         arguments = {each.arg: ast.literal_eval(each.value) for each in call.keywords}
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         raise BlockError(
-            f"model: {reference}: found arguments that cannot be read; expected such as "
-            "torchvision:resnet18(num_classes=2); correct them"
+            f"model: {reference}: found arguments that cannot be read; expected a call such "
+            "as torchvision:resnet18(num_classes=2); correct them"
         ) from error
     return written["builder"].strip(), arguments
 

@@ -194,7 +194,7 @@ class Converter:
 
     def _add(self, node: fx.Node, name: str) -> None:
         if not isinstance(node.target, torch._ops.OpOverload) and name != "getitem":
-            raise self._error(node, f"'{name}', which no operation on tensors is")
+            raise self._error(node, f"'{name}', which is not an operation on tensors")
         if name not in ROWS:
             known = "legonet's list (legonet.register_operation adds functions of tensors)"
             raise self._error(node, f"the operation '{name}' is not on {known}")
@@ -286,7 +286,7 @@ class Converter:
     def _constant(self, node: fx.Node, value: Any = None) -> dict[str, str]:
         value = self._known[node] if value is None else value
         if not isinstance(value, Tensor) or value.numel() > LARGEST_CONSTANT:
-            raise self._error(node, "a constant that is no tensor, or too large a one")
+            raise self._error(node, "a constant that is not a tensor, or too large")
         for name, known in self._constants.items():
             if known.dtype == value.dtype and known.shape == value.shape and torch.equal(known, value):
                 return self._as_kept[name]

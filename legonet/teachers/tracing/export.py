@@ -211,7 +211,7 @@ def _reason(error: Exception) -> str:
     if "Constraints violated" in text or "not all values of batch" in text or "ConstraintViolation" in text:
         return _BATCH_ONLY
     if "unhashable" in text and "SymInt" in text:
-        return "it keeps something by the number of images, which may be any"
+        return "it keeps values for one number of images, which may be any"
     return first_line(error)
 
 

@@ -75,7 +75,7 @@ def read_program(path: Path, where: str) -> ProgramModel:
         ) from error
     example = _input(program)
     if example is None or not isinstance(example.shape[0], SymInt):
-        found = "takes no single tensor"
+        found = "does not take a single tensor"
         if example is not None:
             found = f"was exported for {example.shape[0]} images at a time"
         raise TeacherError(

@@ -79,8 +79,8 @@ def expect_same(
         ours = reordered or _computes(_with(plain, found.graph), images, wanted)
         if not ours or not difference <= ROUNDING:
             raise TeacherError(
-                f"{cut.where}: put together again from its operations it gives other outputs for {batch} "
-                f"images (by {difference:.1g} of the largest); expected a model that computes the same for "
+                f"{cut.where}: rebuilt from its operations, it gives other outputs for {batch} images (by "
+                f"{difference:.1g} of the largest); expected a model that computes the same for "
                 "the same images, whatever their number; leave out what follows that or earlier calls"
             )
         largest = max(largest, difference)

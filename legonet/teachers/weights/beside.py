@@ -50,7 +50,7 @@ class Kind(str, Stateful):
     def set_state(self, state: Any) -> None:
         """Take the order of bytes; all else is of types that are no numbers."""
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
-            raise ValueError("a type of NumPy's in it is damaged")
+            raise ValueError("a NumPy dtype in it is damaged")
         self.order = state[1]
 
     @property
@@ -68,7 +68,7 @@ class Array(Stateful):
     def set_state(self, state: Any) -> None:
         """Take (version, shape, type, by columns, bytes)."""
         if not isinstance(state, tuple) or len(state) != 5:
-            raise ValueError("an array of NumPy's in it is damaged")
+            raise ValueError("a NumPy array in it is damaged")
         _, self._shape, self._kind, by_columns, self._data = state
         self._order = "F" if by_columns else "C"
 
@@ -80,12 +80,12 @@ class Array(Stateful):
         """
         kind, shape, data = self._kind, self._shape, self._data
         if not isinstance(kind, Kind) or not kind.known:
-            raise ValueError(f"{name} is an array of NumPy's without plain numbers: save tensors")
+            raise ValueError(f"{name} is a NumPy array without plain numbers: save tensors")
         found, fits = np.dtype(kind.known), isinstance(shape, tuple) and len(shape) <= MOST_AXES
         fits = fits and all(type(size) is int and size >= 0 for size in shape) and self._order in ("C", "F")
         fits = fits and isinstance(data, bytes | bytearray)
         if not fits or len(data) != prod(shape) * found.itemsize:
-            raise ValueError(f"{name} is an array of NumPy's that is damaged")
+            raise ValueError(f"{name} is a damaged NumPy array")
         numbers = np.frombuffer(data, found).reshape(shape, order="F" if self._order == "F" else "C")
         return np.array(numbers, found.newbyteorder("="), order="C")
 
@@ -93,7 +93,7 @@ class Array(Stateful):
 def _scalar(kind: Any, data: Any = b"") -> Any:
     """The number that NumPy keeps as bytes; None for other kinds, such as dates."""
     if not isinstance(kind, str) or not isinstance(data, bytes):
-        raise ValueError("a number of NumPy's in it is damaged")
+        raise ValueError("a NumPy number in it is damaged")
     form, big = _FORMS.get(kind.lstrip("<=|")), getattr(kind, "order", "<") == ">"
     if form is None:
         text = kind.lstrip("<=|").startswith("U")
@@ -104,7 +104,7 @@ def _scalar(kind: Any, data: Any = b"") -> Any:
 
 def _kind(name: Any = "", *rest: Any) -> Kind:
     if not isinstance(name, str):
-        raise ValueError("a type of NumPy's in it is damaged")
+        raise ValueError("a NumPy dtype in it is damaged")
     return Kind(name)
 
 

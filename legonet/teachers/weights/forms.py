@@ -21,10 +21,10 @@ _IN_FOLDERS = (
 _OTHERS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file", "fetch it with `git lfs pull`"),
     (b"\x1f\x8b", "compressed by gzip", "unpack it with `gunzip`"),
-    (b"<!doctype", "a page of the web", "download the file itself, by its link for raw files"),
-    (b"<html", "a page of the web", "download the file itself, by its link for raw files"),
-    (b"<?xml", "a page of XML, as servers tell errors", "download the file again"),
-    (b'{"', "a text of JSON", "give the file of weights that belongs to it"),
+    (b"<!doctype", "a web page", "download the file itself, by its link for raw files"),
+    (b"<html", "a web page", "download the file itself, by its link for raw files"),
+    (b"<?xml", "an XML page, as servers send for errors", "download the file again"),
+    (b'{"', "a JSON text", "give the file of weights that belongs to it"),
     (b"bzh", "compressed by bzip2", "unpack it with `bunzip2`"),
     (b"\xfd7zxz", "compressed by xz", "unpack it with `unxz`"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it with `unzstd`"),
@@ -32,7 +32,7 @@ _OTHERS = (
     (b"rar!", "a RAR archive", "unpack it"),
     (b"\x89png", "a picture", "name the file of weights"),
     (b"\xff\xd8\xff", "a picture", "name the file of weights"),
-    (b"\x93numpy", "one array of NumPy's", "save the model's state_dict()"),
+    (b"\x93numpy", "a single NumPy array", "save the model's state_dict()"),
     (b"\x89hdf", "an HDF5 file, as Keras writes", "convert it to PyTorch's names and save those"),
     (b"gguf", "a GGUF file", "give the PyTorch weights that it was made from"),
 )
@@ -76,7 +76,7 @@ def files_of(path: Path, place: str, *, follow: bool = True) -> list[Path] | Non
         missing = [file.name for file in files if not file.is_file()]
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise TeacherError(
-            f"{place}: is no index of weights; expected a `weight_map` from names to files beside it; "
+            f"{place}: is not an index of weights; expected a `weight_map` from names to files beside it; "
             "download it again"
         ) from error
     if missing or not files:

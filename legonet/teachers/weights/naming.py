@@ -81,9 +81,9 @@ def named_for(
             plain, (best, prefix, own) = changed, found
             notes.append(f"`{pattern.strip('$').replace(chr(92), '')}` was read as `{new}`")
     if prefix:
-        notes.append(f"'{prefix}' was taken off")
+        notes.append(f"the prefix '{prefix}' was removed")
     if own:
-        notes.append(f"'{own}' was put before")
+        notes.append(f"the prefix '{own}' was added")
     tensors, left_out = dict[str, "Tensor"](), []
     tops = {name.removeprefix(own).partition(".")[0] for name in inside}
     for name, given in plain.items():

@@ -157,7 +157,7 @@ class _Machine:
     def call(self) -> None:
         arguments, maker = self.pop(), self.pop()
         if not isinstance(maker, Maker) or not isinstance(arguments, tuple):
-            raise UnpicklingError("a call of something else than what its tensors are made by")
+            raise UnpicklingError("it calls something that makes no tensor")
         for each in arguments:
             self.spend(len(each) if isinstance(each, list | tuple | dict | set) else _steps_of(each))
         self.push(maker.make(*arguments))

@@ -35,7 +35,7 @@ MOST_AXES = 64
 _PLAIN = frozenset(DTYPES.values())
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 _OLD_PROTOCOL = 1001
-_ANOTHER = "it is a pickle of something else than torch.save wrote"
+_ANOTHER = "it is a pickle, but not one that torch.save wrote"
 _OTHER_ARCHIVES = {
     "archive_format": "a file of torch.export, which is a model: give it as that",
     "constants.pkl": "a TorchScript archive: load it where you trust its maker, and save its state_dict()",
@@ -218,7 +218,7 @@ def _storage_of(persistent: Any) -> Storage:
     match persistent:
         case ("storage", Mark(torch.dtype() as dtype), str(key), str(), int(count), *view):
             if view and view != [None]:
-                raise ValueError("a storage of it is a part of another one: save it with a newer PyTorch")
+                raise ValueError("a storage in it is a part of another one: save it with a newer PyTorch")
             if not 0 <= count <= LARGEST:
                 raise ValueError(f"its storage {key[:100]} has no such size")
             return Storage(key, dtype, count)
@@ -227,9 +227,9 @@ def _storage_of(persistent: Any) -> Storage:
 
 def _sizes(value: Any) -> tuple[int, ...]:
     if not isinstance(value, tuple | list) or len(value) > MOST_AXES:
-        raise ValueError("a tensor of it has no shape")
+        raise ValueError("a tensor in it has no shape")
     if any(type(size) is not int or not 0 <= size <= LARGEST for size in value):
-        raise ValueError("a tensor of it has a size that no memory holds")
+        raise ValueError("a tensor in it has a size that no memory holds")
     return tuple(value)
 
 
@@ -237,13 +237,13 @@ def _tensor(
     storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any, dtype: Any = None
 ) -> StoredTensor:
     if not isinstance(storage, Storage):
-        raise ValueError("a tensor of it has no storage")
+        raise ValueError("a tensor in it has no storage")
     sizes, steps, (start,) = _sizes(shape), _sizes(strides), _sizes([offset])
     if len(sizes) != len(steps) or prod(max(size, 1) for size in sizes) > LARGEST // 8:
-        raise ValueError("a tensor of it has more numbers than any memory holds")
+        raise ValueError("a tensor in it has more numbers than any memory holds")
     found = storage.dtype if dtype is None else dtype
     if not isinstance(found, torch.dtype):
-        raise ValueError("a tensor of it has no type of numbers")
+        raise ValueError("a tensor in it has no dtype")
     odd = "" if found in _PLAIN else f"of {'complex numbers' if found.is_complex else found}"
     return StoredTensor(odd, storage, found, sizes, steps, start)
 
@@ -261,7 +261,7 @@ def _parameter(tensor: Any, *rest: Any) -> Any:
 def _of_type(maker: Any, kind: Any, arguments: Any, *rest: Any) -> Any:
     """A tensor of a class of its own, as a plain one."""
     if not isinstance(maker, Maker) or not isinstance(arguments, tuple):
-        raise ValueError("a tensor of it is made in an unknown way")
+        raise ValueError("a tensor in it is made in an unknown way")
     return maker.make(*arguments)
 
 

@@ -84,7 +84,7 @@ class ZipRecords:
         except zlib.error as error:
             raise ValueError(f"its record {name} is damaged") from error
         if len(data) != size:
-            raise ValueError(f"its record {name} has another size than its directory says")
+            raise ValueError(f"its record {name} does not have the size that its directory says")
         return memoryview(bytearray(data))
 
 

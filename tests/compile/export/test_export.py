@@ -152,7 +152,7 @@ def test_outputs_that_differ(
     app: CompiledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: float
 ) -> None:
     moved(monkeypatch, by)
-    with pytest.raises(ExportError, match=r"app: its outputs differ by "):
+    with pytest.raises(ExportError, match=r"app: its outputs differ from the network's by "):
         export(app, tmp_path / "app")
     assert list(tmp_path.iterdir()) == []
 
@@ -168,7 +168,7 @@ def test_outputs_may_differ_by_what_the_network_itself_rounds(
         moved(patch, 2e-4)
         assert export(app, tmp_path / "app").difference == pytest.approx(2e-4, rel=0.01)
     moved(monkeypatch, 4e-4)
-    with pytest.raises(ExportError, match=r"differ by 4\.0e-04; expected at most 3e-04"):
+    with pytest.raises(ExportError, match=r"differ from the network's by 4\.0e-04; expected at most 3e-04"):
         export(app, tmp_path / "app")
 
 

@@ -86,7 +86,7 @@ def test_a_file_that_is_not_what_its_weights_give(
                 buffer.mul_(2)
 
     monkeypatch.setattr(int8_pt2, "_store", wrong)
-    with pytest.raises(ExportError, match="is not what weights of 8 bits give"):
+    with pytest.raises(ExportError, match="are not those of its weights, rounded to 8 bits"):
         int8_pt2.write_int8_pt2(plain, tmp_path / "app.pt2")
 
 

@@ -202,7 +202,7 @@ def test_a_forged_state_is_not_gone_on_from(
     again, losses = line(kept)
     assert losses == wanted
     assert torch.equal(again.weight, module.weight)
-    assert kept.notes == [f"{file}: is no state of this descent; the descent began anew"]
+    assert kept.notes == [f"{file}: holds another descent's state; this descent began anew"]
 
 
 @pytest.mark.usefixtures("always")

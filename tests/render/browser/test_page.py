@@ -144,8 +144,8 @@ def test_a_click_shows_all_that_is_known(visit: Callable[..., Page], file: Path)
     details.get_by_role("button", name="Close details").click()
     expect(details).to_be_hidden()
     page.click("tr[data-id='category/c1'] button")
-    expect(details).to_contain_text("path c1:t0, built")
-    expect(details).to_contain_text("path c1:t1, planned")
+    expect(details).to_contain_text("path c1:t0, fitted")
+    expect(details).to_contain_text("path c1:t1, add")
     again = visit(file, "#c1%3At0")
     expect(again.get_by_role("complementary")).to_contain_text("4.1")
     expect(visit(file, "#nothing%3Alike%3Ait").get_by_role("complementary")).to_be_hidden()
@@ -200,7 +200,7 @@ def test_roles_and_names(visit: Callable[..., Page], file: Path) -> None:
 
 def test_states_and_search_sift(visit: Callable[..., Page], file: Path) -> None:
     page = visit(file)
-    page.get_by_label("planned 2").uncheck()
+    page.get_by_label("add 2").uncheck()
     assert rows(page) == ["c0:t0", "c0:t1", "c1:t0", "c2:t0"]
     assert {"c1:t1", "c2:t1"} <= off(page)
     assert not {"category/c2", "task/t1"} & off(page)
@@ -210,7 +210,7 @@ def test_states_and_search_sift(visit: Callable[..., Page], file: Path) -> None:
     faint = "(each) => getComputedStyle(each).opacity"
     assert page.eval_on_selector(node("c1:t1"), faint) == "0.07"
     page.hover("h1")
-    page.get_by_label("planned 2").check()
+    page.get_by_label("add 2").check()
     page.get_by_role("searchbox").fill("C2 REFIT")
     assert rows(page) == ["c2:t0"]
     assert {"category/c0", "task/t1", "c1:t0"} <= off(page)

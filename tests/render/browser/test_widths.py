@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ pytest.importorskip("playwright", reason="the extra dev has playwright")
 from playwright.sync_api import Browser
 
 from legonet.notebook import diagram, page
+from legonet.render import draw
 from legonet.render.html import inline
+from tests.render.test_geometry import picture
 
 ROOT = Path(__file__).parents[3]
 SMALLEST = """() => Math.min(...[...document.querySelectorAll("svg text")]
@@ -29,6 +32,21 @@ def test_a_notebooks_drawing_keeps_its_words_readable(browser: Browser, tmp_path
     opened.goto(file.as_uri())
     assert opened.evaluate(SMALLEST) >= 7.5  # CSS pixels
     assert opened.evaluate("document.documentElement.scrollWidth") <= width, "the drawing scrolls by itself"
+    opened.close()
+
+
+@pytest.mark.parametrize(("categories", "tasks"), [(5, 2), (12, 3), (60, 2)])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_page_begins_with_words_that_can_be_read(
+    browser: Browser, tmp_path: Path, make_graph: Any, width: int, categories: int, tasks: int
+) -> None:
+    """However many there are: what does not fit then is moved into sight."""
+    file = tmp_path / "page.html"
+    file.write_text(draw(picture(make_graph, categories, tasks), "html"))
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    opened.goto(file.as_uri())
+    assert opened.evaluate(SMALLEST) >= (7.5 if width < 1000 else 6.5)  # a wide screen shows more of it
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
     opened.close()
 
 

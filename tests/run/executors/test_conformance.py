@@ -103,7 +103,7 @@ def test_an_instance_does_the_jobs_of_one_run_after_the_other(network: Any) -> N
 
 
 def test_an_instance_has_its_own_limits(network: Any) -> None:
-    with pytest.raises(SelectError, match="executor Counting: given with limits of time or memory"):
+    with pytest.raises(SelectError, match="executor: found Counting together with limits of time or memory"):
         network.transplant(executor=Counting(), options=RunOptions(seconds=1.0))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="the extra dev has playwright")
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.studio.browser.board import brick, drag
 from tests.studio.browser.conftest import PHONE, WIDE, Opened, Studio, end, start
@@ -141,3 +141,21 @@ def test_a_weak_path_is_marked_and_its_estimate_stands_beside_what_was_measured(
     for words in ("far from its teacher", "81.0 %", "between 70.0 % and 90.0 %", "18.4 %", "2.1 %", "images"):
         expect(panel).to_contain_text(words)
     assert faults(page) == []
+
+
+def with_a_command(route: Route) -> None:
+    """A plan that notes what to run."""
+    answer = route.fetch()
+    plans = answer.json()
+    plans["after"]["notes"] = ["owl-v1: it has no statistics; run `legonet teacher record`"]
+    route.fulfill(response=answer, json=plans)
+
+
+def test_a_command_in_what_is_said_is_code(opened: Opened, studio: Studio) -> None:
+    studio.again()
+    page = opened(studio)
+    page.route("**/api/v1/plan*", with_a_command)
+    page.locator("nav").get_by_role("link", name="Plan").click()
+    note = page.locator(".note", has_text="no statistics")
+    expect(note).to_have_text("owl-v1: it has no statistics; run legonet teacher record")
+    expect(note.locator("code")).to_have_text("legonet teacher record")

@@ -53,7 +53,7 @@ def test_a_librarys_model_may_have_arguments() -> None:
         ("(**{})", "arguments that cannot be read"),
         ("(num_classes=3", "arguments that cannot be read"),
         ("(weights='DEFAULT')", "would download weights"),
-        ("(num_classes=[3])", "no plain value"),
+        ("(num_classes=[3])", "not a plain value"),
         ("(classes=3)", "cannot be built with classes=3"),
     ],
 )

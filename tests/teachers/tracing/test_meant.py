@@ -145,7 +145,7 @@ class Detector(Net):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Keyed(torch.relu), r"at .*test_meant\.py:\d+: it keeps something by the number of images"),
+        (lambda: Keyed(torch.relu), r"at .*test_meant\.py:\d+: it keeps values for one number of images"),
         (lambda: Detector(torch.relu), "Detector is a detector, .* give its `backbone` .*, or a module of"),
         (prepared, r"cat\.1: it is prepared for quantisation \(FakeQuantize\); .* before it was prepared"),
         (scripted_inside, r"cat\.1: it is a TorchScript model; expected the Python model"),
@@ -155,7 +155,10 @@ class Detector(Net):
             lambda: Net(lambda x: x[x > 0]),
             r"an index by truth values, .* at .*test_meant\.py:\d+; .* rewrite",
         ),
-        (lambda: Net(torch.vmap(lambda x: x * 2)), r"'_add_batch_dim', which no operation on tensors is, at"),
+        (
+            lambda: Net(torch.vmap(lambda x: x * 2)),
+            r"'_add_batch_dim', which is not an operation on tensors, at",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore")  # torch's quantisation is deprecated, and people have such models

@@ -42,13 +42,13 @@ EXTRA = torch.ones(2)
 FORMS: dict[str, tuple[dict[str, Tensor], list[str]]] = {
     "a loss beside it": (
         state("model.") | {"criterion.pos_weight": EXTRA},
-        ["of the names 'model.' was taken off", "criterion.pos_weight left out, no part of Net"],
+        ["of the names the prefix 'model.' was removed", "criterion.pos_weight left out, no part of Net"],
     ),
     "a count of averages": (
         state("module.") | {"n_averaged": torch.tensor(3)},
-        ["of the names 'module.' was taken off", "n_averaged left out, no part of Net"],
+        ["of the names the prefix 'module.' was removed", "n_averaged left out, no part of Net"],
     ),
-    "an odd prefix": (state("trainer.net_1."), ["of the names 'trainer.net_1.' was taken off"]),
+    "an odd prefix": (state("trainer.net_1."), ["of the names the prefix 'trainer.net_1.' was removed"]),
     "compiled inside": (
         {name.replace("stem.", "stem._orig_mod."): value for name, value in state().items()},
         ["of the names `_orig_mod` was dropped"],
@@ -95,7 +95,7 @@ def test_student_and_teacher() -> None:
     """The one that learned is taken; the other by its name."""
     filled, both = net(2), state("teacher.", 1) | state("student.", 0)
     notes = fill(filled, both)
-    assert notes[0] == "of the names 'student.' was taken off"
+    assert notes[0] == "of the names the prefix 'student.' was removed"
     assert notes[1].startswith("teacher.stem.0.weight, ")
     assert torch.equal(filled.head.weight, net(0).head.weight)
 
@@ -103,8 +103,8 @@ def test_student_and_teacher() -> None:
 def test_a_model_that_wraps_the_one_of_the_file() -> None:
     filled = Wrapped()
     assert fill(filled, state("backbone.")) == (
-        "of the names 'backbone.' was taken off",
-        "of the names 'inner.' was put before",
+        "of the names the prefix 'backbone.' was removed",
+        "of the names the prefix 'inner.' was added",
     )
     assert torch.equal(filled.inner.head.weight, net().head.weight)
 
@@ -201,10 +201,10 @@ def test_folders_and_shards(form: str, tmp_path: Path) -> None:
     ("content", "message"),
     [
         ({"weight_map": {"a": "gone.safetensors"}}, "names gone.safetensors, which are not there"),
-        ({"weight_map": {"a": "../up.safetensors"}}, "is no index of weights"),
-        ({"weight_map": 3}, "is no index of weights"),
-        ({"weight_map": {"a": "x" * 5000}}, "is no index of weights"),
-        ([], "is no index of weights"),
+        ({"weight_map": {"a": "../up.safetensors"}}, "is not an index of weights"),
+        ({"weight_map": 3}, "is not an index of weights"),
+        ({"weight_map": {"a": "x" * 5000}}, "is not an index of weights"),
+        ([], "is not an index of weights"),
     ],
 )
 def test_an_index_that_is_none(content: Any, message: str, tmp_path: Path) -> None:
@@ -226,19 +226,19 @@ def test_a_folder_without_weights(tmp_path: Path) -> None:
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a pointer of Git LFS.*git lfs pull"),
         (b"\x1f\x8b\x08\x00rest", "is compressed by gzip.*gunzip"),
-        (b"<HTML><body>", "is a page of the web.*download the file itself"),
+        (b"<HTML><body>", "is a web page.*download the file itself"),
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
-        (b"\xef\xbb\xbf\n <!DOCTYPE html>", "is a page of the web"),
-        (b'\n{"error": "not found"}', "is a text of JSON"),
-        (b"<?xml version='1.0'?><Error>", "is a page of XML, as servers tell errors"),
+        (b"\xef\xbb\xbf\n <!DOCTYPE html>", "is a web page"),
+        (b'\n{"error": "not found"}', "is a JSON text"),
+        (b"<?xml version='1.0'?><Error>", "is an XML page, as servers send for errors"),
         (b"BZh91AY", "compressed by bzip2; .*bunzip2"),
         (b"\xfd7zXZ\0", "compressed by xz; .*unxz"),
         (b"\x28\xb5\x2f\xfd", "compressed by zstd; .*unzstd"),
         (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; .*unpack it"),
         (b"net.pt".ljust(257, b"\0") + b"ustar\0", "is a tar archive; .*unpack it"),
         (b"\x89PNG\r\n\x1a\n", "is a picture; .*name the file of weights"),
-        (b"\x93NUMPY\x01\0", r"is one array of NumPy's; .*state_dict\(\)"),
-        (pickle.dumps({"a": np.zeros(2)}), "a pickle of something else than torch.save wrote"),
+        (b"\x93NUMPY\x01\0", r"is a single NumPy array; .*state_dict\(\)"),
+        (pickle.dumps({"a": np.zeros(2)}), "a pickle, but not one that torch.save wrote"),
     ],
 )
 def test_what_a_file_really_is(content: bytes, message: str, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_what_is_not_finite_in_every_dtype(dtype: torch.dtype, values: list[floa
     [
         (
             "flaten",
-            "t: cut 'flaten' is no module and no operation that its output follows; expected one of "
+            "t: cut 'flaten' is neither a module nor an operation that its output follows; expected one of "
             "features.0, features.1, features.2, features, flatten. Did you mean 'flatten'?",
         ),
         (
@@ -160,9 +160,9 @@ def test_what_is_not_finite_in_every_dtype(dtype: torch.dtype, values: list[floa
         ),
         (
             "feature",
-            "t: cut 'feature' is no module and no operation that its output follows; expected one of ",
+            "t: cut 'feature' is neither a module nor an operation that its output follows; expected one of ",
         ),
-        ("", "t: cut '' is no module and no operation that its output follows; expected one of "),
+        ("", "t: cut '' is neither a module nor an operation that its output follows; expected one of "),
     ],
 )
 def test_cuts_that_do_not_exist(cut: str, message: str) -> None:

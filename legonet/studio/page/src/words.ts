@@ -21,6 +21,11 @@ export function noted(path: string, note: string): string {
   return note.startsWith(`${path}: `) ? note.slice(path.length + 2) : note;
 }
 
+/** What the server says, where no element can stand: a command in backticks is in quotation marks. */
+export function plain(text: string): string {
+  return text.replaceAll("`", "'");
+}
+
 export function percent(part: number, digits = 1): string {
   return `${(part * 100).toFixed(digits)} %`;
 }

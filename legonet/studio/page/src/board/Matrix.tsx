@@ -1,6 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import type { Edge, State, Target } from "../api/types";
-import { MEANING, percent } from "../words";
+import { MEANING, percent, plain } from "../words";
 import type { Chosen } from "./Board";
 import type { Shown } from "./flow";
 
@@ -65,7 +65,7 @@ export function Matrix({ state, shown, targets, choose, connect }: Props) {
                       class={classOf(edge, target)}
                       style={shown.colours.has(path) ? { "--mark": shown.colours.get(path)! } : undefined}
                       aria-label={`${category.name} to ${task.name}: ${edge ? MEANING[edge.state] : "not connected"}`}
-                      title={edge?.reason || target?.message || (edge ? MEANING[edge.state] : "Connect")}
+                      title={plain(edge?.reason || target?.message || (edge ? MEANING[edge.state] : "Connect"))}
                       onFocus={() => stand([y, x])}
                       onClick={() => void (edge ? choose(path) : !state.read_only && connect(path))}
                     >

@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
 import type { Category, Task } from "../api/types";
 import { Choice, Fact, Facts, Rename } from "../parts/fields";
+import { Said } from "../parts/Said";
 import { go } from "../route";
 import { edit } from "../store";
-import { MEANING, shape } from "../words";
+import { MEANING, plain, shape } from "../words";
 import type { PanelProps } from "./Panel";
 import { Remove } from "./Remove";
 
@@ -97,9 +98,9 @@ function Ends({ state, ends, targets, choose, connect }: PanelProps & { ends: [n
           <li key={path} class={target?.legal === false ? "illegal" : ""}>
             <span>{name}</span>
             {target?.legal === false ? (
-              <small>{target.message}</small>
+              <small><Said text={target.message} /></small>
             ) : (
-              <button disabled={state.read_only || !target} title={target?.message} onClick={() => void connect(path)}>
+              <button disabled={state.read_only || !target} title={plain(target?.message ?? "")} onClick={() => void connect(path)}>
                 Connect<span class="hidden"> {path.replace(":", " to ")}</span>
               </button>
             )}

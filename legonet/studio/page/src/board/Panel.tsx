@@ -1,6 +1,7 @@
 import type { State, Target } from "../api/types";
 import { useRef } from "preact/hooks";
 import { useFocusKept } from "../parts/focus";
+import { Said } from "../parts/Said";
 import type { Offer } from "../teachers/found";
 import { count, MEANING } from "../words";
 import { ApplicationPanel, NewApplication } from "./ApplicationPanel";
@@ -77,7 +78,7 @@ function Overview({ state }: PanelProps) {
       {state.problems.length > 0 && (
         <ul class="problems">
           {state.problems.map((problem, at) => (
-            <li key={at}>{problem.text}</li>
+            <li key={at}><Said text={problem.text} /></li>
           ))}
         </ul>
       )}

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Adapter, Edge } from "../api/types";
 import { Bar, Choice, Fact, Facts } from "../parts/fields";
+import { Said } from "../parts/Said";
 import { go } from "../route";
 import { fit } from "../runs/fit";
 import { edit, measure } from "../store";
@@ -27,7 +28,7 @@ export function PathPanel({ state, edge, choose, offers }: PanelProps & { edge: 
       <p>
         <span class={`pill state-${edge.state}`}>{MEANING[edge.state]}</span>
       </p>
-      {offer ? <OfferedTeacher state={state} offer={offer} /> : edge.reason && <p class="soft">{edge.reason}</p>}
+      {offer ? <OfferedTeacher state={state} offer={offer} /> : edge.reason && <p class="soft"><Said text={edge.reason} /></p>}
       <Measured edge={edge} />
       <Measure key={edge.path} state={state} edge={edge} />
       {edge.adapter && <AdapterFields state={state} edge={edge} fixed={fixed} />}
@@ -43,7 +44,7 @@ export function PathPanel({ state, edge, choose, offers }: PanelProps & { edge: 
       {edge.notes.length > 0 && (
         <ul class="notes">
           {edge.notes.map((note, at) => (
-            <li key={at}>{noted(edge.path, note)}</li>
+            <li key={at}><Said text={noted(edge.path, note)} /></li>
           ))}
         </ul>
       )}
@@ -130,7 +131,7 @@ function Measure({ state, edge }: { state: Draft; edge: Edge }) {
         </label>
         <button disabled={state.dirty} title={state.dirty ? "Save first" : undefined}>Measure</button>
       </form>
-      {message && <p class="problem">{message}</p>}
+      {message && <p class="problem"><Said text={message} /></p>}
     </details>
   );
 }

@@ -3,7 +3,7 @@
 import { BaseEdge, Handle, Position, type EdgeProps, type NodeProps } from "@xyflow/react";
 import { memo } from "preact/compat";
 import { Brick } from "../parts/Brick";
-import { isReady, MEANING, methodOf, percent, shape } from "../words";
+import { isReady, MEANING, methodOf, percent, plain, shape } from "../words";
 import type { BoardNode, Wire } from "./flow";
 
 type Of<Type extends BoardNode["type"]> = NodeProps<Extract<BoardNode, { type: Type }>>;
@@ -29,7 +29,7 @@ const PathNode = memo(({ data, selected }: Of<"path">) => {
     <div
       class={`on-board path state-${edge.state} ${data.faded ? "faded" : ""} ${selected ? "selected" : ""}`}
       style={data.colour ? { "--mark": data.colour } : undefined}
-      title={`${edge.path}: ${edge.reason || MEANING[edge.state]}`}
+      title={plain(`${edge.path}: ${edge.reason || MEANING[edge.state]}`)}
     >
       <Brick kind="adapter" name={words(edge)} caption={figureOf(edge)} state={`state-${edge.state}`} port={[4, 1, 1]} />
       {edge.state === "weak" && <span class="weak-mark" aria-hidden="true">!</span>}

@@ -3,6 +3,7 @@ import { blob, get, post } from "../api/client";
 import type { Export as Made } from "../api/types";
 import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
+import { Said } from "../parts/Said";
 import { go, useRoute } from "../route";
 import { refuse, useDraft } from "../store";
 import { bytes, isReady } from "../words";
@@ -144,7 +145,7 @@ function Card({ made, open = false }: { made: Made; open?: boolean }) {
         {made.state === "done" && <button class={open ? "primary" : ""} onClick={() => void download()}>Download</button>}
       </div>
       {made.state === "running" && <span class="bar moving" role="progressbar" aria-label="The export is written"><i /></span>}
-      {made.message && <p class={made.state === "failed" ? "problem" : "note"}>{made.message}</p>}
+      {made.message && <p class={made.state === "failed" ? "problem" : "note"}><Said text={made.message} /></p>}
       {made.table && (
         <details class="more" open={open}>
           <summary>What was compiled, and why</summary>

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { hush, undo, useKept } from "../store";
+import { Said } from "./Said";
 
 const SHOWN_FOR = 5000;
 
@@ -18,7 +19,7 @@ export function Notice() {
         <div class={`notice notice-${said.kind}`}>
           <ul>
             {said.problems.map((problem, at) => (
-              <li key={at}>{problem.text}</li>
+              <li key={at}><Said text={problem.text} /></li>
             ))}
           </ul>
           {passing && state?.can_undo && said.problems[0]?.key === "undo" && (

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Edge, PlannedEdge, Plans } from "../api/types";
 import { Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
+import { Said } from "../parts/Said";
 import { go, useRoute } from "../route";
 import { fit } from "../runs/fit";
 import { edit, useDraft } from "../store";
@@ -86,7 +87,7 @@ export function Plan() {
         </p>
       </div>
       {answer.problems.map((problem, at) => (
-        <p key={at} class="problem">{problem.text}</p>
+        <p key={at} class="problem"><Said text={problem.text} /></p>
       ))}
       {(jobs.length > 0 || labelled.length > 0) && (
         <div class="do">
@@ -117,7 +118,7 @@ export function Plan() {
       )}
       {(jobs.length > 0 || told.length > 0) && <Table label="What would be done">{[...jobs, ...told].map(row)}</Table>}
       {[...answer.after.weak.map(weakness), ...answer.after.notes].map((note) => (
-        <p key={note} class="note">{note}</p>
+        <p key={note} class="note"><Said text={note} /></p>
       ))}
       {answer.after.offers.map((offer) => (
         <p key={offer.task} class="note">
@@ -133,7 +134,7 @@ export function Plan() {
       {calm.length > 0 && (
         <details class="more" open={!jobs.length && calm.length <= 40}>
           <summary>{count(calm.length, "connection")} {calm.length === 1 ? "stays" : "stay"} as {calm.length === 1 ? "it is" : "they are"}</summary>
-          <Table label="What stays as it is" last="Known of it">{calm.map(row)}</Table>
+          <Table label="What stays as it is" last="What is known">{calm.map(row)}</Table>
         </details>
       )}
     </div>
@@ -201,7 +202,7 @@ function Row({ edge, before, known, folder, choice }: RowProps) {
         {differs && <small class="was">was: {before ? ACTIONS[before.action] : other}</small>}
       </td>
       <td class="why">
-        {edge.reason}
+        <Said text={edge.reason} />
         {edge.method && (edge.action === "add" || edge.action === "refit") && <small> by {edge.method}</small>}
         {folder && (
           <label class="field">

@@ -4,6 +4,7 @@ import { follow } from "../api/events";
 import type { Edge, Job, Run } from "../api/types";
 import { Bar, Empty } from "../parts/fields";
 import { useAnswer } from "../parts/load";
+import { Said } from "../parts/Said";
 import { go, useRoute } from "../route";
 import { refresh, refuse, useDraft } from "../store";
 import { about, count, duration, figure, isReady, measured, noted, percent } from "../words";
@@ -115,7 +116,7 @@ function One({ id, ended }: { id: string; ended: () => void }) {
         </p>
       </div>
       {run.state === "running" && <Bar share={share(jobs)} label="The whole run" tone="whole" />}
-      {run.message && <pre class={run.state === "failed" || run.state === "lost" ? "problem" : "message"}>{run.message}</pre>}
+      {run.message && <pre class={run.state === "failed" || run.state === "lost" ? "problem" : "message"}><Said text={run.message} /></pre>}
       <ul class="jobs" aria-live="polite">
         {jobs.map((job) => (
           <OneJob key={job.path} job={job} edge={edges.get(job.path)} />
@@ -186,10 +187,10 @@ function OneJob({ job, edge }: { job: Job; edge: Edge | undefined }) {
         </small>
       </div>
       {running && (job.steps ? <Bar share={(job.step ?? 0) / job.steps} label={`Steps of ${job.path}`} /> : <span class="bar moving" role="progressbar" aria-label={`${job.path} is fitted`}><i /></span>)}
-      {job.message && <p class="problem">{job.message}</p>}
+      {job.message && <p class="problem"><Said text={job.message} /></p>}
       {job.state === "done" && <Quality job={job} edge={edge} />}
       {job.notes.map((note, at) => (
-        <p key={at} class="note">{noted(job.path, note)}</p>
+        <p key={at} class="note"><Said text={noted(job.path, note)} /></p>
       ))}
     </li>
   );

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { post, send } from "../api/client";
 import type { Cut, Edit, Found, Inspected, Shape, State, Upload } from "../api/types";
+import { Said } from "../parts/Said";
 import { go, useRoute } from "../route";
 import { refuse, save, say, take, useDraft } from "../store";
 import { bytes, count, shape } from "../words";
@@ -243,7 +244,7 @@ function CutAndNames({ state, inspected, held, ...asked }: Last) {
     <form onSubmit={(event) => void send(event)}>
       <Cuts inspected={inspected} cut={cut} choose={setCut} />
       {inspected.notes.map((note, at) => (
-        <p class="note" key={at}>{note}</p>
+        <p class="note" key={at}><Said text={note} /></p>
       ))}
       <div class="row">
         <Named label="Category" value={category} set={setCategory} options={state.categories.map((each) => each.name)} list="categories" placeholder="zebra" />
@@ -254,7 +255,7 @@ function CutAndNames({ state, inspected, held, ...asked }: Last) {
         <p class="change">
           <b>What changes:</b> {change}
           {!known.task && inspected.output && ` It says: ${String(inspected.output["kind"] ?? "")}.`}
-          {!known.task && inspected.output_problem && ` ${inspected.output_problem}`}
+          {!known.task && inspected.output_problem && <Said text={` ${inspected.output_problem}`} />}
         </p>
       )}
       <div class="actions">
