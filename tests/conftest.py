@@ -20,7 +20,7 @@ from hypothesis import is_hypothesis_test, settings
 from tests.order import Files, long_first
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
     from torch import Tensor, nn
 
     from legonet.demo.table import Row
@@ -233,12 +233,22 @@ def exports_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, without a window; the build that never has one takes a third of the time."""
+_open: list[tuple[Playwright, Browser]] = []
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """Chromium, without a window: one for all tests that follow each other and use it."""
+    if not _open:
+        _open.append(_started())
+    return _open[0][1]
+
+
+def _started() -> tuple[Playwright, Browser]:
     from playwright.sync_api import sync_playwright
 
-    # Debian's come first: another one may be called so on PATH.
+    # Debian's come first: another one may be called so on PATH. The build that never has a window takes a
+    # third of the time.
     debian = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
     names = (*debian, "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
@@ -250,10 +260,20 @@ def browser() -> Iterator[Browser]:
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
     ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=options)
-        yield browser
-        browser.close()
+    playwright = sync_playwright().start()
+    return playwright, playwright.chromium.launch(executable_path=found, args=options)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """End the browser before a test that does not use it, which may have an event loop of its own."""
+    try:
+        return (yield)
+    finally:
+        if _open and "browser" not in getattr(nextitem, "fixturenames", ()):
+            playwright, opened = _open.pop()
+            opened.close()
+            playwright.stop()
 
 
 @pytest.fixture
