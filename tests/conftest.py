@@ -140,6 +140,8 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         "distill.flops.refinement.STEPS": 20,
         "distill.flops.refinement.LEAST": 2,
         "methods.auto.IMAGINED": 160,
+        "distill.fitting.estimate.ESTIMATED": 40,
+        "distill.flops.work.ESTIMATED": 40,
     }.items():
         patch.setattr(f"legonet.{name}", value)
 

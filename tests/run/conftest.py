@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import legonet
+from tests.conftest import hurry
 from tests.run.faults import copy, finish
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def built(make_model: Callable[..., nn.Module], tmp_path_factory: pytest.TempPat
     root = tmp_path_factory.mktemp("quick")
     network = quick_network(make_model)
     network.save(root / "graphs" / "zoo.yaml")
-    network.transplant()
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)  # as what is made of a copy
+        network.transplant()
     return root
 
 
