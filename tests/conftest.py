@@ -40,7 +40,7 @@ def _slow(config: pytest.Config) -> bool:
     return config.option.markexpr == "slow"
 
 
-def _in_memory() -> None:
+def in_memory() -> None:
     """Let tests write to memory, if the system has such a folder and room in it: networks are written so that
     they outlive a power cut, and for that a disk is waited for, a sixth of the time of all tests."""
     if not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)) or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
@@ -50,7 +50,7 @@ def _in_memory() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _in_memory()
+    in_memory()
     settings.load_profile("many" if _slow(config) else "few")
 
 
