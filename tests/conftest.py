@@ -158,16 +158,21 @@ def zoo(make_model: Callable[..., nn.Sequential]) -> Network:
     return network
 
 
-@pytest.fixture
-def network(make_model: Callable[..., nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> Network:
-    """In memory, not transplanted; cat-v1 gives the task module."""
-    hurry(monkeypatch)
+@pytest.fixture(scope="session")
+def made_once(make_model: Callable[..., nn.Sequential]) -> Network:
     return zoo(make_model)
 
 
+@pytest.fixture
+def network(made_once: Network, monkeypatch: pytest.MonkeyPatch) -> Network:
+    """In memory, not transplanted; cat-v1 gives the task module. A copy of its own."""
+    hurry(monkeypatch)
+    return copy.deepcopy(made_once)
+
+
 @pytest.fixture(scope="session")
-def fitted_once(make_model: Callable[..., nn.Sequential]) -> Network:
-    network = zoo(make_model)
+def fitted_once(made_once: Network) -> Network:
+    network = copy.deepcopy(made_once)
     with pytest.MonkeyPatch.context() as patch:
         hurry(patch)
         network.transplant()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,14 @@ def quick_network(make_model: Callable[..., nn.Module]) -> Network:
     return network
 
 
-@pytest.fixture
-def network(make_model: Callable[..., nn.Module]) -> Network:
+@pytest.fixture(scope="session")
+def quick_once(make_model: Callable[..., nn.Module]) -> Network:
     return quick_network(make_model)
+
+
+@pytest.fixture
+def network(quick_once: Network) -> Network:
+    return deepcopy(quick_once)
 
 
 @pytest.fixture(scope="session")
