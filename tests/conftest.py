@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import importlib.util
+import os
 import shutil
 import sys
 from collections import OrderedDict
@@ -19,7 +20,7 @@ from hypothesis import is_hypothesis_test, settings
 from tests.order import Files, long_first
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
     from torch import Tensor, nn
 
     from legonet.demo.table import Row
@@ -31,13 +32,25 @@ settings.register_profile("many", deadline=None)
 
 SHAPE = (3, 8, 8)
 CATEGORIES = ("cat", "dog", "cow")
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own there
+ROOM = 4 * 2**30  # bytes, of which tests that run take less than one
 
 
 def _slow(config: pytest.Config) -> bool:
     return config.option.markexpr == "slow"
 
 
+def in_memory() -> None:
+    """Let tests write to memory, if the system has such a folder and room in it: networks are written so that
+    they outlive a power cut, and for that a disk is waited for, a sixth of the time of all tests."""
+    if not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)) or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return  # a few tests run what they have written
+    if shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    in_memory()
     settings.load_profile("many" if _slow(config) else "few")
 
 
@@ -59,13 +72,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected stays: Python need not look for garbage among it, now or later."""
+    """What is imported and collected stays: Python need not look for garbage among it, now or later, and
+    seldom among what tests make, which a tenth of their time would go to."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(5_000, 10, 100)
 
 
 def pytest_collection_finish() -> None:
@@ -125,6 +140,8 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         "distill.flops.refinement.STEPS": 20,
         "distill.flops.refinement.LEAST": 2,
         "methods.auto.IMAGINED": 160,
+        "distill.fitting.estimate.ESTIMATED": 40,
+        "distill.flops.work.ESTIMATED": 40,
     }.items():
         patch.setattr(f"legonet.{name}", value)
 
@@ -141,16 +158,21 @@ def zoo(make_model: Callable[..., nn.Sequential]) -> Network:
     return network
 
 
-@pytest.fixture
-def network(make_model: Callable[..., nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> Network:
-    """In memory, not transplanted; cat-v1 gives the task module."""
-    hurry(monkeypatch)
+@pytest.fixture(scope="session")
+def made_once(make_model: Callable[..., nn.Sequential]) -> Network:
     return zoo(make_model)
 
 
+@pytest.fixture
+def network(made_once: Network, monkeypatch: pytest.MonkeyPatch) -> Network:
+    """In memory, not transplanted; cat-v1 gives the task module. A copy of its own."""
+    hurry(monkeypatch)
+    return copy.deepcopy(made_once)
+
+
 @pytest.fixture(scope="session")
-def fitted_once(make_model: Callable[..., nn.Sequential]) -> Network:
-    network = zoo(make_model)
+def fitted_once(made_once: Network) -> Network:
+    network = copy.deepcopy(made_once)
     with pytest.MonkeyPatch.context() as patch:
         hurry(patch)
         network.transplant()
@@ -218,12 +240,22 @@ def exports_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, without a window; the build that never has one takes a third of the time."""
+_open: list[tuple[Playwright, Browser]] = []
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """Chromium, without a window: one for all tests that follow each other and use it."""
+    if not _open:
+        _open.append(_started())
+    return _open[0][1]
+
+
+def _started() -> tuple[Playwright, Browser]:
     from playwright.sync_api import sync_playwright
 
-    # Debian's come first: another one may be called so on PATH.
+    # Debian's come first: another one may be called so on PATH. The build that never has a window takes a
+    # third of the time.
     debian = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
     names = (*debian, "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
@@ -235,10 +267,20 @@ def browser() -> Iterator[Browser]:
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
     ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=options)
-        yield browser
-        browser.close()
+    playwright = sync_playwright().start()
+    return playwright, playwright.chromium.launch(executable_path=found, args=options)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """End the browser before a test that does not use it, which may have an event loop of its own."""
+    try:
+        return (yield)
+    finally:
+        if _open and "browser" not in getattr(nextitem, "fixturenames", ()):
+            playwright, opened = _open.pop()
+            opened.close()
+            playwright.stop()
 
 
 @pytest.fixture

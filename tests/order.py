@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 LONG = (
     "studio/browser",
     "demo",
+    "test_device",
     "release",
     "handbook",
     "graph/test_json_schema",

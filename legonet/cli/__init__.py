@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -47,7 +48,11 @@ def run_app(app: typer.Typer, name: str, arguments: list[str] | None = None) -> 
         completion_init()
         os.environ["COLUMNS"] = "1000"  # a line of help that were wrapped would be an item of its own
     with printable_streams():
-        return _run(typer.main.get_command(app), name, arguments)
+        return _run(_command(app), name, arguments)
+
+
+_command = functools.cache(typer.main.get_command)
+"""Commands as they are run, made once in a process that runs several: it takes as long as many a command."""
 
 
 def _run(command: Any, name: str, arguments: list[str] | None) -> int:

@@ -5,6 +5,7 @@ fsspec's own takes whatever key a machine shows, and connects once.
 
 from __future__ import annotations
 
+import io
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,13 @@ class SshFiles(SFTPFileSystem):
             if begin >= last:
                 return b""
             return b"".join(file.readv([(begin, last - begin)]))
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
+        """Write a file, whose pieces are sent without waiting for each to be there; its size is asked for."""
+        if mode != "overwrite":
+            return super().pipe_file(path, value, mode, **options)
+        self.ftp.putfo(io.BytesIO(value), self._strip_protocol(path))
+        return None
 
     def make(self, path: str) -> bool:
         """Make an empty file; whether there was none, which only one can be told."""

@@ -38,6 +38,7 @@ def test_a_slice(name: str) -> None:
     assert len(set(outcome.cuts)) == 3
 
 
+@pytest.mark.usefixtures("exports_once")
 @pytest.mark.parametrize("name", ["timm:lcnet_050"])
 def test_a_slice_of_timm(name: str) -> None:
     pytest.importorskip("timm")
@@ -59,6 +60,7 @@ class Asleep(nn.Module):
         return self.head(self.tokens(self.stem(x).flatten(2).transpose(1, 2)).mean(1))
 
 
+@pytest.mark.usefixtures("exports_once")
 def test_weights_that_begin_at_zero_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     model = awake(Asleep())

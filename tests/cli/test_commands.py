@@ -55,14 +55,14 @@ class TestPlan:
         outcome = run("plan", fresh)
         assert outcome.status == 0
         joined = "4x4x4 -> 4x4x4: scale, conv 3x3 4 -> 4, relu"
-        cost = "about 199 MFLOP (6,278 passes)"
+        cost = "about 178 MFLOP (5,616 passes)"
         none = " " * len(f"{cost}  {joined}")
         assert outcome.out.splitlines() == [
             f"=  cat:classify  native        {none}  cat-v1 gives both modules; no adapter needed",
             f"+  dog:classify  add     auto  {cost}  {joined}  dog-v1 arrived",
             f"+  cow:classify  add     auto  {cost}  {joined}  cow-v1 arrived",
             "",
-            "2 to add; about 399 MFLOP. How long that takes on this machine, the first of them will tell.",
+            "2 to add; about 357 MFLOP. How long that takes on this machine, the first of them will tell.",
             f"Run: legonet transplant {fresh}",
         ]
         assert not lock_path(fresh).exists()

@@ -102,6 +102,11 @@ class _Places(TorchDispatchMode):
         super().__init__()
         self.found: Counter[str] = Counter()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not to be wrapped for torch's compiler, which is imported for that."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **kwargs or {})
         if func.overloadpacket in PRODUCTS:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import legonet
 from legonet.distill.fitting.context import frozen
 from tests.conftest import SHAPE
-from tests.device.conftest import PRETEND, computing_on, copied, expect_close
+from tests.device.conftest import PRETEND, computing_on, expect_close
 
 if TYPE_CHECKING:
     from legonet.network import Network
@@ -53,19 +53,32 @@ def made(
     models: Mapping[str, nn.Module],
     images: Tensor | None,
     cut: str,
-    spec: dict[str, Any],
+    spec: dict[str, Any] | None = None,
     output: dict[str, Any] | None = None,
 ) -> Network:
     """A network of teachers of one task; the first one gives the task module."""
     network = legonet.Network("zoo", SHAPE, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])
-    network.add_task("classify", output or {"kind": "binary"}, {"kernel": 3, **spec})
+    network.add_task("classify", output or {"kind": "binary"}, {"kernel": 3, **(spec or {})})
     for name, model in models.items():
         network.add_teacher(f"{name}-v1", model, category=name, task="classify", cut=cut, images=images)
     return network
 
 
+def own(network: Network, spec: dict[str, Any]) -> Network:
+    """A copy of a network that tests share, in which the dog's adapter is such a one."""
+    network = copy.deepcopy(network)
+    network.connect("dog", "classify", {"kernel": 3, **spec})
+    return network
+
+
+@pytest.fixture(scope="module")
+def alike(make_model: Make, images: Tensor) -> Network:
+    """Two teachers of one architecture."""
+    return made({"cat": make_model(0), "dog": make_model(1)}, images, "pool1")
+
+
 def expect_alike(
-    make: Callable[[], Network],
+    network: Network,
     device: str,
     images: Tensor,
     labels: Tensor | None = None,
@@ -75,7 +88,7 @@ def expect_alike(
     """What is fitted on the device does what is fitted on the CPU.
 
     Args:
-        make: makes the network, always the same one.
+        network: with nothing fitted.
         device: where to fit it.
         images: to fit it on, and to compare outputs on.
         labels: of the images.
@@ -85,7 +98,7 @@ def expect_alike(
     Returns:
         The notes of the fits.
     """
-    there, here = make(), make()
+    there, here = network, copy.deepcopy(network)
     with computing_on(device):
         ended = there.transplant({DOG: (images.to(device), labels)} if given else None, device=device)
     here.transplant({DOG: (images, labels)} if given else None)
@@ -99,30 +112,21 @@ def expect_alike(
     ("method", "given"),
     [(method, given) for method in METHODS for given in GIVEN[GIVEN.index(NEEDS.get(method, "nothing")) :]],
 )
-def test_every_method(make_model: Make, images: Tensor, device: str, method: str, given: str) -> None:
-    def make() -> Network:
-        models = {"cat": make_model(0), "dog": make_model(1)}
-        return made(models, images, "pool1", {"method": METHODS[method]})
-
-    expect_alike(make, device, images, LABELS if given == "labels" else None, given != "nothing")
+def test_every_method(alike: Network, images: Tensor, device: str, method: str, given: str) -> None:
+    network = own(alike, {"method": METHODS[method]})
+    expect_alike(network, device, images, LABELS if given == "labels" else None, given != "nothing")
 
 
 @pytest.mark.parametrize("method", VARIANTS, ids=str)
-def test_every_variant(make_model: Make, images: Tensor, device: str, method: dict[str, Any]) -> None:
-    def make() -> Network:
-        return made({"cat": make_model(0), "dog": make_model(1)}, images, "pool1", {"method": method})
-
-    expect_alike(make, device, images)
+def test_every_variant(alike: Network, images: Tensor, device: str, method: dict[str, Any]) -> None:
+    expect_alike(own(alike, {"method": method}), device, images)
 
 
 @pytest.mark.parametrize("statistics", [False, True])
 def test_deep_adapters(make_model: Make, images: Tensor, device: str, statistics: bool) -> None:
-    def make() -> Network:
-        models = {"cat": make_model(0), "dog": make_model(1)}
-        spec = {"kernel": 1, "depth": 2, "method": METHODS["auto"]}
-        return made(models, images if statistics else None, "pool1", spec)
-
-    expect_alike(make, device, images)
+    models = {"cat": make_model(0), "dog": make_model(1)}
+    spec = {"kernel": 1, "depth": 2, "method": METHODS["auto"]}
+    expect_alike(made(models, images if statistics else None, "pool1", spec), device, images)
 
 
 class Segmenter(nn.Sequential):
@@ -145,18 +149,27 @@ class Segmenter(nn.Sequential):
         )
 
 
-@pytest.mark.parametrize("method", ["auto", "back-distillation", "ordinary", "jacobian"])
-@pytest.mark.parametrize("meaning", MEANINGS)
-def test_every_output(make_model: Any, images: Tensor, device: str, method: str, meaning: str) -> None:
-    task, labels = MEANINGS[meaning]
+@pytest.fixture(scope="module")
+def giving(make_model: Any, images: Tensor) -> Callable[[str], Network]:
+    """A network whose outputs have a meaning, made once."""
 
-    def make() -> Network:
+    def make(meaning: str) -> Network:
+        task, _ = MEANINGS[meaning]
         kind, cut = (make_model, "pool1") if meaning == "vector" else (Segmenter, "1")
         count = len(task.get("labels") or task.get("names") or ["one"])
         models = {name: kind(seed, count) for seed, name in enumerate(("cat", "dog"))}
-        return made(models, images, cut, {"method": METHODS[method]}, output=task)
+        return made(models, images, cut, output=task)
 
-    expect_alike(make, device, images, labels)
+    return functools.cache(make)
+
+
+@pytest.mark.parametrize("method", ["auto", "back-distillation", "ordinary", "jacobian"])
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_every_output(
+    giving: Callable[[str], Network], images: Tensor, device: str, method: str, meaning: str
+) -> None:
+    network = own(giving(meaning), {"method": METHODS[method]})
+    expect_alike(network, device, images, MEANINGS[meaning][1])
 
 
 class Mixed(nn.Module):
@@ -188,72 +201,62 @@ class Mixed(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def mixed(images: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A graph file of two such models; nothing is built."""
-    network = made({"cat": Mixed(0), "dog": Mixed(1)}, images, "act_2", {})
-    return network.save(tmp_path_factory.mktemp("mixed") / "graphs" / "zoo.yaml")
+def mixed(images: Tensor) -> Network:
+    """Two such models."""
+    return made({"cat": Mixed(0), "dog": Mixed(1)}, images, "act_2")
 
 
 @pytest.mark.parametrize("method", ["auto", "back-distillation", "closed-form", "jacobian"])
-def test_graphs_of_operations(
-    mixed: Path, images: Tensor, device: str, method: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    def make() -> Network:
-        network = legonet.load(copied(mixed, tmp_path_factory.mktemp("copy")))
-        network.connect("dog", "classify", {"kernel": 1, "method": METHODS[method]})
-        return network
-
-    expect_alike(make, device, images, LABELS, exact=False)  # torch fuses attention on a CPU
+def test_graphs_of_operations(mixed: Network, images: Tensor, device: str, method: str) -> None:
+    network = own(mixed, {"kernel": 1, "method": METHODS[method]})
+    expect_alike(network, device, images, LABELS, exact=False)  # torch fuses attention on a CPU
 
 
 @pytest.mark.parametrize("masks", ["recorded", "imagined"])
 def test_units_in_another_order(make_model: Make, images: Tensor, device: str, masks: str) -> None:
     """A common base, seen by putting units in order."""
 
-    def make() -> Network:
-        cat: Any = make_model(0)
-        dog: Any = copy.deepcopy(cat)
-        order = torch.randperm(128, generator=torch.Generator().manual_seed(0))
-        channels = torch.tensor([3, 0, 5, 1, 4, 2])
-        with torch.no_grad():
-            dog.conv2_1.weight.copy_(cat.conv2_1.weight[channels])
-            dog.conv2_1.bias.copy_(cat.conv2_1.bias[channels])
-            dog.fc1.weight.copy_(cat.fc1.weight.view(128, 6, 16)[order][:, channels].flatten(1))
-            dog.fc1.bias.copy_(cat.fc1.bias[order])
-            dog.fc2.weight.copy_(cat.fc2.weight[:, order])
-        method = {"name": "closed-form", "draws": 64, "matching": 2, "masks": masks}
-        return made({"cat": cat, "dog": dog}, images, "pool1", {"kernel": 1, "method": method})
-
-    notes = expect_alike(make, device, images)
+    cat: Any = make_model(0)
+    dog: Any = copy.deepcopy(cat)
+    order = torch.randperm(128, generator=torch.Generator().manual_seed(0))
+    channels = torch.tensor([3, 0, 5, 1, 4, 2])
+    with torch.no_grad():
+        dog.conv2_1.weight.copy_(cat.conv2_1.weight[channels])
+        dog.conv2_1.bias.copy_(cat.conv2_1.bias[channels])
+        dog.fc1.weight.copy_(cat.fc1.weight.view(128, 6, 16)[order][:, channels].flatten(1))
+        dog.fc1.bias.copy_(cat.fc1.bias[order])
+        dog.fc2.weight.copy_(cat.fc2.weight[:, order])
+    method = {"name": "closed-form", "draws": 64, "matching": 2, "masks": masks}
+    network = made({"cat": cat, "dog": dog}, images, "pool1", {"kernel": 1, "method": method})
+    notes = expect_alike(network, device, images)
     assert any("hidden units were reordered" in note for note in notes), notes
 
 
 def test_architectures_that_differ(make_model: Make, images: Tensor, device: str) -> None:
     """No common base: outputs alone, and real gradients, say what to learn."""
+    dog: Any = make_model(1)
+    torch.manual_seed(1)
+    dog.fc1, dog.fc2 = nn.Linear(96, 20), nn.Linear(20, 1)
+    network = made({"cat": make_model(0), "dog": dog}, images, "pool1", {"method": METHODS["auto"]})
+    assert any("no common base" in note for note in expect_alike(network, device, images))
 
-    def make() -> Network:
-        dog: Any = make_model(1)
-        torch.manual_seed(1)
-        dog.fc1, dog.fc2 = nn.Linear(96, 20), nn.Linear(20, 1)
-        return made({"cat": make_model(0), "dog": dog}, images, "pool1", {"method": METHODS["auto"]})
 
-    assert any("no common base" in note for note in expect_alike(make, device, images))
+@pytest.fixture(scope="module")
+def twice(make_model: Any, images: Tensor) -> Network:
+    """Two categories, of which a second task brings teachers too."""
+    quick = {"kernel": 1, "method": METHODS["closed-form"]}
+    network = made({"cat": make_model(0), "dog": make_model(1)}, images, "pool1", quick)
+    network.add_task("mark", {"kind": "vector", "names": ["x", "y"]}, quick)
+    for seed, name in enumerate(("cat", "dog")):
+        model = make_model(seed + 7, 2)
+        network.add_teacher(f"{name}-mark", model, category=name, task="mark", cut="pool1", images=images)
+    return network
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_a_category_that_is_there_already(make_model: Any, images: Tensor, device: str, given: bool) -> None:
+def test_a_category_that_is_there_already(twice: Network, images: Tensor, device: str, given: bool) -> None:
     """The two category modules are matched at the image: cat's alone, dog's below an adapter of its own."""
-    quick = {"kernel": 1, "method": METHODS["closed-form"]}
-
-    def make() -> Network:
-        network = made({"cat": make_model(0), "dog": make_model(1)}, images, "pool1", quick)
-        network.add_task("mark", {"kind": "vector", "names": ["x", "y"]}, quick)
-        for seed, name in enumerate(("cat", "dog")):
-            model = make_model(seed + 7, 2)
-            network.add_teacher(f"{name}-mark", model, category=name, task="mark", cut="pool1", images=images)
-        return network
-
-    there, here = make(), make()
+    there, here = copy.deepcopy(twice), copy.deepcopy(twice)
     samples = {"dog:mark": (images, None)} if given else None
     with computing_on(device):
         there.transplant(samples, device=device)
@@ -267,13 +270,13 @@ def test_a_category_that_is_there_already(make_model: Any, images: Tensor, devic
 
 @pytest.mark.parametrize("kind", ["chain", "graph"])
 def test_teachers_that_are_on_the_device(
-    make_model: Make, mixed: Path, images: Tensor, device: str, kind: str
+    make_model: Make, alike: Network, mixed: Network, images: Tensor, device: str, kind: str
 ) -> None:
     """Their owner's images are there too."""
     make, cut = (make_model, "pool1") if kind == "chain" else (Mixed, "act_2")
     models = {"cat": make(0), "dog": make(1)}
-    here = made(models, images, cut, {}) if kind == "chain" else legonet.load(mixed)
-    there = made({name: each.to(device) for name, each in models.items()}, images.to(device), cut, {})
+    here = copy.deepcopy(alike if kind == "chain" else mixed)
+    there = made({name: each.to(device) for name, each in models.items()}, images.to(device), cut)
     found = {name: there.teacher(f"{name}-v1", device)(images.to(device)) for name in models}
     expect_close(found, {name: here.teacher(f"{name}-v1")(images) for name in models}, device)
     if PRETEND:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from paramiko import sftp_file
 
 from legonet.errors import StoreError
 from legonet.remote import exchange
@@ -14,6 +17,8 @@ from legonet.remote.address import RemoteAddress
 from legonet.remote.objects import PART, Objects
 from legonet.remote.place import Place
 from tests.remote.ssh import Machine
+
+FILE: Any = sftp_file.SFTPFile
 
 
 def test_a_machine_whose_key_is_not_known_is_not_asked(ssh: Machine) -> None:
@@ -53,6 +58,40 @@ def test_nothing_half_written_is_seen(ssh: Machine, monkeypatch: pytest.MonkeyPa
         place.write("one", b"2")
     assert [each.name for each in ssh.folder.iterdir()] == ["one"]
     assert place.read("one", 1) == b"1"
+
+
+def test_what_came_in_part_is_not_taken(ssh: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the answer to each piece: a machine without room would say so in vain."""
+    place = Place(RemoteAddress.read(ssh.url))
+    place.write("one", b"1")
+    write = FILE._write
+
+    def some(self: Any, data: memoryview) -> int:
+        if len(data) > 1000:
+            write(self, data[:1000])
+            return len(data)
+        return write(self, data)
+
+    monkeypatch.setattr(FILE, "_write", some)
+    monkeypatch.setattr("legonet.remote.patience.time.sleep", lambda seconds: None)
+    with pytest.raises(StoreError, match=r"one: failed.*size mismatch"):
+        place.write("one", bytes(100_000))
+    assert [each.name for each in ssh.folder.iterdir()] == ["one"]
+    assert place.read("one", 1) == b"1"
+
+
+def test_pieces_are_not_waited_for_one_by_one(ssh: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, waited = Place(RemoteAddress.read(ssh.url)), Counter[bool]()
+    write = FILE._write
+
+    def noted(self: Any, data: memoryview) -> int:
+        waited[not self.pipelined] += 1
+        return write(self, data)
+
+    monkeypatch.setattr(FILE, "_write", noted)
+    place.write("one", bytes(300_000))
+    assert waited.keys() == {False}
+    assert place.read("one", 300_000) == bytes(300_000)
 
 
 def test_a_push_that_was_interrupted_at_its_end_is_told(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import legonet
+from tests.conftest import hurry
 from tests.run.faults import copy, finish
 
 if TYPE_CHECKING:
@@ -31,9 +33,14 @@ def quick_network(make_model: Callable[..., nn.Module]) -> Network:
     return network
 
 
-@pytest.fixture
-def network(make_model: Callable[..., nn.Module]) -> Network:
+@pytest.fixture(scope="session")
+def quick_once(make_model: Callable[..., nn.Module]) -> Network:
     return quick_network(make_model)
+
+
+@pytest.fixture
+def network(quick_once: Network) -> Network:
+    return deepcopy(quick_once)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +49,9 @@ def built(make_model: Callable[..., nn.Module], tmp_path_factory: pytest.TempPat
     root = tmp_path_factory.mktemp("quick")
     network = quick_network(make_model)
     network.save(root / "graphs" / "zoo.yaml")
-    network.transplant()
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)  # as what is made of a copy
+        network.transplant()
     return root
 
 

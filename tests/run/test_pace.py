@@ -53,9 +53,10 @@ def test_steps_through_the_modules_are_counted_and_timed(fresh: Path) -> None:
     assert once > 0
     assert seconds > 0
     assert begin > 0
-    more, longer, _ = measure(*parts(network), 0.05)
+    least = 5 * seconds
+    more, longer, _ = measure(*parts(network), least)
     assert more > once
-    assert longer >= 0.05
+    assert longer >= least
     assert not network.store.path("a" * 64).parent.parent.exists(), "nothing is kept"  # type: ignore[attr-defined]
 
 

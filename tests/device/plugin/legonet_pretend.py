@@ -12,12 +12,12 @@ the device when it imports torch, and no other process does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map_only
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 NAME, COUNT = "pretend", 2
@@ -117,14 +117,38 @@ def _compute(func: Any, args: Any, kwargs: dict[str, Any], device: torch.device)
     wanted = torch.device(kwargs["device"]) if kwargs.get("device") is not None else device
     if wanted.type == NAME and "device" in kwargs:
         kwargs = kwargs | {"device": "cpu"}
-    args, kwargs = tree_map_only(PretendTensor, lambda each: each.held, (args, kwargs))
-    result = func(*args, **kwargs)
+    result = func(*map(_held, args), **{name: _held(each) for name, each in kwargs.items()})
     if wanted.type != NAME:
         return result
     wanted = torch.device(NAME, wanted.index or 0)
     if not wanted.index < COUNT:
         raise RuntimeError(f"{wanted}: invalid device ordinal; there are {COUNT}")
-    return tree_map_only(Tensor, lambda each: PretendTensor(each, wanted), result)
+    return _placed(result, wanted)
+
+
+def _held(given: Any) -> Any:
+    """What an operation takes, with the CPU's tensors; several of them are a list or a tuple."""
+    if isinstance(given, PretendTensor):
+        return given.held
+    return type(given)(map(_held, given)) if type(given) in (list, tuple) else given
+
+
+def _placed(result: Any, device: torch.device) -> Any:
+    """What an operation gives, on the device."""
+    if isinstance(result, Tensor):
+        return PretendTensor(result, device)
+    return (
+        type(result)([_placed(each, device) for each in result]) if type(result) in (list, tuple) else result
+    )
+
+
+def _given(values: Iterable[Any]) -> Iterator[Any]:
+    """What an operation takes, one by one."""
+    for each in values:
+        if type(each) in (list, tuple):
+            yield from _given(each)
+        else:
+            yield each
 
 
 def _common_device(func: Any, args: Any, kwargs: dict[str, Any]) -> torch.device:
@@ -139,7 +163,7 @@ def _common_device(func: Any, args: Any, kwargs: dict[str, Any]) -> torch.device
             [each for each in args[1] if each is not None and each.device.type != "cpu"],
             *args[2:],
         )
-    given = tree_flatten((args, kwargs))[0]
+    given = [*_given(args), *_given(kwargs.values())]
     tensors = [each for each in given if isinstance(each, Tensor)]
     # A single number of the CPU goes with any tensor; one of the device does not go with the CPU's tensors.
     placed = [each for each in tensors if each.ndim or each.device.type == NAME] or tensors

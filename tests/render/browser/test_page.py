@@ -109,6 +109,10 @@ def rows(page: Page) -> list[str]:
     return page.eval_on_selector_all("tr[data-state]", shown)
 
 
+# When the drawing has the shape that it was given room for.
+NEXT_FRAME = "() => new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))"
+
+
 def seen(page: Page) -> list[float]:
     return [float(each) for each in str(page.get_attribute("svg", "viewBox")).split()]
 
@@ -170,6 +174,7 @@ def test_the_keyboard_is_enough(visit: Callable[..., Page], file: Path) -> None:
     expect(page.get_by_role("complementary").get_by_role("heading")).to_have_text(f"path {chosen}")
     page.keyboard.press("Escape")
     expect(page.get_by_role("complementary")).to_be_hidden()
+    page.evaluate(NEXT_FRAME)
     before = seen(page)
     page.keyboard.press("+")
     assert seen(page)[2] < before[2]
