@@ -244,7 +244,10 @@ def test_what_does_not_fit_is_told() -> None:
 def test_teachers_that_no_bridge_joins_are_refused_when_they_are_added() -> None:
     network = Network("zoo", input_shape=SHAPE)
     network.add_teacher("cat-a", UNet(1), category="cat", task="segment", cut="low")
-    words = r"teachers.cat-b: .* differs from that of cat-a, and 3 maps cross at 'low' of cat-b; .*--on-conflict variant"
+    words = (
+        "teachers.cat-b: .* differs from that of cat-a, "
+        "and 3 maps cross at 'low' of cat-b; .*--on-conflict variant"
+    )
     with pytest.raises(TeacherError, match=words):
         network.add_teacher("cat-b", UNet(2), category="cat", task="mark", cut="low")
     assert list(network.graph.teachers) == ["cat-a"]
