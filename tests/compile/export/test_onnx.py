@@ -56,6 +56,6 @@ def test_what_the_exporter_cannot_say(tmp_path: Path, monkeypatch: pytest.Monkey
 
     network = compiled(Attends(3, False), SHAPE, "stem")
     monkeypatch.setattr(torch.onnx, "export", refuse)
-    with pytest.raises(ExportError, match=r"^app\.onnx: .* in ONNX \(no bessel\); .* choose a \.pt2"):
+    with pytest.raises(ExportError, match=r"^app\.onnx: .* as ONNX \(no bessel\); .* choose a \.pt2"):
         export(network, tmp_path / "app.onnx")
     assert not list(tmp_path.iterdir())
