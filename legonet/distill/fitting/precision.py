@@ -61,7 +61,8 @@ def _apart(path: Compute, shorter: Compute, features: Tensor) -> float:
         with torch.no_grad():
             exact = path(features)
         with torch.enable_grad():
-            found = shorter(features.clone().requires_grad_())
-            found.square().mean().backward()
+            given = features.clone().requires_grad_()
+            found = shorter(given)
+            torch.autograd.grad(found.square().mean(), given)
         return float((found.detach() - exact).square().mean().sqrt())
     return math.inf

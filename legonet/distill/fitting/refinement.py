@@ -84,8 +84,16 @@ class Refinement:
         self._step = 2 * student + 3 * adapter
         self._apart = -(-len(material.held_out) // compared(len(material.held_out), student + adapter))
         self._images = 0 if context.images is None else len(context.images)
-        self._given = share_of_given(context, BATCH, HALF, material.imagined is not None)
-        self._learn_from(None)
+        given = share_of_given(context, BATCH, HALF, material.imagined is not None)
+        more = 0 if material.drawn is None else (BATCH - given) // MORE_SHARE
+        sources = (material.given, material.imagined, material.drawn)
+        shares = (given, BATCH - given - more, more)
+        learned = [
+            (each, share) for each, share in zip(sources, shares, strict=True) if each is not None and share
+        ]
+        self._known, self._shares = map(list, zip(*learned, strict=True))
+        self._answers = [outputs_of(context.teacher, each) for each in self._known]
+        self._half = (BATCH - given) // 2
 
     def learn_from_moved(self, steps: int | None, patience: int) -> None:
         """Learn also from images that are moved until the teacher knows them: half of what is not given.
@@ -95,25 +103,19 @@ class Refinement:
             patience: Likewise.
         """
         context, edge = self._context, self._context.edge
-        if edge.input is None or edge.statistics is None:
+        if edge.input is None or edge.statistics is None or not self._half:
             return
         f = size_of(context.category_module.graph, edge.input.shape).operations
         once = moved_operations(1, f, size_of(context.teacher.graph, edge.source).operations)
-        descent = refinement_steps(self._step, steps, 0, patience) * BATCH * self._step
-        if count := moved_images(once, descent):
-            self._learn_from(moved_features(context, count))
-
-    def _learn_from(self, moved: Tensor | None) -> None:
-        material, free = self._material, BATCH - self._given
-        more = 0 if material.drawn is None else free // MORE_SHARE
-        half = 0 if moved is None else free // 2
-        sources = (material.given, material.imagined, material.drawn, moved)
-        shares = (self._given, free - more - half, more, half)
-        learned = [
-            (each, share) for each, share in zip(sources, shares, strict=True) if each is not None and share
-        ]
-        self._known, self._shares = zip(*learned, strict=True)
-        self._answers = [outputs_of(self._context.teacher, each) for each in self._known]
+        count = moved_images(once, refinement_steps(self._step, steps, 0, patience) * BATCH * self._step)
+        if not count:
+            return
+        moved = moved_features(context, edge.input, count)
+        imagined = next(at for at, each in enumerate(self._known) if each is self._material.imagined)
+        self._shares[imagined] -= self._half
+        self._known.append(moved)
+        self._shares.append(self._half)
+        self._answers.append(outputs_of(context.teacher, moved))
 
     @cached_property
     def _path(self) -> Compute:

@@ -47,7 +47,7 @@ def is_large(step: int) -> bool:
     Args:
         step: Operations of one feature of one step.
     """
-    return BUDGET // (BATCH * max(1, step)) < STEPS
+    return refinement_steps(step, None, 0) < STEPS
 
 
 def copies(images: int, shape: Shape) -> int:

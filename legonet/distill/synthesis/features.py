@@ -52,22 +52,18 @@ def synthesise_features(
     return imagined[torch.randperm(len(imagined), generator=generator).to(device)]
 
 
-def moved_features(context: Context, count: int) -> Tensor | None:
-    """Features of images that were moved until the teacher knows them, and of their copies.
+def moved_features(context: Context, given: Input, count: int) -> Tensor:
+    """Features of images that are moved until the teacher knows them, and of their copies.
 
     Args:
         context: The fit under way.
+        given: The images that f takes.
         count: How many images.
 
     Returns:
-        (copies · count, channels, height, width); None where f's input or the statistics are unknown.
+        (copies · count, channels, height, width).
     """
-    given, statistics = context.edge.input, context.edge.statistics
-    if given is None or statistics is None:
-        return None
-    f, generator = context.category_module, context.generator
-    images = invert(f, context.teacher, given, statistics, count, generator, context.device)
-    return augmented_features(context, images)
+    return augmented_features(context, _inverted(context, given, count))
 
 
 def inverted_features(context: Context, given: Input, count: int) -> Tensor:
@@ -81,6 +77,9 @@ def inverted_features(context: Context, given: Input, count: int) -> Tensor:
     Returns:
         (count, channels, height, width).
     """
+    return features_of(context.category_module, _inverted(context, given, count))
+
+
+def _inverted(context: Context, given: Input, count: int) -> Tensor:
     f, statistics = context.category_module, context.edge.statistics
-    images = invert(f, context.teacher, given, statistics, count, context.generator, context.device)
-    return features_of(f, images)
+    return invert(f, context.teacher, given, statistics, count, context.generator, context.device)
