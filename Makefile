@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check docs notebooks format clean
+.PHONY: demo test check units docs notebooks format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/legonet demo build/demo
 
-test: check
+# Tests wait now and then, for a page or a process; the checks of the text fill the gaps.
+test: $(VENV)/.dev
+	$(MAKE) --jobs=2 --output-sync=line check units
+
+units: $(VENV)/.dev
 	# One thread for each worker. What children import is compiled once, wherever bytecode is switched off.
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 

@@ -217,12 +217,13 @@ def _categories(experiment: Experiment, summaries: Sequence[Summary]) -> Iterato
     shown += [each for each in summaries if (each.method, each.images, each.random_f) == (BEST, 0, False)]
     if len(shown) < 2:
         return
-    names = sorted(shown[0].categories)
+    names = sorted({name for each in shown for name in each.categories})
     yield f"| by category | {' | '.join(names)} |"
     yield f"| --- |{' ---: |' * len(names)}"
     for each in shown:
         name = TEACHER if each.method == TEACHER else f"{BEST}, {each.adapter}, 0 images"
-        yield f"| {name} | {' | '.join(f'{each.categories[category]:.1f}' for category in names)} |"
+        cells = [f"{each.categories[known]:.1f}" if known in each.categories else "" for known in names]
+        yield f"| {name} | {' | '.join(cells)} |"
     yield ""
 
 

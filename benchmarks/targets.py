@@ -82,10 +82,12 @@ Find = Callable[..., Summary | None]
 
 
 def _finder(summaries: Sequence[Summary], experiment: str) -> Find:
+    mine = [each for each in summaries if each.experiment == experiment]
+    categories = {name for each in mine for name in each.categories}
     table = {
         (each.adapter, each.method, each.images, each.random_f): each
-        for each in summaries
-        if each.experiment == experiment
+        for each in mine
+        if each.categories.keys() == categories  # the mean of some of them is beside nothing
     }
 
     def find(adapter: str, method: str, images: Count = 0, random_f: bool = False) -> Summary | None:

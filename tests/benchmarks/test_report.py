@@ -87,6 +87,15 @@ def test_figures_of_other_benches_are_there(results: Path, tmp_path: Path) -> No
     assert "models.md" not in page
 
 
+def test_a_run_that_was_stopped_has_a_page_of_what_is_there(results: Path, tmp_path: Path) -> None:
+    lines = (results / ROWS).read_text().splitlines(keepends=True)
+    kept = [each for each in lines if '"category": "cat"' in each or '"method": "teacher"' in each]
+    (results / ROWS).write_text("".join(kept))
+    page = write(results, tmp_path / "docs")
+    assert "| auto, one 3x3, 0 images | 4.5 |  |  |  |\n" in page
+    assert "above the teacher" not in page  # the mean of one category is not beside that of four
+
+
 def test_a_cell_with_fewer_seeds_says_so(results: Path, tmp_path: Path) -> None:
     arguments = ["report", "--results", str(results), "-o", str(tmp_path), "--seeds", "3"]
     assert main(arguments) == 0

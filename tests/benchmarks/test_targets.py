@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.experiments import TEACHER
@@ -51,6 +53,13 @@ def test_what_was_not_measured_is_left_out() -> None:
     assert judge([]) == []
     assert judge([summary("3", "", TEACHER, 1.0), summary("3", "one 1x1", "auto", 5.0, 10)])[0].target == 3.0
     assert judge([summary("3", "one 1x1", "auto", 5.0, 10)]) == []  # no teacher to compare with
+
+
+def test_what_lacks_a_category_is_left_out() -> None:
+    """The mean of some categories is not beside the teachers' of all."""
+    teacher, whole = summary("2", "", TEACHER, 1.0), summary("2", "one 3x3", "auto", 3.0, 10)
+    stopped = replace(summary("2", "one 3x3", "auto", 4.0), categories={"cat": 4.0})
+    assert judge([teacher, stopped, whole]) == judge([teacher, whole])
 
 
 def test_different_bases_are_judged_by_their_error() -> None:
