@@ -8,8 +8,10 @@ test images beside its teacher's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -64,7 +66,7 @@ class Row:
         path_accuracy: Of the path.
         images: That the adapter was fitted from.
         points: That the path may be below its teacher.
-        draw: Which draw of images it was fitted from.
+        draw: Which draw of images it was fitted from, or which seed of the fit.
     """
 
     path: str
@@ -120,7 +122,7 @@ def _trained(category: str, base: State | None, schedule: Schedule, say: Say) ->
     return net
 
 
-def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> list[Row]:
+def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say, seeds: int = 1) -> list[Row]:
     """Train what is not there, merge from so many labelled images of each category, and measure.
 
     Args:
@@ -128,16 +130,19 @@ def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say) -> l
         effort: Of the trainings.
         images: Numbers of images that adapters are fitted from, such as 0.
         say: Told of what is done.
+        seeds: Times that all is fitted, each from images of its own draw.
     """
     make_teachers(graph, effort, say)
     rows = []
-    for count in images:
+    for count, draw in product(images, range(1, 1 + seeds)):
         network = Network.load(graph)
         native, *taught = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
-        samples = {path: _few(path, count) for path in taught} if count else None
+        for path in taught:
+            network.connect(*path.split(":"), {"seed": draw - 1})
+        samples = {path: _few(path, draw, count) for path in taught} if count else None
         network.transplant(samples)
         found = [row for row in network.evaluate("animals").rows if row.measure == "accuracy"]
-        rows += rows_of(found, native, count)
+        rows += rows_of(found, native, count, draw=draw)
     return rows
 
 
@@ -153,15 +158,21 @@ def rows_of(
         yield Row(row.path, row.teacher, row.unadapted, row.transplanted, images, points, draw)
 
 
-def _few(path: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    drawn = animals.turned(path.partition(":")[0], seed=1, count=count)
+def _few(path: str, seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    drawn = animals.turned(path.partition(":")[0], seed=seed, count=count)
     return drawn.images, drawn.labels
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text."""
-    lines = [f"{'path':<14}{'images':>8}{'teacher':>10}{'no adapter':>12}{'transplanted':>14}{'met':>6}"]
-    for row in rows:
-        figures = f"{row.teacher:>10.1%}{row.unadapted:>12.1%}{row.path_accuracy:>14.1%}"
-        lines.append(f"{row.path:<14}{row.images:>8}{figures}{'yes' if row.met else 'no':>6}")
+    """The rows as text; those of several draws as one, with their mean and the least and greatest."""
+    lines = [f"{'path':<14}{'images':>8}{'teacher':>10}{'no adapter':>12}  {'transplanted':<24}{'met':>4}"]
+    for path, images in dict.fromkeys((row.path, row.images) for row in rows):
+        mine = [row for row in rows if (row.path, row.images) == (path, images)]
+        found = [row.path_accuracy for row in mine]
+        mean = replace(mine[0], path_accuracy=fmean(found))
+        reached = f"{mean.path_accuracy:.1%}"
+        if len(mine) > 1:
+            reached += f" ({min(found):.1%} to {max(found):.1%})"
+        figures = f"{mean.teacher:>10.1%}{mean.unadapted:>12.1%}  {reached:<24}"
+        lines.append(f"{path:<14}{images:>8}{figures}{'yes' if mean.met else 'no':>4}")
     return "\n".join(lines)

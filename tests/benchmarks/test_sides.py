@@ -75,3 +75,10 @@ def test_three_points_are_allowed() -> None:
     rows = [Row("cat:side", 0.93, 0.4, 0.905, 0), Row("dog:side", 0.93, 0.4, 0.89, 10)]
     assert [row.met for row in rows] == [True, False]
     assert [line.split()[-1] for line in table(rows).splitlines()] == ["met", "yes", "no"]
+
+
+def test_several_draws_are_one_line_and_their_mean_is_judged() -> None:
+    rows = [Row("cat:side", 0.93, 0.4, found, 0, draw=draw) for draw, found in enumerate((0.88, 0.92), 1)]
+    assert table(rows).splitlines()[1].split() == (
+        ["cat:side", "0", "93.0%", "40.0%", "90.0%", "(88.0%", "to", "92.0%)", "yes"]
+    )
