@@ -20,24 +20,27 @@ from torch import nn
 from benchmarks.teacher_training import (
     Schedule,
     State,
+    channel_order,
     class_loss,
     initial,
     outputs,
     plain,
+    reorder,
     start_from,
     train,
 )
-from benchmarks.train_teachers import save_state, shuffle_features
+from benchmarks.train_teachers import save_state
 from legonet.blocks.files import find_block
 from legonet.data import animals
 from legonet.data.animals import CATEGORIES, SIDES
 from legonet.evaluate import Measurement
 from legonet.graph.load import load_graph
+from legonet.graph.select import split_path
 from legonet.network import Network
 from legonet.store.workspace import shipped_folder
 
 GRAPH = Path("graphs/sides.yaml")
-MODEL, TASK = "vgg-slim-sides", "side"
+MODEL, TASK, CUT = "vgg-slim-sides", "side", ("conv4_2", "conv4_3")
 RECORDED = 400  # images of a teacher's owner that its statistics are recorded on
 POINTS = 3  # that a path may be below its teacher
 _COMPOSITIONS, _PER_TRAINING = 9_000_000, 1_000  # numbers of images that no other training sees
@@ -94,9 +97,10 @@ def make_teachers(graph: Path, effort: Effort, say: Say, threads: int = 1) -> No
         if base is None:
             base = plain(_trained("base", None, effort.base, say).state_dict())
         net = _trained(spec.category, base, effort.teacher, say)
-        save_state(
-            shuffle_features(net, find_block(MODEL, [shipped_folder("blocks")]), spec.category, 0), file
-        )
+        state, generator = plain(net.state_dict()), torch.Generator().manual_seed(_first(spec.category))
+        below, above = CUT
+        order = channel_order(len(state[f"{below}.bias"]), generator)
+        save_state(reorder(state, order, below, (above,)), file)
         say(f"{name}: written to {file}")
     network = Network.load(graph)
     for name in network.graph.teachers:
@@ -107,8 +111,7 @@ def _trained(category: str, base: State | None, schedule: Schedule, say: Say) ->
     """The base, or a category's teacher: the base with a new last layer, trained on."""
     net = initial(find_block(MODEL, [shipped_folder("blocks")]), len(SIDES), torch.Generator().manual_seed(0))
     start_from(net, base or {})
-    number = 0 if category == "base" else 1 + CATEGORIES.index(category)
-    first = _COMPOSITIONS + _PER_TRAINING * number
+    first = _first(category)
     train(
         net,
         class_loss,
@@ -120,6 +123,11 @@ def _trained(category: str, base: State | None, schedule: Schedule, say: Say) ->
     right = (outputs(net, held_out.images).argmax(1) == held_out.labels).float().mean()
     say(f"{category}: {float(right):.1%} of validation images")
     return net
+
+
+def _first(category: str) -> int:
+    number = 0 if category == "base" else 1 + CATEGORIES.index(category)
+    return _COMPOSITIONS + _PER_TRAINING * number
 
 
 def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say, seeds: int = 1) -> list[Row]:
@@ -138,7 +146,7 @@ def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say, seed
         network = Network.load(graph)
         native, *taught = [f"{each.category}:{each.task}" for each in network.graph.teachers.values()]
         for path in taught:
-            network.connect(*path.split(":"), {"seed": draw - 1})
+            network.connect(*split_path(path), {"seed": draw - 1})
         samples = {path: _few(path, draw, count) for path in taught} if count else None
         network.transplant(samples)
         found = [row for row in network.evaluate("animals").rows if row.measure == "accuracy"]
@@ -149,9 +157,9 @@ def run_sides(graph: Path, effort: Effort, images: Sequence[int], say: Say, seed
 def rows_of(
     found: Iterable[Measurement], native: str, count: int, points: int = POINTS, draw: int = 1
 ) -> Iterator[Row]:
-    """Rows of what was measured; the native path, which has no adapter, is there once: without images."""
+    """Rows of what was measured; the native path, which has no adapter, is there once."""
     for row in found:
-        if count and row.path == native:
+        if row.path == native and (count or draw > 1):
             continue
         assert row.teacher is not None and row.unadapted is not None  # noqa: S101, PT018 - each has a teacher
         images = 0 if row.path == native else count

@@ -26,6 +26,7 @@ Counts = Annotated[
         "--images", min=0, metavar="N", help="Images of each category that adapters are fitted from."
     ),
 ]
+Rows = Annotated[Path | None, typer.Option("--results", metavar="FILE", help="Where rows are kept, as JSON.")]
 Seeds = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of the fits.")]
 Data = Annotated[str, typer.Option(metavar="NAME", help="animals, or voc: Pascal VOC, given by --root.")]
 Backbone = Annotated[str, typer.Option(help="With voc: vgg16, or vgg-slim for small images.")]

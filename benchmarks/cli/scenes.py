@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.options import Counts, Graph, Split, split_of
+from benchmarks.cli.options import Counts, Graph, Rows, Split, split_of
 from benchmarks.cli.results import print_found, say
 from legonet.cli.options import Json
 
@@ -19,9 +19,7 @@ def scenes(
     split: Split = "test",
     draws: Annotated[int, typer.Option(min=1, help="Times that labelled scenes are drawn.")] = 1,
     path: Annotated[list[str] | None, typer.Option(help="Only these paths; default: all.")] = None,
-    results: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where rows are kept, as JSON.")
-    ] = None,
+    results: Rows = None,
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw what teachers and network find.")
     ] = None,

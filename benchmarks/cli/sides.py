@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from benchmarks.cli.options import Counts, Graph, Seeds
+from benchmarks.cli.options import Counts, Graph, Rows, Seeds
 from benchmarks.cli.results import print_found, say
 from legonet.cli.options import Json
 
 
 def sides(
-    graph: Graph = Path("graphs/sides.yaml"), images: Counts = None, seeds: Seeds = 1, as_json: Json = False
+    graph: Graph = Path("graphs/sides.yaml"),
+    images: Counts = None,
+    seeds: Seeds = 1,
+    results: Rows = None,
+    as_json: Json = False,
 ) -> None:
     """Merge five classifiers of four classes, trained apart, and measure.
 
@@ -20,5 +25,8 @@ def sides(
 
     from benchmarks.sides import Effort, run_sides, table
 
-    rows = run_sides(graph, Effort(), images or [0], say, seeds)
-    print_found([asdict(row) for row in rows], table(rows), as_json)
+    found = run_sides(graph, Effort(), images or [0], say, seeds)
+    rows = [asdict(row) for row in found]
+    if results is not None:
+        results.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print_found(rows, table(found), as_json)

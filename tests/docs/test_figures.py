@@ -69,6 +69,24 @@ def test_the_scenes_are_those_that_were_measured() -> None:
     assert found_once("docs/outputs.md", r"means are at most ([\d.]+) below") == f"{worst[10]:.1f}"
 
 
+def test_the_sides_are_those_that_were_measured() -> None:
+    found, worst = kept("sides.json"), 0.0
+    for path in dict.fromkeys(each["path"] for each in found):
+        cells = []
+        for images in (0, 10):
+            fits = [each for each in found if (each["path"], each["images"]) == (path, images)]
+            right = [each["path_accuracy"] for each in fits]
+            if not images:
+                teacher, unadapted = fits[0]["teacher"], fits[0]["unadapted"]
+                native = unadapted == teacher
+                cells += [f"{teacher:.1%}", "native" if native else f"{unadapted:.1%}"]
+            spread = f" ({min(right):.1%} to {max(right):.1%})" if len(right) > 1 else ""
+            cells.append(f"{fmean(right):.1%}{spread}" if right else "native")
+            worst = max([worst, *([100 * (fits[0]["teacher"] - fmean(right))] if right else [])])
+        assert f"| {path} | {' | '.join(cells)} |" in rows("docs/outputs.md")
+    assert found_once("docs/outputs.md", r"at most ([\d.]+) points below the teacher") == f"{worst:.1f}"
+
+
 def found_once(page: str, pattern: str) -> str:
     (only,) = found(page, pattern)
     return only
@@ -108,11 +126,12 @@ def test_the_method_says_how_many_intervals_held() -> None:
 
 
 def test_the_cells_are_those_that_were_measured() -> None:
-    """A row of the method's page for each fit without an image; points above the teacher."""
+    """A row of the method's page for each fit; points above the teacher."""
     for each in kept("cells.json"):
-        if each["images"] == 0:
-            above = {name: each["found"][name] - right for name, right in each["teacher"].items()}
-            cells = f"{100 * above['error']:+.1f} | {100 * above['balanced']:+.1f} | {above['auc']:+.3f}"
-            agrees = f"{100 * each['agreement']:.1f} %"
-            begin = f"| {each['path']}, {each['teachers']} | {cells} | {agrees}"
-            assert [line for line in rows("docs/method.md") if line.startswith(begin)], begin
+        above = {name: each["found"][name] - right for name, right in each["teacher"].items()}
+        cells = f"{100 * above['error']:+.1f} | {100 * above['balanced']:+.1f} | {above['auc']:+.3f}"
+        quality = each["quality"]
+        most = [f"{100 * quality[f'agreement {end}']:.0f}" for end in ("from", "to")]
+        agrees = f"{100 * each['agreement']:.1f} %, {100 * quality['agreement']:.0f} % ({' to '.join(most)})"
+        name = f"{each['path']}, {each['teachers']}" + (f", Lite{each['size']}" if each["size"] else "")
+        assert f"| {name} | {each['images']} | {cells} | {agrees} |" in rows("docs/method.md")
