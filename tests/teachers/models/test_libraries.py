@@ -38,9 +38,7 @@ def test_a_lightning_module_takes_anything(images: Tensor) -> None:
     class Module(lightning.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.net = nn.Sequential(
-                nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(len(LABELS))
-            )
+            self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(len(LABELS)))
 
         def forward(self, *args: Any, **kwargs: Any) -> Tensor:
             return self.net(*args, **kwargs)
