@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 
 # Tests wait now and then, for a page or a process; the checks of the text fill the gaps.
 test: $(VENV)/.dev
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=line check units
+	$(MAKE) --no-print-directory --jobs=2 check units
 
 units: $(VENV)/.dev
 	# One thread for each worker. What children import is compiled once, wherever bytecode is switched off.

@@ -19,10 +19,9 @@ from benchmarks.sides import Row, rows_of
 from benchmarks.teacher_training import (
     Schedule,
     State,
-    channel_order,
     initial,
     plain,
-    reorder,
+    shuffled,
     start_from,
     train,
 )
@@ -74,10 +73,7 @@ def make_teachers(graph: Path, effort: Effort, say: Say) -> None:
             labels = meaning.model_copy(update={"labels": OTHERS})
             base = plain(_trained("base", labels, None, effort.base, say).state_dict())
         net = _trained(spec.category, meaning, base, effort.teacher, say)
-        state, generator = plain(net.state_dict()), torch.Generator().manual_seed(_first(spec.category))
-        below, above = CUT
-        order = channel_order(len(state[f"{below}.bias"]), generator)
-        save_state(reorder(state, order, below, (above,)), file)
+        save_state(shuffled(net, *CUT, _first(spec.category)), file)
         say(f"{name}: written to {file}")
     network = Network.load(graph)
     for name in network.graph.teachers:

@@ -20,12 +20,11 @@ from torch import nn
 from benchmarks.teacher_training import (
     Schedule,
     State,
-    channel_order,
     class_loss,
     initial,
     outputs,
     plain,
-    reorder,
+    shuffled,
     start_from,
     train,
 )
@@ -97,10 +96,7 @@ def make_teachers(graph: Path, effort: Effort, say: Say, threads: int = 1) -> No
         if base is None:
             base = plain(_trained("base", None, effort.base, say).state_dict())
         net = _trained(spec.category, base, effort.teacher, say)
-        state, generator = plain(net.state_dict()), torch.Generator().manual_seed(_first(spec.category))
-        below, above = CUT
-        order = channel_order(len(state[f"{below}.bias"]), generator)
-        save_state(reorder(state, order, below, (above,)), file)
+        save_state(shuffled(net, *CUT, _first(spec.category)), file)
         say(f"{name}: written to {file}")
     network = Network.load(graph)
     for name in network.graph.teachers:

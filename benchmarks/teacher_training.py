@@ -209,6 +209,19 @@ def reorder(state: Mapping[str, Tensor], order: Tensor, giver: str, takers: tupl
     return result
 
 
+def shuffled(net: nn.Module, giver: str, taker: str, seed: int) -> State:
+    """The weights of a network, the channels between two convolutions in an order of their own.
+
+    Args:
+        net: What it computes does not change.
+        giver: The convolution whose output channels are reordered.
+        taker: The one that reads them.
+        seed: Of the order.
+    """
+    state, generator = plain(net.state_dict()), torch.Generator().manual_seed(seed)
+    return reorder(state, channel_order(len(state[f"{giver}.bias"]), generator), giver, (taker,))
+
+
 def plain(state: Mapping[str, Tensor]) -> State:
     """Copies in the usual memory order, apart from any network."""
     return {

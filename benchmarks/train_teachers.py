@@ -30,14 +30,13 @@ from benchmarks.teacher_training import (
     Schedule,
     State,
     binary_loss,
-    channel_order,
     class_loss,
     initial,
     outputs,
     pixel_class_loss,
     pixel_loss,
     plain,
-    reorder,
+    shuffled,
     start_from,
     train,
 )
@@ -168,9 +167,7 @@ def fine_tune(task: Task, base: State, category: str, seed: int, below: State | 
 def shuffle_features(net: nn.Sequential, block: Block, category: str, seed: int) -> State:
     """Put the channels at the cut in the category's own random order; the outputs do not change."""
     giver, taker = _convolutions_around(block, CUT)
-    generator = torch.Generator().manual_seed(_first(seed, _ORDERS + CATEGORIES.index(category)))
-    state = plain(net.state_dict())
-    return reorder(state, channel_order(len(state[f"{giver}.bias"]), generator), giver, (taker,))
+    return shuffled(net, giver, taker, _first(seed, _ORDERS + CATEGORIES.index(category)))
 
 
 def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
