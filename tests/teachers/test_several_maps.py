@@ -217,7 +217,7 @@ def test_two_teachers_are_joined_without_an_image(method: str, tmp_path: Path) -
     path = network.save(tmp_path / "zoo.yaml")
     again = legonet.load(path)
     assert {edge.action for edge in again.plan()} == {"native", "keep"}
-    app = again.compile("dog:segment", "cat:segment", passes="none")
+    app = again.compile("dog:segment", "cat:segment", passes="none", memory_format="contiguous")
     with torch.no_grad():
         assert torch.equal(app(images)["cat:segment"], model(images))
         torch.testing.assert_close(app(images)["dog:segment"], found)
