@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmarks.cli.options import Counts, Graph, Rows, Split, split_of
-from benchmarks.cli.results import print_found, say
+from benchmarks.cli.results import keep, print_found, say
 from legonet.cli.options import Json
 
 
@@ -37,7 +36,7 @@ def scenes(
     found = run_scenes(graph, Effort(), images or [0], say, split_of(split), draws, path or ())
     rows = [asdict(row) for row in found]
     if results is not None:
-        results.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        keep(results, rows)
     if picture is not None:
         draw(graph).save(picture)
     print_found(rows, table(found), as_json)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from benchmarks.cli.options import Counts, Graph, Rows, Seeds
-from benchmarks.cli.results import print_found, say
+from benchmarks.cli.results import keep, print_found, say
 from legonet.cli.options import Json
 
 
@@ -28,5 +27,5 @@ def sides(
     found = run_sides(graph, Effort(), images or [0], say, seeds)
     rows = [asdict(row) for row in found]
     if results is not None:
-        results.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        keep(results, rows)
     print_found(rows, table(found), as_json)

@@ -53,14 +53,17 @@ def test_one_path(network: Network, images: torch.Tensor, path: str) -> None:
     output = network.compile(path, memory_format="contiguous")(images)  # another order has other sums
     assert isinstance(output, torch.Tensor)
     assert torch.equal(output, by_hand(network, path, images))
+    torch.testing.assert_close(network.compile(path)(images), output)
 
 
 @pytest.mark.parametrize("paths", [PATHS, PATHS[::-1], PATHS[1:]])
 def test_several_paths(network: Network, images: torch.Tensor, paths: list[str]) -> None:
     output = network.compile(*paths, memory_format="contiguous")(images)
-    assert list(output) == paths
+    usual = network.compile(*paths)(images)
+    assert list(output) == list(usual) == paths
     for path in paths:
         assert torch.equal(output[path], by_hand(network, path, images))
+        torch.testing.assert_close(usual[path], output[path])
 
 
 def test_a_native_path_is_its_teacher(network: Network, images: torch.Tensor) -> None:
