@@ -96,7 +96,7 @@ class Auto(Method):
 
     def _material(self, work: Work) -> int:
         features = work.affordable(self.features)
-        return work.synthetic(features) + material_operations(work, features)
+        return work.synthetic(features) + material_operations(work, features, self.steps)
 
     def _refined(self, work: Work, tries: int, patience: int | None = None) -> int:
         times = patience_expected(work, PATIENCE) if patience is None else patience
@@ -144,7 +144,7 @@ class Auto(Method):
         context.begin(lambda w: (self._material(w), self._starts(w) + self._descended(w)))
         context.tell(f"{self.features:,} features to learn from")
         context = replace(context, imagined=synthetic_features(context, self.features))
-        material = gather(context, self.features)
+        material = gather(context, self.features, self.steps)
         if material is None:
             begin = initialise(context, self.start or Solving(), self.features)
             context.notes.append(

@@ -11,7 +11,7 @@ from legonet.data.leaves import leaves_images
 from legonet.distill.fitting import refinement
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import Fitted, Samples, fit
-from legonet.distill.flops.refinement import BUDGET, FEWEST, MOVED, besides, moved_images
+from legonet.distill.flops.refinement import BUDGET, FEWEST, MOVED, moved_images
 from legonet.distill.synthesis import features
 from legonet.distill.synthesis.features import synthesise_features
 from legonet.graph.schema import Adapter, Input, Solving
@@ -147,8 +147,6 @@ def test_many_more_are_drawn_where_there_are_statistics(moved: Edge, monkeypatch
     assert len(with_statistics.drawn.unique(dim=0)) == 3 * 60
     assert any("learned from 228 synthesised features" in note for note in fitted.notes)
     assert without.drawn is None
-    monkeypatch.setattr("legonet.distill.flops.synthesis.MEMORY", 4 * 70 * moved.source[0] * 8 * 8)
-    assert besides(60, (moved.source[0], 8, 8)) == 10
 
 
 def test_images_without_anything_recorded(moved: Edge) -> None:

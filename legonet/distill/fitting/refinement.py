@@ -32,15 +32,15 @@ from legonet.distill.flops.refinement import (
     is_large,
     moved_images,
     refinement_steps,
+    share_of_drawn,
+    share_of_given,
 )
 from legonet.distill.flops.synthesis import moved_operations
-from legonet.distill.synthesis.augment import augmented_features, share_of_given
+from legonet.distill.synthesis.augment import augmented_features
 from legonet.distill.synthesis.features import moved_features, synthetic_features
 from legonet.distill.synthesis.sources.drawn import drawn
 from legonet.ir.sizes import size_of
 
-HALF = 50  # given images that take half of a batch, the imagined ones the other half
-MORE_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
 AT_ONCE = 800  # features that are drawn together
 LABELS = 0.1  # weight of the task loss
 
@@ -78,14 +78,11 @@ class Refinement:
         self._context, self._material = context, material
         self._wanted = outputs_of(context.teacher, material.held_out)
         self._scale = output_scale(self._wanted)
-        edge = context.edge
-        student = size_of(context.student.graph, edge.target).operations
-        adapter = size_of(context.adapter.graph, edge.source).operations
-        self._step = 2 * student + 3 * adapter
-        self._apart = -(-len(material.held_out) // compared(len(material.held_out), student + adapter))
+        once, self._step = _operations(context)
+        self._apart = -(-len(material.held_out) // compared(len(material.held_out), once))
         self._images = 0 if context.images is None else len(context.images)
-        given = share_of_given(context, BATCH, HALF, material.imagined is not None)
-        more = 0 if material.drawn is None else (BATCH - given) // MORE_SHARE
+        given = share_of_given(self._images, material.imagined is not None)
+        more = 0 if material.drawn is None else share_of_drawn(self._images)
         sources = (material.given, material.imagined, material.drawn)
         shares = (given, BATCH - given - more, more)
         learned = [
@@ -183,12 +180,13 @@ class Refinement:
         return torch.randint(among, (count,), generator=self._context.generator).to(self._context.device)
 
 
-def gather(context: Context, count: int) -> Material | None:
+def gather(context: Context, count: int, steps: int | None = None) -> Material | None:
     """Everything to learn from, a fifth of it held out; of few given images none is spared for that.
 
     Args:
         context: The fit under way.
         count: Features to synthesise.
+        steps: As of `Refinement.refine`.
 
     Returns:
         None where there is nothing.
@@ -196,7 +194,9 @@ def gather(context: Context, count: int) -> Material | None:
     imagined, images, labels = synthetic_features(context, count), context.images, context.labels
     many, held_out = None, []
     if imagined is not None:
-        many = _many(context, besides(len(imagined), context.edge.source))
+        shown = 0 if images is None else len(images)
+        made = refinement_steps(_operations(context)[1], steps, shown)
+        many = _many(context, besides(len(imagined), context.edge.source, made, shown))
         held_out.append(imagined[::HELD_OUT])
         imagined = imagined[_others(len(imagined))]
     if images is not None and context.features is not None and (len(images) >= FEW or imagined is None):
@@ -220,6 +220,14 @@ def _many(context: Context, count: int) -> Tensor | None:
     found = [drawn(context.edge, each, context.generator, context.device) for each in parts]
     known = [each for each in found if each is not None]
     return torch.cat(known) if known else None
+
+
+def _operations(context: Context) -> tuple[int, int]:
+    """Of the path for one feature, and of one feature of a step."""
+    edge = context.edge
+    student = size_of(context.student.graph, edge.target).operations
+    adapter = size_of(context.adapter.graph, edge.source).operations
+    return student + adapter, 2 * student + 3 * adapter
 
 
 def _others(count: int) -> Tensor:

@@ -13,7 +13,11 @@ STEPS = 300
 LEAST = 60  # steps, however large the modules are
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
-BESIDES = 3  # times as many features are drawn besides those of all sources, where there are statistics
+BESIDES = (
+    3  # times as many features are drawn besides those of all sources, at most, where there are statistics
+)
+MORE_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
+HALF = 50  # given images that take half of a batch, the imagined ones the other half
 HELD_OUT = 5  # one feature in so many is held out
 STARTING = 64  # held-out features that starts are compared on at least,
 COMPARING = 10**11  # and operations that it may take for each, so that large modules have no more
@@ -60,14 +64,38 @@ def copies(images: int, shape: Shape) -> int:
     return max(1, min(COPIES, affordable(ENOUGH, shape) // images))
 
 
-def besides(features: int, shape: Shape) -> int:
-    """How many features are drawn from statistics besides, as far as there is memory for all.
+def share_of_given(images: int, imagined: bool = True) -> int:
+    """How many features of a batch are of given images, and of their copies; the rest is imagined.
+
+    Args:
+        images: How many are given.
+        imagined: There are imagined features; one is in every batch.
+    """
+    if not imagined:
+        return BATCH if images else 0
+    return min(BATCH - 1, round(BATCH * images / (images + HALF)))
+
+
+def share_of_drawn(images: int) -> int:
+    """How many features of a batch are drawn besides.
+
+    Args:
+        images: How many are given.
+    """
+    return (BATCH - share_of_given(images)) // MORE_SHARE
+
+
+def besides(features: int, shape: Shape, steps: int, images: int = 0) -> int:
+    """How many features are drawn from statistics besides: what all steps take, if there is memory for it.
 
     Args:
         features: Of all sources.
         shape: Of one.
+        steps: Of a refinement.
+        images: How many are given.
     """
-    return max(0, affordable((1 + BESIDES) * features, shape) - features)
+    room = affordable((1 + BESIDES) * features, shape) - features
+    return max(0, min(steps * share_of_drawn(images), room))
 
 
 def tries_expected(tries: int) -> float:
@@ -156,10 +184,17 @@ def compared(held_out: int, once: int) -> int:
     return min(held_out, max(STARTING, COMPARING // max(1, once)))
 
 
-def material_operations(work: Work, features: int) -> int:
-    """Of the copies of given images, what is drawn besides, and the teacher's answers to all of it."""
+def material_operations(work: Work, features: int, steps: int | None) -> int:
+    """Of the copies of given images, what is drawn besides, and the teacher's answers to all of it.
+
+    Args:
+        work: Of the fit.
+        features: Of all sources.
+        steps: Of the refinement, if they are set.
+    """
     given = work.images * copies(work.images, work.source) if work.images else 0
-    drawn = besides(features, work.source) if work.statistics else 0
+    made = refinement_steps(work.step, steps, work.images)
+    drawn = besides(features, work.source, made, work.images) if work.statistics else 0
     drawing = recoloured_operations(drawn, work.source)
     return given * work.f + drawing + (features + drawn + given) * work.teacher
 

@@ -64,21 +64,6 @@ def mixed_batch(parts: Iterable[tuple[Tensor | None, int]], generator: torch.Gen
     return batch[torch.randperm(len(batch), generator=generator).to(batch.device)]
 
 
-def share_of_given(context: Context, batch: int, half: int, imagined: bool) -> int:
-    """How many features of a batch are of images that were given; the rest is imagined.
-
-    Args:
-        context: The fit under way.
-        batch: Features in all.
-        half: Given images that take half of it.
-        imagined: There are imagined features; one is in every batch.
-    """
-    if context.images is None:
-        return 0
-    images = len(context.images)
-    return min(batch - 1, round(batch * images / (images + half))) if imagined else batch
-
-
 def _changed(images: Tensor, generator: torch.Generator) -> Tensor:
     def normal() -> Tensor:
         return torch.randn(len(images), images.shape[1], 1, 1, generator=generator).to(images)

@@ -104,7 +104,8 @@ def _recoloured(features: Tensor, quantiles: Tensor) -> Tensor:
     index = below.long()
     for row, known in zip(values, quantiles.to(values.dtype), strict=True):  # one by one: less memory
         ascending = torch.lerp(known[index], known[index + 1], places - below)
-        rows.append(torch.empty_like(row).scatter_(0, row.argsort(), ascending))
+        order = torch.from_numpy(row.numpy().argsort())  # two to three times as fast as torch's
+        rows.append(torch.empty_like(row).scatter_(0, order, ascending))
     return torch.stack(rows).unflatten(1, (len(features), *features.shape[2:])).transpose(0, 1).contiguous()
 
 

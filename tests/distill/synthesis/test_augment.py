@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from legonet.distill.fitting.context import Context, features_of
-from legonet.distill.synthesis.augment import augmented_features, cutmix, share_of_given
+from legonet.distill.synthesis.augment import augmented_features, cutmix
 
 
 def test_the_first_features_are_those_of_the_images(context: Context) -> None:
@@ -28,16 +28,6 @@ def test_large_features_have_fewer_copies(context: Context, monkeypatch: pytest.
     monkeypatch.setattr("legonet.distill.flops.synthesis.MEMORY", 4 * 4 * 8 * 8 * 35)  # 35 features
     assert len(augmented_features(context, torch.rand(10, 3, 16, 16))) == 30
     assert len(augmented_features(context, torch.rand(40, 3, 16, 16))) == 40
-
-
-def test_however_many_are_given_one_of_a_batch_is_imagined(context: Context) -> None:
-    shares = {}
-    for count in (1, 10, 100, 5000):
-        given = dataclasses.replace(context, images=torch.zeros(count, 1, 1, 1))
-        shares[count] = share_of_given(given, 32, 5, True)
-    assert shares == {1: 5, 10: 21, 100: 30, 5000: 31}
-    assert share_of_given(given, 32, 5, False) == 32
-    assert share_of_given(dataclasses.replace(context, images=None), 32, 5, True) == 0
 
 
 def test_the_same_seed_gives_the_same_copies(context: Context) -> None:
