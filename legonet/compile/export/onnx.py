@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.compile.export.pt2 import exported_program
+from legonet.compile.export.pt2 import exported_program, untold
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.errors import ExportError, first_line
@@ -24,7 +24,7 @@ _ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 
 def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it: one input, `images`, one output per path, the signature among the metadata."""
-    with warnings.catch_warnings(), as_one_call():
+    with warnings.catch_warnings(), as_one_call(), untold():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
         program = exported_program(network)
         if any(node.target is _ATTENTION for node in program.graph.nodes):  # it takes a quarter of the time
