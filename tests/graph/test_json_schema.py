@@ -169,13 +169,13 @@ def test_both_answers_are_met():
 
 
 def alone(path: tuple) -> Any:
-    """The document that uses every key, without the entries beside the one that a place is in."""
-    found = copy.deepcopy(SEED)
-    for section, entries in found.items():
-        if isinstance(entries, dict) and section in ENTRIES:
-            kept = path[1] if len(path) > 1 and path[0] == section else next(iter(entries))
-            found[section] = {kept: entries[kept]}
-    return found
+    """The document that uses every key, without the entries and sections beside the one that a place is in."""
+    found = {key: part for key, part in SEED.items() if key in (path[0], *SCHEMA["required"])}
+    if path[0] in ENTRIES:
+        entries = SEED[path[0]]
+        kept = path[1] if len(path) > 1 else next(iter(entries))
+        found[path[0]] = {kept: entries[kept]}
+    return copy.deepcopy(found)
 
 
 @pytest.mark.parametrize("path", [path for path in paths(SEED) if path], ids=str)
