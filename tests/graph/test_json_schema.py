@@ -169,7 +169,7 @@ def test_both_answers_are_met():
 
 
 def alone(path: tuple) -> Any:
-    """The document that uses every key, without the entries and sections beside the one that a place is in."""
+    """The document that uses every key, without entries and sections beside the one that a place is in."""
     found = {key: part for key, part in SEED.items() if key in (path[0], *SCHEMA["required"])}
     if path[0] in ENTRIES:
         entries = SEED[path[0]]
