@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from legonet.compile.export.int8 import LEAST, STEPS
-from legonet.compile.export.pt2 import CARD, save, sizes, untold
+from legonet.compile.export.pt2 import CARD, save, sizes
 from legonet.errors import ExportError
+from legonet.ir.untold import untold
 
 AXES = {
     "conv1d": (1, 0),

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from legonet.compile.export.pt2 import exported_program, untold
+from legonet.compile.export.pt2 import exported_program
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.errors import ExportError, first_line
 from legonet.ir.recurrence import as_one_call
+from legonet.ir.untold import untold
 
 CARD = "legonet"
 _ATTENTION = torch.ops.aten.scaled_dot_product_attention.default

@@ -6,21 +6,19 @@ import copy
 import json
 import keyword
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.fx.config
 from torch import Tensor
 
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.ir.recurrence import as_one_call
+from legonet.ir.untold import untold
 
 CARD = "card.json"
-_UNTOLD = "do_not_emit_stack_traces"  # of a torch that has it
 
 
 def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
@@ -33,20 +31,6 @@ def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
     example = torch.zeros(2, channels, height, width)
     with torch.no_grad(), as_one_call(), untold():
         return torch.export.export(network, (example,), dynamic_shapes=(sizes(open_size),))
-
-
-@contextmanager
-def untold() -> Iterator[None]:
-    """While it is entered, torch notes for no operation where in its own code it was called.
-
-    That takes a third of an export's time, and names files of this machine.
-    """
-    before = getattr(torch.fx.config, _UNTOLD, False)
-    setattr(torch.fx.config, _UNTOLD, True)
-    try:
-        yield
-    finally:
-        setattr(torch.fx.config, _UNTOLD, before)
 
 
 def sizes(open_size: bool) -> dict[int, torch.export.Dim]:
