@@ -168,13 +168,13 @@ def test_both_answers_are_met():
     assert answers.count(False) > 100
 
 
-def alone(path: tuple) -> Any:
+def alone(path: tuple[Any, ...]) -> Any:
     """The document that uses every key, without entries and sections beside the one that a place is in."""
-    found = {key: part for key, part in SEED.items() if key in (path[0], *SCHEMA["required"])}
-    if path[0] in ENTRIES:
-        entries = SEED[path[0]]
-        kept = path[1] if len(path) > 1 else next(iter(entries))
-        found[path[0]] = {kept: entries[kept]}
+    section, names = path[0], path[1:2]
+    found = {key: part for key, part in SEED.items() if key in (section, *SCHEMA["required"])}
+    if section in ENTRIES:
+        kept = next(iter(names or SEED[section]))
+        found[section] = {kept: SEED[section][kept]}
     return copy.deepcopy(found)
 
 
