@@ -154,6 +154,7 @@ def evaluate(
     confusion: dict[str, dict[str, dict[str, int]]] = {}
     deciding: dict[str, list[str]] = {}  # paths by task
     shown: dict[str, dict[str, Tensor]] = {}  # by task and category, the images that show the category
+    own: dict[str, float] = {}  # by path, the fraction of its own category's that it takes for its own
     for done, path in enumerate(paths):
         bars.show("", "measuring paths", total=len(paths), done=done, state=path)
         category, task = split_path(path)
@@ -180,8 +181,9 @@ def evaluate(
             deciding.setdefault(task, []).append(path)
             if bool((labels == 1).any()):
                 shown.setdefault(task, {})[category] = images[labels == 1]
+                own[path] = _taken(outputs["transplanted"][labels == 1])
     says_yes = {
-        task: {path: _says_yes(joined(path), shown.get(task, {})) for path in chosen}
+        task: {path: _says_yes(joined, path, shown.get(task, {}), own) for path in chosen}
         for task, chosen in deciding.items()
     }
     return Evaluation(tuple(rows), says_yes, confusion, unmeasured)
@@ -194,9 +196,23 @@ def scores(model: nn.Module, images: Tensor) -> Tensor:
         return torch.cat([model(batch.to(device)).cpu() for batch in images.split(BATCH)])
 
 
-def _says_yes(model: nn.Module, shown: Mapping[str, Tensor]) -> dict[str, float]:
-    """The fraction of each category's images that a path takes for its own."""
-    return {name: float((scores(model, images) > 0).float().mean()) for name, images in shown.items()}
+def _says_yes(
+    joined: Callable[[str], nn.Module], path: str, shown: Mapping[str, Tensor], own: Mapping[str, float]
+) -> dict[str, float]:
+    """The fraction of each category's images that a path takes for its own; of its own one's it is known."""
+    category = split_path(path)[0]
+    if shown.keys() <= {category}:
+        return {category: own[path]} if shown else {}
+    model = joined(path)
+    return {
+        name: own[path] if name == category else _taken(scores(model, images))
+        for name, images in shown.items()
+    }
+
+
+def _taken(outputs: Tensor) -> float:
+    """The fraction of images that a path takes for its category's."""
+    return float((outputs > 0).float().mean())
 
 
 def _measured(

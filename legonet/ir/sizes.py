@@ -18,7 +18,7 @@ from legonet.ir.notation import Layers, expectation
 from legonet.ir.several import maps_given
 from legonet.ops.call import Call, Extent
 from legonet.ops.shapes import extents, show_shape
-from legonet.ops.table import ROWS
+from legonet.ops.table import ROWS, row_of
 
 
 class Size(NamedTuple):
@@ -145,6 +145,26 @@ def shapes_of(graph: ModelGraph, input_shape: Shape, where: str = "layers") -> M
     return found
 
 
+def whole_shapes(graph: ModelGraph, input_shape: Shape, batch: int) -> dict[str, Shape] | None:
+    """Find the shapes of all results that are one tensor, the batch included; of `input` too.
+
+    Args:
+        graph: The model.
+        input_shape: The shape of one input, without the batch.
+        batch: How many inputs there are.
+
+    Returns:
+        The shapes; None where arithmetic does not tell.
+
+    Raises:
+        BlockError: As of `output_shape`.
+    """
+    known = _walk(graph, tuple(input_shape), "layers", batch)
+    if known is None:
+        return None
+    return {name: each.shape for name, each in known.results.items() if isinstance(each, Extent)}
+
+
 class _Known(NamedTuple):
     """What arithmetic tells of each operation; its result is a list where there are several."""
 
@@ -154,15 +174,16 @@ class _Known(NamedTuple):
 
 def _walk(graph: ModelGraph, input_shape: Shape, where: str, batch: int) -> _Known | None:
     """Shapes and operations by arithmetic, for so many inputs; None where it does not tell."""
-    if any(ROWS[step.function].shape is None for step in graph.steps.values()):
+    rows = {name: row_of(step.function) for name, step in graph.steps.items()}
+    if any(row is None or row.shape is None for row in rows.values()):
         return None
     known: dict[str, Any] = {INPUT: Extent((batch, *input_shape))}
     flops: dict[str, int] = {}
     for name, step in graph.steps.items():
-        row = ROWS[step.function]
+        row = rows[name]
         below = next((each.shape for each in extents([known[ref] for ref in step.references()])), ())[1:]
         _expect(graph, name, below, where)
-        assert row.shape is not None  # noqa: S101 - looked at above
+        assert row is not None and row.shape is not None  # noqa: S101, PT018 - looked at above
         try:
             call = Call(name, step.function, _nothing, *_extents(graph, step, known, batch))
             shape = row.shape(call)

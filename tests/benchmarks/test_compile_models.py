@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from benchmarks.compile_models import QUICK, Effort
 from benchmarks.expert import FORMATS, fastest, folded, one_model
 from benchmarks.library import MODELS, RESNET, SHARED, VIT, Known, awake, fine_tuned
 from legonet.errors import ExportError
+from legonet.teachers.tracing.trace import trace
 
 
 def _norms(module: nn.Module) -> int:
@@ -95,6 +97,9 @@ def test_parts_by_hand_are_the_model(shared: bench.Shared) -> None:
 def test_the_rows_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(bench, "exports", lambda *given: iter(()))
+    monkeypatch.setattr("benchmarks.expert.TRIALS", 1)
+    graph = cache(lambda shape: trace(RESNET.build(32), shape))  # all three parts take in this architecture
+    monkeypatch.setattr(bench, "trace", lambda model, shape: graph(shape))
     said: list[str] = []
     figures = bench.run_models(Effort(side=32, batches=(1, 2), repeats=1), "resnet-18", said.append)
     assert [figure.target for figure in figures] == [1.0, 0.9, 1.0, 0.9, 1.03, 1.8, 1.0]

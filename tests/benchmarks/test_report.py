@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,15 +41,35 @@ def known_row(trial: Trial) -> Row:
     return Row(trial.key("here"), trial, found, {}, None if trial.spec is None else 2.5)
 
 
-@pytest.fixture
-def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    folder = tmp_path / "results"
-    for trial in chosen_trials(Known(), Choice(("2", "3"), seeds=2)):  # type: ignore[arg-type]
-        append_row(folder / ROWS, known_row(trial))
-    monkeypatch.setattr(Setting, "open", lambda self: Known())
+def known(patch: pytest.MonkeyPatch) -> None:
+    """Report of such a rig."""
+    patch.setattr(Setting, "open", lambda self: Known())
     points = {"teacher": np.arange(8.0).reshape(4, 2)}
-    monkeypatch.setattr(report, "hidden_components", lambda rig: (points, np.array([0, 1, 0, 1])))
+    patch.setattr(report, "hidden_components", lambda rig: (points, np.array([0, 1, 0, 1])))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with known `results`, and the `docs` that were written of them; tests take copies."""
+    folder = tmp_path_factory.mktemp("report")
+    for trial in chosen_trials(Known(), Choice(("2", "3"), seeds=2)):  # type: ignore[arg-type]
+        append_row(folder / "results" / ROWS, known_row(trial))
+    with pytest.MonkeyPatch.context() as patch:
+        known(patch)
+        write(folder / "results", folder / "docs")
     return folder
+
+
+@pytest.fixture
+def results(written: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    known(monkeypatch)
+    return Path(shutil.copytree(written / "results", tmp_path / "results"))
+
+
+@pytest.fixture
+def docs(written: Path, tmp_path: Path) -> Path:
+    """Where these results have been reported."""
+    return Path(shutil.copytree(written / "docs", tmp_path / "docs"))
 
 
 def write(results: Path, docs: Path) -> str:
@@ -56,8 +77,8 @@ def write(results: Path, docs: Path) -> str:
     return (docs / "benchmarks.md").read_text()
 
 
-def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
-    page = write(results, tmp_path / "docs")
+def test_a_page_with_tables_and_plots(docs: Path) -> None:
+    page = (docs / "benchmarks.md").read_text()
     assert "python -m benchmarks paper --seeds 2 --split test --experiment 2 --experiment 3\n" in page
     assert "## Experiment 2: classification through the dog's task module" in page
     assert "Experiment 1" not in page
@@ -68,20 +89,20 @@ def test_a_page_with_tables_and_plots(results: Path, tmp_path: Path) -> None:
     assert " (2)" not in page
     assert all(len(line) <= 110 for line in page.splitlines() if not line.startswith(("|", "!", "#")))
     for picture in ("experiment-2", "experiment-3", "hidden"):
-        assert (tmp_path / "docs" / "benchmarks" / f"{picture}.svg").read_bytes().startswith(b"<?xml")
+        assert (docs / "benchmarks" / f"{picture}.svg").read_bytes().startswith(b"<?xml")
         assert f"benchmarks/{picture}.svg" in page
-    data = json.loads((tmp_path / "docs" / "results" / "paper.json").read_text())
+    data = json.loads((docs / "results" / "paper.json").read_text())
     teachers = [row for row in data["rows"] if row["method"] == TEACHER]
     assert [(row["experiment"], row["mean"]) for row in teachers] == [("2", 1.0), ("3", 1.0)]
     assert data["images"] == "animals, test"
 
 
-def test_figures_of_other_benches_are_there(results: Path, tmp_path: Path) -> None:
-    assert "## Other models" not in write(results, tmp_path / "docs")
+def test_figures_of_other_benches_are_there(results: Path, docs: Path) -> None:
+    assert "## Other models" not in (docs / "benchmarks.md").read_text()
     edge = {"path": "horse:classify", "below": "vgg", "teacher": 0.02, "seconds": 9.0}
     edge |= {"ordinary": [0.2], "transplanted": [0.125]}
-    (tmp_path / "docs" / "results" / "photos.json").write_text(json.dumps({"edges": [edge]}))
-    page = write(results, tmp_path / "docs")
+    (docs / "results" / "photos.json").write_text(json.dumps({"edges": [edge]}))
+    page = write(results, docs)
     assert "more in [photos.md](photos.md)" in page
     assert "| horse:classify | vgg | 2.0 | shapes differ | 20.0 | 12.5 | 9 |" in page
     assert "models.md" not in page
@@ -102,25 +123,25 @@ def test_a_cell_with_fewer_seeds_says_so(results: Path, tmp_path: Path) -> None:
     assert "12.5 ± 0.7 (2)" in (tmp_path / "benchmarks.md").read_text()
 
 
-def test_the_same_rows_give_the_same_files(results: Path, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    write(results, first)
+def test_the_same_rows_give_the_same_files(results: Path, docs: Path, tmp_path: Path) -> None:
+    first, second = docs, tmp_path / "second"
     write(results, second)
+    assert (first / "benchmarks.md").is_file()
     for path in (each for each in first.rglob("*") if each.is_file()):
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
 
 
-def test_speed_is_shown_where_it_was_measured(results: Path, tmp_path: Path) -> None:
-    assert "## Speed" not in write(results, tmp_path / "docs")
+def test_speed_is_shown_where_it_was_measured(results: Path, docs: Path) -> None:
+    assert "## Speed" not in (docs / "benchmarks.md").read_text()
     cost = {"varied": "draws", "draws": 8, "channels": 4, "operations": 10**8, "seconds": 0.01}
     figures = [at_least("closed form: times as fast", 120.0, "x", 100).data()]
     measured = {"figures": figures, "costs": [cost], "threads": 2}
     rates = {"matmul_float32": 5e10, "matmul_float64": 2e10}
     (results / SPEED).write_text(json.dumps({**measured, **rates}))
-    page = write(results, tmp_path / "docs")
+    page = write(results, docs)
     assert "| closed form: times as fast | 120 x | ≥ 100 | met |" in page
-    assert (tmp_path / "docs" / "benchmarks" / "speed.svg").is_file()
-    assert json.loads((tmp_path / "docs" / "results" / "speed.json").read_text())["threads"] == 2
+    assert (docs / "benchmarks" / "speed.svg").is_file()
+    assert json.loads((docs / "results" / "speed.json").read_text())["threads"] == 2
 
 
 def test_without_rows_there_is_nothing_to_report(

@@ -168,14 +168,14 @@ def test_both_answers_are_met():
     assert answers.count(False) > 100
 
 
-def alone(path: tuple) -> Any:
-    """The document that uses every key, without the entries beside the one that a place is in."""
-    found = copy.deepcopy(SEED)
-    for section, entries in found.items():
-        if isinstance(entries, dict) and section in ENTRIES:
-            kept = path[1] if len(path) > 1 and path[0] == section else next(iter(entries))
-            found[section] = {kept: entries[kept]}
-    return found
+def alone(path: tuple[Any, ...]) -> Any:
+    """The document that uses every key, without entries and sections beside the one that a place is in."""
+    section, names = path[0], path[1:2]
+    found = {key: part for key, part in SEED.items() if key in (section, *SCHEMA["required"])}
+    if section in ENTRIES:
+        kept = next(iter(names or SEED[section]))
+        found[section] = {kept: SEED[section][kept]}
+    return copy.deepcopy(found)
 
 
 @pytest.mark.parametrize("path", [path for path in paths(SEED) if path], ids=str)

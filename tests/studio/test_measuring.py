@@ -55,11 +55,11 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def measured(client: TestClient) -> dict[str, Any]:
     """What is said when nothing is being measured any more."""
-    for _ in range(1200):
+    for _ in range(400):
         now = client.get("/api/v1/graph").json()["measuring"]
         if not now["running"]:
             return now
-        time.sleep(0.1)
+        time.sleep(0.3)  # each look takes the child's time
     raise AssertionError(now)
 
 

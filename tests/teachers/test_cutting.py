@@ -73,6 +73,7 @@ def graph(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_builders_tokens_are_joined(graph: Path) -> None:
     assert problems_of(graph) == ""
     network = legonet.load(graph)

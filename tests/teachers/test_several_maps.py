@@ -196,6 +196,7 @@ def test_pullbacks_through_a_row_are_autograds() -> None:
     torch.testing.assert_close(Pullback(g.double(), shape)(seed), wanted)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("method", ["closed-form", "auto", "back-distillation"])
 def test_two_teachers_are_joined_without_an_image(method: str, tmp_path: Path) -> None:
     model = UNet(1)
@@ -223,6 +224,7 @@ def test_two_teachers_are_joined_without_an_image(method: str, tmp_path: Path) -
         torch.testing.assert_close(app(images)["dog:segment"], found)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_folder_of_python_has_the_row(tmp_path: Path) -> None:
     model = UNet(1)
     network = Network("zoo", input_shape=SHAPE)

@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from legonet.compile.export.int8 import LEAST, STEPS
 from legonet.compile.export.pt2 import CARD, save, sizes
 from legonet.errors import ExportError
+from legonet.ir.untold import untold
 
 AXES = {
     "conv1d": (1, 0),
@@ -58,7 +59,7 @@ def write_int8_pt2(plain: Path, path: Path) -> None:
         (name,) = program.graph_signature.user_inputs
         (given,) = (each.meta["val"] for each in program.graph.nodes if each.name == name)
         (images,), _ = cast("tuple[tuple[Tensor], Any]", program.example_inputs)
-        with torch.no_grad():
+        with torch.no_grad(), untold():
             open_size = isinstance(given.shape[2], torch.SymInt)
             again = torch.export.export(module, (images,), dynamic_shapes=(sizes(open_size),))
         save(again, path, extra[CARD])

@@ -17,6 +17,7 @@ from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.errors import ExportError, first_line
 from legonet.ir.recurrence import as_one_call
+from legonet.ir.untold import untold
 
 CARD = "legonet"
 _ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
@@ -24,7 +25,7 @@ _ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 
 def write_onnx(network: CompiledNetwork, signature: Signature, path: Path) -> None:
     """Write it: one input, `images`, one output per path, the signature among the metadata."""
-    with warnings.catch_warnings(), as_one_call():
+    with warnings.catch_warnings(), as_one_call(), untold():
         warnings.simplefilter("ignore")  # the exporter's own, of its dependencies
         program = exported_program(network)
         if any(node.target is _ATTENTION for node in program.graph.nodes):  # it takes a quarter of the time

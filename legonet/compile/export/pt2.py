@@ -16,6 +16,7 @@ from torch import Tensor
 from legonet.compile.network import CompiledNetwork
 from legonet.compile.signature import Signature
 from legonet.ir.recurrence import as_one_call
+from legonet.ir.untold import untold
 
 CARD = "card.json"
 
@@ -28,7 +29,7 @@ def exported_program(network: CompiledNetwork) -> torch.export.ExportedProgram:
     if open_size:
         height, width = height + 3, width + 5  # of no size that the network knows
     example = torch.zeros(2, channels, height, width)
-    with torch.no_grad(), as_one_call():
+    with torch.no_grad(), as_one_call(), untold():
         return torch.export.export(network, (example,), dynamic_shapes=(sizes(open_size),))
 
 

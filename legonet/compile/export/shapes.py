@@ -1,4 +1,4 @@
-"""The shapes of all results of a compiled network's modules, by running them without numbers. Needs torch."""
+"""The shapes of all results of a compiled network's modules, without their numbers. Needs torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from legonet.compile.network import CompiledNetwork
 from legonet.compile.schedule import find_module
 from legonet.ir.graph import INPUT, ModelGraph, Operation, Shape
 from legonet.ir.interpreter import sketched
+from legonet.ir.sizes import whole_shapes
 
 BATCH = 1009  # a prime number, which no other axis is likely to have
 
@@ -44,10 +45,16 @@ def input_shapes(network: CompiledNetwork, shape: Shape) -> dict[Place, Shape]:
 def result_shapes(graph: ModelGraph, shape: Shape) -> dict[str, Shape]:
     """The shapes of a module's results that are tensors, with a batch of `BATCH`.
 
+    By arithmetic, where it tells: torch's meta device would import torch's compiler for a linear layer, which
+    takes as long as importing torch.
+
     Args:
         graph: The module.
         shape: The shape of its input, without the batch.
     """
+    known = whole_shapes(graph, shape, BATCH)
+    if known is not None:
+        return known
     found: dict[str, Shape] = {INPUT: (BATCH, *shape)}
 
     def see(step: Operation, arguments: list[Any], keywords: dict[str, Any]) -> None:

@@ -14,8 +14,15 @@ import inspect
 import io
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+    suppress,
+)
 from typing import Any
 
 import torch
@@ -29,6 +36,7 @@ from legonet.graph.suggest import did_you_mean, listed
 from legonet.ir.cuts import needed
 from legonet.ir.graph import restricted
 from legonet.ir.recurrence import as_one_call
+from legonet.ir.untold import untold
 from legonet.ops.shapes import show_shape
 from legonet.teachers.tracing.convert import Converter
 from legonet.teachers.tracing.earlier import forget
@@ -68,9 +76,16 @@ def export(
         program = _own_graph(module.program)
     else:
         with evaluating(module):
-            program = _traced(module, input_shape, where)
+            program = _traced(module, input_shape, where, untold)
     numbers = [_output(program, each, where) for each in names_in(output)]
-    found = Converter(program, where).convert(numbers)
+    try:
+        found = Converter(program, where).convert(numbers)
+    except TeacherError:
+        if isinstance(module, ProgramModel):
+            raise
+        with evaluating(module):  # once more, for the line that is not understood
+            program = _traced(module, input_shape, where, nullcontext)
+        found = Converter(program, where).convert(numbers)
     whole = found.graph
     graph = restricted(whole, {name: whole.steps[name] for name in needed(whole, whole.output)}, whole.output)
     constants = {name: value for name, value in found.constants.items() if name in graph.tensors}
@@ -83,7 +98,12 @@ def _own_graph(program: ExportedProgram) -> ExportedProgram:
     return copy.deepcopy(program, {id(each): each for each in tensors})
 
 
-def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> ExportedProgram:
+def _traced(
+    module: nn.Module,
+    input_shape: tuple[int, ...],
+    where: str,
+    lines: Callable[[], AbstractContextManager[None]],
+) -> ExportedProgram:
     takes = _expect_one_input(module, where)
     place = next((each.device for each in module.parameters()), torch.device("cpu"))
     example = torch.zeros(BATCH, *input_shape, device=place)
@@ -98,6 +118,7 @@ def _traced(module: nn.Module, input_shape: tuple[int, ...], where: str) -> Expo
                 restoring(module),
                 as_one_call(),
                 constants(),
+                lines(),
                 Detached(),
             ):
                 warnings.simplefilter("ignore")

@@ -13,6 +13,7 @@ the device when it imports torch, and no other process does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -104,12 +105,23 @@ class PretendTensor(Tensor):
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        made_of_others = func.decompose(*args, **kwargs)  # as comes about in inference mode alone
-        if made_of_others is not NotImplemented:
-            return made_of_others
+        if _is_made_of_others(func):  # as comes about in inference mode alone
+            return func.decompose(*args, **kwargs)
         device = _common_device(func, args, kwargs)
         result = _compute(func, args, kwargs, device)
-        return return_and_correct_aliasing(func, args, kwargs, result)
+        return return_and_correct_aliasing(func, args, kwargs, result) if _is_alias(func) else result
+
+
+@cache
+def _is_made_of_others(func: Any) -> bool:
+    """Whether torch has the operation as a composition of others; asked once, as tests call it so often."""
+    return func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
+
+
+@cache
+def _is_alias(func: Any) -> bool:
+    """Whether what it gives may be what it takes, or a view of it."""
+    return any(each.alias_info is not None for each in func._schema.returns)
 
 
 def _compute(func: Any, args: Any, kwargs: dict[str, Any], device: torch.device) -> Any:
@@ -173,7 +185,7 @@ def _common_device(func: Any, args: Any, kwargs: dict[str, Any]) -> torch.device
             "Expected all tensors to be on the same device, but found at least two devices, "
             f"{' and '.join(map(str, found))}! (in {func})"
         )
-    if any(isinstance(each, torch.Generator) for each in given):
+    if torch.Generator in map(type, given):
         raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu' (in {func})")
     return placed[0].device
 

@@ -21,7 +21,7 @@ from tests.studio.browser.conftest import Opened, Studio
 if TYPE_CHECKING:
     from torch import Tensor
 
-SLOW = "adapters:\n  dog:classify: {kernel: 1, method: {name: back-distillation, steps: 1000}}\n\nteachers:"
+SLOW = "adapters:\n  dog:classify: {kernel: 1, method: {name: back-distillation, steps: 400}}\n\nteachers:"
 FITTED = 240_000  # milliseconds, on a machine that does much else
 
 
@@ -40,7 +40,7 @@ def children(studio: Studio) -> list[int]:
 
 @pytest.fixture
 def held(studio: Studio) -> Iterator[Callable[[], int]]:
-    """Lets the run's process stand still once a tenth is done: it lasts, and costs nothing; gives its id."""
+    """Lets the run's process stand still at a quarter: it lasts, and costs nothing; gives its id."""
 
     known = set[int]()
 
