@@ -16,7 +16,10 @@ def untold() -> Iterator[None]:
 
     That takes up to a third of the time, and names files of this machine.
     """
-    before = getattr(torch.fx.config, _UNTOLD, False)
+    before = getattr(torch.fx.config, _UNTOLD, None)
+    if before is None:
+        yield
+        return
     setattr(torch.fx.config, _UNTOLD, True)
     try:
         yield
