@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from legonet.distill.alignment.walk import Labelled
@@ -150,6 +148,9 @@ class _Merged:
         self._pin_blocks()
 
     def _merge(self) -> None:
+        from scipy.sparse import coo_array  # slow to import, and few fits need an alignment
+        from scipy.sparse.csgraph import connected_components
+
         pairs = np.concatenate([np.zeros((0, 2), np.int64), *self._pairs])
         graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (self._count, self._count))
         _, found = connected_components(graph, directed=False)

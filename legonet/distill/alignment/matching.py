@@ -26,7 +26,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from legonet.distill.alignment.groups import Group, Groups, Order, Unit
@@ -194,6 +193,8 @@ class _Assignment:
 
     def best(self, group: Group, source: Group) -> tuple[float, Pairs]:
         """Which units of a group come into the places of another, and how alike they are then."""
+        from scipy.optimize import linear_sum_assignment  # slow to import
+
         rows, columns = ([self._place[unit.number] for unit in each.units] for each in (group, source))
         values = self._likeness[group.kind][np.ix_(rows, columns)]
         inner: dict[tuple[int, int], Pairs] = {}
