@@ -8,7 +8,7 @@ from legonet.distill.alignment import in_one_order
 from legonet.distill.fitting.context import Edge, StepCallback
 from legonet.distill.flops.fit import Joined, closing_operations, fit_operations, work_of
 from legonet.distill.flops.meter import Meter
-from legonet.distill.flops.stitching import refined_operations, stitching_operations
+from legonet.distill.flops.stitching import descent_operations, stitching_operations
 from legonet.distill.flops.work import Work
 from legonet.graph.schema import Adapter
 from legonet.ir.interpreter import GraphModule
@@ -48,17 +48,19 @@ def metered_fit(edge: Edge, spec: Adapter, given: Given, whole: bool) -> tuple[W
 
 def metered_stitching(
     edge: Edge, own: GraphModule, spec: Adapter, given: Given, same: bool
-) -> tuple[Meter, Meter]:
-    """What follows the matching at the image until its steps, and in them."""
+) -> tuple[Meter, Meter, Meter]:
+    """What follows the matching at the image until its steps, in those of the bridge, and in those after."""
     with suppress(Exception):
         both = joined(edge, own, same)
         whole, work = fit_operations(both, spec, *given), work_of(both, spec, *given)
-        steps = refined_operations(work, both.category_module)
-        before, within = Meter(whole), Meter(whole)
-        before.begin(stitching_operations(work, both.category_module) - steps, steps)
-        within.begin(steps)
-        return before, within
-    return Meter(), Meter()
+        learned, refined = descent_operations(work, both.category_module)
+        before, within, after = Meter(whole), Meter(whole), Meter(whole)
+        rest = learned + refined
+        before.begin(stitching_operations(work, both.category_module) - rest, rest)
+        within.begin(learned, refined)
+        after.begin(refined)
+        return before, within, after
+    return Meter(), Meter(), Meter()
 
 
 def metered(progress: StepCallback | None, meter: Meter) -> StepCallback | None:

@@ -1,22 +1,20 @@
 """Matching at the image: the category's module f is not the teacher's own, f'.
 
 Teacher f' ∘ g_T and student f ∘ h ∘ g_S have nothing in common above the image, where both start. So the
-adapter begins with a bridge, a convolution B that turns f's features into f''s,
-
-    min_B  Σ ‖B f(I) − f'(I)‖²  +  ridge · ‖B‖²
-
-over unlabelled images I: linear least squares. They are those that are given, and leaves, which show nothing
-(`legonet.data.leaves`). Above it stands the adapter that the edge would have had on f' itself; nothing
-where g_T is g_S. Then all of it is refined by
+adapter begins with a bridge, a convolution B that turns f's features into f''s;
+`legonet.distill.fitting.bridge` finds it from unlabelled images I. They are those that are given, leaves,
+which show nothing (`legonet.data.leaves`), and leaves that are moved by pullback to the image until both f'
+and B ∘ f show g_T what its owner recorded, however they are turned, scaled and coloured meanwhile: what f'
+alone sees in an image, or sees in one place only, may be an accident of its weights, and teaches f nothing.
+Images are joined at random lines, turned, scaled and coloured. Above the bridge stands the adapter that the
+edge would have had on f' itself; nothing where g_T is g_S. Then all of it is refined by
 
     smooth L1(y_S, y_T)  +  disagreement(y_S, y_T)
 
-on images that are joined at random lines, and kept only where that agrees better with the teacher on images
-that were held out. Beside those above there are leaves, moved by pullback to the image until both f'
-and B ∘ f show g_T what its owner recorded: what f' alone sees in an image may be an accident of its weights,
-and teaches f nothing; what two modules of different origin see is there.
+on the same images, and kept only where that agrees better with the teacher on images that were held out.
 
-Source: legonet.
+Source: legonet; images moved under random transformations, Olah et al., Feature Visualization,
+Distill (2017).
 """
 
 from __future__ import annotations
@@ -28,11 +26,10 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from legonet.blocks.adapter_layers import BRIDGE_KERNEL as KERNEL
-from legonet.blocks.adapter_layers import MAPS, bridge_layers
+from legonet.blocks.adapter_layers import MAPS
+from legonet.distill.fitting.bridge import learn_bridge, solve_bridge
 from legonet.distill.fitting.checkpoint import Checkpoint, DescentState
 from legonet.distill.fitting.context import Edge, StepCallback, features_of, frozen, outputs_of
 from legonet.distill.fitting.count import metered, metered_stitching, scaled
@@ -40,24 +37,32 @@ from legonet.distill.fitting.estimate import expect_of
 from legonet.distill.fitting.fit import Fitted, Samples, fit, given_in, remarks
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
-from legonet.distill.flops.stitching import BATCH, JOINED, STEPS, SYNTHESISED
+from legonet.distill.flops.stitching import (
+    BATCH,
+    JOINED,
+    STEPS,
+    SYNTHESISED,
+    bridge_steps,
+    joined_images,
+    refined_steps,
+    step_operations,
+)
 from legonet.distill.pullback import Shape
 from legonet.distill.recorded import expect_own
-from legonet.distill.synthesis.augment import cutmix, mixed_batch
+from legonet.distill.synthesis.augment import cutmix, mixed_batch, transformed
 from legonet.distill.synthesis.inversion import invert
 from legonet.errors import DistillError
 from legonet.graph.schema import Adapter, Input
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.modules import with_tensors
-from legonet.ir.notation import layer
+from legonet.ir.sizes import size_of
 from legonet.outputs.losses import mismatch
 
-RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
 HELD_OUT = 5  # one image in so many is only measured on
 FEW = 40  # given images are held out too from this number on
 HALF = 200  # given images that take half of what is learned from
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 5e-4
 
 
 def fit_stitched(
@@ -101,7 +106,7 @@ def fit_stitched(
         )
     expect_own(edge.statistics, edge.teacher_module, shapes[1], edge.path)
     same = _same(edge.task_module, edge.teacher_module)
-    before, steps = metered_stitching(edge, own_category_module, spec, given_in(samples), same)
+    before, within, after = metered_stitching(edge, own_category_module, spec, given_in(samples), same)
     if upper is None and same:
         upper = Fitted(build_graph(lower({})), {})
     elif upper is None:
@@ -121,26 +126,41 @@ def fit_stitched(
     given, given_held_out = _split(given) if len(given) >= FEW else (given, given[:0])
     drawn, drawn_held_out = _split(synthesise(None, SYNTHESISED, generator, device))
     known, held_out = torch.cat([given, drawn]), torch.cat([given_held_out, drawn_held_out])
-    bridge = _solve(features_of(f, known), features_of(own, known), shapes)
+    bridge = solve_bridge(features_of(f, known), features_of(own, known), shapes)
     wanted = features_of(own, held_out)
     missed = outputs_of(bridge, features_of(f, held_out)) - wanted
     missing = float(missed.norm() / wanted.norm().clamp_min(1e-12))
     below = nn.Sequential(f, bridge)
     moved, moved_held_out = _split(synthesise(edge.statistics, SYNTHESISED, generator, device, beside=below))
     held_out = torch.cat([held_out, moved_held_out])
-    adapter, target = _joined(bridge, upper.adapter.to(device)), nn.Sequential(own, teacher)
-    features, answers = [], []
-    for images in _images(given, torch.cat([drawn, moved]), generator):
+    features, own_features = [], []
+    for images in _images(given, torch.cat([drawn, moved]), joined_images(JOINED, *shapes), generator):
         features.append(features_of(f, images))
-        answers.append(outputs_of(target, images))
-    shown, wanted = features_of(f, held_out), outputs_of(target, held_out)
+        own_features.append(features_of(own, images))
+    seen, own_seen = torch.cat(features), torch.cat(own_features)
+    shown, own_shown = features_of(f, held_out), features_of(own, held_out)
+    once = size_of(teacher.graph, shapes[1]).operations, size_of(bridge.graph, shapes[0]).operations
+    learning = bridge_steps(step_operations(*once), STEPS)
+    learn_bridge(
+        edge,
+        (bridge.to(device), teacher),
+        (seen, own_seen),
+        (shown, own_shown),
+        learning,
+        generator,
+        metered(progress, within),
+        None if checkpoint is None else checkpoint.descent(generator),
+    )
+    adapter = _joined(bridge, upper.adapter.to(device))
+    wanted = outputs_of(teacher, own_shown)
     disagreement = _refine(
         edge,
         (adapter, student),
-        (torch.cat(features), torch.cat(answers)),
+        (seen, outputs_of(teacher, own_seen)),
         (shown, wanted),
+        refined_steps(learning),
         generator,
-        metered(progress, steps),
+        metered(progress, after),
         None if checkpoint is None else checkpoint.descent(generator),
     )
     found = outputs_of(nn.Sequential(adapter, student), shown)
@@ -162,42 +182,15 @@ def _split(images: Tensor) -> tuple[Tensor, Tensor]:
     return images[torch.arange(len(images)) % HELD_OUT != 0], images[::HELD_OUT]
 
 
-def _images(given: Tensor, synthesised: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+def _images(given: Tensor, synthesised: Tensor, count: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Batches of images, each joined to another along a line; the more are given, the more of these."""
     share = round(BATCH * len(given) / (len(given) + HALF))
 
     def batch() -> Tensor:
         return mixed_batch(((given, share), (synthesised, BATCH - share)), generator)
 
-    for _ in range(JOINED // BATCH):
-        yield cutmix(batch(), batch(), generator)
-
-
-def _solve(features: Tensor, wanted: Tensor, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> GraphModule:
-    """Resampling where sizes differ, the convolution, and a ReLU where f' gives nothing negative."""
-    (channels_in, *_), (channels_out, *_) = shapes
-    named = {"conv": "bridge"}
-    layers = {named.get(name, f"bridge_{name}"): each for name, each in bridge_layers(*shapes).items()}
-    resampling = {name: each for name, each in layers.items() if name != "bridge"}
-    features = outputs_of(build_graph(lower(resampling)), features)
-    rows = channels_in * KERNEL**2 + 1
-    gram = torch.zeros(rows, rows, dtype=torch.float64, device=features.device)
-    right = torch.zeros(rows, channels_out, dtype=torch.float64, device=features.device)
-    for part, goal in zip(features.split(64), wanted.split(64), strict=True):
-        patches = F.unfold(part, KERNEL, padding=KERNEL // 2).transpose(1, 2).flatten(0, 1).double()
-        patches = torch.cat([patches, patches.new_ones(len(patches), 1)], 1)
-        gram.addmm_(patches.T, patches)
-        right.addmm_(patches.T, goal.flatten(2).transpose(1, 2).flatten(0, 1).double())
-    scale = gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-    gram.diagonal().add_(RIDGE * scale)
-    solution = torch.cholesky_solve(right, torch.linalg.cholesky(gram)).T.to(features)
-    state = {
-        "bridge.weight": solution[:, :-1].reshape(channels_out, channels_in, KERNEL, KERNEL).contiguous(),
-        "bridge.bias": solution[:, -1].contiguous(),
-    }
-    if bool(wanted.min() >= 0):
-        layers["bridge_relu"] = layer({"type": "relu"})
-    return with_tensors(lower(layers), state)
+    for _ in range(count // BATCH):
+        yield transformed(cutmix(batch(), batch(), generator), generator)
 
 
 def _refine(
@@ -205,6 +198,7 @@ def _refine(
     above: tuple[GraphModule, nn.Module],
     seen: tuple[Tensor, Tensor],
     held_out: tuple[Tensor, Tensor],
+    steps: int,
     generator: torch.Generator,
     progress: StepCallback | None,
     state: DescentState | None,
@@ -216,6 +210,7 @@ def _refine(
         above: The adapter and g_S.
         seen: Features f(I) and the teacher's answers, to learn from.
         held_out: Likewise, to judge by.
+        steps: Of the descent.
         generator: Chooses batches.
         progress: Called with (step, steps, loss).
         state: Where the descent leaves its state.
@@ -237,7 +232,7 @@ def _refine(
         )
 
     def descend() -> None:
-        optimise(adapter, loss, STEPS, LEARNING_RATE, decay=True, progress=progress, state=state)
+        optimise(adapter, loss, steps, LEARNING_RATE, decay=True, progress=progress, state=state)
 
     return keep_better(adapter, judge, descend)
 

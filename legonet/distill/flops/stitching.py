@@ -5,14 +5,44 @@ from __future__ import annotations
 from math import prod
 
 from legonet.blocks.adapter_layers import BRIDGE_KERNEL, bridge_layers
-from legonet.distill.flops.synthesis import moved_operations
+from legonet.distill.flops.refinement import BUDGET, LEAST
+from legonet.distill.flops.synthesis import affordable, moved_operations
 from legonet.distill.flops.work import Work
-from legonet.ir.sizes import Size, chain_operations
+from legonet.ir.sizes import Shape, Size, chain_operations
 
 SYNTHESISED = 512  # images as they are drawn, and as many that are moved
-JOINED = 6144  # images that are made by joining two
-STEPS = 300
+JOINED = 6144  # images that are made by joining two, if there is memory for their features
+STEPS = 1500  # in which the bridge learns
 BATCH = 64
+
+
+def joined_images(most: int, *shapes: Shape) -> int:
+    """How many images are made by joining two, in whole batches.
+
+    Args:
+        most: Where there is memory for the features of so many.
+        shapes: Of the features of both category modules.
+    """
+    return max(BATCH, affordable(most, (sum(map(prod, shapes)),)) // BATCH * BATCH)
+
+
+def bridge_steps(step: int, most: int) -> int:
+    """How many steps the bridge takes.
+
+    Args:
+        step: Operations of one feature of one step.
+        most: Of small modules.
+    """
+    return max(min(LEAST, most), min(most, BUDGET // (BATCH * max(1, step))))
+
+
+def refined_steps(learned: int) -> int:
+    """How many steps the whole adapter takes after those of the bridge.
+
+    Args:
+        learned: Those.
+    """
+    return max(1, 2 * learned // 5)
 
 
 def stitching_operations(work: Work, category_module: Size) -> int:
@@ -29,12 +59,25 @@ def stitching_operations(work: Work, category_module: Size) -> int:
     moved = work.inverted(SYNTHESISED)
     if work.statistics:
         moved += moved_operations(SYNTHESISED, category_module.operations + bridge, work.teacher)
-    seen = work.images + 2 * SYNTHESISED + JOINED
+    seen = work.images + 2 * SYNTHESISED + joined_images(JOINED, source, own)
     answered = seen * (category_module.operations + work.f + work.teacher)
-    return solved + moved + answered + refined_operations(work, category_module)
+    return solved + moved + answered + sum(descent_operations(work, category_module))
 
 
-def refined_operations(work: Work, category_module: Size) -> int:
-    """Of the steps at its end, in which the bridge and what stands above it learn together."""
+def descent_operations(work: Work, category_module: Size) -> tuple[int, int]:
+    """Of the steps at its end, in which the bridge learns, and in which all of the adapter does."""
     bridge = chain_operations(bridge_layers(category_module.gives, work.source), category_module.gives)
-    return STEPS * BATCH * (2 * work.student + 3 * work.h + 2 * bridge)
+    step = step_operations(work.teacher, bridge)
+    learned = bridge_steps(step, STEPS)
+    together = 2 * work.student + 3 * work.h + 2 * bridge
+    return learned * BATCH * step, refined_steps(learned) * BATCH * together
+
+
+def step_operations(teacher: int, bridge: int) -> int:
+    """Of one feature of one step: through g_T and back, and f''s own through g_T.
+
+    Args:
+        teacher: Operations of g_T for one feature.
+        bridge: Of the bridge; nothing below it has a gradient.
+    """
+    return 3 * teacher + 2 * bridge

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from legonet.distill.fitting.context import Context, features_of
@@ -12,6 +13,9 @@ from legonet.distill.flops.refinement import copies
 
 SHIFT = 16  # an image is shifted by up to a part in so many of its side
 COLOUR = 0.1  # standard deviation of a channel's gain and offset
+TURN = 0.25  # an image is turned by up to so many radians,
+SCALE = 0.2  # made larger or smaller by up to this part,
+MOVE = 0.05  # and moved by up to this part of its side
 
 
 def augmented_features(context: Context, images: Tensor) -> Tensor:
@@ -64,13 +68,40 @@ def mixed_batch(parts: Iterable[tuple[Tensor | None, int]], generator: torch.Gen
     return batch[torch.randperm(len(batch), generator=generator).to(batch.device)]
 
 
-def _changed(images: Tensor, generator: torch.Generator) -> Tensor:
-    def normal() -> Tensor:
-        return torch.randn(len(images), images.shape[1], 1, 1, generator=generator).to(images)
+def transformed(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images that are flipped, turned, scaled, moved and coloured, each by chance; differentiable.
 
+    Args:
+        images: (batch, channels, height, width).
+        generator: A generator on the CPU.
+
+    Returns:
+        The same shape; what comes in at an edge is mirrored.
+    """
+
+    def chance(*shape: int) -> Tensor:
+        return 2 * torch.rand(shape, generator=generator) - 1
+
+    count = len(images)
+    turn, scale, flip = TURN * chance(count), 1 + SCALE * chance(count), chance(count).sign()
+    cos, sin, to = scale * turn.cos(), scale * turn.sin(), 2 * MOVE * chance(2, count)
+    rows = torch.stack([flip * cos, -sin, to[0], flip * sin, cos, to[1]], 1)
+    grid = F.affine_grid(rows.view(count, 2, 3).to(images), images.shape, align_corners=False)
+    images = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    return _coloured(images, generator)
+
+
+def _changed(images: Tensor, generator: torch.Generator) -> Tensor:
     flip = torch.rand(len(images), 1, 1, 1, generator=generator).to(images) < 0.5
     changed = torch.where(flip, images.flip(-1), images)
     for axis in (-2, -1):
         most = images.shape[axis] // SHIFT
         changed = changed.roll(int(torch.randint(-most, most + 1, (1,), generator=generator)), axis)
-    return changed * (1 + COLOUR * normal()) + COLOUR * normal()
+    return _coloured(changed, generator)
+
+
+def _coloured(images: Tensor, generator: torch.Generator) -> Tensor:
+    def normal() -> Tensor:
+        return COLOUR * torch.randn(len(images), images.shape[1], 1, 1, generator=generator).to(images)
+
+    return images * (1 + normal()) + normal()

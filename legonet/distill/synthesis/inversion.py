@@ -21,6 +21,7 @@ from legonet.distill.flops.synthesis import INVERSION_STEPS as STEPS
 from legonet.distill.gradients import passing
 from legonet.distill.memory import in_parts, kept_together
 from legonet.distill.synthesis.activation_matching import ActivationMismatch
+from legonet.distill.synthesis.augment import transformed
 from legonet.graph.schema import Input
 from legonet.ir.interpreter import GraphModule
 from legonet.teachers.statistics import Statistics
@@ -49,8 +50,8 @@ def invert(
         count: How many.
         generator: A CPU generator.
         device: Where f and g_T are.
-        beside: Another module below g_T, which is to answer to the same images as f does; see
-            `legonet.distill.fitting.stitching`.
+        beside: Another module below g_T, which is to answer to the same images as f does, however they are
+            transformed; see `legonet.distill.fitting.stitching`.
 
     Returns:
         Normalised images (count, channels, height, width).
@@ -73,10 +74,13 @@ def invert(
     optimiser = Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
         optimiser.zero_grad(set_to_none=True)
+        changed = images if beside is None else transformed(images, generator)
+        shown = changed.detach().requires_grad_()
         for below in modules:  # one after the other: less memory
-            loss = activation_mismatch(in_parts(below, (images - mean) / std, kept))
+            loss = activation_mismatch(in_parts(below, (shown - mean) / std, kept))
             with passing():
                 loss.backward()
+        changed.backward(shown.grad)
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)

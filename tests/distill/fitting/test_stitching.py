@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from legonet.data.leaves import leaves_images
-from legonet.distill.fitting import stitching
+from legonet.distill.fitting import bridge, stitching
 from legonet.distill.fitting.context import Edge
 from legonet.distill.fitting.fit import Samples
 from legonet.distill.fitting.stitching import fit_stitched
@@ -56,7 +56,8 @@ def test_what_is_linear_is_found_without_images(known: Edge) -> None:
 def test_what_the_bridge_misses_is_made_up_for(known: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     own = category_module(seed=6).requires_grad_(False)
     refined = fit_stitched(known, own, SPEC, Samples(images(100, 1)))
-    monkeypatch.setattr(stitching, "LEARNING_RATE", 0.0)
+    for each in (bridge, stitching):
+        monkeypatch.setattr(each, "LEARNING_RATE", 0.0)
     start = fit_stitched(known, own, SPEC, Samples(images(100, 1)))
     assert start.quality["bridge"] == refined.quality["bridge"] > 0.1
     assert refined.quality["disagreement"] < 0.8 * start.quality["disagreement"]
@@ -76,14 +77,18 @@ def test_modules_stay_as_they_are(known: Edge) -> None:
 @pytest.mark.parametrize(("given", "share"), [(0, 0.0), (100, 1 / 3), (600, 3 / 4)])
 def test_the_more_images_are_given_the_more_is_learned_from_them(given: int, share: float) -> None:
     generator = torch.Generator().manual_seed(0)
-    batches = stitching._images(torch.ones(given, 1, 4, 4), torch.zeros(20, 1, 4, 4), generator)
+    batches = stitching._images(torch.ones(given, 1, 4, 4), torch.zeros(20, 1, 4, 4), 512, generator)
     drawn = torch.cat(list(batches))
     assert drawn.shape == (512, 1, 4, 4)
     assert float(drawn.mean()) == pytest.approx(share, abs=0.05)
 
 
 def test_few_images_are_all_learned_from(known: Edge) -> None:
-    note = fit_stitched(known, category_module(6), SPEC, Samples(images(10))).notes[-1]
+    (note,) = (
+        each
+        for each in fit_stitched(known, category_module(6), SPEC, Samples(images(10))).notes
+        if "matched at the image" in each
+    )
     assert "on 10 given and 128 synthesised images" in note
     assert "on 26 held-out images" in note  # 13 of each kind of synthesised ones
 
