@@ -86,7 +86,7 @@ def transformed(images: Tensor, generator: torch.Generator) -> Tensor:
     turn, scale, flip = TURN * chance(count), 1 + SCALE * chance(count), chance(count).sign()
     cos, sin, to = scale * turn.cos(), scale * turn.sin(), 2 * MOVE * chance(2, count)
     rows = torch.stack([flip * cos, -sin, to[0], flip * sin, cos, to[1]], 1)
-    grid = F.affine_grid(rows.view(count, 2, 3).to(images), images.shape, align_corners=False)
+    grid = F.affine_grid(rows.view(count, 2, 3).to(images), list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     return _coloured(images, generator)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from legonet.distill.fitting.context import Context, features_of
-from legonet.distill.synthesis.augment import augmented_features, cutmix
+from legonet.distill.synthesis.augment import augmented_features, cutmix, transformed
 
 
 def test_the_first_features_are_those_of_the_images(context: Context) -> None:
@@ -53,3 +53,27 @@ def test_cutmix_joins_two_along_a_line() -> None:
 def test_cutmix_of_single_cells_keeps_the_first() -> None:
     first, second = torch.rand(4, 5, 1, 1), torch.rand(4, 5, 1, 1)
     assert torch.equal(cutmix(first, second, torch.Generator().manual_seed(0)), first)
+
+
+def test_a_transformed_image_shows_the_same_elsewhere() -> None:
+    images = torch.zeros(64, 3, 32, 32)
+    images[:, :, 12:20, 4:10] = 1.0  # left of the middle
+    changed = transformed(images, torch.Generator().manual_seed(0))
+    assert changed.shape == images.shape
+    levels = changed - changed.amin((2, 3), keepdim=True)
+    weights = levels.sum(1).flatten(1)
+    column = (weights * torch.arange(32).repeat(32)).sum(1) / weights.sum(1)
+    mirrored = column > 16
+    assert 0.3 < float(mirrored.float().mean()) < 0.7
+    assert float((column[~mirrored] - 6.5).abs().max()) < 10
+    assert float(column.std()) > 1
+    again = transformed(images, torch.Generator().manual_seed(0))
+    assert torch.equal(changed, again)
+    assert not torch.allclose(changed[0], changed[1], atol=0.1)
+
+
+def test_gradients_pass_a_transformation() -> None:
+    images = torch.rand(4, 3, 16, 16, requires_grad=True)
+    transformed(images, torch.Generator().manual_seed(0)).sum().backward()
+    assert images.grad is not None
+    assert (images.grad != 0).flatten(1).float().mean() > 0.9
