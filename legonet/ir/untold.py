@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,18 +11,25 @@ import torch.fx.config
 _UNTOLD = "do_not_emit_stack_traces"  # of a torch that has it
 
 
+_LOCK, _told = threading.Lock(), list[bool]()
+
+
 @contextmanager
 def untold() -> Iterator[None]:
-    """While it is entered, torch notes for no operation where it was called.
+    """While any thread is in it, torch notes for no operation where it was called.
 
     That takes up to a third of the time, and names files of this machine.
     """
-    before = getattr(torch.fx.config, _UNTOLD, None)
-    if before is None:
+    if not hasattr(torch.fx.config, _UNTOLD):
         yield
         return
-    setattr(torch.fx.config, _UNTOLD, True)
+    with _LOCK:
+        _told.append(getattr(torch.fx.config, _UNTOLD))
+        setattr(torch.fx.config, _UNTOLD, True)
     try:
         yield
     finally:
-        setattr(torch.fx.config, _UNTOLD, before)
+        with _LOCK:  # the first that came in knows how it was
+            before = _told.pop()
+            if not _told:
+                setattr(torch.fx.config, _UNTOLD, before)

@@ -8,9 +8,9 @@ and misses most of f', but not most of what g_T asks for. So it then descends al
 
     smooth L1(y_B, y_T)  +  disagreement(y_B, y_T)  +  3 · mean of (u_B − u_T)² / var(u_T)
 
-where y is the output and u what goes into a rectifier, in g_T ∘ B ∘ f and in g_T ∘ f'; the mean is over the
-rectifiers. Both g_T are one, so that their units can be compared, which tell far more of an image than the
-output does.
+where y is the output and u what goes into a rectifier, of g_T ∘ B ∘ f (B) and of g_T ∘ f' (T); the mean is
+over the rectifiers. It is the same g_T on both sides, so its units can be compared; they tell far more of an
+image than the output does.
 
 Source: legonet; inner units as hints, Romero et al., FitNets, arXiv:1412.6550.
 """
@@ -28,6 +28,7 @@ from legonet.distill.fitting.context import Edge, StepCallback, outputs_of
 from legonet.distill.fitting.losses import output_scale
 from legonet.distill.fitting.optimise import keep_better, optimise
 from legonet.distill.flops.stitching import BATCH
+from legonet.distill.memory import in_parts, kept_together
 from legonet.ir.interpreter import GraphModule, build_graph
 from legonet.ir.lowering import lower
 from legonet.ir.modules import with_tensors
@@ -38,6 +39,7 @@ from legonet.outputs.losses import mismatch
 RIDGE = 1e-4  # relative to the mean of the Gram matrix's diagonal
 LEARNING_RATE = 1e-3
 UNITS = 3.0  # weight of what g_T's units miss
+SPREAD = 32  # images that tell how far g_T's units are spread, at most
 
 
 def solve_bridge(
@@ -101,9 +103,12 @@ def learn_bridge(
         state: Where the descent leaves its state.
     """
     (bridge, teacher), (features, own_features) = modules, seen
+    shapes = features.shape[1:], own_features.shape[1:]
+    kept = kept_together((bridge.graph, shapes[0]), (teacher.graph, shapes[1]), (teacher.graph, shapes[1]))
     scale = output_scale(outputs_of(teacher, held_out[1]))
+    every = -(-len(held_out[1]) // SPREAD)
     with torch.no_grad():
-        spread = [_spread(each) for each in _units(teacher, held_out[1][:BATCH])[1]]
+        spread = [_spread(each) for each in _units(teacher, held_out[1][::every])[1]]
 
     def distance(features: Tensor, own: Tensor) -> Tensor:
         with torch.no_grad():
@@ -117,11 +122,13 @@ def learn_bridge(
 
     def loss() -> Tensor:
         chosen = torch.randint(len(features), (BATCH,), generator=generator).to(features.device)
-        return distance(features[chosen], own_features[chosen])
+        return in_parts(
+            lambda each: distance(features[each], own_features[each]).expand(len(each)), chosen, kept
+        ).mean()
 
     def judge() -> float:
         with torch.no_grad():
-            parts = zip(*(each.split(BATCH) for each in held_out), strict=True)
+            parts = zip(*(each.split(min(BATCH, kept)) for each in held_out), strict=True)
             return sum(len(one) * float(distance(one, other)) for one, other in parts)
 
     def descend() -> None:

@@ -4,17 +4,16 @@ Teacher f' ∘ g_T and student f ∘ h ∘ g_S have nothing in common above the 
 adapter begins with a bridge, a convolution B that turns f's features into f''s;
 `legonet.distill.fitting.bridge` finds it from unlabelled images I. They are those that are given, leaves,
 which show nothing (`legonet.data.leaves`), and leaves that are moved by pullback to the image until both f'
-and B ∘ f show g_T what its owner recorded, however they are turned, scaled and coloured meanwhile: what f'
-alone sees in an image, or sees in one place only, may be an accident of its weights, and teaches f nothing.
-Images are joined at random lines, turned, scaled and coloured. Above the bridge stands the adapter that the
-edge would have had on f' itself; nothing where g_T is g_S. Then all of it is refined by
+and B ∘ f show g_T what its owner recorded (`legonet.distill.synthesis.inversion`): what f' alone sees in an
+image may be an accident of its weights, and teaches f nothing. Images are joined at random lines, turned,
+scaled and coloured. Above the bridge stands the adapter that the edge would have had on f' itself; nothing
+where g_T is g_S. Then all of it is refined by
 
     smooth L1(y_S, y_T)  +  disagreement(y_S, y_T)
 
 on the same images, and kept only where that agrees better with the teacher on images that were held out.
 
-Source: legonet; images moved under random transformations, Olah et al., Feature Visualization,
-Distill (2017).
+Source: legonet.
 """
 
 from __future__ import annotations
@@ -42,11 +41,12 @@ from legonet.distill.flops.stitching import (
     JOINED,
     STEPS,
     SYNTHESISED,
-    bridge_steps,
+    affordable_steps,
     joined_images,
     refined_steps,
     step_operations,
 )
+from legonet.distill.memory import in_parts, kept_together
 from legonet.distill.pullback import Shape
 from legonet.distill.recorded import expect_own
 from legonet.distill.synthesis.augment import cutmix, mixed_batch, transformed
@@ -88,8 +88,8 @@ def fit_stitched(
         upper: What stands above the bridge, where it was fitted on f' before; default: fitted now.
 
     Returns:
-        The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the bridge
-        misses, and `disagreement`, both on held-out images, and the `agreement` that is to be expected.
+        The adapter, bridge included. Its quality has `bridge`, the part of f''s features that the least
+        squares miss, and `disagreement`, both on held-out images, and the `agreement` that is to be expected.
 
     Raises:
         DistillError: Features that no convolution joins, or what the method refuses.
@@ -139,14 +139,23 @@ def fit_stitched(
         own_features.append(features_of(own, images))
     seen, own_seen = torch.cat(features), torch.cat(own_features)
     shown, own_shown = features_of(f, held_out), features_of(own, held_out)
-    once = size_of(teacher.graph, shapes[1]).operations, size_of(bridge.graph, shapes[0]).operations
-    learning = bridge_steps(step_operations(*once), STEPS)
+    learned, refined = step_operations(
+        *(
+            size_of(module.graph, shape).operations
+            for module, shape in (
+                (teacher, shapes[1]),
+                (student, edge.target),
+                (bridge, shapes[0]),
+                (upper.adapter, shapes[1]),
+            )
+        )
+    )
     learn_bridge(
         edge,
-        (bridge.to(device), teacher),
+        (bridge, teacher),
         (seen, own_seen),
         (shown, own_shown),
-        learning,
+        affordable_steps(learned, STEPS),
         generator,
         metered(progress, within),
         None if checkpoint is None else checkpoint.descent(generator),
@@ -158,7 +167,7 @@ def fit_stitched(
         (adapter, student),
         (seen, outputs_of(teacher, own_seen)),
         (shown, wanted),
-        refined_steps(learning),
+        affordable_steps(refined, refined_steps(STEPS)),
         generator,
         metered(progress, after),
         None if checkpoint is None else checkpoint.descent(generator),
@@ -168,9 +177,9 @@ def fit_stitched(
     count = len(given) + len(given_held_out)
     sources = f"{count} given and {2 * SYNTHESISED}" if count else f"{2 * SYNTHESISED}"
     note = (
-        f"{edge.path}: matched at the image on {sources} synthesised images: the bridge misses {missing:.0%} "
-        f"of the teacher's own features; disagreement of the outputs on {len(held_out)} held-out images: "
-        f"{disagreement:.3f}"
+        f"{edge.path}: matched at the image on {sources} synthesised images: a linear bridge misses "
+        f"{missing:.0%} of the teacher's own features; disagreement of the outputs on {len(held_out)} "
+        f"held-out images: {disagreement:.3f}"
     )
     notes = [*upper.notes, note, *remarks(edge, expected, count)]
     quality = {**upper.quality, "bridge": missing, "disagreement": disagreement, **expected.quality()}
@@ -195,7 +204,7 @@ def _images(given: Tensor, synthesised: Tensor, count: int, generator: torch.Gen
 
 def _refine(
     edge: Edge,
-    above: tuple[GraphModule, nn.Module],
+    above: tuple[GraphModule, GraphModule],
     seen: tuple[Tensor, Tensor],
     held_out: tuple[Tensor, Tensor],
     steps: int,
@@ -218,15 +227,16 @@ def _refine(
     Returns:
         The disagreement on the held-out images.
     """
-    (adapter, _), (features, answers), (others, wanted) = above, seen, held_out
-    student, scale = nn.Sequential(*above), output_scale(wanted)
+    (adapter, student), (features, answers), (others, wanted) = above, seen, held_out
+    path, scale = nn.Sequential(adapter, student), output_scale(wanted)
+    kept = kept_together((adapter.graph, features.shape[1:]), (student.graph, edge.target))
 
     def judge() -> float:
-        return max(0.0, float(edge.meaning.disagreement(outputs_of(student, others), wanted, scale)))
+        return max(0.0, float(edge.meaning.disagreement(outputs_of(path, others), wanted, scale)))
 
     def loss() -> Tensor:
         chosen = torch.randint(len(features), (BATCH,), generator=generator).to(features.device)
-        found = student(features[chosen])
+        found = in_parts(path, features[chosen], kept)
         return mismatch(found, answers[chosen], scale) + edge.meaning.disagreement(
             found, answers[chosen], scale
         )

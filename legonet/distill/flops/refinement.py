@@ -13,9 +13,7 @@ STEPS = 300
 LEAST = 60  # steps, however large the modules are
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
-BESIDES = (
-    3  # times as many features are drawn besides those of all sources, at most, where there are statistics
-)
+BESIDES = 3  # times as many are drawn besides those of all sources, at most
 MORE_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
 HALF = 50  # given images that take half of a batch, the imagined ones the other half
 HELD_OUT = 5  # one feature in so many is held out
@@ -86,7 +84,7 @@ def share_of_drawn(images: int) -> int:
 
 
 def besides(features: int, shape: Shape, steps: int, images: int = 0) -> int:
-    """How many features are drawn from statistics besides: what all steps take, if there is memory for it.
+    """How many features are drawn from statistics besides: one for each that steps take, if memory allows.
 
     Args:
         features: Of all sources.

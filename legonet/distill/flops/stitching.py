@@ -26,8 +26,8 @@ def joined_images(most: int, *shapes: Shape) -> int:
     return max(BATCH, affordable(most, (sum(map(prod, shapes)),)) // BATCH * BATCH)
 
 
-def bridge_steps(step: int, most: int) -> int:
-    """How many steps the bridge takes.
+def affordable_steps(step: int, most: int) -> int:
+    """How many steps a descent takes: fewer of large modules.
 
     Args:
         step: Operations of one feature of one step.
@@ -37,7 +37,7 @@ def bridge_steps(step: int, most: int) -> int:
 
 
 def refined_steps(learned: int) -> int:
-    """How many steps the whole adapter takes after those of the bridge.
+    """How many steps the whole adapter takes after those of the bridge, of small modules.
 
     Args:
         learned: Those.
@@ -67,17 +67,20 @@ def stitching_operations(work: Work, category_module: Size) -> int:
 def descent_operations(work: Work, category_module: Size) -> tuple[int, int]:
     """Of the steps at its end, in which the bridge learns, and in which all of the adapter does."""
     bridge = chain_operations(bridge_layers(category_module.gives, work.source), category_module.gives)
-    step = step_operations(work.teacher, bridge)
-    learned = bridge_steps(step, STEPS)
-    together = 2 * work.student + 3 * work.h + 2 * bridge
-    return learned * BATCH * step, refined_steps(learned) * BATCH * together
+    learned, refined = step_operations(work.teacher, work.student, bridge, work.h)
+    return (
+        affordable_steps(learned, STEPS) * BATCH * learned,
+        affordable_steps(refined, refined_steps(STEPS)) * BATCH * refined,
+    )
 
 
-def step_operations(teacher: int, bridge: int) -> int:
-    """Of one feature of one step: through g_T and back, and f''s own through g_T.
+def step_operations(teacher: int, student: int, bridge: int, above: int) -> tuple[int, int]:
+    """Of one feature of a step in which the bridge learns, and of one in which the whole adapter does.
 
     Args:
-        teacher: Operations of g_T for one feature.
+        teacher: Operations of g_T for one feature: through it and back, and f''s own through it.
+        student: Of g_S.
         bridge: Of the bridge; nothing below it has a gradient.
+        above: Of the adapter that stands on the bridge.
     """
-    return 3 * teacher + 2 * bridge
+    return 3 * teacher + 2 * bridge, 2 * student + 3 * above + 2 * bridge

@@ -71,24 +71,27 @@ def mixed_batch(parts: Iterable[tuple[Tensor | None, int]], generator: torch.Gen
 def transformed(images: Tensor, generator: torch.Generator) -> Tensor:
     """Images that are flipped, turned, scaled, moved and coloured, each by chance; differentiable.
 
+    They are sampled on the CPU, where gradients have the same bits each time.
+
     Args:
-        images: (batch, channels, height, width).
+        images: (batch, channels, height, width), of a range of about 1, or normalised.
         generator: A generator on the CPU.
 
     Returns:
-        The same shape; what comes in at an edge is mirrored.
+        The same shape; what comes in at an edge is mirrored. What is not square is turned as if it were.
     """
 
     def chance(*shape: int) -> Tensor:
         return 2 * torch.rand(shape, generator=generator) - 1
 
     count = len(images)
-    turn, scale, flip = TURN * chance(count), 1 + SCALE * chance(count), chance(count).sign()
+    turn, scale = TURN * chance(count), 1 + SCALE * chance(count)
+    flip = torch.where(chance(count) < 0, -1.0, 1.0)
     cos, sin, to = scale * turn.cos(), scale * turn.sin(), 2 * MOVE * chance(2, count)
     rows = torch.stack([flip * cos, -sin, to[0], flip * sin, cos, to[1]], 1)
-    grid = F.affine_grid(rows.view(count, 2, 3).to(images), list(images.shape), align_corners=False)
-    images = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    return _coloured(images, generator)
+    grid = F.affine_grid(rows.view(count, 2, 3), list(images.shape), align_corners=False)
+    sampled = F.grid_sample(images.cpu(), grid, padding_mode="reflection", align_corners=False)
+    return _coloured(sampled.to(images), generator)
 
 
 def _changed(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -3,10 +3,12 @@
 Features that f itself gives keep what no statistics can say: which of them go together. The images start as
 scenes of overlapping leaves, which show no category, and are moved by descent through f and g_T, within
 the range of an image, until the teacher answers as it answered its owner's, which
-`legonet.distill.synthesis.activation_matching` measures.
+`legonet.distill.synthesis.activation_matching` measures. At each step they are flipped, turned, scaled, moved
+and coloured by chance: what f sees in one place only may be an accident of its weights.
 
 Source: legonet; DeepInversion, Yin et al., arXiv:1912.08795, uses the statistics of batch norms, which
-are replaced here by recorded ones, and starts from noise.
+are replaced here by recorded ones, and starts from noise. Random transformations: Olah et al., Feature
+Visualization, Distill (2017).
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ def invert(
         count: How many.
         generator: A CPU generator.
         device: Where f and g_T are.
-        beside: Another module below g_T, which is to answer to the same images as f does, however they are
-            transformed; see `legonet.distill.fitting.stitching`.
+        beside: Another module below g_T, which is to answer to the same images as f does; see
+            `legonet.distill.fitting.stitching`.
 
     Returns:
         Normalised images (count, channels, height, width).
@@ -74,13 +76,14 @@ def invert(
     optimiser = Adam([images], lr=LEARNING_RATE)
     for _ in range(STEPS):
         optimiser.zero_grad(set_to_none=True)
-        changed = images if beside is None else transformed(images, generator)
+        changed = transformed(images, generator)
         shown = changed.detach().requires_grad_()
         for below in modules:  # one after the other: less memory
             loss = activation_mismatch(in_parts(below, (shown - mean) / std, kept))
             with passing():
                 loss.backward()
-        changed.backward(shown.grad)
+        with passing():
+            changed.backward(shown.grad)
         optimiser.step()
         with torch.no_grad():
             images.clamp_(0, 1)

@@ -108,3 +108,16 @@ def test_a_task_module_without_rectifiers(lively_edge: Edge) -> None:
     before = missed(edge, found, own)
     learn_bridge(edge, (found, linear), seen, features(edge, own, 40, 2), 100, generator())
     assert missed(edge, found, own) < before
+
+
+def test_large_modules_take_a_batch_in_parts(lively_edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, found = category_module(seed=6), []
+    seen, held_out = features(lively_edge, own, 100, 1), features(lively_edge, own, 40, 2)
+    for kept in (2**30, 60_000):
+        monkeypatch.setattr("legonet.distill.memory.KEPT", kept)
+        learned = solve_bridge(*seen, SHAPES)
+        learn_bridge(lively_edge, (learned, lively_edge.teacher_module), seen, held_out, 5, generator())
+        found.append(learned.state_dict())
+    whole, parts = found
+    for name, each in whole.items():
+        torch.testing.assert_close(parts[name], each)
