@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.fx.config
 from torch import nn
 
 from legonet.ir.untold import untold
