@@ -51,7 +51,7 @@ def test_keep_matches_the_two_at_the_image(
     f = network.lock.categories["cat"].module
     notes = network.add_teacher("cat-mark", make_model(7, 2), category="cat", task="mark", cut="pool1")
     assert "matched at the image" in notes[-1]
-    assert "some forty fits" in notes[-1]
+    assert "ten to twenty fits" in notes[-1]
     assert "--on-conflict variant" in notes[-1]
     images = torch.rand(80, 3, 8, 8, generator=torch.Generator().manual_seed(3))
     result = network.transplant({"cat:mark": (images, None)} if given else None)
