@@ -33,8 +33,9 @@ def kept_beside(giver: str) -> str:
     """What to know of a teacher whose module is not the one that its category has from another."""
     return (
         f"its category module differs from that of {giver}, so that it is matched at the image, which "
-        "costs as much as ten to twenty fits; train teachers of one category frozen below the cut, or make it "
-        "a variant (--on-conflict variant; on_conflict in Python and in drops), whose paths cost as any other's"
+        "costs as much as ten to twenty fits; train teachers of one category frozen below the cut, or make "
+        "it a variant (--on-conflict variant; on_conflict in Python and in drops), whose paths cost as any "
+        "other's"
     )
 
 
