@@ -14,6 +14,7 @@ LEAST = 60  # steps, however large the modules are
 MANY = 400  # so many given images are worth as many steps again
 MOST = 4  # times the steps, at most
 BESIDES = 3  # times as many are drawn besides those of all sources, at most
+SPARE = 2  # times as many as steps take, so that few are taken twice
 MORE_SHARE = 4  # one in so many of what is not given is drawn besides; half of the others is drawn too
 HALF = 50  # given images that take half of a batch, the imagined ones the other half
 HELD_OUT = 5  # one feature in so many is held out
@@ -84,7 +85,7 @@ def share_of_drawn(images: int) -> int:
 
 
 def besides(features: int, shape: Shape, steps: int, images: int = 0) -> int:
-    """How many features are drawn from statistics besides: one for each that steps take, if memory allows.
+    """How many features are drawn from statistics besides: two for each that steps take, if memory allows.
 
     Args:
         features: Of all sources.
@@ -93,7 +94,7 @@ def besides(features: int, shape: Shape, steps: int, images: int = 0) -> int:
         images: How many are given.
     """
     room = affordable((1 + BESIDES) * features, shape) - features
-    return max(0, min(steps * share_of_drawn(images), room))
+    return max(0, min(SPARE * steps * share_of_drawn(images), room))
 
 
 def tries_expected(tries: int) -> float:

@@ -13,11 +13,11 @@ def test_however_many_are_given_one_of_a_batch_is_imagined() -> None:
     assert share_of_given(0, imagined=False) == 0
 
 
-def test_what_no_step_takes_is_not_drawn() -> None:
+def test_no_more_is_drawn_than_twice_what_steps_take() -> None:
     assert share_of_drawn(0) == 8
-    assert besides(1000, SHAPE, steps=60) == 60 * 8
+    assert besides(1000, SHAPE, steps=60) == 2 * 60 * 8
     assert besides(1000, SHAPE, steps=10**6) == 3 * 1000
-    assert besides(1000, SHAPE, steps=60, images=50) == 60 * 4
+    assert besides(1000, SHAPE, steps=60, images=50) == 2 * 60 * 4
     assert besides(1000, SHAPE, steps=60, images=5000) == 0
 
 
