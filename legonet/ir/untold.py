@@ -9,9 +9,8 @@ from contextlib import contextmanager
 import torch.fx.config
 
 _UNTOLD = "do_not_emit_stack_traces"  # of a torch that has it
-
-
-_LOCK, _told = threading.Lock(), list[bool]()
+_LOCK = threading.Lock()
+_told = list[bool]()  # how it was when each of those that are in it came
 
 
 @contextmanager

@@ -188,13 +188,14 @@ class _Assignment:
     """
 
     def __init__(self, likeness: Mapping[int, Values], place: Mapping[int, int]) -> None:
+        from scipy.optimize import linear_sum_assignment  # slow to import, and few fits need an alignment
+
         self._likeness = likeness
         self._place = place
+        self._solve = linear_sum_assignment
 
     def best(self, group: Group, source: Group) -> tuple[float, Pairs]:
         """Which units of a group come into the places of another, and how alike they are then."""
-        from scipy.optimize import linear_sum_assignment  # slow to import
-
         rows, columns = ([self._place[unit.number] for unit in each.units] for each in (group, source))
         values = self._likeness[group.kind][np.ix_(rows, columns)]
         inner: dict[tuple[int, int], Pairs] = {}
@@ -204,7 +205,7 @@ class _Assignment:
                 for j, other in enumerate(source.units):
                     value, inner[i, j] = self._moving(unit, other)
                     values[i, j] += value
-        chosen = list(zip(*linear_sum_assignment(values, maximize=True), strict=True))
+        chosen = list(zip(*self._solve(values, maximize=True), strict=True))
         pairs = [(group.units[i].number, source.units[j].number) for i, j in chosen]
         pairs += [pair for i, j in chosen for pair in inner.get((i, j), ())]
         return float(sum(values[i, j] for i, j in chosen)), pairs

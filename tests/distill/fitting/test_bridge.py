@@ -25,16 +25,23 @@ def features(edge: Edge, own: GraphModule, count: int, seed: int) -> tuple[torch
     return features_of(edge.category_module, shown), features_of(own, shown)
 
 
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
-
-
 def missed(edge: Edge, found: GraphModule, own: GraphModule) -> float:
     """How far g_T is from what f' shows it, in its spread, on images that nobody has seen."""
     unseen, wanted = features(edge, own, 200, 5)
     wanted = outputs_of(edge.teacher_module, wanted)
     got = outputs_of(nn.Sequential(found, edge.teacher_module), unseen)
     return float((got - wanted).square().mean().sqrt() / wanted.std())
+
+
+def learn(
+    edge: Edge,
+    found: GraphModule,
+    seen: tuple[torch.Tensor, torch.Tensor],
+    held_out: tuple[torch.Tensor, torch.Tensor],
+    steps: int,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    learn_bridge(edge, (found, edge.teacher_module), seen, held_out, steps, generator)
 
 
 def test_what_a_convolution_says_is_solved(lively_edge: Edge) -> None:
@@ -51,14 +58,7 @@ def test_it_learns_what_the_task_module_asks_for(lively_edge: Edge) -> None:
     seen, held_out = features(lively_edge, own, 400, 1), features(lively_edge, own, 80, 2)
     found = solve_bridge(*seen, SHAPES)
     before = missed(lively_edge, found, own)
-    learn_bridge(
-        lively_edge,
-        (found, lively_edge.teacher_module),
-        seen,
-        held_out,
-        200,
-        generator(),
-    )
+    learn(lively_edge, found, seen, held_out, 200)
     assert missed(lively_edge, found, own) < 0.7 * before
 
 
@@ -69,14 +69,7 @@ def test_units_teach_more_than_the_output(lively_edge: Edge, monkeypatch: pytest
     for weight in (0.0, bridge.UNITS):
         monkeypatch.setattr(bridge, "UNITS", weight)
         found = solve_bridge(*features(lively_edge, own, 200, 3), SHAPES)
-        learn_bridge(
-            lively_edge,
-            (found, lively_edge.teacher_module),
-            seen,
-            held_out,
-            200,
-            generator(),
-        )
+        learn(lively_edge, found, seen, held_out, 200)
         errors[weight] = missed(lively_edge, found, own)
     assert errors[bridge.UNITS] < errors[0.0]
 
@@ -89,14 +82,7 @@ def test_what_is_worse_on_images_that_are_held_out_is_undone(
     found = solve_bridge(*seen, SHAPES)
     before = {name: each.clone() for name, each in found.state_dict().items()}
     monkeypatch.setattr(bridge, "LEARNING_RATE", 100.0)
-    learn_bridge(
-        lively_edge,
-        (found, lively_edge.teacher_module),
-        seen,
-        features(lively_edge, own, 40, 2),
-        3,
-        generator(),
-    )
+    learn(lively_edge, found, seen, features(lively_edge, own, 40, 2), 3)
     assert all(torch.equal(each, before[name]) for name, each in found.state_dict().items())
 
 
@@ -106,7 +92,7 @@ def test_a_task_module_without_rectifiers(lively_edge: Edge) -> None:
     seen = features(edge, own, 200, 1)
     found = solve_bridge(*seen, SHAPES)
     before = missed(edge, found, own)
-    learn_bridge(edge, (found, linear), seen, features(edge, own, 40, 2), 100, generator())
+    learn(edge, found, seen, features(edge, own, 40, 2), 100)
     assert missed(edge, found, own) < before
 
 
@@ -116,7 +102,7 @@ def test_large_modules_take_a_batch_in_parts(lively_edge: Edge, monkeypatch: pyt
     for kept in (2**30, 60_000):
         monkeypatch.setattr("legonet.distill.memory.KEPT", kept)
         learned = solve_bridge(*seen, SHAPES)
-        learn_bridge(lively_edge, (learned, lively_edge.teacher_module), seen, held_out, 5, generator())
+        learn(lively_edge, learned, seen, held_out, 5)
         found.append(learned.state_dict())
     whole, parts = found
     for name, each in whole.items():

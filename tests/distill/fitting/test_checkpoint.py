@@ -96,10 +96,26 @@ def test_every_method(
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    ("learned", "refined", "stops"),
+    [
+        # The tenth step is of the bridge's descent: the first one, of 8 steps, stands as it ended.
+        (12, 4, (3, 9)),
+        # Only the last descent, in which all is refined, has so many steps.
+        (5, 14, (9, 11)),
+    ],
+)
 def test_matching_at_the_image(
-    edge: Edge, pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    edge: Edge,
+    pictures: Samples,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    learned: int,
+    refined: int,
+    stops: tuple[int, ...],
 ) -> None:
-    monkeypatch.setattr("legonet.distill.fitting.stitching.STEPS", 12)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.STEPS", learned)
+    monkeypatch.setattr("legonet.distill.fitting.stitching.refined_steps", lambda learned: refined)
     monkeypatch.setattr("legonet.distill.fitting.stitching.SYNTHESISED", 16)
     monkeypatch.setattr("legonet.distill.fitting.stitching.JOINED", 128)
     spec = Adapter.model_validate({"kernel": 1, "method": METHODS["ordinary"]})
@@ -109,27 +125,7 @@ def test_matching_at_the_image(
     def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
         return fit_stitched(known, own, spec, pictures, "cpu", progress, kept)
 
-    # The tenth step is of the second descent, the bridge's: the first one, of 8 steps, stands as it ended.
-    expect_the_same_bits(fitting, tmp_path, (3, 9))
-
-
-@pytest.mark.usefixtures("always")
-def test_matching_at_the_image_goes_on_where_all_is_refined(
-    edge: Edge, pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("legonet.distill.fitting.stitching.STEPS", 5)
-    monkeypatch.setattr("legonet.distill.fitting.stitching.refined_steps", lambda learned: 14)
-    monkeypatch.setattr("legonet.distill.fitting.stitching.SYNTHESISED", 16)
-    monkeypatch.setattr("legonet.distill.fitting.stitching.JOINED", 128)
-    spec = Adapter.model_validate({"kernel": 1, "method": METHODS["ordinary"]})
-    known = Edge(**{**vars(edge), "input": Input(shape=(3, 16, 16))})
-    own = chain(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
-
-    def fitting(progress: StepCallback, kept: Checkpoint | None) -> Fitted:
-        return fit_stitched(known, own, spec, pictures, "cpu", progress, kept)
-
-    # Only the last descent has so many steps.
-    expect_the_same_bits(fitting, tmp_path, (9, 11))
+    expect_the_same_bits(fitting, tmp_path, stops)
 
 
 def line(state: Any = None, only: str = "", stop: int = STEPS) -> tuple[nn.Linear, list[float]]:
